@@ -1,0 +1,26 @@
+"""Compose the PDF of a training run: RUN/graphs + legend -> gv-graphs/qa-training-DATE.gv.pdf.
+
+python create-gv-training.py RUN
+"""
+
+from pathlib import Path
+
+from huggin.door import DoorParser, open_door
+
+
+def main() -> None:
+    """Write the DOT and the PDF, and print the PDF's path."""
+    parser = DoorParser(
+        "Compose the PDF of a training run from its figures.", "python create-gv-training.py runs/sample"
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir")
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("gv-graphs"), help="where to write (gv-graphs)")
+    args = parser.parse_args()
+    from huggin.graphviz_pdf import render, training_graph
+    from huggin.recording import Recording
+
+    print(render(training_graph(Recording(args.run), args.out), args.out, "training"))
+
+
+if __name__ == "__main__":
+    open_door(main)

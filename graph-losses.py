@@ -1,0 +1,25 @@
+"""Draw the training loss: recording -> PNG.
+
+python graph-losses.py RUN
+"""
+
+from huggin.door import open_door
+from huggin.graphs.output import finish, formats, graph_parser
+
+
+def main() -> None:
+    """Save the figures in RUN/graphs and print their paths."""
+    parser = graph_parser(
+        "Draw the loss by step with an exponential fit, the learning rate beneath.", "graph-losses.py"
+    )
+    args = parser.parse_args()
+    formats(args)
+    from huggin.graphs.losses import draw_losses
+    from huggin.recording import Recording
+
+    recording = Recording(args.run)
+    finish(draw_losses(recording), args)
+
+
+if __name__ == "__main__":
+    open_door(main)

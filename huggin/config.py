@@ -1,0 +1,234 @@
+"""cfg.json (or flags) -> typed arguments; a typo is refused.
+
+The schema is Hugging Face's: one dataclass for the model, the data and the recording each, beside its own
+`TrainingArguments`. Every key of all four can stand in cfg.json or be given as `--key value`.
+"""
+
+import argparse
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from huggin.door import UserError, one_line
+
+if TYPE_CHECKING:
+    from transformers import HfArgumentParser, TrainingArguments
+
+INPUT_PATHS = ("model_name_or_path", "config_name", "tokenizer_name", "train_file", "validation_file")
+
+
+def _key(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"help": meaning})
+
+
+@dataclass
+class ModelArguments:
+    """Which model is trained."""
+
+    model_name_or_path: str | None = _key(None, "a model on the Hub, or a folder")
+    pretrained_model: bool = _key(True, "start from its trained weights; false: from random ones, by its config")
+    config_name: str | None = _key(None, "another model's config")
+    tokenizer_name: str | None = _key(None, "another model's tokenizer")
+    cache_dir: str | None = _key(None, "where downloads are kept")
+    model_revision: str = _key("main", "branch, tag or commit on the Hub")
+
+
+@dataclass
+class DataArguments:
+    """Which questions it is trained on, and how they become features."""
+
+    dataset_name: str | None = _key(None, "a data set on the Hub with SQuAD's columns")
+    dataset_config_name: str | None = _key(None, "its configuration")
+    train_file: str | None = _key(None, "questions to train on: JSON or JSONL")
+    validation_file: str | None = _key(None, "questions to evaluate on: JSON or JSONL")
+    max_seq_length: int = _key(384, "tokens in a feature: question + window of the context")
+    doc_stride: int = _key(128, "tokens that neighbouring windows share")
+    max_train_samples: int | None = _key(None, "train on the first N questions only")
+    max_eval_samples: int | None = _key(None, "evaluate on the first N questions only")
+    version_2_with_negative: bool = _key(False, "some questions have no answer, as in SQuAD 2.0")
+    null_score_diff_threshold: float = _key(0.0, "no answer where its score leads the best span's by more")
+    n_best_size: int = _key(20, "starts and ends that are paired when an answer is sought")
+    max_answer_length: int = _key(30, "tokens in an answer at most")
+
+
+@dataclass
+class RecordingArguments:
+    """What is kept of the run in its folder."""
+
+    record: bool = _key(True, "record the head, the tracked samples' logits and activations")
+    probe_points: int = _key(200, "probes of the tracked samples, spread over the run")
+    node_points: int = _key(32, "snapshots of their activations, spread over the run")
+    probe_samples: int = _key(1, "how many samples are tracked; the first of the data always is")
+    node_layers: Literal["ends", "all"] = _key("ends", "sites: first and last self-attention and last output, or all")
+    overwrite_output_dir: bool = _key(False, "start anew: delete the run that output_dir holds")
+
+
+OWN_ARGUMENTS: dict[str, type] = {"model": ModelArguments, "data": DataArguments, "recording": RecordingArguments}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The typed arguments of a run, and the keys as they were given."""
+
+    model: ModelArguments
+    data: DataArguments
+    recording: RecordingArguments
+    training: "TrainingArguments"
+    given: dict[str, Any]
+
+    @property
+    def data_name(self) -> str:
+        """The data's name in a model-type-state: `squad`, `questions.json`."""
+        return Path(self.data.dataset_name or self.data.train_file or "").name
+
+
+def describe_keys() -> str:
+    """The toolkit's own keys, their defaults and meanings, a line each."""
+    keys = (key for arguments in OWN_ARGUMENTS.values() for key in fields(arguments))
+    return "\n".join(f"  {key.name:26} {key.metadata['help']} ({json.dumps(key.default)})" for key in keys)
+
+
+def read_config(cfg: Path | None, flags: list[str]) -> Config:
+    """Read a JSON of keys, `--key value` flags, or both (flags win).
+
+    Raises UserError with all problems in one line: unknown keys with the nearest known one, bad values, files
+    that are not there, values that exclude each other.
+    """
+    from transformers import HfArgumentParser, TrainingArguments
+
+    given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
+    classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
+    parser = HfArgumentParser(classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False)
+    known = {key.name for arguments in classes.values() for key in fields(arguments) if key.init}
+    problems = [_unknown(key, known) for key in given if key not in known]
+    values = _typed_values(parser, {key: given[key] for key in given if key in known}, problems)
+    parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
+    config = Config(**parts, given=given)
+    if None not in parts.values():
+        problems += [*_missing(config), *_out_of_range(config), *_unsafe(config.training)]
+    if problems:
+        raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
+    return config
+
+
+def _typed_values(parser: "HfArgumentParser", given: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Each key's value as its type; what cannot be one is added to `problems`. null leaves the default."""
+    values = {}
+    for key, value in given.items():
+        try:
+            if value is not None and value != []:
+                values[key] = _typed(parser, key, value)
+        except argparse.ArgumentError as error:
+            problems.append(f"{key}: {error.message}")
+    return values
+
+
+def _typed(parser: "HfArgumentParser", key: str, value: Any) -> Any:
+    """One value as its key's type, by way of argparse. Raises argparse.ArgumentError."""
+    if isinstance(value, list):
+        tokens = [f"--{key}", *map(str, value)]
+    else:
+        tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
+    namespace, rest = parser.parse_known_args(tokens)
+    if rest:
+        raise argparse.ArgumentError(None, f"one value only, not {value!r}")
+    return getattr(namespace, key)
+
+
+def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
+    """The dataclass with its share of `values`, or None where its own checks refuse them."""
+    own = {key.name: values[key.name] for key in fields(arguments) if key.name in values}
+    try:
+        return arguments(**own)
+    except (ValueError, TypeError, ImportError) as error:
+        problems.append(one_line(error))
+        return None
+
+
+def _read_json(cfg: Path) -> dict[str, Any]:
+    """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
+    try:
+        given = json.loads(cfg.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repeats)
+    except ValueError as error:
+        raise UserError(f"{cfg}: not a JSON of keys: {one_line(error)}") from None
+    if not isinstance(given, dict):
+        raise UserError(f'{cfg}: must be one JSON object, as in {{"output_dir": "runs/mine"}}')
+    for key in INPUT_PATHS:
+        beside = cfg.parent / str(given.get(key))
+        if given.get(key) and beside.exists():
+            given[key] = str(beside.resolve())
+    return given
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} given twice")
+    return dict(pairs)
+
+
+def _read_flags(flags: list[str]) -> dict[str, Any]:
+    """`--key value`, `--key=value`, `--key a b`, or a bare `--key` for true."""
+    given: dict[str, Any] = {}
+    key = None
+    for flag in flags:
+        if flag.startswith("--"):
+            name, equals, value = flag[2:].partition("=")
+            key = name.replace("-", "_")
+            given[key] = [value] if equals else []
+        elif key is None:
+            raise UserError(f"{flag}: not expected here; flags are --key value")
+        else:
+            given[key].append(flag)
+    return {key: {0: True, 1: values[0] if values else None}.get(len(values), values) for key, values in given.items()}
+
+
+def _unknown(key: str, known: set[str]) -> str:
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return f"{key}: no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
+
+
+def _missing(config: Config) -> Iterator[str]:
+    """Keys that are needed and not given, files that are named and not there."""
+    model, data, training = config.model, config.data, config.training
+    if not config.given.get("output_dir"):  # the Trainer would make up a name
+        yield "output_dir: missing; name the run's folder"
+    if not (training.do_train or training.do_eval):
+        yield "do_train: set it, or do_eval, to true"
+    if not (model.model_name_or_path or model.config_name):
+        yield "model_name_or_path: missing; name a model on the Hub or a folder"
+    if not (data.dataset_name or data.train_file):
+        yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
+    if training.do_eval and not (data.dataset_name or data.validation_file):
+        yield "validation_file: missing, and do_eval is true"
+    for key in ("train_file", "validation_file"):
+        file = getattr(data, key)
+        if file and not Path(file).is_file():
+            yield f"{key}: no file {file}"
+
+
+def _out_of_range(config: Config) -> Iterator[str]:
+    """Numbers that no run can use."""
+    batches = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
+    least = (
+        (config.data, ("n_best_size", "max_answer_length"), 1),
+        (config.training, batches, 1),
+        (config.recording, ("probe_samples",), 1),
+        (config.recording, ("probe_points", "node_points"), 2),
+    )
+    for arguments, keys, number in least:
+        yield from (f"{key}: must be {number} or more" for key in keys if getattr(arguments, key) < number)
+    if not 0 <= config.data.doc_stride < config.data.max_seq_length - 3:
+        yield f"doc_stride: {config.data.doc_stride} must be from 0 to less than max_seq_length - 3"
+
+
+def _unsafe(training: "TrainingArguments") -> Iterator[str]:
+    """Options of the Trainer that would keep a stopped run from going on."""
+    if training.save_only_model:
+        yield "save_only_model: leave it false; a checkpoint without its optimizer cannot be resumed"
+    if training.enable_jit_checkpoint:
+        yield "enable_jit_checkpoint: leave it false; Ctrl-C and SIGTERM already save"

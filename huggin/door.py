@@ -1,0 +1,56 @@
+"""What every command shares: argparse, one-line errors, exit codes."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+BAD_INPUT = 2
+CTRL_C = 130
+
+
+class UserError(Exception):
+    """Something that the user can mend; its text says what is wrong, where, and what to do."""
+
+
+class DoorParser(argparse.ArgumentParser):
+    """An argument parser that keeps the layout of its texts and answers bad usage in one line."""
+
+    def __init__(self, description: str, example: str) -> None:
+        super().__init__(
+            description=description,
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def one_line(error: BaseException) -> str:
+    """The first sentence worth reading of an exception, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def open_door(main: Callable[[], int | None]) -> NoReturn:
+    """Run a command's `main` and exit: 0 done, 2 bad input, 130 Ctrl-C, or the code that it returns."""
+    command = Path(sys.argv[0]).name
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has left, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (UserError, OSError) as error:
+        print(f"{command}: error: {one_line(error)}", file=sys.stderr)
+        code = BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"{command}: stopped by Ctrl-C", file=sys.stderr)
+        code = CTRL_C
+    sys.exit(code)

@@ -1,0 +1,91 @@
+"""Recording -> figures of a tracked sample: its logits by token at three probes, its losses by step."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, new_figure, tidy
+from huggin.learning import right_since
+from huggin.recording import Probes, Recording
+
+READABLE = 90  # tokens that can be written side by side on one axis
+AROUND = 20  # tokens shown on either side of the answer where there are more
+INCHES_PER_TOKEN = 0.145
+
+
+def draw_logits(recording: Recording, sample: int = 0) -> dict[str, Figure]:
+    """`logits` and `sample-losses` of one tracked sample."""
+    facts, probes = recording.facts["samples"][sample], recording.probes(sample)
+    return {"logits": _logits(facts, probes), "sample-losses": _losses(facts, probes)}
+
+
+def _logits(facts: dict[str, Any], probes: Probes) -> Figure:
+    tokens = len(facts["tokens"])
+    everything, near = range(tokens), _near_answer(facts)
+    views = [everything] if tokens <= READABLE else [everything, near]
+    width = max(7.0, 1.2 + INCHES_PER_TOKEN * len(views[-1]) * len(views))
+    figure = new_figure(width, 6, f"Logits by token: {_shorten(facts['question'], int(width * 9))}")
+    grid = figure.subplots(2, len(views), squeeze=False, sharex="col", sharey="row")
+    for row, name, colour in ((0, "start", START), (1, "end", END)):
+        for column, view in enumerate(views):
+            _draw_view(grid[row, column], facts, probes, name, colour, view, first=column == 0)
+    for column, view in enumerate(views):
+        _name_tokens(grid[1, column], facts, view, written=view is views[-1])
+    return figure
+
+
+def _draw_view(
+    axes: Axes, facts: dict[str, Any], probes: Probes, name: str, colour: str, view: range, first: bool
+) -> None:
+    """One panel: a line for the first, the middle and the last probe over the tokens of `view`."""
+    logits = getattr(probes, f"{name}_logits")
+    places = sorted({0, len(logits) // 2, len(logits) - 1})
+    for place, alpha in zip(places, np.linspace(0.3, 1, len(places)), strict=True):
+        marker = "." if len(view) <= READABLE else ""
+        line = {"color": colour, "alpha": alpha, "linewidth": 0.6 + alpha, "marker": marker}
+        axes.plot(view, logits[place, view.start : view.stop], label=f"step {probes.step[place]}", **line)
+    axes.axvspan(facts["gold_start"] - 0.5, facts["gold_end"] + 0.5, color=GOLD, alpha=0.18, linewidth=0)
+    axes.axhline(0, color=QUIET, linewidth=0.6)
+    axes.set_xlim(view.start - 0.5, view.stop - 0.5)
+    tidy(axes, "", f"{name} logit" if first else "")
+    if first:
+        axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
+        axes.margins(y=0.2)
+
+
+def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) -> None:
+    if written:
+        tokens = [facts["tokens"][t] for t in view]
+        axes.set_xticks(view, tokens, rotation=90, fontsize=7, family="monospace", parse_math=False)
+        for label, part in zip(axes.get_xticklabels(), facts["parts"][view.start : view.stop], strict=True):
+            label.set_color("black" if part == "context" else QUIET)
+        axes.set_xlabel("token (grey: the question; shaded: the gold answer)")
+    else:
+        axes.set_xlabel("token's place (shaded: the gold answer; enlarged on the right)")
+
+
+def _near_answer(facts: dict[str, Any]) -> range:
+    first = max(0, facts["gold_start"] - AROUND)
+    return range(first, min(len(facts["tokens"]), facts["gold_end"] + AROUND + 1))
+
+
+def _losses(facts: dict[str, Any], probes: Probes) -> Figure:
+    figure = new_figure(7, 5, f"Loss of the tracked sample: {_shorten(facts['question'], 50)}")
+    axes = figure.subplots()
+    marker = "." if len(probes.step) < 60 else ""
+    axes.plot(probes.step, probes.start_loss, color=START, marker=marker, label="start loss")
+    axes.plot(probes.step, probes.end_loss, color=END, marker=marker, linestyle="--", label="end loss")
+    since = right_since(probes, facts["gold_start"], facts["gold_end"])
+    if since is not None:
+        axes.axvline(since, color=ACCENT, linestyle=":", label=f"answered right from step {since} on")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8, frameon=False)
+    tidy(axes, "step", "loss (cross-entropy, nats)")
+    return figure
+
+
+def _shorten(text: str, length: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,71 @@
+"""What the graph commands share: their arguments, the look of a figure, figures -> files."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggin.door import DoorParser, UserError
+from huggin.files import replacing
+from huggin.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+START, END = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion, told apart by the colour-blind
+GOLD, ACCENT, QUIET = "#009E73", "#CC79A7", "#8c8c8c"
+FORMATS = ("png", "svg", "pdf")
+DPI = 160
+
+
+def graph_parser(description: str, command: str) -> DoorParser:
+    """Arguments of a graph command: RUN, --format, --show."""
+    parser = DoorParser(description, f"python {command} runs/sample --format png,svg")
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir")
+    parser.add_argument("--format", default="png", help="png, svg, pdf, or several with commas (png)")
+    parser.add_argument("--show", action="store_true", help="open the figures in windows too")
+    return parser
+
+
+def formats(args: Namespace) -> list[str]:
+    """The file formats asked for. Raises UserError for one that is not known."""
+    chosen = args.format.split(",")
+    unknown = [name for name in chosen if name not in FORMATS]
+    if unknown:
+        raise UserError(f"--format {','.join(unknown)}: choose from {', '.join(FORMATS)}")
+    return chosen
+
+
+def new_figure(width: float, height: float, title: str) -> "Figure":
+    """An empty figure, `width` x `height` inches; its title is plain text, never a formula."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, fontsize=12, fontweight="bold", parse_math=False)
+    return figure
+
+
+def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
+    """Label the axes and take away what carries no information."""
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def finish(figures: "dict[str, Figure]", args: Namespace) -> None:
+    """Save each figure as RUN/graphs/NAME.FORMAT, print the paths, and show them where asked."""
+    folder = RunFolder(args.run).graphs
+    for name, figure in figures.items():
+        for extension in formats(args):
+            path = folder / f"{name}.{extension}"
+            with replacing(path) as beside:
+                figure.savefig(beside, format=extension, dpi=DPI)
+            print(path)
+    if args.show:
+        import matplotlib.pyplot as plt
+
+        for figure in figures.values():
+            plt.figure(figure)
+        plt.show()

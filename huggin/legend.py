@@ -1,0 +1,50 @@
+"""A model's modules -> the rows of a legend: numbers, module, parameters.
+
+A module is opened while it holds the list of layers, is a layer, or holds embeddings; what is left are the boxes
+that data passes through, numbered in the model's own order. Modules that print alike share a row.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class LegendRow:
+    """Modules that are alike."""
+
+    numbers: list[int]
+    names: list[str]  # in model.named_modules()
+    module: str  # as PyTorch prints it
+    parameters: int  # of one of them
+
+
+def legend_rows(model: "nn.Module") -> list[LegendRow]:
+    """The model's boxes, grouped, in the order of their first number."""
+    rows: dict[str, LegendRow] = {}
+    for number, (name, module) in enumerate(_boxes("", model), start=1):
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        row = rows.setdefault(repr(module), LegendRow([], [], repr(module), parameters))
+        row.numbers.append(number)
+        row.names.append(name)
+    return list(rows.values())
+
+
+def legend_facts(model: "nn.Module") -> list[dict[str, Any]]:
+    """The rows as JSON for run.json."""
+    return [asdict(row) for row in legend_rows(model)]
+
+
+def _boxes(name: str, module: "nn.Module", is_layer: bool = False) -> list[tuple[str, "nn.Module"]]:
+    from torch import nn
+
+    is_list = isinstance(module, nn.ModuleList)
+    children = list(module.named_children())
+    holds_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
+    holds_embeddings = any(isinstance(child, nn.Embedding) for _, child in children)
+    if not (is_list or is_layer or holds_layers or holds_embeddings):
+        return [(name, module)]
+    prefix = f"{name}." if name else ""
+    return [box for child, inner in children for box in _boxes(prefix + child, inner, is_layer=is_list)]

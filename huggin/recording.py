@@ -1,0 +1,248 @@
+"""The recording of a run: rows -> Arrow IPC streams, and back to arrays.
+
+Three tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a tracked sample's
+logits) and `nodes` (a tracked sample's activations at the hooked sites). Step k means: after k optimizer steps.
+Every start or resume opens new segments named by their first step; a later segment wins from that step on.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from huggin.door import UserError
+from huggin.files import flush_to_disk, write_json
+from huggin.run_folder import RunFolder
+
+SCHEMA_VERSION = 1
+TABLES = ("steps", "probes", "nodes")
+
+
+def schemas(hidden_size: int) -> dict[str, pa.Schema]:
+    """The columns of each table for a head over `hidden_size` nodes."""
+    logits = pa.list_(pa.float32())
+    activations = pa.list_(pa.list_(pa.float16(), hidden_size))
+    numbers = {name: pa.float64() for name in ("epoch", "loss", "learning_rate", "grad_norm")}
+    weight = {"weight": pa.list_(pa.float32(), 2 * hidden_size), "bias": pa.list_(pa.float32(), 2)}
+    probe = {"start_logits": logits, "end_logits": logits, "start_loss": pa.float64(), "end_loss": pa.float64()}
+    span = {"predicted_start": pa.int32(), "predicted_end": pa.int32()}
+    site = {"sample": pa.int32(), "layer": pa.int32(), "component": pa.string(), "activations": activations}
+    return {
+        "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
+        "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
+        "nodes": pa.schema({"step": pa.int64(), **site}),
+    }
+
+
+class RecordingWriter:
+    """Appends rows to a run's recording; each row is in the file when `append` returns."""
+
+    def __init__(self, run: RunFolder, hidden_size: int) -> None:
+        self._run = run
+        self._schemas = schemas(hidden_size)
+        self._paths: dict[str, Path] = {}
+        self._files: dict[str, pa.NativeFile] = {}
+        self._streams: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
+
+    def append(self, table: str, **row: Any) -> None:
+        """Add a row: a value per column of the table's schema; tensors as NumPy arrays."""
+        if not self._streams:
+            self._open(row["step"])
+        schema = self._schemas[table]
+        columns = [_column(row[field.name], field.type) for field in schema]
+        self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
+
+    def flush_to_disk(self) -> None:
+        """Wait until every row has reached the disk, so that a checkpoint never outlives its rows."""
+        for path in self._paths.values():
+            flush_to_disk(path)
+
+    def close(self) -> None:
+        """End the streams; the writer can be used no more."""
+        for table, stream in self._streams.items():
+            stream.close()
+            self._files[table].close()
+
+    def _open(self, first_step: int) -> None:
+        self._run.recording.mkdir(parents=True, exist_ok=True)
+        for table in TABLES:
+            for step, superseded in reversed(self._run.segments(table)):
+                if step >= first_step:
+                    superseded.unlink()
+            self._paths[table] = self._run.segment(table, first_step)
+            self._files[table] = pa.OSFile(str(self._paths[table]), "wb")  # unbuffered: a row is a write
+            self._streams[table] = pa.ipc.new_stream(self._files[table], self._schemas[table])
+
+
+def _column(value: Any, kind: pa.DataType) -> pa.Array:
+    """One row's value as a column of length 1."""
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(value), kind.value_type), kind.list_size)
+    if not pa.types.is_list(kind):
+        return pa.array([value], kind)
+    inner = kind.value_type
+    items = _column(value, inner) if pa.types.is_fixed_size_list(inner) else pa.array(value, inner)
+    return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
+
+
+def write_facts(run: RunFolder, facts: dict[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
+    write_json(run.facts, {"schema_version": SCHEMA_VERSION, **facts})
+
+
+def read_facts(run: RunFolder) -> dict[str, Any]:
+    """Read run.json; a UserError where there is none or where a newer program wrote it."""
+    try:
+        facts = json.loads(run.facts.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{run.facts}: nothing recorded here; run get-training-output first") from None
+    except ValueError:
+        raise UserError(f"{run.facts}: not JSON; run get-training-output again, it writes a new one") from None
+    if facts.get("schema_version") != SCHEMA_VERSION:
+        version = facts.get("schema_version")
+        raise UserError(f"{run.facts}: schema {version}, this program reads {SCHEMA_VERSION}; use the program it is of")
+    return facts
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The whole record batches of one file, and the bytes after the last whole one."""
+
+    first_step: int
+    batches: list[pa.RecordBatch]
+    schema: pa.Schema | None
+    size: int
+    dropped_tail: int
+
+
+def read_segment(path: Path, first_step: int) -> Segment:
+    """Read a stream up to its last whole batch, wherever it was cut."""
+    size = path.stat().st_size
+    batches: list[pa.RecordBatch] = []
+    if size == 0:
+        return Segment(first_step, batches, None, 0, 0)
+    with pa.memory_map(str(path)) as source:
+        schema, whole = None, 0
+        try:
+            stream = pa.ipc.open_stream(source)
+            schema, whole = stream.schema, source.tell()
+            while True:
+                batches.append(stream.read_next_batch())
+                whole = source.tell()
+        except StopIteration:
+            whole = size
+        except (pa.ArrowInvalid, OSError):  # cut in the middle of a message
+            pass
+    return Segment(first_step, batches, schema, size, size - whole)
+
+
+def read_segments(run: RunFolder, table: str) -> list[Segment]:
+    """All segments of a table in the order of their steps."""
+    return [read_segment(path, first_step) for first_step, path in run.segments(table)]
+
+
+def join_segments(segments: list[Segment], schema: pa.Schema) -> pa.Table:
+    """One table without gaps or duplicates: from its first step on, a later segment wins."""
+    parts = [pa.table([[] for _ in schema], schema=schema)]
+    for segment, later in zip(segments, [*segments[1:], None], strict=True):
+        part = pa.Table.from_batches(segment.batches, schema=schema)
+        parts.append(part if later is None else part.filter(pc.less(part["step"], later.first_step)))
+    return pa.concat_tables(parts)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The head after each recorded step; first axis = steps."""
+
+    step: np.ndarray  # (steps,) int64
+    epoch: np.ndarray  # (steps,)
+    loss: np.ndarray  # (steps,) of the batch that led to the step; NaN at step 0
+    learning_rate: np.ndarray  # (steps,) that led to the step; NaN at step 0
+    grad_norm: np.ndarray  # (steps,) before clipping; NaN at step 0
+    weight: np.ndarray  # (steps, 2, hidden) row 0 = start, row 1 = end
+    bias: np.ndarray  # (steps, 2)
+
+
+@dataclass(frozen=True)
+class Probes:
+    """One tracked sample's logits at each probe; first axis = probes."""
+
+    step: np.ndarray  # (probes,)
+    start_logits: np.ndarray  # (probes, tokens)
+    end_logits: np.ndarray  # (probes, tokens)
+    start_loss: np.ndarray  # (probes,) cross-entropy in nats
+    end_loss: np.ndarray  # (probes,)
+    predicted_start: np.ndarray  # (probes,) token index, -1 where no valid span
+    predicted_end: np.ndarray  # (probes,)
+
+
+class Recording:
+    """A run's recording, read on demand. Raises UserError where nothing is recorded."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.run = RunFolder(Path(path))
+        if not self.run.path.is_dir():
+            raise UserError(f"{path}: no such folder; give a run's folder, cfg.json's output_dir")
+        self.facts = read_facts(self.run)
+
+    def table(self, name: str) -> pa.Table:
+        """The joined rows of `steps`, `probes` or `nodes`."""
+        return join_segments(read_segments(self.run, name), schemas(self.facts["hidden_size"])[name])
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Every recorded step as arrays."""
+        table = self.table("steps")
+        if len(table) == 0:
+            raise UserError(f"{self.run.recording}: no steps recorded; run get-training-output first")
+        columns = {name: table[name].to_numpy() for name in ("step", "epoch", "loss", "learning_rate", "grad_norm")}
+        rows, hidden = len(table), self.facts["hidden_size"]
+        return Steps(
+            **columns,
+            weight=_flat(table["weight"]).reshape(rows, 2, hidden),
+            bias=_flat(table["bias"]).reshape(rows, 2),
+        )
+
+    def probes(self, sample: int = 0) -> Probes:
+        """The probes of one tracked sample as arrays."""
+        table = self.table("probes")
+        table = table.filter(pc.equal(table["sample"], sample))
+        if len(table) == 0:
+            raise UserError(f"{self.run.recording}: no probes of sample {sample}; run get-training-output first")
+        columns = {name: table[name].to_numpy() for name in table.column_names if not name.endswith("logits")}
+        del columns["sample"]
+        logits = {name: _flat(table[name]).reshape(len(table), -1) for name in ("start_logits", "end_logits")}
+        return Probes(**columns, **logits)
+
+
+def _flat(column: pa.ChunkedArray) -> np.ndarray:
+    """All numbers of a list column, one after the other."""
+    joined = column.combine_chunks()
+    while pa.types.is_list(joined.type) or pa.types.is_fixed_size_list(joined.type):
+        joined = joined.flatten()
+    return joined.to_numpy(zero_copy_only=False)
+
+
+def recording_summary(path: Path | str) -> dict[str, Any]:
+    """What a run recorded: its steps, what is missing or twice in them, segments, bytes, and cut tails."""
+    recording = Recording(path)
+    segments = {table: read_segments(recording.run, table) for table in TABLES}
+    step = recording.steps.step
+    every = [segment for table in segments.values() for segment in table]
+    return {
+        "first_step": int(step[0]),
+        "last_step": int(step[-1]),
+        "steps": len(step),
+        "probes": len(recording.table("probes")),
+        "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
+        "bytes": sum(segment.size for segment in every),
+        "segments": len(segments["steps"]),
+        "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
+        "duplicate_steps": len(step) - len(np.unique(step)),
+        "dropped_tail_bytes": sum(segment.dropped_tail for segment in every),
+    }

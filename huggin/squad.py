@@ -1,0 +1,227 @@
+"""Questions and contexts <-> features; logits -> answers; EM and F1.
+
+A feature is a question and one window of its context as tokens, `[CLS] question [SEP] window [SEP]`, as in Hugging
+Face's question-answering example: windows overlap by `doc_stride`, and where a window does not hold the answer the
+answer is [CLS].
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huggin.config import DataArguments
+from huggin.door import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class TrackedSample:
+    """A question that is watched through training, as one feature: the window that holds its answer."""
+
+    index: int  # in the training data
+    question: str
+    context: str
+    answer: str  # "" where there is none
+    inputs: dict[str, list[int]]  # what the model is given, (tokens,) each
+    tokens: list[str]
+    parts: list[str]  # each token's: "special", "question" or "context"
+    offsets: list[tuple[int, int]]  # each token's place in its text, in characters
+    gold_start: int  # first token of the answer
+    gold_end: int  # last token of the answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best answer to one question: its text and its score, start logit + end logit."""
+
+    text: str
+    score: float
+
+
+def training_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":
+    """Features with `start_positions` and `end_positions`, in tokens. Raises UserError for a question too long."""
+    refuse_long_questions(records, tokenizer, data)
+
+    def label(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
+        spans = [
+            answer_tokens(encoded, window, batch["answers"][record], tokenizer)
+            for window, record in enumerate(encoded["overflow_to_sample_mapping"])
+        ]
+        kept = {name: encoded[name] for name in tokenizer.model_input_names}
+        return {**kept, "start_positions": [s for s, _ in spans], "end_positions": [e for _, e in spans]}
+
+    return records.map(label, batched=True, remove_columns=records.column_names, desc="training features")
+
+
+def evaluation_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":
+    """Features with `record` (its index) and `offset_mapping` (None outside the context's window)."""
+    refuse_long_questions(records, tokenizer, data)
+
+    def place(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
+        encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
+        windows = range(len(encoded["input_ids"]))
+        kept = {name: encoded[name] for name in tokenizer.model_input_names}
+        records_of = [indices[record] for record in encoded["overflow_to_sample_mapping"]]
+        return {
+            **kept,
+            "record": records_of,
+            "offset_mapping": [context_offsets(encoded, w, tokenizer) for w in windows],
+        }
+
+    columns = records.column_names
+    return records.map(place, batched=True, with_indices=True, remove_columns=columns, desc="evaluation features")
+
+
+def tokenize(
+    questions: list[str], contexts: list[str], tokenizer: "PreTrainedTokenizerFast", data: DataArguments
+) -> Any:
+    """Windows of at most `max_seq_length` tokens, unpadded, as a BatchEncoding with offsets."""
+    questions = [question.lstrip() for question in questions]  # its blanks would count as tokens of some tokenizers
+    question_first = tokenizer.padding_side == "right"
+    return tokenizer(
+        questions if question_first else contexts,
+        contexts if question_first else questions,
+        truncation="only_second" if question_first else "only_first",
+        max_length=data.max_seq_length,
+        stride=data.doc_stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        padding=False,
+    )
+
+
+def refuse_long_questions(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> None:
+    """Raise a UserError that names the first question that leaves no room for new context beside the stride."""
+    room = data.max_seq_length - data.doc_stride - tokenizer.num_special_tokens_to_add(pair=True) - 1
+    for start in range(0, len(records), 1000):
+        batch = records[start : start + 1000]
+        lengths = [len(ids) for ids in tokenizer(batch["question"], add_special_tokens=False)["input_ids"]]
+        if max(lengths) > room:
+            row = next(row for row, length in enumerate(lengths) if length > room)
+            where = f"record {start + row + 1} (id {batch['id'][row]!r})"
+            raise UserError(f"{where}: a question of {lengths[row]} tokens; raise max_seq_length or lower doc_stride")
+
+
+def context_offsets(encoded: Any, window: int, tokenizer: "PreTrainedTokenizerFast") -> list[tuple[int, int] | None]:
+    """Each token's place in the context, in characters; None for the question's and the special tokens."""
+    context = 1 if tokenizer.padding_side == "right" else 0
+    parts = encoded.sequence_ids(window)
+    return [place if part == context else None for place, part in zip(encoded["offset_mapping"][window], parts)]
+
+
+def answer_tokens(
+    encoded: Any, window: int, answers: dict[str, list[Any]], tokenizer: "PreTrainedTokenizerFast"
+) -> tuple[int, int]:
+    """First and last token of the first answer; [CLS] twice where the window does not hold all of it."""
+    ids = encoded["input_ids"][window]
+    cls = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
+    if not answers["text"]:
+        return cls, cls
+    first = answers["answer_start"][0]
+    last = first + len(answers["text"][0])
+    places = [(t, place) for t, place in enumerate(context_offsets(encoded, window, tokenizer)) if place is not None]
+    if not places or places[0][1][0] > first or places[-1][1][1] < last:
+        return cls, cls
+    start = max(token for token, place in places if place[0] <= first)
+    end = min(token for token, place in places if place[1] >= last)
+    return start, end
+
+
+def track_samples(
+    records: "Dataset", count: int, seed: int, tokenizer: "PreTrainedTokenizerFast", data: DataArguments
+) -> list[TrackedSample]:
+    """The first record and `count - 1` others that `seed` draws, as features."""
+    count = min(count, len(records))
+    others = random.Random(seed).sample(range(1, len(records)), count - 1)
+    return [_track(records[index], index, tokenizer, data) for index in (0, *sorted(others))]
+
+
+def _track(
+    record: dict[str, Any], index: int, tokenizer: "PreTrainedTokenizerFast", data: DataArguments
+) -> TrackedSample:
+    encoded = tokenize([record["question"]], [record["context"]], tokenizer, data)
+    windows = range(len(encoded["input_ids"]))
+    spans = [answer_tokens(encoded, window, record["answers"], tokenizer) for window in windows]
+    window = max(windows, key=lambda window: spans[window][1])  # the first that holds the answer, else the first
+    names = ("context", "question") if tokenizer.padding_side == "left" else ("question", "context")
+    return TrackedSample(
+        index=index,
+        question=record["question"],
+        context=record["context"],
+        answer=next(iter(record["answers"]["text"]), ""),
+        inputs={name: encoded[name][window] for name in tokenizer.model_input_names},
+        tokens=tokenizer.convert_ids_to_tokens(encoded["input_ids"][window]),
+        parts=["special" if part is None else names[part] for part in encoded.sequence_ids(window)],
+        offsets=encoded["offset_mapping"][window],
+        gold_start=spans[window][0],
+        gold_end=spans[window][1],
+    )
+
+
+def best_span(
+    start_logits: np.ndarray, end_logits: np.ndarray, allowed: np.ndarray, data: DataArguments
+) -> tuple[int, int, float] | None:
+    """The span of the highest start + end logit among the `n_best_size` best starts and ends.
+
+    start_logits, end_logits: (tokens,). allowed: (tokens,) bool, tokens of the context. Returns (start, end, score),
+    or None where no pair is in the context, in order, and at most `max_answer_length` tokens long.
+    """
+    starts = np.argsort(start_logits, kind="stable")[: -data.n_best_size - 1 : -1]
+    ends = np.argsort(end_logits, kind="stable")[: -data.n_best_size - 1 : -1]
+    lengths = ends[None, :] - starts[:, None] + 1  # (starts, ends)
+    valid = (lengths >= 1) & (lengths <= data.max_answer_length) & allowed[starts][:, None] & allowed[ends][None, :]
+    if not valid.any():
+        return None
+    scores = np.where(valid, start_logits[starts][:, None] + end_logits[ends][None, :], -np.inf)
+    row, column = np.unravel_index(np.argmax(scores), scores.shape)
+    return int(starts[row]), int(ends[column]), float(scores[row, column])
+
+
+def best_answers(
+    records: "Dataset", features: "Dataset", start_logits: np.ndarray, end_logits: np.ndarray, data: DataArguments
+) -> list[Answer]:
+    """The best answer to each record over all of its windows.
+
+    start_logits, end_logits: (features, tokens), padded on the right. With `version_2_with_negative` the answer is
+    "" where [CLS] scores higher than the best span by more than `null_score_diff_threshold`.
+    """
+    best: list[Answer | None] = [None] * len(records)
+    null = [np.inf] * len(records)
+    contexts = records["context"]
+    for row, feature in enumerate(features):
+        record, places = feature["record"], feature["offset_mapping"]
+        starts, ends = start_logits[row, : len(places)], end_logits[row, : len(places)]
+        null[record] = min(null[record], float(starts[0] + ends[0]))
+        span = best_span(starts, ends, np.array([place is not None for place in places]), data)
+        known = best[record]
+        if span and (known is None or span[2] > known.score):
+            first, last = places[span[0]][0], places[span[1]][1]
+            best[record] = Answer(contexts[record][first:last], span[2])
+    return [_or_none(answer, score, data) for answer, score in zip(best, null, strict=True)]
+
+
+def _or_none(answer: Answer | None, null_score: float, data: DataArguments) -> Answer:
+    if answer is None:
+        return Answer("", null_score)
+    if data.version_2_with_negative and null_score - answer.score > data.null_score_diff_threshold:
+        return Answer("", null_score)
+    return answer
+
+
+def score(texts: Sequence[str], records: "Dataset") -> dict[str, float]:
+    """Exact match and F1 in percent, as SQuAD's official script defines them (https://arxiv.org/abs/1606.05250)."""
+    from torchmetrics.functional.text import squad
+
+    predicted = [{"prediction_text": text, "id": str(row)} for row, text in enumerate(texts)]
+    expected = [
+        {"answers": {"text": answers["text"] or [""], "answer_start": answers["answer_start"] or [0]}, "id": str(row)}
+        for row, answers in enumerate(records["answers"])
+    ]
+    return {name: float(value) for name, value in squad(predicted, expected).items()}

@@ -1,0 +1,139 @@
+"""Fine-tune a model for question answering: cfg.json -> RUN, its folder.
+
+python run_qa.py cfg.json
+python run_qa.py cfg.json --num_train_epochs 3
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggin.config import Config, describe_keys, read_config
+from huggin.door import DoorParser, UserError, open_door
+from huggin.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from checkpointing import StopSignals
+    from trainer_qa import QuestionAnsweringTrainer
+
+DESCRIPTION = f"""Fine-tune a model for question answering; resumes by itself where an earlier start stopped.
+
+Any key of cfg.json can be given as --key value too, and wins. The toolkit's own, with their defaults:
+{describe_keys()}
+and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ..."""
+
+
+def main() -> int:
+    """Train, or go on training; then evaluate where do_eval is set."""
+    cfg, flags = read_command_line()
+    from checkpointing import StopSignals
+
+    stop = StopSignals()
+    stop.install()
+    config = read_config(cfg, flags)
+    run = RunFolder(Path(config.training.output_dir))
+    trainer = build_trainer(config, run, stop)
+    if config.training.do_train:
+        train(config, trainer, run)
+    if stop.received:
+        print(f"{run.path}: stopped after step {trainer.state.global_step}, saved; the same command goes on from there")
+        return stop.exit_code
+    if config.training.do_eval:
+        evaluate(config, trainer, run)
+    return 0
+
+
+def read_command_line() -> tuple[Path | None, list[str]]:
+    """The cfg, if one is given, and the flags after it."""
+    parser = DoorParser(DESCRIPTION, "python run_qa.py cfg.json --seed 7")
+    parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="a JSON of keys")
+    words = sys.argv[1:]
+    first_flag = next((at for at, word in enumerate(words) if word.startswith("--") and word != "--help"), len(words))
+    cfg = parser.parse_args(words[:first_flag]).cfg
+    if not words:
+        parser.error("no CFG and no flags")
+    return cfg, words[first_flag:]
+
+
+def build_trainer(config: Config, run: RunFolder, stop: "StopSignals") -> "QuestionAnsweringTrainer":
+    """Load data and model and put the parts together. Raises UserError for what cannot be used."""
+    from transformers import DataCollatorWithPadding
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+    from huggin import bert, questions, squad
+    from huggin_utils import Recorder
+    from trainer_qa import QuestionAnsweringTrainer
+
+    set_verbosity_error()  # its notes on heads "newly initialized" are what fine-tuning means
+    disable_progress_bar()
+    config.training.dataloader_pin_memory &= config.training.device.type == "cuda"
+    training, data, cache = config.training, config.data, config.model.cache_dir
+    tokenizer = bert.load_tokenizer(config.model)
+    records = questions.load_questions(data, "train", cache) if training.do_train else None
+    eval_records = questions.load_questions(data, "validation", cache) if training.do_eval else None
+    model = bert.load_model(config.model, training.seed)
+    bert.refuse_mismatch(model.config, tokenizer, data.max_seq_length)
+    with training.main_process_first(desc="features"):
+        features = squad.training_features(records, tokenizer, data) if records else None
+        eval_features = squad.evaluation_features(eval_records, tokenizer, data) if eval_records else None
+    recorder = None
+    if records and config.recording.record and training.process_index == 0:
+        samples = squad.track_samples(records, config.recording.probe_samples, training.seed, tokenizer, data)
+        recorder = Recorder(run, model, samples, data, config.recording)
+    return QuestionAnsweringTrainer(
+        model=model,
+        args=training,
+        train_dataset=features,
+        eval_dataset=eval_features,
+        eval_records=eval_records,
+        data_args=data,
+        recorder=recorder,
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        callbacks=[stop],
+    )
+
+
+def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -> None:
+    """Train from the newest whole checkpoint, or from the start; leave the trained model in the run's folder."""
+    from checkpointing import newest_checkpoint, save_beside, start_anew
+    from huggin.recording import write_facts
+    from huggin.run_facts import run_facts
+
+    with config.training.main_process_first(desc="start anew"):
+        if config.recording.overwrite_output_dir and trainer.is_world_process_zero():
+            start_anew(run)
+    checkpoint = newest_checkpoint(run)
+    if checkpoint is None and run.trainer_state.exists():
+        raise UserError(f"{run.path}: a trained model without a checkpoint; overwrite_output_dir true starts anew")
+    recorder = trainer.recorder
+    if recorder:
+        write_facts(run, run_facts(config, trainer.model, recorder.sites, recorder.samples))
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        if recorder:
+            recorder.close()
+    finished = trainer.state.global_step >= trainer.state.max_steps
+    if finished and trainer.is_world_process_zero():
+        save_beside(run.path, trainer.save_model)
+        trainer.state.save_to_json(str(run.trainer_state))
+        print(f"{run.path}: trained, {trainer.state.global_step} steps")
+
+
+def evaluate(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -> None:
+    """Print EM and F1 on the validation questions and keep them in the run's folder."""
+    from huggin.files import write_json
+
+    scores = trainer.evaluate()
+    if trainer.is_world_process_zero():
+        write_json(run.eval_results, {"step": trainer.state.global_step, **scores})
+        name = Path(config.data.validation_file or config.data.dataset_name or "").name
+        print(
+            f"{run.path}: EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} % "
+            f"over {scores['eval_samples']} questions of {name}"
+        )
+
+
+if __name__ == "__main__":
+    open_door(main)

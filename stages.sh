@@ -1,0 +1,31 @@
+# What the drivers share: a stage is one command of the toolkit; Ctrl-C and SIGTERM are passed on to it.
+# The driver sets `here`, the toolkit's folder.
+python="$here/.venv/bin/python"
+set -m # each stage in a process group of its own, so that a Ctrl-C reaches it once, through the traps
+child=
+trap '[ -z "$child" ] || kill -INT -- "-$child" 2>/dev/null' INT
+trap '[ -z "$child" ] || kill -TERM -- "-$child" 2>/dev/null' TERM
+
+stage() { # SCRIPT ARGUMENTS...: run it to its end; on a failure the driver ends with its exit code
+  local code=0
+  "$python" "$here/$1" "${@:2}" </dev/null &
+  child=$!
+  while :; do
+    code=0
+    wait "$child" || code=$?
+    kill -0 "$child" 2>/dev/null || break # `wait` also returns at each signal
+  done
+  child=
+  [ "$code" = 0 ] || exit "$code"
+}
+
+output_dir() { # CFG: the run's folder that it names
+  "$python" -c 'import json, sys; print(json.load(open(sys.argv[1], encoding="utf-8-sig"))["output_dir"])' "$1"
+}
+
+open_newest_pdf() { # KIND: where there is a screen
+  local pdf
+  pdf=$(ls -t gv-graphs/qa-"$1"-*.gv.pdf | head -n 1)
+  if [ "$(uname)" = Darwin ]; then open "$pdf"
+  elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then xdg-open "$pdf" >/dev/null 2>&1 || true; fi
+}

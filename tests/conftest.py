@@ -1,0 +1,93 @@
+"""Fixtures: a tiny BERT, questions about ravens, and one short run that many tests read."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+TOKENIZER = ROOT / "sample" / "bert-tiny"
+CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day and return at dinner time."
+QUESTIONS = [
+    ("Who owns the ravens?", "Odin"),
+    ("When do they return?", "at dinner time"),
+    ("What are Huginn and Muninn?", "ravens"),
+    ("What do they fly over?", "the world"),
+]
+
+
+def record(number: int, question: str, answer: str, context: str = CONTEXT) -> dict[str, Any]:
+    """A SQuAD record with its answer where it first stands in the context."""
+    answers = {"text": [answer], "answer_start": [context.index(answer)]}
+    return {"id": f"q{number}", "title": "Ravens", "context": context, "question": question, "answers": answers}
+
+
+@pytest.fixture(scope="session")
+def records() -> list[dict[str, Any]]:
+    """Four questions over one context."""
+    return [record(number, *pair) for number, pair in enumerate(QUESTIONS)]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> Path:
+    """A folder with `model/` (2 layers x 16 units, config only), its tokenizer, and `questions.json`."""
+    folder = tmp_path_factory.mktemp("tiny")
+    config = json.loads((TOKENIZER / "config.json").read_text())
+    config |= {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text(json.dumps(config))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / "model" / name).write_text((TOKENIZER / name).read_text())
+    (folder / "questions.json").write_text(json.dumps(records))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cfg(tiny: Path) -> Callable[..., dict[str, Any]]:
+    """cfg.json's keys for a run of 8 steps, with whatever a test changes."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        keys = {
+            "model_name_or_path": str(tiny / "model"),
+            "pretrained_model": False,
+            "train_file": str(tiny / "questions.json"),
+            "validation_file": str(tiny / "questions.json"),
+            "output_dir": "run",
+            "do_train": True,
+            "do_eval": True,
+            "max_seq_length": 64,
+            "doc_stride": 16,
+            "per_device_train_batch_size": 2,
+            "num_train_epochs": 4,
+            "learning_rate": 1e-3,
+            "save_steps": 3,
+            "node_points": 3,
+        }
+        return keys | changes
+
+    return make
+
+
+def command(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command of the toolkit as a user types it."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    line = [sys.executable, ROOT / words[0], *words[1:]]
+    return subprocess.run(map(str, line), cwd=cwd, capture_output=True, text=True, env=environment, **options)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., dict[str, Any]]) -> Path:
+    """A finished run of 8 steps; tests read it and leave it as it is."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "cfg.json").write_text(json.dumps(tiny_cfg()))
+    done = command("run_qa.py", "cfg.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"

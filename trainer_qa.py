@@ -1,0 +1,104 @@
+"""A Trainer for question answering: features -> a trained model, recorded step by step, scored by EM and F1."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import rotate_checkpoints
+
+from checkpointing import mark_complete
+from huggin.config import DataArguments
+from huggin.squad import best_answers, score
+from huggin_utils import Recorder, undisturbed
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class QuestionAnsweringTrainer(Trainer):
+    """Hugging Face's Trainer, which also tells a Recorder what happens and turns logits into answers."""
+
+    def __init__(
+        self,
+        *args: Any,
+        data_args: DataArguments,
+        recorder: Recorder | None = None,
+        eval_records: "Dataset | None" = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.data_args = data_args
+        self.recorder = recorder
+        self.eval_records = eval_records
+        if recorder:
+            self.add_callback(_RecordingCallback(recorder))
+
+    def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
+        """One micro-batch; its loss, raw and NaN kept, is recorded before the Trainer filters it."""
+        loss = super().training_step(model, inputs, *args, **kwargs)
+        if self.recorder:
+            self.recorder.add_loss(loss)
+        return loss
+
+    def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
+        grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        if self.recorder:
+            self.recorder.set_grad_norm(grad_norm)
+        return grad_norm
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """Save, mark the checkpoint complete, and only then let older ones go."""
+        limit, self.args.save_total_limit = self.args.save_total_limit, None
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.save_total_limit = limit
+        self.accelerator.wait_for_everyone()
+        if self.recorder:
+            self.recorder.flush_to_disk()
+        if self.args.should_save:
+            run = self._get_output_dir(trial=trial)
+            mark_complete(Path(run) / f"checkpoint-{self.state.global_step}")
+            rotate_checkpoints(run, limit, self.state.best_model_checkpoint)
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """EM and F1 in percent over the validation questions; training goes on as if nothing had been asked."""
+        features = self.eval_dataset if eval_dataset is None else eval_dataset
+        with undisturbed(self.model):
+            loader = self.get_eval_dataloader(features)
+            output = self.evaluation_loop(loader, "Evaluation", ignore_keys=ignore_keys)
+        start_logits, end_logits = output.predictions
+        answers = best_answers(self.eval_records, features, start_logits, end_logits, self.data_args)
+        scores = score([answer.text for answer in answers], self.eval_records)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
+        metrics[f"{metric_key_prefix}_samples"] = len(answers)
+        self.log(metrics)
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+class _RecordingCallback(TrainerCallback):
+    """Passes the Trainer's events on to the Recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self._learning_rate = float("nan")
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.recorder.start(state.global_step, state.max_steps)
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._learning_rate = kwargs["optimizer"].param_groups[0]["lr"]  # before the scheduler moves on
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.recorder.record(state.global_step, state.epoch or 0.0, self._learning_rate)
