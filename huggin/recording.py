@@ -8,6 +8,7 @@ Every start or resume opens new segments named by their first step; a later segm
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,9 @@ def read_segments(run: RunFolder, table: str) -> list[Segment]:
 def join_segments(segments: list[Segment], schema: pa.Schema) -> pa.Table:
     """One table without gaps or duplicates: from its first step on, a later segment wins."""
     parts = [pa.table([[] for _ in schema], schema=schema)]
-    for segment, later in zip(segments, [*segments[1:], None], strict=True):
+    for segment, later in zip_longest(segments, segments[1:]):
         part = pa.Table.from_batches(segment.batches, schema=schema)
-        parts.append(part if later is None else part.filter(pc.less(part["step"], later.first_step)))
+        parts.append(part.filter(pc.less(part["step"], later.first_step)) if later else part)
     return pa.concat_tables(parts)
 
 

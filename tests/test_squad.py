@@ -1,0 +1,152 @@
+"""Features against hand-worked examples; answers and scores against SQuAD's definitions."""
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from transformers import AutoTokenizer
+
+from huggin.config import DataArguments
+from huggin.door import UserError
+from huggin.squad import (
+    best_answers,
+    best_span,
+    evaluation_features,
+    score,
+    track_samples,
+    training_features,
+)
+from tests.conftest import CONTEXT, TOKENIZER, record
+
+LETTERS = " ".join("abcdefghijklmnop")  # 16 one-letter words, a token each
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return AutoTokenizer.from_pretrained(TOKENIZER)
+
+
+def spans(features):
+    return list(zip(features["start_positions"], features["end_positions"]))
+
+
+def letters(answer):
+    return Dataset.from_list([record(1, "z ?", answer, context=LETTERS)])
+
+
+def test_one_window(tokenizer):
+    """[CLS] z ? [SEP] a b c ... : token 4 is a, so `c d` is 6 to 7."""
+    features = training_features(letters("c d"), tokenizer, DataArguments(max_seq_length=64, doc_stride=8))
+    assert spans(features) == [(6, 7)]
+    assert tokenizer.convert_ids_to_tokens(features["input_ids"][0])[6:8] == ["c", "d"]
+
+
+def test_stride_windows(tokenizer):
+    """12 tokens hold 7 of the context, of which 2 overlap: a-g, f-l, k-p; an answer outside is [CLS] = 0."""
+    data = DataArguments(max_seq_length=12, doc_stride=2)
+    features = training_features(letters("f g"), tokenizer, data)
+    words = [tokenizer.convert_ids_to_tokens(ids)[4:-1] for ids in features["input_ids"]]
+    assert ["".join(window) for window in words] == ["abcdefg", "fghijkl", "klmnop"]
+    assert spans(features) == [(9, 10), (4, 5), (0, 0)]
+
+
+def test_an_answer_across_a_window_edge_is_cls_there(tokenizer):
+    features = training_features(letters("g h"), tokenizer, DataArguments(max_seq_length=12, doc_stride=2))
+    assert spans(features) == [(0, 0), (5, 6), (0, 0)]
+
+
+def test_no_answer_is_cls(tokenizer):
+    records = letters("a").map(lambda _: {"answers": {"text": [], "answer_start": []}})
+    data = DataArguments(max_seq_length=64, doc_stride=8, version_2_with_negative=True)
+    assert spans(training_features(records, tokenizer, data)) == [(0, 0)]
+
+
+def test_an_answer_within_a_word_takes_the_whole_word(tokenizer):
+    records = Dataset.from_list([record(1, "z ?", "ver the worl", context=CONTEXT)])
+    feature = training_features(records, tokenizer, DataArguments(max_seq_length=64, doc_stride=8))[0]
+    tokens = tokenizer.convert_ids_to_tokens(feature["input_ids"])
+    answer = tokens[feature["start_positions"] : feature["end_positions"] + 1]
+    assert "".join(answer).replace("##", "").endswith("theworld")
+
+
+def test_a_question_that_leaves_no_room_is_named(tokenizer):
+    records = Dataset.from_list([record(1, "z ?", "a", LETTERS), record(2, "z " * 30, "a", LETTERS)])
+    with pytest.raises(UserError, match=r"record 2 \(id 'q2'\): a question of 30 tokens"):
+        training_features(records, tokenizer, DataArguments(max_seq_length=32, doc_stride=8))
+
+
+def test_tracked_samples(tokenizer, records):
+    data = DataArguments(max_seq_length=64, doc_stride=16)
+    samples = track_samples(Dataset.from_list(records), 3, 5, tokenizer, data)
+    assert [s.index for s in samples] == [
+        s.index for s in track_samples(Dataset.from_list(records), 3, 5, tokenizer, data)
+    ]
+    assert samples[0].index == 0
+    assert samples[0].tokens[samples[0].gold_start : samples[0].gold_end + 1] == tokenizer.tokenize("Odin")
+    assert samples[0].parts[0] == "special"
+    assert samples[0].parts[samples[0].gold_start] == "context"
+    assert len(track_samples(Dataset.from_list(records), 99, 5, tokenizer, data)) == len(records)
+
+
+def test_the_tracked_window_is_the_one_that_holds_the_answer(tokenizer):
+    (sample,) = track_samples(letters("p"), 1, 0, tokenizer, DataArguments(max_seq_length=12, doc_stride=2))
+    assert sample.tokens[sample.gold_start] == "p"
+
+
+ALL = np.ones(4, bool)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "allowed", "options", "expected"),
+    [
+        ([0, 5, 0, 0], [0, 0, 3, 0], ALL, {}, (1, 2, 8.0)),
+        ([0.5, 0, 5, 0], [0, 9, 0, 1], ALL, {}, (0, 1, 9.5)),  # 2..1 would be backwards
+        ([9, 0, 5, 0], [0, 0, 0, 4], np.array([False, True, True, True]), {}, (2, 3, 9.0)),
+        ([5, 0, 1, 0], [0, 0, 2, 7], ALL, {"max_answer_length": 3}, (2, 3, 8.0)),
+        ([0, 0, 0, 9], [9, 0, 0, 0], ALL, {"n_best_size": 1}, None),
+        ([1, 2, 3, 4], [1, 2, 3, 4], np.zeros(4, bool), {}, None),
+    ],
+)
+def test_best_span(start, end, allowed, options, expected):
+    found = best_span(np.array(start, float), np.array(end, float), allowed, DataArguments(**options))
+    assert found == expected
+
+
+def test_the_best_window_gives_the_answer(tokenizer):
+    records, data = letters("f g"), DataArguments(max_seq_length=12, doc_stride=2)
+    features = evaluation_features(records, tokenizer, data)
+    start, end = np.zeros((3, 12)), np.zeros((3, 12))
+    start[0, 4], end[0, 5] = 3, 3  # `a b` in the first window
+    start[1, 6], end[1, 6] = 4, 3  # `h` in the second scores higher
+    start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
+    (answer,) = best_answers(records, features, start, end, data)
+    assert (answer.text, answer.score) == ("h", 7.0)
+
+
+def test_null_answers(tokenizer):
+    records = letters("a")
+    for threshold, expected in ((0.0, ""), (2.0, "b")):
+        data = DataArguments(
+            max_seq_length=64, doc_stride=8, version_2_with_negative=True, null_score_diff_threshold=threshold
+        )
+        features = evaluation_features(records, tokenizer, data)
+        start = np.zeros((1, len(features[0]["input_ids"])))
+        end = start.copy()
+        start[0, 0], start[0, 5], end[0, 5] = 4, 3, 0.1  # [CLS] leads by 0.9
+        (answer,) = best_answers(records, features, start, end, data)
+        assert answer.text == expected
+
+
+@pytest.mark.parametrize(
+    ("predicted", "gold", "em", "f1"),
+    [
+        ("the Eiffel Tower.", ["Eiffel tower"], 100, 100),
+        ("Eiffel", ["Eiffel tower"], 0, 200 / 3),
+        ("1912", ["in 1912", "1912"], 100, 100),
+        ("", ["Odin"], 0, 0),
+        ("", [], 100, 100),
+        ("a b b", ["b b c"], 0, 80.0),  # the article goes: [b b] against [b b c]
+    ],
+)
+def test_scores_as_the_official_script_has_them(predicted, gold, em, f1):
+    records = Dataset.from_list([{"answers": {"text": gold, "answer_start": [0] * len(gold)}}])
+    assert score([predicted], records) == pytest.approx({"exact_match": em, "f1": f1})
