@@ -93,6 +93,7 @@ class StopSignals(TrainerCallback):
         self.received = signal.Signals(number)
         signal.signal(number, signal.SIG_DFL)
         if not self._training:
+            print(f"\n{self.received.name}: stopped; the same command starts again", file=sys.stderr)
             raise SystemExit(self.exit_code)
         print(f"\n{self.received.name}: finishing the step and saving; once more stops at once", file=sys.stderr)
 

@@ -29,7 +29,7 @@ def table_of_nodes(recording: Recording, node: int | None = None) -> str:
     for index in tracked_first(change, node)[:TOP]:
         cells = [
             f"{change.first[row, index]:11.5f} {change.last[row, index]:9.5f} "
-            f"{change.absolute[row, index]:+9.5f} {change.percent[row, index]:+8.0f}%"
+            f"{change.absolute[row, index]:+9.5f} {change.percent[row, index]:+8.1f}%"
             for row in (0, 1)
         ]
         lines.append(f"{index:6d}  " + "   ".join(cells))

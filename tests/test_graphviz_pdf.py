@@ -1,0 +1,102 @@
+"""The PDF: all figures, a true legend, every text whole."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import graphviz
+import pytest
+import torch
+from transformers import BertConfig, BertForQuestionAnswering
+
+from huggin.graphviz_pdf import cell_text, render, table
+from huggin.legend import legend_rows
+from tests.conftest import command
+
+HOSTILE = "Tom & <b>\"Jerry\"</b> ]]> \\N \\G 'x'); DROP TABLE\x00\x07 \n" + "word " * 700 + "مرحبا 世界"
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path) -> Path:
+    copy = Path(shutil.copytree(tiny_run, tmp_path / "a run & <more>"))
+    for door in ("graph-weights.py", "graph-losses.py", "graph-logits.py"):
+        assert command(door, copy, cwd=tmp_path).returncode == 0
+    return copy
+
+
+def test_the_pdf_of_a_run(run):
+    done = command("create-gv-training.py", run, cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    pdf = run.parent / done.stdout.strip()
+    assert re.fullmatch(r"qa-training-\d{4}-\d\d-\d\d-\d{4}\.gv\.pdf", pdf.name)
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert sorted(path.name for path in pdf.parent.iterdir()) == sorted([pdf.stem, pdf.name])
+    source = pdf.with_suffix("").read_text()
+    assert source.count("<IMG") == 5
+    assert "BertSelfAttention" in source
+    assert "Who owns the ravens?" in source
+    assert "questions, after step 8" in source
+
+
+def test_a_missing_figure_is_named_and_no_half_pdf_is_left(run):
+    (run / "graphs" / "losses.png").unlink()
+    done = command("create-gv-training.py", run, "--out", "there", cwd=run.parent)
+    assert done.returncode == 2
+    assert "losses.png: not there; run graph-losses.py" in done.stderr
+    assert not (run.parent / "there").exists() or list((run.parent / "there").iterdir()) == []
+
+
+def test_no_dot(tmp_path, monkeypatch):
+    from huggin.door import UserError
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="`dot` not found; run ./setup"):
+        render(graphviz.Digraph(), tmp_path / "out", "training")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_hostile_text_comes_out_whole(tmp_path):
+    graph = graphviz.Digraph()
+    graph.node("text", table([("label", HOSTILE)], "white", (10, 80)), shape="plain")
+    svg = graph.pipe(format="svg", encoding="utf-8")
+    shown = re.sub(r"\s+", " ", " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg)).replace("&#160;", " "))
+    assert "Tom &amp; &lt;b&gt;" in shown
+    assert "]]&gt; \\N \\G" in shown
+    assert "DROP TABLE\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in shown
+    assert shown.count("word") == 700
+    assert "世界" in shown
+    assert render(graph, tmp_path, "training").stat().st_size > 1000
+
+
+def test_lines_keep_their_indent():
+    assert cell_text("a(\n  b\n)", 20) == "a(<BR/>  b<BR/>)"
+    assert cell_text("", 20) == " "
+
+
+def test_the_legend_groups_like_modules():
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16)
+    model = BertForQuestionAnswering(config)
+    rows = legend_rows(model)
+    by_name = {row.names[0].rpartition(".")[2]: row for row in rows}
+    assert by_name["attention"].numbers == [6, 9, 12]
+    assert by_name["qa_outputs"].parameters == 18
+    assert sum(row.parameters * len(row.numbers) for row in rows) == model.num_parameters()
+    numbers = sorted(number for row in rows for number in row.numbers)
+    assert numbers == list(range(1, 16))
+
+
+def test_the_legend_is_in_run_json(tiny_run):
+    modules = json.loads((tiny_run / "recording" / "run.json").read_text())["modules"]
+    assert [row["numbers"] for row in modules if row["names"][0].endswith("attention")] == [[6, 9]]
+
+
+def test_the_pdf_has_one_page(run):
+    done = command("create-gv-training.py", run, cwd=run.parent)
+    if shutil.which("pdfinfo") is None:
+        pytest.skip("pdfinfo (poppler-utils) is not installed")
+    info = subprocess.run(["pdfinfo", run.parent / done.stdout.strip()], capture_output=True, text=True)
+    assert re.search(r"Pages:\s+1\n", info.stdout)

@@ -1,0 +1,61 @@
+"""Fits, running means, and when a sample was answered right."""
+
+import numpy as np
+import pytest
+
+from huggin.learning import fit_exponential, right_since, running_mean
+from huggin.recording import Probes
+
+STEP = np.arange(200)
+
+
+def test_an_exponential_is_recovered():
+    noise = np.random.default_rng(0).normal(0, 0.05, 200)
+    loss = 1.5 + 3 * np.exp(-STEP / 30) + noise
+    loss[[0, 7, 9]] = [np.nan, np.inf, np.nan]
+    fit = fit_exponential(STEP, loss)
+    assert (fit.floor, fit.height, fit.decay) == pytest.approx((1.5, 3, 30), rel=0.05)
+    assert fit.explained > 0.95
+    assert fit.at(np.array([0.0]))[0] == pytest.approx(4.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        np.full(200, 2.0),
+        np.linspace(1, 3, 200),
+        np.random.default_rng(1).normal(3, 1, 200),
+        np.full(200, np.nan),
+        np.concatenate([[5.0, 3.0], np.full(198, np.nan)]),
+        np.full(200, np.inf),
+    ],
+    ids=["flat", "rising", "noise", "nan", "two", "inf"],
+)
+def test_no_fit_where_none_fits(loss):
+    assert fit_exponential(STEP, loss) is None
+
+
+def test_no_fit_for_a_run_of_a_few_steps():
+    assert fit_exponential(np.arange(3), np.array([np.nan, 2.0, 1.0])) is None
+
+
+def test_running_mean():
+    np.testing.assert_allclose(
+        running_mean(np.array([1, 2, 6, np.nan, np.nan, np.nan]), 3), [1.5, 3, 4, 6, np.nan, np.nan]
+    )
+
+
+@pytest.mark.parametrize(
+    ("spans", "since"),
+    [
+        ([(0, 0), (3, 4), (3, 4)], 10),
+        ([(3, 4), (3, 5), (3, 4)], 20),
+        ([(3, 4), (3, 4), (2, 4)], None),
+        ([(3, 4), (3, 4), (3, 4)], 0),
+    ],
+)
+def test_right_since(spans, since):
+    start, end = np.array(spans).T
+    rest = np.zeros(3)
+    probes = Probes(np.array([0, 10, 20]), rest, rest, rest, rest, start, end)
+    assert right_since(probes, 3, 4) == since
