@@ -26,12 +26,7 @@ def cell_text(text: str, width: int) -> str:
     """Any text as the inside of a cell: wrapped, escaped, control characters as U+FFFD."""
     printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
     lines = [piece for line in printable.split("\n") for piece in _wrapped(line, width)]
-    return "<BR/>".join(_escaped(line) for line in lines)
-
-
-def _escaped(text: str) -> str:
-    """Text for an HTML-like label; Graphviz would read a backslash as the start of a name, as in \\N."""
-    return html.escape(text).replace("\\", "&#92;")
+    return "<BR/>".join(html.escape(line).replace("\\", r"\\") for line in lines)  # \N would become the node's name
 
 
 def _wrapped(line: str, width: int) -> list[str]:
@@ -61,7 +56,7 @@ def _picture_cell(path: Path, folder: Path) -> str:
 
     with Image.open(path) as picture:
         width, height = (round(pixels / DPI * POINTS) for pixels in picture.size)
-    source = _escaped(os.path.relpath(path, folder))
+    source = html.escape(os.path.relpath(path, folder))
     return f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"><IMG SCALE="TRUE" SRC="{source}"/></TD>'
 
 
