@@ -1,0 +1,62 @@
+"""get-training-output from start to end, from another folder; setup and its refusals."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".venv" / "installed.txt").exists(), reason="the drivers run in .venv; ./setup makes it"
+)
+
+
+def drive(folder, cfg):
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run(
+        [ROOT / "get-training-output", cfg], cwd=folder, capture_output=True, text=True, env=environment
+    )
+
+
+def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
+    here = tmp_path / "a folder & more"
+    here.mkdir()
+    (here / "my cfg.json").write_text(json.dumps(tiny_cfg(output_dir="my runs/one")))
+    before = set(ROOT.iterdir())
+    done = drive(here, "my cfg.json")
+    assert done.returncode == 0, done.stderr
+    pdf = here / done.stdout.splitlines()[-1]
+    assert pdf.parent == here / "gv-graphs"
+    assert pdf.read_bytes().startswith(b"%PDF")
+    names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
+    assert names == {f"{name}.png" for name in ("weights", "weight-change", "losses", "logits", "sample-losses")}
+    assert set(ROOT.iterdir()) == before
+
+
+def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
+    done = drive(tmp_path, "cfg.json")
+    assert done.returncode == 2
+    assert "did you mean seed?" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
+
+
+def test_setup_has_nothing_to_do_twice():
+    done = subprocess.run([ROOT / "setup"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_setup_without_python_says_what_to_type(tmp_path):
+    """A copy without .venv, on a PATH that holds no Python."""
+    for name in ("setup", "requirements.txt"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("dirname", "cmp", "bash"):
+        (tools / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
+    done = subprocess.run(["bash", tmp_path / "setup"], capture_output=True, text=True, env={"PATH": str(tools)})
+    assert done.returncode == 2
+    assert "setup: error: no Python 3.11" in done.stderr
+    assert not (tmp_path / ".venv").exists()
