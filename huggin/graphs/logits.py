@@ -6,12 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, new_figure, tidy
+from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure, tidy
 from huggin.learning import right_since
 from huggin.recording import Probes, Recording
 
 READABLE = 90  # tokens that can be written side by side on one axis
 AROUND = 20  # tokens shown on either side of the answer where there are more
+QUESTION = 50  # characters of it above a figure; all of it is in the PDF
 INCHES_PER_TOKEN = 0.145
 
 
@@ -26,19 +27,20 @@ def _logits(facts: dict[str, Any], probes: Probes) -> Figure:
     everything, near = range(tokens), _near_answer(facts)
     views = [everything] if tokens <= READABLE else [everything, near]
     width = max(7.0, 1.2 + INCHES_PER_TOKEN * len(views[-1]) * len(views))
-    figure = new_figure(width, 6, f"Logits by token: {_shorten(facts['question'], int(width * 9))}")
+    figure = new_figure(width, 6, "Logits of the tracked sample by token")
     grid = figure.subplots(2, len(views), squeeze=False, sharex="col", sharey="row")
+    _name_question(grid[0, 0], facts)
     for row, name, colour in ((0, "start", START), (1, "end", END)):
         for column, view in enumerate(views):
-            _draw_view(grid[row, column], facts, probes, name, colour, view, first=column == 0)
+            _draw_view(grid[row, column], facts, probes, name, colour, view)
+        grid[row, 0].set_ylabel(f"{name} logit")
+        legend_above(grid[row, -1])
     for column, view in enumerate(views):
         _name_tokens(grid[1, column], facts, view, written=view is views[-1])
     return figure
 
 
-def _draw_view(
-    axes: Axes, facts: dict[str, Any], probes: Probes, name: str, colour: str, view: range, first: bool
-) -> None:
+def _draw_view(axes: Axes, facts: dict[str, Any], probes: Probes, name: str, colour: str, view: range) -> None:
     """One panel: a line for the first, the middle and the last probe over the tokens of `view`."""
     logits = getattr(probes, f"{name}_logits")
     places = sorted({0, len(logits) // 2, len(logits) - 1})
@@ -49,10 +51,7 @@ def _draw_view(
     axes.axvspan(facts["gold_start"] - 0.5, facts["gold_end"] + 0.5, color=GOLD, alpha=0.18, linewidth=0)
     axes.axhline(0, color=QUIET, linewidth=0.6)
     axes.set_xlim(view.start - 0.5, view.stop - 0.5)
-    tidy(axes, "", f"{name} logit" if first else "")
-    if first:
-        axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=3)
-        axes.margins(y=0.2)
+    tidy(axes, "", "")
 
 
 def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) -> None:
@@ -72,8 +71,9 @@ def _near_answer(facts: dict[str, Any]) -> range:
 
 
 def _losses(facts: dict[str, Any], probes: Probes) -> Figure:
-    figure = new_figure(7, 5, f"Loss of the tracked sample: {_shorten(facts['question'], 50)}")
+    figure = new_figure(7, 5, "Loss of the tracked sample by step")
     axes = figure.subplots()
+    _name_question(axes, facts)
     marker = "." if len(probes.step) < 60 else ""
     axes.plot(probes.step, probes.start_loss, color=START, marker=marker, label="start loss")
     axes.plot(probes.step, probes.end_loss, color=END, marker=marker, linestyle="--", label="end loss")
@@ -86,6 +86,7 @@ def _losses(facts: dict[str, Any], probes: Probes) -> Figure:
     return figure
 
 
-def _shorten(text: str, length: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _name_question(axes: Axes, facts: dict[str, Any]) -> None:
+    text = " ".join(facts["question"].split())
+    shown = text if len(text) <= QUESTION else text[: QUESTION - 1] + "…"
+    axes.set_title(shown, fontsize=9, loc="left", parse_math=False)

@@ -54,6 +54,13 @@ def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
+def legend_above(axes: "Axes") -> None:
+    """The legend in one row above the axes' right end, where it covers no line."""
+    columns = len(axes.get_legend_handles_labels()[1])
+    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    axes.legend(fontsize=8, frameon=False, ncols=columns, **place)
+
+
 def finish(figures: "dict[str, Figure]", args: Namespace) -> None:
     """Save each figure as RUN/graphs/NAME.FORMAT, print the paths, and show them where asked."""
     folder = RunFolder(args.run).graphs

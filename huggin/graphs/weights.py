@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import ACCENT, END, QUIET, START, new_figure, tidy
+from huggin.graphs.output import ACCENT, END, QUIET, START, legend_above, new_figure, tidy
 from huggin.nodes import WeightChange, tracked_first, weight_change
 from huggin.recording import Recording
 
@@ -47,7 +47,7 @@ def _weights(change: WeightChange, tracked: int) -> Figure:
         axes.axvline(tracked, color=ACCENT, linewidth=1, linestyle=":", zorder=0)
         axes.set_title(f"after step {step}", fontsize=10, loc="left")
         tidy(axes, "", "weight")
-    panels[0].legend(loc="upper right", ncols=2, fontsize=8, frameon=False)
+    legend_above(panels[0])
     panels[1].set_xlabel(f"node (hidden unit, not token); dotted: node {tracked}")
     return figure
 
@@ -60,10 +60,10 @@ def _changes(change: WeightChange, tracked: int) -> Figure:
         _lines(axes, values)
         _name_largest(axes, values, tracked)
         tidy(axes, "", unit)
-        axes.margins(y=0.2)
+        axes.margins(y=0.15)
     panels[0].set_title("in percent of the first weight: huge where that was near 0", fontsize=9, loc="left")
     panels[1].set_title("absolute, in the weight's own unit", fontsize=9, loc="left")
-    panels[0].legend(loc="upper right", ncols=2, fontsize=8, frameon=False)
+    legend_above(panels[0])
     panels[1].set_xlabel("node (hidden unit, not token)")
     return figure
 
