@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from huggin.door import DoorParser, UserError
 from huggin.files import replacing
@@ -57,7 +57,7 @@ def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
 def legend_above(axes: "Axes") -> None:
     """The legend in one row above the axes' right end, where it covers no line."""
     columns = len(axes.get_legend_handles_labels()[1])
-    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
     axes.legend(fontsize=8, frameon=False, ncols=columns, **place)
 
 
