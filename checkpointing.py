@@ -9,12 +9,14 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+from torch import distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from huggin.files import flush_to_disk, write_json
@@ -29,7 +31,8 @@ def mark_complete(checkpoint: Path) -> None:
     for path in files:
         flush_to_disk(path)
     write_json(checkpoint / MARK, {str(path.relative_to(checkpoint)): path.stat().st_size for path in files})
-    flush_to_disk(checkpoint)
+    for folder in (checkpoint, checkpoint.parent):
+        flush_to_disk(folder)
 
 
 def is_complete(checkpoint: Path) -> bool:
@@ -37,7 +40,7 @@ def is_complete(checkpoint: Path) -> bool:
     try:
         sizes = json.loads((checkpoint / MARK).read_text(encoding="utf-8"))
         return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
 
 
@@ -52,12 +55,14 @@ def newest_checkpoint(run: RunFolder) -> Path | None:
 
 def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
     """Call `save` with a folder beside the files of `folder`, then let each take its place there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as beside:
-        save(beside)
-        for path in Path(beside).iterdir():
-            flush_to_disk(path)
-            os.replace(path, folder / path.name)
+    beside = folder / ".saving"
+    shutil.rmtree(beside, ignore_errors=True)  # left by a kill
+    beside.mkdir(parents=True)
+    save(str(beside))
+    for path in sorted(beside.iterdir()):
+        flush_to_disk(path)
+        os.replace(path, folder / path.name)
+    beside.rmdir()
 
 
 def start_anew(run: RunFolder) -> None:
@@ -69,15 +74,22 @@ def start_anew(run: RunFolder) -> None:
         file.unlink(missing_ok=True)
 
 
-class StopSignals(TrainerCallback):
-    """Answers Ctrl-C and SIGTERM: in training, finish the step and save; elsewhere, stop at once.
+class EvaluationStopped(Exception):
+    """A signal came while the model was evaluated between two training steps."""
 
-    The second signal of a kind ends the process where it is; the newest whole checkpoint stays whole.
+
+class SafeStop(TrainerCallback):
+    """Says when to save besides the Trainer's own strategy: at a signal, every `save_minutes`, after the last step.
+
+    Ctrl-C or SIGTERM in training finish the step, save and stop; elsewhere they stop at once. A second one ends the
+    process where it is, and the newest whole checkpoint stays whole. Several processes of one run stop together.
     """
 
     def __init__(self) -> None:
-        self.received: signal.Signals | None = None
+        self.received = 0  # a signal's number
+        self.save_minutes = 15.0
         self._training = False
+        self._due = float("inf")
 
     def install(self) -> None:
         """Take over both signals."""
@@ -90,28 +102,53 @@ class StopSignals(TrainerCallback):
         return 128 + self.received if self.received else 0
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
-        self.received = signal.Signals(number)
-        signal.signal(number, signal.SIG_DFL)
+        name = signal.Signals(number).name
+        if not self.received and self._training:
+            print(f"\n{name}: finishing the step and saving; once more stops at once", file=sys.stderr)
+        self.received = number
         if not self._training:
-            print(f"\n{self.received.name}: stopped; the same command starts again", file=sys.stderr)
+            print(f"\n{name}: stopped; the same command starts again", file=sys.stderr)
             raise SystemExit(self.exit_code)
-        print(f"\n{self.received.name}: finishing the step and saving; once more stops at once", file=sys.stderr)
+        if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun sends each signal twice, and knows when to kill
+            signal.signal(number, signal.SIG_DFL)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """From here on a signal waits for the end of the step."""
         self._training = True
+        self._due = time.monotonic() + 60 * self.save_minutes
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save and stop where a signal has come; save after the last step whatever the strategy."""
-        if self.received:
-            control.should_training_stop = True
-        if self.received or state.global_step >= state.max_steps:
-            control.should_save = True
+        """Save and stop where a signal has come to any process; save where it is time."""
+        self.received, due = _over_all_processes(args, self.received, time.monotonic() >= self._due)
+        control.should_training_stop |= bool(self.received)
+        control.should_save |= bool(self.received or due or state.global_step >= state.max_steps)
+
+    def on_prediction_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Break off an evaluation between two steps, unless the choice of the best model depends on it."""
+        if self._training and args.metric_for_best_model is None:
+            (self.received,) = _over_all_processes(args, self.received)
+            if self.received:
+                raise EvaluationStopped
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """The next safety checkpoint is due `save_minutes` after any checkpoint."""
+        self._due = time.monotonic() + 60 * self.save_minutes
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """From here on a signal stops at once."""
         self._training = False
+
+
+def _over_all_processes(args: TrainingArguments, *values: int) -> list[int]:
+    """The largest of each value over all processes of the run, the same in each of them."""
+    if args.world_size == 1 or not distributed.is_initialized():
+        return list(values)
+    largest = torch.tensor(values, dtype=torch.int32, device=args.device)
+    distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
+    return largest.tolist()

@@ -5,6 +5,7 @@ python run_qa.py cfg.json --num_train_epochs 3
 """
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from huggin.door import DoorParser, UserError, open_door
 from huggin.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from checkpointing import StopSignals
+    from checkpointing import SafeStop
     from trainer_qa import QuestionAnsweringTrainer
 
 DESCRIPTION = f"""Fine-tune a model for question answering; resumes by itself where an earlier start stopped.
@@ -26,17 +27,27 @@ and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_ra
 def main() -> int:
     """Train, or go on training; then evaluate where do_eval is set."""
     cfg, flags = read_command_line()
-    from checkpointing import StopSignals
+    from checkpointing import SafeStop
+    from huggin.run_lock import locked
 
-    stop = StopSignals()
+    stop = SafeStop()
     stop.install()
     config = read_config(cfg, flags)
+    stop.save_minutes = config.recording.save_minutes
     run = RunFolder(Path(config.training.output_dir))
+    with locked(run) if config.on_main_process else nullcontext():
+        return train_and_evaluate(config, run, stop)
+
+
+def train_and_evaluate(config: Config, run: RunFolder, stop: "SafeStop") -> int:
+    """What `main` does while it holds the run's folder; the exit code."""
     trainer = build_trainer(config, run, stop)
     if config.training.do_train:
         train(config, trainer, run)
     if stop.received:
-        print(f"{run.path}: stopped after step {trainer.state.global_step}, saved; the same command goes on from there")
+        if config.on_main_process:
+            step = trainer.state.global_step
+            print(f"{run.path}: stopped after step {step}, saved; the same command goes on from there")
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
@@ -55,7 +66,7 @@ def read_command_line() -> tuple[Path | None, list[str]]:
     return cfg, words[first_flag:]
 
 
-def build_trainer(config: Config, run: RunFolder, stop: "StopSignals") -> "QuestionAnsweringTrainer":
+def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "QuestionAnsweringTrainer":
     """Load data and model and put the parts together. Raises UserError for what cannot be used."""
     from transformers import DataCollatorWithPadding
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
@@ -77,7 +88,7 @@ def build_trainer(config: Config, run: RunFolder, stop: "StopSignals") -> "Quest
         features = squad.training_features(records, tokenizer, data) if records else None
         eval_features = squad.evaluation_features(eval_records, tokenizer, data) if eval_records else None
     recorder = None
-    if records and config.recording.record and training.process_index == 0:
+    if records and config.recording.record and config.on_main_process:
         samples = squad.track_samples(records, config.recording.probe_samples, training.seed, tokenizer, data)
         recorder = Recorder(run, model, samples, data, config.recording)
     return QuestionAnsweringTrainer(
@@ -96,28 +107,33 @@ def build_trainer(config: Config, run: RunFolder, stop: "StopSignals") -> "Quest
 
 def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -> None:
     """Train from the newest whole checkpoint, or from the start; leave the trained model in the run's folder."""
-    from checkpointing import newest_checkpoint, save_beside, start_anew
-    from huggin.recording import write_facts
-    from huggin.run_facts import run_facts
+    from checkpointing import EvaluationStopped, newest_checkpoint, save_beside, start_anew
+    from huggin.recording import read_facts, write_facts
+    from huggin.run_facts import refuse_changed, run_facts
 
     with config.training.main_process_first(desc="start anew"):
-        if config.recording.overwrite_output_dir and trainer.is_world_process_zero():
+        if config.recording.overwrite_output_dir and config.on_main_process:
             start_anew(run)
     checkpoint = newest_checkpoint(run)
     if checkpoint is None and run.trainer_state.exists():
         raise UserError(f"{run.path}: a trained model without a checkpoint; overwrite_output_dir true starts anew")
     recorder = trainer.recorder
     if recorder:
-        write_facts(run, run_facts(config, trainer.model, recorder.sites, recorder.samples))
+        facts = run_facts(config, trainer.model, trainer.train_dataset, recorder.sites, recorder.samples)
+        if checkpoint and run.facts.exists():
+            refuse_changed(run, read_facts(run), facts)
+        write_facts(run, facts)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        if recorder:
-            recorder.close()
-    finished = trainer.state.global_step >= trainer.state.max_steps
-    if finished and trainer.is_world_process_zero():
-        save_beside(run.path, trainer.save_model)
-        trainer.state.save_to_json(str(run.trainer_state))
+    except EvaluationStopped:
+        trainer.save_now()
+    except (UserError, OSError):
+        print(file=sys.stderr)  # the progress bar's line ends, the error's begins
+        raise
+    if recorder:
+        recorder.close()
+    if trainer.state.global_step >= trainer.state.max_steps and config.on_main_process:
+        save_beside(run.path, trainer.save_trained)
         print(f"{run.path}: trained, {trainer.state.global_step} steps")
 
 
@@ -126,7 +142,7 @@ def evaluate(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder
     from huggin.files import write_json
 
     scores = trainer.evaluate()
-    if trainer.is_world_process_zero():
+    if config.on_main_process:
         write_json(run.eval_results, {"step": trainer.state.global_step, **scores})
         name = Path(config.data.validation_file or config.data.dataset_name or "").name
         print(

@@ -1,14 +1,18 @@
 """A Trainer for question answering: features -> a trained model, recorded step by step, scored by EM and F1."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import rotate_checkpoints
 
-from checkpointing import mark_complete
+from checkpointing import is_complete, mark_complete
 from huggin.config import DataArguments
+from huggin.door import UserError, one_line
+from huggin.run_folder import RunFolder
 from huggin.squad import best_answers, score
 from huggin_utils import Recorder, undisturbed
 
@@ -47,20 +51,54 @@ class QuestionAnsweringTrainer(Trainer):
             self.recorder.set_grad_norm(grad_norm)
         return grad_norm
 
+    def save_now(self) -> None:
+        """Save a checkpoint of the state between two steps."""
+        self._save_checkpoint(self.model_wrapped, trial=None)
+
+    def save_trained(self, folder: str) -> None:
+        """Save the trained model, its tokenizer and the Trainer's state."""
+        self.save_model(folder)
+        self.state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
+
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        """Save, mark the checkpoint complete, and only then let older ones go."""
+        """Save, mark the checkpoint complete, and only then let older ones go.
+
+        Raises UserError where it cannot be saved, with nothing half-written left, or where what was recorded is gone.
+        """
+        run = RunFolder(Path(self._get_output_dir(trial=trial)))
+        checkpoint = run.checkpoint(self.state.global_step)
+        if is_complete(checkpoint):  # saved at this step already
+            return
+        if self.args.should_save and checkpoint.exists():
+            shutil.rmtree(checkpoint)  # left by a kill
+        self.accelerator.wait_for_everyone()
         limit, self.args.save_total_limit = self.args.save_total_limit, None
         try:
             super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            self._seal(checkpoint)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            what = f"{checkpoint}: not saved: {one_line(error)}"
+            raise UserError(f"{what}; mend that, the same command goes on from the checkpoint before") from error
         finally:
             self.args.save_total_limit = limit
-        self.accelerator.wait_for_everyone()
-        if self.recorder:
-            self.recorder.flush_to_disk()
         if self.args.should_save:
-            run = self._get_output_dir(trial=trial)
-            mark_complete(Path(run) / f"checkpoint-{self.state.global_step}")
-            rotate_checkpoints(run, limit, self.state.best_model_checkpoint)
+            rotate_checkpoints(run.path, limit, self.state.best_model_checkpoint)
+        self.accelerator.wait_for_everyone()
+
+    def _seal(self, checkpoint: Path) -> None:
+        """Make a checkpoint count, after all that was recorded up to it has reached the disk."""
+        gone = None
+        if self.recorder:
+            try:
+                self.recorder.flush_to_disk()
+            except FileNotFoundError as error:
+                gone = error.filename
+        if self.args.should_save:
+            mark_complete(checkpoint)
+        if gone:
+            raise UserError(f"{gone}: taken away while it was recorded; the training is saved in {checkpoint}")
 
     def evaluate(
         self,

@@ -7,6 +7,7 @@ The schema is Hugging Face's: one dataclass for the model, the data and the reco
 import argparse
 import difflib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -63,6 +64,7 @@ class RecordingArguments:
     node_points: int = _key(32, "snapshots of their activations, spread over the run")
     probe_samples: int = _key(1, "how many samples are tracked; the first of the data always is")
     node_layers: Literal["ends", "all"] = _key("ends", "sites: first and last self-attention and last output, or all")
+    save_minutes: float = _key(15.0, "a safety checkpoint at the latest so long after the last one")
     overwrite_output_dir: bool = _key(False, "start anew: delete the run that output_dir holds")
 
 
@@ -84,6 +86,11 @@ class Config:
         """The data's name in a model-type-state: `squad`, `questions.json`."""
         return Path(self.data.dataset_name or self.data.train_file or "").name
 
+    @property
+    def on_main_process(self) -> bool:
+        """Whether this process records and writes; one of those that torchrun starts does."""
+        return self.training.device is not None and self.training.process_index == 0  # `device` joins the others
+
 
 def describe_keys() -> str:
     """The toolkit's own keys, their defaults and meanings, a line each."""
@@ -97,6 +104,7 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad values, files
     that are not there, values that exclude each other.
     """
+    from torch import accelerator
     from transformers import HfArgumentParser, TrainingArguments
 
     given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
@@ -105,6 +113,8 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     known = {key.name for arguments in classes.values() for key in fields(arguments) if key.init}
     problems = [_unknown(key, known) for key in given if key not in known]
     values = _typed_values(parser, {key: given[key] for key in given if key in known}, problems)
+    if "LOCAL_RANK" in os.environ and not accelerator.is_available():
+        values.setdefault("use_cpu", True)  # else each process that torchrun starts would train alone
     parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
     config = Config(**parts, given=given)
     if None not in parts.values():
@@ -222,6 +232,8 @@ def _out_of_range(config: Config) -> Iterator[str]:
     )
     for arguments, keys, number in least:
         yield from (f"{key}: must be {number} or more" for key in keys if getattr(arguments, key) < number)
+    if config.recording.save_minutes <= 0:
+        yield "save_minutes: must be more than 0"
     if not 0 <= config.data.doc_stride < config.data.max_seq_length - 3:
         yield f"doc_stride: {config.data.doc_stride} must be from 0 to less than max_seq_length - 3"
 

@@ -26,6 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield beside
         flush_to_disk(beside)
         os.replace(beside, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
 

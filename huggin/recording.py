@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from huggin.door import UserError
+from huggin.door import UserError, one_line
 from huggin.files import flush_to_disk, write_json
 from huggin.run_folder import RunFolder
 
@@ -56,11 +56,15 @@ class RecordingWriter:
             self._open(row["step"])
         schema = self._schemas[table]
         columns = [_column(row[field.name], field.type) for field in schema]
-        self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
+        try:
+            self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
+        except OSError as error:
+            what = f"{self._paths[table]}: step {row['step']} not recorded: {one_line(error)}"
+            raise UserError(f"{what}; mend that, the same command goes on from the newest checkpoint") from None
 
     def flush_to_disk(self) -> None:
         """Wait until every row has reached the disk, so that a checkpoint never outlives its rows."""
-        for path in self._paths.values():
+        for path in (*self._paths.values(), self._run.recording):
             flush_to_disk(path)
 
     def close(self) -> None:

@@ -24,6 +24,10 @@ class RunFolder:
         return self.path / "graphs"
 
     @property
+    def holder(self) -> Path:
+        return self.path / "in-use.json"
+
+    @property
     def trainer_state(self) -> Path:
         return self.path / "trainer_state.json"
 
@@ -38,6 +42,10 @@ class RunFolder:
     def segments(self, table: str) -> list[tuple[int, Path]]:
         """The recorded segments of `table` as (first step, file), in the order of their steps."""
         return _numbered(self.recording, re.compile(rf"{table}-(\d+)\.arrow"))
+
+    def checkpoint(self, step: int) -> Path:
+        """Where the Trainer saves after `step` steps."""
+        return self.path / f"checkpoint-{step}"
 
     def checkpoints(self) -> list[tuple[int, Path]]:
         """The Trainer's checkpoints as (step, folder), oldest first."""

@@ -1,0 +1,128 @@
+"""Stop a run at random moments, go on, and compare its end with that of a run that never stopped.
+
+python bench/soak.py --kills 50
+
+SIGINT, SIGTERM and kill -9 in turn at random, in start-up, training and saving. Where a run ends before all kills are
+done, it is compared and another one begins. Exit code 1 where any end differs.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tqdm import tqdm  # noqa: E402
+
+from huggin.recording import TABLES, Recording, recording_summary  # noqa: E402
+from huggin.run_folder import RunFolder  # noqa: E402
+
+SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+FLAGS = ["--save_steps", "20", "--do_eval", "false"]
+
+
+@dataclass
+class Tally:
+    """What has happened so far."""
+
+    kills: int = 0
+    by_signal: dict[str, int] = field(default_factory=lambda: {number.name: 0 for number in SIGNALS})
+    runs: int = 0
+    missing: int = 0
+    twice: int = 0
+    identical: bool = True
+
+
+def start(cfg: Path, folder: Path) -> subprocess.Popen:
+    """Start or resume the run in `folder`."""
+    line = [sys.executable, str(ROOT / "run_qa.py"), str(cfg), "--output_dir", "run", *FLAGS]
+    return subprocess.Popen(line, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def rows(run: Path) -> int:
+    """Bytes of the newest segment of steps: grows while the run trains."""
+    segments = RunFolder(run).segments("steps")
+    return segments[-1][1].stat().st_size if segments else 0
+
+
+def wait_for_moment(process: subprocess.Popen, run: Path, moments: random.Random) -> None:
+    """A fifth of the moments lie in start-up, the others up to two seconds into training."""
+    if moments.random() < 0.2:
+        time.sleep(moments.uniform(0, 4))
+        return
+    before, deadline = rows(run), time.monotonic() + 60
+    while rows(run) == before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(moments.uniform(0, 2))
+
+
+def same_end(one: Path, other: Path) -> bool:
+    """Whether two runs end with the same weights and the same recording, row for row."""
+    if (one / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes():
+        return False
+    recordings = Recording(one), Recording(other)
+    tables = ([recording.table(name) for recording in recordings] for name in TABLES)
+    return all(repr(first.to_pylist()) == repr(second.to_pylist()) for first, second in tables)
+
+
+def stop_and_go(cfg: Path, folder: Path, kills: int, moments: random.Random, tally: Tally, bar: tqdm) -> None:
+    """Take one run to its end, stopping it until `kills` stops are done in all."""
+    while True:
+        process = start(cfg, folder)
+        if tally.kills < kills:
+            wait_for_moment(process, folder / "run", moments)
+            if process.poll() is None:
+                number = moments.choice(SIGNALS)
+                process.send_signal(number)
+                tally.kills += 1
+                tally.by_signal[number.name] += 1
+                bar.update()
+        if process.wait() == 0:
+            return
+
+
+def soak(cfg: Path, kills: int, seed: int, minutes: float, folder: Path) -> Tally:
+    """Runs until `kills` stops are done, or the time is up; each compared with the one that never stopped."""
+    moments, tally, deadline = random.Random(seed), Tally(), time.monotonic() + 60 * minutes
+    (folder / "whole").mkdir()
+    if start(cfg, folder / "whole").wait() != 0:
+        raise SystemExit(f"{cfg}: the run fails without being stopped; try it with run_qa.py")
+    with tqdm(total=kills, unit=" kills") as bar:
+        while tally.kills < kills and time.monotonic() < deadline:
+            stopped = folder / f"stopped-{tally.runs}"
+            stopped.mkdir()
+            stop_and_go(cfg, stopped, kills, moments, tally, bar)
+            summary = recording_summary(stopped / "run")
+            tally.runs += 1
+            tally.missing += summary["missing_steps"]
+            tally.twice += summary["duplicate_steps"]
+            tally.identical &= same_end(stopped / "run", folder / "whole" / "run")
+    return tally
+
+
+def main() -> int:
+    """Print what was done, and the verdict as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--cfg", type=Path, default=ROOT / "cfg.json")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=40, help="begin no further run after this time")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tally = soak(args.cfg.resolve(), args.kills, args.seed, args.minutes, Path(folder))
+    print(f"signals: {json.dumps(tally.by_signal)}; runs taken to their end: {tally.runs}")
+    verdict = "yes" if tally.identical else "no"
+    print(f"{tally.kills} kills, {tally.missing} steps missing, {tally.twice} twice, weights identical: {verdict}")
+    return int(not tally.identical or bool(tally.missing or tally.twice))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
