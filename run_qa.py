@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from huggin.config import Config, describe_keys, read_config
-from huggin.door import DoorParser, UserError, open_door
+from huggin.door import DoorParser, UserError, one_line, open_door
 from huggin.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -91,18 +91,21 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
     if records and config.recording.record and config.on_main_process:
         samples = squad.track_samples(records, config.recording.probe_samples, training.seed, tokenizer, data)
         recorder = Recorder(run, model, samples, data, config.recording)
-    return QuestionAnsweringTrainer(
-        model=model,
-        args=training,
-        train_dataset=features,
-        eval_dataset=eval_features,
-        eval_records=eval_records,
-        data_args=data,
-        recorder=recorder,
-        processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(tokenizer),
-        callbacks=[stop],
-    )
+    try:
+        return QuestionAnsweringTrainer(
+            model=model,
+            args=training,
+            train_dataset=features,
+            eval_dataset=eval_features,
+            eval_records=eval_records,
+            data_args=data,
+            recorder=recorder,
+            processing_class=tokenizer,
+            data_collator=DataCollatorWithPadding(tokenizer),
+            callbacks=[stop],
+        )
+    except ValueError as error:  # keys that the Trainer checks itself, against this machine or each other
+        raise UserError(one_line(error)) from None
 
 
 def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -> None:

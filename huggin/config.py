@@ -239,7 +239,12 @@ def _out_of_range(config: Config) -> Iterator[str]:
 
 
 def _unsafe(training: "TrainingArguments") -> Iterator[str]:
-    """Options of the Trainer that would keep a stopped run from going on."""
+    """Options of the Trainer that would end in an error later, or keep a stopped run from going on."""
+    metric = (training.metric_for_best_model or "f1").removeprefix("eval_")
+    if metric not in ("exact_match", "f1"):
+        yield f"metric_for_best_model: {metric} is not measured; choose exact_match or f1"
+    if training.save_strategy == "best" and not training.metric_for_best_model:
+        yield "metric_for_best_model: missing, and save_strategy is best; choose exact_match or f1"
     if training.save_only_model:
         yield "save_only_model: leave it false; a checkpoint without its optimizer cannot be resumed"
     if training.enable_jit_checkpoint:

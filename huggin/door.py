@@ -47,8 +47,12 @@ def open_door(main: Callable[[], int | None]) -> NoReturn:
     except BrokenPipeError:  # the reader has left, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except (UserError, OSError) as error:
+    except UserError as error:
         print(f"{command}: error: {one_line(error)}", file=sys.stderr)
+        code = BAD_INPUT
+    except OSError as error:
+        advice = "check the path, who may write there, and the space on its disk"
+        print(f"{command}: error: {one_line(error)}; {advice}", file=sys.stderr)
         code = BAD_INPUT
     except KeyboardInterrupt:
         print(f"{command}: stopped by Ctrl-C", file=sys.stderr)

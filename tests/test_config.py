@@ -85,6 +85,9 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"enable_jit_checkpoint": True}, "enable_jit_checkpoint: leave it false"),
         ({"eval_strategy": "epoch", "eval_stepps": 3}, "did you mean eval_steps?"),
         ({"load_best_model_at_end": True, "save_strategy": "epoch"}, "load_best_model_at_end"),
+        ({"save_strategy": "best", "eval_strategy": "steps"}, "metric_for_best_model"),
+        ({"metric_for_best_model": "loss"}, "metric_for_best_model: loss is not measured; choose exact_match or f1"),
+        ({"save_minutes": 0}, "save_minutes: must be more than 0"),
     ],
 )
 def test_refusals_name_the_key(tmp_path, tiny_cfg, changes, said):
