@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from huggin.answers import Span, best_spans
 from huggin.bert import head_of
 from huggin.config import DataArguments, RecordingArguments
 from huggin.door import DoorParser, UserError, open_door
 from huggin.recording import RecordingWriter, recording_summary
 from huggin.run_folder import RunFolder
-from huggin.squad import TrackedSample, best_span
+from huggin.squad import TrackedSample
 
 if TYPE_CHECKING:
     import torch
@@ -132,13 +133,13 @@ def probe(model: "PreTrainedModel", sample: TrackedSample, sites: list[Site], da
         logits = model(**inputs)
     start, end = logits.start_logits.float().cpu(), logits.end_logits.float().cpu()  # (1, tokens)
     allowed = np.array(sample.parts) == "context"
-    best = best_span(start[0].numpy(), end[0].numpy(), allowed, data) or (-1, -1, 0.0)
+    spans = best_spans(start[0].numpy(), end[0].numpy(), allowed, data) or [Span(-1, -1, 0.0)]
     return Probe(
         start_logits=start[0].numpy(),
         end_logits=end[0].numpy(),
         start_loss=cross_entropy(start, torch.tensor([sample.gold_start])).item(),
         end_loss=cross_entropy(end, torch.tensor([sample.gold_end])).item(),
-        predicted=best[:2],
+        predicted=(spans[0].start, spans[0].end),
         activations={site: output[0].half().cpu().numpy() for site, output in outputs.items()},
     )
 

@@ -10,10 +10,10 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from transformers.trainer_utils import rotate_checkpoints
 
 from checkpointing import is_complete, mark_complete
+from huggin.answers import best_answers, score_answers
 from huggin.config import DataArguments
 from huggin.door import UserError, one_line
 from huggin.run_folder import RunFolder
-from huggin.squad import best_answers, score
 from huggin_utils import Recorder, undisturbed
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class QuestionAnsweringTrainer(Trainer):
             output = self.evaluation_loop(loader, "Evaluation", ignore_keys=ignore_keys)
         start_logits, end_logits = output.predictions
         answers = best_answers(self.eval_records, features, start_logits, end_logits, self.data_args)
-        scores = score([answer.text for answer in answers], self.eval_records)
+        scores = score_answers([answer.text for answer in answers], self.eval_records)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         metrics[f"{metric_key_prefix}_samples"] = len(answers)
         self.log(metrics)

@@ -1,4 +1,4 @@
-"""Questions and contexts <-> features; logits -> answers; EM and F1.
+"""Questions and contexts -> features.
 
 A feature is a question and one window of its context as tokens, `[CLS] question [SEP] window [SEP]`, as in Hugging
 Face's question-answering example: windows overlap by `doc_stride`, and where a window does not hold the answer the
@@ -6,11 +6,8 @@ answer is [CLS].
 """
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from huggin.config import DataArguments
 from huggin.door import UserError
@@ -34,14 +31,6 @@ class TrackedSample:
     offsets: list[tuple[int, int]]  # each token's place in its text, in characters
     gold_start: int  # first token of the answer
     gold_end: int  # last token of the answer
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The best answer to one question: its text and its score, start logit + end logit."""
-
-    text: str
-    score: float
 
 
 def training_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":
@@ -163,65 +152,3 @@ def _track(
         gold_start=spans[window][0],
         gold_end=spans[window][1],
     )
-
-
-def best_span(
-    start_logits: np.ndarray, end_logits: np.ndarray, allowed: np.ndarray, data: DataArguments
-) -> tuple[int, int, float] | None:
-    """The span of the highest start + end logit among the `n_best_size` best starts and ends.
-
-    start_logits, end_logits: (tokens,). allowed: (tokens,) bool, tokens of the context. Returns (start, end, score),
-    or None where no pair is in the context, in order, and at most `max_answer_length` tokens long.
-    """
-    starts = np.argsort(start_logits, kind="stable")[: -data.n_best_size - 1 : -1]
-    ends = np.argsort(end_logits, kind="stable")[: -data.n_best_size - 1 : -1]
-    lengths = ends[None, :] - starts[:, None] + 1  # (starts, ends)
-    valid = (lengths >= 1) & (lengths <= data.max_answer_length) & allowed[starts][:, None] & allowed[ends][None, :]
-    if not valid.any():
-        return None
-    scores = np.where(valid, start_logits[starts][:, None] + end_logits[ends][None, :], -np.inf)
-    row, column = np.unravel_index(np.argmax(scores), scores.shape)
-    return int(starts[row]), int(ends[column]), float(scores[row, column])
-
-
-def best_answers(
-    records: "Dataset", features: "Dataset", start_logits: np.ndarray, end_logits: np.ndarray, data: DataArguments
-) -> list[Answer]:
-    """The best answer to each record over all of its windows.
-
-    start_logits, end_logits: (features, tokens), padded on the right. With `version_2_with_negative` the answer is
-    "" where [CLS] scores higher than the best span by more than `null_score_diff_threshold`.
-    """
-    best: list[Answer | None] = [None] * len(records)
-    null = [np.inf] * len(records)
-    contexts = records["context"]
-    for row, feature in enumerate(features):
-        record, places = feature["record"], feature["offset_mapping"]
-        starts, ends = start_logits[row, : len(places)], end_logits[row, : len(places)]
-        null[record] = min(null[record], float(starts[0] + ends[0]))
-        span = best_span(starts, ends, np.array([place is not None for place in places]), data)
-        known = best[record]
-        if span and (known is None or span[2] > known.score):
-            first, last = places[span[0]][0], places[span[1]][1]
-            best[record] = Answer(contexts[record][first:last], span[2])
-    return [_or_none(answer, score, data) for answer, score in zip(best, null, strict=True)]
-
-
-def _or_none(answer: Answer | None, null_score: float, data: DataArguments) -> Answer:
-    if answer is None:
-        return Answer("", null_score)
-    if data.version_2_with_negative and null_score - answer.score > data.null_score_diff_threshold:
-        return Answer("", null_score)
-    return answer
-
-
-def score(texts: Sequence[str], records: "Dataset") -> dict[str, float]:
-    """Exact match and F1 in percent, as SQuAD's official script defines them (https://arxiv.org/abs/1606.05250)."""
-    from torchmetrics.functional.text import squad
-
-    predicted = [{"prediction_text": text, "id": str(row)} for row, text in enumerate(texts)]
-    expected = [
-        {"answers": {"text": answers["text"] or [""], "answer_start": answers["answer_start"] or [0]}, "id": str(row)}
-        for row, answers in enumerate(records["answers"])
-    ]
-    return {name: float(value) for name, value in squad(predicted, expected).items()}

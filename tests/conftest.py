@@ -30,6 +30,24 @@ def record(number: int, question: str, answer: str, context: str = CONTEXT) -> d
     return {"id": f"q{number}", "title": "Ravens", "context": context, "question": question, "answers": answers}
 
 
+LETTERS = " ".join("abcdefghijklmnop")  # 16 one-letter words, a token each
+
+
+def letters(answer: str) -> Any:
+    """One question `z ?` over LETTERS, as a data set."""
+    from datasets import Dataset
+
+    return Dataset.from_list([record(1, "z ?", answer, context=LETTERS)])
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """The sample's tokenizer."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(TOKENIZER)
+
+
 @pytest.fixture(scope="session")
 def records() -> list[dict[str, Any]]:
     """Four questions over one context."""

@@ -1,36 +1,19 @@
 """Features against hand-worked examples; answers and scores against SQuAD's definitions."""
 
-import numpy as np
 import pytest
 from datasets import Dataset
-from transformers import AutoTokenizer
 
 from huggin.config import DataArguments
 from huggin.door import UserError
 from huggin.squad import (
-    best_answers,
-    best_span,
-    evaluation_features,
-    score,
     track_samples,
     training_features,
 )
-from tests.conftest import CONTEXT, TOKENIZER, record
-
-LETTERS = " ".join("abcdefghijklmnop")  # 16 one-letter words, a token each
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return AutoTokenizer.from_pretrained(TOKENIZER)
+from tests.conftest import CONTEXT, LETTERS, letters, record
 
 
 def spans(features):
     return list(zip(features["start_positions"], features["end_positions"]))
-
-
-def letters(answer):
-    return Dataset.from_list([record(1, "z ?", answer, context=LETTERS)])
 
 
 def test_one_window(tokenizer):
@@ -90,63 +73,3 @@ def test_tracked_samples(tokenizer, records):
 def test_the_tracked_window_is_the_one_that_holds_the_answer(tokenizer):
     (sample,) = track_samples(letters("p"), 1, 0, tokenizer, DataArguments(max_seq_length=12, doc_stride=2))
     assert sample.tokens[sample.gold_start] == "p"
-
-
-ALL = np.ones(4, bool)
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "allowed", "options", "expected"),
-    [
-        ([0, 5, 0, 0], [0, 0, 3, 0], ALL, {}, (1, 2, 8.0)),
-        ([0.5, 0, 5, 0], [0, 9, 0, 1], ALL, {}, (0, 1, 9.5)),  # 2..1 would be backwards
-        ([9, 0, 5, 0], [0, 0, 0, 4], np.array([False, True, True, True]), {}, (2, 3, 9.0)),
-        ([5, 0, 1, 0], [0, 0, 2, 7], ALL, {"max_answer_length": 3}, (2, 3, 8.0)),
-        ([0, 0, 0, 9], [9, 0, 0, 0], ALL, {"n_best_size": 1}, None),
-        ([1, 2, 3, 4], [1, 2, 3, 4], np.zeros(4, bool), {}, None),
-    ],
-)
-def test_best_span(start, end, allowed, options, expected):
-    found = best_span(np.array(start, float), np.array(end, float), allowed, DataArguments(**options))
-    assert found == expected
-
-
-def test_the_best_window_gives_the_answer(tokenizer):
-    records, data = letters("f g"), DataArguments(max_seq_length=12, doc_stride=2)
-    features = evaluation_features(records, tokenizer, data)
-    start, end = np.zeros((3, 12)), np.zeros((3, 12))
-    start[0, 4], end[0, 5] = 3, 3  # `a b` in the first window
-    start[1, 6], end[1, 6] = 4, 3  # `h` in the second scores higher
-    start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
-    (answer,) = best_answers(records, features, start, end, data)
-    assert (answer.text, answer.score) == ("h", 7.0)
-
-
-def test_null_answers(tokenizer):
-    records = letters("a")
-    for threshold, expected in ((0.0, ""), (2.0, "b")):
-        data = DataArguments(
-            max_seq_length=64, doc_stride=8, version_2_with_negative=True, null_score_diff_threshold=threshold
-        )
-        features = evaluation_features(records, tokenizer, data)
-        start = np.zeros((1, len(features[0]["input_ids"])))
-        end = start.copy()
-        start[0, 0], start[0, 5], end[0, 5] = 4, 3, 0.1  # [CLS] leads by 0.9
-        (answer,) = best_answers(records, features, start, end, data)
-        assert answer.text == expected
-
-
-@pytest.mark.parametrize(
-    ("predicted", "gold", "em", "f1"),
-    [
-        ("the Eiffel Tower.", ["Eiffel tower"], 100, 100),
-        ("Eiffel", ["Eiffel tower"], 0, 200 / 3),
-        ("1912", ["in 1912", "1912"], 100, 100),
-        ("", ["Odin"], 0, 0),
-        ("", [], 100, 100),
-        ("a b b", ["b b c"], 0, 80.0),  # the article goes: [b b] against [b b c]
-    ],
-)
-def test_scores_as_the_official_script_has_them(predicted, gold, em, f1):
-    records = Dataset.from_list([{"answers": {"text": gold, "answer_start": [0] * len(gold)}}])
-    assert score([predicted], records) == pytest.approx({"exact_match": em, "f1": f1})

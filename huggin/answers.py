@@ -1,0 +1,110 @@
+"""Logits -> answers; answers -> EM, F1 and what they are worth.
+
+Extraction as in Hugging Face's question-answering example: the `n_best_size` best starts and ends of every window are
+paired, and the best valid pair over all windows of a question is its answer.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from huggin.config import DataArguments
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Span:
+    """A possible answer: first and last token of a window, and the sum of their logits."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best answer to one question."""
+
+    text: str  # "" where there is none
+    confidence: float  # its share in the softmax over the scores of the n best
+    window: int  # the feature that it is in
+    start: int  # first token, 0 ([CLS]) where there is none
+    end: int
+
+
+def best_spans(
+    start_logits: np.ndarray, end_logits: np.ndarray, allowed: np.ndarray, data: DataArguments
+) -> list[Span]:
+    """The `n_best_size` best spans of a window, best first; none where no pair is valid.
+
+    start_logits, end_logits: (tokens,). allowed: (tokens,) bool, tokens of the context. A valid pair is in the
+    context, in order, and at most `max_answer_length` tokens long.
+    """
+    starts = np.argsort(start_logits, kind="stable")[: -data.n_best_size - 1 : -1]
+    ends = np.argsort(end_logits, kind="stable")[: -data.n_best_size - 1 : -1]
+    lengths = ends[None, :] - starts[:, None] + 1  # (starts, ends)
+    valid = (lengths >= 1) & (lengths <= data.max_answer_length) & allowed[starts][:, None] & allowed[ends][None, :]
+    rows, columns = np.nonzero(valid)
+    scores = start_logits[starts[rows]] + end_logits[ends[columns]]
+    order = np.argsort(-scores, kind="stable")[: data.n_best_size]
+    pairs = zip(starts[rows[order]].tolist(), ends[columns[order]].tolist(), scores[order].tolist())
+    return [Span(*pair) for pair in pairs]
+
+
+def best_answers(
+    records: "Dataset", features: "Dataset", start_logits: np.ndarray, end_logits: np.ndarray, data: DataArguments
+) -> list[Answer]:
+    """The best answer to each record over all of its windows.
+
+    start_logits, end_logits: (features, tokens), padded on the right. With `version_2_with_negative` the answer is
+    "" where [CLS] scores higher than the best span by more than `null_score_diff_threshold`.
+    """
+    found: list[list[tuple[Span, int]]] = [[] for _ in range(len(records))]
+    null = [Span(0, 0, math.inf)] * len(records)
+    for window, (record, places) in enumerate(zip(features["record"], features["offset_mapping"])):
+        starts, ends = start_logits[window, : len(places)], end_logits[window, : len(places)]
+        null[record] = min(null[record], Span(0, 0, float(starts[0] + ends[0])), key=lambda span: span.score)
+        allowed = np.array([place is not None for place in places])
+        found[record] += [(span, window) for span in best_spans(starts, ends, allowed, data)]
+    offsets, contexts = features["offset_mapping"], records["context"]
+    return [_answer(*entry, offsets, data) for entry in zip(found, null, contexts, strict=True)]
+
+
+def _answer(
+    spans: list[tuple[Span, int]], null: Span, context: str, offsets: Sequence[Any], data: DataArguments
+) -> Answer:
+    """The best of a record's spans as text, or no answer."""
+    ranked = sorted(spans, key=lambda entry: -entry[0].score)[: data.n_best_size]
+    lead = null.score - ranked[0][0].score if ranked else math.inf
+    if not ranked or (data.version_2_with_negative and lead > data.null_score_diff_threshold):
+        return Answer("", _share(null.score, [null.score, *(span.score for span, _ in ranked)]), 0, 0, 0)
+    best, window = ranked[0]
+    places = offsets[window]
+    confidence = _share(best.score, [span.score for span, _ in ranked])
+    return Answer(context[places[best.start][0] : places[best.end][1]], confidence, window, best.start, best.end)
+
+
+def _share(score: float, scores: list[float]) -> float:
+    """A score's share in the softmax over all."""
+    return 1 / sum(math.exp(min(other - score, 700.0)) for other in scores)
+
+
+def score_answer(text: str, answers: dict[str, list[Any]]) -> tuple[float, float]:
+    """Exact match and F1 of one answer in percent, as SQuAD's official script has them (arXiv:1606.05250)."""
+    from torchmetrics.functional.text import squad
+
+    gold = {"text": answers["text"] or [""], "answer_start": answers["answer_start"] or [0]}
+    scores = squad({"prediction_text": text, "id": "0"}, {"answers": gold, "id": "0"})
+    return float(scores["exact_match"]), float(scores["f1"])
+
+
+def score_answers(texts: Sequence[str], records: "Dataset") -> dict[str, float]:
+    """Mean exact match and F1 over all records, in percent."""
+    scores = [score_answer(text, answers) for text, answers in zip(texts, records["answers"], strict=True)]
+    exact_match, f1 = np.mean(scores, axis=0)
+    return {"exact_match": float(exact_match), "f1": float(f1)}
