@@ -108,12 +108,15 @@ class QuestionAnsweringTrainer(Trainer):
     ) -> dict[str, float]:
         """EM and F1 in percent over the validation questions; training goes on as if nothing had been asked."""
         features = self.eval_dataset if eval_dataset is None else eval_dataset
+        records = self.eval_records
+        if records is None:
+            raise ValueError("evaluation needs eval_records, the questions of the features")
         with undisturbed(self.model):
             loader = self.get_eval_dataloader(features)
             output = self.evaluation_loop(loader, "Evaluation", ignore_keys=ignore_keys)
         start_logits, end_logits = output.predictions
-        answers = best_answers(self.eval_records, features, start_logits, end_logits, self.data_args)
-        scores = score_answers([answer.text for answer in answers], self.eval_records)
+        answers = best_answers(records["context"], features, start_logits, end_logits, self.data_args)
+        scores = score_answers([answer.text for answer in answers], records)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         metrics[f"{metric_key_prefix}_samples"] = len(answers)
         self.log(metrics)

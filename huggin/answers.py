@@ -5,7 +5,7 @@ paired, and the best valid pair over all windows of a question is its answer.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class Answer:
 
     text: str  # "" where there is none
     confidence: float  # its share in the softmax over the scores of the n best
-    window: int  # the feature that it is in
+    window: int  # of its context, 0 = the first
     start: int  # first token, 0 ([CLS]) where there is none
     end: int
 
@@ -57,36 +57,47 @@ def best_spans(
 
 
 def best_answers(
-    records: "Dataset", features: "Dataset", start_logits: np.ndarray, end_logits: np.ndarray, data: DataArguments
+    contexts: Sequence[str],
+    windows: Mapping[str, Sequence[Any]],
+    start_logits: np.ndarray,
+    end_logits: np.ndarray,
+    data: DataArguments,
 ) -> list[Answer]:
-    """The best answer to each record over all of its windows.
+    """The best answer in each context over all of its windows (`squad.windows`).
 
-    start_logits, end_logits: (features, tokens), padded on the right. With `version_2_with_negative` the answer is
-    "" where [CLS] scores higher than the best span by more than `null_score_diff_threshold`.
+    start_logits, end_logits: (windows, tokens), padded on the right. With `version_2_with_negative` the answer is ""
+    where [CLS] scores higher than the best span by more than `null_score_diff_threshold`.
     """
-    found: list[list[tuple[Span, int]]] = [[] for _ in range(len(records))]
-    null = [Span(0, 0, math.inf)] * len(records)
-    for window, (record, places) in enumerate(zip(features["record"], features["offset_mapping"])):
-        starts, ends = start_logits[window, : len(places)], end_logits[window, : len(places)]
-        null[record] = min(null[record], Span(0, 0, float(starts[0] + ends[0])), key=lambda span: span.score)
-        allowed = np.array([place is not None for place in places])
-        found[record] += [(span, window) for span in best_spans(starts, ends, allowed, data)]
-    offsets, contexts = features["offset_mapping"], records["context"]
-    return [_answer(*entry, offsets, data) for entry in zip(found, null, contexts, strict=True)]
+    offsets = list(windows["offset_mapping"])
+    rows_of: list[list[int]] = [[] for _ in contexts]
+    for row, record in enumerate(windows["record"]):
+        rows_of[record].append(row)
+    answers = []
+    for context, rows in zip(contexts, rows_of, strict=True):
+        found = [_candidates(offsets[row], start_logits[row], end_logits[row], data) for row in rows]
+        null = min(float(start_logits[row, 0] + end_logits[row, 0]) for row in rows)
+        answers.append(_answer(found, null, context, [offsets[row] for row in rows], data))
+    return answers
+
+
+def _candidates(places: Sequence[Any], starts: np.ndarray, ends: np.ndarray, data: DataArguments) -> list[Span]:
+    allowed = np.array([place is not None for place in places])
+    return best_spans(starts[: len(places)], ends[: len(places)], allowed, data)
 
 
 def _answer(
-    spans: list[tuple[Span, int]], null: Span, context: str, offsets: Sequence[Any], data: DataArguments
+    found: list[list[Span]], null_score: float, context: str, offsets: list[Any], data: DataArguments
 ) -> Answer:
-    """The best of a record's spans as text, or no answer."""
+    """The best of a question's spans, a list per window, as text, or no answer."""
+    spans = [(span, window) for window, spans in enumerate(found) for span in spans]
     ranked = sorted(spans, key=lambda entry: -entry[0].score)[: data.n_best_size]
-    lead = null.score - ranked[0][0].score if ranked else math.inf
+    lead = null_score - ranked[0][0].score if ranked else math.inf
     if not ranked or (data.version_2_with_negative and lead > data.null_score_diff_threshold):
-        return Answer("", _share(null.score, [null.score, *(span.score for span, _ in ranked)]), 0, 0, 0)
+        return Answer("", _share(null_score, [null_score, *(span.score for span, _ in ranked)]), 0, 0, 0)
     best, window = ranked[0]
-    places = offsets[window]
+    first, last = offsets[window][best.start][0], offsets[window][best.end][1]
     confidence = _share(best.score, [span.score for span, _ in ranked])
-    return Answer(context[places[best.start][0] : places[best.end][1]], confidence, window, best.start, best.end)
+    return Answer(context[first:last], confidence, window, best.start, best.end)
 
 
 def _share(score: float, scores: list[float]) -> float:
@@ -108,3 +119,12 @@ def score_answers(texts: Sequence[str], records: "Dataset") -> dict[str, float]:
     scores = [score_answer(text, answers) for text, answers in zip(texts, records["answers"], strict=True)]
     exact_match, f1 = np.mean(scores, axis=0)
     return {"exact_match": float(exact_match), "f1": float(f1)}
+
+
+def wilson_interval(correct: int, asked: int) -> tuple[float, float]:
+    """The 95 % interval of a share, in percent (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    z = 1.959964
+    share, spread = correct / asked, z * z / asked
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / asked + spread / (4 * asked))
+    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)

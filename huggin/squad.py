@@ -50,22 +50,25 @@ def training_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", 
 
 
 def evaluation_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":
-    """Features with `record` (its index) and `offset_mapping` (None outside the context's window)."""
+    """Features as `windows` has them; `record` is the index in `records`."""
     refuse_long_questions(records, tokenizer, data)
 
     def place(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
-        encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
-        windows = range(len(encoded["input_ids"]))
-        kept = {name: encoded[name] for name in tokenizer.model_input_names}
-        records_of = [indices[record] for record in encoded["overflow_to_sample_mapping"]]
-        return {
-            **kept,
-            "record": records_of,
-            "offset_mapping": [context_offsets(encoded, w, tokenizer) for w in windows],
-        }
+        placed = windows(batch["question"], batch["context"], tokenizer, data)
+        return {**placed, "record": [indices[record] for record in placed["record"]]}
 
     columns = records.column_names
     return records.map(place, batched=True, with_indices=True, remove_columns=columns, desc="evaluation features")
+
+
+def windows(
+    questions: list[str], contexts: list[str], tokenizer: "PreTrainedTokenizerFast", data: DataArguments
+) -> dict[str, list[Any]]:
+    """The model's inputs, `record` (whose window) and `offset_mapping` (None outside the context), a list each."""
+    encoded = tokenize(questions, contexts, tokenizer, data)
+    inputs = {name: encoded[name] for name in tokenizer.model_input_names}
+    offsets = [context_offsets(encoded, window, tokenizer) for window in range(len(encoded["input_ids"]))]
+    return {**inputs, "record": encoded["overflow_to_sample_mapping"], "offset_mapping": offsets}
 
 
 def tokenize(
@@ -129,16 +132,21 @@ def track_samples(
     """The first record and `count - 1` others that `seed` draws, as features."""
     count = min(count, len(records))
     others = random.Random(seed).sample(range(1, len(records)), count - 1)
-    return [_track(records[index], index, tokenizer, data) for index in (0, *sorted(others))]
+    return [track_sample(records[index], index, tokenizer, data) for index in (0, *sorted(others))]
 
 
-def _track(
-    record: dict[str, Any], index: int, tokenizer: "PreTrainedTokenizerFast", data: DataArguments
+def track_sample(
+    record: dict[str, Any],
+    index: int,
+    tokenizer: "PreTrainedTokenizerFast",
+    data: DataArguments,
+    window: int | None = None,
 ) -> TrackedSample:
+    """One window of a record: the given one, else the first that holds the answer, else the first."""
     encoded = tokenize([record["question"]], [record["context"]], tokenizer, data)
-    windows = range(len(encoded["input_ids"]))
-    spans = [answer_tokens(encoded, window, record["answers"], tokenizer) for window in windows]
-    window = max(windows, key=lambda window: spans[window][1])  # the first that holds the answer, else the first
+    spans = [answer_tokens(encoded, at, record["answers"], tokenizer) for at in range(len(encoded["input_ids"]))]
+    if window is None:
+        window = next((at for at, span in enumerate(spans) if span[1] > 0), 0)
     names = ("context", "question") if tokenizer.padding_side == "left" else ("question", "context")
     return TrackedSample(
         index=index,

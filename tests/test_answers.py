@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from huggin.answers import best_answers, best_spans, score_answer, score_answers
+from huggin.answers import best_answers, best_spans, score_answer, score_answers, wilson_interval
 from huggin.config import DataArguments
 from huggin.squad import evaluation_features
 from tests.conftest import letters
@@ -37,7 +37,7 @@ def test_the_best_window_gives_the_answer(tokenizer):
     start[0, 4], end[0, 5] = 3, 3  # `a b` in the first window
     start[1, 6], end[1, 6] = 4, 3  # `h` in the second scores higher
     start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
-    (answer,) = best_answers(records, features, start, end, data)
+    (answer,) = best_answers(records["context"], features, start, end, data)
     assert (answer.text, answer.window, answer.start, answer.end) == ("h", 1, 6, 6)
 
 
@@ -51,7 +51,7 @@ def test_null_answers(tokenizer):
         start = np.zeros((1, len(features[0]["input_ids"])))
         end = start.copy()
         start[0, 0], start[0, 5], end[0, 5] = 4, 3, 0.1  # [CLS] leads by 0.9
-        (answer,) = best_answers(records, features, start, end, data)
+        (answer,) = best_answers(records["context"], features, start, end, data)
         assert answer.text == expected
 
 
@@ -81,6 +81,14 @@ def test_confidence_is_the_share_among_the_n_best(tokenizer):
     start = np.full((1, len(features[0]["input_ids"])), -9.0)
     end = start.copy()
     start[0, [5, 7]] = end[0, [5, 7]] = 1.0, 0.5  # scores 2 and 1
-    (answer,) = best_answers(records, features, start, end, data)
+    (answer,) = best_answers(records["context"], features, start, end, data)
     assert answer.text == "b"
     assert answer.confidence == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+@pytest.mark.parametrize(
+    ("correct", "asked", "low", "high"),
+    [(0, 10, 0.0, 27.75), (10, 10, 72.25, 100.0), (13, 354, 2.16, 6.18), (1, 1, 20.65, 100.0)],
+)
+def test_wilson_interval(correct, asked, low, high):
+    assert wilson_interval(correct, asked) == pytest.approx((low, high), abs=0.01)
