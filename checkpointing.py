@@ -53,6 +53,16 @@ def newest_checkpoint(run: RunFolder) -> Path | None:
     return None
 
 
+def newest_model(run: RunFolder) -> Path:
+    """The run's folder, or a whole checkpoint in it that is newer: where the model with the most steps is."""
+    checkpoint = newest_checkpoint(run)
+    try:
+        step = json.loads(run.trainer_state.read_text(encoding="utf-8"))["global_step"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return checkpoint or run.path
+    return checkpoint if checkpoint and int(checkpoint.name.rpartition("-")[2]) > step else run.path
+
+
 def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
     """Call `save` with a folder beside the files of `folder`, then let each take its place there."""
     beside = folder / ".saving"
@@ -88,6 +98,8 @@ class SafeStop(TrainerCallback):
     def __init__(self) -> None:
         self.received = 0  # a signal's number
         self.save_minutes = 15.0
+        self.begin: Callable[[], None] = lambda: None  # called when nothing but the training is left to do
+        self.has_begun = False
         self._training = False
         self._due = float("inf")
 
@@ -116,7 +128,8 @@ class SafeStop(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """From here on a signal waits for the end of the step."""
-        self._training = True
+        self.begin()
+        self.has_begun = self._training = True
         self._due = time.monotonic() + 60 * self.save_minutes
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

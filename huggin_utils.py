@@ -6,6 +6,7 @@ The model's code stays as `transformers` ships it: PyTorch forward hooks read wh
 """
 
 import json
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,6 +147,8 @@ def probe(model: "PreTrainedModel", sample: TrackedSample, sites: list[Site], da
 
 def schedule(last_step: int, points: int) -> set[int]:
     """`points` steps spread evenly over 0..last_step, both ends in; every step of a run shorter than that."""
+    if points > last_step:
+        return set(range(last_step + 1))
     return {round(position * last_step / (points - 1)) for position in range(points)}
 
 
@@ -179,6 +182,7 @@ class Recorder:
         self._model, self._data, self._recording = model, data, recording
         self._head = head_of(model)
         self._writer = RecordingWriter(run, self._head.in_features)
+        self.not_finite = 0  # steps whose loss was NaN or infinite
         self._loss: torch.Tensor | None = None
         self._grad_norm: torch.Tensor | float = float("nan")
         self._pending: _HeadCopy | None = None
@@ -248,6 +252,7 @@ class Recorder:
         numbers = head.numbers.numpy()
         facts = {"step": head.step, "epoch": head.epoch, "learning_rate": head.learning_rate}
         loss, grad_norm = numbers[-2:].tolist()
+        self.not_finite += head.step > 0 and not math.isfinite(loss)
         self._writer.append("steps", **facts, loss=loss, grad_norm=grad_norm, weight=numbers[:-4], bias=numbers[-4:-2])
 
     def _record_probe(self, step: int, number: int, sample: TrackedSample) -> None:

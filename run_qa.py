@@ -43,11 +43,12 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: "SafeStop") -> int:
     """What `main` does while it holds the run's folder; the exit code."""
     trainer = build_trainer(config, run, stop)
     if config.training.do_train:
-        train(config, trainer, run)
+        train(config, trainer, run, stop)
     if stop.received:
         if config.on_main_process:
-            step = trainer.state.global_step
-            print(f"{run.path}: stopped after step {step}, saved; the same command goes on from there")
+            without = ", without overwrite_output_dir," if config.recording.overwrite_output_dir else ""
+            saved = f"{run.path}: stopped after step {trainer.state.global_step}, saved"
+            print(f"{saved}; the same command{without} goes on from there")
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
@@ -68,6 +69,7 @@ def read_command_line() -> tuple[Path | None, list[str]]:
 
 def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "QuestionAnsweringTrainer":
     """Load data and model and put the parts together. Raises UserError for what cannot be used."""
+    from huggingface_hub.utils.logging import set_verbosity_error as set_hub_verbosity_error
     from transformers import DataCollatorWithPadding
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
@@ -75,6 +77,7 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
     from huggin_utils import Recorder
     from trainer_qa import QuestionAnsweringTrainer
 
+    set_hub_verbosity_error()  # its retries without a network
     set_verbosity_error()  # its notes on heads "newly initialized" are what fine-tuning means
     disable_progress_bar()
     config.training.dataloader_pin_memory &= config.training.device.type == "cuda"
@@ -104,28 +107,15 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
             data_collator=DataCollatorWithPadding(tokenizer),
             callbacks=[stop],
         )
-    except ValueError as error:  # keys that the Trainer checks itself, against this machine or each other
+    except (ValueError, ImportError, RuntimeError) as error:  # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
 
 
-def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -> None:
+def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder, stop: "SafeStop") -> None:
     """Train from the newest whole checkpoint, or from the start; leave the trained model in the run's folder."""
-    from checkpointing import EvaluationStopped, newest_checkpoint, save_beside, start_anew
-    from huggin.recording import read_facts, write_facts
-    from huggin.run_facts import refuse_changed, run_facts
+    from checkpointing import EvaluationStopped, save_beside
 
-    with config.training.main_process_first(desc="start anew"):
-        if config.recording.overwrite_output_dir and config.on_main_process:
-            start_anew(run)
-    checkpoint = newest_checkpoint(run)
-    if checkpoint is None and run.trainer_state.exists():
-        raise UserError(f"{run.path}: a trained model without a checkpoint; overwrite_output_dir true starts anew")
-    recorder = trainer.recorder
-    if recorder:
-        facts = run_facts(config, trainer.model, trainer.train_dataset, recorder.sites, recorder.samples)
-        if checkpoint and run.facts.exists():
-            refuse_changed(run, read_facts(run), facts)
-        write_facts(run, facts)
+    checkpoint = prepare(config, trainer, run, stop)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
@@ -133,11 +123,44 @@ def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -
     except (UserError, OSError):
         print(file=sys.stderr)  # the progress bar's line ends, the error's begins
         raise
-    if recorder:
-        recorder.close()
+    except (ValueError, TypeError, ImportError, RuntimeError, ArithmeticError) as error:
+        if stop.has_begun:
+            raise
+        raise UserError(one_line(error)) from None  # a key that the optimizer or the data loader refuses
+    if trainer.recorder:
+        trainer.recorder.close()
+        if trainer.recorder.not_finite:
+            steps = f"{trainer.recorder.not_finite} steps had no finite loss"
+            print(f"{run.path}: {steps}; a lower learning_rate, or bf16 for fp16, may help", file=sys.stderr)
     if trainer.state.global_step >= trainer.state.max_steps and config.on_main_process:
         save_beside(run.path, trainer.save_trained)
         print(f"{run.path}: trained, {trainer.state.global_step} steps")
+
+
+def prepare(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder, stop: "SafeStop") -> Path | None:
+    """The checkpoint to go on from, if any. What an earlier run left is touched only when the training begins."""
+    from checkpointing import newest_checkpoint, start_anew
+    from huggin.recording import read_facts, write_facts
+    from huggin.run_facts import refuse_changed, run_facts
+
+    anew, recorder = config.recording.overwrite_output_dir, trainer.recorder
+    checkpoint = None if anew else newest_checkpoint(run)
+    if checkpoint is None and not anew and run.trainer_state.exists():
+        raise UserError(f"{run.path}: a trained model without a checkpoint; overwrite_output_dir true starts anew")
+    facts = {}
+    if recorder:
+        facts = run_facts(config, trainer.model, trainer.train_dataset, recorder.sites, recorder.samples)
+        if checkpoint and run.facts.exists():
+            refuse_changed(run, read_facts(run), facts)
+
+    def begin() -> None:
+        if anew and config.on_main_process:
+            start_anew(run)
+        if recorder:
+            write_facts(run, facts)
+
+    stop.begin = begin
+    return checkpoint
 
 
 def evaluate(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder) -> None:

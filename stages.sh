@@ -20,7 +20,10 @@ stage() { # SCRIPT ARGUMENTS...: run it to its end; on a failure the driver ends
 }
 
 output_dir() { # CFG: the run's folder that it names
-  "$python" -c 'import json, sys; print(json.load(open(sys.argv[1], encoding="utf-8-sig"))["output_dir"])' "$1"
+  "$python" -c '
+import json, os, sys
+path = os.path.expanduser(json.load(open(sys.argv[1], encoding="utf-8-sig"))["output_dir"])
+print("./" + path if path.startswith("-") else path)' "$1"
 }
 
 open_newest_pdf() { # KIND: where there is a screen

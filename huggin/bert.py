@@ -1,5 +1,7 @@
 """Tokenizer and model: pretrained, from scratch, or from a run's folder."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from huggin.config import ModelArguments
@@ -18,7 +20,9 @@ def load_tokenizer(model: ModelArguments) -> "PreTrainedTokenizerFast":
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, cache_dir=model.cache_dir, revision=model.model_revision)
     except (OSError, ValueError) as error:
-        raise UserError(f"{name}: no tokenizer found: {one_line(error)}") from None
+        raise UserError(
+            f"{name}: no tokenizer found, neither in a folder here nor on the Hub: {one_line(error)}"
+        ) from None
     if not tokenizer.is_fast:
         raise UserError(f"{name}: its tokenizer gives no character offsets; choose a model with a fast tokenizer")
     return tokenizer
@@ -41,9 +45,21 @@ def load_model(model: ModelArguments, seed: int) -> "PreTrainedModel":
         else:
             built = AutoModelForQuestionAnswering.from_config(config)
     except (OSError, ValueError) as error:
-        raise UserError(f"{name}: no model for question answering found: {one_line(error)}") from None
+        raise UserError(f"{name}: no model found, neither in a folder here nor on the Hub: {one_line(error)}") from None
     head_of(built)
     return built
+
+
+def load_trained(folder: Path) -> tuple["PreTrainedTokenizerFast", "PreTrainedModel", int]:
+    """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
+    from transformers import AutoModelForQuestionAnswering
+
+    try:
+        step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
+        model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: no trained model: {one_line(error)}; run get-training-output first") from None
+    return load_tokenizer(ModelArguments(model_name_or_path=str(folder))), model.eval(), step
 
 
 def head_of(model: "PreTrainedModel") -> "nn.Linear":

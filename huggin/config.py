@@ -68,6 +68,16 @@ class RecordingArguments:
     overwrite_output_dir: bool = _key(False, "start anew: delete the run that output_dir holds")
 
 
+LOGITS = "EM and F1 need the logits of all questions together"
+LEAVE: dict[str, tuple[Any, str]] = {
+    "save_only_model": (False, "a checkpoint without its optimizer cannot be resumed"),
+    "enable_jit_checkpoint": (False, "Ctrl-C and SIGTERM already save"),
+    "resume_from_checkpoint": (None, "a run goes on from its newest whole checkpoint by itself"),
+    "prediction_loss_only": (False, LOGITS),
+    "batch_eval_metrics": (False, LOGITS),
+    "eval_do_concat_batches": (True, LOGITS),
+    "remove_unused_columns": (True, "features hold more than the model takes"),
+}
 OWN_ARGUMENTS: dict[str, type] = {"model": ModelArguments, "data": DataArguments, "recording": RecordingArguments}
 
 
@@ -132,7 +142,7 @@ def _typed_values(parser: "HfArgumentParser", given: dict[str, Any], problems: l
             if value is not None and value != []:
                 values[key] = _typed(parser, key, value)
         except argparse.ArgumentError as error:
-            problems.append(f"{key}: {error.message}")
+            problems.append(f"{key}: {'needs a value' if value is True else error.message}")
     return values
 
 
@@ -161,8 +171,9 @@ def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
 def _read_json(cfg: Path) -> dict[str, Any]:
     """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
     try:
-        given = json.loads(cfg.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repeats)
-    except ValueError as error:
+        text = cfg.read_text(encoding="utf-8-sig")
+        given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{cfg}: not a JSON of keys: {one_line(error)}") from None
     if not isinstance(given, dict):
         raise UserError(f'{cfg}: must be one JSON object, as in {{"output_dir": "runs/mine"}}')
@@ -179,6 +190,10 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if repeated:
         raise ValueError(f"{', '.join(repeated)} given twice")
     return dict(pairs)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not a number that a run can use")
 
 
 def _read_flags(flags: list[str]) -> dict[str, Any]:
@@ -211,7 +226,7 @@ def _missing(config: Config) -> Iterator[str]:
         yield "do_train: set it, or do_eval, to true"
     if not (model.model_name_or_path or model.config_name):
         yield "model_name_or_path: missing; name a model on the Hub or a folder"
-    if not (data.dataset_name or data.train_file):
+    if training.do_train and not (data.dataset_name or data.train_file):
         yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
     if training.do_eval and not (data.dataset_name or data.validation_file):
         yield "validation_file: missing, and do_eval is true"
@@ -224,16 +239,22 @@ def _missing(config: Config) -> Iterator[str]:
 def _out_of_range(config: Config) -> Iterator[str]:
     """Numbers that no run can use."""
     batches = ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps")
+    samples = tuple(key for key in ("max_train_samples", "max_eval_samples") if getattr(config.data, key) is not None)
     least = (
-        (config.data, ("n_best_size", "max_answer_length"), 1),
+        (config.data, ("n_best_size", "max_answer_length", *samples), 1),
+        (config.data, ("max_seq_length",), 8),
         (config.training, batches, 1),
+        (config.training, ("seed", "weight_decay", "max_grad_norm", "warmup_steps", "dataloader_num_workers"), 0),
         (config.recording, ("probe_samples",), 1),
         (config.recording, ("probe_points", "node_points"), 2),
     )
     for arguments, keys, number in least:
         yield from (f"{key}: must be {number} or more" for key in keys if getattr(arguments, key) < number)
-    if config.recording.save_minutes <= 0:
-        yield "save_minutes: must be more than 0"
+    for arguments, key in ((config.training, "learning_rate"), (config.recording, "save_minutes")):
+        if not 0 < getattr(arguments, key) < float("inf"):
+            yield f"{key}: must be more than 0"
+    if config.training.max_steps < 1 and (config.training.max_steps != -1 or config.training.num_train_epochs <= 0):
+        yield "num_train_epochs, max_steps: one of them must be more than 0"
     if not 0 <= config.data.doc_stride < config.data.max_seq_length - 3:
         yield f"doc_stride: {config.data.doc_stride} must be from 0 to less than max_seq_length - 3"
 
@@ -245,7 +266,8 @@ def _unsafe(training: "TrainingArguments") -> Iterator[str]:
         yield f"metric_for_best_model: {metric} is not measured; choose exact_match or f1"
     if training.save_strategy == "best" and not training.metric_for_best_model:
         yield "metric_for_best_model: missing, and save_strategy is best; choose exact_match or f1"
-    if training.save_only_model:
-        yield "save_only_model: leave it false; a checkpoint without its optimizer cannot be resumed"
-    if training.enable_jit_checkpoint:
-        yield "enable_jit_checkpoint: leave it false; Ctrl-C and SIGTERM already save"
+    for key, (usual, why) in LEAVE.items():
+        if getattr(training, key) != usual:
+            yield f"{key}: leave it {json.dumps(usual)}; {why}"
+    if training.fp16 and training.device.type == "cpu":
+        yield "fp16: needs a GPU; leave it out here"

@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 BAD_INPUT = 2
 CTRL_C = 130
+LONGEST = 300  # characters of another library's message
 
 
 class UserError(Exception):
@@ -31,11 +33,11 @@ class DoorParser(argparse.ArgumentParser):
 
 
 def one_line(error: BaseException) -> str:
-    """The first sentence worth reading of an exception, on one line."""
+    """What an exception says, on one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    text = " ".join(str(error).split())
+    return textwrap.shorten(text, LONGEST) if text else type(error).__name__
 
 
 def open_door(main: Callable[[], int | None]) -> NoReturn:
@@ -48,7 +50,7 @@ def open_door(main: Callable[[], int | None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except UserError as error:
-        print(f"{command}: error: {one_line(error)}", file=sys.stderr)
+        print(f"{command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         code = BAD_INPUT
     except OSError as error:
         advice = "check the path, who may write there, and the space on its disk"

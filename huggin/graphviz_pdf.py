@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import graphviz
+import numpy as np
 
 from huggin.door import UserError
 from huggin.files import flush_to_disk
 from huggin.graphs.output import DPI
-from huggin.recording import Recording
+from huggin.recording import Recording, Steps
 from huggin.run_facts import model_type_state
+from huggin.run_folder import RunFolder
 
 LEGEND_GREEN, FACTS_BLUE = "#d5fbc8", "#dcedf9"
 FONT = "Helvetica"
@@ -97,28 +99,49 @@ def training_facts(recording: Recording) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         ("model", model_type_state(facts, last)),
         ("training", f"{facts['model_name']} from {start}, {last} steps, seed {facts['seed']}"),
-        ("loss", f"{steps.loss[1]:.3f} at the first step, {steps.loss[-1]:.3f} at the last"),
+        ("loss", _first_and_last_loss(steps)),
         ("tracked question", sample["question"]),
         ("its answer", sample["answer"] or "(none)"),
     ]
     if recording.run.eval_results.is_file():
-        scores = json.loads(recording.run.eval_results.read_text(encoding="utf-8"))
-        em, f1 = scores["eval_exact_match"], scores["eval_f1"]
-        text = f"EM {em:.1f} %, F1 {f1:.1f} % over {scores['eval_samples']} questions, after step {scores['step']}"
-        rows.insert(3, ("evaluation", text))
+        rows.insert(3, ("evaluation", _evaluation(recording.run)))
     return rows
 
 
+def _first_and_last_loss(steps: Steps) -> str:
+    known = np.flatnonzero(np.isfinite(steps.loss))
+    if len(known) == 0:
+        return "none that is finite"
+    first, last = known[0], known[-1]
+    broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
+    note = f"; not finite at {broken} steps" if broken else ""
+    return (
+        f"{steps.loss[first]:.3f} at step {steps.step[first]}, {steps.loss[last]:.3f} at step {steps.step[last]}{note}"
+    )
+
+
+def _evaluation(run: RunFolder) -> str:
+    try:
+        scores = json.loads(run.eval_results.read_text(encoding="utf-8"))
+        em, f1 = scores["eval_exact_match"], scores["eval_f1"]
+        return f"EM {em:.1f} %, F1 {f1:.1f} % over {scores['eval_samples']} questions, after step {scores['step']}"
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{run.eval_results}: not readable; run run_qa.py again, it writes a new one") from None
+
+
 def _figure(recording: Recording, name: str, command: str) -> Path:
+    """The figure's path; it must be younger than the newest start or resume of the run."""
     path = recording.run.graphs / f"{name}.png"
     if not path.is_file():
         raise UserError(f"{path}: not there; run {command} {recording.run.path} first")
+    if path.stat().st_mtime < recording.run.facts.stat().st_mtime:
+        raise UserError(f"{path}: older than what was recorded since; run {command} {recording.run.path} again")
     return path
 
 
 def render(graph: graphviz.Digraph, folder: Path, kind: str) -> Path:
     """Write `folder`/qa-KIND-DATE.gv and .gv.pdf, whole or not at all; the PDF's path."""
-    name = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M}.gv"
+    name = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}.gv"
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{os.getpid()}-{name}"
     pdf = beside.with_name(f"{beside.name}.pdf")

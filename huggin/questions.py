@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 FIELDS = ("id", "context", "question", "answers")
+LONGEST_CONTEXT = 2**31  # characters
 
 
 def load_questions(data: DataArguments, split: str, cache_dir: str | None = None) -> "Dataset":
@@ -67,10 +68,14 @@ def _parse(file: Path) -> Any:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{file}: not UTF-8 text; save it as UTF-8") from None
+    if not text.strip():
+        raise UserError(f"{file}: an empty file; see README.md, Your own questions")
     try:
         return json.loads(text)
+    except RecursionError:
+        raise UserError(f"{file}: nested too deeply for questions; see README.md, Your own questions") from None
     except ValueError as error:
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
         if len(lines) > 1 and lines[0][1].lstrip().startswith("{") and lines[0][1].rstrip().endswith("}"):
             return [_parse_line(file, number, line) for number, line in lines]
         raise UserError(f"{file}: not JSON: {one_line(error)}") from None
@@ -128,14 +133,19 @@ def _normalised(raw: Any, where: str) -> Record:
     if missing:
         raise UserError(f"{where}: no {', '.join(missing)}; every record needs {', '.join(FIELDS)}")
     for name in ("context", "question"):
-        if not isinstance(raw[name], str):
+        if not isinstance(raw[name], str) or not _is_unicode(raw[name]):
             raise UserError(f"{where}: {name} is not text")
     try:
         answers = _answers(raw["answers"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f'{where}: answers must be {{"text": [...], "answer_start": [...]}}') from None
     shared = {name: raw[name] for name in ("context", "question")}
     return {"id": str(raw["id"]), "title": str(raw.get("title") or ""), **shared, "answers": answers}
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can hold half of a surrogate pair, which is no character."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _answers(raw: Any) -> dict[str, list[Any]]:
@@ -143,9 +153,12 @@ def _answers(raw: Any) -> dict[str, list[Any]]:
     if isinstance(raw, list):
         raw = {name: [answer[name] for answer in raw] for name in ("text", "answer_start")}
     texts, starts = (raw[name] if isinstance(raw[name], list) else [raw[name]] for name in ("text", "answer_start"))
-    if len(texts) != len(starts) or not all(isinstance(text, str) for text in texts):
+    if len(texts) != len(starts) or not all(isinstance(text, str) and _is_unicode(text) for text in texts):
         raise ValueError(raw)
-    return {"text": texts, "answer_start": [int(start) for start in starts]}
+    places = [int(start) for start in starts]
+    if any(abs(place) >= LONGEST_CONTEXT for place in places):
+        raise ValueError(raw)
+    return {"text": texts, "answer_start": places}
 
 
 def _refuse_wrong(records: "Dataset", where: str, allow_no_answer: bool) -> None:

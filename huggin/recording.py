@@ -55,7 +55,7 @@ class RecordingWriter:
         if not self._streams:
             self._open(row["step"])
         schema = self._schemas[table]
-        columns = [_column(row[field.name], field.type) for field in schema]
+        columns = [column_of(row[field.name], field.type) for field in schema]
         try:
             self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
         except OSError as error:
@@ -84,14 +84,14 @@ class RecordingWriter:
             self._streams[table] = pa.ipc.new_stream(self._files[table], self._schemas[table])
 
 
-def _column(value: Any, kind: pa.DataType) -> pa.Array:
-    """One row's value as a column of length 1."""
+def column_of(value: Any, kind: pa.DataType) -> pa.Array:
+    """One row's value (a number, a text, an array) as a column of length 1."""
     if pa.types.is_fixed_size_list(kind):
         return pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(value), kind.value_type), kind.list_size)
     if not pa.types.is_list(kind):
         return pa.array([value], kind)
     inner = kind.value_type
-    items = _column(value, inner) if pa.types.is_fixed_size_list(inner) else pa.array(value, inner)
+    items = column_of(value, inner) if pa.types.is_fixed_size_list(inner) else pa.array(value, inner)
     return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
 
 
@@ -108,8 +108,8 @@ def read_facts(run: RunFolder) -> dict[str, Any]:
         raise UserError(f"{run.facts}: nothing recorded here; run get-training-output first") from None
     except ValueError:
         raise UserError(f"{run.facts}: not JSON; run get-training-output again, it writes a new one") from None
-    if facts.get("schema_version") != SCHEMA_VERSION:
-        version = facts.get("schema_version")
+    version = facts.get("schema_version") if isinstance(facts, dict) and "hidden_size" in facts else None
+    if version != SCHEMA_VERSION:
         raise UserError(f"{run.facts}: schema {version}, this program reads {SCHEMA_VERSION}; use the program it is of")
     return facts
 
@@ -186,6 +186,9 @@ class Probes:
     predicted_end: np.ndarray  # (probes,)
 
 
+Site = tuple[int, str]  # layer (1 = the first), component (`self` or `out`)
+
+
 class Recording:
     """A run's recording, read on demand. Raises UserError where nothing is recorded."""
 
@@ -209,8 +212,8 @@ class Recording:
         rows, hidden = len(table), self.facts["hidden_size"]
         return Steps(
             **columns,
-            weight=_flat(table["weight"]).reshape(rows, 2, hidden),
-            bias=_flat(table["bias"]).reshape(rows, 2),
+            weight=flat_values(table["weight"]).reshape(rows, 2, hidden),
+            bias=flat_values(table["bias"]).reshape(rows, 2),
         )
 
     def probes(self, sample: int = 0) -> Probes:
@@ -221,11 +224,28 @@ class Recording:
             raise UserError(f"{self.run.recording}: no probes of sample {sample}; run get-training-output first")
         columns = {name: table[name].to_numpy() for name in table.column_names if not name.endswith("logits")}
         del columns["sample"]
-        logits = {name: _flat(table[name]).reshape(len(table), -1) for name in ("start_logits", "end_logits")}
+        logits = {name: flat_values(table[name]).reshape(len(table), -1) for name in ("start_logits", "end_logits")}
         return Probes(**columns, **logits)
 
+    def nodes(self, step: int, sample: int = 0) -> dict[Site, np.ndarray]:
+        """A tracked sample's activations (tokens, hidden) by site. Raises UserError for a step without a snapshot."""
+        table = self.table("nodes")
+        chosen = table.filter(pc.and_(pc.equal(table["step"], step), pc.equal(table["sample"], sample)))
+        if len(chosen) == 0:
+            steps = ", ".join(map(str, pc.unique(table["step"]).to_pylist()))
+            raise UserError(f"--step {step}: no snapshot of the nodes; there are snapshots at {steps or 'no step'}")
+        return site_activations(chosen)
 
-def _flat(column: pa.ChunkedArray) -> np.ndarray:
+
+def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
+    """Rows of layer, component and activations -> (tokens, hidden) float16 by site."""
+    hidden = table.schema.field("activations").type.value_type.list_size
+    sites = zip(table["layer"].to_pylist(), table["component"].to_pylist())
+    values = (flat_values(table["activations"].slice(row, 1)).reshape(-1, hidden) for row in range(len(table)))
+    return dict(zip(sites, values, strict=True))
+
+
+def flat_values(column: pa.ChunkedArray) -> np.ndarray:
     """All numbers of a list column, one after the other."""
     joined = column.combine_chunks()
     while pa.types.is_list(joined.type) or pa.types.is_fixed_size_list(joined.type):

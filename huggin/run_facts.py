@@ -51,7 +51,7 @@ def run_facts(
         "seed": config.training.seed,
         "versions": {name: version(name) for name in PACKAGES},
         "fixed": _fixed(config, model, features, len(samples)),
-        "cfg": config.given,
+        "cfg": {key: value for key, value in config.given.items() if key != "hub_token"},
     }
 
 

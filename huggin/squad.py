@@ -116,8 +116,9 @@ def answer_tokens(
     cls = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
     if not answers["text"]:
         return cls, cls
-    first = answers["answer_start"][0]
-    last = first + len(answers["text"][0])
+    text = answers["text"][0]
+    first = answers["answer_start"][0] + len(text) - len(text.lstrip())
+    last = first + len(text.strip())
     places = [(t, place) for t, place in enumerate(context_offsets(encoded, window, tokenizer)) if place is not None]
     if not places or places[0][1][0] > first or places[-1][1][1] < last:
         return cls, cls

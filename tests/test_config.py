@@ -87,6 +87,16 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"load_best_model_at_end": True, "save_strategy": "epoch"}, "load_best_model_at_end"),
         ({"save_strategy": "best", "eval_strategy": "steps"}, "metric_for_best_model"),
         ({"metric_for_best_model": "loss"}, "metric_for_best_model: loss is not measured; choose exact_match or f1"),
+        ({"max_train_samples": 0}, "max_train_samples: must be 1 or more"),
+        ({"max_eval_samples": -1}, "max_eval_samples: must be 1 or more"),
+        ({"max_seq_length": 0}, "max_seq_length: must be 8 or more"),
+        ({"learning_rate": -1}, "learning_rate: must be more than 0"),
+        ({"seed": -1}, "seed: must be 0 or more"),
+        ({"num_train_epochs": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
+        ({"max_steps": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
+        ({"prediction_loss_only": True}, "prediction_loss_only: leave it false; EM and F1 need the logits"),
+        ({"resume_from_checkpoint": "x"}, "resume_from_checkpoint: leave it null; a run goes on"),
+        ({"fp16": True}, "fp16: needs a GPU"),
         ({"save_minutes": 0}, "save_minutes: must be more than 0"),
     ],
 )
@@ -96,10 +106,19 @@ def test_refusals_name_the_key(tmp_path, tiny_cfg, changes, said):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("{", "not a JSON of keys"), ("[]", "must be one JSON object"), ('{"seed": 1, "seed": 2}', "seed given twice")],
+    [
+        ("{", "not a JSON of keys"),
+        ("[]", "must be one JSON object"),
+        ('{"seed": NaN}', "NaN is not a number"),
+        ('{"seed": 1, "seed": 2}', "seed given twice"),
+    ],
 )
 def test_a_cfg_that_is_no_object_of_keys(tmp_path, text, said):
     assert said in refusal(tmp_path, text)
+
+
+def test_a_flag_without_its_value(tmp_path, tiny_cfg):
+    assert "seed: needs a value" in refusal(tmp_path, tiny_cfg(), ["--seed"])
 
 
 def test_a_stray_word_among_flags():

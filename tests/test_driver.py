@@ -35,6 +35,22 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     assert set(ROOT.iterdir()) == before
 
 
+def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(record=False, output_dir="-run")))
+    done = drive(tmp_path, "cfg.json")
+    assert done.returncode == 0
+    assert "./-run: nothing was recorded" in done.stderr
+    assert not (tmp_path / "gv-graphs").exists()
+
+
+@pytest.mark.parametrize("words", [[""], ["nope.json"], ["cfg.json", "more"]])
+def test_the_driver_takes_one_file(tmp_path, words):
+    (tmp_path / "cfg.json").write_text("{}")
+    done = subprocess.run([ROOT / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "get-training-output: error: expected one file of keys" in done.stderr
+
+
 def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
     done = drive(tmp_path, "cfg.json")

@@ -1,6 +1,7 @@
 """The PDF: all figures, a true legend, every text whole."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ def test_the_pdf_of_a_run(run):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     pdf = run.parent / done.stdout.strip()
-    assert re.fullmatch(r"qa-training-\d{4}-\d\d-\d\d-\d{4}\.gv\.pdf", pdf.name)
+    assert re.fullmatch(r"qa-training-\d{4}-\d\d-\d\d-\d{6}\.gv\.pdf", pdf.name)
     assert pdf.read_bytes().startswith(b"%PDF")
     assert sorted(path.name for path in pdf.parent.iterdir()) == sorted([pdf.stem, pdf.name])
     source = pdf.with_suffix("").read_text()
@@ -47,6 +48,21 @@ def test_a_missing_figure_is_named_and_no_half_pdf_is_left(run):
     assert done.returncode == 2
     assert "losses.png: not there; run graph-losses.py" in done.stderr
     assert not (run.parent / "there").exists() or list((run.parent / "there").iterdir()) == []
+
+
+def test_a_figure_older_than_the_run_is_refused(run):
+    os.utime(run / "graphs" / "losses.png", (1, 1))
+    done = command("create-gv-training.py", run, cwd=run.parent)
+    assert done.returncode == 2
+    assert "losses.png: older than what was recorded since; run graph-losses.py" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{"])
+def test_scores_that_cannot_be_read(run, content):
+    (run / "eval_results.json").write_text(content)
+    done = command("create-gv-training.py", run, cwd=run.parent)
+    assert done.returncode == 2
+    assert "eval_results.json: not readable" in done.stderr
 
 
 def test_no_dot(tmp_path, monkeypatch):

@@ -120,6 +120,7 @@ def test_schedule():
     assert schedule(100, 3) == {0, 50, 100}
     assert schedule(4, 200) == {0, 1, 2, 3, 4}
     assert len(schedule(14754, 200)) == 200
+    assert schedule(2, 10**12) == {0, 1, 2}
     assert {0, 14754} <= schedule(14754, 32)
 
 

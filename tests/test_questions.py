@@ -49,6 +49,12 @@ def test_every_layout_gives_the_same_records(tmp_path, records, layout):
     assert list(read_records(write(tmp_path, layout(records)))) == records
 
 
+def test_jsonl_lines_end_at_line_feeds_only(tmp_path):
+    raw = record(1, "Who\u2028owns\x85the ravens?", "Odin")
+    lines = "\r\n".join(json.dumps(entry, ensure_ascii=False) for entry in (raw, raw))
+    assert list(read_records(write(tmp_path, lines, "data.jsonl"))) == [raw, raw]
+
+
 def test_one_jsonl_line_is_one_record(tmp_path, records):
     assert list(read_records(write(tmp_path, json.dumps(records[0]) + "\n", "data.jsonl"))) == records[:1]
 
@@ -92,6 +98,9 @@ GOOD = record(1, "Who owns the ravens?", "Odin")
         ({"answers": {"text": [3], "answer_start": [3]}}, "answers must be"),
         ({"answers": {"text": [], "answer_start": []}}, "no answer; set version_2_with_negative"),
         ({"answers": "Odin"}, "answers must be"),
+        ({"answers": {"text": ["Odin"], "answer_start": [1e999]}}, "answers must be"),
+        ({"answers": {"text": ["Odin"], "answer_start": [10**20]}}, "answers must be"),
+        ({"context": "half a pair: \ud800"}, "context is not text"),
         ({"context": "  "}, "empty context"),
         ({"question": ""}, "empty question"),
         ({"question": 4}, "question is not text"),
@@ -124,7 +133,8 @@ def test_no_answer_is_right_where_it_is_meant(tmp_path):
     ("content", "said"),
     [
         ("[]", "no questions in it"),
-        ("", "not JSON"),
+        ("", "an empty file"),
+        ("[" * 100_000, "nested too deeply"),
         ("{oops", "not JSON"),
         ("3", "neither records nor columns"),
         ('{"question": ["a", "b"], "id": ["1"], "context": ["c"], "answers": []}', "columns of different lengths"),

@@ -54,6 +54,15 @@ def test_round_trip(run):
     assert nodes["activations"].to_pylist()[1][2] == [10, 11, 12, 13]
 
 
+def test_nodes_of_a_snapshot(run):
+    record(run, range(4))
+    nodes = Recording(run.path).nodes(2)
+    expected = np.arange(3 * HIDDEN, dtype=np.float16).reshape(3, HIDDEN) + 2
+    np.testing.assert_array_equal(nodes[1, "out"], expected)
+    with pytest.raises(UserError, match="--step 3: no snapshot of the nodes; there are snapshots at 0, 2"):
+        Recording(run.path).nodes(3)
+
+
 def test_a_nan_loss_stays_nan(run):
     record(run, [0], mark=float("nan"))
     assert np.isnan(Recording(run.path).steps.loss[0])
@@ -126,7 +135,9 @@ def test_a_gap_is_counted(run):
     [
         (lambda run: run.facts.unlink(), "nothing recorded here; run get-training-output first"),
         (lambda run: run.facts.write_text("{"), "not JSON"),
-        (lambda run: run.facts.write_text(json.dumps({"schema_version": 99})), "schema 99, this program reads"),
+        (lambda run: run.facts.write_text(json.dumps({"schema_version": 99, "hidden_size": 4})), "schema 99, this"),
+        (lambda run: run.facts.write_text(json.dumps({"schema_version": 1})), "schema None, this program reads"),
+        (lambda run: run.facts.write_text("[]"), "schema None, this program reads"),
         (lambda run: None, "no steps recorded; run get-training-output first"),
     ],
 )

@@ -51,6 +51,12 @@ def test_an_answer_within_a_word_takes_the_whole_word(tokenizer):
     assert "".join(answer).replace("##", "").endswith("theworld")
 
 
+@pytest.mark.parametrize(("answer", "span"), [("c ", (6, 6)), (" c", (6, 6)), ("p", (19, 19)), (" b c ", (5, 6))])
+def test_blanks_around_an_answer_are_not_part_of_it(tokenizer, answer, span):
+    features = training_features(letters(answer), tokenizer, DataArguments(max_seq_length=64, doc_stride=8))
+    assert spans(features) == [span]
+
+
 def test_a_question_that_leaves_no_room_is_named(tokenizer):
     records = Dataset.from_list([record(1, "z ?", "a", LETTERS), record(2, "z " * 30, "a", LETTERS)])
     with pytest.raises(UserError, match=r"record 2 \(id 'q2'\): a question of 30 tokens"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,17 @@ def test_overwrite_starts_anew_and_spares_what_is_not_the_runs(tmp_path, tiny_cf
     assert [step for step, _ in RunFolder(tmp_path / "run").checkpoints()] == [2]
     assert recording_summary(tmp_path / "run")["steps"] == 3
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("changes", [{"learning_rate": 1e-3, "adam_beta1": 2}, {"optim": "adamw_8bit"}])
+def test_an_old_run_is_deleted_only_when_the_new_one_begins(tiny_run, tmp_path, tiny_cfg, changes):
+    copy = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    done = train(tmp_path, tiny_cfg(overwrite_output_dir=True, **changes))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert weights(copy) == weights(tiny_run)
+    assert recording_summary(copy)["steps"] == 9
+    assert (copy / "recording" / "run.json").read_bytes() == (tiny_run / "recording" / "run.json").read_bytes()
 
 
 def test_a_trained_model_without_checkpoints_is_not_trained_over(tmp_path, tiny_cfg):

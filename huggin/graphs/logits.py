@@ -6,13 +6,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure, tidy
+from huggin.graphs.output import (
+    ACCENT,
+    END,
+    GOLD,
+    QUIET,
+    START,
+    by_step,
+    legend_above,
+    new_figure,
+    say_not_finite,
+    tidy,
+)
 from huggin.learning import right_since
 from huggin.recording import Probes, Recording
 
 READABLE = 90  # tokens that can be written side by side on one axis
 AROUND = 20  # tokens shown on either side of the answer where there are more
-QUESTION = 50  # characters of it above a figure; all of it is in the PDF
+QUESTION = 55  # characters of it above a figure; all of it is in the PDF
 INCHES_PER_TOKEN = 0.145
 
 
@@ -26,7 +37,7 @@ def _logits(facts: dict[str, Any], probes: Probes) -> Figure:
     tokens = len(facts["tokens"])
     everything, near = range(tokens), _near_answer(facts)
     views = [everything] if tokens <= READABLE else [everything, near]
-    width = max(7.0, 1.2 + INCHES_PER_TOKEN * len(views[-1]) * len(views))
+    width = max(6.0 * len(views), 1.2 + INCHES_PER_TOKEN * len(views[-1]) * len(views))
     figure = new_figure(width, 6, "Logits of the tracked sample by token")
     grid = figure.subplots(2, len(views), squeeze=False, sharex="col", sharey="row")
     _name_question(grid[0, 0], facts)
@@ -48,7 +59,9 @@ def _draw_view(axes: Axes, facts: dict[str, Any], probes: Probes, name: str, col
         marker = "." if len(view) <= READABLE else ""
         line = {"color": colour, "alpha": alpha, "linewidth": 0.6 + alpha, "marker": marker}
         axes.plot(view, logits[place, view.start : view.stop], label=f"step {probes.step[place]}", **line)
-    axes.axvspan(facts["gold_start"] - 0.5, facts["gold_end"] + 0.5, color=GOLD, alpha=0.18, linewidth=0)
+    if facts["gold_end"]:
+        axes.axvspan(facts["gold_start"] - 0.5, facts["gold_end"] + 0.5, color=GOLD, alpha=0.18, linewidth=0)
+    say_not_finite(axes, logits[places, view.start : view.stop])
     axes.axhline(0, color=QUIET, linewidth=0.6)
     axes.set_xlim(view.start - 0.5, view.stop - 0.5)
     tidy(axes, "", "")
@@ -60,9 +73,10 @@ def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) 
         axes.set_xticks(view, tokens, rotation=90, fontsize=7, family="monospace", parse_math=False)
         for label, part in zip(axes.get_xticklabels(), facts["parts"][view.start : view.stop], strict=True):
             label.set_color("black" if part == "context" else QUIET)
-        axes.set_xlabel("token (grey: the question; shaded: the gold answer)")
+        shaded = "shaded: the gold answer" if facts["gold_end"] else "no answer in this window"
+        axes.set_xlabel(f"token (grey: the question; {shaded})")
     else:
-        axes.set_xlabel("token's place (shaded: the gold answer; enlarged on the right)")
+        axes.set_xlabel("token's place (enlarged on the right)")
 
 
 def _near_answer(facts: dict[str, Any]) -> range:
@@ -77,12 +91,13 @@ def _losses(facts: dict[str, Any], probes: Probes) -> Figure:
     marker = "." if len(probes.step) < 60 else ""
     axes.plot(probes.step, probes.start_loss, color=START, marker=marker, label="start loss")
     axes.plot(probes.step, probes.end_loss, color=END, marker=marker, linestyle="--", label="end loss")
-    since = right_since(probes, facts["gold_start"], facts["gold_end"])
+    since = right_since(probes, facts["gold_start"], facts["gold_end"]) if facts["gold_end"] else None
     if since is not None:
         axes.axvline(since, color=ACCENT, linestyle=":", label=f"answered right from step {since} on")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
-    tidy(axes, "step", "loss (cross-entropy, nats)")
+    say_not_finite(axes, np.concatenate([probes.start_loss, probes.end_loss]))
+    by_step(axes, "loss (cross-entropy, nats)")
     return figure
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import END, GOLD, QUIET, START, new_figure, tidy
+from huggin.graphs.output import END, GOLD, QUIET, START, by_step, new_figure, tidy
 from huggin.learning import fit_exponential, running_mean
 from huggin.recording import Recording, Steps
 
@@ -12,12 +12,12 @@ from huggin.recording import Recording, Steps
 def draw_losses(recording: Recording) -> dict[str, Figure]:
     """`losses`: loss and learning rate by step."""
     steps = recording.steps
-    figure = new_figure(7, 5, f"Training loss, {int(steps.step[-1])} steps")
+    figure = new_figure(7, 5, "Training loss by step")
     loss_axes, rate_axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     _draw_loss(loss_axes, steps)
     rate_axes.plot(steps.step, steps.learning_rate, color=GOLD, linewidth=1.2)
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    tidy(rate_axes, "step", "learning rate")
+    by_step(rate_axes, "learning rate")
     return {"losses": figure}
 
 

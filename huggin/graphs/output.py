@@ -1,5 +1,6 @@
 """What the graph commands share: their arguments, the look of a figure, figures -> files."""
 
+import warnings
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from huggin.files import replacing
 from huggin.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -45,6 +47,24 @@ def new_figure(width: float, height: float, title: str) -> "Figure":
     return figure
 
 
+def by_step(axes: "Axes", ylabel: str) -> None:
+    """Label axes whose x is the step, with whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    tidy(axes, "step", ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def say_not_finite(axes: "Axes", values: "np.ndarray") -> None:
+    """Write into the axes how many of the values to be drawn are NaN or infinite, where some are."""
+    import numpy as np
+
+    broken = int((~np.isfinite(values)).sum())
+    if broken:
+        text = f"{broken} of {values.size} values are not finite"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=END)
+
+
 def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
     """Label the axes and take away what carries no information."""
     axes.set_xlabel(xlabel)
@@ -63,6 +83,7 @@ def legend_above(axes: "Axes") -> None:
 
 def finish(figures: "dict[str, Figure]", args: Namespace) -> None:
     """Save each figure as RUN/graphs/NAME.FORMAT, print the paths, and show them where asked."""
+    warnings.filterwarnings("ignore", message="Glyph .* missing")  # a token that no font here can write
     folder = RunFolder(args.run).graphs
     for name, figure in figures.items():
         for extension in formats(args):

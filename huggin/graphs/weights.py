@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import ACCENT, END, QUIET, START, legend_above, new_figure, tidy
+from huggin.graphs.output import ACCENT, END, QUIET, START, legend_above, new_figure, say_not_finite, tidy
 from huggin.nodes import WeightChange, tracked_first, weight_change
 from huggin.recording import Recording
 
@@ -44,6 +44,7 @@ def _weights(change: WeightChange, tracked: int) -> Figure:
         (panels[1], change.last_step, change.last),
     ):
         _lines(axes, weight)
+        say_not_finite(axes, weight)
         axes.axvline(tracked, color=ACCENT, linewidth=1, linestyle=":", zorder=0)
         axes.set_title(f"after step {step}", fontsize=10, loc="left")
         tidy(axes, "", "weight")
@@ -59,6 +60,7 @@ def _changes(change: WeightChange, tracked: int) -> Figure:
     for axes, values, unit in ((panels[0], change.percent, "change in %"), (panels[1], change.absolute, "change")):
         _lines(axes, values)
         _name_largest(axes, values, tracked)
+        say_not_finite(axes, values)
         tidy(axes, "", unit)
         axes.margins(y=0.15)
     panels[0].set_title("in percent of the first weight: huge where that was near 0", fontsize=9, loc="left")
