@@ -69,17 +69,13 @@ def read_command_line() -> tuple[Path | None, list[str]]:
 
 def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "QuestionAnsweringTrainer":
     """Load data and model and put the parts together. Raises UserError for what cannot be used."""
-    from huggingface_hub.utils.logging import set_verbosity_error as set_hub_verbosity_error
     from transformers import DataCollatorWithPadding
-    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from huggin import bert, questions, squad
     from huggin_utils import Recorder
     from trainer_qa import QuestionAnsweringTrainer
 
-    set_hub_verbosity_error()  # its retries without a network
-    set_verbosity_error()  # its notes on heads "newly initialized" are what fine-tuning means
-    disable_progress_bar()
+    bert.quieten_libraries()
     config.training.dataloader_pin_memory &= config.training.device.type == "cuda"
     training, data, cache = config.training, config.data, config.model.cache_dir
     tokenizer = bert.load_tokenizer(config.model)

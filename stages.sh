@@ -16,7 +16,36 @@ stage() { # SCRIPT ARGUMENTS...: run it to its end; on a failure the driver ends
     kill -0 "$child" 2>/dev/null || break # `wait` also returns at each signal
   done
   child=
-  [ "$code" = 0 ] || exit "$code"
+  [ "$code" = 0 ] || [ "$code" = "${no:-0}" ] || exit "$code"
+  answer=$code
+}
+
+stage_or_no() { # the same, but 1, "done, and the answer is no", goes on; the code is left in $answer
+  no=1
+  stage "$@"
+  no=
+}
+
+recorded() { # RUN: whether there is anything to draw, said where there is not
+  [ -e "$1/recording/run.json" ] || {
+    echo "$(basename "$0"): $1: nothing was recorded (record or do_train is false), so nothing is drawn" >&2
+    return 1
+  }
+}
+
+one_cfg() { # ARGUMENTS...: leaves the one file that they name in $cfg, cfg.json beside the driver without any
+  cfg=${1-$here/cfg.json}
+  if [ $# -gt 1 ] || [ ! -f "$cfg" ]; then
+    echo "$(basename "$0"): error: expected one file of keys, not '$*'; see $(basename "$0") --help" >&2
+    exit 2
+  fi
+  case $cfg in -*) cfg=./$cfg ;; esac
+}
+
+help() { # the driver's first comment, and an example
+  sed -n '2,3s/^# //p' "$0"
+  echo "example: ./$(basename "$0") cfg-squad.json"
+  exit 0
 }
 
 output_dir() { # CFG: the run's folder that it names

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 
+def quieten_libraries() -> None:
+    """Keep stderr for what the user can use: no notes on new heads, no retries, no bars within bars."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    hub_logging.set_verbosity_error()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
 def load_tokenizer(model: ModelArguments) -> "PreTrainedTokenizerFast":
     """The fast tokenizer of `tokenizer_name`, or of the model. Raises UserError where there is none."""
     from transformers import AutoTokenizer
@@ -54,6 +64,7 @@ def load_trained(folder: Path) -> tuple["PreTrainedTokenizerFast", "PreTrainedMo
     """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
     from transformers import AutoModelForQuestionAnswering
 
+    quieten_libraries()
     try:
         step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)

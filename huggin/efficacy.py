@@ -1,9 +1,10 @@
 """Model + questions -> efficacy: asked in batches, answered, scored."""
 
+import json
 import math
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from huggin.answers import Answer, best_answers, score_answer, wilson_interval
 from huggin.config import DataArguments
 from huggin.door import UserError
+from huggin.files import write_json
+from huggin.run_folder import RunFolder
 from huggin.squad import windows
 
 if TYPE_CHECKING:
@@ -100,7 +103,7 @@ def _logits(
     return logits
 
 
-def until_right(asked: Iterable[Asked]) -> Iterator[Asked]:
+def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
     """Pass the questions on up to the first that was answered right."""
     for one in asked:
         yield one
@@ -123,3 +126,21 @@ def efficacy_of(asked: Sequence[Asked], step: int) -> Efficacy:
         f1=mean,
         f1_interval=(max(0.0, mean - half), min(100.0, mean + half)),
     )
+
+
+def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
+    """Keep what was measured in RUN/efficacy.json, one entry per step: of two, the one with more questions."""
+    kept = {entry.step: entry for entry in read_efficacy(run)}
+    if efficacy.step not in kept or kept[efficacy.step].asked <= efficacy.asked:
+        kept[efficacy.step] = efficacy
+    write_json(run.efficacy, [asdict(kept[step]) for step in sorted(kept)])
+
+
+def read_efficacy(run: RunFolder) -> list[Efficacy]:
+    """What was measured of a run's models, in the order of their steps."""
+    if not run.efficacy.is_file():
+        return []
+    try:
+        return [Efficacy(**entry) for entry in json.loads(run.efficacy.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError):
+        raise UserError(f"{run.efficacy}: not readable; delete it and run test-qa-efficacy.py again") from None

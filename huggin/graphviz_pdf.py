@@ -5,12 +5,14 @@ import json
 import os
 import textwrap
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import graphviz
 import numpy as np
 
+from huggin.answer_recording import AnswerFacts, read_answer
 from huggin.door import UserError
 from huggin.files import flush_to_disk
 from huggin.graphs.output import DPI
@@ -21,11 +23,15 @@ from huggin.run_folder import RunFolder
 LEGEND_GREEN, FACTS_BLUE = "#d5fbc8", "#dcedf9"
 FONT = "Helvetica"
 POINTS = 72  # an inch
+LONGEST = 12_000  # characters of one text
+ARROW = {"penwidth": "4", "arrowsize": "1.5"}
 LEARNING = {"weights": "graph-weights.py", "weight-change": "graph-weights.py", "losses": "graph-losses.py"}
 
 
 def cell_text(text: str, width: int) -> str:
-    """Any text as the inside of a cell: wrapped, escaped, control characters as U+FFFD."""
+    """Any text as the inside of a cell: wrapped, escaped, control characters as U+FFFD, shortened if it is endless."""
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
     printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
     lines = [piece for line in printable.split("\n") for piece in _wrapped(line, width)]
     return "<BR/>".join(html.escape(line).replace("\\", r"\\") for line in lines)  # \N would become the node's name
@@ -33,7 +39,7 @@ def cell_text(text: str, width: int) -> str:
 
 def _wrapped(line: str, width: int) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()))
-    return textwrap.wrap(line, width, subsequent_indent=indent + "  ") or [" "]
+    return textwrap.wrap(line, width, subsequent_indent=indent and indent + "  ") or [" "]
 
 
 def table(rows: list[tuple[str, ...]], colour: str, widths: tuple[int, ...]) -> str:
@@ -73,22 +79,68 @@ def legend_table(modules: list[dict[str, Any]]) -> str:
 
 def training_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
     """The picture of a training run, to be rendered in `folder`. Raises UserError for a figure that is not there."""
-    learning = [_figure(recording, name, command) for name, command in LEARNING.items()]
     logits, losses = (_figure(recording, name, "graph-logits.py") for name in ("logits", "sample-losses"))
-    graph = graphviz.Digraph("training", graph_attr={"nodesep": "0.5", "ranksep": "0.9"})
-    graph.attr("node", shape="plain", fontname=FONT, fontsize="12")
-    graph.node("legend", legend_table(recording.facts["modules"]))
-    graph.node("learning", pictures(learning, folder, border=2))
+    graph = _graph_of_learning(recording, folder)
     graph.node("facts", table(training_facts(recording), FACTS_BLUE, (18, 80)))
     graph.node("logits", pictures([logits], folder, border=0))
     graph.node("losses", pictures([losses], folder, border=0))
-    for left, right in (("legend", "learning"), ("facts", "logits"), ("logits", "losses")):
-        with graph.subgraph(graph_attr={"rank": "same"}) as row:
-            row.edge(left, right, style="invis")
+    _side_by_side(graph, "facts", "logits", "losses")
     graph.edge("legend", "facts", style="invis")
     for tracked in ("logits", "losses"):
-        graph.edge("learning", tracked, penwidth="4", arrowsize="1.5")
+        graph.edge("learning", tracked, **ARROW)
     return graph
+
+
+def output_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
+    """The picture of one answer from the inside, to be rendered in `folder`. Raises UserError for what is not there."""
+    answer = read_answer(recording.run).facts
+    since = recording.run.segments("answers")[-1][1]
+    names = ("node-logits", "answer-logits")
+    nodes, logits = (_figure(recording, name, "graph-node-logits.py", since) for name in names)
+    graph = _graph_of_learning(recording, folder)
+    graph.node("nodes", pictures([nodes], folder, border=0))
+    graph.node("logits", pictures([logits], folder, border=0))
+    graph.node("context", table([(answer.context,)], FACTS_BLUE, (100,)))
+    graph.node("answer", table(answer_facts(answer, recording.facts), FACTS_BLUE, (18, 80)))
+    _side_by_side(graph, "context", "nodes")
+    _side_by_side(graph, "answer", "logits")
+    graph.edge("legend", "context", style="invis")
+    graph.edge("learning", "nodes", **ARROW)
+    graph.edge("nodes", "logits", **ARROW)
+    graph.edge("context", "answer", xlabel="  context + question  ", fontname=FONT, style="dotted", **ARROW)
+    return graph
+
+
+def _graph_of_learning(recording: Recording, folder: Path) -> graphviz.Digraph:
+    """What both pictures begin with: the legend, and the box of weights, their change and the loss."""
+    learning = [_figure(recording, name, command) for name, command in LEARNING.items()]
+    graph = graphviz.Digraph(graph_attr={"nodesep": "0.5", "ranksep": "0.9"})
+    graph.attr("node", shape="plain", fontname=FONT, fontsize="12")
+    graph.node("legend", legend_table(recording.facts["modules"]))
+    graph.node("learning", pictures(learning, folder, border=2))
+    _side_by_side(graph, "legend", "learning")
+    return graph
+
+
+def _side_by_side(graph: graphviz.Digraph, *names: str) -> None:
+    with graph.subgraph(graph_attr={"rank": "same"}) as row:
+        for left, right in pairwise(names):
+            row.edge(left, right, style="invis")
+
+
+def answer_facts(answer: AnswerFacts, facts: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A question and its answer in words: label and text."""
+    verdict = "" if answer.right else "not answered right: "
+    return [
+        ("model", model_type_state(facts, answer.step)),
+        ("question", answer.question),
+        ("answer", verdict + (answer.answered or "(none)")),
+        ("expected", answer.expected or "(no answer)"),
+        ("start index", str(answer.start)),
+        ("end index", str(answer.end)),
+        ("token length", str(len(answer.tokens))),
+        ("confidence", f"{answer.confidence:.2f}"),
+    ]
 
 
 def training_facts(recording: Recording) -> list[tuple[str, ...]]:
@@ -129,12 +181,12 @@ def _evaluation(run: RunFolder) -> str:
         raise UserError(f"{run.eval_results}: not readable; run run_qa.py again, it writes a new one") from None
 
 
-def _figure(recording: Recording, name: str, command: str) -> Path:
-    """The figure's path; it must be younger than the newest start or resume of the run."""
+def _figure(recording: Recording, name: str, command: str, since: Path | None = None) -> Path:
+    """The figure's path; it must be younger than `since`, or else the newest start or resume of the run."""
     path = recording.run.graphs / f"{name}.png"
     if not path.is_file():
         raise UserError(f"{path}: not there; run {command} {recording.run.path} first")
-    if path.stat().st_mtime < recording.run.facts.stat().st_mtime:
+    if path.stat().st_mtime < (since or recording.run.facts).stat().st_mtime:
         raise UserError(f"{path}: older than what was recorded since; run {command} {recording.run.path} again")
     return path
 

@@ -35,6 +35,10 @@ class RunFolder:
     def eval_results(self) -> Path:
         return self.path / "eval_results.json"
 
+    @property
+    def efficacy(self) -> Path:
+        return self.path / "efficacy.json"
+
     def segment(self, table: str, first_step: int) -> Path:
         """Where the rows of `table` from `first_step` on are recorded."""
         return self.recording / f"{table}-{first_step}.arrow"

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT, command
 
 DOORS = sorted(path.name for path in ROOT.glob("*.py") if "open_door(main)" in path.read_text())
-DRIVERS = ["get-training-output"]
+DRIVERS = ["get-training-output", "get-model-output"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HEAVY = ("torch", "transformers", "datasets", "matplotlib", "tensorflow", "scipy", "pandas", "sklearn", "skimage")
 

@@ -90,7 +90,8 @@ def test_what_is_drawn_is_what_was_recorded(tiny_run):
     np.testing.assert_array_equal(panels[0].lines[0].get_ydata(), recording.steps.weight[0, 0])
     np.testing.assert_array_equal(panels[1].lines[1].get_ydata(), recording.steps.weight[-1, 1])
     start, end = draw_logits(recording)["logits"].axes
-    np.testing.assert_array_equal(start.lines[2].get_ydata(), recording.probes().start_logits[-1])
+    (last,) = (line for line in start.lines if line.get_label() == "step 8")
+    np.testing.assert_array_equal(last.get_ydata(), recording.probes().start_logits[-1])
     labels = [label.get_text() for label in end.get_xticklabels()]
     assert labels == recording.facts["samples"][0]["tokens"]
 

@@ -1,0 +1,267 @@
+"""The database of answers: what was asked and how it was answered <-> rows of SQLite. As a command: rows in and out.
+
+    python db_utils.py --list
+
+Each change is one transaction: whatever happens, the whole of it is in the database, or nothing.
+"""
+
+import os
+import re
+import sqlite3
+from argparse import ArgumentParser
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from huggin.door import DoorParser, UserError, open_door
+from huggin.schema import connect, migrate, refuse_newer_log
+
+Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
+ALL_ROWS = {
+    "model_efficacy": "SELECT * FROM model_efficacy ORDER BY id",
+    "sample_indices": "SELECT * FROM sample_indices ORDER BY id",
+    "answers": "SELECT * FROM answers ORDER BY id",
+}
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """One question that was asked, and its answer."""
+
+    index: int  # the question's, in the data
+    expected: str
+    answered: str
+    exact_match: bool
+    f1: float  # percent
+    confidence: float
+
+
+def add_database_option(parser: ArgumentParser) -> None:
+    """Give a command the option --db, for `database_path`."""
+    parser.add_argument("--db", type=Path, metavar="FILE", help="the database ($HUGGIN_DB, or ./stack_trace.db)")
+
+
+def database_path(option: Path | None) -> Path:
+    """Where the database is: --db, else the environment variable HUGGIN_DB, else ./stack_trace.db."""
+    return option or Path(os.environ.get("HUGGIN_DB") or "stack_trace.db")
+
+
+def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
+    """Open, create or migrate the database; use as `with closing(open_database(path)) as connection`.
+
+    An older one is copied to `<name>.bak` first, unless that is there. Raises UserError for a newer one, which stays
+    untouched, for what is no database of the toolkit, and where there is none and `must_exist`.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: not a file; name a database with --db")
+    if must_exist and not path.exists():
+        raise UserError(f"{path}: no database here; run get-model-output first, or name one with --db")
+    refuse_newer_log(path)
+    with _advising(path), ExitStack() as on_error:
+        connection = on_error.enter_context(closing(connect(path)))
+        migrate(connection, path)
+        with suppress(sqlite3.OperationalError):  # another process is using the other mode, which is as safe
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        on_error.pop_all()
+    return connection
+
+
+@contextmanager
+def _advising(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into advice."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = "check that it is a SQLite database, that you may write there, and the space on its disk"
+        raise UserError(f"{path}: {error}; {advice}, or name another with --db") from error
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction, which waits its turn: all of it is kept at the end, nothing on an error."""
+    with _advising(_file_of(connection)), connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def _read(connection: sqlite3.Connection, query: str, *values: Any) -> Table:
+    with _advising(_file_of(connection)):
+        cursor = connection.execute(query, values)
+        return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+def _file_of(connection: sqlite3.Connection) -> Path:
+    return Path(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def _storable(text: str) -> str:
+    """Text with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def record_answers(connection: sqlite3.Connection, model_type_state: str, rows: Sequence[AnswerRow]) -> None:
+    """Record one run of the efficacy test: add to its model-type-state, and keep its indices and answers."""
+    if not rows:
+        return
+    with writing(connection):
+        correct = sum(bool(row.exact_match) for row in rows)
+        efficacy = add_efficacy(connection, model_type_state, correct, len(rows))
+        run = add_indices(connection, efficacy, len(rows), ",".join(str(row.index) for row in rows))
+        connection.executemany(
+            """INSERT INTO answers (sample_indices_id, seq_index, expected, answered, exact_match, f1, confidence)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            [(run, *_values(row)) for row in rows],
+        )
+
+
+def _values(row: AnswerRow) -> tuple[int, str, str, int, float, float]:
+    """A row's values in the types that SQLite takes; NumPy's numbers are none."""
+    texts = _storable(row.expected), _storable(row.answered)
+    return int(row.index), *texts, int(row.exact_match), float(row.f1), float(row.confidence)
+
+
+def add_efficacy(connection: sqlite3.Connection, model_type_state: str, correct: int, asked: int) -> int:
+    """Add to a model-type-state's numbers, inside `writing`; returns the id of its row, made where there is none."""
+    state = {"state": _storable(model_type_state)}
+    connection.execute(
+        """INSERT INTO model_efficacy (model_type_state, correct_num, sample_num)
+        SELECT :state, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM model_efficacy WHERE model_type_state = :state)""",
+        state,
+    )
+    (row,) = connection.execute("SELECT min(id) FROM model_efficacy WHERE model_type_state = :state", state).fetchone()
+    connection.execute(
+        """UPDATE model_efficacy SET correct_num = coalesce(correct_num, 0) + :correct,
+        sample_num = coalesce(sample_num, 0) + :asked,
+        sample_seq = coalesce(nullif(sample_seq, '') || ',', '') || :asked WHERE id = :row""",
+        {"correct": correct, "asked": asked, "row": row},
+    )
+    return int(row)
+
+
+def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_ids: str) -> int:
+    """Add a run to the row `efficacy` of model_efficacy, inside `writing`; returns the run's id."""
+    if not connection.execute("SELECT 1 FROM model_efficacy WHERE id = ?", (efficacy,)).fetchone():
+        raise UserError(f"model_efficacy has no row {efficacy}; see python db_utils.py --list")
+    run = connection.execute(
+        "INSERT INTO sample_indices (model_efficacy_id, seq_num, seq_ids) VALUES (?, ?, ?)", (efficacy, asked, seq_ids)
+    )
+    return int(run.lastrowid or 0)
+
+
+def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int, int]:
+    """How many answers of a model-type-state were right, and how many were asked, over all calls."""
+    query = "SELECT total(correct_num), total(sample_num) FROM model_efficacy WHERE model_type_state = ?"
+    _, [(correct, asked)] = _read(connection, query, _storable(model_type_state))
+    return int(correct), int(asked)
+
+
+def runs_of(connection: sqlite3.Connection, model_type_state: str) -> Table:
+    """The rows of sample_indices that belong to a model-type-state."""
+    query = """SELECT sample_indices.* FROM sample_indices JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
+        WHERE model_type_state = ? ORDER BY sample_indices.id"""
+    return _read(connection, query, _storable(model_type_state))
+
+
+def asked_before(connection: sqlite3.Connection, model_type_state: str) -> set[int]:
+    """The indices of all questions that a model-type-state was asked."""
+    return set().union(*_indices_by_state(connection).get(_storable(model_type_state), []))
+
+
+def duplicates(connection: sqlite3.Connection) -> dict[str, list[int]]:
+    """Per model-type-state, the indices that occur in more than one run of the efficacy test, ascending."""
+    found = {}
+    for state, runs in _indices_by_state(connection).items():
+        counts = Counter(index for run in runs for index in run)
+        found[state] = sorted(index for index, count in counts.items() if count > 1)
+    return {state: indices for state, indices in found.items() if indices}
+
+
+def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]]]:
+    """The indices of each run, per model-type-state."""
+    query = """SELECT model_type_state, CAST(seq_ids AS TEXT) FROM sample_indices
+        JOIN model_efficacy ON model_efficacy.id = model_efficacy_id WHERE model_type_state IS NOT NULL"""
+    runs: dict[str, list[set[int]]] = defaultdict(list)
+    for state, seq_ids in _read(connection, query)[1]:
+        items = [item.strip() for item in (seq_ids or "").split(",")]
+        runs[state].append({int(item) for item in items if _is_number(item)})  # older ones have empty items
+    return runs
+
+
+def rows_of(connection: sqlite3.Connection, table: str) -> Table:
+    """Column names and rows of `model_efficacy`, `sample_indices` or `answers`."""
+    return _read(connection, ALL_ROWS[table])
+
+
+def as_text(table: Table) -> str:
+    """A table as the sqlite3 shell prints it: column names, then a line per row, `|` between, nothing for NULL."""
+    columns, rows = table
+    return "\n".join("|".join(_cell(value) for value in row) for row in (columns, *rows))
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return re.sub("[\x00-\x1f\x7f-\x9f]", "\ufffd", text)  # control characters would act on the terminal
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,18}", text) is not None  # what an INTEGER column holds
+
+
+def _number(name: str, text: str) -> int:
+    if not _is_number(text):
+        raise UserError(f"{name} {text!r}: give a whole number")
+    return int(text)
+
+
+def _addition(words: list[str]) -> Callable[[sqlite3.Connection], int]:
+    """What a command line asks to add, checked; it returns the row's id."""
+    match words:
+        case ["model_efficacy", state, correct_num, sample_num]:
+            correct, asked = _number("CORRECT_NUM", correct_num), _number("SAMPLE_NUM", sample_num)
+            if not state or correct > asked:
+                raise UserError(f"{state!r} {correct} {asked}: give a model-type-state, and no more right than asked")
+            return partial(add_efficacy, model_type_state=state, correct=correct, asked=asked)
+        case ["sample_indices", efficacy, seq_num, seq_ids]:
+            for item in filter(None, seq_ids.replace(" ", "").split(",")):
+                _number("SEQ_IDS", item)
+            row, asked = _number("MODEL_EFFICACY_ID", efficacy), _number("SEQ_NUM", seq_num)
+            return partial(add_indices, efficacy=row, asked=asked, seq_ids=seq_ids)
+    raise UserError(f"{' '.join(words)}: no table, or not three values; see db_utils.py --help")
+
+
+def _both_tables(path: Path) -> str:
+    with closing(open_database(path, must_exist=True)) as connection:
+        return "\n\n".join(as_text(rows_of(connection, name)) for name in ("model_efficacy", "sample_indices"))
+
+
+def _add_row(path: Path, words: list[str]) -> int:
+    add = _addition(words)
+    with closing(open_database(path, must_exist=words[0] != "model_efficacy")) as connection, writing(connection):
+        return add(connection)
+
+
+def main() -> None:
+    """Print both tables, or add a row and print its id."""
+    parser = DoorParser(
+        "Print the tables of the efficacy test, or add to them:\n"
+        "  model_efficacy MODEL_TYPE_STATE CORRECT_NUM SAMPLE_NUM    added to the state's row, or a new one\n"
+        "  sample_indices MODEL_EFFICACY_ID SEQ_NUM SEQ_IDS          a new row; SEQ_IDS: indices with commas between",
+        "python db_utils.py --list",
+    )
+    parser.add_argument("row", nargs="*", metavar="TABLE VALUE", help="a table and its values; prints the row's id")
+    parser.add_argument("--list", action="store_true", help="print model_efficacy and sample_indices")
+    add_database_option(parser)
+    args = parser.parse_intermixed_args()
+    if args.list == bool(args.row):
+        raise UserError("give --list, or a table and its values; see db_utils.py --help")
+    path = database_path(args.db)
+    print(_both_tables(path) if args.list else _add_row(path, args.row))
+
+
+if __name__ == "__main__":
+    open_door(main)

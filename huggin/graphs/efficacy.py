@@ -1,0 +1,45 @@
+"""Measured efficacy of runs -> figure of EM and F1 by step, with 95 % intervals."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from huggin.door import UserError
+from huggin.efficacy import Efficacy, read_efficacy
+from huggin.graphs.output import ACCENT, END, GOLD, START, by_step, new_figure
+from huggin.run_folder import RunFolder
+
+COLOURS = (START, END, GOLD, ACCENT)
+MARKERS = "osD^"
+
+
+def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
+    """`efficacy`: a panel for EM and one for F1. Raises UserError for a run of which nothing was measured."""
+    measured = {str(run): read_efficacy(RunFolder(run)) for run in runs}
+    for run, entries in measured.items():
+        if not entries:
+            raise UserError(f"{run}: no efficacy measured; run test-qa-efficacy.py CFG --checkpoints --all first")
+    figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
+    panels = figure.subplots(2, 1, sharex=True)
+    for number, (run, entries) in enumerate(measured.items()):
+        _draw_run(panels, run, entries, COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
+    for axes, name in zip(panels, ("exact match in %", "F1 in %")):
+        axes.set_ylim(-2, 102)
+        by_step(axes, name)
+    panels[0].set_xlabel("")
+    panels[1].legend(fontsize=8, frameon=False)
+    return {"efficacy": figure}
+
+
+def _draw_run(panels: Sequence[Axes], run: str, entries: list[Efficacy], colour: str, marker: str) -> None:
+    steps = [entry.step for entry in entries]
+    asked = sorted({entry.asked for entry in entries})
+    count = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
+    for axes, name in zip(panels, ("exact_match", "f1")):
+        values = np.array([getattr(entry, name) for entry in entries])
+        low, high = np.array([getattr(entry, f"{name}_interval") for entry in entries]).T
+        spread = np.clip([values - low, high - values], 0, None)
+        axes.errorbar(steps, values, spread, color=colour, marker=marker, capsize=3, label=f"{run}, {count} questions")

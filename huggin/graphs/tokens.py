@@ -1,0 +1,80 @@
+"""Axes whose x is the token: written out where they fit, else an overview and an enlargement around the answer."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from huggin.graphs.output import ACCENT, GOLD, QUIET, new_figure
+
+READABLE = 110  # tokens that can be written side by side on one axis
+AROUND = 20  # tokens shown on either side of the answer where there are more
+QUESTION = 55  # characters of it above a figure; all of it is in the PDF
+INCHES_PER_TOKEN = 0.145
+
+
+def token_figure(
+    title: str, facts: dict[str, Any], rows: int, height: float
+) -> tuple[Figure, list[tuple[range, list[Axes]]]]:
+    """A figure with `rows` panels per view, a view = (range of tokens, its panels from top to bottom).
+
+    facts: tokens, parts, gold_start, gold_end, question; start and end where a span was chosen.
+    """
+    tokens = len(facts["tokens"])
+    views = [range(tokens)] if tokens <= READABLE else [range(tokens), _near_answer(facts)]
+    width = max(6.0 * len(views), 1.2 + INCHES_PER_TOKEN * len(views[-1]) * len(views))
+    figure = new_figure(width, height, title)
+    grid = figure.subplots(rows, len(views), squeeze=False, sharex="col", sharey="row")
+    name_question(grid[0, 0], facts["question"])
+    for column, view in enumerate(views):
+        _name_tokens(grid[-1, column], facts, view, written=view is views[-1])
+        for axes in grid[:, column]:
+            _mark(axes, facts, view)
+    return figure, [(view, list(grid[:, column])) for column, view in enumerate(views)]
+
+
+def marker_for(view: range) -> str:
+    """Dots where there is room for them."""
+    return "." if len(view) <= READABLE else ""
+
+
+def name_question(axes: Axes, question: str) -> None:
+    """Write the question above the axes, as plain text."""
+    text = " ".join(question.split())
+    shown = text if len(text) <= QUESTION else text[: QUESTION - 1] + "…"
+    axes.set_title(shown, fontsize=9, loc="left", parse_math=False)
+
+
+def _near_answer(facts: dict[str, Any]) -> range:
+    ends = (
+        (facts["gold_start"], facts["gold_end"]) if facts["gold_end"] else (facts.get("start", 0), facts.get("end", 0))
+    )
+    return range(max(0, ends[0] - AROUND), min(len(facts["tokens"]), ends[1] + AROUND + 1))
+
+
+def _mark(axes: Axes, facts: dict[str, Any], view: range) -> None:
+    """Shade the gold answer, underline the chosen span, and draw a line where question and context meet."""
+    if facts["gold_end"]:
+        axes.axvspan(facts["gold_start"] - 0.5, facts["gold_end"] + 0.5, color=GOLD, alpha=0.18, linewidth=0)
+    if facts.get("end"):
+        axes.axvspan(facts["start"] - 0.5, facts["end"] + 0.5, ymax=0.03, color=ACCENT, linewidth=0)
+    parts = facts["parts"]
+    for token in range(1, len(parts)):
+        if "special" in parts[token - 1 : token + 1] and parts[token] != parts[token - 1]:
+            axes.axvline(token - 0.5, color=QUIET, linewidth=0.5, linestyle=":")
+    axes.axhline(0, color=QUIET, linewidth=0.6)
+    axes.set_xlim(view.start - 0.5, view.stop - 0.5)
+
+
+def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) -> None:
+    if not written:
+        axes.set_xlabel("token's place (enlarged on the right)")
+        return
+    tokens = [facts["tokens"][token] for token in view]
+    axes.set_xticks(view, tokens, rotation=90, fontsize=7, family="monospace", parse_math=False)
+    for label, part in zip(axes.get_xticklabels(), facts["parts"][view.start : view.stop], strict=True):
+        label.set_color("black" if part == "context" else QUIET)
+    notes = ["grey: the question", "shaded: the gold answer" if facts["gold_end"] else "no gold answer in this window"]
+    if "end" in facts:
+        notes.append("underlined: the model's" if facts["end"] else "the model gave no answer")
+    axes.set_xlabel(f"token ({'; '.join(notes)})")

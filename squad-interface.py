@@ -1,0 +1,73 @@
+"""Look up questions of a run's data: cfg.json -> text.
+
+python squad-interface.py 7
+"""
+
+import sys
+from argparse import Namespace
+from contextlib import closing
+from pathlib import Path
+
+from db_utils import add_database_option, database_path, duplicates, open_database
+from huggin.door import DoorParser, UserError, open_door
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Show one record, those that a search finds, or the indices that were asked more than once."""
+    args = read_arguments()
+    if args.duplicates:
+        return print_duplicates(args.db)
+    from huggin.config import read_config
+    from huggin.lookup import Lookup
+
+    lookup = Lookup.load(read_config(args.cfg, []), args.split)
+    if args.search:
+        print(lookup.search(args.search))
+    elif args.index is None and sys.stdin.isatty():
+        converse(lookup)
+    else:
+        print(lookup.describe(lookup.index_of(args.index)))
+    return None
+
+
+def read_arguments() -> Namespace:
+    """The command line."""
+    parser = DoorParser(
+        "Show a question of the data: by index, by words, or a random one. On a terminal, without any, it asks.",
+        "python squad-interface.py --search 'learning rate'",
+    )
+    parser.add_argument("index", nargs="?", metavar="INDEX", help="a question's place in the data, or: random")
+    parser.add_argument("--search", metavar="WORDS", help="questions that hold all of these words")
+    parser.add_argument("--duplicates", action="store_true", help="indices in more than one run of the efficacy test")
+    parser.add_argument("--cfg", type=Path, default=HERE / "cfg.json", help="whose data (cfg.json beside this script)")
+    parser.add_argument("--split", choices=("train", "validation"), help="which (validation, if there are any)")
+    add_database_option(parser)
+    return parser.parse_args()
+
+
+def print_duplicates(db: Path | None) -> None:
+    """Per model-type-state, the indices that were drawn in more than one run of the efficacy test."""
+    with closing(open_database(database_path(db), must_exist=True)) as database:
+        for state, indices in duplicates(database).items():
+            print(f"{state}: {', '.join(map(str, indices)) or 'none'}")
+
+
+def converse(lookup: "Lookup") -> None:  # noqa: F821
+    """Ask for an index until there is none."""
+    while True:
+        try:
+            word = input(f"index (0 to {lookup.last}), random, or nothing to end: ").strip()
+        except EOFError:
+            return
+        if not word:
+            return
+        try:
+            print(lookup.describe(lookup.index_of(word)))
+        except UserError as error:
+            print(error, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    open_door(main)
