@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the same numbers in every process, and no crowding
 TOKENIZER = ROOT / "sample" / "bert-tiny"
 CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day and return at dinner time."
 QUESTIONS = [
@@ -96,9 +97,8 @@ def tiny_cfg(tiny: Path) -> Callable[..., dict[str, Any]]:
 
 def command(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command of the toolkit as a user types it."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     line = [sys.executable, ROOT / words[0], *words[1:]]
-    return subprocess.run(map(str, line), cwd=cwd, capture_output=True, text=True, env=environment, **options)
+    return subprocess.run(map(str, line), cwd=cwd, capture_output=True, text=True, **options)
 
 
 @pytest.fixture(scope="session")

@@ -84,8 +84,7 @@ def test_killed_at_the_worst_moment(tmp_path, tiny_cfg, tiny_run, place, times):
     keys = tiny_cfg(save_steps=2, save_total_limit=1)
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
     line = [sys.executable, ROOT / "tests" / "killed.py", place, str(times), "cfg.json"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    killed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    killed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert newest_checkpoint(RunFolder(tmp_path / "run")) is not None or times < 3
     assert train_here(tmp_path, keys) == 0
@@ -175,7 +174,6 @@ def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     for line in started.stderr:
         if "/200000" in line:  # the progress bar: it trains
@@ -282,10 +280,7 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     keys = tiny_cfg(num_train_epochs=40, save_steps=1000, per_device_train_batch_size=1)
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
     line = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", ROOT / "run_qa.py", "cfg.json"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    started = subprocess.Popen(
-        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    started = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for text in started.stderr:
         if " 5/80" in text or "6/80" in text:
             started.send_signal(signal.SIGINT)
@@ -294,7 +289,7 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     assert "the same command goes on from there" in out, err
     (stopped,) = [step for step, _ in RunFolder(tmp_path / "run").checkpoints()]
     assert 0 < stopped < 80
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("EM") == 1
     summary = recording_summary(tmp_path / "run")
@@ -305,7 +300,7 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
 
 
 def test_a_short_soak(tmp_path, tiny_cfg):
-    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(num_train_epochs=40)))
-    done = command("bench/soak.py", "--kills", "3", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(num_train_epochs=20)))
+    done = command("bench/soak.py", "--kills", "2", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "3 kills, 0 steps missing, 0 twice, weights identical: yes"
+    assert done.stdout.splitlines()[-1] == "2 kills, 0 steps missing, 0 twice, weights identical: yes"

@@ -78,10 +78,7 @@ LONG = {"num_train_epochs": 30, "save_steps": 1000, "do_eval": False}
 def stop_after(folder: Path, rows: int, number: int) -> subprocess.Popen[str]:
     """Start a run, and send it a signal once it has recorded that many steps."""
     line = [sys.executable, str(ROOT / "run_qa.py"), "cfg.json"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    started = subprocess.Popen(
-        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+    started = subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while started.poll() is None and time.monotonic() < deadline:
         if RunFolder(folder / "run").facts.exists() and len(Recording(folder / "run").table("steps")) > rows:
