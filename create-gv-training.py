@@ -3,6 +3,7 @@
 python create-gv-training.py RUN
 """
 
+import sys
 from pathlib import Path
 
 from huggin.door import DoorParser, open_door
@@ -16,10 +17,13 @@ def main() -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("gv-graphs"), help="where to write (gv-graphs)")
     args = parser.parse_args()
-    from huggin.graphviz_pdf import render, training_graph
+    from huggin.graphviz_pdf import missing_fonts, render, training_graph
     from huggin.recording import Recording
 
-    print(render(training_graph(Recording(args.run), args.out), args.out, "training"))
+    graph = training_graph(Recording(args.run), args.out)
+    if missing := missing_fonts(graph):
+        print(f"create-gv-training.py: {missing}", file=sys.stderr)
+    print(render(graph, args.out, "training"))
 
 
 if __name__ == "__main__":

@@ -44,14 +44,22 @@ def read_arguments() -> Namespace:
     parser.add_argument("--cfg", type=Path, default=HERE / "cfg.json", help="whose data (cfg.json beside this script)")
     parser.add_argument("--split", choices=("train", "validation"), help="which (validation, if there are any)")
     add_database_option(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if sum(wish is not None for wish in (args.index, args.search, args.duplicates or None)) > 1:
+        raise UserError("give one of INDEX, --search and --duplicates")
+    if args.search is not None and not args.search.strip():
+        raise UserError("--search: give one word or more")
+    return args
 
 
 def print_duplicates(db: Path | None) -> None:
     """Per model-type-state, the indices that were drawn in more than one run of the efficacy test."""
     with closing(open_database(database_path(db), must_exist=True)) as database:
-        for state, indices in duplicates(database).items():
-            print(f"{state}: {', '.join(map(str, indices)) or 'none'}")
+        found = duplicates(database)
+    for state, indices in found.items():
+        print(f"{state}: {', '.join(map(str, indices))}")
+    if not found:
+        print("no index was drawn in more than one run")
 
 
 def converse(lookup: "Lookup") -> None:  # noqa: F821

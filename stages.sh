@@ -12,7 +12,7 @@ stage() { # SCRIPT ARGUMENTS...: run it to its end; on a failure the driver ends
   child=$!
   while :; do
     code=0
-    wait "$child" || code=$?
+    { wait "$child" || code=$?; } 2>/dev/null # without bash's own notice of how the job ended
     kill -0 "$child" 2>/dev/null || break # `wait` also returns at each signal
   done
   child=

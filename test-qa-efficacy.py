@@ -58,8 +58,9 @@ def read_arguments() -> Namespace:
     parser.add_argument("--seed", type=int, help="draw the same questions again (others each time)")
     parser.add_argument("--batch-size", metavar="N", type=int, default=16, help="questions asked at once (16)")
     parser.add_argument("--unseen", action="store_true", help="skip those that this model-type-state was asked before")
-    parser.add_argument("--checkpoint", metavar="DIR", type=Path, help="this checkpoint (the newest model of the run)")
-    parser.add_argument("--checkpoints", action="store_true", help="every checkpoint of the run, one after the other")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--checkpoint", metavar="DIR", type=Path, help="this one of the run's (its newest model)")
+    which.add_argument("--checkpoints", action="store_true", help="every checkpoint of the run, one after the other")
     parser.add_argument(
         "--predictions", metavar="FILE", type=Path, help="write the answers as SQuAD's script reads them"
     )
@@ -68,6 +69,10 @@ def read_arguments() -> Namespace:
     for name in ("samples", "max_samples", "batch_size"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UserError(f"--{name.replace('_', '-')}: must be 1 or more")
+    if args.max_samples and (args.samples or args.all):
+        raise UserError("--max-samples: is for --until-correct; leave it out beside --samples and --all")
+    if args.predictions and (args.checkpoints or args.predictions.is_dir()):
+        raise UserError(f"--predictions {args.predictions}: name a file, for one model; leave out --checkpoints")
     return args
 
 
@@ -76,6 +81,8 @@ def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
     from checkpointing import is_complete, newest_model
 
     if args.checkpoint:
+        if run.path.resolve() not in (args.checkpoint.resolve(), *args.checkpoint.resolve().parents):
+            raise UserError(f"--checkpoint {args.checkpoint}: not in {run.path}; give the cfg of its own run")
         return [args.checkpoint]
     if not args.checkpoints:
         return [newest_model(run)]
@@ -86,24 +93,33 @@ def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
 
 
 def examine(examination: "Examination", args: Namespace) -> int:
-    """Ask one model, print and store what comes of it; how many answers were right."""
-    from huggin.efficacy import keep_efficacy
-
+    """Ask one model, print and store what comes of it, the database last; how many answers were right."""
+    measuring = bool(args.all or args.samples)
     with closing(open_database(database_path(args.db))) as database:
         skip = asked_before(database, examination.state) if args.unseen else set()
         limit = None if args.all else args.samples or args.max_samples
-        asked = examination.ask(args.seed, limit, skip, args.batch_size, until_right=not (args.all or args.samples))
+        asked = examination.ask(args.seed, limit, skip, args.batch_size, until_right=not measuring)
+        efficacy = examination.efficacy(asked)
+        print_report(examination.state, asked, efficacy)
+        if args.predictions:
+            examination.write_predictions(args.predictions, asked)
+        keep(examination, asked, efficacy if measuring else None)
         record_answers(database, examination.state, [as_row(one) for one in asked])
         correct_in_all, asked_in_all = standing(database, examination.state)
-    efficacy = examination.efficacy(asked)
-    if args.all or args.samples:
-        keep_efficacy(examination.run, efficacy)
-    if args.predictions:
-        examination.write_predictions(args.predictions, asked)
-    look_inside(examination, next((one for one in asked if one.right), asked[-1]))
-    print_report(examination.state, asked, efficacy)
     print(f"{examination.state} stands at {correct_in_all}/{asked_in_all} over all calls")
     return efficacy.correct
+
+
+def keep(examination: "Examination", asked: "list[Asked]", efficacy: "Efficacy | None") -> None:
+    """What goes into the run's folder: the first right answer from the inside, else the last; and what was measured."""
+    from huggin.efficacy import keep_efficacy
+    from huggin.run_lock import one_at_a_time
+
+    examination.run.recording.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(examination.run.recording):
+        if efficacy:
+            keep_efficacy(examination.run, efficacy)
+        look_inside(examination, next((one for one in asked if one.right), asked[-1]))
 
 
 def look_inside(examination: "Examination", one: "Asked") -> None:

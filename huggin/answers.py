@@ -75,8 +75,8 @@ def best_answers(
     answers = []
     for context, rows in zip(contexts, rows_of, strict=True):
         found = [_candidates(offsets[row], start_logits[row], end_logits[row], data) for row in rows]
-        null = min(float(start_logits[row, 0] + end_logits[row, 0]) for row in rows)
-        answers.append(_answer(found, null, context, [offsets[row] for row in rows], data))
+        nulls = [float(start_logits[row, 0] + end_logits[row, 0]) for row in rows]
+        answers.append(_answer(found, nulls, context, [offsets[row] for row in rows], data))
     return answers
 
 
@@ -86,17 +86,21 @@ def _candidates(places: Sequence[Any], starts: np.ndarray, ends: np.ndarray, dat
 
 
 def _answer(
-    found: list[list[Span]], null_score: float, context: str, offsets: list[Any], data: DataArguments
+    found: list[list[Span]], nulls: list[float], context: str, offsets: list[Any], data: DataArguments
 ) -> Answer:
-    """The best of a question's spans, a list per window, as text, or no answer."""
+    """The best of a question's spans, a list per window, as text, or no answer; nulls: [CLS]'s score per window."""
+    null_score = min(nulls)
     spans = [(span, window) for window, spans in enumerate(found) for span in spans]
     ranked = sorted(spans, key=lambda entry: -entry[0].score)[: data.n_best_size]
+    scores = [span.score for span, _ in ranked]
+    if data.version_2_with_negative or not ranked:
+        scores.append(null_score)
     lead = null_score - ranked[0][0].score if ranked else math.inf
     if not ranked or (data.version_2_with_negative and lead > data.null_score_diff_threshold):
-        return Answer("", _share(null_score, [null_score, *(span.score for span, _ in ranked)]), 0, 0, 0)
+        return Answer("", _share(null_score, scores), nulls.index(null_score), 0, 0)
     best, window = ranked[0]
     first, last = offsets[window][best.start][0], offsets[window][best.end][1]
-    confidence = _share(best.score, [span.score for span, _ in ranked])
+    confidence = _share(best.score, scores)
     return Answer(context[first:last], confidence, window, best.start, best.end)
 
 
@@ -121,7 +125,7 @@ def score_answers(texts: Sequence[str], records: "Dataset") -> dict[str, float]:
     return {"exact_match": float(exact_match), "f1": float(f1)}
 
 
-def wilson_interval(correct: int, asked: int) -> tuple[float, float]:
+def wilson_interval(correct: float, asked: int) -> tuple[float, float]:
     """The 95 % interval of a share, in percent (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     z = 1.959964
     share, spread = correct / asked, z * z / asked

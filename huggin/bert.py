@@ -62,13 +62,14 @@ def load_model(model: ModelArguments, seed: int) -> "PreTrainedModel":
 
 def load_trained(folder: Path) -> tuple["PreTrainedTokenizerFast", "PreTrainedModel", int]:
     """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
+    from safetensors import SafetensorError
     from transformers import AutoModelForQuestionAnswering
 
     quieten_libraries()
     try:
         step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: no trained model: {one_line(error)}; run get-training-output first") from None
     return load_tokenizer(ModelArguments(model_name_or_path=str(folder))), model.eval(), step
 

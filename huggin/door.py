@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 BAD_INPUT = 2
+DEFECT = 70
 CTRL_C = 130
 LONGEST = 300  # characters of another library's message
 
@@ -41,7 +43,7 @@ def one_line(error: BaseException) -> str:
 
 
 def open_door(main: Callable[[], int | None]) -> NoReturn:
-    """Run a command's `main` and exit: 0 done, 2 bad input, 130 Ctrl-C, or the code that it returns."""
+    """Run a command's `main` and exit: 0 done, 2 bad input, 70 a defect, 130 Ctrl-C, or the code that it returns."""
     command = Path(sys.argv[0]).name
     try:
         code = main() or 0
@@ -59,4 +61,10 @@ def open_door(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{command}: stopped by Ctrl-C", file=sys.stderr)
         code = CTRL_C
+    except Exception:  # ours to mend; 1 would mean "done, and the answer is no"
+        traceback.print_exc()
+        print(
+            f"{command}: error: this is a defect of the toolkit; please report it with the lines above", file=sys.stderr
+        )
+        code = DEFECT
     sys.exit(code)

@@ -1,7 +1,6 @@
 """Model + questions -> efficacy: asked in batches, answered, scored."""
 
 import json
-import math
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -42,12 +41,13 @@ class Efficacy:
     """How good a model is after `step` steps, in percent, with 95 % intervals."""
 
     step: int
+    data: str  # what was asked
     asked: int
     correct: int
     exact_match: float
     exact_match_interval: tuple[float, float]  # Wilson's
     f1: float
-    f1_interval: tuple[float, float]  # mean +- 1.96 standard errors, within 0..100
+    f1_interval: tuple[float, float]  # Wilson's of a share of that size: not too narrow, F1 varies less
 
 
 def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> list[int]:
@@ -111,33 +111,33 @@ def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
             return
 
 
-def efficacy_of(asked: Sequence[Asked], step: int) -> Efficacy:
+def efficacy_of(asked: Sequence[Asked], step: int, data: str) -> Efficacy:
     """Sum up the questions that were asked."""
     exact_match, f1 = np.array([(one.exact_match, one.f1) for one in asked]).T
     correct = sum(one.right for one in asked)
-    half = 1.96 * float(f1.std()) / math.sqrt(len(f1))
-    mean = float(f1.mean())
     return Efficacy(
         step=step,
+        data=data,
         asked=len(asked),
         correct=correct,
         exact_match=float(exact_match.mean()),
         exact_match_interval=wilson_interval(correct, len(asked)),
-        f1=mean,
-        f1_interval=(max(0.0, mean - half), min(100.0, mean + half)),
+        f1=float(f1.mean()),
+        f1_interval=wilson_interval(float(f1.mean()) / 100 * len(asked), len(asked)),
     )
 
 
 def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
-    """Keep what was measured in RUN/efficacy.json, one entry per step: of two, the one with more questions."""
-    kept = {entry.step: entry for entry in read_efficacy(run)}
-    if efficacy.step not in kept or kept[efficacy.step].asked <= efficacy.asked:
-        kept[efficacy.step] = efficacy
-    write_json(run.efficacy, [asdict(kept[step]) for step in sorted(kept)])
+    """Keep what was measured in RUN/efficacy.json; of two for a step and its data, the one with more questions."""
+    kept = {(entry.data, entry.step): entry for entry in read_efficacy(run)}
+    key = (efficacy.data, efficacy.step)
+    if key not in kept or kept[key].asked <= efficacy.asked:
+        kept[key] = efficacy
+    write_json(run.efficacy, [asdict(kept[key]) for key in sorted(kept)])
 
 
 def read_efficacy(run: RunFolder) -> list[Efficacy]:
-    """What was measured of a run's models, in the order of their steps."""
+    """What was measured of a run's models, by data and step."""
     if not run.efficacy.is_file():
         return []
     try:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from huggin.answer_recording import AnswerFacts
-from huggin.bert import load_trained
+from huggin.bert import load_trained, refuse_mismatch
 from huggin.config import Config
+from huggin.door import UserError
 from huggin.efficacy import Asked, Efficacy, ask, draw_questions, efficacy_of, until_first_right
 from huggin.files import write_json
-from huggin.questions import load_questions
+from huggin.questions import default_split, load_questions
 from huggin.run_facts import model_type_state
 from huggin.run_folder import RunFolder
 from huggin.squad import TrackedSample, refuse_long_questions, track_sample
@@ -31,6 +32,7 @@ class Examination:
     config: Config
     run: RunFolder
     records: "Dataset"
+    asked_data: str  # its name
     tokenizer: "PreTrainedTokenizerFast"
     model: "PreTrainedModel"
     step: int
@@ -39,18 +41,20 @@ class Examination:
     def load(cls, config: Config, run: RunFolder, folder: Path, split: str | None) -> "Examination":
         """The model in `folder` and the questions of `split` (validation, if there are any). Raises UserError."""
         tokenizer, model, step = load_trained(folder)
-        held_out = config.data.dataset_name or config.data.validation_file
-        records = load_questions(config.data, split or ("validation" if held_out else "train"), config.model.cache_dir)
+        split = split or default_split(config.data)
+        records = load_questions(config.data, split, config.model.cache_dir)
+        refuse_mismatch(model.config, tokenizer, config.data.max_seq_length)
         refuse_long_questions(records, tokenizer, config.data)
-        return cls(config, run, records, tokenizer, model, step)
+        return cls(config, run, records, _name_of(config, split), tokenizer, model, step)
 
     @property
     def state(self) -> str:
-        """The model-type-state: class, whether pretrained, step, data."""
+        """The model-type-state: class, whether pretrained, step, data; and the data asked, where that is other."""
+        trained_on, asked = self.config.data_name, self.asked_data
         facts = {
             "model_class": type(self.model).__name__,
             "pretrained": self.config.model.pretrained_model,
-            "data_name": self.config.data_name,
+            "data_name": trained_on if asked == trained_on else f"{trained_on}-{asked}",
         }
         return model_type_state(facts, self.step)
 
@@ -66,11 +70,14 @@ class Examination:
 
     def efficacy(self, asked: Sequence[Asked]) -> Efficacy:
         """How good the model is by these questions."""
-        return efficacy_of(asked, self.step)
+        return efficacy_of(asked, self.step, self.asked_data)
 
     def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
         """Write the answers as SQuAD's official script reads them: {id: text}."""
-        write_json(path, {one.record["id"]: one.answer.text for one in asked})
+        texts = {one.record["id"]: one.answer.text for one in asked}
+        if len(texts) < len(asked):
+            raise UserError(f"{path}: not written: ids of questions occur twice in the data; give each its own")
+        write_json(path, texts)
 
     def facts_of(self, one: Asked) -> tuple[AnswerFacts, TrackedSample]:
         """An answer in words and tokens, and the window that it was given in."""
@@ -92,3 +99,11 @@ class Examination:
             end=one.answer.end,
         )
         return facts, sample
+
+
+def _name_of(config: Config, split: str) -> str:
+    """The name of the data that is asked: the training data's own, for its usual split."""
+    data = config.data
+    if data.dataset_name:
+        return config.data_name if split == "validation" else f"{config.data_name}-train"
+    return Path((data.train_file if split == "train" else data.validation_file) or "").name

@@ -3,7 +3,10 @@
 import html
 import json
 import os
+import shutil
+import subprocess
 import textwrap
+import unicodedata
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +26,8 @@ from huggin.run_folder import RunFolder
 LEGEND_GREEN, FACTS_BLUE = "#d5fbc8", "#dcedf9"
 FONT = "Helvetica"
 POINTS = 72  # an inch
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+BEYOND_LATIN = 0x300
 LONGEST = 12_000  # characters of one text
 ARROW = {"penwidth": "4", "arrowsize": "1.5"}
 LEARNING = {"weights": "graph-weights.py", "weight-change": "graph-weights.py", "losses": "graph-losses.py"}
@@ -32,9 +37,34 @@ def cell_text(text: str, width: int) -> str:
     """Any text as the inside of a cell: wrapped, escaped, control characters as U+FFFD, shortened if it is endless."""
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
-    printable = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    lines = [piece for line in printable.split("\n") for piece in _wrapped(line, width)]
+    lines = [piece for line in "".join(map(_drawn, text)).splitlines() or [""] for piece in _wrapped(line, width)]
     return "<BR/>".join(html.escape(line).replace("\\", r"\\") for line in lines)  # \N would become the node's name
+
+
+def _drawn(character: str) -> str:
+    """A character as a PDF can have it; joiners and direction marks are kept, every blank is a space."""
+    if character in "\r\n":
+        return character
+    category = unicodedata.category(character)
+    return {"Zs": " ", "Zl": "\n", "Zp": "\n", "Cc": UNKNOWN, "Cs": UNKNOWN, "Cn": UNKNOWN}.get(
+        "Zs" if character == "\t" else category, character
+    )
+
+
+def missing_fonts(graph: graphviz.Digraph) -> str | None:
+    """A line that names characters that no font here can draw, one of each block; None where there are none."""
+    if not shutil.which("fc-list"):
+        return None
+    blocks = {ord(character) >> 8: character for character in graph.source if ord(character) >= BEYOND_LATIN}
+    missing = [character for character in blocks.values() if not _has_font(character)]
+    if not missing:
+        return None
+    return f"no font here can draw {' '.join(missing)}; install one, as in: sudo apt-get install fonts-noto-cjk"
+
+
+def _has_font(character: str) -> bool:
+    found = subprocess.run(["fc-list", f":charset={ord(character):x}", "family"], capture_output=True)
+    return bool(found.stdout.strip())
 
 
 def _wrapped(line: str, width: int) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from huggin.bert import load_tokenizer
 from huggin.config import Config
 from huggin.door import UserError
-from huggin.questions import load_questions
+from huggin.questions import default_split, load_questions
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,8 +26,7 @@ class Lookup:
     @classmethod
     def load(cls, config: Config, split: str | None) -> "Lookup":
         """The questions of `split` (validation, if there are any). Raises UserError where they cannot be read."""
-        held_out = config.data.dataset_name or config.data.validation_file
-        records = load_questions(config.data, split or ("validation" if held_out else "train"), config.model.cache_dir)
+        records = load_questions(config.data, split or default_split(config.data), config.model.cache_dir)
         return cls(records, load_tokenizer(config.model))
 
     @property
@@ -39,8 +38,8 @@ class Lookup:
         """An index from what was typed: a number, or `random` (also for nothing). Raises UserError."""
         if word in (None, "random"):
             return random.randrange(len(self.records))
-        if not word.isdecimal() or int(word) > self.last:
-            raise UserError(f"{word}: no such question; there are 0 to {self.last}, or: random")
+        if not word.isdecimal() or len(word) > 18 or int(word) > self.last:
+            raise UserError(f"{word[:40]}: no such question; there are 0 to {self.last}, or: random")
         return int(word)
 
     def describe(self, index: int) -> str:

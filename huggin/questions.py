@@ -36,6 +36,11 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     return records.select(range(min(limit, len(records)))) if limit else records
 
 
+def default_split(data: DataArguments) -> str:
+    """`validation` where the data has such questions, else `train`."""
+    return "validation" if data.dataset_name or data.validation_file else "train"
+
+
 def _from_hub(data: DataArguments, split: str, cache_dir: str | None) -> "Dataset":
     from datasets import load_dataset
 

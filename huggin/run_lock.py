@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 
 from huggin.door import UserError
 from huggin.files import write_json
@@ -50,3 +51,14 @@ def _holder(run: RunFolder) -> str:
         return f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
     except (OSError, ValueError, KeyError):
         return "in use by another process"
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in a block for this folder, then go on."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

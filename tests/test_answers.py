@@ -53,6 +53,7 @@ def test_null_answers(tokenizer):
         start[0, 0], start[0, 5], end[0, 5] = 4, 3, 0.1  # [CLS] leads by 0.9
         (answer,) = best_answers(records["context"], features, start, end, data)
         assert answer.text == expected
+        assert 0 < answer.confidence < 1
 
 
 @pytest.mark.parametrize(

@@ -48,22 +48,23 @@ def test_until_the_first_right_answer():
 
 
 def test_efficacy():
-    measured = efficacy_of([asked(True), asked(False, f1=50.0), asked(False), asked(False)], step=7)
+    measured = efficacy_of([asked(True), asked(False, f1=50.0), asked(False), asked(False)], step=7, data="d")
     assert (measured.step, measured.asked, measured.correct) == (7, 4, 1)
     assert (measured.exact_match, measured.f1) == (25.0, 37.5)
-    half = 1.96 * np.std([100, 50, 0, 0]) / 2
-    assert measured.f1_interval == pytest.approx((max(0, 37.5 - half), 37.5 + half))
+    assert measured.f1_interval[0] < 37.5 < measured.f1_interval[1]
+    assert efficacy_of([asked(True)], 1, "d").f1_interval == pytest.approx((20.65, 100), abs=0.01)
     assert measured.exact_match_interval[0] < 25 < measured.exact_match_interval[1]
 
 
 def test_of_two_measurements_of_a_step_the_larger_is_kept(tmp_path):
     run = RunFolder(tmp_path)
-    small, large = efficacy_of([asked(True)], 5), efficacy_of([asked(True), asked(False)], 5)
+    small, large = efficacy_of([asked(True)], 5, "d"), efficacy_of([asked(True), asked(False)], 5, "d")
     keep_efficacy(run, large)
     keep_efficacy(run, small)
     keep_efficacy(run, replace(small, step=2))
+    keep_efficacy(run, replace(small, data="other"))
     kept = read_efficacy(run)
-    assert [(entry.step, entry.asked) for entry in kept] == [(2, 1), (5, 2)]
+    assert [(entry.data, entry.step, entry.asked) for entry in kept] == [("d", 2, 1), ("d", 5, 2), ("other", 5, 1)]
     run.efficacy.write_text("[{}]")
     with pytest.raises(UserError, match="not readable; delete it"):
         read_efficacy(run)

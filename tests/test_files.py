@@ -47,3 +47,11 @@ def test_a_door_turns_errors_into_one_line_and_a_code(raised, code, said):
     assert done.returncode == code
     assert said in done.stderr
     assert len(done.stderr.splitlines()) <= 1
+
+
+def test_a_defect_is_not_taken_for_an_answer():
+    program = "from huggin.door import *\ndef main():\n    raise KeyError('x')\nopen_door(main)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 70
+    assert "Traceback" in done.stderr
+    assert "please report it" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
-from huggin.graphviz_pdf import cell_text, render, table
+from huggin.graphviz_pdf import UNKNOWN, cell_text, missing_fonts, render, table
 from huggin.legend import legend_rows
 from tests.conftest import command
 
@@ -85,6 +85,30 @@ def test_hostile_text_comes_out_whole(tmp_path):
     assert shown.count("word") == 700
     assert "世界" in shown
     assert render(graph, tmp_path, "training").stat().st_size > 1000
+
+
+def test_blanks_and_joiners_are_not_unknown():
+    text = "Non\u00a0breaking\u2009thin\ttab\u3000wide\r\nline \u0645\u06cc\u200c\u062e\x07"
+    assert cell_text(text, 90) == f"Non breaking thin tab wide<BR/>line \u0645\u06cc\u200c\u062e{UNKNOWN}"
+
+
+def test_an_endless_text_is_shortened_with_a_mark():
+    shown = cell_text("word " * 100_000, 80)
+    assert shown.count("word") == 2400
+    assert "… (488,000 more characters)" in shown.replace("<BR/>", " ")
+
+
+def test_a_character_that_no_font_has_is_named():
+    if shutil.which("fc-list") is None:
+        pytest.skip("fc-list (fontconfig) is not installed")
+    private = graphviz.Digraph()
+    private.node("a", "\ue123")
+    assert missing_fonts(private) == (
+        "no font here can draw \ue123; install one, as in: sudo apt-get install fonts-noto-cjk"
+    )
+    latin = graphviz.Digraph()
+    latin.node("a", "plain")
+    assert missing_fonts(latin) is None
 
 
 def test_lines_keep_their_indent():

@@ -71,7 +71,11 @@ def test_every_checkpoint_and_the_figure_of_them(morning):
     [
         (["--samples", "0"], "--samples: must be 1 or more"),
         (["--samples", "1", "--all"], "not allowed with argument"),
-        (["--checkpoint", "nowhere"], "nowhere: no trained model"),
+        (["--checkpoint", "nowhere"], "--checkpoint nowhere: not in run; give the cfg of its own run"),
+        (["--checkpoint", "run/graphs"], "run/graphs: no trained model"),
+        (["--checkpoint", "run", "--checkpoints"], "not allowed with argument"),
+        (["--max-samples", "2", "--all"], "--max-samples: is for --until-correct"),
+        (["--all", "--predictions", "."], "--predictions .: name a file"),
     ],
 )
 def test_refusals(morning, words, said):
@@ -88,6 +92,32 @@ def test_a_stopped_run_is_asked_at_its_newest_checkpoint(morning):
     shutil.rmtree(morning / "run" / "checkpoint-8")
     done = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=morning)
     assert "NoPretrain-6-questions.json: " in done.stdout, done.stderr
+
+
+def test_a_torn_model_is_bad_input_and_not_a_wrong_answer(morning):
+    os.truncate(morning / "run" / "model.safetensors", 1000)
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert done.returncode == 2
+    assert "run: no trained model: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_other_data_is_another_model_type_state(morning):
+    cfg = json.loads((morning / "cfg.json").read_text())
+    shutil.copy(cfg["validation_file"], morning / "other.json")
+    (morning / "cfg.json").write_text(json.dumps(cfg | {"validation_file": "other.json"}))
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert f"{STATE}-other.json stands at " in done.stdout, done.stderr
+    (measured,) = json.loads((morning / "run" / "efficacy.json").read_text())
+    assert measured["data"] == "other.json"
+
+
+def test_what_cannot_be_kept_is_not_recorded_either(morning):
+    (morning / "run" / "efficacy.json").write_text("{")
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert done.returncode == 2
+    assert "efficacy.json: not readable" in done.stderr
+    assert rows(morning, "SELECT count(*) FROM answers") == [(0,)]
 
 
 def test_graph_efficacy_of_nothing_measured(morning):
@@ -134,7 +164,8 @@ def test_hostile_text_in_the_pdf(drawn):
     done = command("graph-node-logits.py", "run", "--node", "3", cwd=drawn)
     assert (done.returncode, done.stderr) == (0, "")
     done = command("create-gv-output.py", "run", cwd=drawn)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert all("no font here can draw" in line for line in done.stderr.splitlines())
     source = (drawn / done.stdout.strip()).with_suffix("").read_text()
     assert "&lt;b&gt;&amp;&quot;&#x27;); DROP TABLE ]]&gt; \N{REPLACEMENT CHARACTER} مرحبا 世界" in source
 
@@ -151,7 +182,7 @@ def test_an_answer_kept_after_the_figures_makes_them_old(drawn):
 
 def test_node_logits_of_a_snapshot(morning):
     done = command("graph-node-logits.py", "run", "--step", "8", "--node", "2", cwd=morning)
-    assert done.stdout == "run/graphs/node-logits.png\n", done.stderr
+    assert done.stdout == "run/graphs/node-logits-step-8.png\n", done.stderr
     done = command("graph-node-logits.py", "run", "--step", "7", cwd=morning)
     assert "--step 7: no snapshot of the nodes; there are snapshots at 0, 4, 8" in done.stderr
 

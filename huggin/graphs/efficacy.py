@@ -1,6 +1,7 @@
 """Measured efficacy of runs -> figure of EM and F1 by step, with 95 % intervals."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +19,26 @@ MARKERS = "osD^"
 
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     """`efficacy`: a panel for EM and one for F1. Raises UserError for a run of which nothing was measured."""
-    measured = {str(run): read_efficacy(RunFolder(run)) for run in runs}
-    for run, entries in measured.items():
+    measured: dict[str, list[Efficacy]] = {}
+    for run in runs:
+        entries = read_efficacy(RunFolder(run))
         if not entries:
             raise UserError(f"{run}: no efficacy measured; run test-qa-efficacy.py CFG --checkpoints --all first")
+        for data, group in groupby(entries, key=lambda entry: entry.data):
+            measured[f"{run}, {data}"] = list(group)
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
-    for number, (run, entries) in enumerate(measured.items()):
-        _draw_run(panels, run, entries, COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
-    for axes, name in zip(panels, ("exact match in %", "F1 in %")):
+    for number, (name, entries) in enumerate(measured.items()):
+        _draw_run(panels, name, entries, COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
+    for axes, unit in zip(panels, ("exact match in %", "F1 in %")):
         axes.set_ylim(-2, 102)
-        by_step(axes, name)
+        by_step(axes, unit)
     panels[0].set_xlabel("")
     panels[1].legend(fontsize=8, frameon=False)
     return {"efficacy": figure}
 
 
-def _draw_run(panels: Sequence[Axes], run: str, entries: list[Efficacy], colour: str, marker: str) -> None:
+def _draw_run(panels: Sequence[Axes], label: str, entries: list[Efficacy], colour: str, marker: str) -> None:
     steps = [entry.step for entry in entries]
     asked = sorted({entry.asked for entry in entries})
     count = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
@@ -42,4 +46,6 @@ def _draw_run(panels: Sequence[Axes], run: str, entries: list[Efficacy], colour:
         values = np.array([getattr(entry, name) for entry in entries])
         low, high = np.array([getattr(entry, f"{name}_interval") for entry in entries]).T
         spread = np.clip([values - low, high - values], 0, None)
-        axes.errorbar(steps, values, spread, color=colour, marker=marker, capsize=3, label=f"{run}, {count} questions")
+        axes.errorbar(
+            steps, values, spread, color=colour, marker=marker, capsize=3, label=f"{label}: {count} questions"
+        )

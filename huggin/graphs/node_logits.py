@@ -34,9 +34,9 @@ def draw_answer(recording: Recording, node: int | None = None) -> dict[str, Figu
 
 
 def draw_snapshot(recording: Recording, step: int, node: int | None = None) -> dict[str, Figure]:
-    """`node-logits` of the tracked sample at a snapshot of the training."""
+    """`node-logits-step-K` of the tracked sample at a snapshot of the training."""
     facts, title = recording.facts["samples"][0], f"the tracked sample after {step} steps"
-    return {"node-logits": _node_figure(recording, facts, recording.nodes(step), node, title)}
+    return {f"node-logits-step-{step}": _node_figure(recording, facts, recording.nodes(step), node, title)}
 
 
 def end_sites(sites: Iterable[Site]) -> list[Site]:

@@ -46,10 +46,14 @@ def name_question(axes: Axes, question: str) -> None:
 
 
 def _near_answer(facts: dict[str, Any]) -> range:
-    ends = (
-        (facts["gold_start"], facts["gold_end"]) if facts["gold_end"] else (facts.get("start", 0), facts.get("end", 0))
-    )
-    return range(max(0, ends[0] - AROUND), min(len(facts["tokens"]), ends[1] + AROUND + 1))
+    """Around the gold answer and the model's, as far as both can be written side by side."""
+    spans = [(facts["gold_start"], facts["gold_end"]), (facts.get("start", 0), facts.get("end", 0))]
+    places = [span for span in spans if span[1]] or spans[:1]
+    first, last = min(start for start, _ in places), max(end for _, end in places)
+    if last - first > READABLE - 2 * AROUND:
+        first, last = places[0]
+    begin = max(0, first - AROUND)
+    return range(begin, min(len(facts["tokens"]), last + AROUND + 1, begin + READABLE))
 
 
 def _mark(axes: Axes, facts: dict[str, Any], view: range) -> None:
@@ -76,5 +80,11 @@ def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) 
         label.set_color("black" if part == "context" else QUIET)
     notes = ["grey: the question", "shaded: the gold answer" if facts["gold_end"] else "no gold answer in this window"]
     if "end" in facts:
-        notes.append("underlined: the model's" if facts["end"] else "the model gave no answer")
+        notes.append(_note_on_span(facts["start"], facts["end"], view))
     axes.set_xlabel(f"token ({'; '.join(notes)})")
+
+
+def _note_on_span(start: int, end: int, view: range) -> str:
+    if not end:
+        return "the model gave no answer"
+    return "underlined: the model's" if start in view else f"the model's: tokens {start} to {end}, on the left"
