@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from huggin.door import DoorParser, UserError, open_door
+from huggin.door import DoorParser, UserError, open_door, printable
 from huggin.schema import connect, migrate, refuse_newer_log
 
 Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
@@ -205,7 +205,7 @@ def as_text(table: Table) -> str:
 
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
-    return re.sub("[\x00-\x1f\x7f-\x9f]", "\ufffd", text)  # control characters would act on the terminal
+    return re.sub("[\n\t]", "\ufffd", printable(text))  # a row stays on its line
 
 
 def _is_number(text: str) -> bool:

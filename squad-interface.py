@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from db_utils import add_database_option, database_path, duplicates, open_database
-from huggin.door import DoorParser, UserError, open_door
+from huggin.door import DoorParser, UserError, open_door, printable
 
 HERE = Path(__file__).resolve().parent
 
@@ -24,11 +24,11 @@ def main() -> None:
 
     lookup = Lookup.load(read_config(args.cfg, []), args.split)
     if args.search:
-        print(lookup.search(args.search))
+        print(printable(lookup.search(args.search)))
     elif args.index is None and sys.stdin.isatty():
         converse(lookup)
     else:
-        print(lookup.describe(lookup.index_of(args.index)))
+        print(printable(lookup.describe(lookup.index_of(args.index))))
     return None
 
 
@@ -72,7 +72,7 @@ def converse(lookup: "Lookup") -> None:  # noqa: F821
         if not word:
             return
         try:
-            print(lookup.describe(lookup.index_of(word)))
+            print(printable(lookup.describe(lookup.index_of(word))))
         except UserError as error:
             print(error, file=sys.stderr)
 

@@ -17,7 +17,7 @@ from db_utils import (
     record_answers,
     standing,
 )
-from huggin.door import DoorParser, UserError, open_door
+from huggin.door import DoorParser, UserError, open_door, printable
 from huggin.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -139,14 +139,22 @@ def as_row(one: "Asked") -> AnswerRow:
     return AnswerRow(one.index, expected, one.answer.text, one.right, one.f1, one.answer.confidence)
 
 
+def describe(one: "Asked") -> str:
+    """A question, its context, the expected and the actual answer, in words and tokens."""
+    rows = (
+        ("context", one.record["context"]),
+        ("expected", " | ".join(one.record["answers"]["text"]) or "(no answer)"),
+        ("answered", one.answer.text or "(no answer)"),
+        ("tokens", f"{one.answer.start} to {one.answer.end}, confidence {one.answer.confidence:.2f}"),
+    )
+    lines = [f"question {one.index}: {one.record['question']}", *(f"  {name + ':':9} {text}" for name, text in rows)]
+    return "\n".join(lines)
+
+
 def print_report(state: str, asked: "list[Asked]", efficacy: "Efficacy") -> None:
     """The right answers, and the score of all."""
     for one in (one for one in asked if one.right):
-        print(f"question {one.index}: {one.record['question']}")
-        print(f"  context:  {one.record['context']}")
-        print(f"  expected: {' | '.join(one.record['answers']['text']) or '(no answer)'}")
-        print(f"  answered: {one.answer.text or '(no answer)'}")
-        print(f"  tokens:   {one.answer.start} to {one.answer.end}, confidence {one.answer.confidence:.2f}\n")
+        print(printable(describe(one)) + "\n")
     em, f1 = efficacy.exact_match_interval, efficacy.f1_interval
     print(f"{state}: {efficacy.correct}/{efficacy.asked} right")
     print(f"EM {efficacy.exact_match:.1f} % (95 %: {em[0]:.1f} to {em[1]:.1f})", end=", ")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 import traceback
@@ -32,6 +33,11 @@ class DoorParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
+
+
+def printable(text: str) -> str:
+    """Text with control characters, which would act on the terminal, as U+FFFD; line feeds and tabs stay."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_line(error: BaseException) -> str:

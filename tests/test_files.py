@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from huggin.door import printable
 from huggin.files import replacing, write_json
 from tests.conftest import ROOT
 
@@ -47,6 +48,10 @@ def test_a_door_turns_errors_into_one_line_and_a_code(raised, code, said):
     assert done.returncode == code
     assert said in done.stderr
     assert len(done.stderr.splitlines()) <= 1
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    assert printable("a\x1b[2Jb\tc\nd\x00é世") == "a\ufffd[2Jb\tc\nd\ufffdé世"
 
 
 def test_a_defect_is_not_taken_for_an_answer():
