@@ -19,6 +19,7 @@ COLUMNS = ("layer", "component", "activations")
 class AnswerFacts:
     """A question and its answer; tokens are those of the window that it was answered in."""
 
+    state: str  # the model-type-state
     step: int
     index: int  # of the question in the data
     question: str

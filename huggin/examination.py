@@ -83,6 +83,7 @@ class Examination:
         """An answer in words and tokens, and the window that it was given in."""
         sample = track_sample(one.record, one.index, self.tokenizer, self.config.data, one.answer.window)
         facts = AnswerFacts(
+            state=self.state,
             step=self.step,
             index=one.index,
             question=one.record["question"],

@@ -131,7 +131,7 @@ def output_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
     graph.node("nodes", pictures([nodes], folder, border=0))
     graph.node("logits", pictures([logits], folder, border=0))
     graph.node("context", table([(answer.context,)], FACTS_BLUE, (100,)))
-    graph.node("answer", table(answer_facts(answer, recording.facts), FACTS_BLUE, (18, 80)))
+    graph.node("answer", table(answer_facts(answer), FACTS_BLUE, (18, 80)))
     _side_by_side(graph, "context", "nodes")
     _side_by_side(graph, "answer", "logits")
     graph.edge("legend", "context", style="invis")
@@ -158,11 +158,11 @@ def _side_by_side(graph: graphviz.Digraph, *names: str) -> None:
             row.edge(left, right, style="invis")
 
 
-def answer_facts(answer: AnswerFacts, facts: dict[str, Any]) -> list[tuple[str, ...]]:
+def answer_facts(answer: AnswerFacts) -> list[tuple[str, ...]]:
     """A question and its answer in words: label and text."""
     verdict = "" if answer.right else "not answered right: "
     return [
-        ("model", model_type_state(facts, answer.step)),
+        ("model", answer.state),
         ("question", answer.question),
         ("answer", verdict + (answer.answered or "(none)")),
         ("expected", answer.expected or "(no answer)"),

@@ -12,6 +12,7 @@ HOSTILE = "<b>&\"'); DROP TABLE ]]> \x00 مرحبا 世界\n"
 
 def answer(step):
     facts = AnswerFacts(
+        state="S",
         step=step,
         index=3,
         question=HOSTILE,
