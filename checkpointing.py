@@ -80,7 +80,7 @@ def start_anew(run: RunFolder) -> None:
     for folder in [run.recording, run.graphs, *(checkpoint for _, checkpoint in run.checkpoints())]:
         if folder.is_dir():
             shutil.rmtree(folder)
-    for file in (run.trainer_state, run.eval_results):
+    for file in (run.trainer_state, run.eval_results, run.efficacy):
         file.unlink(missing_ok=True)
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "pyarrow")
-
-
 FIXED = (
     *("seed", "data_seed", "learning_rate", "lr_scheduler_type", "warmup_steps", "optim", "weight_decay"),
     *("adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm", "label_smoothing_factor", "bf16", "fp16"),
@@ -37,7 +35,7 @@ def run_facts(
     samples: "Sequence[DataclassInstance]",
 ) -> dict[str, Any]:
     """The facts of a run, as JSON: its model, data, hooked sites, tracked samples, versions and cfg."""
-    name = config.model.model_name_or_path or config.model.config_name or ""
+    name = _model_name(config)
     return {
         "model_class": type(model).__name__,
         "model_name": Path(name).name if Path(name).is_dir() else name,
@@ -55,11 +53,14 @@ def run_facts(
     }
 
 
+def _model_name(config: Config) -> str:
+    return config.model.model_name_or_path or config.model.config_name or ""
+
+
 def _fixed(config: Config, model: "PreTrainedModel", features: "Dataset", tracked: int) -> dict[str, Any]:
     """What a resumed run must have in common with its beginning, for one recording to make sense of both."""
-    name = config.model.model_name_or_path or config.model.config_name or ""
     model_facts = {
-        "model_name_or_path": Path(name).name,
+        "model_name_or_path": Path(_model_name(config)).name,
         "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",
         "pretrained_model": config.model.pretrained_model,
     }

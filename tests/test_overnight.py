@@ -87,7 +87,7 @@ def test_killed_at_the_worst_moment(tmp_path, tiny_cfg, tiny_run, place, times):
     line = [sys.executable, ROOT / "tests" / "killed.py", place, str(times), "cfg.json"]
     killed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert newest_checkpoint(RunFolder(tmp_path / "run")) is not None or times < 3
+    assert newest_checkpoint(RunFolder(tmp_path / "run")) is not None
     assert train_here(tmp_path, keys) == 0
     assert weights(tmp_path / "run") == weights(tiny_run)
     assert same_rows(tmp_path / "run", tiny_run)

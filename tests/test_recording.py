@@ -91,11 +91,11 @@ def test_a_file_cut_anywhere_is_read_up_to_its_last_whole_row(run):
 def test_the_summary_counts_the_cut_tail(run):
     record(run, range(4), close=False)
     path = run.segment("steps", 0)
-    row = (path.stat().st_size - len(path.read_bytes()[:1])) // 5
+    row = path.stat().st_size // 4
     os.truncate(path, path.stat().st_size - 5)
     summary = recording_summary(run.path)
     assert (summary["first_step"], summary["last_step"], summary["steps"]) == (0, 2, 3)
-    assert 0 < summary["dropped_tail_bytes"] <= 2 * row
+    assert 0 < summary["dropped_tail_bytes"] <= row
 
 
 def test_a_later_segment_wins_from_its_first_step_on(run):

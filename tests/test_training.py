@@ -128,11 +128,13 @@ def test_a_torn_checkpoint_is_passed_over(tmp_path, tiny_cfg, tiny_run):
 def test_overwrite_starts_anew_and_spares_what_is_not_the_runs(tmp_path, tiny_cfg):
     assert train(tmp_path, tiny_cfg(do_eval=False)).returncode == 0
     (tmp_path / "run" / "notes.txt").write_text("mine")
+    (tmp_path / "run" / "efficacy.json").write_text("[]")
     changes = {"overwrite_output_dir": True, "max_steps": 2, "do_eval": False}
     assert train(tmp_path, tiny_cfg(**changes)).returncode == 0
     assert [step for step, _ in RunFolder(tmp_path / "run").checkpoints()] == [2]
     assert recording_summary(tmp_path / "run")["steps"] == 3
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "run" / "efficacy.json").exists()
 
 
 @pytest.mark.parametrize("changes", [{"learning_rate": 1e-3, "adam_beta1": 2}, {"optim": "adamw_8bit"}])
