@@ -5,7 +5,8 @@ python db-indices.py --list
 
 from contextlib import closing
 
-from db_utils import add_database_option, as_text, database_path, open_database, rows_of, runs_of
+from db_utils import rows_of, runs_of
+from huggin.database import add_database_option, as_text, database_path, open_database
 from huggin.door import DoorParser, UserError, open_door
 
 

@@ -5,22 +5,27 @@
 Each change is one transaction: whatever happens, the whole of it is in the database, or nothing.
 """
 
-import os
 import re
 import sqlite3
-from argparse import ArgumentParser
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from huggin.door import DoorParser, UserError, open_door, printable
-from huggin.schema import connect, migrate, refuse_newer_log
+from huggin.database import (
+    Table,
+    add_database_option,
+    as_text,
+    database_path,
+    open_database,
+    read_rows,
+    storable,
+    writing,
+)
+from huggin.door import DoorParser, UserError, open_door
 
-Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
 ALL_ROWS = {
     "model_efficacy": "SELECT * FROM model_efficacy ORDER BY id",
     "sample_indices": "SELECT * FROM sample_indices ORDER BY id",
@@ -40,70 +45,6 @@ class AnswerRow:
     confidence: float
 
 
-def add_database_option(parser: ArgumentParser) -> None:
-    """Give a command the option --db, for `database_path`."""
-    parser.add_argument("--db", type=Path, metavar="FILE", help="the database ($HUGGIN_DB, or ./stack_trace.db)")
-
-
-def database_path(option: Path | None) -> Path:
-    """Where the database is: --db, else the environment variable HUGGIN_DB, else ./stack_trace.db."""
-    return option or Path(os.environ.get("HUGGIN_DB") or "stack_trace.db")
-
-
-def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
-    """Open, create or migrate the database; use as `with closing(open_database(path)) as connection`.
-
-    An older one is copied to `<name>.bak` first, unless that is there. Raises UserError for a newer one, which stays
-    untouched, for what is no database of the toolkit, and where there is none and `must_exist`.
-    """
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: not a file; name a database with --db")
-    if must_exist and not path.exists():
-        raise UserError(f"{path}: no database here; run get-model-output first, or name one with --db")
-    refuse_newer_log(path)
-    with _advising(path), ExitStack() as on_error:
-        connection = on_error.enter_context(closing(connect(path)))
-        migrate(connection, path)
-        with suppress(sqlite3.OperationalError):  # another process is using the other mode, which is as safe
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        on_error.pop_all()
-    return connection
-
-
-@contextmanager
-def _advising(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into advice."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        advice = "check that it is a SQLite database, that you may write there, and the space on its disk"
-        raise UserError(f"{path}: {error}; {advice}, or name another with --db") from error
-
-
-@contextmanager
-def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction, which waits its turn: all of it is kept at the end, nothing on an error."""
-    with _advising(_file_of(connection)), connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-
-
-def _read(connection: sqlite3.Connection, query: str, *values: Any) -> Table:
-    with _advising(_file_of(connection)):
-        cursor = connection.execute(query, values)
-        return [column[0] for column in cursor.description], cursor.fetchall()
-
-
-def _file_of(connection: sqlite3.Connection) -> Path:
-    return Path(connection.execute("PRAGMA database_list").fetchone()[2])
-
-
-def _storable(text: str) -> str:
-    """Text with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
 def record_answers(connection: sqlite3.Connection, model_type_state: str, rows: Sequence[AnswerRow]) -> None:
     """Record one run of the efficacy test: add to its model-type-state, and keep its indices and answers."""
     if not rows:
@@ -121,13 +62,13 @@ def record_answers(connection: sqlite3.Connection, model_type_state: str, rows: 
 
 def _values(row: AnswerRow) -> tuple[int, str, str, int, float, float]:
     """A row's values in the types that SQLite takes; NumPy's numbers are none."""
-    texts = _storable(row.expected), _storable(row.answered)
+    texts = storable(row.expected), storable(row.answered)
     return int(row.index), *texts, int(row.exact_match), float(row.f1), float(row.confidence)
 
 
 def add_efficacy(connection: sqlite3.Connection, model_type_state: str, correct: int, asked: int) -> int:
     """Add to a model-type-state's numbers, inside `writing`; returns the id of its row, made where there is none."""
-    state = {"state": _storable(model_type_state)}
+    state = {"state": storable(model_type_state)}
     connection.execute(
         """INSERT INTO model_efficacy (model_type_state, correct_num, sample_num)
         SELECT :state, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM model_efficacy WHERE model_type_state = :state)""",
@@ -156,7 +97,7 @@ def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_i
 def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int, int]:
     """How many answers of a model-type-state were right, and how many were asked, over all calls."""
     query = "SELECT total(correct_num), total(sample_num) FROM model_efficacy WHERE model_type_state = ?"
-    _, [(correct, asked)] = _read(connection, query, _storable(model_type_state))
+    _, [(correct, asked)] = read_rows(connection, query, storable(model_type_state))
     return int(correct), int(asked)
 
 
@@ -164,12 +105,12 @@ def runs_of(connection: sqlite3.Connection, model_type_state: str) -> Table:
     """The rows of sample_indices that belong to a model-type-state."""
     query = """SELECT sample_indices.* FROM sample_indices JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
         WHERE model_type_state = ? ORDER BY sample_indices.id"""
-    return _read(connection, query, _storable(model_type_state))
+    return read_rows(connection, query, storable(model_type_state))
 
 
 def asked_before(connection: sqlite3.Connection, model_type_state: str) -> set[int]:
     """The indices of all questions that a model-type-state was asked."""
-    return set().union(*_indices_by_state(connection).get(_storable(model_type_state), []))
+    return set().union(*_indices_by_state(connection).get(storable(model_type_state), []))
 
 
 def duplicates(connection: sqlite3.Connection) -> dict[str, list[int]]:
@@ -186,7 +127,7 @@ def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]
     query = """SELECT model_type_state, CAST(seq_ids AS TEXT) FROM sample_indices
         JOIN model_efficacy ON model_efficacy.id = model_efficacy_id WHERE model_type_state IS NOT NULL"""
     runs: dict[str, list[set[int]]] = defaultdict(list)
-    for state, seq_ids in _read(connection, query)[1]:
+    for state, seq_ids in read_rows(connection, query)[1]:
         items = [item.strip() for item in (seq_ids or "").split(",")]
         runs[state].append({int(item) for item in items if _is_number(item)})  # older ones have empty items
     return runs
@@ -194,18 +135,7 @@ def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]
 
 def rows_of(connection: sqlite3.Connection, table: str) -> Table:
     """Column names and rows of `model_efficacy`, `sample_indices` or `answers`."""
-    return _read(connection, ALL_ROWS[table])
-
-
-def as_text(table: Table) -> str:
-    """A table as the sqlite3 shell prints it: column names, then a line per row, `|` between, nothing for NULL."""
-    columns, rows = table
-    return "\n".join("|".join(_cell(value) for value in row) for row in (columns, *rows))
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return re.sub("[\n\t]", "\ufffd", printable(text))  # a row stays on its line
+    return read_rows(connection, ALL_ROWS[table])
 
 
 def _is_number(text: str) -> bool:

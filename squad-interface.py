@@ -8,7 +8,8 @@ from argparse import Namespace
 from contextlib import closing
 from pathlib import Path
 
-from db_utils import add_database_option, database_path, duplicates, open_database
+from db_utils import duplicates
+from huggin.database import add_database_option, database_path, open_database
 from huggin.door import DoorParser, UserError, open_door, printable
 
 HERE = Path(__file__).resolve().parent

@@ -8,15 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from db_utils import (
-    AnswerRow,
-    add_database_option,
-    asked_before,
-    database_path,
-    open_database,
-    record_answers,
-    standing,
-)
+from db_utils import AnswerRow, asked_before, record_answers, standing
+from huggin.database import add_database_option, database_path, open_database
 from huggin.door import DoorParser, UserError, open_door, printable
 from huggin.run_folder import RunFolder
 

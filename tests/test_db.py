@@ -7,19 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db_utils import (
-    AnswerRow,
-    add_efficacy,
-    asked_before,
-    database_path,
-    duplicates,
-    open_database,
-    record_answers,
-    rows_of,
-    runs_of,
-    standing,
-    writing,
-)
+from db_utils import AnswerRow, add_efficacy, asked_before, duplicates, record_answers, rows_of, runs_of, standing
+from huggin.database import database_path, open_database, writing
 from huggin.schema import MIGRATIONS
 from tests.conftest import command
 from tests.databases import answer

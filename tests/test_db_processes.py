@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from db_utils import asked_before, open_database, record_answers, rows_of, runs_of, standing
+from db_utils import asked_before, record_answers, rows_of, runs_of, standing
+from huggin.database import open_database
 from tests.conftest import ROOT
 from tests.databases import answer, dump, make_older, rows
 
@@ -22,7 +23,8 @@ WRITER = """
 import sys
 from contextlib import closing
 from pathlib import Path
-from db_utils import AnswerRow, open_database, record_answers
+from db_utils import AnswerRow, record_answers
+from huggin.database import open_database
 
 for call in range(5):
     with closing(open_database(Path(sys.argv[1]))) as connection:
@@ -47,7 +49,8 @@ def test_eight_processes_at_once_lose_nothing(path, start):
 KILLED = """
 import os, signal, sqlite3, sys
 from pathlib import Path
-from db_utils import AnswerRow, open_database, record_answers
+from db_utils import AnswerRow, record_answers
+from huggin.database import open_database
 
 def die(statement):
     if sys.argv[2] in statement:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from db_utils import asked_before, duplicates, open_database, record_answers, rows_of, standing
+from db_utils import asked_before, duplicates, record_answers, rows_of, standing
+from huggin.database import open_database
 from huggin.door import UserError
 from huggin.schema import MIGRATIONS
 from tests.conftest import command
