@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from huggin.database import (
     Table,
@@ -30,6 +31,8 @@ ALL_ROWS = {
     "model_efficacy": "SELECT * FROM model_efficacy ORDER BY id",
     "sample_indices": "SELECT * FROM sample_indices ORDER BY id",
     "answers": "SELECT * FROM answers ORDER BY id",
+    "explanations": "SELECT * FROM explanations ORDER BY id",
+    "segments": "SELECT * FROM segments ORDER BY id",
 }
 
 
@@ -94,6 +97,25 @@ def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_i
     return int(run.lastrowid or 0)
 
 
+def record_explanation(connection: sqlite3.Connection, row: dict[str, Any], segments: Sequence[dict[str, Any]]) -> int:
+    """Record why a classifier said what it said, and what each segment of the picture adds; returns the row's id."""
+    texts = {name: storable(value) for name, value in row.items() if isinstance(value, str)}
+    with writing(connection):
+        explanation = connection.execute(
+            """INSERT INTO explanations (picture, model, target, scale, sampler, samples, seed, segmenter, fill,
+            model_prediction, local_prediction, r2, held_out_r2, effective_samples)
+            VALUES (:picture, :model, :target, :scale, :sampler, :samples, :seed, :segmenter, :fill,
+            :model_prediction, :local_prediction, :r2, :held_out_r2, :effective_samples)""",
+            row | texts,
+        ).lastrowid
+        connection.executemany(
+            """INSERT INTO segments (explanation_id, segment, coefficient, standard_error, rank, area)
+            VALUES (:explanation, :segment, :coefficient, :standard_error, :rank, :area)""",
+            [{"explanation": explanation, **segment} for segment in segments],
+        )
+    return int(explanation or 0)
+
+
 def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int, int]:
     """How many answers of a model-type-state were right, and how many were asked, over all calls."""
     query = "SELECT total(correct_num), total(sample_num) FROM model_efficacy WHERE model_type_state = ?"
@@ -134,7 +156,7 @@ def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]
 
 
 def rows_of(connection: sqlite3.Connection, table: str) -> Table:
-    """Column names and rows of `model_efficacy`, `sample_indices` or `answers`."""
+    """Column names and rows of a table of ALL_ROWS."""
     return read_rows(connection, ALL_ROWS[table])
 
 

@@ -25,6 +25,16 @@ ANSWERS = (
     "CREATE INDEX runs_of_state ON sample_indices (model_efficacy_id)",
     "CREATE INDEX answers_of_run ON answers (sample_indices_id)",
 )
+EXPLANATIONS = (
+    """CREATE TABLE explanations (
+        id INTEGER PRIMARY KEY, picture TEXT, model TEXT, target TEXT, scale TEXT, sampler TEXT, samples INTEGER,
+        seed INTEGER, segmenter TEXT, fill TEXT, model_prediction REAL, local_prediction REAL, r2 REAL,
+        held_out_r2 REAL, effective_samples REAL)""",
+    """CREATE TABLE segments (
+        id INTEGER PRIMARY KEY, explanation_id INTEGER NOT NULL REFERENCES explanations (id), segment INTEGER,
+        coefficient REAL, standard_error REAL, rank INTEGER, area REAL)""",
+    "CREATE INDEX segments_of_explanation ON segments (explanation_id)",
+)
 
 
 def connect(path: Path, query: str = "mode=rwc") -> sqlite3.Connection:
@@ -134,4 +144,11 @@ def _one_row_per_state(connection: sqlite3.Connection) -> None:
     connection.execute(f"CREATE UNIQUE INDEX one_row_per_state ON model_efficacy (model_type_state) {but}")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_add_answers,)  # [n] makes version n into n + 1
+def _add_explanations(connection: sqlite3.Connection) -> None:
+    """1 -> 2: make the tables of lime.py."""
+    for statement in EXPLANATIONS:
+        connection.execute(statement)
+
+
+Migration = Callable[[sqlite3.Connection], None]
+MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations)  # [n] makes version n into n + 1

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 ROOMS = sorted((ROOT / "huggin").rglob("*.py"))
 DOORS_AND_MODULES = sorted(ROOT.glob("*.py"))
 LOW = {"huggin.door", "huggin.files", "huggin.run_folder", "huggin.config", "huggin.recording"}
-ROOT_MODULES = ["trainer_qa", "huggin_utils", "checkpointing", "db_utils"]
+ROOT_MODULES = ["trainer_qa", "huggin_utils", "checkpointing", "db_utils", "lime"]
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,123 @@
+"""What LIME found, in one place: as words, as JSON, and as rows of the database."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from huggin.lime.labels import Target
+from huggin.lime.masks import Masks
+from huggin.lime.predictions import Predictions
+from huggin.lime.scene import Scene
+from huggin.lime.surrogate import Surrogate
+
+TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
+
+
+@dataclass(frozen=True)
+class Request:
+    """How an explanation is made."""
+
+    sampler: str
+    samples: int
+    seed: int
+    scale: str  # probability or logit
+    top: int  # how many segments count as the top ones
+    segmenter: str
+    fill: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a classifier gives a picture its score."""
+
+    scene: Scene
+    target: Target
+    request: Request
+    masks: Masks
+    scores: np.ndarray  # (masks,) the classifier's, the full picture first
+    kept: float  # share of the masked pictures for which the classifier's answer stays this class
+    surrogate: Surrogate
+
+    @property
+    def top(self) -> np.ndarray:
+        """The top segments, the first one first; none that speaks against the class."""
+        return self.surrogate.top(self.request.top)
+
+
+def explanation_of(
+    scene: Scene, target: Target, request: Request, masks: Masks, answers: Predictions, surrogate: Surrogate
+) -> Explanation:
+    """Put together what the four steps made."""
+    kept = float((answers.top[1:] == target.plus).mean())
+    return Explanation(scene, target, request, masks, answers.score(target, request.scale), kept, surrogate)
+
+
+def in_words(explanation: Explanation) -> list[str]:
+    """The facts of an explanation, a line each."""
+    surrogate, scores = explanation.surrogate, explanation.scores
+    scale, masks = explanation.request.scale, len(scores)
+    ranked = ", ".join(f"{segment} ({surrogate.coefficients[segment]:+.3g})" for segment in explanation.top)
+    lines = [
+        f"{explanation.target.name}: {scale} {scores[0]:.4g} in the full picture, {scores.mean():.4g} on average "
+        f"over {masks} masks; it stays the first answer in {explanation.kept:.0%} of them",
+        f"top segments of {explanation.scene.count}: {ranked or 'none speaks for it beyond chance'}",
+        f"R² of the linear surrogate: {_number(surrogate.r2)} in-sample, {_number(surrogate.held_out_r2)} held out",
+        f"local prediction: {surrogate.local_prediction:.4g}, the model's: {scores[0]:.4g}",
+        f"effective samples: {surrogate.effective_samples:.0f} of {masks}",
+    ]
+    if surrogate.held_out_r2 < TRUSTED:
+        lines.append("LOW R²: segments work together here; each coefficient is but an average over the masks")
+    return lines
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "not known (as many coefficients as masks)"
+
+
+def as_row(explanation: Explanation) -> dict[str, Any]:
+    """An explanation's row in the database; None where a number is not known."""
+    scene, surrogate = explanation.scene, explanation.surrogate
+    return {
+        "picture": scene.name,
+        "model": scene.classifier.name,
+        "target": explanation.target.name,
+        **vars(explanation.request),
+        "model_prediction": float(explanation.scores[0]),
+        "local_prediction": surrogate.local_prediction,
+        "r2": _known(surrogate.r2),
+        "held_out_r2": _known(surrogate.held_out_r2),
+        "effective_samples": surrogate.effective_samples,
+    }
+
+
+def as_json(explanation: Explanation) -> dict[str, Any]:
+    """Every number of an explanation; null where one is not known."""
+    return {
+        **as_row(explanation),
+        "class": explanation.target.plus,
+        "minus_class": explanation.target.minus,
+        "model_sha256": explanation.scene.classifier.fingerprint,
+        "mean_prediction": float(explanation.scores.mean()),
+        "kept": explanation.kept,
+        "intercept": explanation.surrogate.intercept,
+        "top_segments": explanation.top.tolist(),
+        "segments": segment_rows(explanation),
+        "masks": ["".join(map(str, row)) for row in explanation.masks.on.astype(int)],
+        "predictions": explanation.scores.tolist(),
+    }
+
+
+def segment_rows(explanation: Explanation) -> list[dict[str, Any]]:
+    """Per segment: its number, coefficient, standard error (None where not known), rank from 1, share of the pixels."""
+    surrogate, segments = explanation.surrogate, explanation.scene.segments
+    ranks = np.argsort(surrogate.ranking()) + 1
+    shares = np.bincount(segments.ravel()) / segments.size
+    errors = map(_known, surrogate.standard_errors)
+    names = ("segment", "coefficient", "standard_error", "rank", "area")
+    columns = (range(len(ranks)), surrogate.coefficients.tolist(), errors, ranks.tolist(), shares.tolist())
+    return [dict(zip(names, row)) for row in zip(*columns, strict=True)]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,88 @@
+"""LIME's step 1, random perturbations, and step 3, distance weights: which segments are seen -> masks -> weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from huggin.door import UserError
+
+WIDTH = 0.25  # of the kernel; under the square root it acts like WIDTH * sqrt(2)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Which segments are seen in each perturbed picture. The first mask shows all of them."""
+
+    on: np.ndarray  # (masks, segments) bool
+    draw: np.ndarray  # (masks,) int: masks that were not drawn independently share a number
+    weighted: bool  # by distance; else each counts alike
+
+
+def random_perturbations(sampler: str, segments: int, samples: int, seed: int) -> Masks:
+    """Draw masks: more samples with the same seed are the same ones and more. Raises UserError for too few.
+
+    `binomial`: each segment is seen or hidden with even chances (Ribeiro et al. 2016, https://arxiv.org/abs/1602.04938).
+    `paired`: each such mask with its opposite. `kernel`: the share that is seen is drawn by the kernel's weight, so
+    most are near the full picture, and all count alike. `leave-one-out`: each segment hidden alone, over and over.
+    """
+    if samples <= segments:
+        raise UserError(f"--samples {samples}: too few for {segments} segments; give at least {2 * segments}")
+    return SAMPLERS[sampler](segments, samples, np.random.default_rng(seed))
+
+
+def _with_full(on: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.ones((1, on.shape[1]), bool), on])
+
+
+def _binomial(segments: int, samples: int, rng: np.random.Generator) -> Masks:
+    on = rng.random((samples - 1, segments)) < 0.5
+    return Masks(_with_full(on), np.arange(samples), weighted=True)
+
+
+def _paired(segments: int, samples: int, rng: np.random.Generator) -> Masks:
+    half = _with_full(rng.random(((samples - 1) // 2, segments)) < 0.5)
+    both = np.stack([half, ~half], axis=1).reshape(-1, segments)
+    return Masks(both[:samples], np.repeat(np.arange(len(half)), 2)[:samples], weighted=True)
+
+
+def _kernel(segments: int, samples: int, rng: np.random.Generator) -> Masks:
+    draws = rng.random((samples - 1, segments + 1))
+    chances = np.cumsum(kernel(np.arange(segments + 1) / segments))
+    seen = np.searchsorted(chances / chances[-1], draws[:, :1])  # (masks, 1)
+    places = draws[:, 1:].argsort(axis=1).argsort(axis=1)
+    return Masks(_with_full(places < seen), np.arange(samples), weighted=False)
+
+
+def _leave_one_out(segments: int, samples: int, _: np.random.Generator) -> Masks:
+    once = _with_full(~np.eye(segments, dtype=bool))
+    return Masks(once[np.arange(samples) % len(once)], np.arange(samples), weighted=False)
+
+
+SAMPLERS: dict[str, Callable[[int, int, np.random.Generator], Masks]] = {
+    "binomial": _binomial,
+    "paired": _paired,
+    "kernel": _kernel,
+    "leave-one-out": _leave_one_out,
+}
+
+
+def usual_samples(sampler: str, segments: int) -> int:
+    """How many masks a sampler draws where the user does not say."""
+    return segments + 1 if sampler == "leave-one-out" else 1000
+
+
+def kernel(share: np.ndarray) -> np.ndarray:
+    """A mask's weight by its share of segments that are seen, any shape: sqrt(exp(-d² / WIDTH²)).
+
+    d = 1 - sqrt(share) is the cosine distance between the mask and the full one. From the tutorial that the older
+    toolkit follows: https://nbviewer.org/url/arteagac.github.io/blog/lime_image.ipynb
+    """
+    distance = 1 - np.sqrt(share)
+    return np.sqrt(np.exp(-(distance**2) / WIDTH**2))
+
+
+def distance_weights(masks: Masks) -> np.ndarray:
+    """The weight of each mask (masks,), 1 for the full picture and less the fewer segments are seen."""
+    share = masks.on.mean(axis=1)
+    return kernel(share) if masks.weighted else np.ones_like(share)

@@ -1,0 +1,328 @@
+"""LIME's rooms: classifiers, labels, segments, fills, predictions, quality, rounds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from huggin.door import UserError
+from huggin.lime.classifier import Classifier, load_classifier
+from huggin.lime.labels import Labels, Target, labels_of_file, target_of
+from huggin.lime.masks import random_perturbations
+from huggin.lime.pictures import read_picture
+from huggin.lime.predictions import Predictions, Predictor
+from huggin.lime.quality import faithfulness, stability
+from huggin.lime.rounds import Round, deceive, summary
+from huggin.lime.scene import FILLS, SEGMENTERS, Scene, make_scene, relabelled
+from huggin.lime.surrogate import Surrogate
+from tests.conftest import ROOT
+
+TRIANGLE = Target("triangle", 2)
+
+
+@pytest.fixture(scope="session")
+def shapes() -> Classifier:
+    """The classifier of --demo."""
+    return load_classifier(str(ROOT / "sample" / "shapes.keras"), labels=ROOT / "sample" / "shapes.txt")
+
+
+@pytest.fixture(scope="session")
+def scene(shapes: Classifier) -> Scene:
+    """The picture of --demo, in 6 x 6 cells."""
+    return make_scene("shapes.png", shapes, read_picture(str(ROOT / "sample" / "shapes.png")), "grid", 36, "grey")
+
+
+# Classifiers
+
+
+def saved(model, tmp_path) -> str:
+    model.save(tmp_path / "model.keras")
+    return str(tmp_path / "model.keras")
+
+
+def small(keras, inputs=1, shape=(8, 8, 3), classes=3, activation="softmax"):
+    pictures = [keras.Input(shape) for _ in range(inputs)]
+    features = [keras.layers.Flatten()(picture) for picture in pictures]
+    joined = keras.layers.Concatenate()(features) if inputs > 1 else features[0]
+    return keras.Model(
+        pictures if inputs > 1 else pictures[0], keras.layers.Dense(classes, activation=activation)(joined)
+    )
+
+
+def test_the_demo_knows_its_picture(scene):
+    assert scene.classifier.predict(scene.picture).argmax() == TRIANGLE.plus
+    assert (ROOT / "sample" / "shapes.keras").stat().st_size < 500_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"inputs": 2}, "2 inputs and 1 outputs; give a model with one of each"),
+        ({"shape": (8, 8, 1)}, r"takes \(None, 8, 8, 1\); give a model that takes"),
+        ({"shape": (8, 8, 4)}, r"takes \(None, 8, 8, 4\)"),
+        ({"classes": 1}, r"returns \(None, 1\)"),
+    ],
+)
+def test_a_model_of_another_form_is_refused(changes, message, tmp_path):
+    import keras
+
+    with pytest.raises(UserError, match=message):
+        load_classifier(saved(small(keras, **changes), tmp_path))
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    (tmp_path / "a.keras").write_text("ravens")
+    for name, message in (("a.keras", "not a model that Keras can load"), ("b.keras", "no such file")):
+        with pytest.raises(UserError, match=message):
+            load_classifier(str(tmp_path / name))
+    with pytest.raises(UserError, match="did you mean InceptionV3"):
+        load_classifier("InceptionV4")
+
+
+def test_weights_are_refused_where_they_do_not_belong(tmp_path):
+    (tmp_path / "a.h5").write_text("ravens")
+    with pytest.raises(UserError, match="has its own"):
+        load_classifier(str(ROOT / "sample" / "shapes.keras"), weights="random")
+    with pytest.raises(UserError, match="no such file"):
+        load_classifier("MobileNetV2", weights=str(tmp_path / "b.h5"))
+    with pytest.raises(UserError, match="do not fit MobileNetV2"):
+        load_classifier("MobileNetV2", weights=str(tmp_path / "a.h5"))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
+def test_outputs_become_probabilities(activation, tmp_path):
+    import keras
+
+    model = small(keras, activation=activation)
+    classifier = load_classifier(saved(model, tmp_path))
+    picture = np.random.default_rng(0).random((8, 8, 3), np.float32)
+    outputs = model.predict(picture[None] * 2 - 1, verbose=0)[0]
+    expected = outputs if activation else np.exp(outputs) / np.exp(outputs).sum()
+    assert np.allclose(classifier.predict(picture), expected, atol=1e-6)
+    assert classifier.labels.names == ("class 0", "class 1", "class 2")
+
+
+def test_pixels_of_applications_and_of_models_that_scale(tmp_path):
+    import keras
+
+    named = load_classifier("MobileNetV2", weights="random")
+    assert named.pixels(np.array([[[0, 0.5, 1]]], np.float32)).ravel().tolist() == [-1, 0, 1]
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), *small(keras).layers[1:]])
+    path = saved(model, tmp_path)
+    assert load_classifier(path).pixels(np.float32(1)) == 255
+    assert load_classifier(path, pixels="unit").pixels(np.float32(1)) == 1
+
+
+# Labels
+
+
+def test_labels_of_another_number_are_refused(tmp_path):
+    (tmp_path / "labels.txt").write_text("circle\nsquare\n")
+    with pytest.raises(UserError, match="2 labels, the model has 5 classes"):
+        labels_of_file(tmp_path / "labels.txt", 5)
+    (tmp_path / "labels.txt").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(UserError, match="not text in UTF-8"):
+        labels_of_file(tmp_path / "labels.txt", 1)
+
+
+LABELS = Labels(("tabby, tabby cat", "Egyptian_cat", "crane", "crane", "hot-dog"), ("0", "1", "2", "3", "4"))
+
+
+@pytest.mark.parametrize(("words", "number"), [("1", 1), ("egyptian cat", 1), ("Tabby Cat", 0), ("tabby", 0), ("3", 3)])
+def test_a_class_by_number_or_name(words, number):
+    assert LABELS.find(words) == number
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("crane", "several classes of that name; give 2 .crane. or 3 .crane."),
+        ("egyptian cats", "no class of that name; give 1 .Egyptian_cat."),
+        ("5", "no class of that name"),
+        ("raven", "no class"),
+    ],
+)
+def test_a_class_that_is_not_clear_is_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        LABELS.find(words)
+
+
+def test_contrasts():
+    assert target_of("hot-dog", LABELS) == Target("hot-dog", 4)
+    assert target_of("tabby - 1", LABELS) == Target("tabby, tabby cat - Egyptian_cat", 0, 1)
+    with pytest.raises(UserError, match="twice the same class"):
+        target_of("1 - egyptian cat", LABELS)
+
+
+# Segments and fills
+
+
+@pytest.mark.parametrize("segmenter", SEGMENTERS)
+def test_segments_are_numbered_from_0_without_gaps(segmenter):
+    from skimage.data import astronaut
+
+    picture = astronaut()[::4, ::4].astype(np.float32) / 255
+    segments = relabelled(SEGMENTERS[segmenter](picture, 20))
+    assert segments.shape == picture.shape[:2]
+    assert np.unique(segments).tolist() == list(range(segments.max() + 1))
+    assert segments.max() > 3
+
+
+def test_a_grid_has_about_as_many_cells_as_wanted():
+    picture = np.zeros((60, 90, 3), np.float32)
+    assert [len(np.unique(SEGMENTERS["grid"](picture, wanted))) for wanted in (1, 4, 36, 30)] == [1, 4, 36, 30]
+
+
+def test_one_segment_is_refused(shapes):
+    picture = np.zeros((96, 96, 3), np.float32)
+    picture[0] = 1
+    with pytest.raises(UserError, match="one segment only; try --segmenter felzenszwalb"):
+        make_scene("a.png", shapes, picture, "grid", 1, "grey")
+
+
+def test_fills_hide_only_what_is_hidden(shapes, scene):
+    for fill in FILLS:
+        one = replace(scene, fill=FILLS[fill](scene.picture, scene.segments))
+        hidden = one.hide(np.array([7]))
+        inside = scene.segments == 7
+        assert (hidden[~inside] == scene.picture[~inside]).all()
+        assert (hidden[inside] != scene.picture[inside]).any()
+        if fill == "mean":
+            assert np.allclose(hidden[inside], scene.picture[inside].mean(axis=0), atol=1e-5)
+    assert np.ptp(scene.hide(np.array([7]))[scene.segments == 7]) == 0
+    assert shapes.pixels(scene.fill).max() == 0  # grey is the middle of what the model takes
+
+
+# Predictions
+
+
+def predictor(scene: Scene, folder, *targets: Target) -> Predictor:
+    return Predictor(scene, targets or [TRIANGLE], folder / "predictions.npz")
+
+
+def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
+    on = random_perturbations("binomial", scene.count, 70, seed=0).on
+    seen = on[:, scene.segments][..., None]
+    pictures = np.where(seen, scene.picture, scene.fill) * 2 - 1
+    expected = scene.classifier.model.predict(pictures, verbose=0)
+    found = predictor(scene, tmp_path, TRIANGLE, Target("c - n", 0, 4)).predictions(on)
+    assert np.allclose(found.probability, expected[:, [0, 2, 4]], atol=1e-6)
+    assert np.allclose(found.others, 1 - expected[:, [0, 2, 4]], atol=1e-6)
+    assert (found.top == expected.argmax(axis=1)).all()
+
+
+def test_scores_of_targets_and_contrasts():
+    answers = Predictions((1, 4), np.array([[0.5, 0.25]]), np.array([[0.5, 0.75]]), np.array([1]))
+    one, contrast = Target("one", 1), Target("contrast", 1, 4)
+    assert answers.score(one, "probability") == 0.5
+    assert answers.score(contrast, "probability") == 0.25
+    assert answers.score(one, "logit") == 0
+    assert answers.score(contrast, "logit") == pytest.approx(np.log(2))
+    certain = Predictions((1,), np.array([[1, 0]]).T, np.array([[0, 1]]).T, np.array([1, 0]))
+    assert np.isfinite(certain.score(one, "logit")).all()
+
+
+def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    first = predictor(scene, tmp_path).predictions(on)
+    again = predictor(scene, tmp_path)
+    monkeypatch.setattr(again, "_graph", None)  # it could not predict
+    assert (again.predictions(on).probability == first.probability).all()
+
+
+def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    first = predictor(scene, tmp_path).predictions(on)
+    for other in (replace(scene, picture=scene.picture[::-1].copy()), replace(scene, fill=scene.fill * 0)):
+        assert (predictor(other, tmp_path).predictions(on).probability != first.probability).any()
+    assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
+
+
+def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, capsys):
+    (tmp_path / "predictions.npz").write_bytes(b"PK\x03\x04ravens")
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    predictor(scene, tmp_path).predictions(on)
+    assert "predicting anew" in capsys.readouterr().err
+    predictor(scene, tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
+    on = random_perturbations("binomial", scene.count, 100, seed=0).on
+    one = predictor(scene, tmp_path)
+    real, asked = one._graph, []
+
+    def stop(batch):
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return real(batch)
+
+    monkeypatch.setattr(one, "_graph", stop)
+    with pytest.raises(KeyboardInterrupt):
+        one.predictions(on)
+    with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:
+        assert len(kept["answers"]) == 64
+
+
+# Quality
+
+
+def surrogate(*coefficients: float) -> Surrogate:
+    values = np.array(coefficients)
+    return Surrogate(0.0, values, np.zeros((len(values),) * 2), 1.0, 1.0, 100.0)
+
+
+def test_stability_of_the_same_and_of_opposites():
+    same = stability([surrogate(3, 2, -1)] * 3, top=2)
+    assert (same.jaccard, same.kendall_w, same.same_sign) == (1, 1, 1)
+    opposite = stability([surrogate(3, 2, -1), surrogate(-3, -2, 1)], top=2)
+    assert (opposite.jaccard, opposite.kendall_w, opposite.same_sign) == (0, 0, 0.5)
+    half = stability([surrogate(3, 2, -1, -1), surrogate(3, -1, 2, -1)], top=2)
+    assert half.jaccard == pytest.approx(1 / 3)
+
+
+def test_faithfulness_of_a_known_order():
+    effects = np.array([0.1, 0.6, 0.3])
+    curves = faithfulness(np.array([1, 2, 0]), lambda on: on @ effects, seed=0)
+    assert np.allclose(curves["LIME"].deletion, [1, 0.4, 0.1, 0])
+    assert np.allclose(curves["LIME"].insertion, [0, 0.6, 0.9, 1])
+    assert curves["LIME"].insertion_auc == pytest.approx((0.3 + 0.75 + 0.95) / 3)
+    assert np.allclose(curves["leave-one-out"].deletion, curves["LIME"].deletion)
+    assert curves["LIME"].deletion_auc < curves["random"].deletion_auc
+
+
+# Rounds
+
+
+class Answers:
+    """Explains nothing: the segments to hide are given, and so are the classes."""
+
+    def __init__(self, scene: Scene, top: list[int]) -> None:
+        self.scene, self.top = scene, np.array(top)
+
+
+def test_rounds_end_where_the_answer_stays(scene):
+    assert len(list(deceive(scene, lambda left, _: Answers(left, []), 5))) == 1
+
+
+def test_each_round_explains_what_the_one_before_has_left(scene):
+    shape, seen = np.unique(scene.segments[20:50, 40:75]), []
+
+    def explain(left, number):
+        seen.append(left.picture)
+        return Answers(left, shape if number == 1 else [0])
+
+    rounds = list(deceive(scene, explain, 5))
+    assert [(one.first, one.second) for one in rounds] == [(2, 4), (4, 4)]  # a triangle, then nothing
+    assert (seen[0] == scene.picture).all()
+    assert (seen[1] == scene.hide(shape)).all()
+    assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
+
+
+def test_the_summary_says_where_the_second_stood(scene):
+    before, after = np.array([0.1, 0.2, 0.5, 0.15, 0.05]), np.array([0.6, 0.1, 0.1, 0.1, 0.1])
+    text = summary(Round(Answers(scene, [3, 1]), before, after, scene.picture))
+    assert "  triangle :\n    ('2', 'triangle', 0.5)\n    ('1', 'square', 0.2)" in text
+    assert "triangle entry 4 : ['0', 'circle', '0.1']" in text
+    assert "hidden: segments 3, 1" in text
