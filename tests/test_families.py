@@ -12,13 +12,14 @@ from datasets import Dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedTokenizerFast
 
+from huggin.answers import best_answers
 from huggin.bert import head_of, load_model, match_tokenizer
 from huggin.config import DataArguments, ModelArguments
 from huggin.door import UserError
 from huggin.legend import legend_rows
 from huggin.recording import Recording
 from huggin.sites import find_sites, hooked, undisturbed
-from huggin.squad import track_samples, training_features
+from huggin.squad import track_samples, training_features, windows
 from huggin_utils import probe
 from tests.conftest import CONTEXT, QUESTIONS, ROOT, TOKENIZER
 
@@ -178,6 +179,14 @@ def test_features_have_what_the_model_takes(family, records):
             match_tokenizer(tokenizer, model, 65)
         with pytest.raises(UserError, match="pads with id 0, the model counts positions from 1"):
             match_tokenizer(AutoTokenizer.from_pretrained(TOKENIZER), model, 64)
+
+
+def test_an_answer_begins_with_its_word():
+    tokenizer = other_tokenizer("xlm-roberta")
+    placed = windows([QUESTIONS[0][0]], [CONTEXT], tokenizer, DATA)
+    at = placed["offset_mapping"][0].index((CONTEXT.index(" ravens"), CONTEXT.index(" ravens") + len(" ravens")))
+    logits = np.tile(np.eye(DATA.max_seq_length)[at], (len(placed["record"]), 1))
+    assert best_answers([CONTEXT], placed, logits, logits, DATA)[0].text == "ravens"
 
 
 def door(monkeypatch, *words):
