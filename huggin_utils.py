@@ -1,13 +1,16 @@
-"""Hooks: a model in training -> its recording. As a command: what a run recorded, as JSON.
+"""Hooks: a model in training -> its recording. As a command: what a run recorded, as JSON, CSV or for TensorBoard.
 
     python huggin_utils.py RUN
+    python huggin_utils.py RUN --csv steps
 
 The model's code stays as `transformers` ships it: PyTorch forward hooks read what passes through its modules.
 """
 
 import json
 import math
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +19,7 @@ from huggin.answers import Span, best_spans
 from huggin.bert import head_of
 from huggin.config import DataArguments, RecordingArguments
 from huggin.door import DoorParser, open_door
-from huggin.recording import RecordingWriter, recording_summary
+from huggin.recording import TABLES, Recording, RecordingWriter, recording_summary
 from huggin.run_folder import RunFolder
 from huggin.sites import Site, find_sites, hooked, undisturbed
 from huggin.squad import TrackedSample
@@ -189,9 +192,25 @@ class Recorder:
 
 
 def main() -> None:
-    parser = DoorParser("Print what a run recorded, as JSON.", "python huggin_utils.py runs/sample")
+    """Print a summary or a table, or write events and print their path."""
+    parser = DoorParser(
+        "Print what a run recorded: a summary as JSON, or a table.", "python huggin_utils.py runs/sample"
+    )
     parser.add_argument("run", metavar="RUN", help="a run's folder: cfg.json's output_dir")
-    print(json.dumps(recording_summary(parser.parse_args().run), indent=2))
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--csv", metavar="TABLE", choices=TABLES, help=f"{', '.join(TABLES)}: all its rows as CSV")
+    instead.add_argument("--tensorboard", metavar="DIR", type=Path, help="write scalars, histograms and figures there")
+    args = parser.parse_args()
+    if args.csv:
+        from huggin.csv_table import write_csv
+
+        write_csv(Recording(args.run), args.csv, sys.stdout.buffer)
+    elif args.tensorboard:
+        from huggin.tensorboard import write_events
+
+        print(write_events(Recording(args.run), args.tensorboard))
+    else:
+        print(json.dumps(recording_summary(args.run), indent=2))
 
 
 if __name__ == "__main__":
