@@ -16,6 +16,7 @@ from huggin.answers import best_answers
 from huggin.bert import head_of, load_model, match_tokenizer
 from huggin.config import DataArguments, ModelArguments
 from huggin.door import UserError
+from huggin.graphs.node_logits import end_sites
 from huggin.legend import legend_rows
 from huggin.recording import Recording
 from huggin.sites import find_sites, hooked, undisturbed
@@ -148,6 +149,12 @@ def test_the_heads_input_times_its_weight_are_the_logits(family, records):
     inside = seen.activations[sites[0]]
     assert inside.shape == given.shape
     assert np.isnan(inside).sum() == (8 * len(given) if family.name == "mobilebert" else 0)
+
+
+def test_what_the_head_is_given_is_drawn_last():
+    sites = [(1, "self"), (1, "out"), (2, "self"), (2, "out")]
+    assert end_sites(sites) == [(1, "self"), (2, "self"), (2, "out")]
+    assert end_sites([*sites, (2, "head")]) == [(1, "self"), (2, "self"), (2, "head")]
 
 
 def test_the_legend_tells_of_all_parameters_in_the_order_of_the_data(family, records):
