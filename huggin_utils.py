@@ -1,17 +1,16 @@
-"""Hooks: a model in training -> its recording. As a command: what a run recorded, as JSON.
+"""Hooks: a model in training -> its recording. As a command: what a run recorded, as JSON, CSV or for TensorBoard.
 
     python huggin_utils.py RUN
+    python huggin_utils.py RUN --csv steps
 
 The model's code stays as `transformers` ships it: PyTorch forward hooks read what passes through its modules.
 """
 
 import json
 import math
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,97 +18,15 @@ import numpy as np
 from huggin.answers import Span, best_spans
 from huggin.bert import head_of
 from huggin.config import DataArguments, RecordingArguments
-from huggin.door import DoorParser, UserError, open_door
-from huggin.recording import RecordingWriter, recording_summary
+from huggin.door import DoorParser, open_door
+from huggin.recording import TABLES, Recording, RecordingWriter, recording_summary
 from huggin.run_folder import RunFolder
+from huggin.sites import Site, find_sites, hooked, undisturbed
 from huggin.squad import TrackedSample
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from transformers import PreTrainedModel
-
-
-@dataclass(frozen=True)
-class Site:
-    """A hooked module: `self` = the layer's self-attention, `out` = the layer itself."""
-
-    layer: int  # 1 = the first
-    component: str
-    module: str  # its name in model.named_modules()
-
-
-def find_sites(model: "PreTrainedModel", node_layers: str) -> list[Site]:
-    """The modules to hook: first and last self-attention and last output ("ends"), or those of "all" layers.
-
-    Found by structure: the longest list of like modules is the layers; a layer's self-attention is its first
-    submodule that is called an attention and has none inside. Raises UserError where there is no such list.
-    """
-    layers = _layers(model)
-    sites = []
-    for number, (name, layer) in enumerate(layers, start=1):
-        if node_layers == "all" or number in (1, len(layers)):
-            sites.append(Site(number, "self", _self_attention(name, layer)))
-        if node_layers == "all" or number == len(layers):
-            sites.append(Site(number, "out", name))
-    return sites
-
-
-def _layers(model: "nn.Module") -> list[tuple[str, "nn.Module"]]:
-    from torch import nn
-
-    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList)]
-    name, layers = max(lists, key=lambda entry: len(entry[1]), default=("", ()))
-    if not len(layers):
-        raise UserError(f"{type(model).__name__}: no list of layers to hook; set record to false to train it")
-    return [(f"{name}.{index}", layer) for index, layer in enumerate(layers)]
-
-
-def _self_attention(layer_name: str, layer: "nn.Module") -> str:
-    attentions = [name for name, module in layer.named_modules() if "Attention" in type(module).__name__]
-    for name in attentions:
-        if not any(other.startswith(f"{name}.") for other in attentions):
-            return f"{layer_name}.{name}"
-    raise UserError(f"{layer_name}: no self-attention to hook; set record to false to train it")
-
-
-@contextmanager
-def hooked(model: "nn.Module", sites: list[Site]) -> Iterator[dict[Site, "torch.Tensor"]]:
-    """Yield a dict that each forward pass fills with the sites' outputs, (batch, tokens, hidden).
-
-    The hooks are gone afterwards, on errors too.
-    """
-    outputs: dict[Site, torch.Tensor] = {}
-
-    def keep(site: Site, _module: "nn.Module", _args: Any, output: Any) -> None:
-        outputs[site] = (output[0] if isinstance(output, tuple) else output).detach()
-
-    handles: list[Any] = []
-    try:
-        for site in sites:
-            handles.append(model.get_submodule(site.module).register_forward_hook(partial(keep, site)))
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def undisturbed(model: "nn.Module") -> Iterator[None]:
-    """Eval mode without gradients; afterwards each module's mode and every random state are as they were."""
-    import torch
-
-    modes = [(module, module.training) for module in model.modules()]
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.no_grad():
-            model.eval()
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 @dataclass(frozen=True)
@@ -121,7 +38,7 @@ class Probe:
     start_loss: float  # cross-entropy in nats
     end_loss: float
     predicted: tuple[int, int]  # first and last token of the best span, (-1, -1) where there is none
-    activations: dict[Site, np.ndarray]  # (tokens, hidden) float16
+    activations: dict[Site, np.ndarray]  # (tokens, hidden) float16; NaN beyond a site's units, where it has fewer
 
 
 def probe(model: "PreTrainedModel", sample: TrackedSample, sites: list[Site], data: DataArguments) -> Probe:
@@ -133,7 +50,7 @@ def probe(model: "PreTrainedModel", sample: TrackedSample, sites: list[Site], da
     with undisturbed(model), hooked(model, sites) as outputs:
         logits = model(**inputs)
     start, end = logits.start_logits.float().cpu(), logits.end_logits.float().cpu()  # (1, tokens)
-    allowed = np.array(sample.parts) == "context"
+    allowed, hidden = np.array(sample.parts) == "context", head_of(model).in_features
     spans = best_spans(start[0].numpy(), end[0].numpy(), allowed, data) or [Span(-1, -1, 0.0)]
     return Probe(
         start_logits=start[0].numpy(),
@@ -141,8 +58,13 @@ def probe(model: "PreTrainedModel", sample: TrackedSample, sites: list[Site], da
         start_loss=cross_entropy(start, torch.tensor([sample.gold_start])).item(),
         end_loss=cross_entropy(end, torch.tensor([sample.gold_end])).item(),
         predicted=(spans[0].start, spans[0].end),
-        activations={site: output[0].half().cpu().numpy() for site, output in outputs.items()},
+        activations={site: _as_nodes(output[0].half().cpu().numpy(), hidden) for site, output in outputs.items()},
     )
+
+
+def _as_nodes(units: np.ndarray, hidden: int) -> np.ndarray:
+    """(tokens, units) filled up to (tokens, hidden): a MobileBERT works in fewer units inside its layers."""
+    return np.pad(units, ((0, 0), (0, hidden - units.shape[1])), constant_values=np.nan)
 
 
 def schedule(last_step: int, points: int) -> set[int]:
@@ -270,9 +192,25 @@ class Recorder:
 
 
 def main() -> None:
-    parser = DoorParser("Print what a run recorded, as JSON.", "python huggin_utils.py runs/sample")
+    """Print a summary or a table, or write events and print their path."""
+    parser = DoorParser(
+        "Print what a run recorded: a summary as JSON, or a table.", "python huggin_utils.py runs/sample"
+    )
     parser.add_argument("run", metavar="RUN", help="a run's folder: cfg.json's output_dir")
-    print(json.dumps(recording_summary(parser.parse_args().run), indent=2))
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--csv", metavar="TABLE", choices=TABLES, help=f"{', '.join(TABLES)}: all its rows as CSV")
+    instead.add_argument("--tensorboard", metavar="DIR", type=Path, help="write scalars, histograms and figures there")
+    args = parser.parse_args()
+    if args.csv:
+        from huggin.csv_table import write_csv
+
+        write_csv(Recording(args.run), args.csv, sys.stdout.buffer)
+    elif args.tensorboard:
+        from huggin.tensorboard import write_events
+
+        print(write_events(Recording(args.run), args.tensorboard))
+    else:
+        print(json.dumps(recording_summary(args.run), indent=2))
 
 
 if __name__ == "__main__":

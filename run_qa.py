@@ -82,7 +82,7 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
     records = questions.load_questions(data, "train", cache) if training.do_train else None
     eval_records = questions.load_questions(data, "validation", cache) if training.do_eval else None
     model = bert.load_model(config.model, training.seed)
-    bert.refuse_mismatch(model.config, tokenizer, data.max_seq_length)
+    bert.match_tokenizer(tokenizer, model, data.max_seq_length)
     with training.main_process_first(desc="features"):
         features = squad.training_features(records, tokenizer, data) if records else None
         eval_features = squad.evaluation_features(eval_records, tokenizer, data) if eval_records else None

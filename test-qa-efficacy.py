@@ -118,7 +118,8 @@ def keep(examination: "Examination", asked: "list[Asked]", efficacy: "Efficacy |
 def look_inside(examination: "Examination", one: "Asked") -> None:
     """Ask a question again with hooks on every layer, and keep what they saw in the recording."""
     from huggin.answer_recording import AnswerInside, write_answer
-    from huggin_utils import find_sites, probe
+    from huggin.sites import find_sites
+    from huggin_utils import probe
 
     facts, sample = examination.facts_of(one)
     seen = probe(examination.model, sample, find_sites(examination.model, "all"), examination.config.data)

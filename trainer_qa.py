@@ -14,7 +14,8 @@ from huggin.answers import best_answers, score_answers
 from huggin.config import DataArguments
 from huggin.door import UserError, one_line
 from huggin.run_folder import RunFolder
-from huggin_utils import Recorder, undisturbed
+from huggin.sites import undisturbed
+from huggin_utils import Recorder
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -101,7 +101,8 @@ def _answer(
     best, window = ranked[0]
     first, last = offsets[window][best.start][0], offsets[window][best.end][1]
     confidence = _share(best.score, scores)
-    return Answer(context[first:last], confidence, window, best.start, best.end)
+    text = context[first:last].strip()  # tokens of some tokenizers begin with the blank before the word
+    return Answer(text, confidence, window, best.start, best.end)
 
 
 def _share(score: float, scores: list[float]) -> float:

@@ -1,5 +1,6 @@
 """Tokenizer and model: pretrained, from scratch, or from a run's folder."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from huggin.door import UserError, one_line
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 def quieten_libraries() -> None:
@@ -41,7 +42,7 @@ def load_tokenizer(model: ModelArguments) -> "PreTrainedTokenizerFast":
 def load_model(model: ModelArguments, seed: int) -> "PreTrainedModel":
     """The model for question answering, its weights pretrained or drawn with `seed`.
 
-    Raises UserError where it cannot be found, or has no head `qa_outputs` of two outputs (start and end).
+    Raises UserError where it cannot be found, or has no head (see `head_of`).
     """
     from transformers import AutoConfig, AutoModelForQuestionAnswering, set_seed
 
@@ -75,17 +76,48 @@ def load_trained(folder: Path) -> tuple["PreTrainedTokenizerFast", "PreTrainedMo
 
 
 def head_of(model: "PreTrainedModel") -> "nn.Linear":
-    """The head: the linear layer from a token's hidden units to its start and end logit."""
-    head = getattr(model, "qa_outputs", None)
-    if head is None or getattr(head, "out_features", None) != 2:
-        raise UserError(f"{type(model).__name__}: no linear head `qa_outputs` with two outputs; choose another model")
-    return head
+    """The head: the linear layer from a token's hidden units to its start and end logit.
+
+    It is called `qa_outputs`, or otherwise, as in ModernBERT. Raises UserError where there is none.
+    """
+    from torch import nn
+
+    linear = {name: module for name, module in model.named_children() if isinstance(module, nn.Linear)}
+    heads = [module for module in linear.values() if module.out_features == 2]
+    if len(heads) != 1:
+        found = ", ".join(f"{name} with {module.out_features}" for name, module in linear.items()) or "none"
+        wanted = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
+        raise UserError(f"{type(model).__name__}: no head: looked for {wanted}; found {found}; choose another model")
+    return heads[0]
 
 
-def refuse_mismatch(config: "PretrainedConfig", tokenizer: "PreTrainedTokenizerFast", max_seq_length: int) -> None:
-    """Raise UserError where features would hold more tokens, or others, than the model knows."""
-    positions = getattr(config, "max_position_embeddings", None)
+def match_tokenizer(tokenizer: "PreTrainedTokenizerFast", model: "PreTrainedModel", max_seq_length: int) -> None:
+    """Let the tokenizer give what the model takes, and no more: some know no `token_type_ids`, or only one type.
+
+    Raises UserError where features would hold more tokens, or others, than the model knows.
+    """
+    taken, config = inspect.signature(model.forward).parameters, model.config
+    names = [name for name in tokenizer.model_input_names if name in taken]
+    if getattr(config, "type_vocab_size", 2) < 2:
+        names = [name for name in names if name != "token_type_ids"]
+    tokenizer.model_input_names = names
+    positions = _positions(tokenizer, model)
     if positions and max_seq_length > positions:
         raise UserError(f"max_seq_length: {max_seq_length} is more than the model's {positions} positions; lower it")
     if len(tokenizer) > config.vocab_size:
         raise UserError(f"tokenizer_name: {len(tokenizer)} words, the model has {config.vocab_size}; choose its own")
+
+
+def _positions(tokenizer: "PreTrainedTokenizerFast", model: "PreTrainedModel") -> int | None:
+    """How many tokens the model can place: in RoBERTa and its like positions are counted from the padding's id on."""
+    from torch import nn
+
+    tables = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
+    padding = next((table.padding_idx for table in tables if isinstance(table, nn.Embedding)), None)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if padding is None or positions is None:
+        return positions
+    if tokenizer.pad_token_id != padding:
+        ids = f"pads with id {tokenizer.pad_token_id}, the model counts positions from {padding}"
+        raise UserError(f"tokenizer_name: {ids}; choose the model's own, or set its config's pad_token_id")
+    return positions - padding - 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from huggin.answer_recording import AnswerFacts
-from huggin.bert import load_trained, refuse_mismatch
+from huggin.bert import load_trained, match_tokenizer
 from huggin.config import Config
 from huggin.door import UserError
 from huggin.efficacy import Asked, Efficacy, ask, draw_questions, efficacy_of, until_first_right
@@ -43,7 +43,7 @@ class Examination:
         tokenizer, model, step = load_trained(folder)
         split = split or default_split(config.data)
         records = load_questions(config.data, split, config.model.cache_dir)
-        refuse_mismatch(model.config, tokenizer, config.data.max_seq_length)
+        match_tokenizer(tokenizer, model, config.data.max_seq_length)
         refuse_long_questions(records, tokenizer, config.data)
         return cls(config, run, records, _name_of(config, split), tokenizer, model, step)
 

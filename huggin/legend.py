@@ -1,14 +1,17 @@
 """A model's modules -> the rows of a legend: numbers, module, parameters.
 
 A module is opened while it holds the list of layers, is a layer, or holds embeddings; what is left are the boxes
-that data passes through, numbered in the model's own order. Modules that print alike share a row.
+that data passes through, numbered in the order in which it does. Modules that are alike share a row.
 """
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from huggin.sites import calls_in_a_pass
+
 if TYPE_CHECKING:
     from torch import nn
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -17,22 +20,41 @@ class LegendRow:
 
     numbers: list[int]
     names: list[str]  # in model.named_modules()
-    module: str  # as PyTorch prints it
+    module: str  # as PyTorch prints it, and how often a pass calls it where that is more than once
     parameters: int  # of one of them
 
 
-def legend_rows(model: "nn.Module") -> list[LegendRow]:
+def legend_rows(model: "PreTrainedModel") -> list[LegendRow]:
     """The model's boxes, grouped, in the order of their first number."""
     rows: dict[str, LegendRow] = {}
-    for number, (name, module) in enumerate(_boxes("", model), start=1):
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        row = rows.setdefault(repr(module), LegendRow([], [], repr(module), parameters))
+    for number, (name, module, calls) in enumerate(_in_order(model), start=1):
+        text = repr(module) + (f"\n(called {calls} times)" if calls > 1 else "")
+        row = rows.setdefault(text, LegendRow([], [], text, _size(module)))
         row.numbers.append(number)
         row.names.append(name)
     return list(rows.values())
 
 
-def legend_facts(model: "nn.Module") -> list[dict[str, Any]]:
+def _in_order(model: "PreTrainedModel") -> list[tuple[str, "nn.Module", int]]:
+    """The boxes in the order in which a pass first calls them, and how often it does.
+
+    One that is never called comes behind the one before it where its weight is used without a call; else it goes.
+    """
+    boxes = _boxes("", model)
+    calls = calls_in_a_pass(model, [name for name, _ in boxes])
+    place, placed = -1, []
+    for name, module in boxes:
+        place = calls.index(name) if name in calls else place
+        if name in calls or _size(module):
+            placed.append((place, name, module))
+    return [(name, module, calls.count(name)) for _, name, module in sorted(placed, key=lambda entry: entry[0])]
+
+
+def _size(module: "nn.Module") -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def legend_facts(model: "PreTrainedModel") -> list[dict[str, Any]]:
     """The rows as JSON for run.json."""
     return [asdict(row) for row in legend_rows(model)]
 

@@ -18,7 +18,7 @@ from huggin.nodes import tracked_first, weight_change
 from huggin.recording import Recording, Site
 
 COLOURS = (START, END, GOLD)
-COMPONENTS = {"self": "self-attention", "out": "output"}
+COMPONENTS = {"self": "self-attention", "out": "output", "head": "what the head is given"}
 
 
 def draw_answer(recording: Recording, node: int | None = None) -> dict[str, Figure]:
@@ -40,10 +40,10 @@ def draw_snapshot(recording: Recording, step: int, node: int | None = None) -> d
 
 
 def end_sites(sites: Iterable[Site]) -> list[Site]:
-    """First self-attention, last self-attention, last output, of those that are there."""
+    """First self-attention, last self-attention, what the head is given (most often the last output), where there."""
     known = sorted(sites)
     attentions = [site for site in known if site[1] == "self"]
-    outputs = [site for site in known if site[1] == "out"]
+    outputs = [site for site in known if site[1] == "head"] or [site for site in known if site[1] == "out"]
     return list(dict.fromkeys([*attentions[:1], *attentions[-1:], *outputs[-1:]]))
 
 
