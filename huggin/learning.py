@@ -1,9 +1,11 @@
 """How learning went: the loss smoothed and fitted, and when the tracked sample was answered right."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from huggin.nodes import rivals
 from huggin.recording import Probes
 
 LEAST_EXPLAINED = 0.2  # R^2 under which a fitted curve says nothing about the loss
@@ -62,9 +64,28 @@ def running_mean(values: np.ndarray, window: int) -> np.ndarray:
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def right_since(probes: Probes, gold_start: int, gold_end: int) -> int | None:
-    """The first probed step from which the predicted span is the gold one at every later probe, or None."""
-    wrong = (probes.predicted_start != gold_start) | (probes.predicted_end != gold_end)
-    later = np.flatnonzero(wrong)
-    first = later[-1] + 1 if len(later) else 0
-    return int(probes.step[first]) if first < len(probes.step) else None
+@dataclass(frozen=True)
+class Learned:
+    """When a tracked sample was answered right, exactly; as fine as its probes are."""
+
+    first_right: int | None  # the first probed step with the gold span, None where there is none
+    flips: list[int]  # the probed steps at which it was right and not before, or wrong and right before
+    right_since: int | None  # the probed step from which it is right at every later one, None where it ends wrong
+
+
+def when_learned(probes: Probes, gold_start: int, gold_end: int) -> Learned:
+    """When the predicted span was the gold one. A gold end of 0 is no answer in the window: never right."""
+    right = (probes.predicted_start == gold_start) & (probes.predicted_end == gold_end) & (gold_end > 0)
+    flips = probes.step[1:][right[1:] != right[:-1]].tolist()
+    first = int(probes.step[right.argmax()]) if right.any() else None
+    return Learned(first, flips, (flips[-1] if flips else first) if right[-1] else None)
+
+
+def margins(probes: Probes, facts: dict[str, Any]) -> np.ndarray:
+    """How far the gold start and the gold end are above their best rivals at the last probe, (2,).
+
+    facts: gold_start, gold_end and parts, as `nodes.rivals` wants them; infinite where there is no rival.
+    """
+    rows = ((probes.start_logits[-1], facts["gold_start"]), (probes.end_logits[-1], facts["gold_end"]))
+    best = [logits[rivals(gold, facts["parts"])].max(initial=-np.inf) for logits, gold in rows]
+    return np.array([logits[gold] for logits, gold in rows]) - best

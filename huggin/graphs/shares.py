@@ -1,0 +1,167 @@
+"""Recording -> figures of what each node gives to a tracked sample's logits, at one snapshot and by step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from huggin.door import UserError
+from huggin.graphs.output import ACCENT, END, QUIET, START, by_step, legend_above, new_figure, say_not_finite, tidy
+from huggin.graphs.runs import figure_name, same_sample, side_by_side
+from huggin.nodes import Snapshots, ranked, snapshots
+from huggin.recording import Recording
+
+EACH_WAY = 6  # nodes drawn of those that push up, and of those that push down
+BY_STEP = 6  # nodes drawn by step
+PALE = 0.45
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A number that is a sum over the nodes."""
+
+    what: str
+    colour: str
+    shares: np.ndarray  # (hidden,)
+    bias: float | None  # None where it cancels
+
+
+def draw_shares(
+    *runs: Recording, token: str | None = None, step: int | None = None, sample: int = 0
+) -> dict[str, Figure]:
+    """`shares` at a snapshot, the last without `step`: the largest shares, up and down, and what remains.
+
+    Of the start and end logit of `token` (its place or its text), without one of the gold start and the gold end; and
+    of the margin of the gold start over `token`, without one over its best rival. Raises UserError for a token that is
+    not there, and as `nodes.snapshots` does.
+    """
+    facts = same_sample(runs, sample)
+    sums = [_sums(run, each, token, step, sample) for run, each in zip(runs, facts, strict=True)]
+    figure = new_figure(
+        14, 5 * len(runs), "What each node gives to the logits of the tracked sample: weight x activation"
+    )
+    parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
+    for part, run, (at, panels) in zip(parts, side_by_side(runs), sums, strict=True):
+        part.suptitle(run.headline(f"after step {at}"), fontsize=10, color=run.colour, parse_math=False)
+        for axes, each in zip(part.subplots(1, len(panels)), panels, strict=True):
+            _draw_sum(axes, each)
+    asked = "".join(f"-{name}-{value}" for name, value in (("token", token), ("step", step)) if value is not None)
+    return {figure_name("shares" + asked.replace("/", "_"), runs, sample): figure}
+
+
+def draw_shares_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
+    """`shares-over-time`: the margin of the gold start by step, and the nodes whose shares in it changed most.
+
+    The rival is the best one at the last snapshot, at every step.
+    """
+    figure = new_figure(7 * len(runs), 5, "Shares in the margin of the gold start, by step")
+    panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
+    for axes, run, facts in zip(panels, side_by_side(runs), same_sample(runs, sample), strict=True):
+        found = snapshots(run.recording, sample)
+        gold, rival = _gold_and_rival(found, facts, -1)
+        axes.set_title(
+            run.headline(f"{_name(facts, gold)} over {_name(facts, rival)}"),
+            **{"fontsize": 9, "loc": "left", "color": run.colour, "parse_math": False},
+        )
+        _draw_by_step(axes, found.step, found.margin_shares(gold, rival))
+    return {figure_name("shares-over-time", runs, sample): figure}
+
+
+def find_token(tokens: Sequence[str], wanted: str) -> int:
+    """The place of a token that is given by its place, or by its text where that stands there once."""
+    if wanted.isdecimal() and int(wanted) < len(tokens):
+        return int(wanted)
+    places = [place for place, token in enumerate(tokens) if token == wanted]
+    if len(places) > 1:
+        raise UserError(f"--token {wanted}: stands at the places {', '.join(map(str, places))}; name one of them")
+    if not places:
+        raise UserError(
+            f"--token {wanted}: not in the sample; name one of its tokens, or a place, 0 to {len(tokens) - 1}"
+        )
+    return places[0]
+
+
+def _sums(
+    run: Recording, facts: dict[str, Any], token: str | None, step: int | None, sample: int
+) -> tuple[int, list[Sum]]:
+    """The snapshot's step, and the three sums that are drawn."""
+    found = snapshots(run, sample)
+    at = found.place(step)
+    gold, rival = _gold_and_rival(found, facts, at)
+    start, end = gold, facts["gold_end"]
+    if token is not None:
+        start = end = find_token(facts["tokens"], token)
+        rival = rival if start == gold else start
+    bias = found.bias[at].tolist()
+    return int(found.step[at]), [
+        Sum(f"start logit of {_name(facts, start)}", START, found.shares(0, start)[at], bias[0]),
+        Sum(f"end logit of {_name(facts, end)}", END, found.shares(1, end)[at], bias[1]),
+        Sum(
+            f"start of {_name(facts, gold)} over {_name(facts, rival)}",
+            ACCENT,
+            found.margin_shares(gold, rival)[at],
+            None,
+        ),
+    ]
+
+
+def _gold_and_rival(found: Snapshots, facts: dict[str, Any], place: int) -> tuple[int, int]:
+    gold = facts["gold_start"]
+    return gold, found.rival(place, gold, facts["parts"])
+
+
+def _name(facts: dict[str, Any], token: int) -> str:
+    text = facts["tokens"][token]
+    return f"“{text if len(text) <= 16 else text[:15] + '…'}” ({token})"
+
+
+def _draw_sum(axes: Axes, each: Sum) -> None:
+    """Bars from the largest share up to the largest down, the other nodes, the bias, and what all of it makes."""
+    order = np.argsort(-each.shares, kind="stable")
+    up = [node for node in order[:EACH_WAY] if each.shares[node] > 0]
+    down = [node for node in order[max(EACH_WAY, len(order) - EACH_WAY) :] if each.shares[node] < 0]
+    named = [*up, *down]
+    rest = float(each.shares.sum() - each.shares[named].sum())
+    rows = [(f"node {node}", float(each.shares[node]), each.colour) for node in named]
+    rows.append((f"the other {len(order) - len(named)} nodes", rest, QUIET))
+    if each.bias is not None:
+        rows.append(("bias", each.bias, QUIET))
+    rows.append(("together", float(each.shares.sum()) + (each.bias or 0.0), "black"))
+    _draw_bars(axes, rows)
+    axes.set_title(each.what, fontsize=9, loc="left", parse_math=False)
+    say_not_finite(axes, each.shares)
+
+
+def _draw_bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
+    """rows: name, value, colour, from top to bottom; bars to the left are paler."""
+    for place, (_, value, colour) in enumerate(rows):
+        axes.barh(place, value, color=colour, alpha=1 if value >= 0 else PALE)
+        align = "left" if value >= 0 else "right"
+        place_of = (3 if value >= 0 else -3, 0)
+        axes.annotate(
+            f"{value:+.2f}", (value, place), place_of, textcoords="offset points", ha=align, va="center", fontsize=8
+        )
+    axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
+    axes.invert_yaxis()
+    axes.margins(x=0.18)
+    axes.axvline(0, color=QUIET, linewidth=0.6)
+    tidy(axes, "share", "")
+    axes.grid(visible=False, axis="y")
+
+
+def _draw_by_step(axes: Axes, step: np.ndarray, shares: np.ndarray) -> None:
+    """shares: (snapshots, hidden) in the margin."""
+    marker = "." if len(step) < 60 else ""
+    shown = ranked(shares[-1] - shares[0])[:BY_STEP]
+    for place, node in enumerate(shown):
+        axes.plot(step, shares[:, node], color=f"C{place}", marker=marker, linewidth=1.2, label=str(node))
+    rest = shares.sum(axis=1) - shares[:, shown].sum(axis=1)
+    axes.plot(step, rest, color=QUIET, linestyle="--", label="the others")
+    axes.plot(step, shares.sum(axis=1), color="black", linewidth=1.8, label="margin")
+    axes.axhline(0, color=QUIET, linewidth=0.6)
+    say_not_finite(axes, shares)
+    legend_above(axes)
+    by_step(axes, "share in the margin of start logits")
