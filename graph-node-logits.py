@@ -15,7 +15,7 @@ def main() -> None:
         "and end logits, of the newest answer of get-model-output; or of the tracked sample at a step of the training.",
         "graph-node-logits.py",
     )
-    choose_node(parser)
+    choose_node(parser, default=None)
     choose_sample(parser, default=None)
     parser.add_argument("--step", type=int, help="the tracked sample at this snapshot of the training instead")
     parser.add_argument(
@@ -31,10 +31,10 @@ def main() -> None:
     from huggin.graphs.shares import draw_shares, draw_shares_over_time
 
     runs, sample = read_runs([args.run, *args.more]), args.sample or 0
-    node = {"node": args.node, "rank_by": args.rank_by, "sample": sample}
+    node = {"node": args.node, "sample": sample} | ({"rank_by": args.rank_by} if args.rank_by else {})
     if args.share:
         finish(draw_shares(*runs, token=args.token, step=args.step, sample=sample), args)
-        finish(draw_shares_over_time(*runs, sample=sample), args)
+        finish(draw_shares_over_time(*runs, **node), args)
     elif args.step is None and args.sample is None:
         finish(draw_answer(*runs, **node), args)
     else:

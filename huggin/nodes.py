@@ -157,6 +157,12 @@ def margin_shares(recording: Recording, sample: int = 0) -> tuple[np.ndarray, np
     return found.step, found.margin_shares(facts["gold_start"], rival)
 
 
+def nodes_for_half(shares: np.ndarray) -> int:
+    """How few nodes give half of all that pushes up; shares: (hidden,)."""
+    up = np.sort(shares[shares > 0])[::-1].cumsum()
+    return int(np.searchsorted(up, up[-1] / 2)) + 1 if len(up) else 0
+
+
 def ranked(values: np.ndarray) -> np.ndarray:
     """All nodes (hidden,), the one with the largest value first, whatever its sign; undefined values last."""
     return np.argsort(-np.nan_to_num(np.abs(values)), kind="stable")

@@ -31,11 +31,11 @@ def graph_parser(description: str, command: str) -> DoorParser:
     return parser
 
 
-def choose_node(parser: DoorParser) -> None:
+def choose_node(parser: DoorParser, default: str | None = "percent") -> None:
     """Arguments that choose the tracked node: --node, --rank-by."""
     rankings = "percent or absolute change of weight, share in the tracked sample's margin, or share-change (percent)"
     parser.add_argument("--node", type=int, help="the tracked node (the first of the ranking)")
-    parser.add_argument("--rank-by", default="percent", metavar="WHAT", help=f"rank the nodes by {rankings}")
+    parser.add_argument("--rank-by", default=default, metavar="WHAT", help=f"rank the nodes by {rankings}")
 
 
 def choose_sample(parser: DoorParser, default: int | None = 0) -> None:
@@ -88,9 +88,9 @@ def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def legend_above(axes: "Axes") -> None:
-    """The legend in one row above the axes' right end, where it covers no line."""
-    columns = len(axes.get_legend_handles_labels()[1])
+def legend_above(axes: "Axes", rows: int = 1) -> None:
+    """The legend in one row, or more, above the axes' right end, where it covers no line."""
+    columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)
     place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
     axes.legend(fontsize=8, frameon=False, ncols=columns, **place)
 

@@ -33,7 +33,11 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         for _, panels in views:
             for axes in panels:
                 _trace(axes, each, learned)
-        legend_above(views[-1][1][0])
+        legend_above(views[-1][1][0], rows=2)
+        question = views[0][1][0]
+        question.set_title(question.get_title(loc="left") + "\n\n", fontsize=9, loc="left", parse_math=False)
+        names = views[-1][1][-1]
+        names.set_xlabel(names.get_xlabel().replace("shaded:", "between the green lines:"))
     return {figure_name("logits-over-time", runs, sample): figure}
 
 
@@ -65,7 +69,7 @@ def _trace(axes: Axes, facts: dict[str, Any], learned: Learned) -> None:
         axes.axhline(learned.first_right, color=ACCENT, label=f"first right at step {learned.first_right}")
     later = [step for step in learned.flips if step != learned.first_right]
     for number, step in enumerate(later):
-        label = f"right or wrong again, {len(later)} times" if number == 0 else None
+        label = f"later turns: {len(later)}" if number == 0 else None
         axes.axhline(step, color=ACCENT, linewidth=0.8, linestyle=":", label=label)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from huggin.door import UserError
 from huggin.graphs.output import ACCENT, END, QUIET, START, by_step, legend_above, new_figure, say_not_finite, tidy
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
-from huggin.nodes import Snapshots, ranked, snapshots
+from huggin.nodes import Snapshots, nodes_for_half, ranked_nodes, snapshots
 from huggin.recording import Recording
 
 EACH_WAY = 6  # nodes drawn of those that push up, and of those that push down
@@ -39,21 +39,25 @@ def draw_shares(
     not there, and as `nodes.snapshots` does.
     """
     facts = same_sample(runs, sample)
-    sums = [_sums(run, each, token, step, sample) for run, each in zip(runs, facts, strict=True)]
+    places = [None if token is None else find_token(each["tokens"], token) for each in facts]
+    sums = [_sums(*each, step, sample) for each in zip(runs, facts, places, strict=True)]
     figure = new_figure(
-        14, 5 * len(runs), "What each node gives to the logits of the tracked sample: weight x activation"
+        14, 5.5 * len(runs), "What each node gives to the logits of the tracked sample: weight x activation"
     )
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     for part, run, (at, panels) in zip(parts, side_by_side(runs), sums, strict=True):
         part.suptitle(run.headline(f"after step {at}"), fontsize=10, color=run.colour, parse_math=False)
-        for axes, each in zip(part.subplots(1, len(panels)), panels, strict=True):
-            _draw_sum(axes, each)
-    asked = "".join(f"-{name}-{value}" for name, value in (("token", token), ("step", step)) if value is not None)
-    return {figure_name("shares" + asked.replace("/", "_"), runs, sample): figure}
+        grid = part.subplots(2, len(panels), height_ratios=[3, 1])
+        for axes, each in zip(grid.T, panels, strict=True):
+            _draw_sum(axes[0], axes[1], each)
+    asked = "".join(f"-{name}-{value}" for name, value in (("token", places[0]), ("step", step)) if value is not None)
+    return {figure_name("shares" + asked, runs, sample): figure}
 
 
-def draw_shares_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
-    """`shares-over-time`: the margin of the gold start by step, and the nodes whose shares in it changed most.
+def draw_shares_over_time(
+    *runs: Recording, node: int | None = None, rank_by: str = "share", sample: int = 0
+) -> dict[str, Figure]:
+    """`shares-over-time`: the margin of the gold start by step, with the shares of the ranking's first nodes.
 
     The rival is the best one at the last snapshot, at every step.
     """
@@ -63,10 +67,11 @@ def draw_shares_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         found = snapshots(run.recording, sample)
         gold, rival = _gold_and_rival(found, facts, -1)
         axes.set_title(
-            run.headline(f"{_name(facts, gold)} over {_name(facts, rival)}"),
+            run.headline(f"{_name(facts, gold)} over {_name(facts, rival)}") + "\n",  # the legend's line
             **{"fontsize": 9, "loc": "left", "color": run.colour, "parse_math": False},
         )
-        _draw_by_step(axes, found.step, found.margin_shares(gold, rival))
+        shown = ranked_nodes(run.recording, node, rank_by, sample)[:BY_STEP]
+        _draw_by_step(axes, found.step, found.margin_shares(gold, rival), shown)
     return {figure_name("shares-over-time", runs, sample): figure}
 
 
@@ -85,7 +90,7 @@ def find_token(tokens: Sequence[str], wanted: str) -> int:
 
 
 def _sums(
-    run: Recording, facts: dict[str, Any], token: str | None, step: int | None, sample: int
+    run: Recording, facts: dict[str, Any], token: int | None, step: int | None, sample: int
 ) -> tuple[int, list[Sum]]:
     """The snapshot's step, and the three sums that are drawn."""
     found = snapshots(run, sample)
@@ -93,7 +98,7 @@ def _sums(
     gold, rival = _gold_and_rival(found, facts, at)
     start, end = gold, facts["gold_end"]
     if token is not None:
-        start = end = find_token(facts["tokens"], token)
+        start = end = token
         rival = rival if start == gold else start
     bias = found.bias[at].tolist()
     return int(found.step[at]), [
@@ -118,44 +123,50 @@ def _name(facts: dict[str, Any], token: int) -> str:
     return f"“{text if len(text) <= 16 else text[:15] + '…'}” ({token})"
 
 
-def _draw_sum(axes: Axes, each: Sum) -> None:
-    """Bars from the largest share up to the largest down, the other nodes, the bias, and what all of it makes."""
+def _draw_sum(named_axes: Axes, sum_axes: Axes, each: Sum) -> None:
+    """Above, bars from the largest share up to the largest down; below, on a scale of its own, how all adds up."""
     order = np.argsort(-each.shares, kind="stable")
     up = [node for node in order[:EACH_WAY] if each.shares[node] > 0]
     down = [node for node in order[max(EACH_WAY, len(order) - EACH_WAY) :] if each.shares[node] < 0]
     named = [*up, *down]
-    rest = float(each.shares.sum() - each.shares[named].sum())
-    rows = [(f"node {node}", float(each.shares[node]), each.colour) for node in named]
-    rows.append((f"the other {len(order) - len(named)} nodes", rest, QUIET))
+    above, total = float(each.shares[named].sum()), float(each.shares.sum())
+    _draw_bars(named_axes, [(f"node {node}", float(each.shares[node]), each.colour) for node in named])
+    named_axes.set_title(each.what, fontsize=10, loc="left", parse_math=False)
+    half = nodes_for_half(each.shares)
+    named_axes.set_xlabel(f"share (half of what pushes up is of {half} nodes)")
+    say_not_finite(named_axes, each.shares)
+    rows = [(f"the {len(named)} nodes above", above, each.colour)]
+    rows.append((f"the other {len(order) - len(named)} nodes", total - above, QUIET))
     if each.bias is not None:
         rows.append(("bias", each.bias, QUIET))
-    rows.append(("together", float(each.shares.sum()) + (each.bias or 0.0), "black"))
-    _draw_bars(axes, rows)
-    axes.set_title(each.what, fontsize=9, loc="left", parse_math=False)
-    say_not_finite(axes, each.shares)
+    rows.append(("together", total + (each.bias or 0.0), "black"))
+    _draw_bars(sum_axes, rows)
 
 
 def _draw_bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
     """rows: name, value, colour, from top to bottom; bars to the left are paler."""
+    values = np.array([value for _, value, _ in rows])
+    low, high = min(values.min(initial=0), 0), max(values.max(initial=0), 0)
+    digits = int(np.clip(2 - np.floor(np.log10(max(high, -low, 1e-9))), 0, 9))  # three of the largest
     for place, (_, value, colour) in enumerate(rows):
-        axes.barh(place, value, color=colour, alpha=1 if value >= 0 else PALE)
-        align = "left" if value >= 0 else "right"
-        place_of = (3 if value >= 0 else -3, 0)
+        right = value >= 0
+        axes.barh(place, value, color=colour, alpha=1 if right or colour == "black" else PALE)
+        look: dict[str, Any] = {"ha": "left" if right else "right", "va": "center", "fontsize": 8}
         axes.annotate(
-            f"{value:+.2f}", (value, place), place_of, textcoords="offset points", ha=align, va="center", fontsize=8
+            f"{value:+.{digits}f}", (value, place), (3 if right else -3, 0), textcoords="offset points", **look
         )
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
     axes.invert_yaxis()
-    axes.margins(x=0.18)
+    room = 0.25 * (high - low)  # for the numbers
+    axes.set_xlim(low - room * bool((values < 0).any()), high + room * bool((values >= 0).any()) or 1)
     axes.axvline(0, color=QUIET, linewidth=0.6)
-    tidy(axes, "share", "")
+    tidy(axes, "", "")
     axes.grid(visible=False, axis="y")
 
 
-def _draw_by_step(axes: Axes, step: np.ndarray, shares: np.ndarray) -> None:
-    """shares: (snapshots, hidden) in the margin."""
+def _draw_by_step(axes: Axes, step: np.ndarray, shares: np.ndarray, shown: np.ndarray) -> None:
+    """shares: (snapshots, hidden) in the margin; shown: the nodes with a line of their own."""
     marker = "." if len(step) < 60 else ""
-    shown = ranked(shares[-1] - shares[0])[:BY_STEP]
     for place, node in enumerate(shown):
         axes.plot(step, shares[:, node], color=f"C{place}", marker=marker, linewidth=1.2, label=str(node))
     rest = shares.sum(axis=1) - shares[:, shown].sum(axis=1)
