@@ -22,8 +22,9 @@ def main() -> None:
     args = parser.parse_args()
     formats(args)
     from huggin.graphs.logits import draw_logits
-    from huggin.graphs.over_time import draw_logits_over_time, flips_in_words, table_of_samples
+    from huggin.graphs.over_time import draw_logits_over_time
     from huggin.graphs.runs import print_tables, read_runs
+    from huggin.learning import flips_in_words, table_of_samples
 
     runs = read_runs([args.run, *args.more])
     finish((draw_logits_over_time if args.over_time else draw_logits)(*runs, sample=args.sample), args)

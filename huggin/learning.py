@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from huggin.nodes import rivals
-from huggin.recording import Probes
+from huggin.recording import Probes, Recording
 
+SHOWN = 60  # characters of a question in the table
 LEAST_EXPLAINED = 0.2  # R^2 under which a fitted curve says nothing about the loss
 
 
@@ -89,3 +90,38 @@ def margins(probes: Probes, facts: dict[str, Any]) -> np.ndarray:
     rows = ((probes.start_logits[-1], facts["gold_start"]), (probes.end_logits[-1], facts["gold_end"]))
     best = [logits[rivals(gold, facts["parts"])].max(initial=-np.inf) for logits, gold in rows]
     return np.array([logits[gold] for logits, gold in rows]) - best
+
+
+def flips_in_words(recording: Recording, sample: int = 0) -> str:
+    """When a tracked sample was first answered right, each later step at which that changed, and how it ended."""
+    facts = recording.tracked(sample)
+    learned = when_learned(recording.probes(sample), facts["gold_start"], facts["gold_end"])
+    if learned.first_right is None:
+        return f"sample {sample}: never answered right"
+    later = ", ".join(str(step) for step in learned.flips if step != learned.first_right)
+    turned = f", turned wrong or right again at {later}" if later else ""
+    end = "wrong" if learned.right_since is None else "right"
+    return f"sample {sample}: first right at step {learned.first_right}{turned}, {end} at the end"
+
+
+def table_of_samples(recording: Recording) -> str:
+    """All tracked samples as text: when each was learned, and by how much its answer leads at the last probe."""
+    lines = [
+        f"{'sample':>6} {'question':>8} {'first right':>11} {'flips':>5} {'last flip':>9} {'at the end':>10}"
+        f" {'start margin':>12} {'end margin':>10}  question"
+    ]
+    for number, facts in enumerate(recording.facts["samples"]):
+        probes = recording.probes(number)
+        learned = when_learned(probes, facts["gold_start"], facts["gold_end"])
+        start, end = margins(probes, facts)
+        lines.append(
+            f"{number:6d} {facts['index']:8d} {_step(learned.first_right):>11} {len(learned.flips):5d}"
+            f" {_step(learned.flips[-1] if learned.flips else None):>9}"
+            f" {'wrong' if learned.right_since is None else 'right':>10}"
+            f" {start:+12.2f} {end:+10.2f}  {' '.join(facts['question'].split())[:SHOWN]}"
+        )
+    return "\n".join(lines)
+
+
+def _step(step: int | None) -> str:
+    return "-" if step is None else str(step)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from huggin.graphs.output import ACCENT, END, START, by_step, legend_above, new_figure, say_not_finite, tidy
 from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
-from huggin.graphs.tokens import marker_for, name_question, token_figure
+from huggin.graphs.tokens import marker_for, name_question, same_scale, token_figure
 from huggin.learning import when_learned
 from huggin.recording import Probes, Recording
 
@@ -31,6 +31,7 @@ def _logits(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], probes: S
         for row, name in enumerate(("start", "end")):
             views[0][1][row].set_ylabel(f"{name} logit")
             legend_above(views[-1][1][row])
+    same_scale(parts)
     return figure
 
 
@@ -49,20 +50,22 @@ def _losses(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], probes: S
     axes = figure.subplots()
     name_question(axes, facts[0]["question"])
     for run, each, seen in zip(beside, facts, probes, strict=True):
-        _draw_losses(axes, run, seen, when_learned(seen, each["gold_start"], each["gold_end"]).right_since)
+        _draw_run(axes, run, seen, when_learned(seen, each["gold_start"], each["gold_end"]).right_since)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
     say_not_finite(axes, np.concatenate([values for seen in probes for values in (seen.start_loss, seen.end_loss)]))
     by_step(axes, "loss (cross-entropy, nats)")
+    if len(beside) > 1:
+        axes.set_xlabel("step (solid: start loss; dashed: end loss; dotted: answered right from there on)")
     return figure
 
 
-def _draw_losses(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
+def _draw_run(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
     """The start's and the end's loss, told apart by colour in one run, by the line's style among several."""
     marker = "." if len(probes.step) < 60 else ""
     start, end, right = (run.colour,) * 3 if run.name else (START, END, ACCENT)
-    prefix = f"{run.name}: " if run.name else ""
-    axes.plot(probes.step, probes.start_loss, color=start, marker=marker, label=f"{prefix}start loss")
-    axes.plot(probes.step, probes.end_loss, color=end, marker=marker, linestyle="--", label=f"{prefix}end loss")
+    first, *others = [run.name, None, None] if run.name else ["start loss", "end loss", "answered right from step"]
+    axes.plot(probes.step, probes.start_loss, color=start, marker=marker, label=first)
+    axes.plot(probes.step, probes.end_loss, color=end, marker=marker, linestyle="--", label=others[0])
     if since is not None:
-        axes.axvline(since, color=right, linestyle=":", label=f"{prefix}answered right from step {since} on")
+        axes.axvline(since, color=right, linestyle=":", label=others[1] and f"{others[1]} {since} on")

@@ -14,7 +14,7 @@ from huggin.answer_recording import AnswerInside, read_answer
 from huggin.door import UserError
 from huggin.graphs.output import END, GOLD, START, legend_above, tidy
 from huggin.graphs.runs import Beside, figure_name, refuse_other_texts, same_sample, side_by_side
-from huggin.graphs.tokens import View, marker_for, token_figure
+from huggin.graphs.tokens import View, marker_for, same_scale, token_figure
 from huggin.nodes import ranked_nodes
 from huggin.recording import Recording, Site
 
@@ -32,7 +32,7 @@ def draw_answer(
     """
     answers = [read_answer(run.run) for run in runs]
     facts, beside = [asdict(answer.facts) for answer in answers], side_by_side(runs)
-    refuse_other_texts(facts, "the newest answer", [str(run.run.path) for run in runs])
+    refuse_other_texts(facts, "the newest answer (--step K is the tracked sample)", [str(run.run.path) for run in runs])
     steps = sorted({answer.facts.step for answer in answers})
     title = f"an answer after {' and '.join(map(str, steps))} steps"
     nodes, activations = _nodes(runs, node, rank_by, sample), [answer.activations for answer in answers]
@@ -79,6 +79,7 @@ def _node_figure(
     figure, parts = token_figure(f"Node {named} by token: {what}", facts, beside, rows=1, height=4.5)
     for views, seen, node in zip(parts, activations, nodes, strict=True):
         _draw_node(views, seen, node)
+    same_scale(parts)
     return figure
 
 
@@ -106,4 +107,5 @@ def _logits(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], answers: 
             tidy(axes, axes.get_xlabel(), "")
         views[0][1][0].set_ylabel("logit")
         legend_above(views[-1][1][0])
+    same_scale(parts)
     return figure

@@ -1,4 +1,4 @@
-"""Recording -> how a tracked sample was learned: its logits as heat maps, token by step; a table of all samples."""
+"""Recording -> how a tracked sample was learned: its logits as heat maps, token by step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,8 @@ from matplotlib.figure import Figure
 from huggin.graphs.output import ACCENT, GOLD, legend_above
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
 from huggin.graphs.tokens import View, token_figure
-from huggin.learning import Learned, margins, when_learned
+from huggin.learning import Learned, when_learned
 from huggin.recording import Probes, Recording
-
-SHOWN = 60  # characters of a question in the table
 
 
 def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -78,36 +76,3 @@ def step_edges(step: np.ndarray) -> np.ndarray:
     middles = (step[1:] + step[:-1]) / 2
     first, last = (middles[0], middles[-1]) if len(middles) else (step[0] + 0.5, step[0] - 0.5)
     return np.concatenate([[2 * step[0] - first], middles, [2 * step[-1] - last]])
-
-
-def flips_in_words(recording: Recording, sample: int = 0) -> str:
-    """When a tracked sample was first answered right, and each step at which that changed."""
-    facts = recording.tracked(sample)
-    learned = when_learned(recording.probes(sample), facts["gold_start"], facts["gold_end"])
-    if learned.first_right is None:
-        return f"sample {sample}: never answered right"
-    flips = ", ".join(map(str, learned.flips)) or "no step"
-    return f"sample {sample}: first right at step {learned.first_right}; turned right or wrong at {flips}"
-
-
-def table_of_samples(recording: Recording) -> str:
-    """All tracked samples as text: when each was learned, and by how much its answer leads at the last probe."""
-    lines = [
-        f"{'sample':>6} {'question':>8} {'first right':>11} {'flips':>5} {'last flip':>9} {'at the end':>10}"
-        f" {'start margin':>12} {'end margin':>10}  question"
-    ]
-    for number, facts in enumerate(recording.facts["samples"]):
-        probes = recording.probes(number)
-        learned = when_learned(probes, facts["gold_start"], facts["gold_end"])
-        start, end = margins(probes, facts)
-        lines.append(
-            f"{number:6d} {facts['index']:8d} {_step(learned.first_right):>11} {len(learned.flips):5d}"
-            f" {_step(learned.flips[-1] if learned.flips else None):>9}"
-            f" {'wrong' if learned.right_since is None else 'right':>10}"
-            f" {start:+12.2f} {end:+10.2f}  {' '.join(facts['question'].split())[:SHOWN]}"
-        )
-    return "\n".join(lines)
-
-
-def _step(step: int | None) -> str:
-    return "-" if step is None else str(step)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from huggin.door import UserError
 from huggin.graphs.output import ACCENT, END, QUIET, START, by_step, legend_above, new_figure, say_not_finite, tidy
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
+from huggin.graphs.tokens import QUESTION, short
 from huggin.nodes import Snapshots, nodes_for_half, ranked_nodes, snapshots
 from huggin.recording import Recording
 
@@ -45,11 +46,12 @@ def draw_shares(
         14, 5.5 * len(runs), "What each node gives to the logits of the tracked sample: weight x activation"
     )
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
-    for part, run, (at, panels) in zip(parts, side_by_side(runs), sums, strict=True):
-        part.suptitle(run.headline(f"after step {at}"), fontsize=10, color=run.colour, parse_math=False)
+    for part, run, each, (at, panels) in zip(parts, side_by_side(runs), facts, sums, strict=True):
+        question = short(each["question"], QUESTION)
+        part.suptitle(run.headline(f"{question}  After step {at}."), fontsize=10, color=run.colour, parse_math=False)
         grid = part.subplots(2, len(panels), height_ratios=[3, 1])
-        for axes, each in zip(grid.T, panels, strict=True):
-            _draw_sum(axes[0], axes[1], each)
+        for axes, panel in zip(grid.T, panels, strict=True):
+            _draw_sum(axes[0], axes[1], panel)
     asked = "".join(f"-{name}-{value}" for name, value in (("token", places[0]), ("step", step)) if value is not None)
     return {figure_name("shares" + asked, runs, sample): figure}
 
@@ -119,8 +121,7 @@ def _gold_and_rival(found: Snapshots, facts: dict[str, Any], place: int) -> tupl
 
 
 def _name(facts: dict[str, Any], token: int) -> str:
-    text = facts["tokens"][token]
-    return f"“{text if len(text) <= 16 else text[:15] + '…'}” ({token})"
+    return f"“{short(facts['tokens'][token], 16)}” ({token})"
 
 
 def _draw_sum(named_axes: Axes, sum_axes: Axes, each: Sum) -> None:
@@ -133,7 +134,7 @@ def _draw_sum(named_axes: Axes, sum_axes: Axes, each: Sum) -> None:
     _draw_bars(named_axes, [(f"node {node}", float(each.shares[node]), each.colour) for node in named])
     named_axes.set_title(each.what, fontsize=10, loc="left", parse_math=False)
     half = nodes_for_half(each.shares)
-    named_axes.set_xlabel(f"share (half of what pushes up is of {half} nodes)")
+    named_axes.set_xlabel(f"share ({half} nodes give half of what pushes up)")
     say_not_finite(named_axes, each.shares)
     rows = [(f"the {len(named)} nodes above", above, each.colour)]
     rows.append((f"the other {len(order) - len(named)} nodes", total - above, QUIET))
@@ -157,8 +158,9 @@ def _draw_bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
         )
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
     axes.invert_yaxis()
-    room = 0.25 * (high - low)  # for the numbers
-    axes.set_xlim(low - room * bool((values < 0).any()), high + room * bool((values >= 0).any()) or 1)
+    axes.locator_params(axis="x", nbins=5)
+    room = 0.25 * (high - low) or 1.0  # for the numbers
+    axes.set_xlim(low - room * bool((values < 0).any()), high + room * bool((values >= 0).any()))
     axes.axvline(0, color=QUIET, linewidth=0.6)
     tidy(axes, "", "")
     axes.grid(visible=False, axis="y")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
@@ -49,16 +50,28 @@ def _panels(part: FigureBase, run: Beside, facts: dict[str, Any], views: Sequenc
     return [(view, list(grid[:, column])) for column, view in enumerate(views)]
 
 
+def same_scale(parts: Sequence[Sequence[View]]) -> None:
+    """Give the panels of each row the same limits in all runs, so that these can be compared."""
+    for row in zip(*(views[0][1] for views in parts), strict=True):
+        limits = np.array([axes.get_ylim() for axes in row])
+        for axes in row:
+            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+
+
 def marker_for(view: range) -> str:
     """Dots where there is room for them."""
     return "." if len(view) <= READABLE else ""
 
 
+def short(text: str, length: int) -> str:
+    """A text on one line, with … where it is cut."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def name_question(axes: Axes, question: str) -> None:
     """Write the question above the axes, as plain text."""
-    text = " ".join(question.split())
-    shown = text if len(text) <= QUESTION else text[: QUESTION - 1] + "…"
-    axes.set_title(shown, fontsize=9, loc="left", parse_math=False)
+    axes.set_title(short(question, QUESTION), fontsize=9, loc="left", parse_math=False)
 
 
 def _near_answer(facts: dict[str, Any]) -> range:
