@@ -67,7 +67,7 @@ class Snapshots:
 
     def logits(self) -> np.ndarray:
         """What all shares and the bias add up to, (snapshots, 2, tokens)."""
-        return self.weight @ self.activations.astype(np.float32).swapaxes(1, 2) + self.bias[:, :, None]
+        return _over_nodes(self.weight, self.activations.astype(np.float32)) + self.bias[:, :, None]
 
     def rival(self, place: int, gold: int, parts: list[str]) -> int:
         """The best rival of the gold start at one snapshot: see `best_rival`."""
@@ -93,6 +93,11 @@ def rivals(gold: int, parts: list[str]) -> np.ndarray:
     return allowed
 
 
+def _over_nodes(weight: np.ndarray, activations: np.ndarray) -> np.ndarray:
+    """The sums over the nodes, (snapshots, 2, tokens); without BLAS, whose threads take longer to start than this."""
+    return np.einsum("srh,sth->srt", weight, activations)
+
+
 def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
     """All snapshots of a tracked sample.
 
@@ -114,8 +119,8 @@ def tolerance(found: Snapshots, unit: float) -> np.ndarray:
 
     unit: the relative error of one rounding. Each term is rounded, so the errors add up like the terms' sizes.
     """
-    sizes = np.abs(found.activations.astype(np.float32)).swapaxes(1, 2)
-    terms = np.abs(found.weight) @ sizes + np.abs(found.bias)[:, :, None]
+    sizes = np.abs(found.activations.astype(np.float32))
+    terms = _over_nodes(np.abs(found.weight), sizes) + np.abs(found.bias)[:, :, None]
     return ROUNDINGS * unit * terms + SMALLEST * np.abs(found.weight).sum(axis=2)[:, :, None]
 
 
