@@ -18,13 +18,13 @@ def main() -> None:
     choose_node(parser, default=None)
     choose_sample(parser, default=None)
     parser.add_argument("--step", type=int, help="the tracked sample at this snapshot of the training instead")
-    parser.add_argument(
-        "--share", action="store_true", help="what each node gives to the tracked sample's logits instead"
-    )
+    parser.add_argument("--share", action="store_true", help="each node's share in the tracked sample's logits instead")
     parser.add_argument(
         "--token", metavar="T", help="with --share: of this token, its text or its place (the gold answer)"
     )
     args = parser.parse_args()
+    if args.token is not None and not args.share:
+        parser.error("--token goes with --share")
     formats(args)
     from huggin.graphs.node_logits import draw_answer, draw_snapshot
     from huggin.graphs.runs import read_runs

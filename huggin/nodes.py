@@ -134,8 +134,9 @@ def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
     wrong = ~(true | ~np.isfinite(recorded)).all(axis=(1, 2))
     if wrong.any() or not len(shared):
         at = f"step {shared[wrong][0]}" if wrong.any() else "no step"
+        why = "this model changes them before its head, or some are beyond float16"
         what = f"{recording.run.path}: the nodes of the last layer do not add up to the logits"
-        raise UserError(f"{what} ({at}, sample {sample}): this model changes them before its head; no shares are drawn")
+        raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
 
 
 def ranking_values(recording: Recording, rank_by: str, sample: int = 0) -> np.ndarray:

@@ -31,13 +31,13 @@ INPUTS[RIVAL] = [1, 0, 0, 2]
 NUMBERS = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), 0.0)
 
 
-def made(folder, parts=PARTS, offset=0.0):
+def made(folder, last=LAST, offset=0.0):
     """A recording of two snapshots with the same inputs; `offset`: what something after the last layer adds."""
     run = RunFolder(folder)
-    sample = {"tokens": list("abcdef"), "parts": parts, "gold_start": GOLD, "gold_end": 4}
+    sample = {"tokens": list("abcdef"), "question": "?", "parts": PARTS, "gold_start": GOLD, "gold_end": 4}
     write_facts(run, {"hidden_size": 4, "samples": [sample]})
     writer = RecordingWriter(run, 4)
-    for step, weight in ((0, FIRST), (10, LAST)):
+    for step, weight in ((0, FIRST), (10, last)):
         writer.append("steps", step=step, **NUMBERS, weight=np.array(weight, np.float32), bias=BIAS)
         start, end = np.array(weight) @ INPUTS.T.astype(float) + BIAS[:, None] + offset
         logits = {"start_logits": start.astype(np.float32), "end_logits": end.astype(np.float32)}

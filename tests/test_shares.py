@@ -15,6 +15,7 @@ from huggin.graphs.weights import TOP, draw_weights_over_time, table_of_rankings
 from huggin.nodes import RANKINGS, ranked_nodes, snapshots
 from huggin.recording import Recording
 from tests.conftest import ROOT, command
+from tests.test_nodes import made
 
 
 @pytest.fixture(params=["tiny_run", "pretrained_run"])
@@ -101,6 +102,13 @@ def test_one_table_of_all_rankings(recording):
     assert lines[TOP + 2].split(": ")[1] == f"{', '.join(shared)} too"
 
 
+def test_a_run_that_diverged_is_drawn_and_said(tmp_path):
+    recording = made(tmp_path, last=np.full((2, 4), np.nan))
+    (figure,) = draw_shares(recording).values()
+    assert [axes.texts[0].get_text() for axes in figure.axes[:3]] == ["4 of 4 values are not finite"] * 3
+    assert draw_shares_over_time(recording)
+
+
 @pytest.fixture
 def run(pretrained_run, tmp_path) -> Path:
     return Path(shutil.copytree(pretrained_run, tmp_path / "run"))
@@ -129,6 +137,7 @@ def test_the_doors(run, words, names):
         (["graph-node-logits.py", "run", "--share", "--sample", "3"], "--sample 3: run tracks 0 to 2; probe_samples"),
         (["graph-node-logits.py", "run", "--share", "--step", "3"], "--step 3: no snapshot of the nodes"),
         (["graph-node-logits.py", "run", "--share", "--token", "wolf"], "--token wolf: not in the sample"),
+        (["graph-node-logits.py", "run", "--token", "a"], "--token goes with --share"),
         (["graph-weights.py", "run", "--rank-by", "size"], "--rank-by size: choose from percent, absolute, share"),
         (["graph-logits.py", "run", "--sample", "-1"], "--sample -1: run tracks 0 to 2"),
     ],

@@ -126,16 +126,18 @@ def _name(facts: dict[str, Any], token: int) -> str:
 
 def _draw_sum(named_axes: Axes, sum_axes: Axes, each: Sum) -> None:
     """Above, bars from the largest share up to the largest down; below, on a scale of its own, how all adds up."""
+    named_axes.set_title(each.what, fontsize=10, loc="left", parse_math=False)
+    say_not_finite(named_axes, each.shares)
+    if not np.isfinite(each.shares).all():
+        return
     order = np.argsort(-each.shares, kind="stable")
     up = [node for node in order[:EACH_WAY] if each.shares[node] > 0]
     down = [node for node in order[max(EACH_WAY, len(order) - EACH_WAY) :] if each.shares[node] < 0]
     named = [*up, *down]
     above, total = float(each.shares[named].sum()), float(each.shares.sum())
     _draw_bars(named_axes, [(f"node {node}", float(each.shares[node]), each.colour) for node in named])
-    named_axes.set_title(each.what, fontsize=10, loc="left", parse_math=False)
     half = nodes_for_half(each.shares)
     named_axes.set_xlabel(f"share ({half} nodes give half of what pushes up)")
-    say_not_finite(named_axes, each.shares)
     rows = [(f"the {len(named)} nodes above", above, each.colour)]
     rows.append((f"the other {len(order) - len(named)} nodes", total - above, QUIET))
     if each.bias is not None:
