@@ -130,6 +130,7 @@ def draw_faithfulness(curves: dict[str, Curves], explanation: Explanation) -> Fi
             label = f"{name}: area {getattr(one, f'{way}_auc'):.3f}"
             axes.plot(getattr(one, way), color=ORDERS[name], label=label, marker=".", markersize=4)
         tidy(axes, f"segments {xlabel}", explanation.request.scale)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{way} ({'lower' if way == 'deletion' else 'higher'} is better)", fontsize=10)
         axes.legend(fontsize=8, frameon=False)
     return figure
