@@ -21,10 +21,10 @@ class LegendRow:
     parameters: int  # of one of them
 
 
-def legend_rows(model: "nn.Module") -> list[LegendRow]:
+def legend_rows(model: "nn.Module", depth: int | None = None) -> list[LegendRow]:
     """The model's boxes, grouped, in the order of their first number."""
     rows: dict[str, LegendRow] = {}
-    for number, (name, module) in enumerate(_boxes("", model), start=1):
+    for number, (name, module) in enumerate(boxes_of(model, depth), start=1):
         parameters = sum(parameter.numel() for parameter in module.parameters())
         row = rows.setdefault(repr(module), LegendRow([], [], repr(module), parameters))
         row.numbers.append(number)
@@ -32,9 +32,25 @@ def legend_rows(model: "nn.Module") -> list[LegendRow]:
     return list(rows.values())
 
 
-def legend_facts(model: "nn.Module") -> list[dict[str, Any]]:
+def legend_facts(model: "nn.Module", depth: int | None = None) -> list[dict[str, Any]]:
     """The rows as JSON for run.json."""
-    return [asdict(row) for row in legend_rows(model)]
+    return [asdict(row) for row in legend_rows(model, depth)]
+
+
+def boxes_of(model: "nn.Module", depth: int | None = None) -> list[tuple[str, "nn.Module"]]:
+    """The boxes as (name, module), number 1 first: the legend's, or the modules `depth` levels down."""
+    return _boxes("", model) if depth is None else _boxes_down("", model, depth)
+
+
+def _boxes_down(name: str, module: "nn.Module", depth: int) -> list[tuple[str, "nn.Module"]]:
+    from torch import nn
+
+    is_list = isinstance(module, nn.ModuleList)  # no level of its own: data passes through what it holds
+    children = list(module.named_children())
+    if not children or (depth == 0 and not is_list):
+        return [(name, module)]
+    prefix = f"{name}." if name else ""
+    return [box for child, inner in children for box in _boxes_down(prefix + child, inner, depth - (not is_list))]
 
 
 def _boxes(name: str, module: "nn.Module", is_layer: bool = False) -> list[tuple[str, "nn.Module"]]:
