@@ -134,4 +134,15 @@ def _one_row_per_state(connection: sqlite3.Connection) -> None:
     connection.execute(f"CREATE UNIQUE INDEX one_row_per_state ON model_efficacy (model_type_state) {but}")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_add_answers,)  # [n] makes version n into n + 1
+def _add_samples(connection: sqlite3.Connection) -> None:
+    """Make a table for the samples of a training's stack; those that they are counted in come with the first one."""
+    connection.execute(
+        """CREATE TABLE stack_samples (
+            id INTEGER PRIMARY KEY, run TEXT, seed INTEGER, seconds REAL, training_function TEXT, seq_ids TEXT)"""
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _add_answers,
+    _add_samples,
+)  # [n] makes version n into n + 1
