@@ -45,7 +45,7 @@ def drawing(name: str, depth: int | None = None) -> graphviz.Digraph:
         ("drawn", f"one forward pass of {TOKENS} tokens; under each name the shape of what comes out of it"),
     ]
     if missing:
-        facts.append(("left out", f"{', '.join(map(str, sorted(missing)))}: this pass computes nothing there"))
+        facts.append(("left out", f"{', '.join(map(str, sorted(missing)))}: not called, or changing nothing"))
     return _graph(passed, modules, facts)
 
 

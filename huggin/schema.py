@@ -58,7 +58,10 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
     What was there is copied to `<name>.bak` first. Raises UserError for a newer schema and another program's.
     """
-    if _known_version(connection, path) < len(MIGRATIONS):
+    version = _known_version(connection, path)
+    if version > 0 and not _tables(connection) >= OLDER_TOOLKIT:
+        raise UserError(f"{path}: a database of another program; name another file with --db")
+    if version < len(MIGRATIONS):
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             version = _known_version(connection, path)  # another process may have been faster
@@ -67,8 +70,6 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             for change in MIGRATIONS[version:]:
                 change(connection)
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    if not _tables(connection) >= OLDER_TOOLKIT:
-        raise UserError(f"{path}: a database of another program; name another file with --db")
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

@@ -11,7 +11,7 @@ from huggin.stack_samples import OUTSIDE, TRAINER, Ending, Frame, Sample
 PASSED_ON = "torch/nn/modules/module.py"  # how PyTorch calls forward(), twice a module
 COMMONEST = 3
 WIDTH, ROW, LETTER, MARGIN = 1200, 18, 6.6, 10  # of the flame graph, in pixels
-NARROWEST = 0.5
+NARROWEST = WIDTH / 200
 COLOURS = {"transformers/": "#f4a582", "torch/": "#fddbc7", "accelerate/": "#b8e186", "run_qa.py": "#92c5de"}
 COLOURS |= dict.fromkeys(("trainer_qa.py", "huggin_utils.py", "checkpointing.py", "huggin/"), COLOURS["run_qa.py"])
 OTHERS = "#e0e0e0"
@@ -52,26 +52,29 @@ def _below_the_trainer(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 
 
 def flame_svg(samples: Sequence[Sample]) -> str:
-    """A flame graph as SVG: each bar a function, as wide as its share of the samples, beneath its caller."""
-    stacks = sorted([(frame.file, frame.function) for frame in sample.frames] for sample in samples)
-    deepest = max(map(len, stacks), default=0)
-    title = f"{len(samples)} samples; a bar is as wide as its share, beneath its caller; point at one to read it"
-    body = _bars(stacks, 0, 0, (WIDTH - 2 * MARGIN) / max(1, len(stacks)))
+    """A flame graph as SVG: each bar a function, as wide as its share of the samples, beneath its caller.
+
+    Bars under half a percent, and those of Python's import, are left out.
+    """
+    stacks = sorted([(at.file, at.function) for at in sample.frames if at.file[0] != "<"] for sample in samples)
+    bars = list(_bars(stacks, 0, 0, (WIDTH - 2 * MARGIN) / len(stacks)))
+    height = max((y for y, _ in bars), default=0) + 2 * ROW
+    title = f"{len(samples)} samples: a bar is as wide as its share, and beneath its caller; point at one to read it"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {(deepest + 2) * ROW + MARGIN}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="white"/><text x="{MARGIN}" y="{ROW}">{title}</text>\n'
-        f"{''.join(body)}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'font-family="Helvetica, Arial, sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>'
+        f'<text x="{MARGIN}" y="{ROW}">{title}</text>\n{"".join(bar for _, bar in bars)}</svg>\n'
     )
 
 
-def _bars(stacks: list[list[tuple[str, str]]], first: int, depth: int, unit: float) -> Iterator[str]:
-    """The bars at `depth` and beneath of sorted stacks, the `first` of all on the left; `unit`: a sample's width."""
+def _bars(stacks: list[list[tuple[str, str]]], first: int, depth: int, unit: float) -> Iterator[tuple[int, str]]:
+    """(y, bar) at `depth` and beneath, of sorted stacks; `first`: samples to their left; `unit`: the width of one."""
     at = first
     for called, group in groupby(stacks, key=lambda stack: stack[depth] if depth < len(stack) else None):
         inner = list(group)
         if called and len(inner) * unit >= NARROWEST:
-            yield _bar(called, MARGIN + at * unit, (depth + 2) * ROW, len(inner) * unit, len(inner))
+            y = (depth + 2) * ROW
+            yield y, _bar(called, MARGIN + at * unit, y, len(inner) * unit, len(inner))
             yield from _bars(inner, at, depth + 1, unit)
         at += len(inner)
 

@@ -140,7 +140,7 @@ def look(pid: int) -> tuple[Frame, ...]:
         seen = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_LOOK)
     except subprocess.TimeoutExpired:
         raise NotReadable from None
-    if re.search("permi|root", seen.stderr, re.IGNORECASE):
+    if re.search("permission denied|not permitted|requires root", seen.stderr, re.IGNORECASE):
         raise UserError(
             "py-spy is not permitted to look at the training; on Linux type: sudo sysctl kernel.yama.ptrace_scope=0, "
             "in Docker start with --cap-add SYS_PTRACE, on macOS use sudo"
