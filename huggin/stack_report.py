@@ -56,7 +56,9 @@ def flame_svg(samples: Sequence[Sample]) -> str:
 
     Bars under half a percent, and those of Python's import, are left out.
     """
-    stacks = sorted([(at.file, at.function) for at in sample.frames if at.file[0] != "<"] for sample in samples)
+    stacks = sorted(
+        [(at.file, at.function) for at in sample.frames if not at.file.startswith("<")] for sample in samples
+    )
     bars = list(_bars(stacks, 0, 0, (WIDTH - 2 * MARGIN) / len(stacks)))
     height = max((y for y, _ in bars), default=0) + 2 * ROW
     title = f"{len(samples)} samples: a bar is as wide as its share, and beneath its caller; point at one to read it"
