@@ -34,7 +34,7 @@ def read_arguments() -> Namespace:
     )
     parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="what to train, as for run_qa.py")
     parser.add_argument(
-        "--interval", type=float, metavar="SECONDS", default=0.4, help="between looks, on average (0.4)"
+        "--interval", type=float, metavar="SECONDS", default=0.6, help="between looks, on average (0.6)"
     )
     parser.add_argument("--samples", type=int, metavar="N", help="look no more after N samples (until the end)")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments (0)")
