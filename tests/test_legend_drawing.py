@@ -51,6 +51,7 @@ def test_every_family_is_drawn_from_its_input_to_its_logits(family):
     assert all(tail < head for tail, head in passed.arrows)
     numbers = {part.number for part in passed.parts if part.number}
     boxes = boxes_of(model)
+    assert {calls for *_, calls in boxes} <= {0, 1, model.config.num_hidden_layers}
     assert {passed.parts[at].name: passed.parts[at].number for at in index.values() if passed.parts[at].number} == {
         name: number for number, (name, *_) in enumerate(boxes, start=1) if number in numbers
     }
