@@ -81,8 +81,8 @@ def say_not_finite(axes: "Axes", values: "np.ndarray") -> None:
 
 def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
     """Label the axes and take away what carries no information."""
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
+    axes.set_xlabel(xlabel, parse_math=False)
+    axes.set_ylabel(ylabel, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
