@@ -257,6 +257,12 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     assert (found.top == expected.argmax(axis=1)).all()
 
 
+def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
+    shapes = load_classifier(str(ROOT / "sample" / "shapes.keras"))
+    on = random_perturbations("binomial", scene.count, 5, seed=0).on
+    assert predictor(replace(scene, classifier=shapes), tmp_path).predictions(on).top[0] == TRIANGLE.plus
+
+
 def test_scores_of_targets_and_contrasts():
     answers = Predictions((1, 4), np.array([[0.5, 0.25]]), np.array([[0.5, 0.75]]), np.array([1]))
     one, contrast = Target("one", 1), Target("contrast", 1, 4)

@@ -118,7 +118,7 @@ def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], 
     """Masks (BATCH, segments) bool -> answers (BATCH, 2 * classes + 1): the masking and the model in one graph."""
     import tensorflow as tf
 
-    classifier = scene.classifier
+    classifier, ending = scene.classifier, scene.classifier.ending  # found before the graph is traced
     picture = tf.constant(classifier.pixels(scene.picture), tf.float32)  # hiding commutes with a rule for each pixel
     fill = tf.constant(classifier.pixels(scene.fill), tf.float32)
     segments = tf.constant(scene.segments)
@@ -130,7 +130,7 @@ def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], 
         masked = tf.where(seen, picture, fill)
         probability = classifier.probabilities(masked)  # (BATCH, all classes)
         asked = tf.gather(probability, classes, axis=1)
-        rest = 1 - asked if classifier.ending == "sigmoid" else probability @ others
+        rest = 1 - asked if ending == "sigmoid" else probability @ others
         top = tf.cast(tf.argmax(probability, axis=1), tf.float32)[:, None]
         return tf.concat([asked, rest, top], axis=1)
 
