@@ -34,7 +34,7 @@ def _sheet(explanation: Explanation) -> Figure:
     for place, name in enumerate(("top_segments", "numbered_segments", "segment_coeffs", "prob_topclassification")):
         title, _, draw = PANELS[name]
         axes = figure.add_subplot(grid[place // 2, place % 2])
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, fontsize=10, loc="left")  # the legend is on the right
         draw(axes, explanation)
     words = figure.add_subplot(grid[2, :])
     words.set_axis_off()
