@@ -331,7 +331,7 @@ def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         one.predictions(on)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:
-        assert len(kept["answers"]) == 64
+        assert len(kept["answers"]) == 32
 
 
 # Quality

@@ -21,7 +21,7 @@ from huggin.files import replacing
 from huggin.lime.labels import Target
 from huggin.lime.scene import Scene
 
-BATCH = 32  # always this many: a smaller last batch might give other last digits
+BATCH = 16  # always this many: a smaller last batch might give other last digits
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, RuntimeError, zlib.error, BadZipFile)
 SMALLEST = np.finfo(np.float32).tiny
 
