@@ -61,7 +61,7 @@ class Ours:
 def compare(ours: Ours, folder: Path, quick: bool) -> dict[str, list[float]]:
     """Seconds of every batch size, ours and the pipeline's, in turns; prints how many answers differ."""
     data, file, count = ours.data, folder / "asked.json", len(ours.records)
-    file.write_text(json.dumps([{key: one[key] for key in ("question", "context")} for one in ours.records]))
+    file.write_text(json.dumps({key: list(ours.records[key]) for key in ("question", "context")}))
     limits = (data.max_seq_length, data.doc_stride, data.max_answer_length)
     theirs: dict[int, list[str]] = {}
     with Asked(rivals_python(), "questions.py", folder / "model", file, *limits) as pipeline:
@@ -73,7 +73,7 @@ def compare(ours: Ours, folder: Path, quick: bool) -> dict[str, list[float]]:
 
         ways: dict[str, Callable[[], float]] = {f"ours {size}": partial(ours.seconds, size) for size in SIZES}
         ways |= {f"pipeline {size}": partial(seconds, size) for size in SIZES}
-        measured = alternate(ways, 2 if quick else 5, 30 if quick else 150)
+        measured = alternate(ways, 2 if quick else 5, 30 if quick else 90)
     for name, answers in (("ours", ours.answers[64]), ("the pipeline's", theirs[1])):
         differ = sum(one != other.strip() for one, other in zip(ours.answers[1], answers, strict=True))
         row(f"answers of {count} that differ from ours, one at a time: {name}", differ)
@@ -86,7 +86,10 @@ def report(measured: dict[str, list[float]], count: int, label: str) -> None:
         who, size = name.split()
         row(f"{label}: {who}, batches of {size}", spread([count / one for one in times]), "questions/s")
     medians = {name: spread(times).median for name, times in measured.items()}
-    best = {who: min((name for name in medians if name.startswith(who)), key=medians.__getitem__) for who in ("ours", "pipeline")}
+    best = {
+        who: min((name for name in medians if name.startswith(who)), key=medians.__getitem__)
+        for who in ("ours", "pipeline")
+    }
     row(f"{label}: best batch by one at a time", ratios(measured, "ours 1", best["ours"]))
     ratio = ratios(measured, best["pipeline"], best["ours"])
     row(f"{label}: ours by the pipeline, each at its best batch", ratio, least=1.5)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ class Asked:
         self._folder = tempfile.TemporaryDirectory()  # where no file of ours can be imported by mistake
         line = [str(python), str(BENCH / "rivals" / script), *map(str, arguments)]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(line, cwd=self._folder.name, stdin=pipe, stdout=pipe, text=True)
+        environment = os.environ | {"TQDM_DISABLE": "1"}
+        folder = self._folder.name
+        self._process = subprocess.Popen(line, cwd=folder, stdin=pipe, stdout=pipe, text=True, env=environment)
 
     def __enter__(self) -> "Asked":
         return self
@@ -126,8 +129,9 @@ class Asked:
     def ask(self, **request: Any) -> Any:
         """One request, one answer."""
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: there is no answer either
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
             raise SystemExit(f"{' '.join(map(str, self._process.args))}: ended; see above")  # type: ignore[union-attr]
@@ -158,4 +162,5 @@ def machine() -> str:
     lines = info.read_text().splitlines() if info.is_file() else []
     name = next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.processor())
     threads = os.environ.get("OMP_NUM_THREADS", "all")
-    return f"{name}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, {platform.system()}, Python {sys.version.split()[0]}"
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{name}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, {system}"

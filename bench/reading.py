@@ -27,7 +27,12 @@ from huggin.recording import Recording, RecordingWriter, write_facts  # noqa: E4
 from huggin.run_folder import RunFolder  # noqa: E402
 
 NIGHT, HIDDEN, TOKENS, TENTH = 14_754, 768, 384, 10
-FIGURES = {"graph-weights.py": [], "graph-losses.py": [], "graph-logits.py": [], "graph-node-logits.py": ["--step", "0"]}  # efficacy reads another file
+FIGURES = {
+    "graph-weights.py": [],
+    "graph-losses.py": [],
+    "graph-logits.py": [],
+    "graph-node-logits.py": ["--step", "0"],
+}  # efficacy reads another file
 SITES = ((1, "self"), (12, "self"), (12, "out"))
 READ = "import sys; sys.path.insert(0, sys.argv[1]); from bench.reading import watched; watched(sys.argv[2])"
 
@@ -119,7 +124,7 @@ def read_events(folder: Path) -> np.ndarray:
 def beside_others(run: RunFolder, folder: Path, rounds: int) -> Spread:
     """Arrays, text rows and events: seconds, and how many times longer than arrays the others take."""
     steps = Recording(run.path).steps
-    rows = steps.weight.reshape(len(steps.step), -1)[:: TENTH].copy()
+    rows = steps.weight.reshape(len(steps.step), -1)[::TENTH].copy()
     write_text(folder / "rows.txt", rows)
     write_events(folder / "events", rows)
     for read in (read_text(folder / "rows.txt"), read_events(folder / "events")):

@@ -145,7 +145,7 @@ def default_model(folder: Path, quick: bool) -> None:
             inside.append(answer["inside"] / (answer["seconds"] - answer["inside"]))
             return 1000 * answer["seconds"] / steps
 
-        measured = alternate({**asked, WANDB: watched}, rounds, 30 if quick else 150)
+        measured = alternate({**asked, WANDB: watched}, rounds, 30 if quick else 90)
     for name, times in measured.items():
         by_off = f"; {ratios(measured, name, OFF)} by off" if name not in (OFF, WANDB) else ""
         by_rest = f"; {spread([1 + share for share in inside])} by its step without it" if name == WANDB else ""
@@ -154,7 +154,7 @@ def default_model(folder: Path, quick: bool) -> None:
 
 def base_shape(folder: Path, quick: bool) -> None:
     """BERT-base's shape: what each way takes after a step, by the step."""
-    batch, tokens, steps = (2, 128, 2) if quick else (12, 384, 4)
+    batch, tokens, steps = (2, 128, 2) if quick else (12, 384, 3)
     training = Training(None, batch, tokens)
     parts: dict[str, Keep] = {
         "row": recorder(training, folder / "row", NIGHT, probe_points=0, node_points=0),

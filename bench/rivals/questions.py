@@ -26,7 +26,9 @@ def main() -> None:
 
     def answers(size: int) -> dict[str, Any]:
         begun = time.perf_counter()
-        found = pipe(asked, batch_size=size, max_question_len=64, **limits)
+        found = pipe(
+            question=asked["question"], context=asked["context"], batch_size=size, max_question_len=64, **limits
+        )
         return {"seconds": time.perf_counter() - begun, "answers": [one["answer"] for one in found]}
 
     serve(answers)
