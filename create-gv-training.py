@@ -1,6 +1,7 @@
 """Compose the PDF of a training run: RUN/graphs + legend -> gv-graphs/qa-training-DATE.gv.pdf.
 
 python create-gv-training.py RUN
+python create-gv-training.py RUN RUN2
 """
 
 import sys
@@ -15,12 +16,13 @@ def main() -> None:
         "Compose the PDF of a training run from its figures.", "python create-gv-training.py runs/sample"
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir")
+    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help="runs beside it")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("gv-graphs"), help="where to write (gv-graphs)")
     args = parser.parse_args()
+    from huggin.graphs.runs import read_runs
     from huggin.graphviz_pdf import missing_fonts, render, training_graph
-    from huggin.recording import Recording
 
-    graph = training_graph(Recording(args.run), args.out)
+    graph = training_graph(read_runs([args.run, *args.more]), args.out)
     if missing := missing_fonts(graph):
         print(f"create-gv-training.py: {missing}", file=sys.stderr)
     print(render(graph, args.out, "training"))

@@ -3,8 +3,6 @@
 python graph-efficacy.py runs/sample runs/squad
 """
 
-from pathlib import Path
-
 from huggin.door import open_door
 from huggin.graphs.output import finish, formats, graph_parser
 
@@ -12,7 +10,6 @@ from huggin.graphs.output import finish, formats, graph_parser
 def main() -> None:
     """Save the figure in the first run's graphs and print its path."""
     parser = graph_parser("Draw EM and F1 with their 95 % intervals by step, a line per run.", "graph-efficacy.py")
-    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help="runs to compare it with")
     args = parser.parse_args()
     formats(args)
     from huggin.graphs.efficacy import draw_efficacy

@@ -15,10 +15,9 @@ def main() -> None:
     args = parser.parse_args()
     formats(args)
     from huggin.graphs.losses import draw_losses
-    from huggin.recording import Recording
+    from huggin.graphs.runs import read_runs
 
-    recording = Recording(args.run)
-    finish(draw_losses(recording), args)
+    finish(draw_losses(*read_runs([args.run, *args.more])), args)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Draw a node's activation by token, and the logits of the newest answer: recording -> PNG.
 
 python graph-node-logits.py RUN --node 70
+python graph-node-logits.py RUN --share
 """
 
 from huggin.door import open_door
-from huggin.graphs.output import finish, formats, graph_parser
+from huggin.graphs.output import choose_node, choose_sample, finish, formats, graph_parser
 
 
 def main() -> None:
@@ -14,18 +15,30 @@ def main() -> None:
         "and end logits, of the newest answer of get-model-output; or of the tracked sample at a step of the training.",
         "graph-node-logits.py",
     )
-    parser.add_argument("--node", type=int, help="any node (the one whose weight changed most, in percent)")
+    choose_node(parser, default=None)
+    choose_sample(parser, default=None)
     parser.add_argument("--step", type=int, help="the tracked sample at this snapshot of the training instead")
+    parser.add_argument("--share", action="store_true", help="each node's share in the tracked sample's logits instead")
+    parser.add_argument(
+        "--token", metavar="T", help="with --share: of this token, its text or its place (the gold answer)"
+    )
     args = parser.parse_args()
+    if args.token is not None and not args.share:
+        parser.error("--token goes with --share")
     formats(args)
     from huggin.graphs.node_logits import draw_answer, draw_snapshot
-    from huggin.recording import Recording
+    from huggin.graphs.runs import read_runs
+    from huggin.graphs.shares import draw_shares, draw_shares_over_time
 
-    recording = Recording(args.run)
-    if args.step is None:
-        finish(draw_answer(recording, args.node), args)
+    runs, sample = read_runs([args.run, *args.more]), args.sample or 0
+    node = {"node": args.node, "sample": sample} | ({"rank_by": args.rank_by} if args.rank_by else {})
+    if args.share:
+        finish(draw_shares(*runs, token=args.token, step=args.step, sample=sample), args)
+        finish(draw_shares_over_time(*runs, **node), args)
+    elif args.step is None and args.sample is None:
+        finish(draw_answer(*runs, **node), args)
     else:
-        finish(draw_snapshot(recording, args.step, args.node), args)
+        finish(draw_snapshot(*runs, step=args.step, **node), args)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from huggin.door import UserError, open_door, printable
 from huggin.lime.explanation import as_json
 from huggin.lime.labels import target_of
-from huggin.lime.options import checked, classifier_of, lime_parser, request_of, save, scene_of
+from huggin.lime.options import checked, classifier_of, lime_parser, refuse_unwritable, request_of, save, scene_of
 from huggin.lime.pictures import read_picture
 from huggin.lime.rounds import deceive, summary
 from lime import explain, record
@@ -25,6 +25,8 @@ def main() -> None:
     args = read_arguments()
     picture = read_picture(args.image)
     scene = scene_of(args, classifier_of(args), picture)
+    request_of(args, scene)
+    refuse_unwritable(args)
     from huggin.lime.figures import draw_explanation, draw_rounds
 
     rounds = []

@@ -22,7 +22,16 @@ from huggin.files import write_json
 from huggin.lime.explanation import Explanation, Request, as_json, as_row, explanation_of, in_words, segment_rows
 from huggin.lime.labels import Target, target_of
 from huggin.lime.masks import distance_weights, random_perturbations
-from huggin.lime.options import as_filename, checked, classifier_of, lime_parser, request_of, save, scene_of
+from huggin.lime.options import (
+    checked,
+    classifier_of,
+    folder_of,
+    lime_parser,
+    refuse_unwritable,
+    request_of,
+    save,
+    scene_of,
+)
 from huggin.lime.pictures import read_picture
 from huggin.lime.quality import Stability, faithfulness, stability
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
@@ -74,18 +83,19 @@ def main() -> None:
     args = read_arguments()
     picture = read_picture(args.image)
     scene = scene_of(args, classifier_of(args), picture)
-    targets = targets_of(args, scene)
+    targets, request = targets_of(args, scene), request_of(args, scene)
+    refuse_unwritable(args)
     from huggin.lime.predictions import Predictor
 
     predictor = Predictor(scene, targets, args.out / "predictions.npz")
-    explanations = explain(predictor, targets, request_of(args, scene), print)
+    explanations = explain(predictor, targets, request, print)
     if args.until_stable:
         explanations = until_stable(predictor, explanations, args.max_samples)
     numbers = []
     for one in explanations:
         print("", *map(printable, in_words(one)), sep="\n")
         found, figures = examine(args, predictor, one)
-        save(figures, args.out if len(targets) == 1 else args.out / as_filename(one.target.name), args.show)
+        save(figures, args.out if len(targets) == 1 else args.out / folder_of(one.target), args.show)
         numbers.append(found)
     record(args, explanations, numbers)
 
@@ -104,6 +114,8 @@ def read_arguments() -> Namespace:
     args = checked(parser.parse_args())
     if args.stability is not None and args.stability < 2:
         raise UserError(f"--stability {args.stability}: give 2 or more")
+    if args.max_samples < (args.samples or 1):
+        raise UserError(f"--max-samples {args.max_samples}: fewer than the masks to begin with; give more")
     if args.sampler == "leave-one-out" and (args.until_stable or args.stability):
         raise UserError("--sampler leave-one-out: its masks are always the same; choose another to repeat")
     return args
@@ -117,7 +129,7 @@ def targets_of(args: Namespace, scene: "Scene") -> list[Target]:
     print(printable(f"{scene.name}: {scene.count} segments, {scene.classifier.name}"))
     for index in first:
         print(f"  {probabilities[index]:.4f} {printable(labels.names[index])} (class {index})")
-    return [target_of(words, labels) for words in args.classes or [str(first[0])]]
+    return list(dict.fromkeys(target_of(words, labels) for words in args.classes or [str(first[0])]))
 
 
 def until_stable(predictor: "Predictor", explanations: list[Explanation], most: int) -> list[Explanation]:
@@ -125,7 +137,7 @@ def until_stable(predictor: "Predictor", explanations: list[Explanation], most: 
     while not all(is_stable(one.surrogate, one.request.top) for one in explanations):
         request, targets = explanations[0].request, [one.target for one in explanations]
         if request.samples >= most:
-            print(f"\nNOT STABLE after {request.samples} masks: two segments are too close; see their standard errors")
+            print(f"\nNOT STABLE after {request.samples} masks: segments are too close to each other or to 0")
             return explanations
         explanations = explain(predictor, targets, replace(request, samples=min(request.samples + BATCH, most)))
     print(f"\nstable after {explanations[0].request.samples} masks: the top segments stand out by more than chance")

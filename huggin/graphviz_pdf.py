@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,9 @@ import numpy as np
 from huggin.answer_recording import AnswerFacts, read_answer
 from huggin.door import UserError
 from huggin.files import flush_to_disk
-from huggin.graphs.output import DPI
+from huggin.graphs.output import DPI, paths_beside
+from huggin.graphs.runs import figure_name, side_by_side
+from huggin.learning import flips_in_words
 from huggin.recording import Recording, Steps
 from huggin.run_facts import model_type_state
 from huggin.run_folder import RunFolder
@@ -72,20 +75,22 @@ def _wrapped(line: str, width: int) -> list[str]:
     return textwrap.wrap(line, width, subsequent_indent=indent and indent + "  ") or [" "]
 
 
-def table(rows: list[tuple[str, ...]], colour: str, widths: tuple[int, ...]) -> str:
-    """An HTML-like label: a cell per text, wrapped at its column's width in characters."""
+def table(rows: list[tuple[str, ...]], colour: str, widths: tuple[int, ...], heads: tuple[str, ...] = ()) -> str:
+    """An HTML-like label: a cell per text, wrapped at its column's width in characters; the first row in `heads`."""
 
     def row_of(texts: tuple[str, ...]) -> str:
-        cells = (cell_text(text, width) for text, width in zip(texts, widths, strict=True))
+        cells = [cell_text(text, width) for text, width in zip(texts, widths, strict=True)]
+        if texts is rows[0] and heads:
+            cells = [f'<FONT COLOR="{head}">{cell}</FONT>' for head, cell in zip(heads, cells, strict=True)]
         return "<TR>" + "".join(f'<TD ALIGN="LEFT" BALIGN="LEFT">{cell}</TD>' for cell in cells) + "</TR>"
 
     attributes = f'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="6" BGCOLOR="{colour}"'
     return f"<<TABLE {attributes}>{''.join(map(row_of, rows))}</TABLE>>"
 
 
-def pictures(paths: list[Path], folder: Path, border: int) -> str:
-    """An HTML-like label: figures side by side at their own size, found from `folder`."""
-    cells = "".join(_picture_cell(path, folder) for path in paths)
+def pictures(paths: list[Path], folder: Path, border: int, stacked: bool = False) -> str:
+    """An HTML-like label: figures side by side, or stacked, at their own size, found from `folder`."""
+    cells = ("</TR><TR>" if stacked else "").join(_picture_cell(path, folder) for path in paths)
     return f'<<TABLE BORDER="{border}" CELLBORDER="0" CELLSPACING="8" BGCOLOR="white"><TR>{cells}</TR></TABLE>>'
 
 
@@ -98,20 +103,29 @@ def _picture_cell(path: Path, folder: Path) -> str:
     return f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"><IMG SCALE="TRUE" SRC="{source}"/></TD>'
 
 
-def legend_table(modules: list[dict[str, Any]]) -> str:
-    """The model's modules: number(s), what they are, parameters of each; like modules share a row."""
-    rows: list[tuple[str, ...]] = [("no.", "module, in the order of the model", "parameters of each")]
+def legend_table(modules: list[dict[str, Any]], head: tuple[str, str] = ("", "black")) -> str:
+    """The model's modules: number(s), what they are, parameters of each; like modules share a row.
+
+    head: the run's name and colour, where several have their own.
+    """
+    title = f"{head[0]}\nmodule, in the order of the model".strip()
+    rows: list[tuple[str, ...]] = [("no.", title, "parameters of each")]
     for row in modules:
         name = row["names"][0].rpartition(".")[2]
         rows.append((", ".join(map(str, row["numbers"])), f"{name} = {row['module']}", f"{row['parameters']:,}"))
-    return table(rows, LEGEND_GREEN, (16, 90, 20))
+    return table(rows, LEGEND_GREEN, (16, 90, 20), (head[1],) * 3)
 
 
-def training_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
-    """The picture of a training run, to be rendered in `folder`. Raises UserError for a figure that is not there."""
-    logits, losses = (_figure(recording, name, "graph-logits.py") for name in ("logits", "sample-losses"))
-    graph = _graph_of_learning(recording, folder)
-    graph.node("facts", table(training_facts(recording), FACTS_BLUE, (18, 80)))
+def training_graph(runs: Sequence[Recording], folder: Path) -> graphviz.Digraph:
+    """The picture of a training run, to be rendered in `folder`; of several runs their figures side by side.
+
+    Raises UserError for a figure that is not there, or not of these runs.
+    """
+    logits, losses = (_figure(runs, name, "graph-logits.py") for name in ("logits", "sample-losses"))
+    graph = _graph_of_learning(runs, folder)
+    heads = ("black", *(run.colour for run in side_by_side(runs)))
+    widths = (18, *[80 // min(len(runs), 2)] * len(runs))
+    graph.node("facts", table(facts_beside(runs), FACTS_BLUE, widths, heads))
     graph.node("logits", pictures([logits], folder, border=0))
     graph.node("losses", pictures([losses], folder, border=0))
     _side_by_side(graph, "facts", "logits", "losses")
@@ -126,8 +140,8 @@ def output_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
     answer = read_answer(recording.run).facts
     since = recording.run.segments("answers")[-1][1]
     names = ("node-logits", "answer-logits")
-    nodes, logits = (_figure(recording, name, "graph-node-logits.py", since) for name in names)
-    graph = _graph_of_learning(recording, folder)
+    nodes, logits = (_figure([recording], name, "graph-node-logits.py", since) for name in names)
+    graph = _graph_of_learning([recording], folder)
     graph.node("nodes", pictures([nodes], folder, border=0))
     graph.node("logits", pictures([logits], folder, border=0))
     graph.node("context", table([(answer.context,)], FACTS_BLUE, (100,)))
@@ -141,15 +155,24 @@ def output_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
     return graph
 
 
-def _graph_of_learning(recording: Recording, folder: Path) -> graphviz.Digraph:
-    """What both pictures begin with: the legend, and the box of weights, their change and the loss."""
-    learning = [_figure(recording, name, command) for name, command in LEARNING.items()]
+def _graph_of_learning(runs: Sequence[Recording], folder: Path) -> graphviz.Digraph:
+    """What all pictures begin with: the legend, and the box of weights, their change and the loss."""
+    learning = [_figure(runs, name, command) for name, command in LEARNING.items()]
     graph = graphviz.Digraph(graph_attr={"nodesep": "0.5", "ranksep": "0.9"})
     graph.attr("node", shape="plain", fontname=FONT, fontsize="12")
-    graph.node("legend", legend_table(recording.facts["modules"]))
-    graph.node("learning", pictures(learning, folder, border=2))
+    graph.node("legend", _legends(runs))
+    graph.node("learning", pictures(learning, folder, border=2, stacked=len(runs) > 1))
     _side_by_side(graph, "legend", "learning")
     return graph
+
+
+def _legends(runs: Sequence[Recording]) -> str:
+    """The legend; of runs whose models differ one beneath the other, each headed by its run's name."""
+    first, *others = [run.facts["modules"] for run in runs]
+    if all(other == first for other in others):
+        return legend_table(first)
+    rows = [legend_table(run.recording.facts["modules"], (run.name, run.colour))[1:-1] for run in side_by_side(runs)]
+    return f'<<TABLE BORDER="0">{"".join(f"<TR><TD>{row}</TD></TR>" for row in rows)}</TABLE>>'
 
 
 def _side_by_side(graph: graphviz.Digraph, *names: str) -> None:
@@ -173,12 +196,19 @@ def answer_facts(answer: AnswerFacts) -> list[tuple[str, ...]]:
     ]
 
 
-def training_facts(recording: Recording) -> list[tuple[str, ...]]:
+def facts_beside(runs: Sequence[Recording]) -> list[tuple[str, ...]]:
+    """`training_facts` of each run, a column per run; empty where a run has no such fact."""
+    columns = [dict(training_facts(run)) for run in runs]
+    labels = dict.fromkeys(label for column in sorted(columns, key=len, reverse=True) for label in column)
+    return [(label, *(column.get(label, "") for column in columns)) for label in labels]
+
+
+def training_facts(recording: Recording) -> list[tuple[str, str]]:
     """What the run was, in words: label and text."""
     facts, steps = recording.facts, recording.steps
     sample, last = facts["samples"][0], int(steps.step[-1])
     start = "its pretrained weights" if facts["pretrained"] else "random weights"
-    rows: list[tuple[str, ...]] = [
+    rows: list[tuple[str, str]] = [
         ("model", model_type_state(facts, last)),
         ("training", f"{facts['model_name']} from {start}, {last} steps, seed {facts['seed']}"),
         ("loss", _first_and_last_loss(steps)),
@@ -187,6 +217,8 @@ def training_facts(recording: Recording) -> list[tuple[str, ...]]:
     ]
     if recording.run.eval_results.is_file():
         rows.insert(3, ("evaluation", _evaluation(recording.run)))
+    if len(facts["samples"]) > 1:
+        rows.append(("when learned", "\n".join(flips_in_words(recording, at) for at in range(len(facts["samples"])))))
     return rows
 
 
@@ -211,13 +243,20 @@ def _evaluation(run: RunFolder) -> str:
         raise UserError(f"{run.eval_results}: not readable; run run_qa.py again, it writes a new one") from None
 
 
-def _figure(recording: Recording, name: str, command: str, since: Path | None = None) -> Path:
-    """The figure's path; it must be younger than `since`, or else the newest start or resume of the run."""
-    path = recording.run.graphs / f"{name}.png"
+def _figure(runs: Sequence[Recording], name: str, command: str, since: Path | None = None) -> Path:
+    """The figure's path; it must be of these runs, and younger than `since`, or else their newest start or resume."""
+    from PIL import Image
+
+    path = runs[0].run.graphs / f"{figure_name(name, runs)}.png"
+    paths = [run.run.path for run in runs]
+    line = " ".join(map(str, [command, *paths]))
     if not path.is_file():
-        raise UserError(f"{path}: not there; run {command} {recording.run.path} first")
-    if path.stat().st_mtime < (since or recording.run.facts).stat().st_mtime:
-        raise UserError(f"{path}: older than what was recorded since; run {command} {recording.run.path} again")
+        raise UserError(f"{path}: not there; run {line} first")
+    if path.stat().st_mtime < max(file.stat().st_mtime for file in ([since] if since else [r.run.facts for r in runs])):
+        raise UserError(f"{path}: older than what was recorded since; run {line} again")
+    with Image.open(path) as picture:
+        if picture.info.get("Runs", "") != paths_beside(paths):
+            raise UserError(f"{path}: of other runs; run {line} again")
     return path
 
 

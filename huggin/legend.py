@@ -11,7 +11,6 @@ from huggin.sites import calls_in_a_pass
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,10 @@ class LegendRow:
     parameters: int  # of one of them
 
 
-def legend_rows(model: "PreTrainedModel") -> list[LegendRow]:
-    """The model's boxes, grouped, in the order of their first number."""
+def legend_rows(model: "nn.Module", depth: int | None = None) -> list[LegendRow]:
+    """The model's boxes, grouped, in the order of their first number; `depth` as in `boxes_of`."""
     rows: dict[str, LegendRow] = {}
-    for number, (name, module, calls) in enumerate(_in_order(model), start=1):
+    for number, (name, module, calls) in enumerate(boxes_of(model, depth), start=1):
         text = repr(module) + (f"\n(called {calls} times)" if calls > 1 else "")
         row = rows.setdefault(text, LegendRow([], [], text, _size(module)))
         row.numbers.append(number)
@@ -35,12 +34,18 @@ def legend_rows(model: "PreTrainedModel") -> list[LegendRow]:
     return list(rows.values())
 
 
-def _in_order(model: "PreTrainedModel") -> list[tuple[str, "nn.Module", int]]:
-    """The boxes in the order in which a pass first calls them, and how often it does.
+def legend_facts(model: "nn.Module", depth: int | None = None) -> list[dict[str, Any]]:
+    """The rows as JSON for run.json."""
+    return [asdict(row) for row in legend_rows(model, depth)]
 
-    One that is never called comes behind the one before it where its weight is used without a call; else it goes.
+
+def boxes_of(model: "nn.Module", depth: int | None = None) -> list[tuple[str, "nn.Module", int]]:
+    """The boxes as (name, module, calls in a pass), number 1 first: the legend's, or the modules `depth` levels down.
+
+    They are in the order in which a pass first calls them. One that is never called comes behind the one before it
+    where its weight is used without a call; else it goes.
     """
-    boxes = _boxes("", model)
+    boxes = _boxes("", model) if depth is None else _boxes_down("", model, depth)
     calls = calls_in_a_pass(model, [name for name, _ in boxes])
     place, placed = -1, []
     for name, module in boxes:
@@ -54,9 +59,15 @@ def _size(module: "nn.Module") -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def legend_facts(model: "PreTrainedModel") -> list[dict[str, Any]]:
-    """The rows as JSON for run.json."""
-    return [asdict(row) for row in legend_rows(model)]
+def _boxes_down(name: str, module: "nn.Module", depth: int) -> list[tuple[str, "nn.Module"]]:
+    from torch import nn
+
+    is_list = isinstance(module, nn.ModuleList)  # no level of its own: data passes through what it holds
+    children = list(module.named_children())
+    if not children or (depth == 0 and not is_list):
+        return [(name, module)]
+    prefix = f"{name}." if name else ""
+    return [box for child, inner in children for box in _boxes_down(prefix + child, inner, depth - (not is_list))]
 
 
 def _boxes(name: str, module: "nn.Module", is_layer: bool = False) -> list[tuple[str, "nn.Module"]]:

@@ -217,6 +217,14 @@ class Recording:
             bias=flat_values(table["bias"]).reshape(rows, 2),
         )
 
+    def tracked(self, sample: int = 0) -> dict[str, Any]:
+        """The facts of a tracked sample. Raises UserError where it is not there."""
+        samples = self.facts["samples"]
+        if not 0 <= sample < len(samples):
+            known = f"{self.run.path} tracks 0 to {len(samples) - 1}"
+            raise UserError(f"--sample {sample}: {known}; probe_samples in cfg.json is how many")
+        return samples[sample]
+
     def probes(self, sample: int = 0) -> Probes:
         """The probes of one tracked sample as arrays."""
         table = self.table("probes")
@@ -236,6 +244,21 @@ class Recording:
             steps = ", ".join(map(str, pc.unique(table["step"]).to_pylist()))
             raise UserError(f"--step {step}: no snapshot of the nodes; there are snapshots at {steps or 'no step'}")
         return site_activations(chosen)
+
+    def head_inputs(self, sample: int = 0) -> dict[int, np.ndarray]:
+        """What the head was given (tokens, hidden), float16, by the step of each snapshot of a tracked sample.
+
+        That is the last layer's output, unless the model makes something else of it before its head.
+        """
+        table = self.table("nodes")
+        table = table.filter(pc.equal(table["sample"], sample))
+        inputs = table.filter(pc.equal(table["component"], "head"))
+        table = inputs if len(inputs) else table.filter(pc.equal(table["component"], "out"))
+        if len(table) == 0:
+            raise UserError(f"{self.run.recording}: no nodes of sample {sample}; run get-training-output first")
+        table = table.filter(pc.equal(table["layer"], pc.max(table["layer"])))
+        steps = table["step"].to_pylist()
+        return {step: next(iter(site_activations(table.slice(row, 1)).values())) for row, step in enumerate(steps)}
 
 
 def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:

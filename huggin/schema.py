@@ -68,7 +68,10 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
     What was there is copied to `<name>.bak` first. Raises UserError for a newer schema and another program's.
     """
-    if _known_version(connection, path) < len(MIGRATIONS):
+    version = _known_version(connection, path)
+    if version > 0 and not _tables(connection) >= OLDER_TOOLKIT:
+        raise UserError(f"{path}: a database of another program; name another file with --db")
+    if version < len(MIGRATIONS):
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             version = _known_version(connection, path)  # another process may have been faster
@@ -77,8 +80,6 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             for change in MIGRATIONS[version:]:
                 change(connection)
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    if not _tables(connection) >= OLDER_TOOLKIT:
-        raise UserError(f"{path}: a database of another program; name another file with --db")
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
@@ -150,5 +151,13 @@ def _add_explanations(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _add_samples(connection: sqlite3.Connection) -> None:
+    """2 -> 3: make a table for the samples of a training's stack; the tallies come with the first of them."""
+    connection.execute(
+        """CREATE TABLE stack_samples (
+            id INTEGER PRIMARY KEY, run TEXT, seed INTEGER, seconds REAL, training_function TEXT, seq_ids TEXT)"""
+    )
+
+
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations)  # [n] makes version n into n + 1
+MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations, _add_samples)  # [n] makes version n into n + 1

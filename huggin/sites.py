@@ -111,6 +111,7 @@ def calls_in_a_pass(model: "PreTrainedModel", modules: list[str]) -> list[str]:
         calls.append(name)
 
     handles = [model.get_submodule(name).register_forward_pre_hook(partial(note, name)) for name in modules]
+    handles.append(model.register_forward_pre_hook(lambda *_: calls.clear()))  # a pass that failed does not count
     try:
         pass_through(model)
     finally:
@@ -122,12 +123,18 @@ def calls_in_a_pass(model: "PreTrainedModel", modules: list[str]) -> list[str]:
 def pass_through(model: "PreTrainedModel") -> tuple[int, ...]:
     """Send the few tokens that `transformers` has for this through the model, without a trace; their shape."""
     tokens = model.dummy_inputs["input_ids"].to(model.device)
-    try:
-        with undisturbed(model):
-            model(input_ids=tokens)
-    except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{type(model).__name__}: cannot be watched: {one_line(error)}; {WITHOUT}") from None
-    return tuple(tokens.shape)
+    failed: list[Exception] = []
+    for more in (
+        {},
+        {"attention_mask": tokens},
+    ):  # on the meta device a mask is too much for most, and DeBERTa needs one
+        try:
+            with undisturbed(model):
+                model(input_ids=tokens, **more)
+            return tuple(tokens.shape)
+        except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            failed.append(error)
+    raise UserError(f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}; {WITHOUT}")
 
 
 @contextmanager

@@ -109,3 +109,16 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., d
     done = command("run_qa.py", "cfg.json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def pretrained_run(
+    tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., dict[str, Any]], tiny_run: Path
+) -> Path:
+    """A run of 8 steps that goes on from the weights of `tiny_run`, with three tracked samples."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    changes = {"model_name_or_path": str(tiny_run), "pretrained_model": True, "probe_samples": 3, "do_eval": False}
+    (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**changes)))
+    done = command("run_qa.py", "cfg.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"

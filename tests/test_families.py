@@ -217,7 +217,8 @@ def test_trained_recorded_drawn_asked(family, tiny_cfg, tmp_path, monkeypatch, c
         assert door(monkeypatch, graph, "run") == 0
     assert door(monkeypatch, "create-gv-training.py", "run") == 0
     assert door(monkeypatch, "test-qa-efficacy.py", "cfg.json", "--samples", "4") in (0, 1)
-    assert door(monkeypatch, "graph-node-logits.py", "run") == 0
+    for words in ([], ["--share"]):
+        assert door(monkeypatch, "graph-node-logits.py", "run", *words) == 0
     assert door(monkeypatch, "create-gv-output.py", "run") == 0
     assert len(list(tmp_path.glob("gv-graphs/*.pdf"))) == 2
     assert "error" not in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from huggin.learning import fit_exponential, right_since, running_mean
+from huggin.learning import Learned, fit_exponential, margins, running_mean, when_learned
 from huggin.recording import Probes
 
 STEP = np.arange(200)
@@ -45,17 +45,33 @@ def test_running_mean():
     )
 
 
+def probes_of(spans, logits=None):
+    start, end = np.array(spans).T
+    rest = np.zeros(len(spans))
+    logits = rest if logits is None else np.array([logits] * len(spans))
+    return Probes(np.arange(len(spans)) * 10, logits, 2 * logits, rest, rest, start, end)
+
+
 @pytest.mark.parametrize(
-    ("spans", "since"),
+    ("spans", "learned"),
     [
-        ([(0, 0), (3, 4), (3, 4)], 10),
-        ([(3, 4), (3, 5), (3, 4)], 20),
-        ([(3, 4), (3, 4), (2, 4)], None),
-        ([(3, 4), (3, 4), (3, 4)], 0),
+        ([(0, 0), (3, 4), (3, 4)], Learned(10, [10], 10)),
+        ([(3, 4), (3, 5), (3, 4)], Learned(0, [10, 20], 20)),
+        ([(3, 4), (3, 4), (2, 4)], Learned(0, [20], None)),
+        ([(3, 4), (3, 4), (3, 4)], Learned(0, [], 0)),
+        ([(3, 3), (2, 4), (-1, -1)], Learned(None, [], None)),
     ],
 )
-def test_right_since(spans, since):
-    start, end = np.array(spans).T
-    rest = np.zeros(3)
-    probes = Probes(np.array([0, 10, 20]), rest, rest, rest, rest, start, end)
-    assert right_since(probes, 3, 4) == since
+def test_when_learned(spans, learned):
+    assert when_learned(probes_of(spans), 3, 4) == learned
+
+
+def test_no_answer_in_the_window_is_never_right():
+    assert when_learned(probes_of([(0, 0), (0, 0)]), 0, 0) == Learned(None, [], None)
+
+
+def test_margins_are_over_the_best_other_token_of_the_context():
+    facts = {"gold_start": 2, "gold_end": 3, "parts": ["special", "question", "context", "context", "context"]}
+    assert margins(probes_of([(2, 3)], [9.0, 8, 1, 2, 5]), facts).tolist() == [1 - 5, 2 * (2 - 5)]
+    facts["parts"] = ["question"] * 4 + ["special"]
+    assert margins(probes_of([(2, 3)], [9.0, 8, 1, 2, 5]), facts).tolist() == [np.inf, np.inf]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from huggin.door import UserError
 from huggin.lime.classifier import load_classifier
+from huggin.lime.options import name_of
 from huggin.lime.pictures import read_picture
 from huggin.lime.scene import make_scene
 from lime import read_arguments
@@ -113,7 +114,7 @@ def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
     assert one["predictions"] != contrast["predictions"]
     assert ("stable after 100 masks" in done.stdout) == (one["samples"] == 100)
     assert ("NOT STABLE after 120 masks" in done.stdout) == (one["samples"] == 120)
-    for folder in ("triangle", "triangle-square"):
+    for folder in ("2-triangle", "2-1-triangle-square"):
         assert sorted(path.name for path in (tmp_path / "here" / folder).iterdir()) == FIGURES
 
 
@@ -124,6 +125,7 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
     assert "  nothing :\n    ('4', 'nothing', 0.9" in done.stdout
     assert "triangle entry 5 : ['4', 'nothing'" in done.stdout
     assert "the answer stays the same" in done.stdout
+    assert "prediction in what round 1 has left:\n    nothing entry 1" in done.stdout
     first, second = json.loads((tmp_path / "a.json").read_text())
     assert (first["target"], second["target"]) == ("triangle", "nothing")
     out = tmp_path / "explanations" / "shapes"
@@ -137,9 +139,10 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
     [
         ("--samples 0", "--samples 0: give 1 or more"),
         ("--samples 5", "--samples 5: too few for"),
-        ("--seed -1", "--seed -1: give 0 or more"),
+        ("--seed -1", "--seed -1: give a number from 0"),
         ("--classes raven", "--classes raven: no class of that name"),
         ("nowhere.png", "nowhere.png: no such file"),
+        ("--json /proc/none/a.json", "/proc/none"),
         ("--model nowhere.keras nowhere.png", "nowhere.png: no such file"),
     ],
 )
@@ -157,6 +160,10 @@ def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):
         ("--stability 1", "--stability 1: give 2 or more"),
         ("--sampler leave-one-out --until-stable", "its masks are always the same"),
         ("--top 0", "--top 0: give 1 or more"),
+        ("--seed 4294967296", "give a number from 0 to 4294967295"),
+        ("--demo --labels a.txt", "--demo: has a classifier of its own"),
+        ("--sampler leave-one-out --samples 9", "leave out --samples"),
+        ("--max-samples 9 --samples 10", "fewer than the masks to begin with"),
         ("--fill pink", "invalid choice: 'pink'"),
     ],
 )
@@ -164,6 +171,23 @@ def test_options_that_make_no_sense_are_refused(words, message, monkeypatch):
     monkeypatch.setattr("sys.argv", ["lime.py", *words.split()])
     with pytest.raises(UserError, match=message):
         read_arguments()
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "folder"),
+    [
+        ("a/b c.png", "b c.png", "b c"),
+        ("q?uery=1.png", "q?uery=1.png", "q?uery=1"),
+        ("https://host/k%C3%B6ln.png?size=3&token=SECRET#x", "köln.png", "köln"),
+        ("http://host/..", "picture", "picture"),
+        ("http://127.0.0.1:80/", "picture", "picture"),
+        ("bad\udcff\x1b.png", "bad\ufffd\ufffd.png", "bad\ufffd\ufffd"),
+    ],
+)
+def test_a_pictures_name(image, name, folder, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lime.py", image])
+    assert name_of(image) == name
+    assert read_arguments().out == Path("explanations") / folder
 
 
 def test_without_a_picture_it_is_the_cat_of_scikit_image(monkeypatch):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from huggin.door import UserError
 from huggin.lime.masks import SAMPLERS, distance_weights, kernel, random_perturbations
 
 
@@ -57,8 +56,3 @@ def test_weights_are_those_of_the_cosine_distance():
 
 def test_a_mask_that_hides_all_has_a_weight():
     assert distance_weights(random_perturbations("paired", 4, 6, seed=0))[1] == pytest.approx(np.exp(-8))
-
-
-def test_too_few_samples_are_refused():
-    with pytest.raises(UserError, match="too few for 10 segments; give at least 20"):
-        random_perturbations("binomial", 10, 10, seed=0)

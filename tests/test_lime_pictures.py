@@ -66,6 +66,19 @@ def test_a_very_large_picture_is_averaged_down(tmp_path):
     assert read_picture(path).shape == (2100, 2100, 3)
 
 
+def test_a_long_strip_is_averaged_along_its_length(tmp_path):
+    path = saved(Image.new("RGB", (90_000, 30), "red"), tmp_path / "a.png")
+    assert read_picture(path).shape[1] < 2 * 2048 + 1
+
+
+def test_what_is_no_number_is_0(tmp_path):
+    values = np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)
+    values[0, 0], values[0, 1] = np.nan, np.inf
+    picture = read_picture(saved(Image.fromarray(values), tmp_path / "a.tif"))
+    assert picture[0, 0, 0] == picture[0, 1, 0] == 0
+    assert picture.max() == 1
+
+
 def test_resizing_keeps_the_range_and_smooths():
     stripes = np.tile(np.array([0, 1], np.float32), (64, 32))[..., None].repeat(3, axis=2)
     stripes[:32] = 0
@@ -73,12 +86,6 @@ def test_resizing_keeps_the_range_and_smooths():
     assert small.dtype == np.float32
     assert small.min() >= 0 and small.max() <= 1
     assert np.allclose(small[12:], 0.5, atol=0.1)  # without anti-aliasing these would be 0 or 1
-
-
-@pytest.mark.parametrize("size", [(1, 1), (40, 40)])
-def test_a_single_colour_is_refused(size):
-    with pytest.raises(UserError, match="single colour"):
-        resized(np.full((*size, 3), 0.3, np.float32), (16, 16))
 
 
 def bomb(path) -> None:
@@ -135,6 +142,8 @@ def test_a_picture_from_an_address(address, ramp, tmp_path):
 
 
 def test_an_address_that_fails_is_refused(address, tmp_path):
+    saved(Image.new("L", (9, 9)), tmp_path / "grün.png")
+    assert read_picture(f"{address}/grün.png".replace("http", "HTTP")).shape == (9, 9, 3)
     with pytest.raises(UserError, match="404.*check the address"):
         read_picture(f"{address}/b.png")
     with pytest.raises(UserError, match="check the address"):

@@ -70,6 +70,45 @@ def test_a_model_of_another_form_is_refused(changes, message, tmp_path):
         load_classifier(saved(small(keras, **changes), tmp_path))
 
 
+def test_probabilities_are_found_behind_other_layers_and_inside_of_models(tmp_path):
+    import keras
+
+    inner = small(keras)
+    wrapped = [keras.Input((8, 8, 3)), inner, keras.layers.Dropout(0.5)]
+    classifier = load_classifier(saved(keras.Sequential(wrapped), tmp_path))
+    picture = np.random.default_rng(0).random((8, 8, 3), np.float32)
+    assert np.allclose(classifier.predict(picture), inner.predict(picture[None] * 2 - 1, verbose=0)[0], atol=1e-6)
+    scaling = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255)])
+    path = saved(keras.Sequential([keras.Input((8, 8, 3)), scaling, *small(keras).layers[1:]]), tmp_path)
+    assert load_classifier(path).pixels(np.float32(1)) == 255
+
+
+def test_half_precision_and_what_is_not_finite(tmp_path):
+    import keras
+
+    model = small(keras)
+    model.layers[-1].set_weights([np.full_like(weight, np.nan) for weight in model.layers[-1].get_weights()])
+    with pytest.raises(UserError, match="its answer is not finite"):
+        load_classifier(saved(model, tmp_path)).predict(np.zeros((8, 8, 3), np.float32))
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        path = saved(small(keras), tmp_path)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    classifier = load_classifier(path)
+    assert classifier.predict(np.zeros((8, 8, 3), np.float32)).dtype == np.float32
+    assert classifier.ending == "softmax"
+
+
+def test_a_dictionary_is_refused(tmp_path):
+    import keras
+
+    picture = keras.Input((8, 8, 3))
+    answer = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(picture))
+    with pytest.raises(UserError, match="returns a dict"):
+        load_classifier(saved(keras.Model(picture, {"answer": answer}), tmp_path))
+
+
 def test_what_is_no_model_is_refused(tmp_path):
     (tmp_path / "a.keras").write_text("ravens")
     for name, message in (("a.keras", "not a model that Keras can load"), ("b.keras", "no such file")):
@@ -150,6 +189,7 @@ def test_a_class_that_is_not_clear_is_refused(words, message):
 def test_contrasts():
     assert target_of("hot-dog", LABELS) == Target("hot-dog", 4)
     assert target_of("tabby - 1", LABELS) == Target("tabby, tabby cat - Egyptian_cat", 0, 1)
+    assert target_of("a - b", Labels(("a - b", "c"), ("0", "1"))) == Target("a - b", 0)
     with pytest.raises(UserError, match="twice the same class"):
         target_of("1 - egyptian cat", LABELS)
 
@@ -176,8 +216,14 @@ def test_a_grid_has_about_as_many_cells_as_wanted():
 def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
-    with pytest.raises(UserError, match="one segment only; try --segmenter felzenszwalb"):
+    with pytest.raises(UserError, match="one segment only; give more --segments"):
         make_scene("a.png", shapes, picture, "grid", 1, "grey")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 40)])
+def test_a_single_colour_is_refused(shapes, size):
+    with pytest.raises(UserError, match="a.png: of a single colour"):
+        make_scene("a.png", shapes, np.full((*size, 3), 0.3, np.float32), "grid", 36, "grey")
 
 
 def test_fills_hide_only_what_is_hidden(shapes, scene):
@@ -209,6 +255,12 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     assert np.allclose(found.probability, expected[:, [0, 2, 4]], atol=1e-6)
     assert np.allclose(found.others, 1 - expected[:, [0, 2, 4]], atol=1e-6)
     assert (found.top == expected.argmax(axis=1)).all()
+
+
+def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
+    shapes = load_classifier(str(ROOT / "sample" / "shapes.keras"))
+    on = random_perturbations("binomial", scene.count, 5, seed=0).on
+    assert predictor(replace(scene, classifier=shapes), tmp_path).predictions(on).top[0] == TRIANGLE.plus
 
 
 def test_scores_of_targets_and_contrasts():
@@ -245,6 +297,23 @@ def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, cap
     assert "predicting anew" in capsys.readouterr().err
     predictor(scene, tmp_path)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("broken", ["shape", "nan", "text", "one array"])
+def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, capsys):
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    first = predictor(scene, tmp_path).predictions(on)
+    file = tmp_path / "predictions.npz"
+    with np.load(file) as saved_ones:
+        kept = dict(saved_ones)
+    answers = kept["answers"]
+    changed = {"shape": answers[:, :-1], "nan": answers * np.nan, "text": answers.astype("U9"), "one array": None}[
+        broken
+    ]
+    with file.open("wb") as target:
+        np.save(target, answers) if changed is None else np.savez(target, **{**kept, "answers": changed})
+    assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
+    assert "predicting anew" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
@@ -322,7 +391,7 @@ def test_each_round_explains_what_the_one_before_has_left(scene):
 
 def test_the_summary_says_where_the_second_stood(scene):
     before, after = np.array([0.1, 0.2, 0.5, 0.15, 0.05]), np.array([0.6, 0.1, 0.1, 0.1, 0.1])
-    text = summary(Round(Answers(scene, [3, 1]), before, after, scene.picture))
+    text = summary(Round(1, Answers(scene, [3, 1]), before, after, scene.picture))
     assert "  triangle :\n    ('2', 'triangle', 0.5)\n    ('1', 'square', 0.2)" in text
     assert "triangle entry 4 : ['0', 'circle', '0.1']" in text
     assert "hidden: segments 3, 1" in text

@@ -112,7 +112,7 @@ def test_top_segments_speak_for_the_class_beyond_chance():
         ([0.5, 0.03, 0.02, -0.2], 0.01, False),
         ([0.02, 0.019, 0.018, -0.2], 0.01, False),  # is there one at all?
         ([0.5, -0.1, -0.1, -0.2], 0.01, True),
-        ([-0.5, -0.1, -0.1, -0.2], 0.01, True),
+        ([-0.5, -0.1, -0.1, -0.2], 0.01, False),  # none speaks for it yet
     ],
 )
 def test_stable_where_the_top_two_stand_out(coefficients, error, stable):
@@ -121,6 +121,8 @@ def test_stable_where_the_top_two_stand_out(coefficients, error, stable):
 
 def test_scores_that_never_change_explain_nothing():
     masks = random_perturbations("binomial", 4, 50, seed=0)
-    found = fit(masks, np.full(50, 0.25))
+    noise = np.random.default_rng(0).normal(size=50) * 1e-9  # of rounding
+    found = fit(masks, 0.7 + noise)
+    assert (found.coefficients == 0).all()
     assert found.top(4).tolist() == []
     assert np.isnan(found.r2)

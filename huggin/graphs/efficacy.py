@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from huggin.door import UserError
 from huggin.efficacy import Efficacy, read_efficacy
-from huggin.graphs.output import ACCENT, END, GOLD, START, by_step, new_figure
+from huggin.graphs.output import by_step, new_figure
+from huggin.graphs.runs import COLOURS
 from huggin.run_folder import RunFolder
 
-COLOURS = (START, END, GOLD, ACCENT)
 MARKERS = "osD^"
 
 

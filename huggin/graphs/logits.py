@@ -1,5 +1,6 @@
 """Recording -> figures of a tracked sample: its logits by token at three probes, its losses by step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,25 +8,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.graphs.output import ACCENT, END, START, by_step, legend_above, new_figure, say_not_finite, tidy
-from huggin.graphs.tokens import marker_for, name_question, token_figure
-from huggin.learning import right_since
+from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
+from huggin.graphs.tokens import marker_for, name_question, same_scale, token_figure
+from huggin.learning import when_learned
 from huggin.recording import Probes, Recording
 
 
-def draw_logits(recording: Recording, sample: int = 0) -> dict[str, Figure]:
-    """`logits` and `sample-losses` of one tracked sample."""
-    facts, probes = recording.facts["samples"][sample], recording.probes(sample)
-    return {"logits": _logits(facts, probes), "sample-losses": _losses(facts, probes)}
+def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
+    """`logits` and `sample-losses` of one tracked sample. Raises UserError where the runs track another question."""
+    facts, beside = same_sample(runs, sample), side_by_side(runs)
+    probes = [run.probes(sample) for run in runs]
+    figures = {"logits": _logits(beside, facts, probes), "sample-losses": _losses(beside, facts, probes)}
+    return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
 
 
-def _logits(facts: dict[str, Any], probes: Probes) -> Figure:
-    figure, views = token_figure("Logits of the tracked sample by token", facts, rows=2, height=6)
-    for view, panels in views:
-        _draw_probes(panels[0], probes.step, probes.start_logits, START, view)
-        _draw_probes(panels[1], probes.step, probes.end_logits, END, view)
-    for row, name in enumerate(("start", "end")):
-        views[0][1][row].set_ylabel(f"{name} logit")
-        legend_above(views[-1][1][row])
+def _logits(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], probes: Sequence[Probes]) -> Figure:
+    figure, parts = token_figure("Logits of the tracked sample by token", facts, beside, rows=2, height=6)
+    for views, seen in zip(parts, probes, strict=True):
+        for view, panels in views:
+            _draw_probes(panels[0], seen.step, seen.start_logits, START, view)
+            _draw_probes(panels[1], seen.step, seen.end_logits, END, view)
+        for row, name in enumerate(("start", "end")):
+            views[0][1][row].set_ylabel(f"{name} logit")
+            legend_above(views[-1][1][row])
+    same_scale(parts)
     return figure
 
 
@@ -39,18 +45,27 @@ def _draw_probes(axes: Axes, step: np.ndarray, logits: np.ndarray, colour: str, 
     tidy(axes, axes.get_xlabel(), "")
 
 
-def _losses(facts: dict[str, Any], probes: Probes) -> Figure:
+def _losses(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], probes: Sequence[Probes]) -> Figure:
     figure = new_figure(7, 5, "Loss of the tracked sample by step")
     axes = figure.subplots()
-    name_question(axes, facts["question"])
-    marker = "." if len(probes.step) < 60 else ""
-    axes.plot(probes.step, probes.start_loss, color=START, marker=marker, label="start loss")
-    axes.plot(probes.step, probes.end_loss, color=END, marker=marker, linestyle="--", label="end loss")
-    since = right_since(probes, facts["gold_start"], facts["gold_end"]) if facts["gold_end"] else None
-    if since is not None:
-        axes.axvline(since, color=ACCENT, linestyle=":", label=f"answered right from step {since} on")
+    name_question(axes, facts[0]["question"])
+    for run, each, seen in zip(beside, facts, probes, strict=True):
+        _draw_run(axes, run, seen, when_learned(seen, each["gold_start"], each["gold_end"]).right_since)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
-    say_not_finite(axes, np.concatenate([probes.start_loss, probes.end_loss]))
+    say_not_finite(axes, np.concatenate([values for seen in probes for values in (seen.start_loss, seen.end_loss)]))
     by_step(axes, "loss (cross-entropy, nats)")
+    if len(beside) > 1:
+        axes.set_xlabel("step (solid: start loss; dashed: end loss; dotted: answered right from there on)")
     return figure
+
+
+def _draw_run(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
+    """The start's and the end's loss, told apart by colour in one run, by the line's style among several."""
+    marker = "." if len(probes.step) < 60 else ""
+    start, end, right = (run.colour,) * 3 if run.name else (START, END, ACCENT)
+    first, *others = [run.name, None, None] if run.name else ["start loss", "end loss", "answered right from step"]
+    axes.plot(probes.step, probes.start_loss, color=start, marker=marker, label=first)
+    axes.plot(probes.step, probes.end_loss, color=end, marker=marker, linestyle="--", label=others[0])
+    if since is not None:
+        axes.axvline(since, color=right, linestyle=":", label=others[1] and f"{others[1]} {since} on")

@@ -1,28 +1,52 @@
 """Recording -> figure of the training loss by step, with an exponential fit and the learning rate beneath."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.graphs.output import END, GOLD, QUIET, START, by_step, new_figure, tidy
+from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.learning import fit_exponential, running_mean
 from huggin.recording import Recording, Steps
 
 
-def draw_losses(recording: Recording) -> dict[str, Figure]:
-    """`losses`: loss and learning rate by step."""
-    steps = recording.steps
+def draw_losses(*runs: Recording) -> dict[str, Figure]:
+    """`losses`: loss and learning rate by step; of several runs the running means."""
     figure = new_figure(7, 5, "Training loss by step")
     loss_axes, rate_axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    _draw_loss(loss_axes, steps)
-    rate_axes.plot(steps.step, steps.learning_rate, color=GOLD, linewidth=1.2)
+    beside = side_by_side(runs)
+    if len(beside) == 1:
+        _draw_loss(loss_axes, runs[0].steps)
+    else:
+        _draw_means(loss_axes, beside)
+    for run in beside:
+        colour = run.colour if run.name else GOLD
+        rate_axes.plot(run.recording.steps.step, run.recording.steps.learning_rate, color=colour, linewidth=1.2)
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     by_step(rate_axes, "learning rate")
-    return {"losses": figure}
+    return {figure_name("losses", runs): figure}
+
+
+def _draw_means(axes: Axes, beside: Sequence[Beside]) -> None:
+    """Each run's running mean over its batches, which stand behind it as a haze."""
+    for run in beside:
+        steps, window = run.recording.steps, mean_window(run.recording.steps)
+        axes.plot(steps.step, steps.loss, color=run.colour, linewidth=0.5, alpha=0.25)
+        label = f"{run.name}, mean of {window} steps"
+        axes.plot(steps.step, running_mean(steps.loss, window), color=run.colour, label=label)
+    axes.legend(fontsize=8, frameon=False)
+    tidy(axes, "", "loss (cross-entropy, nats)")
+
+
+def mean_window(steps: Steps) -> int:
+    """How many steps the running mean is over: odd, so that it stands in their middle."""
+    return len(steps.step) // 80 * 2 + 1
 
 
 def _draw_loss(axes: Axes, steps: Steps) -> None:
-    window = len(steps.step) // 80 * 2 + 1  # odd, so that the mean stands in its middle
+    window = mean_window(steps)
     marker = "." if len(steps.step) < 60 else ""
     axes.plot(steps.step, steps.loss, color=QUIET, linewidth=0.7, alpha=0.7, marker=marker, label="each batch")
     if window > 1:

@@ -1,5 +1,6 @@
 """What the graph commands share: their arguments, the look of a figure, figures -> files."""
 
+import os
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -21,12 +22,25 @@ DPI = 160
 
 
 def graph_parser(description: str, command: str) -> DoorParser:
-    """Arguments of a graph command: RUN, --format, --show."""
+    """Arguments of a graph command: RUN and others beside it, --format, --show."""
     parser = DoorParser(description, f"python {command} runs/sample --format png,svg")
     parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir")
+    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help="runs to draw beside it")
     parser.add_argument("--format", default="png", help="png, svg, pdf, or several with commas (png)")
     parser.add_argument("--show", action="store_true", help="open the figures in windows too")
     return parser
+
+
+def choose_node(parser: DoorParser, default: str | None = "percent") -> None:
+    """Arguments that choose the tracked node: --node, --rank-by."""
+    rankings = "percent or absolute change of weight, share in the tracked sample's margin, or share-change (percent)"
+    parser.add_argument("--node", type=int, help="the tracked node (the first of the ranking)")
+    parser.add_argument("--rank-by", default=default, metavar="WHAT", help=f"rank the nodes by {rankings}")
+
+
+def choose_sample(parser: DoorParser, default: int | None = 0) -> None:
+    """The argument --sample."""
+    parser.add_argument("--sample", type=int, default=default, metavar="I", help="the tracked sample, 0 = the first")
 
 
 def formats(args: Namespace) -> list[str]:
@@ -67,29 +81,38 @@ def say_not_finite(axes: "Axes", values: "np.ndarray") -> None:
 
 def tidy(axes: "Axes", xlabel: str, ylabel: str) -> None:
     """Label the axes and take away what carries no information."""
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
+    axes.set_xlabel(xlabel, parse_math=False)
+    axes.set_ylabel(ylabel, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def legend_above(axes: "Axes") -> None:
-    """The legend in one row above the axes' right end, where it covers no line."""
-    columns = len(axes.get_legend_handles_labels()[1])
+def legend_above(axes: "Axes", rows: int = 1) -> None:
+    """The legend in one row, or more, above the axes' right end, where it covers no line."""
+    columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)
     place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
     axes.legend(fontsize=8, frameon=False, ncols=columns, **place)
 
 
+def paths_beside(runs: list[Path]) -> str:
+    """Where the other runs are, from the first one's folder, a line each."""
+    return "\n".join(os.path.relpath(run.resolve(), runs[0].resolve()) for run in runs[1:])
+
+
 def finish(figures: "dict[str, Figure]", args: Namespace) -> None:
-    """Save each figure as RUN/graphs/NAME.FORMAT, print the paths, and show them where asked."""
+    """Save each figure as RUN/graphs/NAME.FORMAT of the first run, print the paths, and show them where asked.
+
+    A PNG of several runs carries which ones, as `paths_beside` has them, in its text `Runs`.
+    """
     warnings.filterwarnings("ignore", message="Glyph .* missing")  # a token that no font here can write
     folder = RunFolder(args.run).graphs
+    runs = {"Runs": paths_beside([args.run, *args.more])} if args.more else None
     for name, figure in figures.items():
         for extension in formats(args):
             path = folder / f"{name}.{extension}"
             with replacing(path) as beside:
-                figure.savefig(beside, format=extension, dpi=DPI)
+                figure.savefig(beside, format=extension, dpi=DPI, metadata=runs if extension == "png" else None)
             print(path)
     if args.show:
         import matplotlib.pyplot as plt

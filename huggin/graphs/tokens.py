@@ -1,11 +1,14 @@
 """Axes whose x is the token: written out where they fit, else an overview and an enlargement around the answer."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from huggin.graphs.output import ACCENT, GOLD, QUIET, new_figure
+from huggin.graphs.runs import Beside
 
 READABLE = 110  # tokens that can be written side by side on one axis
 AROUND = 20  # tokens shown on either side of the answer where there are more
@@ -13,24 +16,46 @@ QUESTION = 55  # characters of it above a figure; all of it is in the PDF
 INCHES_PER_TOKEN = 0.145
 
 
-def token_figure(
-    title: str, facts: dict[str, Any], rows: int, height: float
-) -> tuple[Figure, list[tuple[range, list[Axes]]]]:
-    """A figure with `rows` panels per view, a view = (range of tokens, its panels from top to bottom).
+View = tuple[range, list[Axes]]  # tokens, and their panels from top to bottom
 
-    facts: tokens, parts, gold_start, gold_end, question; start and end where a span was chosen.
+
+def token_figure(
+    title: str, facts: Sequence[dict[str, Any]], names: Sequence[Beside], rows: int, height: float
+) -> tuple[Figure, list[list[View]]]:
+    """A figure with `rows` panels per view of each run's tokens, the runs one beneath the other, `height` inches each.
+
+    facts of a run: tokens, parts, gold_start, gold_end, question; start and end where a span was chosen.
     """
+    ranges = [_ranges(each) for each in facts]
+    widths = [max(6.0, 1.2 + INCHES_PER_TOKEN * len(views[-1])) * len(views) for views in ranges]
+    figure = new_figure(max(widths), height * len(facts), title)
+    parts = figure.subfigures(len(facts), 1, squeeze=False)[:, 0] if len(facts) > 1 else [figure]
+    return figure, [_panels(*each, rows) for each in zip(parts, names, facts, ranges, strict=True)]
+
+
+def _ranges(facts: dict[str, Any]) -> list[range]:
     tokens = len(facts["tokens"])
-    views = [range(tokens)] if tokens <= READABLE else [range(tokens), _near_answer(facts)]
-    width = max(6.0 * len(views), 1.2 + INCHES_PER_TOKEN * len(views[-1]) * len(views))
-    figure = new_figure(width, height, title)
-    grid = figure.subplots(rows, len(views), squeeze=False, sharex="col", sharey="row")
+    return [range(tokens)] if tokens <= READABLE else [range(tokens), _near_answer(facts)]
+
+
+def _panels(part: FigureBase, run: Beside, facts: dict[str, Any], views: Sequence[range], rows: int) -> list[View]:
+    grid = part.subplots(rows, len(views), squeeze=False, sharex="col", sharey="row")
+    if run.name:
+        part.suptitle(run.name, fontsize=10, color=run.colour, parse_math=False)
     name_question(grid[0, 0], facts["question"])
     for column, view in enumerate(views):
         _name_tokens(grid[-1, column], facts, view, written=view is views[-1])
         for axes in grid[:, column]:
             _mark(axes, facts, view)
-    return figure, [(view, list(grid[:, column])) for column, view in enumerate(views)]
+    return [(view, list(grid[:, column])) for column, view in enumerate(views)]
+
+
+def same_scale(parts: Sequence[Sequence[View]]) -> None:
+    """Give the panels of each row the same limits in all runs, so that these can be compared."""
+    for row in zip(*(views[0][1] for views in parts), strict=True):
+        limits = np.array([axes.get_ylim() for axes in row])
+        for axes in row:
+            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def marker_for(view: range) -> str:
@@ -38,11 +63,15 @@ def marker_for(view: range) -> str:
     return "." if len(view) <= READABLE else ""
 
 
+def short(text: str, length: int) -> str:
+    """A text on one line, with … where it is cut."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def name_question(axes: Axes, question: str) -> None:
     """Write the question above the axes, as plain text."""
-    text = " ".join(question.split())
-    shown = text if len(text) <= QUESTION else text[: QUESTION - 1] + "…"
-    axes.set_title(shown, fontsize=9, loc="left", parse_math=False)
+    axes.set_title(short(question, QUESTION), fontsize=9, loc="left", parse_math=False)
 
 
 def _near_answer(facts: dict[str, Any]) -> range:

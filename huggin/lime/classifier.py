@@ -22,6 +22,7 @@ PIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # what a model of a f
     "unit": lambda picture: picture,
     "byte": lambda picture: picture * 255,
 }
+SUM_ERROR = 0.01  # of probabilities in half precision
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, zipfile.BadZipFile)
 
 
@@ -45,21 +46,34 @@ class Classifier:
 
     @cached_property
     def ending(self) -> str:
-        """What the last layer makes: `softmax`, `sigmoid` (classes independent of each other), or `logits`."""
-        last = self.model.layers[-1]
-        names = (getattr(getattr(last, "activation", None), "__name__", ""), type(last).__name__.lower())
-        return next((name for name in names if name in ("softmax", "sigmoid")), "logits")
+        """What comes out: `softmax` (sums to 1), `sigmoid` (classes independent of each other), or `logits`.
+
+        By the outputs for two pictures: layers behind the last activation, or around it, hide what it is.
+        """
+        noise = np.random.default_rng(0).random((2, *self.size, 3), np.float32)
+        outputs = np.asarray(self._outputs(self.pixels(noise)))
+        if not (outputs.min() >= 0 and outputs.max() <= 1 + SUM_ERROR):
+            return "logits"
+        return "softmax" if np.abs(outputs.sum(axis=1) - 1).max() < SUM_ERROR else "sigmoid"
+
+    def _outputs(self, pictures: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.cast(self.model(pictures, training=False), tf.float32)
 
     def probabilities(self, pictures: Any) -> Any:
         """Pictures (n, height, width, 3), in the pixels that the model wants -> probabilities (n, classes)."""
         import tensorflow as tf
 
-        outputs = self.model(pictures, training=False)
+        outputs = self._outputs(pictures)
         return tf.nn.softmax(outputs) if self.ending == "logits" else outputs
 
     def predict(self, picture: np.ndarray) -> np.ndarray:
-        """One picture (height, width, 3) in [0, 1] -> probabilities (classes,)."""
-        return np.asarray(self.probabilities(self.pixels(picture)[None]))[0]
+        """One picture (height, width, 3) in [0, 1] -> probabilities (classes,). Raises UserError for NaN."""
+        found = np.asarray(self.probabilities(self.pixels(picture)[None]))[0]
+        if not np.isfinite(found).all():
+            raise UserError(f"{self.name}: its answer is not finite; train or save it again, or see --pixels")
+        return found
 
 
 def import_keras() -> Any:
@@ -98,6 +112,8 @@ def load_classifier(
         network = _of_file(keras, Path(model))
         prepare = PIXELS[pixels or ("byte" if _scales(network) else "signed")]
     else:
+        if pixels:
+            raise UserError(f"--pixels {pixels}: {model} has its own; this is for .keras files")
         keras.utils.set_random_seed(seed)
         network, prepare = _of_application(keras, model, weights)
     size, classes = _shapes(model, network)
@@ -113,15 +129,16 @@ def _of_file(keras: Any, path: Path) -> Any:
         raise UserError(f"{path}: not a model that Keras can load ({one_line(error)}); save it again") from None
 
 
-def _scales(network: Any) -> bool:
-    return any(type(layer).__name__ in ("Rescaling", "Normalization") for layer in network.layers)
+def _scales(layer: Any) -> bool:
+    own = type(layer).__name__ in ("Rescaling", "Normalization")
+    return own or any(_scales(inner) for inner in getattr(layer, "layers", []))
 
 
 def _of_application(keras: Any, name: str, weights: str | None) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
     build = getattr(keras.applications, name, None)
     if not (name[:1].isupper() and callable(build)):
         names = [known for known in dir(keras.applications) if known[0].isupper()]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0) or names
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.4) or ["InceptionV3"]
         raise UserError(f"--model {name}: neither a .keras file nor in keras.applications; did you mean {near[0]}?")
     preprocess = sys.modules[build.__module__].preprocess_input
     return _weighted(build, name, weights), lambda picture: preprocess(picture * np.float32(255))
@@ -153,7 +170,18 @@ def _shapes(name: str, network: Any) -> tuple[tuple[int, int], int]:
         raise UserError(f"{name}: takes {shape}; give a model that takes (None, height, width, 3)")
     if len(classes) != 2 or not classes[1] or classes[1] < 2:
         raise UserError(f"{name}: returns {classes}; give a model that returns (None, classes), two classes or more")
+    _refuse_unanswered(name, network, shape[1:])
     return (int(shape[1]), int(shape[2])), int(classes[1])
+
+
+def _refuse_unanswered(name: str, network: Any, shape: tuple[int, ...]) -> None:
+    """Raise UserError where a picture does not go in, or something else than a tensor comes out."""
+    try:
+        answer = network(np.zeros((1, *shape), np.float32), training=False)
+    except UNREADABLE as error:
+        raise UserError(f"{name}: cannot be asked about a picture ({one_line(error)}); save it again") from None
+    if not hasattr(answer, "shape"):
+        raise UserError(f"{name}: returns a {type(answer).__name__}; give a model that returns one tensor")
 
 
 def _labels(path: Path | None, classes: int, application: bool) -> Labels:

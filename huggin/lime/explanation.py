@@ -36,7 +36,7 @@ class Explanation:
     request: Request
     masks: Masks
     scores: np.ndarray  # (masks,) the classifier's, the full picture first
-    kept: float  # share of the masked pictures for which the classifier's answer stays this class
+    kept: float  # share of the masked pictures that the classifier calls this class, `plus` of a contrast
     surrogate: Surrogate
 
     @property
@@ -57,10 +57,11 @@ def in_words(explanation: Explanation) -> list[str]:
     """The facts of an explanation, a line each."""
     surrogate, scores = explanation.surrogate, explanation.scores
     scale, masks = explanation.request.scale, len(scores)
+    first = explanation.scene.classifier.labels.names[explanation.target.plus]
     ranked = ", ".join(f"{segment} ({surrogate.coefficients[segment]:+.3g})" for segment in explanation.top)
     lines = [
         f"{explanation.target.name}: {scale} {scores[0]:.4g} in the full picture, {scores.mean():.4g} on average "
-        f"over {masks} masks; it stays the first answer in {explanation.kept:.0%} of them",
+        f"over {masks} masks; {first} is the first answer in {explanation.kept:.0%} of them",
         f"top segments of {explanation.scene.count}: {ranked or 'none speaks for it beyond chance'}",
         f"R² of the linear surrogate: {_number(surrogate.r2)} in-sample, {_number(surrogate.held_out_r2)} held out",
         f"local prediction: {surrogate.local_prediction:.4g}, the model's: {scores[0]:.4g}",
@@ -72,7 +73,11 @@ def in_words(explanation: Explanation) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "not known (as many coefficients as masks)"
+    return (
+        f"{value:.3f}"
+        if np.isfinite(value)
+        else "not known (scores that do not vary, or no more masks than coefficients)"
+    )
 
 
 def as_row(explanation: Explanation) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, new_figure, tidy
+from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure, tidy
 from huggin.lime.explanation import Explanation, in_words
 from huggin.lime.quality import Curves
 from huggin.lime.rounds import Round
 from huggin.lime.scene import Scene
 
 DIMMED = 0.3  # of a picture's light outside the top segments
+SHARP = 400  # pixels of a picture with lines on it, at least
 LABELLED = 40  # segments, above which the axis does not number each
 ORDERS = {"LIME": START, "leave-one-out": END, "random": QUIET}
 
@@ -28,12 +29,12 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
 
 
 def _sheet(explanation: Explanation) -> Figure:
-    figure = new_figure(13, 10.5, f"Why {short(explanation.target.name)}? {explanation.scene.name}")
+    figure = new_figure(13, 10.5, f"Why {short(explanation.target.name)}? {short(explanation.scene.name)}")
     grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.32))
     for place, name in enumerate(("top_segments", "numbered_segments", "segment_coeffs", "prob_topclassification")):
         title, _, draw = PANELS[name]
         axes = figure.add_subplot(grid[place // 2, place % 2])
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, fontsize=10, loc="left")  # the legend is on the right
         draw(axes, explanation)
     words = figure.add_subplot(grid[2, :])
     words.set_axis_off()
@@ -44,7 +45,10 @@ def _sheet(explanation: Explanation) -> Figure:
 
 def short(name: str, most: int = 60) -> str:
     """A class's name on one line of a figure."""
-    return textwrap.shorten(name, most, placeholder="…") or name[:most]
+    plus, dash, minus = name.partition(" - ")
+    if dash and len(name) > most:
+        return f"{short(plus, most // 2)} - {short(minus, most // 2)}"
+    return textwrap.shorten(name, most, placeholder="…") if " " in name[:most] else name[:most]
 
 
 def _coefficients(axes: Axes, explanation: Explanation) -> None:
@@ -83,9 +87,13 @@ def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
     from skimage.segmentation import mark_boundaries
 
     scene = explanation.scene
-    show_picture(axes, mark_boundaries(scene.picture, scene.segments, color=(1, 1, 0)))
+    larger = -(-SHARP // scene.picture.shape[0])  # so that the lines are thin
+    picture, segments = (
+        array.repeat(larger, axis=0).repeat(larger, axis=1) for array in (scene.picture, scene.segments)
+    )
+    show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
     for segment in range(scene.count):
-        _number(axes, scene.segments == segment, str(segment), fontsize=8)
+        _number(axes, segments == segment, str(segment), fontsize=8)
 
 
 def _padded(scene: Scene) -> tuple[float, float, float, float]:
@@ -118,7 +126,7 @@ def _scores(axes: Axes, explanation: Explanation) -> None:
         axes.axvline(value, color=colour, ls=style, label=f"{name}: {value:.3g}")
     tidy(axes, f"{explanation.request.scale} of {short(explanation.target.name, 40)}", "masked pictures")
     axes.locator_params(axis="x", nbins=5)
-    axes.legend(fontsize=8, frameon=False)
+    legend_above(axes)
 
 
 def draw_faithfulness(curves: dict[str, Curves], explanation: Explanation) -> Figure:
@@ -130,6 +138,7 @@ def draw_faithfulness(curves: dict[str, Curves], explanation: Explanation) -> Fi
             label = f"{name}: area {getattr(one, f'{way}_auc'):.3f}"
             axes.plot(getattr(one, way), color=ORDERS[name], label=label, marker=".", markersize=4)
         tidy(axes, f"segments {xlabel}", explanation.request.scale)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{way} ({'lower' if way == 'deletion' else 'higher'} is better)", fontsize=10)
         axes.legend(fontsize=8, frameon=False)
     return figure
@@ -139,7 +148,9 @@ def draw_rounds(rounds: list[Round]) -> Figure:
     """A strip: the picture, and what is left of it after each round, with what the classifier says of it."""
     scene = rounds[0].explanation.scene
     shown = [(scene.picture, rounds[0].before)] + [(one.hidden, one.after) for one in rounds]
-    figure = new_figure(3.6 * len(shown), 4.9, f"What is it without the segments that speak for it? {scene.name}")
+    figure = new_figure(
+        3.6 * len(shown), 4.9, f"What is it without the segments that speak for it? {short(scene.name)}"
+    )
     for number, (picture, probabilities) in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), number + 1)
         show_picture(axes, picture)

@@ -18,13 +18,17 @@ class Labels:
     names: tuple[str, ...]
     codes: tuple[str, ...]
 
+    def named(self, words: str) -> list[int]:
+        """The classes of a whole name, or else those with it as one of their names."""
+        plain = [_plain(name) for name in self.names]
+        whole = [index for index, name in enumerate(plain) if _plain(words) == name]
+        return whole or [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+
     def find(self, words: str) -> int:
         """The class of a number or a name (no matter the case, `_` like a blank). Raises UserError where unclear."""
         if words.isdecimal() and int(words) < len(self.names):
             return int(words)
-        plain = [_plain(name) for name in self.names]
-        found = [index for index, name in enumerate(plain) if _plain(words) == name]
-        found = found or [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+        found, plain = self.named(words), [_plain(name) for name in self.names]
         if len(found) == 1:
             return found[0]
         near = found or [plain.index(name) for name in difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)]
@@ -76,9 +80,10 @@ class Target:
 def target_of(words: str, labels: Labels) -> Target:
     """`dog`, `208`, or a contrast such as `dog - cat`. Raises UserError for a class that is not there."""
     plus, dash, minus = words.partition(" - ")
+    if not dash or labels.named(words):
+        only = labels.find(words.strip())
+        return Target(labels.names[only], only)
     first = labels.find(plus.strip())
-    if not dash:
-        return Target(labels.names[first], first)
     second = labels.find(minus.strip())
     if first == second:
         raise UserError(f"--classes {words}: twice the same class; a contrast takes two")

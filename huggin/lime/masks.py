@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.door import UserError
-
 WIDTH = 0.25  # of the kernel; under the square root it acts like WIDTH * sqrt(2)
 
 
@@ -20,14 +18,12 @@ class Masks:
 
 
 def random_perturbations(sampler: str, segments: int, samples: int, seed: int) -> Masks:
-    """Draw masks: more samples with the same seed are the same ones and more. Raises UserError for too few.
+    """Draw masks: more samples with the same seed are the same ones and more.
 
     `binomial`: each segment is seen or hidden with even chances (Ribeiro et al. 2016, https://arxiv.org/abs/1602.04938).
     `paired`: each such mask with its opposite. `kernel`: the share that is seen is drawn by the kernel's weight, so
     most are near the full picture, and all count alike. `leave-one-out`: each segment hidden alone, over and over.
     """
-    if samples <= segments:
-        raise UserError(f"--samples {samples}: too few for {segments} segments; give at least {2 * segments}")
     return SAMPLERS[sampler](segments, samples, np.random.default_rng(seed))
 
 

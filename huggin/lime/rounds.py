@@ -16,6 +16,7 @@ Explain = Callable[[Scene, int], Explanation]  # a picture and its round -> why 
 class Round:
     """A picture, why it is called what it is called, and what it is called without that."""
 
+    number: int  # 1 for the first
     explanation: Explanation
     before: np.ndarray  # (classes,) probabilities of the picture
     after: np.ndarray  # (classes,) with its top segments hidden
@@ -41,7 +42,7 @@ def deceive(scene: Scene, explain: Explain, rounds: int) -> Iterator[Round]:
         explanation = explain(scene, number)
         left = replace(scene, picture=scene.hide(explanation.top))
         predict = scene.classifier.predict
-        one = Round(explanation, predict(scene.picture), predict(left.picture), left.picture)
+        one = Round(number, explanation, predict(scene.picture), predict(left.picture), left.picture)
         yield one
         if one.second == one.first:
             return
@@ -52,13 +53,14 @@ def summary(one: Round) -> str:
     """The first answers before and after, and where the second stood before, as the older toolkit printed them."""
     labels = one.explanation.scene.classifier.labels
     place = int((one.before > one.before[one.second]).sum()) + 1
+    where = "the full picture" if one.number == 1 else f"what round {one.number - 1} has left"
     entry = [labels.codes[one.second], labels.names[one.second], f"{one.before[one.second]:.8g}"]
     return "\n".join(
         [
             "\n  Predictions summary\n  -------------------",
             _answers(labels, one.before),
             _answers(labels, one.after),
-            "  NOTE THE PLACING + PROBABILITY of the second prediction in the full picture:",
+            f"  NOTE THE PLACING + PROBABILITY of the second prediction in {where}:",
             f"    {labels.names[one.first]} entry {place} : {entry}",
             f"  hidden: segments {', '.join(map(str, one.explanation.top)) or 'none, no segment speaks for it'}"
             + ("; the answer stays the same" if one.first == one.second else ""),

@@ -34,13 +34,15 @@ class Scene:
 def make_scene(name: str, classifier: Classifier, picture: np.ndarray, segmenter: str, wanted: int, fill: str) -> Scene:
     """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
 
-    `wanted`: about how many segments `slic` and `grid` make. Raises UserError where there is but one.
+    `wanted`: about how many segments `slic` and `grid` make. Raises UserError where there is but one, or one colour.
     """
     fitted = resized(picture, classifier.size)
+    if np.ptp(fitted, axis=(0, 1)).max() < 1 / 255:
+        raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = relabelled(SEGMENTERS[segmenter](fitted, wanted))
     if segments.max() == 0:
-        other = "felzenszwalb" if segmenter == "grid" else "grid"
-        raise UserError(f"{name}: {segmenter} finds one segment only; try --segmenter {other}")
+        advice = "give more --segments" if segmenter in ("grid", "slic") else "try --segmenter grid"
+        raise UserError(f"{name}: {segmenter} finds one segment only; {advice}")
     return Scene(name, classifier, fitted, segments, FILLS[fill](fitted, segments))
 
 

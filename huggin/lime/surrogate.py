@@ -8,6 +8,7 @@ import numpy as np
 from huggin.lime.masks import Masks
 
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
+ROUNDING = 1e-7  # relative size of changes that a float32's rounding makes
 SATURATED = 1 - 1e-9  # leverage at which a mask fixes its own prediction: as many coefficients as masks
 
 
@@ -53,20 +54,22 @@ def linear_regression_coefficients(masks: Masks, scores: np.ndarray, weights: np
     samples: (sum of weights)² / sum of squared weights (Kish 1965, "Survey Sampling", sec. 11.7).
     """
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
-    root = np.sqrt(weights)
-    solution = np.linalg.lstsq(design * root[:, None], scores * root)[0]
+    root, centre = np.sqrt(weights), np.average(scores, weights=weights)
+    spread = scores - centre
+    spread[np.abs(spread) <= ROUNDING * np.abs(scores).max()] = 0  # where nothing changes, noise explains nothing
+    solution = np.linalg.lstsq(design * root[:, None], spread * root)[0]
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
-    residuals = scores - design @ solution
+    residuals = spread - design @ solution
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
     moments = _sum_by(masks.draw, design * (weights * outside)[:, None])
     covariance = bread @ (moments.T @ moments) @ bread
     return Surrogate(
-        intercept=float(solution[0]),
+        intercept=float(centre + solution[0]),
         coefficients=solution[1:],
         covariance=covariance[1:, 1:],
-        r2=_explained(scores, residuals, weights),
-        held_out_r2=_explained(scores, outside, weights),
+        r2=_explained(spread, residuals, weights),
+        held_out_r2=_explained(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
     )
 
@@ -88,7 +91,8 @@ def is_stable(surrogate: Surrogate, wanted: int, confidence: float = 0.95) -> bo
     """Whether fresh masks would find the same `wanted` top segments, as far as the standard errors say.
 
     Each top segment must differ from each other one by more than chance, by a two-sided test of the difference with
-    Bonferroni's correction for the number of pairs. Where fewer speak for the class, 0 counts as one more segment.
+    Bonferroni's correction for the number of pairs. Where fewer speak for the class, 0 counts as one more segment;
+    where none does, there is nothing yet to be stable.
     """
     top = surrogate.top(wanted)
     rest = np.setdiff1d(np.arange(len(surrogate.coefficients)), top)
@@ -96,8 +100,8 @@ def is_stable(surrogate: Surrogate, wanted: int, confidence: float = 0.95) -> bo
     if len(top) < wanted:  # their number hangs on the signs
         values, covariance = np.append(values, 0), np.pad(covariance, (0, 1))
         rest = np.append(rest, len(values) - 1)
-    if len(top) * len(rest) == 0:
-        return True
+    if len(rest) == 0 or len(top) == 0:
+        return len(top) > 0
     gaps = values[top][:, None] - values[rest]  # (top, rest)
     variances = np.diag(covariance)
     errors = np.sqrt(variances[top][:, None] + variances[rest] - 2 * covariance[np.ix_(top, rest)])
