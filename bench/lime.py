@@ -1,0 +1,177 @@
+"""LIME's predictions by time, memory and accuracy: ours, the bare model, one by one, the lime package, captum.
+
+    python bench/lime.py --quick
+    python bench/lime.py --model FILE.keras --picture PHOTO.jpg --masks 1000
+
+Each way runs in a process of its own, and is asked in turns. Ours and the packages are timed with their regression,
+the bare model on pictures that are there already. Without --model: the sample's classifier, and (without --quick)
+InceptionV3 with random weights. Accuracy is measured with the first of these, 48,000 masks a sampler being the truth.
+"""
+
+import sys
+import tempfile
+from argparse import Namespace
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.measure import (  # noqa: E402
+    Asked,
+    Spread,
+    alternate,
+    last_line,
+    parser_of,
+    ratios,
+    rivals_python,
+    row,
+    short,
+    spread,
+)
+from huggin.lime.classifier import import_keras, load_classifier  # noqa: E402
+from huggin.lime.masks import SAMPLERS  # noqa: E402
+from huggin.lime.pictures import read_picture  # noqa: E402
+from huggin.lime.scene import Scene, make_scene  # noqa: E402
+
+SHAPES = ROOT / "sample" / "shapes"
+PACKAGES = ("lime package", "captum")
+WAYS = ("ours", "predict", "compiled", "one by one", *PACKAGES)
+SIZES, REFERENCE, TOP = (100, 250, 500, 1000), 48_000, 4
+
+
+def write_case(scene: Scene, file: Path) -> None:
+    """What every process needs of a scene."""
+    classifier = scene.classifier
+    pixels, fill = classifier.pixels(scene.picture), classifier.pixels(scene.fill)
+    case = {"picture": scene.picture, "fill": scene.fill, "pixels": pixels, "fill_pixels": fill}
+    case |= {"segments": scene.segments, "hide": fill[0, 0, 0], "target": classifier.predict(scene.picture).argmax()}
+    np.savez(file, **case, signed=bool(pixels.min() < 0))
+
+
+def asked(way: str, case: Path, model: Path) -> Asked:
+    """A way in its own process and environment."""
+    python = rivals_python() if way in PACKAGES else sys.executable
+    return Asked(python, "pictures.py", way, case.resolve(), model.resolve())
+
+
+def speed(label: str, case: Path, model: Path, masks: int, rounds: int, seconds: float) -> Spread:
+    """Milliseconds a picture of every way, by ours; their most memory. Slow ways are asked fewer."""
+    peaks: dict[str, int] = {}
+    with ExitStack() as stack:
+        open_ways = {way: stack.enter_context(asked(way, case, model)) for way in WAYS}
+        share = {"one by one": 8, "captum": 8}
+        seeds = iter(range(1, 10**6))
+
+        def milliseconds(way: str) -> float:
+            count = max(32, masks // share.get(way, 1))
+            answer = open_ways[way].ask(masks=count, seed=next(seeds))
+            peaks[way] = answer["peak"]
+            return 1000 * answer["seconds"] / count
+
+        for way in WAYS:
+            open_ways[way].ask(masks=40, seed=0)  # each compiles and warms up
+        measured = alternate({way: partial(milliseconds, way) for way in WAYS}, rounds, seconds)
+    for way, times in measured.items():
+        row(f"{label}: {way}, most memory {short(peaks[way] / 1e6)} MB", spread(times), "ms a picture")
+    for way, most in (
+        ("predict", 0.75),
+        ("compiled", 1.10),
+        ("one by one", 0.5),
+        ("lime package", 0.5),
+        ("captum", 0.5),
+    ):
+        row(f"{label}: ours by {way}", ratios(measured, "ours", way), most=most)
+    return ratios(measured, "ours", "predict")
+
+
+def memory(label: str, case: Path, model: Path, counts: tuple[int, int]) -> None:
+    """The most memory of ours and of bare predict for few masks and for many."""
+    for way, most in (("ours", 1.1), ("predict", None)):
+        peaks = []
+        for count in counts:
+            with asked(way, case, model) as process:
+                peaks.append(process.ask(masks=count, seed=1)["peak"])
+        few, many = (f"{count:,}" for count in counts)
+        what = f"{label}: {way}, most memory at {many} masks by {few}"
+        row(f"{what} ({short(peaks[0] / 1e6)} and {short(peaks[1] / 1e6)} MB)", peaks[1] / peaks[0], most=most)
+
+
+def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) -> None:
+    """Of every sampler: how far its coefficients are from its own, and from the usual sampler's, of many masks."""
+    with asked("ours", case, model) as ours, asked("lime package", case, model) as theirs:
+        samplers = [name for name in SAMPLERS if name != "leave-one-out"]
+        many = {name: found(ours, masks=reference, seed=10_000, sampler=name) for name in samplers}
+        many |= {"leave-one-out": many["binomial"], "lime package": many["binomial"]}
+        once = len(many["binomial"]) + 1
+        for name in (*samplers, "leave-one-out", "lime package"):
+            process, options = (theirs, {}) if name == "lime package" else (ours, {"sampler": name})
+            for size in (once,) if name == "leave-one-out" else SIZES:
+                ask = partial(found, process, masks=size, **options)
+                several = [ask(seed=seed) for seed in range(1 if name == "leave-one-out" else seeds)]
+                errors = words_of(several, many[name])
+                usual = f"; from binomial's {words_of(several, many['binomial'])}" if name == "kernel" else ""
+                row(f"{label}: {name}, {size} masks, from {reference:,}", errors + usual)
+
+
+def found(process: Asked, **request: Any) -> np.ndarray:
+    """The coefficients that a process finds."""
+    return np.array(process.ask(**request)["found"])
+
+
+def words_of(several: list[np.ndarray], truth: np.ndarray) -> str:
+    """Root-mean-square error, and the share of the top segments that are the true ones."""
+    error = np.sqrt(np.mean([(one - truth) ** 2 for one in several]))
+    top = set(np.argsort(-truth)[:TOP].tolist())
+    agreement = np.mean([len(top & set(np.argsort(-one)[:TOP].tolist())) / TOP for one in several])
+    return f"RMSE {error:.4f}, top-{TOP} agreement {agreement:.2f}"
+
+
+def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
+    """Label, case, model and masks of what is to be measured."""
+    picture = SHAPES.with_suffix(".png")
+    if args.model:
+        chosen = [(args.model.stem, args.model, args.picture, "quickshift", args.masks)]
+    else:
+        chosen = [("the sample", Path(f"{SHAPES}.keras"), picture, "slic", args.masks)]
+        if not args.quick:
+            inception = folder / "inception.keras"
+            import_keras().applications.InceptionV3(weights=None).save(inception)
+            chosen += [("InceptionV3", inception, picture, "slic", args.masks // 4)]
+    made = []
+    for label, model, photo, segmenter, masks in chosen:
+        scene = make_scene(label, load_classifier(str(model)), read_picture(str(photo)), segmenter, 36, "grey")
+        write_case(scene, folder / f"{label}.npz")
+        made.append((f"{label}, {scene.count} segments", folder / f"{label}.npz", model, masks))
+    return made
+
+
+def main() -> None:
+    """Print a row for each way, size and sampler."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--model", type=Path, help="a classifier that Keras has saved")
+    parser.add_argument("--picture", type=Path, default=SHAPES.with_suffix(".png"), help="a photo for it")
+    parser.add_argument("--masks", type=int, help="a round (1000; 128 with --quick)")
+    parser.add_argument(
+        "--reference", type=int, help=f"masks that count as the truth ({REFERENCE}; 4000 with --quick; 0: no accuracy)"
+    )
+    args = parser.parse_args()
+    args.masks = args.masks or (128 if args.quick else 1000)
+    reference = (4000 if args.quick else REFERENCE) if args.reference is None else args.reference
+    rounds, counts, seeds = (2, (100, 1000), 3) if args.quick else (5, (100, 10_000), 5)
+    with tempfile.TemporaryDirectory() as name:
+        made = cases(args, Path(name))
+        results = [speed(*case, rounds, 20 if args.quick else 120) for case in made]
+        label, case, model, _ = made[0]
+        memory(label, case, model, counts if not args.model else (100, 1000))
+        if reference:
+            accuracy(label, case, model, reference, seeds)
+    last_line("lime", results[-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The benchmarks: each explains itself without the rivals; what they share computes what it says."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench.measure import Asked, Spread, alternate, last_line, ratios, row, short, spread
+from tests.conftest import ROOT
+
+SCRIPTS = sorted(path.name for path in (ROOT / "bench").glob("*.py") if path.name not in ("measure.py", "training.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_script_explains_itself(script, tmp_path):
+    line = [sys.executable, ROOT / "bench" / script, "--help"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"python bench/{script}" in done.stdout
+    assert ("--quick" in done.stdout) == (script != "soak.py")
+    assert f"bench/{script}" in (ROOT / "README.md").read_text() or script in (ROOT / "bench" / "README.md").read_text()
+
+
+def test_a_spread_is_median_lowest_and_highest():
+    assert spread([5.0, 1.0, 2.0]) == Spread(2.0, 1.0, 5.0)
+    assert str(spread([1234.5, 0.5])) == "617.5 (0.5 to 1,234)"
+
+
+def test_ratios_are_of_the_same_round():
+    measured = {"one": [2.0, 20.0, 6.0], "other": [1.0, 10.0, 2.0]}  # the second round was slow for both
+    assert ratios(measured, "one", "other") == Spread(2.0, 2.0, 3.0)
+
+
+def test_contenders_take_turns_and_every_other_round_is_backwards():
+    asked: list[str] = []
+
+    def contender(name):
+        return lambda: asked.append(name) or float(len(asked))
+
+    measured = alternate({name: contender(name) for name in "abc"}, rounds=2)
+    assert "".join(asked) == "abccba"
+    assert measured == {"a": [1.0, 6.0], "b": [2.0, 5.0], "c": [3.0, 4.0]}
+
+
+def test_no_round_begins_when_the_time_is_up_but_the_first():
+    assert alternate({"a": lambda: 1.0}, rounds=5, seconds=-1) == {"a": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("limits", "verdict"),
+    [({"most": 2}, "at most 2: met"), ({"most": 1.9}, "at most 1.9: MISSED"), ({"least": 2}, "at least 2: met")],
+)
+def test_a_row_says_whether_the_median_meets_its_target(limits, verdict, capsys):
+    row("a step", Spread(2.0, 1.0, 9.0), "ms", **limits)
+    assert capsys.readouterr().out == f"| a step | 2 (1 to 9) ms | {verdict} |\n"
+
+
+def test_the_last_line_is_read_by_machines(capsys):
+    last_line("reading", Spread(100.25, 1 / 3, 14_754.0))
+    name, *numbers = capsys.readouterr().out.split()
+    assert (name, [float(number) for number in numbers]) == ("reading", [100.25, 0.333333, 14754.0])
+
+
+def test_numbers_are_short():
+    assert [short(number) for number in (14_754, 1.00051, 0.0123456)] == ["14,754", "1.0005", "0.012346"]
+
+
+def test_a_process_is_asked_elsewhere_and_hears_no_libraries(tmp_path, monkeypatch):
+    (tmp_path / "rivals").mkdir()
+    code = f"""
+import os, sys
+sys.path.append({str(ROOT / "bench")!r})
+from measure import serve
+def answer(number):
+    print("a library's line")
+    return {{"double": 2 * number, "here": os.getcwd()}}
+serve(answer)
+"""
+    (tmp_path / "rivals" / "double.py").write_text(code)
+    monkeypatch.setattr("bench.measure.BENCH", tmp_path)
+    with Asked(sys.executable, "double.py") as process:
+        answers = [process.ask(number=number) for number in (1, 2)]
+    assert [answer["double"] for answer in answers] == [2, 4]
+    assert answers[0]["here"] not in json.dumps([str(ROOT), str(tmp_path)])
+
+
+def test_a_process_that_ends_is_named(tmp_path, monkeypatch):
+    (tmp_path / "rivals").mkdir()
+    (tmp_path / "rivals" / "gone.py").write_text("")
+    monkeypatch.setattr("bench.measure.BENCH", tmp_path)
+    with pytest.raises(SystemExit, match=r"gone\.py: ended"), Asked(sys.executable, "gone.py") as process:
+        process.ask(number=1)
