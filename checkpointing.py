@@ -134,17 +134,24 @@ class SafeStop(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save and stop where a signal has come to any process; save where it is time."""
-        self.received, due = _over_all_processes(args, self.received, time.monotonic() >= self._due)
-        control.should_training_stop |= bool(self.received)
-        control.should_save |= bool(self.received or due or state.global_step >= state.max_steps)
+        received, due = _over_all_processes(args, self.received, time.monotonic() >= self._due)
+        self._note(received)
+        control.should_training_stop |= bool(received)
+        control.should_save |= bool(received or due or state.global_step >= state.max_steps)
+
+    def _note(self, received: int) -> None:
+        """Keep a signal of any process; none is no reason to forget one that has come in the meantime."""
+        if received:
+            self.received = received
 
     def on_prediction_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Break off an evaluation between two steps, unless the choice of the best model depends on it."""
         if self._training and args.metric_for_best_model is None:
-            (self.received,) = _over_all_processes(args, self.received)
-            if self.received:
+            (received,) = _over_all_processes(args, self.received)
+            self._note(received)
+            if received:
                 raise EvaluationStopped
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

@@ -164,6 +164,23 @@ def test_a_second_ctrl_c_ends_the_process_where_it_is():
     assert "once more stops at once" in done.stderr
 
 
+def test_a_signal_at_the_end_of_a_step_stops_after_the_next(monkeypatch, tmp_path):
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    stop, control = SafeStop(), TrainerControl()
+    args, state = TrainingArguments(output_dir=str(tmp_path), report_to="none"), TrainerState(max_steps=9)
+
+    def interrupted(_args, *values):
+        stop.received = signal.SIGINT  # the handler, while the processes are asked
+        return list(values)
+
+    monkeypatch.setattr("checkpointing._over_all_processes", interrupted)
+    stop.on_step_end(args, state, control)
+    assert (stop.received, control.should_training_stop) == (signal.SIGINT, False)
+    stop.on_step_end(args, state, control)
+    assert control.should_training_stop and control.should_save
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
     if not (ROOT / ".venv" / "installed.txt").exists():
