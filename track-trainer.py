@@ -3,9 +3,9 @@
 python track-trainer.py cfg.json --samples 200
 """
 
-import itertools
 import math
 import sys
+import tempfile
 from argparse import Namespace
 from contextlib import closing
 from datetime import datetime
@@ -15,7 +15,7 @@ from huggin.database import add_database_option, as_text, database_path, open_da
 from huggin.door import DoorParser, open_door
 
 HERE = Path(__file__).resolve().parent
-SHORTEST = 0.05  # seconds; a look takes nearly as long
+SHORTEST = 0.01  # seconds; a look takes some ms
 
 
 def main() -> int:
@@ -34,11 +34,11 @@ def read_arguments() -> Namespace:
     )
     parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="what to train, as for run_qa.py")
     parser.add_argument(
-        "--interval", type=float, metavar="SECONDS", default=0.6, help="between looks, on average (0.6)"
+        "--interval", type=float, metavar="SECONDS", default=0.25, help="between looks, on average (0.25)"
     )
     parser.add_argument("--samples", type=int, metavar="N", help="look no more after N samples (until the end)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random moments (0)")
-    parser.add_argument("--flame", type=Path, metavar="FILE", help="draw a flame graph, too: FILE.svg")
+    parser.add_argument("--seed", type=int, default=0, help="of the looks that are kept, where not all are (0)")
+    parser.add_argument("--flame", type=Path, metavar="FILE", help="a flame graph, too: .svg, or speedscope's .json")
     parser.add_argument("--search", metavar="TEXT", help="print what was seen of functions with TEXT in their name")
     add_database_option(parser)
     args = parser.parse_args()
@@ -48,8 +48,8 @@ def read_arguments() -> Namespace:
         parser.error(f"--interval {args.interval}: give {SHORTEST} seconds or more")
     if args.samples is not None and args.samples < 1:
         parser.error(f"--samples {args.samples}: give 1 or more")
-    if args.flame and args.flame.suffix.lower() != ".svg":
-        parser.error(f"--flame {args.flame}: give a name that ends in .svg")
+    if args.flame and args.flame.suffix.lower() not in (".svg", ".json"):
+        parser.error(f"--flame {args.flame}: give a name that ends in .svg or .json")
     return args
 
 
@@ -65,27 +65,27 @@ def print_found(text: str, db: Path | None) -> int:
 
 def track(args: Namespace) -> int:
     """Train under observation; what was seen is kept, however the training ends."""
-    from huggin.stack_samples import Sample, look, moments, watch
-    from huggin.stack_tables import record_sample
+    from huggin.stack_samples import Looks, read_samples, watch
+    from huggin.stack_tables import record_samples
 
     run, path = f"{args.cfg} {datetime.now():%Y-%m-%d %H:%M:%S}", database_path(args.db)
-    samples: list[Sample] = []
-    with closing(open_database(path)) as database:
-
-        def keep(sample: Sample) -> None:
-            record_sample(database, run, args.seed, sample)
-            samples.append(sample)
-
-        due = itertools.takewhile(lambda _: len(samples) != args.samples, moments(args.interval, args.seed))
-        ending = watch([sys.executable, str(HERE / "run_qa.py"), str(args.cfg)], due, keep, look)
-    if ending.code:
-        early = f"run_qa.py ended early, after {ending.seconds:.1f} s with exit code {ending.code}"
-        print(f"track-trainer.py: {early}; {len(samples)} samples are kept in {path}", file=sys.stderr)
-    print_report(samples, ending, args.flame)
+    looks = Looks(args.interval, args.samples, args.seed)
+    with closing(open_database(path)) as database, tempfile.TemporaryDirectory() as folder:
+        seen = Path(folder) / "seen.json"
+        ending = watch([sys.executable, str(HERE / "run_qa.py"), str(args.cfg)], looks, seen)
+        samples = looks.kept(read_samples(seen))
+        record_samples(database, run, args.seed, samples)
+        kept = f"{len(samples)} samples are kept in {path}"
+        if ending.code:
+            early = f"run_qa.py ended early, after {ending.seconds:.1f} s with exit code {ending.code}"
+            print(f"track-trainer.py: {early}; {kept}", file=sys.stderr)
+        if ending.trouble:
+            print(f"track-trainer.py: py-spy ended early: {ending.trouble}; {kept}", file=sys.stderr)
+        print_report(samples, ending, args.flame, seen)
     return ending.code
 
 
-def print_report(samples: "list[Sample]", ending: "Ending", flame: Path | None) -> None:  # noqa: F821
+def print_report(samples: "list[Sample]", ending: "Ending", flame: Path | None, seen: Path) -> None:  # noqa: F821
     """Where the time goes, on stdout; the flame graph in its file."""
     from huggin.files import replacing
     from huggin.stack_report import flame_svg, report
@@ -93,7 +93,8 @@ def print_report(samples: "list[Sample]", ending: "Ending", flame: Path | None) 
     print(report(samples, ending))
     if flame and samples:
         with replacing(flame) as beside:
-            beside.write_text(flame_svg(samples), encoding="utf-8")
+            text = flame_svg(samples) if flame.suffix.lower() == ".svg" else seen.read_text(encoding="utf-8")
+            beside.write_text(text, encoding="utf-8")
         print(f"\n{flame}")
 
 

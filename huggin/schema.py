@@ -155,7 +155,7 @@ def _add_samples(connection: sqlite3.Connection) -> None:
     """2 -> 3: make a table for the samples of a training's stack; the tallies come with the first of them."""
     connection.execute(
         """CREATE TABLE stack_samples (
-            id INTEGER PRIMARY KEY, run TEXT, seed INTEGER, seconds REAL, training_function TEXT, seq_ids TEXT)"""
+            id INTEGER PRIMARY KEY, run TEXT, seed INTEGER, training_function TEXT, seq_ids TEXT)"""
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from huggin.answers import wilson_interval
-from huggin.stack_samples import OUTSIDE, TRAINER, Ending, Frame, Sample
+from huggin.stack_samples import OUTSIDE, TRAINER, Ending, Sample, training_function
 
 PASSED_ON = "torch/nn/modules/module.py"  # how PyTorch calls forward(), twice a module
 COMMONEST = 3
@@ -21,8 +21,12 @@ def report(samples: Sequence[Sample], ending: Ending) -> str:
     """Shares by training function with their 95 % intervals, and the commonest call sequences."""
     if not samples:
         return f"no samples in {ending.seconds:.1f} s"
-    by_function = Counter(sample.training_function for sample in samples)
-    span = f"{len(samples)} samples in {samples[-1].seconds:.1f} s, of {ending.seconds:.1f} s"
+    stacks = Counter(samples)
+    by_function, by_sequence = Counter[str](), Counter[Sample]()
+    for stack, count in stacks.items():
+        by_function[training_function(stack)] += count
+        by_sequence[_below_the_trainer(stack)] += count
+    span = f"{len(samples)} samples in {ending.looked:.1f} s, of {ending.seconds:.1f} s"
     lost = f" ({ending.missed} looks found no whole stack)" if ending.missed else ""
     lines = [f"{span}{lost}; share of the time by the Trainer's innermost function:", ""]
     lines += ["  share   95 % interval  samples  training function"]
@@ -30,25 +34,24 @@ def report(samples: Sequence[Sample], ending: Ending) -> str:
         low, high = wilson_interval(count, len(samples))
         share = 100 * count / len(samples)
         lines.append(f"{share:5.1f} %   {low:4.1f} to {high:4.1f} %  {count:7}  {_named(function)}")
-    return "\n".join([*lines, "", *_sequences(samples)])
+    return "\n".join([*lines, "", *_sequences(by_sequence)])
 
 
 def _named(function: str) -> str:
     return "(outside the Trainer: imports, data, saving)" if function == OUTSIDE else function
 
 
-def _sequences(samples: Sequence[Sample]) -> Iterator[str]:
-    counts = Counter(_below_the_trainer(sample.frames) for sample in samples)
+def _sequences(counts: Counter[Sample]) -> Iterator[str]:
     yield f"The commonest call sequences, from the Trainer's innermost function on, without {PASSED_ON}:"
     for frames, count in counts.most_common(COMMONEST):
-        yield f"\n{100 * count / len(samples):5.1f} %  {count} samples"
+        yield f"\n{100 * count / counts.total():5.1f} %  {count} samples"
         width = max(len(f"{frame.file}:{frame.line}") for frame in frames)
         yield from (f"  {f'{frame.file}:{frame.line}':{width}}  {frame.function}" for frame in frames)
 
 
-def _below_the_trainer(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
-    last = max((at for at, frame in enumerate(frames) if TRAINER.search(frame.file)), default=0)
-    return tuple(frame for frame in frames[last:] if frame.file != PASSED_ON) or frames[-1:]
+def _below_the_trainer(sample: Sample) -> Sample:
+    last = max((at for at, frame in enumerate(sample) if TRAINER.search(frame.file)), default=0)
+    return tuple(frame for frame in sample[last:] if frame.file != PASSED_ON) or sample[-1:]
 
 
 def flame_svg(samples: Sequence[Sample]) -> str:
@@ -57,7 +60,7 @@ def flame_svg(samples: Sequence[Sample]) -> str:
     Bars under half a percent, and those of Python's import, are left out.
     """
     stacks = sorted(
-        [(at.file, at.function) for at in sample.frames if not at.file.startswith("<")] for sample in samples
+        [(frame.file, frame.function) for frame in sample if not frame.file.startswith("<")] for sample in samples
     )
     bars = list(_bars(stacks, 0, 0, (WIDTH - 2 * MARGIN) / len(stacks)))
     height = max((y for y, _ in bars), default=0) + 2 * ROW

@@ -1,10 +1,12 @@
 """A Python process -> its main thread's stack at random moments, seen from outside with py-spy, which stops nothing.
 
-`py-spy dump` at moments of ours, and not `py-spy record` at its own, so that they can be seeded and each be kept.
+One `py-spy record` for the whole process: to find a process's stack takes py-spy 10 ms, to look at it again 1 ms. It
+draws the gaps between its looks from an exponential distribution, so that no rhythm of the process can fool it.
 """
 
 import ctypes
 import json
+import math
 import os
 import random
 import re
@@ -13,21 +15,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huggin.door import UserError
 
-LONGEST_LOOK = 10  # seconds
 TRAINER = re.compile(r"(^|/)(transformers/trainer|trainer_qa)\.py")
 OUTSIDE = "outside_trainer"
 PR_SET_PTRACER = 0x59616D61  # <linux/prctl.h>
+FORBIDDEN = re.compile("permission denied|not permitted|requires root", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A line that was being executed."""
 
     file: str  # as an import finds it, transformers/trainer.py
@@ -35,18 +35,7 @@ class Frame:
     function: str  # with its class, Trainer.training_step
 
 
-@dataclass(frozen=True)
-class Sample:
-    """The stack at one moment."""
-
-    seconds: float  # since the process was started
-    frames: tuple[Frame, ...]  # in call order: the caller before the called
-
-    @property
-    def training_function(self) -> str:
-        """The innermost function of the Trainer; OUTSIDE where there is none, as while the data are read."""
-        names = [frame.function.rpartition(".")[2] for frame in self.frames if TRAINER.search(frame.file)]
-        return next((name for name in reversed(names) if name.isidentifier()), OUTSIDE)
+Sample = tuple[Frame, ...]  # the stack at one moment, in call order: the caller before the called
 
 
 @dataclass(frozen=True)
@@ -54,61 +43,97 @@ class Ending:
     """How a watched process ended."""
 
     code: int  # its exit code; 128 + the signal's number where one ended it
-    seconds: float  # since it was started
+    seconds: float  # from its start to its end
+    looked: float  # from its start to py-spy's end, in seconds
     missed: int  # looks that found no whole stack
+    trouble: str  # why py-spy could not go on, its words; empty where it could
 
 
-class NotReadable(Exception):
-    """A look that found no whole stack, as while Python starts or ends; the next one may."""
+def training_function(sample: Sample) -> str:
+    """The innermost function of the Trainer; OUTSIDE where there is none, as while the data are read."""
+    names = [frame.function.rpartition(".")[2] for frame in sample if TRAINER.search(frame.file)]
+    return next((name for name in reversed(names) if name.isidentifier()), OUTSIDE)
 
 
-def moments(interval: float, seed: int) -> Iterator[float]:
-    """Seconds from the start, exponentially spaced with mean `interval`: a rhythm of the process cannot fool them."""
-    draw, moment = random.Random(seed), 0.0
-    while True:
-        moment += draw.expovariate(1 / interval)
-        yield moment
+@dataclass(frozen=True)
+class Looks:
+    """How often to look: `interval` seconds apart on average, and no more after `wanted` looks that are kept.
 
-
-def watch(
-    command: list[str],
-    due: Iterable[float],
-    keep: Callable[[Sample], None],
-    look: Callable[[int], tuple[Frame, ...]],
-) -> Ending:
-    """Run a command and `keep` a sample of it at each moment that is `due`, until it ends or a signal comes.
-
-    Where a look or `keep` fails, the command is told to save and end, and waited for.
+    py-spy looks a whole number of times a second. Where that is more often, each look is kept with the same
+    probability, drawn with `seed`; the gaps of those that are kept are exponential, too.
     """
-    began, missed = time.monotonic(), 0
+
+    interval: float
+    wanted: int | None
+    seed: int
+
+    @property
+    def rate(self) -> int:
+        """Looks a second."""
+        return math.ceil(1 / self.interval)
+
+    @property
+    def seconds(self) -> int | None:
+        """How long py-spy looks, with a tenth to spare for looks that are missed; None: until the process ends."""
+        return self.wanted and math.ceil(1.1 * self.wanted * self.interval) + 1
+
+    def kept(self, samples: list[Sample]) -> list[Sample]:
+        """Those of all samples that are kept, in their order."""
+        draw, share = random.Random(self.seed), 1 / (self.interval * self.rate)
+        return [sample for sample in samples if draw.random() < share][: self.wanted]
+
+
+def watch(command: list[str], looks: Looks, out: Path) -> Ending:
+    """Run a command to its end while py-spy looks at it; `out`: what it saw, as speedscope's JSON.
+
+    Ctrl-C and SIGTERM go on to the command. Raises UserError where py-spy is missing or not permitted to look: then
+    the command is told to save and end, and waited for.
+    """
+    spy, began = _py_spy(), time.monotonic()
     child = _start(command)
     try:
-        received = _passing_signals_to(child)
-        for moment in due:
-            if _ends_before(child, began + moment) or received:
-                break
-            try:
-                keep(Sample(time.monotonic() - began, look(child.pid)))
-            except NotReadable:
-                missed += child.poll() is None
+        _pass_signals_to(child)
+        said, looked = _look(spy, child.pid, looks, out), time.monotonic() - began
+        trouble = _trouble(said) if child.poll() is None else ""
         code = child.wait()
     finally:
         if child.poll() is None:
             child.terminate()
             child.wait()
-    return Ending(code if code >= 0 else 128 - code, time.monotonic() - began, missed)
+    missed = re.search(r"Errors: (\d+)", said.stdout)
+    seconds = time.monotonic() - began
+    return Ending(code if code >= 0 else 128 - code, seconds, looked, int(missed[1]) if missed else 0, trouble)
 
 
-def _ends_before(child: "subprocess.Popen[bytes]", moment: float) -> bool:
-    try:
-        child.wait(max(0.0, moment - time.monotonic()))
-        return True
-    except subprocess.TimeoutExpired:
-        return False
+def _py_spy() -> str:
+    spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if not spy:
+        raise UserError("py-spy not found; run ./setup, it installs it")
+    return spy
+
+
+def _look(spy: str, pid: int, looks: Looks, out: Path) -> "subprocess.CompletedProcess[str]":
+    """Let py-spy look until the process ends, or long enough; Ctrl-C does not reach it."""
+    options = ["--nonblocking", "--idle", "--format", "speedscope", "--rate", str(looks.rate), "--output", str(out)]
+    options += ["--duration", str(looks.seconds)] if looks.seconds else []
+    line = [spy, "record", *options, "--pid", str(pid)]
+    pipe, both = subprocess.PIPE, subprocess.STDOUT
+    return subprocess.run(line, stdout=pipe, stderr=both, encoding="utf-8", errors="replace", process_group=0)
+
+
+def _trouble(said: "subprocess.CompletedProcess[str]") -> str:
+    """Why py-spy went no further, empty where it did all. Raises UserError where it is not permitted to look."""
+    if FORBIDDEN.search(said.stdout):
+        raise UserError(
+            "py-spy is not permitted to look at the training; on Linux type: sudo sysctl kernel.yama.ptrace_scope=0, "
+            "in Docker start with --cap-add SYS_PTRACE, on macOS use sudo"
+        )
+    reason = re.search("^Error: (.*)", said.stdout, re.MULTILINE)
+    return (reason[1] if reason else f"exit code {said.returncode}") if said.returncode else ""
 
 
 def _start(command: list[str]) -> "subprocess.Popen[bytes]":
-    """Start a process in a group of its own, so that Ctrl-C reaches it through `_passing_signals_to`, and only once."""
+    """Start a process in a group of its own, so that Ctrl-C reaches it through `_pass_signals_to`, and only once."""
     return subprocess.Popen(command, process_group=0, preexec_fn=_let_me_look if sys.platform == "linux" else None)
 
 
@@ -117,44 +142,36 @@ def _let_me_look() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, os.getppid(), 0, 0, 0)
 
 
-def _passing_signals_to(child: "subprocess.Popen[bytes]") -> list[int]:
-    """From now on Ctrl-C and SIGTERM go on to the child, which saves; the list fills with those that came."""
-    received: list[int] = []
+def _pass_signals_to(child: "subprocess.Popen[bytes]") -> None:
+    """From now on Ctrl-C and SIGTERM go on to the child, which saves and ends."""
 
     def pass_on(number: int, _frame: Any) -> None:
-        received.append(number)
         child.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, pass_on)
-    return received
 
 
-def look(pid: int) -> tuple[Frame, ...]:
-    """The main thread's stack now. Raises NotReadable, and UserError where py-spy is missing or not permitted."""
-    spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if not spy:
-        raise UserError("py-spy not found; run ./setup, it installs it")
-    command = [spy, "dump", "--json", "--nonblocking", "--pid", str(pid)]
-    try:
-        seen = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_LOOK)
-    except subprocess.TimeoutExpired:
-        raise NotReadable from None
-    if re.search("permission denied|not permitted|requires root", seen.stderr, re.IGNORECASE):
-        raise UserError(
-            "py-spy is not permitted to look at the training; on Linux type: sudo sysctl kernel.yama.ptrace_scope=0, "
-            "in Docker start with --cap-add SYS_PTRACE, on macOS use sudo"
-        )
-    return main_stack(seen.stdout)
+def read_samples(file: Path) -> list[Sample]:
+    """The main thread's stacks in py-spy's speedscope JSON; none where there is no file.
+
+    Those without a frame, of Python itself as it starts or ends, are left out.
+    """
+    if not file.exists():
+        return []
+    seen = json.loads(file.read_text(encoding="utf-8"))
+    frames = [Frame(_short(frame["file"]), frame["line"], frame["name"]) for frame in seen["shared"]["frames"]]
+    stacks_of = (profile["samples"] for profile in seen["profiles"])
+    threads = [[tuple(frames[at] for at in stack) for stack in stacks if stack] for stacks in stacks_of]
+    return max(threads, key=_of_the_program, default=[])
 
 
-def main_stack(dumped: str) -> tuple[Frame, ...]:
-    """The main thread's frames in py-spy's JSON, in call order. Raises NotReadable."""
-    try:
-        stack = next(thread["frames"] for thread in json.loads(dumped) if thread["os_thread_id"] == thread["pid"])
-        frames = [Frame(frame["short_filename"] or frame["filename"], frame["line"], frame["name"]) for frame in stack]
-    except (ValueError, KeyError, TypeError, StopIteration):
-        raise NotReadable from None
-    if not frames:
-        raise NotReadable
-    return tuple(reversed(frames))
+def _of_the_program(samples: list[Sample]) -> int:
+    """How many stacks begin with the program itself, as the main thread's do, and not with a thread's start."""
+    return sum(sample[0].function == "<module>" for sample in samples)
+
+
+def _short(file: str) -> str:
+    """A file's path from the folder of `sys.path` on in which an import finds it."""
+    folders = [folder for folder in sys.path if folder and Path(file).is_relative_to(folder)]
+    return str(Path(file).relative_to(max(folders, key=len))) if folders else file

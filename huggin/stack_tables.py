@@ -6,29 +6,41 @@ that name is there already, in whatever shape, its rows stay and the columns tha
 
 import re
 import sqlite3
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from huggin.database import Table, read_rows, storable, writing
-from huggin.stack_samples import OUTSIDE, Sample
+from huggin.stack_samples import OUTSIDE, Frame, Sample, training_function
 
 LINES = ("file", "line", "function", "tally")
 SEQUENCES = ("training_function", "seq_ids", "tally")
+Values = TypeVar("Values", bound=tuple[Any, ...])
 OTHERS = {"model_efficacy", "sample_indices", "answers", "explanations", "segments", "call_sequence", "stack_samples"}
 
 
-def record_sample(connection: sqlite3.Connection, run: str, seed: int, sample: Sample) -> None:
-    """Count a sample's lines and its call sequence, and keep when it was, in one transaction."""
-    function = _table_of(sample.training_function)
+def record_samples(connection: sqlite3.Connection, run: str, seed: int, samples: Sequence[Sample]) -> None:
+    """Count the samples' lines and call sequences, and keep each sample, in their order, all in one transaction."""
+    stacks = Counter(samples)
+    tallies: dict[str, Counter[Frame]] = {}
+    for stack, tally in stacks.items():
+        of_table = tallies.setdefault(_table_of(training_function(stack)), Counter())
+        for frame in stack:
+            of_table[frame] += tally
     with writing(connection):
-        _make_table(connection, function, LINES)
-        _make_table(connection, "call_sequence", SEQUENCES)
-        lines = [(storable(frame.file), frame.line, storable(frame.function)) for frame in sample.frames]
-        ids = str([_count(connection, function, LINES, line) for line in lines])  # as the older toolkit writes them
-        _count(connection, "call_sequence", SEQUENCES, (function, ids))
-        connection.execute(
-            "INSERT INTO stack_samples (run, seed, seconds, training_function, seq_ids) VALUES (?, ?, ?, ?, ?)",
-            (storable(run), seed, sample.seconds, function, ids),
+        ids = {table: _count(connection, table, LINES, of_table) for table, of_table in tallies.items()}
+        sequences = {stack: _sequence(stack, ids) for stack in stacks}
+        _count(connection, "call_sequence", SEQUENCES, Counter({sequences[stack]: stacks[stack] for stack in stacks}))
+        connection.executemany(
+            "INSERT INTO stack_samples (run, seed, training_function, seq_ids) VALUES (?, ?, ?, ?)",
+            ((storable(run), seed, *sequences[sample]) for sample in samples),
         )
+
+
+def _sequence(stack: Sample, ids: dict[str, dict[Frame, int]]) -> tuple[str, str]:
+    """A stack's table and its lines' ids there, as the older toolkit writes them: [1, 2, 3]."""
+    table = _table_of(training_function(stack))
+    return table, str([ids[table][frame] for frame in stack])
 
 
 def _table_of(function: str) -> str:
@@ -46,21 +58,27 @@ def _make_table(connection: sqlite3.Connection, table: str, columns: tuple[str, 
             connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
 
 
-def _count(connection: sqlite3.Connection, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> int:
-    """Add 1 to the tally of the row with these values, made where there is none; the row's id.
+def _count(
+    connection: sqlite3.Connection, table: str, columns: tuple[str, ...], tallies: Counter[Values]
+) -> dict[Values, int]:
+    """Add to the tallies of the rows with these values, made where there are none; their ids.
 
-    The older toolkit wrote numbers as text. `rowid` is the id, and there in tables without one, too.
+    `columns`: those of the values, and last the tally's. The older toolkit wrote numbers as text. `rowid` is the id,
+    and there in tables without one, too.
     """
-    same = " AND ".join(f"CAST({column} AS TEXT) = CAST(? AS TEXT)" for column in columns[:-1])
-    query = f'SELECT min(rowid) FROM "{table}" WHERE {same}'  # noqa: S608 names only, checked by _table_of
-    (row,) = connection.execute(query, values).fetchone()
-    if row is None:
-        names, places = ", ".join(columns), ", ".join("?" * len(columns))
-        made = connection.execute(f'INSERT INTO "{table}" ({names}) VALUES ({places})', (*values, 1))  # noqa: S608 same
-        return int(made.lastrowid or 0)
-    tally = "coalesce(CAST(tally AS INTEGER), 0) + 1"
-    connection.execute(f'UPDATE "{table}" SET tally = {tally} WHERE rowid = ?', (row,))  # noqa: S608 same
-    return int(row)
+    _make_table(connection, table, columns)
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    select = f'SELECT rowid, {", ".join(columns[:-1])} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 names only
+    insert = f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 names only, checked by _table_of
+    update = f'UPDATE "{table}" SET tally = coalesce(CAST(tally AS INTEGER), 0) + ? WHERE rowid = ?'  # noqa: S608 same
+    there = {tuple(map(str, values)): row for row, *values in connection.execute(select)}  # of two, the older one
+    ids = {values: there.get(tuple(map(str, values))) for values in tallies}
+    for values, row in ids.items():
+        if row is None:
+            ids[values] = connection.execute(insert, (*values, tallies[values])).lastrowid
+        else:
+            connection.execute(update, (tallies[values], row))
+    return ids  # type: ignore[return-value] # all are numbers now
 
 
 def search_functions(connection: sqlite3.Connection, part: str) -> dict[str, Table]:

@@ -4,19 +4,18 @@ import re
 from xml.etree import ElementTree
 
 from huggin.stack_report import flame_svg, report
-from huggin.stack_samples import Ending, Frame, Sample
+from huggin.stack_samples import Ending, Frame
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")
 LOSS = Frame("transformers/trainer.py", 2172, "Trainer.compute_loss")
 CALL = Frame("torch/nn/modules/module.py", 1778, "Module._call_impl")
 FORWARD = Frame("torch/nn/modules/linear.py", 134, "Linear.forward")
-STACKS = [(MAIN, STEP, LOSS, CALL, FORWARD)] * 12 + [(MAIN, STEP)] * 6 + [(MAIN,)] * 2
-SAMPLES = [Sample(number / 2, frames) for number, frames in enumerate(STACKS)]
+SAMPLES = [(MAIN, STEP, LOSS, CALL, FORWARD)] * 12 + [(MAIN, STEP)] * 6 + [(MAIN,)] * 2
 
 
 def test_shares_and_sequences():
-    text = report(SAMPLES, Ending(0, 15.0, 3))
+    text = report(SAMPLES, Ending(0, 15.0, 9.5, 3, ""))
     assert text.startswith("20 samples in 9.5 s, of 15.0 s (3 looks found no whole stack)")
     shares = re.findall(r"^ *([\d.]+) % +([\d.]+) to +([\d.]+) % +(\d+)  (.+)$", text, re.MULTILINE)
     assert [share[0] for share in shares] == ["60.0", "30.0", "10.0"]
@@ -30,12 +29,12 @@ def test_shares_and_sequences():
 
 
 def test_no_samples():
-    assert report([], Ending(2, 1.5, 0)) == "no samples in 1.5 s"
+    assert report([], Ending(2, 1.5, 1.5, 0, "")) == "no samples in 1.5 s"
 
 
 def test_a_flame_graphs_bars_are_as_wide_as_their_shares():
     hostile = Frame("a&b.py", 1, "<lambda> \"'")
-    picture = ElementTree.fromstring(flame_svg([*SAMPLES, *[Sample(11.0, (MAIN, hostile))] * 20]))
+    picture = ElementTree.fromstring(flame_svg([*SAMPLES, *[(MAIN, hostile)] * 20]))
     bars = {}
     for group in picture.iter("{http://www.w3.org/2000/svg}g"):
         title, rectangle, _ = list(group)

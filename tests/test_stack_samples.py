@@ -1,29 +1,31 @@
-"""Looking at a process: seeded moments, signals, what cannot be read; the real py-spy once, on a small child."""
+"""Looking at a process: which looks are kept, signals, what py-spy cannot do; the real one once, on a small child."""
 
-import itertools
 import json
 import os
 import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from huggin.door import UserError
-from huggin.stack_samples import OUTSIDE, Frame, NotReadable, Sample, look, main_stack, moments, watch
+from huggin.stack_samples import OUTSIDE, Frame, Looks, read_samples, training_function, watch
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")
 LOSS = Frame("transformers/trainer.py", 2172, "Trainer.compute_loss")
 FORWARD = Frame("torch/nn/modules/linear.py", 134, "Linear.forward")
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+ALL = Looks(0.05, None, 0)
 SAVE = """
 import signal, sys, time
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-print("ready", flush=True)
+open("ready", "w").close()
 time.sleep(60)
 """
 
@@ -37,13 +39,43 @@ def handlers():
         signal.signal(number, handler)
 
 
-def test_moments_are_seeded_and_exponentially_spaced():
-    first, again, other = (list(itertools.islice(moments(0.5, seed), 4000)) for seed in (1, 1, 2))
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Put a py-spy of some lines of shell where ours would be; returns the folder."""
+
+    def make(lines: str) -> Path:
+        spy = tmp_path / "bin" / "py-spy"
+        spy.parent.mkdir()
+        spy.write_text(f"#!/bin/sh\n{lines}\n")
+        spy.chmod(0o755)
+        monkeypatch.setattr("huggin.stack_samples.shutil.which", lambda *_, **__: str(spy))
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return make
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_all_looks_of_a_whole_number_a_second_are_kept():
+    samples = [(Frame("a.py", line, "f"),) for line in range(50)]
+    assert Looks(0.25, None, 0).kept(samples) == samples
+    assert (Looks(0.25, None, 0).rate, Looks(0.25, None, 0).seconds) == (4, None)
+    assert Looks(0.25, 20, 0).kept(samples) == samples[:20]
+    assert Looks(0.25, 20, 0).rate * Looks(0.25, 20, 0).seconds >= 20
+
+
+def test_of_other_looks_some_are_kept_by_the_seed_with_exponential_gaps():
+    samples = [(Frame("a.py", line, "f"),) for line in range(40_000)]
+    first, again, other = (Looks(10, None, seed).kept(samples) for seed in (1, 1, 2))
     assert first == again != other
-    gaps = [after - before for before, after in itertools.pairwise([0.0, *first])]
-    assert min(gaps) > 0
-    assert statistics.mean(gaps) == pytest.approx(0.5, rel=0.1)
-    assert statistics.stdev(gaps) == pytest.approx(0.5, rel=0.1)  # an even rhythm would have 0
+    gaps = [after[0].line - before[0].line for before, after in pairwise(first)]  # in seconds: one look each
+    assert statistics.mean(gaps) == pytest.approx(10, rel=0.1)
+    assert statistics.stdev(gaps) == pytest.approx(10, rel=0.1)  # an even rhythm would have 0
+    assert Looks(10, 30, 1).kept(samples) == first[:30]
+    assert Looks(10, 30, 1).seconds >= first[29][0].line
 
 
 @pytest.mark.parametrize(
@@ -57,107 +89,91 @@ def test_moments_are_seeded_and_exponentially_spaced():
     ],
 )
 def test_the_training_function_is_the_trainers_innermost(frames, function):
-    assert Sample(0.0, frames).training_function == function
+    assert training_function(frames) == function
 
 
-def dumped(**changes) -> str:
-    frames = [{"name": "forward", "short_filename": None, "filename": "a.py", "line": 2}]
-    frames.append({"name": "<module>", "short_filename": "b.py", "filename": "/x/b.py", "line": 1})
-    main = {"pid": 7, "os_thread_id": 7, "thread_name": None, "frames": frames} | changes
-    return json.dumps([{"pid": 7, "os_thread_id": 8, "frames": [{}]}, main])
+def test_the_main_threads_stacks_in_call_order(tmp_path):
+    library = next(folder for folder in sys.path if folder.endswith("site-packages"))
+    frames = [
+        {"name": "forward", "file": f"{library}/torch/a.py", "line": 2},
+        {"name": "<module>", "file": "/elsewhere/b.py", "line": 1},
+    ]
+    frames.append({"name": "Thread._bootstrap", "file": "/elsewhere/threading.py", "line": 3})
+    other, main = ({"name": "Thread 7", "samples": samples} for samples in ([[2]] * 3, [[], [1, 0], [1]]))
+    seen = tmp_path / "seen.json"
+    assert read_samples(seen) == []
+    seen.write_text(json.dumps({"profiles": [other, main], "shared": {"frames": frames}}))
+    module = Frame("/elsewhere/b.py", 1, "<module>")
+    assert read_samples(seen) == [(module, Frame("torch/a.py", 2, "forward")), (module,)]
 
 
-def test_the_main_threads_stack_in_call_order():
-    assert main_stack(dumped()) == (Frame("b.py", 1, "<module>"), Frame("a.py", 2, "forward"))
+def test_looking_no_longer_leaves_the_child_alone(fake, tmp_path):
+    fake("echo \"$@\" > options; echo 'py-spy> Samples: 20 Errors: 3'")
+    ending = watch(python("import time; time.sleep(0.6); raise SystemExit(3)"), Looks(0.25, 20, 0), tmp_path / "out")
+    assert (ending.code, ending.missed, ending.trouble) == (3, 3, "")
+    assert ending.looked < 0.5 < ending.seconds
+    options = (tmp_path / "options").read_text()
+    assert "--rate 4 " in options
+    assert "--duration 7 " in options
 
 
-@pytest.mark.parametrize("text", ["", "Error", "{}", "[]", dumped(frames=[]), dumped(os_thread_id=9)])
-def test_what_is_not_a_whole_stack(text):
-    with pytest.raises(NotReadable):
-        main_stack(text)
+def test_a_child_that_ends_early(fake, tmp_path):
+    fake("sleep 0.5; echo 'Error: no such process'; exit 1")
+    ending = watch(python("raise SystemExit(2)"), ALL, tmp_path / "out")
+    assert (ending.code, ending.trouble) == (2, "")
+    assert watch(python("import os; os.kill(os.getpid(), 9)"), ALL, tmp_path / "out").code == 137
 
 
-def test_watching_until_it_is_enough_leaves_the_child_alone():
-    kept: list[Sample] = []
-    command = [sys.executable, "-c", "import time; time.sleep(0.6); raise SystemExit(3)"]
-    ending = watch(command, [0.01, 0.02], kept.append, lambda _: (MAIN,))
-    assert (ending.code, ending.missed, len(kept)) == (3, 0, 2)
-    assert ending.seconds >= 0.6
-    assert 0.02 <= kept[1].seconds < ending.seconds
-
-
-def test_watching_a_child_that_ends_early():
-    kept: list[Sample] = []
-    ending = watch([sys.executable, "-c", "raise SystemExit(2)"], [60.0], kept.append, lambda _: (MAIN,))
-    assert (ending.code, kept) == (2, [])
-    killed = watch([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], [60.0], kept.append, lambda _: (MAIN,))
-    assert killed.code == 137
-
-
-def test_a_look_that_fails_is_counted_and_the_next_one_made():
-    answers = iter([None, (MAIN,)])
-
-    def look_twice(_pid):
-        if (seen := next(answers)) is None:
-            raise NotReadable
-        return seen
-
-    kept: list[Sample] = []
-    ending = watch([sys.executable, "-c", "import time; time.sleep(0.5)"], [0.01, 0.02], kept.append, look_twice)
-    assert (ending.missed, len(kept)) == (1, 1)
+@pytest.mark.parametrize(
+    ("lines", "told"), [("echo 'Error: disk full'; exit 1", "disk full"), ("exit 4", "exit code 4")]
+)
+def test_a_py_spy_that_fails_does_not_end_the_training(fake, tmp_path, lines, told):
+    fake(lines)
+    ending = watch(python("import time; time.sleep(0.5)"), ALL, tmp_path / "out")
+    assert (ending.code, ending.trouble) == (0, told)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
-def test_a_signal_reaches_the_child_which_ends_by_itself(number, code):
-    kept: list[Sample] = []
+def test_a_signal_reaches_the_child_which_ends_by_itself(fake, tmp_path, number, code):
+    fake('while kill -0 "$(echo "$@" | sed "s/.*--pid //")"; do sleep 0.1; done; touch ended')
 
-    def look_and_press(_pid):
-        time.sleep(0.5)  # until the child has its handlers
+    def press():
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.05)
         os.kill(os.getpid(), number)
-        return (MAIN,)
+        time.sleep(1)  # the ended child stays a process until it is waited for
+        subprocess.run(["pkill", "-f", str(tmp_path / "bin" / "py-spy")], check=True)
 
-    ending = watch([sys.executable, "-c", SAVE], moments(0.01, 0), kept.append, look_and_press)
-    assert (ending.code, len(kept)) == (code, 1)
+    threading.Thread(target=press).start()
+    ending = watch(python(SAVE), ALL, tmp_path / "out")
+    assert ending.code == code
     assert ending.seconds < 30
 
 
-def test_where_looking_is_not_possible_the_child_is_ended():
-    children: list[int] = []
-
-    def refuse(pid):
-        children.append(pid)
-        raise UserError("not permitted")
-
-    with pytest.raises(UserError):
-        watch(SLEEP, [0.01], lambda _: None, refuse)
-    with pytest.raises(ProcessLookupError):
-        os.kill(children[0], 0)
-
-
 @pytest.mark.parametrize("says", ["Permission Denied: Try running again", "Operation not permitted (os error 1)"])
-def test_py_spy_not_permitted_is_told_with_what_to_do(tmp_path, monkeypatch, says):
-    spy = tmp_path / "py-spy"
-    spy.write_text(f"#!/bin/sh\necho 'Error: {says}' >&2\nexit 1\n")
-    spy.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+def test_py_spy_not_permitted_is_told_with_what_to_do_and_the_child_ended(fake, tmp_path, says):
+    fake(f"echo \"$@\" > options; echo 'Error: {says}' >&2; exit 1")
     with pytest.raises(UserError, match="py-spy is not permitted .*ptrace_scope=0"):
-        look(1)
-    spy.unlink()
+        watch(python("import time; time.sleep(60)"), ALL, tmp_path / "out")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "options").read_text().split()[-1]), 0)
+
+
+def test_no_py_spy(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="py-spy not found; run ./setup"):
-        look(1)
+        watch(["never"], ALL, tmp_path / "out")
 
 
-def test_the_real_py_spy_sees_a_child():
-    code = "import time\ndef wait():\n    time.sleep(20)\nprint('ready', flush=True)\nwait()"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
-        try:
-            assert child.stdout
-            child.stdout.readline()
-            time.sleep(0.2)
-            frames = look(child.pid)
-        except UserError as error:
-            pytest.skip(f"no ptrace here: {error}")
-        finally:
-            child.kill()
-    assert [(frame.function, frame.line) for frame in frames] == [("<module>", 5), ("wait", 3)]
+def test_the_real_py_spy_sees_a_child(tmp_path):
+    code = "import time\ndef wait():\n    time.sleep(2)\nwait()"
+    try:
+        ending = watch(python(code), ALL, tmp_path / "out")
+    except UserError as error:
+        pytest.skip(f"no ptrace here: {error}")
+    samples = read_samples(tmp_path / "out")
+    assert (ending.code, ending.trouble) == (0, "")
+    assert 10 <= len(samples) <= 80  # 40 are due in two seconds
+    seen = [(frame.function, frame.line) for frame in samples[len(samples) // 2]]
+    assert seen == [("<module>", 4), ("wait", 3)]

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from huggin.database import open_database
-from huggin.stack_samples import OUTSIDE, Frame, Sample
-from huggin.stack_tables import record_sample, search_functions
+from huggin.stack_samples import OUTSIDE, Frame
+from huggin.stack_tables import record_samples, search_functions
 from tests.conftest import command
 from tests.databases import make_older, rows
 
@@ -32,8 +32,7 @@ def path(tmp_path):
 
 def record(path, *stacks, seed=0):
     with closing(open_database(path)) as database:
-        for number, frames in enumerate(stacks):
-            record_sample(database, "cfg.json", seed, Sample(0.5 + number, frames))
+        record_samples(database, "cfg.json", seed, stacks)
 
 
 def test_a_table_per_training_function_and_the_call_sequences(path):
@@ -54,7 +53,7 @@ def test_a_table_per_training_function_and_the_call_sequences(path):
         (4, OUTSIDE, "[1]", 1),
     ]
     samples = rows(path, "SELECT * FROM stack_samples")
-    assert samples[1] == (2, "cfg.json", 3, 1.5, "compute_loss", "[1, 2, 3]")
+    assert samples[1] == (2, "cfg.json", 3, "compute_loss", "[1, 2, 3]")
     assert len(samples) == 5
 
 
