@@ -3,9 +3,11 @@
     python bench/run.py --quick
     python bench/run.py --table results.md --classifier FILE.keras --picture PHOTO.jpg
 
-About half an hour on two cores, five minutes with --quick. Exit code 1 where one fails.
+About half an hour on two cores, five minutes with --quick. Nothing need be installed before. Exit code 1 where one
+fails.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -18,8 +20,16 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import BENCH, machine, parser_of, rivals_python  # noqa: E402
 
-SCRIPTS = ("start.py", "reading.py", "efficacy.py", "lime.py", "recording.py")
+SCRIPTS = ("start.py", "reading.py", "efficacy.py", "lime.py", "recording.py", "tracking.py")
 PACKAGES = ("torch", "transformers", "keras", "tensorflow", "pyarrow", "numpy")
+
+
+def start_again_in_our_environment() -> None:
+    """Make the toolkit's .venv, where it is not there or not the newest, and go on in it."""
+    subprocess.run([ROOT / "setup"], check=True)
+    venv = ROOT / ".venv"
+    if not venv.samefile(sys.prefix):
+        os.execv(venv / "bin" / "python", [str(venv / "bin" / "python"), *sys.argv])
 
 
 def head() -> list[str]:
@@ -62,6 +72,7 @@ def main() -> int:
     parser.add_argument("--model", metavar="FOLDER", help="a model for efficacy.py, besides the sample's")
     parser.add_argument("--questions", metavar="FILE", help="its questions")
     args = parser.parse_args()
+    start_again_in_our_environment()
     rivals_python()
     quick = ["--quick"] if args.quick else []
     runs = [[script, *quick] for script in args.only]

@@ -89,7 +89,7 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
     Ctrl-C and SIGTERM go on to the command. Raises UserError where py-spy is missing or not permitted to look: then
     the command is told to save and end, and waited for.
     """
-    spy, began = _py_spy(), time.monotonic()
+    spy, began = find_py_spy(), time.monotonic()
     child = _start(command)
     try:
         _pass_signals_to(child)
@@ -105,7 +105,8 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
     return Ending(code if code >= 0 else 128 - code, seconds, looked, int(missed[1]) if missed else 0, trouble)
 
 
-def _py_spy() -> str:
+def find_py_spy() -> str:
+    """py-spy's path: ours, else another's. Raises UserError where there is none."""
     spy = shutil.which("py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if not spy:
         raise UserError("py-spy not found; run ./setup, it installs it")
@@ -114,11 +115,14 @@ def _py_spy() -> str:
 
 def _look(spy: str, pid: int, looks: Looks, out: Path) -> "subprocess.CompletedProcess[str]":
     """Let py-spy look until the process ends, or long enough; Ctrl-C does not reach it."""
-    options = ["--nonblocking", "--idle", "--format", "speedscope", "--rate", str(looks.rate), "--output", str(out)]
-    options += ["--duration", str(looks.seconds)] if looks.seconds else []
-    line = [spy, "record", *options, "--pid", str(pid)]
-    pipe, both = subprocess.PIPE, subprocess.STDOUT
+    line, pipe, both = looking(spy, pid, looks, out), subprocess.PIPE, subprocess.STDOUT
     return subprocess.run(line, stdout=pipe, stderr=both, encoding="utf-8", errors="replace", process_group=0)
+
+
+def looking(spy: str, pid: int, looks: Looks, out: Path) -> list[str]:
+    """The command line of a py-spy that looks at a process."""
+    options = ["--nonblocking", "--idle", "--format", "speedscope", "--rate", str(looks.rate), "--output", str(out)]
+    return [spy, "record", *options, *(["--duration", str(looks.seconds)] if looks.seconds else []), "--pid", str(pid)]
 
 
 def _trouble(said: "subprocess.CompletedProcess[str]") -> str:

@@ -1,0 +1,89 @@
+"""What track-trainer.py's looks cost a training.
+
+    python bench/tracking.py --quick
+
+One training of the default model, as cfg.json has it but for its length. py-spy, with the options that the command
+gives it, is there for some seconds and then away for some; what the recording has grown by in each tells the steps.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.measure import Spread, alternate, last_line, parser_of, ratios, row  # noqa: E402
+from huggin.run_folder import RunFolder  # noqa: E402
+from huggin.stack_samples import Looks, find_py_spy, looking  # noqa: E402
+
+INTERVALS = (0.25, 0.01)  # seconds: the command's default, and the shortest that it takes
+PATHS = ("model_name_or_path", "train_file", "validation_file")
+
+
+@contextmanager
+def training(folder: Path) -> Iterator[tuple[int, Path]]:
+    """A training that goes on until the `with` is left: its process and the table that grows by a row a step."""
+    cfg = json.loads((ROOT / "cfg.json").read_text(encoding="utf-8"))
+    cfg |= {name: str(ROOT / cfg[name]) for name in PATHS} | {"output_dir": str(folder), "num_train_epochs": 10_000}
+    (folder / "cfg.json").write_text(json.dumps(cfg))
+    line = [sys.executable, str(ROOT / "run_qa.py"), str(folder / "cfg.json")]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        table = RunFolder(folder).segment("steps", 0)
+        while not (table.exists() and table.stat().st_size > 500_000):  # the first hundred steps or so
+            if process.poll() is not None:
+                raise SystemExit("the training ended; see python run_qa.py cfg.json")
+            time.sleep(0.5)
+        yield process.pid, table
+        process.send_signal(signal.SIGTERM)
+
+
+def milliseconds_a_byte(table: Path, seconds: float) -> float:
+    """How fast the table grows, from the end of a step to the end of another."""
+
+    def next_step() -> tuple[float, int]:
+        before = table.stat().st_size
+        while table.stat().st_size == before:
+            time.sleep(0.002)
+        return time.perf_counter(), table.stat().st_size
+
+    begun, first = next_step()
+    time.sleep(seconds)
+    ended, last = next_step()
+    return 1000 * (ended - begun) / (last - first)
+
+
+def watched(pid: int, table: Path, interval: float, seconds: float) -> float:
+    """The same while py-spy looks."""
+    line = looking(find_py_spy(), pid, Looks(interval, None, 0), table.parent / "seen.json")
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as spy:
+        measured = milliseconds_a_byte(table, seconds)
+        spy.send_signal(signal.SIGINT)
+    return measured
+
+
+def main() -> None:
+    """Print a row per interval."""
+    quick = parser_of(__doc__).parse_args().quick
+    seconds, rounds = (2, 4) if quick else (4, 12)
+    with tempfile.TemporaryDirectory() as name, training(Path(name)) as (pid, table):
+        ways = {"alone": partial(milliseconds_a_byte, table, seconds)}
+        ways |= {str(interval): partial(watched, pid, table, interval, seconds) for interval in INTERVALS}
+        measured = alternate(ways, rounds)
+    ratio: Spread
+    for interval in reversed(INTERVALS):
+        ratio = ratios(measured, str(interval), "alone")
+        most = 1.02 if interval == INTERVALS[0] else None
+        row(f"a step, looked at every {interval} s, by a step alone", ratio, most=most)
+    last_line("tracking", ratio)
+
+
+if __name__ == "__main__":
+    main()
