@@ -6,8 +6,12 @@ Every start or resume opens new segments named by their first step; a later segm
 """
 
 import json
+import math
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from huggin.run_folder import RunFolder
 
 SCHEMA_VERSION = 1
 TABLES = ("steps", "probes", "nodes")
+PART = 64  # rows held as Arrow's objects at a time while steps are read; they take 4 KB a row beside its numbers
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
@@ -113,52 +118,18 @@ def read_facts(run: RunFolder) -> dict[str, Any]:
     return facts
 
 
-@dataclass(frozen=True)
-class Segment:
-    """The whole record batches of one file, and the bytes after the last whole one."""
-
-    first_step: int
-    batches: list[pa.RecordBatch]
-    schema: pa.Schema | None
-    size: int
-    dropped_tail: int
-
-
-def read_segment(path: Path, first_step: int) -> Segment:
-    """Read a stream up to its last whole batch, wherever it was cut."""
-    size = path.stat().st_size
-    batches: list[pa.RecordBatch] = []
-    if size == 0:
-        return Segment(first_step, batches, None, 0, 0)
-    with pa.memory_map(str(path)) as source:
-        schema, whole = None, 0
-        try:
-            stream = pa.ipc.open_stream(source)
-            schema, whole = stream.schema, source.tell()
-            while True:
-                batches.append(stream.read_next_batch())
-                whole = source.tell()
-        except StopIteration:
-            whole = size
-        except (pa.ArrowInvalid, OSError):  # cut in the middle of a message
-            pass
-    return Segment(first_step, batches, schema, size, size - whole)
-
-
-def read_segments(run: RunFolder, table: str) -> list[Segment]:
-    """All segments of a table in the order of their steps."""
-    return [read_segment(path, first_step) for first_step, path in run.segments(table)]
-
-
-def join_segments(segments: list[Segment], schema: pa.Schema) -> pa.Table:
-    """One table without gaps or duplicates: from its first step on, a later segment wins."""
-    parts = [pa.Table.from_batches(segment.batches, schema=schema) for segment in segments]
-    for place, later in enumerate(segments[1:]):
-        rows = pc.sum(pc.less(parts[place]["step"], later.first_step)).as_py() or 0
-        parts[place] = parts[place].slice(0, rows)  # rows are in the order of steps; a slice copies no numbers
-    if len(parts) == 1:
-        return parts[0]  # Arrow's objects for a slice and a joined table take 5 KB a row
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+def whole_batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
+    """The record batches of a stream up to its last whole one, wherever it was cut; `source` is left after that one."""
+    whole = 0
+    try:
+        stream = pa.ipc.open_stream(source)
+        while True:
+            whole = source.tell()
+            yield stream.read_next_batch()
+    except StopIteration:
+        return
+    except (pa.ArrowInvalid, OSError):  # cut in the middle of a message
+        source.seek(whole)
 
 
 @dataclass(frozen=True)
@@ -172,6 +143,13 @@ class Steps:
     grad_norm: np.ndarray  # (steps,) before clipping; NaN at step 0
     weight: np.ndarray  # (steps, 2, hidden) row 0 = start, row 1 = end
     bias: np.ndarray  # (steps, 2)
+
+
+def steps_dtype(hidden_size: int) -> np.dtype:
+    """A row of `Steps`: the type and shape of each field."""
+    numbers = [(name, np.float64) for name in ("epoch", "loss", "learning_rate", "grad_norm")]
+    weight, bias = ("weight", np.float32, (2, hidden_size)), ("bias", np.float32, 2)
+    return np.dtype([("step", np.int64), *numbers, weight, bias])
 
 
 @dataclass(frozen=True)
@@ -199,23 +177,37 @@ class Recording:
             raise UserError(f"{path}: no such folder; give a run's folder, cfg.json's output_dir")
         self.facts = read_facts(self.run)
 
+    def parts(self, name: str) -> Iterator[pa.Table]:
+        """The rows of a table in order, PART at a time, each step once: from its first one on, a later segment wins."""
+        schema, segments = schemas(self.facts["hidden_size"])[name], self.run.segments(name)
+        ends = [first_step for first_step, _ in segments[1:]] + [math.inf]
+        for (_, path), end in zip(segments, ends):
+            with pa.memory_map(str(path)) as source:
+                batches = whole_batches(source)
+                while some := list(islice(batches, PART)):
+                    part = pa.Table.from_batches(some, schema)
+                    yield part.slice(0, np.searchsorted(flat_values(part["step"]), end))
+
     def table(self, name: str) -> pa.Table:
         """The joined rows of `steps`, `probes` or `nodes`."""
-        return join_segments(read_segments(self.run, name), schemas(self.facts["hidden_size"])[name])
+        none = pa.Table.from_batches([], schemas(self.facts["hidden_size"])[name])
+        return pa.concat_tables([none, *self.parts(name)])
 
     @cached_property
     def steps(self) -> Steps:
         """Every recorded step as arrays."""
-        table = self.table("steps")
-        if len(table) == 0:
+        row = steps_dtype(self.facts["hidden_size"])
+        room = sum(path.stat().st_size for _, path in self.run.segments("steps")) // row.itemsize  # more than enough
+        arrays = {name: np.empty((room, *row[name].shape), row[name].base) for name in row.names}
+        rows = 0
+        for part in self.parts("steps"):
+            part = part.slice(0, room - rows)  # what was added since then is for the next reading
+            for name, array in arrays.items():
+                array[rows : rows + len(part)] = flat_values(part[name]).reshape(-1, *row[name].shape)
+            rows += len(part)
+        if rows == 0:
             raise UserError(f"{self.run.recording}: no steps recorded; run get-training-output first")
-        columns = {name: table[name].to_numpy() for name in ("step", "epoch", "loss", "learning_rate", "grad_norm")}
-        rows, hidden = len(table), self.facts["hidden_size"]
-        return Steps(
-            **columns,
-            weight=flat_values(table["weight"]).reshape(rows, 2, hidden),
-            bias=flat_values(table["bias"]).reshape(rows, 2),
-        )
+        return Steps(**{name: array[:rows] for name, array in arrays.items()})  # room never touched takes no memory
 
     def tracked(self, sample: int = 0) -> dict[str, Any]:
         """The facts of a tracked sample. Raises UserError where it is not there."""
@@ -231,7 +223,7 @@ class Recording:
         table = table.filter(pc.equal(table["sample"], sample))
         if len(table) == 0:
             raise UserError(f"{self.run.recording}: no probes of sample {sample}; run get-training-output first")
-        columns = {name: table[name].to_numpy() for name in table.column_names if not name.endswith("logits")}
+        columns = {name: flat_values(table[name]) for name in table.column_names if not name.endswith("logits")}
         del columns["sample"]
         logits = {name: flat_values(table[name]).reshape(len(table), -1) for name in ("start_logits", "end_logits")}
         return Probes(**columns, **logits)
@@ -270,28 +262,29 @@ def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
 
 
 def flat_values(column: pa.ChunkedArray) -> np.ndarray:
-    """All numbers of a list column, one after the other."""
+    """All numbers of a column, of lists or not, one after the other."""
     joined = column.combine_chunks()
     while pa.types.is_list(joined.type) or pa.types.is_fixed_size_list(joined.type):
         joined = joined.flatten()
-    return joined.to_numpy(zero_copy_only=False)
+    return np.from_dlpack(joined)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB
 
 
 def recording_summary(path: Path | str) -> dict[str, Any]:
     """What a run recorded: its steps, what is missing or twice in them, segments, bytes, and cut tails."""
     recording = Recording(path)
-    segments = {table: read_segments(recording.run, table) for table in TABLES}
+    files = [pa.memory_map(str(path)) for table in TABLES for _, path in recording.run.segments(table)]
+    for file in files:
+        deque(whole_batches(file), maxlen=0)
     step = recording.steps.step
-    every = [segment for table in segments.values() for segment in table]
     return {
         "first_step": int(step[0]),
         "last_step": int(step[-1]),
         "steps": len(step),
         "probes": len(recording.table("probes")),
         "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
-        "bytes": sum(segment.size for segment in every),
-        "segments": len(segments["steps"]),
+        "bytes": sum(file.size() for file in files),
+        "segments": len(recording.run.segments("steps")),
         "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
         "duplicate_steps": len(step) - len(np.unique(step)),
-        "dropped_tail_bytes": sum(segment.dropped_tail for segment in every),
+        "dropped_tail_bytes": sum(file.size() - file.tell() for file in files),
     }
