@@ -6,7 +6,6 @@ Every start or resume opens new segments named by their first step; a later segm
 """
 
 import json
-import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from huggin.run_folder import RunFolder
 
 SCHEMA_VERSION = 1
 TABLES = ("steps", "probes", "nodes")
-PART = 64  # rows held as Arrow's objects at a time while steps are read; they take 4 KB a row beside its numbers
+PART = 64  # rows of steps that are held as Arrow's objects at a time
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
@@ -145,11 +144,11 @@ class Steps:
     bias: np.ndarray  # (steps, 2)
 
 
-def steps_dtype(hidden_size: int) -> np.dtype:
-    """A row of `Steps`: the type and shape of each field."""
-    numbers = [(name, np.float64) for name in ("epoch", "loss", "learning_rate", "grad_norm")]
-    weight, bias = ("weight", np.float32, (2, hidden_size)), ("bias", np.float32, 2)
-    return np.dtype([("step", np.int64), *numbers, weight, bias])
+def types_of_steps(hidden_size: int) -> dict[str, np.dtype]:
+    """A step's type and shape in each array of `Steps`."""
+    numbers = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), np.dtype(np.float64))
+    head = {"weight": np.dtype((np.float32, (2, hidden_size))), "bias": np.dtype((np.float32, 2))}
+    return {"step": np.dtype(np.int64), **numbers, **head}
 
 
 @dataclass(frozen=True)
@@ -177,37 +176,32 @@ class Recording:
             raise UserError(f"{path}: no such folder; give a run's folder, cfg.json's output_dir")
         self.facts = read_facts(self.run)
 
-    def parts(self, name: str) -> Iterator[pa.Table]:
-        """The rows of a table in order, PART at a time, each step once: from its first one on, a later segment wins."""
-        schema, segments = schemas(self.facts["hidden_size"])[name], self.run.segments(name)
-        ends = [first_step for first_step, _ in segments[1:]] + [math.inf]
+    def rows(self, name: str) -> Iterator[pa.RecordBatch]:
+        """The rows of `steps`, `probes` or `nodes` in order, each step once: a later segment wins from its first on."""
+        segments = self.run.segments(name)
+        ends = [first_step for first_step, _ in segments[1:]] + [None]
         for (_, path), end in zip(segments, ends):
             with pa.memory_map(str(path)) as source:
-                batches = whole_batches(source)
-                while some := list(islice(batches, PART)):
-                    part = pa.Table.from_batches(some, schema)
-                    yield part.slice(0, np.searchsorted(flat_values(part["step"]), end))
+                for row in whole_batches(source):
+                    if end is not None and row["step"][0].as_py() >= end:
+                        break
+                    yield row
 
     def table(self, name: str) -> pa.Table:
-        """The joined rows of `steps`, `probes` or `nodes`."""
-        none = pa.Table.from_batches([], schemas(self.facts["hidden_size"])[name])
-        return pa.concat_tables([none, *self.parts(name)])
+        """The rows of `steps`, `probes` or `nodes`, joined; Arrow's objects for a row take 4 KB beside its numbers."""
+        return pa.Table.from_batches(self.rows(name), schemas(self.facts["hidden_size"])[name])
 
     @cached_property
     def steps(self) -> Steps:
         """Every recorded step as arrays."""
-        row = steps_dtype(self.facts["hidden_size"])
-        room = sum(path.stat().st_size for _, path in self.run.segments("steps")) // row.itemsize  # more than enough
-        arrays = {name: np.empty((room, *row[name].shape), row[name].base) for name in row.names}
-        rows = 0
-        for part in self.parts("steps"):
-            part = part.slice(0, room - rows)  # what was added since then is for the next reading
-            for name, array in arrays.items():
-                array[rows : rows + len(part)] = flat_values(part[name]).reshape(-1, *row[name].shape)
-            rows += len(part)
-        if rows == 0:
+        types = types_of_steps(self.facts["hidden_size"])
+        size = sum(path.stat().st_size for _, path in self.run.segments("steps"))
+        room = size // sum(kind.itemsize for kind in types.values())  # more than enough; untouched it takes no memory
+        steps = Steps(**{name: np.empty(room, kind) for name, kind in types.items()})
+        count = fill(vars(steps), islice(self.rows("steps"), room))  # what is added meanwhile is for the next reading
+        if count == 0:
             raise UserError(f"{self.run.recording}: no steps recorded; run get-training-output first")
-        return Steps(**{name: array[:rows] for name, array in arrays.items()})  # room never touched takes no memory
+        return Steps(**{name: array[:count] for name, array in vars(steps).items()})
 
     def tracked(self, sample: int = 0) -> dict[str, Any]:
         """The facts of a tracked sample. Raises UserError where it is not there."""
@@ -261,12 +255,23 @@ def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
     return dict(zip(sites, values, strict=True))
 
 
-def flat_values(column: pa.ChunkedArray) -> np.ndarray:
+def fill(arrays: dict[str, np.ndarray], rows: Iterator[pa.RecordBatch]) -> int:
+    """Write rows, PART at a time, into arrays by column whose first axis is rows; how many there were."""
+    count = 0
+    while some := list(islice(rows, PART)):
+        part = pa.concat_batches(some)
+        for name, array in arrays.items():
+            array[count : count + len(part)] = flat_values(part[name]).reshape(-1, *array.shape[1:])
+        count += len(part)
+    return count
+
+
+def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """All numbers of a column, of lists or not, one after the other."""
-    joined = column.combine_chunks()
-    while pa.types.is_list(joined.type) or pa.types.is_fixed_size_list(joined.type):
-        joined = joined.flatten()
-    return np.from_dlpack(joined)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    while pa.types.is_list(values.type) or pa.types.is_fixed_size_list(values.type):
+        values = values.flatten()
+    return np.from_dlpack(values)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB
 
 
 def recording_summary(path: Path | str) -> dict[str, Any]:

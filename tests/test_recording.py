@@ -2,13 +2,17 @@
 
 import json
 import os
+import subprocess
+import sys
+import weakref
 
 import numpy as np
 import pytest
 
 from huggin.door import UserError
-from huggin.recording import Recording, RecordingWriter, recording_summary, write_facts
+from huggin.recording import PART, Recording, RecordingWriter, recording_summary, whole_batches, write_facts
 from huggin.run_folder import RunFolder
+from tests.conftest import ROOT
 
 HIDDEN = 4
 
@@ -123,6 +127,55 @@ def test_a_new_segment_without_probes_yet_still_hides_the_old_ones(run):
     record(run, range(9), mark=1)
     record(run, [5], mark=2)
     assert Recording(run.path).probes().step.tolist() == [0, 2, 4]
+
+
+def test_steps_are_read_a_part_at_a_time(run, monkeypatch):
+    record(run, range(3 * PART + 1), mark=1)
+    record(run, range(2 * PART - 1, 3 * PART), mark=2)
+    read, alive = [], []
+
+    def watched(source):
+        for batch in whole_batches(source):
+            read.append(weakref.ref(batch))
+            alive.append(sum(one() is not None for one in read))
+            yield batch
+
+    monkeypatch.setattr("huggin.recording.whole_batches", watched)
+    steps = Recording(run.path).steps
+    assert max(alive) <= 2 * PART + 1
+    assert steps.step.tolist() == list(range(3 * PART))
+    assert steps.loss.tolist() == [1] * (2 * PART - 1) + [2] * (PART + 1)
+    expected = [weight(step, steps.loss[step]).reshape(2, HIDDEN) for step in steps.step]
+    np.testing.assert_array_equal(steps.weight, expected)
+
+
+def test_rows_added_while_it_is_read_are_for_the_next_reading(tmp_path, monkeypatch):
+    run, hidden = RunFolder(tmp_path), 768
+    write_facts(run, {"hidden_size": hidden})
+    writer, numbers = RecordingWriter(run, hidden), dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), 0.5)
+
+    def add(steps):
+        for step in steps:
+            writer.append("steps", step=step, **numbers, weight=np.full(2 * hidden, step), bias=np.zeros(2))
+
+    def late(recording, name, rows=Recording.rows):
+        add(range(20, 40))
+        return rows(recording, name)
+
+    add(range(20))
+    with monkeypatch.context() as patched:
+        patched.setattr(Recording, "rows", late)
+        steps = Recording(run.path).steps
+    assert 20 <= len(steps.step) < 40
+    assert steps.weight[:, 1, -1].tolist() == list(range(len(steps.step)))
+    assert len(Recording(run.path).steps.step) == 40
+
+
+def test_reading_steps_takes_no_time_for_pandas(run):
+    record(run, range(3))
+    code = "import sys; from huggin.recording import *; Recording(sys.argv[1]).steps; print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, run.path], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_gap_is_counted(run):
