@@ -1,4 +1,4 @@
-"""Reading a night's recording of BERT-base's head back: to arrays, and to each figure; beside text rows and events.
+"""Reading a night's recording of BERT-base's head back: to arrays, figures and CSV; beside text rows and events.
 
     python bench/reading.py --quick
 
@@ -149,6 +149,19 @@ def figure(name: str, run: RunFolder) -> Callable[[], float]:
     return lambda: seconds_of(lambda: subprocess.run(line, check=True, capture_output=True))
 
 
+def as_csv(run: RunFolder, steps: int, rounds: int) -> None:
+    """Seconds of a table of steps as CSV into a file, from the command's start to its end, and the file's size."""
+    path = run.path / "steps.csv"
+    line = [sys.executable, str(ROOT / "huggin_utils.py"), str(run.path), "--csv", "steps"]
+
+    def write() -> None:
+        with path.open("wb") as file:
+            subprocess.run(line, check=True, stdout=file, stderr=subprocess.DEVNULL)
+
+    row(f"{steps:,} steps as CSV, start to end", spread([seconds_of(write) for _ in range(rounds)]), "s")
+    row("its size", path.stat().st_size / 1e6, "MB")
+
+
 def growth(short: RunFolder, long: RunFolder, steps: int, rounds: int) -> None:
     """Arrays and figures at `steps` and at ten times as many; memory beside what the arrays hold."""
     runs = {f"{steps:,}": short, f"{10 * steps:,}": long}
@@ -180,6 +193,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         short, long = (night(Path(folder) / str(count), count) for count in (steps, 10 * steps))
         text = beside_others(short, Path(folder), rounds)
+        as_csv(short, steps, rounds)
         growth(short, long, steps, rounds)
     last_line("reading", text)
 
