@@ -24,6 +24,7 @@ from huggin.bert import load_model, load_tokenizer, match_tokenizer, quieten_lib
 from huggin.config import DataArguments, ModelArguments  # noqa: E402
 from huggin.efficacy import ask, draw_questions  # noqa: E402
 from huggin.examination import AHEAD  # noqa: E402
+from huggin.fast_linear import speed_up  # noqa: E402
 from huggin.questions import load_questions  # noqa: E402
 
 SIZES = (1, 4, 16, 64)
@@ -42,7 +43,7 @@ class Ours:
 
     def __init__(self, folder: Path, records: Any, data: DataArguments) -> None:
         arguments = ModelArguments(model_name_or_path=str(folder))
-        self.model, self.tokenizer = load_model(arguments, 0).eval(), load_tokenizer(arguments)
+        self.model, self.tokenizer = speed_up(load_model(arguments, 0).eval()), load_tokenizer(arguments)
         match_tokenizer(self.tokenizer, self.model, data.max_seq_length)
         self.records, self.data = records, data
         self.answers: dict[int, list[str]] = {}

@@ -74,9 +74,9 @@ def ask(
     """
     for begin in range(0, len(indices), batch_size * ahead):
         chosen = indices[begin : begin + batch_size * ahead]
-        batch = records.select(chosen)
-        contexts = list(batch["context"])
-        placed = windows(list(batch["question"]), contexts, tokenizer, data)
+        batch = records.select(chosen).to_list()
+        contexts = [record["context"] for record in batch]
+        placed = windows([record["question"] for record in batch], contexts, tokenizer, data)
         start_logits, end_logits = _logits(model, tokenizer, placed, batch_size)
         answers = best_answers(contexts, placed, start_logits, end_logits, data)
         for index, record, answer in zip(chosen, batch, answers, strict=True):

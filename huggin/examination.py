@@ -12,6 +12,7 @@ from huggin.bert import load_trained, match_tokenizer
 from huggin.config import Config
 from huggin.door import UserError
 from huggin.efficacy import Asked, Efficacy, ask, draw_questions, efficacy_of, until_first_right
+from huggin.fast_linear import speed_up
 from huggin.files import write_json
 from huggin.questions import default_split, load_questions
 from huggin.run_facts import model_type_state
@@ -45,7 +46,7 @@ class Examination:
         records = load_questions(config.data, split, config.model.cache_dir)
         match_tokenizer(tokenizer, model, config.data.max_seq_length)
         refuse_long_questions(records, tokenizer, config.data)
-        return cls(config, run, records, _name_of(config, split), tokenizer, model, step)
+        return cls(config, run, records, _name_of(config, split), tokenizer, speed_up(model), step)
 
     @property
     def state(self) -> str:
