@@ -72,7 +72,7 @@ def watched(pid: int, table: Path, interval: float, seconds: float) -> float:
 def main() -> None:
     """Print a row per interval."""
     quick = parser_of(__doc__).parse_args().quick
-    seconds, rounds = (2, 4) if quick else (4, 12)
+    seconds, rounds = (2, 4) if quick else (3, 12)
     with tempfile.TemporaryDirectory() as name, training(Path(name)) as (pid, table):
         ways = {"alone": partial(milliseconds_a_byte, table, seconds)}
         ways |= {str(interval): partial(watched, pid, table, interval, seconds) for interval in INTERVALS}
