@@ -34,7 +34,7 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
         axes.set_ylim(-2, 102)
         by_step(axes, unit)
     panels[0].set_xlabel("")
-    panels[1].legend(fontsize=8, frameon=False)
+    panels[1].legend()
     return {"efficacy": figure}
 
 

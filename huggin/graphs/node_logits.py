@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from huggin.answer_recording import AnswerInside, read_answer
+from huggin.answer_recording import read_answer
 from huggin.door import UserError
-from huggin.graphs.output import END, GOLD, START, legend_above, tidy
-from huggin.graphs.runs import Beside, figure_name, refuse_other_texts, same_sample, side_by_side
-from huggin.graphs.tokens import View, marker_for, same_scale, token_figure
+from huggin.graphs.output import END, GOLD, START, dots, legend_above
+from huggin.graphs.runs import figure_name, refuse_other_texts, same_sample, side_by_side
+from huggin.graphs.tokens import same_scale, token_figure
 from huggin.nodes import ranked_nodes
 from huggin.recording import Recording, Site
 
 COLOURS = (START, END, GOLD)
 COMPONENTS = {"self": "self-attention", "out": "output", "head": "what the head is given"}
-Activations = dict[Site, np.ndarray]  # (tokens, hidden) by site
+Curve = tuple[str, np.ndarray, dict[str, Any]]  # label, values (tokens,), colour and style
 
 
 def draw_answer(
@@ -31,29 +31,39 @@ def draw_answer(
     Raises UserError where the runs' newest answers are to different questions.
     """
     answers = [read_answer(run.run) for run in runs]
-    facts, beside = [asdict(answer.facts) for answer in answers], side_by_side(runs)
+    facts = [asdict(answer.facts) for answer in answers]
     refuse_other_texts(facts, "the newest answer (--step K is the tracked sample)", [str(run.run.path) for run in runs])
-    steps = sorted({answer.facts.step for answer in answers})
-    title = f"an answer after {' and '.join(map(str, steps))} steps"
-    nodes, activations = _nodes(runs, node, rank_by, sample), [answer.activations for answer in answers]
-    figures = {
-        "node-logits": _node_figure(beside, facts, activations, nodes, title),
-        "answer-logits": _logits(beside, facts, answers),
+    nodes = _nodes(runs, node, rank_by, sample)
+    what = f"an answer after {_joined(sorted(answer.facts.step for answer in answers))} steps"
+    activations = [answer.activations for answer in answers]
+    logits: list[list[Curve]] = [
+        [
+            ("start logit", answer.start_logits, {"color": START}),
+            ("end logit", answer.end_logits, {"color": END, "linestyle": "--"}),
+        ]
+        for answer in answers
+    ]
+    title = "Start and end logits of the answer by token"
+    return {
+        figure_name("node-logits", runs): _node_figure(runs, facts, activations, nodes, what),
+        figure_name("answer-logits", runs): _by_token(title, runs, facts, logits, ["logit"] * len(runs)),
     }
-    return {figure_name(name, runs): figure for name, figure in figures.items()}
 
 
 def draw_snapshot(
     *runs: Recording, step: int | None = None, node: int | None = None, rank_by: str = "percent", sample: int = 0
 ) -> dict[str, Figure]:
     """`node-logits-step-K` of a tracked sample at a snapshot of the training, the last one without `step`."""
+    facts = same_sample(runs, sample)
     chosen = [step if step is not None else max(run.head_inputs(sample)) for run in runs]
-    facts, steps = same_sample(runs, sample), " and ".join(map(str, dict.fromkeys(chosen)))
-    nodes = _nodes(runs, node, rank_by, sample)
     activations = [run.nodes(at, sample) for run, at in zip(runs, chosen, strict=True)]
-    title = f"the tracked sample after {steps} steps"
-    figure = _node_figure(side_by_side(runs), facts, activations, nodes, title)
+    what = f"the tracked sample after {_joined(chosen)} steps"
+    figure = _node_figure(runs, facts, activations, _nodes(runs, node, rank_by, sample), what)
     return {figure_name(f"node-logits-step-{chosen[0]}", runs, sample): figure}
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    return " and ".join(map(str, dict.fromkeys(numbers)))
 
 
 def _nodes(runs: Sequence[Recording], node: int | None, rank_by: str, sample: int) -> list[int]:
@@ -69,43 +79,41 @@ def end_sites(sites: Iterable[Site]) -> list[Site]:
 
 
 def _node_figure(
-    beside: Sequence[Beside],
+    runs: Sequence[Recording],
     facts: Sequence[dict[str, Any]],
-    activations: Sequence[Activations],
+    activations: Sequence[dict[Site, np.ndarray]],
     nodes: Sequence[int],
     what: str,
 ) -> Figure:
-    named = " and ".join(map(str, dict.fromkeys(nodes)))
-    figure, parts = token_figure(f"Node {named} by token: {what}", facts, beside, rows=1, height=4.5)
-    for views, seen, node in zip(parts, activations, nodes, strict=True):
-        _draw_node(views, seen, node)
-    same_scale(parts)
-    return figure
+    """activations of a run: (tokens, hidden) by site."""
+    curves = [_activations(*each) for each in zip(activations, nodes, strict=True)]
+    ylabels = [f"activation of node {node}" for node in nodes]
+    return _by_token(f"Node {_joined(nodes)} by token: {what}", runs, facts, curves, ylabels)
 
 
-def _draw_node(views: Sequence[View], activations: Activations, node: int) -> None:
+def _activations(activations: dict[Site, np.ndarray], node: int) -> list[Curve]:
     if any(node >= values.shape[1] for values in activations.values()):
         raise UserError(f"--node {node}: this answer is of a model with fewer nodes; run get-model-output again")
-    for view, (axes,) in views:
-        for colour, site in zip(COLOURS, end_sites(activations)):
-            values = activations[site][view.start : view.stop, node].astype(np.float32)
-            label = f"layer {site[0]}, {COMPONENTS[site[1]]}"
-            axes.plot(view, values, color=colour, linewidth=1.2, marker=marker_for(view), label=label)
-        tidy(axes, axes.get_xlabel(), "")
-    views[0][1][0].set_ylabel(f"activation of node {node}")
-    legend_above(views[-1][1][0])
+    return [
+        (f"layer {site[0]}, {COMPONENTS[site[1]]}", activations[site][:, node].astype(np.float32), {"color": colour})
+        for colour, site in zip(COLOURS, end_sites(activations))
+    ]
 
 
-def _logits(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], answers: Sequence[AnswerInside]) -> Figure:
-    figure, parts = token_figure("Start and end logits of the answer by token", facts, beside, rows=1, height=4.5)
-    for views, answer in zip(parts, answers, strict=True):
+def _by_token(
+    title: str,
+    runs: Sequence[Recording],
+    facts: Sequence[dict[str, Any]],
+    curves: Sequence[Sequence[Curve]],
+    ylabels: Sequence[str],
+) -> Figure:
+    figure, parts = token_figure(title, facts, side_by_side(runs), rows=1, height=4.5)
+    for views, each, ylabel in zip(parts, curves, ylabels, strict=True):
         for view, (axes,) in views:
-            for name, colour, style in (("start", START, "-"), ("end", END, "--")):
-                values = getattr(answer, f"{name}_logits")[view.start : view.stop]
-                look: dict[str, Any] = {"color": colour, "linestyle": style, "marker": marker_for(view)}
-                axes.plot(view, values, linewidth=1.2, label=f"{name} logit", **look)
-            tidy(axes, axes.get_xlabel(), "")
-        views[0][1][0].set_ylabel("logit")
+            for label, values, look in each:
+                seen = values[view.start : view.stop]
+                axes.plot(view, seen, label=label, linewidth=1.2, marker=dots(len(view)), **look)
+        views[0][1][0].set_ylabel(ylabel)
         legend_above(views[-1][1][0])
     same_scale(parts)
     return figure
