@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from huggin.answer_recording import read_answer
+from huggin.answer_recording import AnswerInside, read_answer
 from huggin.door import UserError
 from huggin.graphs.output import END, GOLD, START, dots, legend_above
 from huggin.graphs.runs import figure_name, refuse_other_texts, same_sample, side_by_side
@@ -20,7 +20,7 @@ from huggin.recording import Recording, Site
 
 COLOURS = (START, END, GOLD)
 COMPONENTS = {"self": "self-attention", "out": "output", "head": "what the head is given"}
-Curve = tuple[str, np.ndarray, dict[str, Any]]  # label, values (tokens,), colour and style
+Panel = tuple[str, list[tuple[str, np.ndarray, str, str]]]  # label of the axis; curves: name, (tokens,), colour, style
 
 
 def draw_answer(
@@ -31,22 +31,16 @@ def draw_answer(
     Raises UserError where the runs' newest answers are to different questions.
     """
     answers = [read_answer(run.run) for run in runs]
-    facts = [asdict(answer.facts) for answer in answers]
+    facts, nodes = [asdict(answer.facts) for answer in answers], _nodes(runs, node, rank_by, sample)
     refuse_other_texts(facts, "the newest answer (--step K is the tracked sample)", [str(run.run.path) for run in runs])
-    nodes = _nodes(runs, node, rank_by, sample)
-    what = f"an answer after {_joined(sorted(answer.facts.step for answer in answers))} steps"
-    activations = [answer.activations for answer in answers]
-    logits: list[list[Curve]] = [
-        [
-            ("start logit", answer.start_logits, {"color": START}),
-            ("end logit", answer.end_logits, {"color": END, "linestyle": "--"}),
-        ]
-        for answer in answers
-    ]
-    title = "Start and end logits of the answer by token"
+    title = f"Node {_joined(nodes)} by token: an answer after {_joined(sorted(each['step'] for each in facts))} steps"
+    panels = [_node_panel(answer.activations, node) for answer, node in zip(answers, nodes, strict=True)]
+    logits = [_logits_panel(answer) for answer in answers]
     return {
-        figure_name("node-logits", runs): _node_figure(runs, facts, activations, nodes, what),
-        figure_name("answer-logits", runs): _by_token(title, runs, facts, logits, ["logit"] * len(runs)),
+        figure_name("node-logits", runs): _by_token(title, runs, facts, panels),
+        figure_name("answer-logits", runs): _by_token(
+            "Start and end logits of the answer by token", runs, facts, logits
+        ),
     }
 
 
@@ -54,20 +48,19 @@ def draw_snapshot(
     *runs: Recording, step: int | None = None, node: int | None = None, rank_by: str = "percent", sample: int = 0
 ) -> dict[str, Figure]:
     """`node-logits-step-K` of a tracked sample at a snapshot of the training, the last one without `step`."""
-    facts = same_sample(runs, sample)
-    chosen = [step if step is not None else max(run.head_inputs(sample)) for run in runs]
-    activations = [run.nodes(at, sample) for run, at in zip(runs, chosen, strict=True)]
-    what = f"the tracked sample after {_joined(chosen)} steps"
-    figure = _node_figure(runs, facts, activations, _nodes(runs, node, rank_by, sample), what)
-    return {figure_name(f"node-logits-step-{chosen[0]}", runs, sample): figure}
-
-
-def _joined(numbers: Iterable[int]) -> str:
-    return " and ".join(map(str, dict.fromkeys(numbers)))
+    facts, nodes = same_sample(runs, sample), _nodes(runs, node, rank_by, sample)
+    steps = [step if step is not None else max(run.head_inputs(sample)) for run in runs]
+    title = f"Node {_joined(nodes)} by token: the tracked sample after {_joined(steps)} steps"
+    panels = [_node_panel(run.nodes(at, sample), node) for run, at, node in zip(runs, steps, nodes, strict=True)]
+    return {figure_name(f"node-logits-step-{steps[0]}", runs, sample): _by_token(title, runs, facts, panels)}
 
 
 def _nodes(runs: Sequence[Recording], node: int | None, rank_by: str, sample: int) -> list[int]:
     return [int(ranked_nodes(run, node, rank_by, sample)[0]) for run in runs]
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    return " and ".join(map(str, dict.fromkeys(numbers)))
 
 
 def end_sites(sites: Iterable[Site]) -> list[Site]:
@@ -78,41 +71,31 @@ def end_sites(sites: Iterable[Site]) -> list[Site]:
     return list(dict.fromkeys([*attentions[:1], *attentions[-1:], *outputs[-1:]]))
 
 
-def _node_figure(
-    runs: Sequence[Recording],
-    facts: Sequence[dict[str, Any]],
-    activations: Sequence[dict[Site, np.ndarray]],
-    nodes: Sequence[int],
-    what: str,
-) -> Figure:
-    """activations of a run: (tokens, hidden) by site."""
-    curves = [_activations(*each) for each in zip(activations, nodes, strict=True)]
-    ylabels = [f"activation of node {node}" for node in nodes]
-    return _by_token(f"Node {_joined(nodes)} by token: {what}", runs, facts, curves, ylabels)
-
-
-def _activations(activations: dict[Site, np.ndarray], node: int) -> list[Curve]:
+def _node_panel(activations: dict[Site, np.ndarray], node: int) -> Panel:
+    """activations: (tokens, hidden) by site."""
     if any(node >= values.shape[1] for values in activations.values()):
         raise UserError(f"--node {node}: this answer is of a model with fewer nodes; run get-model-output again")
-    return [
-        (f"layer {site[0]}, {COMPONENTS[site[1]]}", activations[site][:, node].astype(np.float32), {"color": colour})
+    return f"activation of node {node}", [
+        (f"layer {site[0]}, {COMPONENTS[site[1]]}", activations[site][:, node].astype(np.float32), colour, "-")
         for colour, site in zip(COLOURS, end_sites(activations))
     ]
 
 
+def _logits_panel(answer: AnswerInside) -> Panel:
+    start, end = ("start logit", answer.start_logits, START, "-"), ("end logit", answer.end_logits, END, "--")
+    return "logit", [start, end]
+
+
 def _by_token(
-    title: str,
-    runs: Sequence[Recording],
-    facts: Sequence[dict[str, Any]],
-    curves: Sequence[Sequence[Curve]],
-    ylabels: Sequence[str],
+    title: str, runs: Sequence[Recording], facts: Sequence[dict[str, Any]], panels: Sequence[Panel]
 ) -> Figure:
     figure, parts = token_figure(title, facts, side_by_side(runs), rows=1, height=4.5)
-    for views, each, ylabel in zip(parts, curves, ylabels, strict=True):
+    for views, (ylabel, curves) in zip(parts, panels, strict=True):
         for view, (axes,) in views:
-            for label, values, look in each:
+            look: dict[str, Any] = {"linewidth": 1.2, "marker": dots(len(view))}
+            for name, values, colour, style in curves:
                 seen = values[view.start : view.stop]
-                axes.plot(view, seen, label=label, linewidth=1.2, marker=dots(len(view)), **look)
+                axes.plot(view, seen, color=colour, linestyle=style, label=name, **look)
         views[0][1][0].set_ylabel(ylabel)
         legend_above(views[-1][1][0])
     same_scale(parts)

@@ -116,29 +116,24 @@ def paths_beside(runs: list[Path]) -> str:
 
 
 def finish(figures: "Mapping[str, Figure]", args: Namespace) -> None:
-    """Save each figure in RUN/graphs of the first run.
-
-    A PNG of several runs carries which ones, as `paths_beside` has them, in its text `Runs`.
-    """
-    runs = {"Runs": paths_beside([args.run, *args.more])} if args.more else None
-    save_figures(figures, RunFolder(args.run).graphs, args.show, args.format, runs)
+    """Save each figure in RUN/graphs of the first run."""
+    save_figures(figures, RunFolder(args.run).graphs, args.show, args.format, paths_beside([args.run, *args.more]))
 
 
 def save_figures(
-    figures: "Mapping[str, Figure]",
-    folder: Path,
-    show: bool,
-    formats: Sequence[str] = ("png",),
-    texts: dict[str, str] | None = None,
+    figures: "Mapping[str, Figure]", folder: Path, show: bool, formats: Sequence[str] = ("png",), runs: str = ""
 ) -> None:
-    """Save each figure as FOLDER/NAME.FORMAT, a PNG with `texts`; print the paths, and show the figures where asked."""
+    """Save each figure as FOLDER/NAME.FORMAT, print the paths, and show them where asked.
+
+    runs: what `paths_beside` says; a PNG of several carries it in its text `Runs`.
+    """
     warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name that no font here can write
     for name, figure in figures.items():
         for extension in formats:
             path = folder / f"{name}.{extension}"
-            more: dict[str, Any] = {"metadata": texts} if extension == "png" else {}
             with replacing(path) as beside:
-                figure.savefig(beside, format=extension, dpi=DPI, **more)
+                texts = {"Runs": runs} if runs and extension == "png" else None
+                figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
             print(printable(str(path)))
     if show:
         import matplotlib.pyplot as plt

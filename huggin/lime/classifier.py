@@ -129,16 +129,13 @@ def _of_application(keras: Any, name: str, weights: str | None) -> tuple[Any, Ca
 
 
 def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:
-    if weights and weights != "random":
-        if not Path(weights).is_file():
-            raise UserError(f"--weights {weights}: no such file; give the .h5 file of {name}, or: random")
-        try:
-            return build(weights=weights)
-        except Exception as error:  # whatever a broken file makes Keras raise
-            raise UserError(f"--weights {weights}: do not fit {name} ({one_line(error)}); give its own") from None
+    if weights and weights != "random" and not Path(weights).is_file():
+        raise UserError(f"--weights {weights}: no such file; give the .h5 file of {name}, or: random")
     try:
-        return build(weights=None if weights == "random" else "imagenet")
+        return build(weights={None: "imagenet", "random": None}.get(weights, weights))
     except Exception as error:  # Keras raises no narrower one where a download fails
+        if weights:
+            raise UserError(f"--weights {weights}: do not fit {name} ({one_line(error)}); give its own") from None
         ways = "name a file with --weights, a model with --model FILE.keras, or try --demo, which needs no network"
         raise UserError(f"{name}: cannot download its weights ({one_line(error)}); {ways}") from None
 
