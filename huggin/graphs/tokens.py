@@ -24,16 +24,14 @@ def token_figure(
 
     facts of a run: tokens, parts, gold_start, gold_end, question; start and end where a span was chosen.
     """
-    ranges = [_ranges(each) for each in facts]
+    ranges = [[range(len(each["tokens"]))] for each in facts]
+    for each, views in zip(facts, ranges, strict=True):
+        if len(views[0]) > READABLE:
+            views.append(_near_answer(each))
     widths = [max(6.0, 1.2 + INCHES_PER_TOKEN * len(views[-1])) * len(views) for views in ranges]
     figure = new_figure(max(widths), height * len(facts), title)
     parts = figure.subfigures(len(facts), 1, squeeze=False)[:, 0]
     return figure, [_panels(*each, rows) for each in zip(parts, names, facts, ranges, strict=True)]
-
-
-def _ranges(facts: dict[str, Any]) -> list[range]:
-    tokens = len(facts["tokens"])
-    return [range(tokens)] if tokens <= READABLE else [range(tokens), _near_answer(facts)]
 
 
 def _panels(part: FigureBase, run: Beside, facts: dict[str, Any], views: Sequence[range], rows: int) -> list[View]:
@@ -97,11 +95,7 @@ def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) 
         label.set_color("black" if part == "context" else QUIET)
     notes = ["grey: the question", "shaded: the gold answer" if facts["gold_end"] else "no gold answer in this window"]
     if "end" in facts:
-        notes.append(_note_on_span(facts["start"], facts["end"], view))
+        start, end = facts["start"], facts["end"]
+        seen = "underlined: the model's" if start in view else f"the model's: tokens {start} to {end}, on the left"
+        notes.append(seen if end else "the model gave no answer")
     axes.set_xlabel(f"token ({'; '.join(notes)})")
-
-
-def _note_on_span(start: int, end: int, view: range) -> str:
-    if not end:
-        return "the model gave no answer"
-    return "underlined: the model's" if start in view else f"the model's: tokens {start} to {end}, on the left"

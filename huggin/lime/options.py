@@ -63,20 +63,16 @@ def checked(args: Namespace) -> Namespace:
     """The arguments with what --demo and an absent IMAGE stand for. Raises UserError for what makes no sense."""
     if args.sampler == "leave-one-out" and args.samples:
         raise UserError("--sampler leave-one-out: asks once a segment; leave out --samples")
+    own = [name for name in ("model", "weights", "labels", "pixels") if getattr(args, name)]
+    if args.demo and own:
+        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
     if args.demo:
-        _use_demo(args)
-    args.image, args.segmenter = args.image or _cat(), args.segmenter or "quickshift"
+        args.model, args.labels = f"{SAMPLE}.keras", SAMPLE.with_suffix(".txt")
     args.model = args.model or "InceptionV3"
+    args.image = args.image or (f"{SAMPLE}.png" if args.demo else _cat())
+    args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
     return args
-
-
-def _use_demo(args: Namespace) -> None:
-    for name in ("model", "weights", "labels", "pixels"):
-        if getattr(args, name):
-            raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{name}")
-    args.model, args.labels = f"{SAMPLE}.keras", SAMPLE.with_suffix(".txt")
-    args.image, args.segmenter = args.image or f"{SAMPLE}.png", args.segmenter or "slic"
 
 
 def name_of(image: str) -> str:
