@@ -1,7 +1,6 @@
 """Recording -> figures of what each node gives to a tracked sample's logits, at one snapshot and by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,7 @@ EACH_WAY = 6  # nodes drawn of those that push up, and of those that push down
 BY_STEP = 6  # nodes drawn by step
 PALE = 0.45
 
-
-@dataclass(frozen=True)
-class Sum:
-    """A number that is a sum over the nodes."""
-
-    what: str
-    colour: str
-    shares: np.ndarray  # (hidden,)
-    bias: float | None  # None where it cancels
+Sum = tuple[str, str, np.ndarray, float | None]  # title, colour, shares (hidden,), bias where it does not cancel
 
 
 def draw_shares(
@@ -51,7 +42,7 @@ def draw_shares(
         part.suptitle(title, fontsize=10, color=run.colour)
         grid = part.subplots(2, len(panels), height_ratios=[3, 1])
         for axes, panel in zip(grid.T, panels, strict=True):
-            _draw_sum(axes[0], axes[1], panel)
+            _draw_sum(axes[0], axes[1], *panel)
     asked = "".join(f"-{name}-{value}" for name, value in (("token", places[0]), ("step", step)) if value is not None)
     return {figure_name("shares" + asked, runs, sample): figure}
 
@@ -101,9 +92,9 @@ def _sums(
         rival = rival if start == gold else start
     bias, margin = found.bias[at].tolist(), found.margin_shares(gold, rival)[at]
     return int(found.step[at]), [
-        Sum(f"start logit of {_name(facts, start)}", START, found.shares(0, start)[at], bias[0]),
-        Sum(f"end logit of {_name(facts, end)}", END, found.shares(1, end)[at], bias[1]),
-        Sum(f"start of {_name(facts, gold)} over {_name(facts, rival)}", ACCENT, margin, None),
+        (f"start logit of {_name(facts, start)}", START, found.shares(0, start)[at], bias[0]),
+        (f"end logit of {_name(facts, end)}", END, found.shares(1, end)[at], bias[1]),
+        (f"start of {_name(facts, gold)} over {_name(facts, rival)}", ACCENT, margin, None),
     ]
 
 
@@ -111,25 +102,26 @@ def _name(facts: dict[str, Any], token: int) -> str:
     return f"“{short(facts['tokens'][token], 16)}” ({token})"
 
 
-def _draw_sum(named_axes: Axes, sum_axes: Axes, each: Sum) -> None:
+def _draw_sum(
+    named_axes: Axes, sum_axes: Axes, title: str, colour: str, shares: np.ndarray, bias: float | None
+) -> None:
     """Above, bars from the largest share up to the largest down; below, on a scale of its own, how all adds up."""
-    named_axes.set_title(each.what)
-    say_not_finite(named_axes, each.shares)
-    if not np.isfinite(each.shares).all():
+    named_axes.set_title(title)
+    say_not_finite(named_axes, shares)
+    if not np.isfinite(shares).all():
         return
-    order = np.argsort(-each.shares, kind="stable")
-    up = [node for node in order[:EACH_WAY] if each.shares[node] > 0]
-    down = [node for node in order[max(EACH_WAY, len(order) - EACH_WAY) :] if each.shares[node] < 0]
+    order = np.argsort(-shares, kind="stable")
+    up = [node for node in order[:EACH_WAY] if shares[node] > 0]
+    down = [node for node in order[EACH_WAY:][-EACH_WAY:] if shares[node] < 0]
     named = [*up, *down]
-    above, total = float(each.shares[named].sum()), float(each.shares.sum())
-    _draw_bars(named_axes, [(f"node {node}", float(each.shares[node]), each.colour) for node in named])
-    half = nodes_for_half(each.shares)
-    named_axes.set_xlabel(f"share ({half} nodes give half of what pushes up)")
-    rows = [(f"the {len(named)} nodes above", above, each.colour)]
+    above, total = float(shares[named].sum()), float(shares.sum())
+    _draw_bars(named_axes, [(f"node {node}", float(shares[node]), colour) for node in named])
+    named_axes.set_xlabel(f"share ({nodes_for_half(shares)} nodes give half of what pushes up)")
+    rows = [(f"the {len(named)} nodes above", above, colour)]
     rows.append((f"the other {len(order) - len(named)} nodes", total - above, QUIET))
-    if each.bias is not None:
-        rows.append(("bias", each.bias, QUIET))
-    rows.append(("together", total + (each.bias or 0.0), "black"))
+    if bias is not None:
+        rows.append(("bias", bias, QUIET))
+    rows.append(("together", total + (bias or 0.0), "black"))
     _draw_bars(sum_axes, rows)
 
 

@@ -25,8 +25,8 @@ def draw_weights(
     beside = side_by_side(runs)
     changes = [weight_change(run.steps) for run in runs]
     tracked = [int(ranked_nodes(run, node, rank_by, sample)[0]) for run in runs]
-    weights, percents = _weights(beside, changes, tracked), _changes(beside, changes, tracked)
-    return {figure_name("weights", runs, sample): weights, figure_name("weight-change", runs, sample): percents}
+    figures = {"weights": _weights(beside, changes, tracked), "weight-change": _changes(beside, changes, tracked)}
+    return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
 
 
 def draw_weights_over_time(
