@@ -5,7 +5,7 @@ python graph-logits.py RUN --over-time
 """
 
 from huggin.door import open_door
-from huggin.graphs.output import choose_sample, finish, formats, graph_parser
+from huggin.graphs.output import choose_sample, finish, graph_parser
 
 
 def main() -> None:
@@ -20,7 +20,6 @@ def main() -> None:
         "--over-time", action="store_true", help="heat maps, token by step, instead, and when it flipped"
     )
     args = parser.parse_args()
-    formats(args)
     from huggin.graphs.logits import draw_logits
     from huggin.graphs.over_time import draw_logits_over_time
     from huggin.graphs.runs import print_tables, read_runs

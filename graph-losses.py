@@ -4,7 +4,7 @@ python graph-losses.py RUN
 """
 
 from huggin.door import open_door
-from huggin.graphs.output import finish, formats, graph_parser
+from huggin.graphs.output import finish, graph_parser
 
 
 def main() -> None:
@@ -13,7 +13,6 @@ def main() -> None:
         "Draw the loss by step with an exponential fit, the learning rate beneath.", "graph-losses.py"
     )
     args = parser.parse_args()
-    formats(args)
     from huggin.graphs.losses import draw_losses
     from huggin.graphs.runs import read_runs
 

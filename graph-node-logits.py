@@ -5,7 +5,7 @@ python graph-node-logits.py RUN --share
 """
 
 from huggin.door import open_door
-from huggin.graphs.output import choose_node, choose_sample, finish, formats, graph_parser
+from huggin.graphs.output import choose_node, choose_sample, finish, graph_parser
 
 
 def main() -> None:
@@ -25,7 +25,6 @@ def main() -> None:
     args = parser.parse_args()
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")
-    formats(args)
     from huggin.graphs.node_logits import draw_answer, draw_snapshot
     from huggin.graphs.runs import read_runs
     from huggin.graphs.shares import draw_shares, draw_shares_over_time

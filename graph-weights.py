@@ -5,7 +5,7 @@ python graph-weights.py RUN --rank-by share --all-rankings
 """
 
 from huggin.door import open_door
-from huggin.graphs.output import choose_node, choose_sample, finish, formats, graph_parser
+from huggin.graphs.output import choose_node, choose_sample, finish, graph_parser
 
 
 def main() -> None:
@@ -19,7 +19,6 @@ def main() -> None:
     parser.add_argument("--all-rankings", action="store_true", help="print the nodes in all four rankings instead")
     parser.add_argument("--over-time", action="store_true", help="draw the weights of the first nodes by step instead")
     args = parser.parse_args()
-    formats(args)
     from huggin.graphs.runs import print_tables, read_runs
     from huggin.graphs.weights import draw_weights, draw_weights_over_time, table_of_nodes, table_of_rankings
 

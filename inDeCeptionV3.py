@@ -3,65 +3,50 @@
 python inDeCeptionV3.py photo.jpg --rounds 3
 """
 
-from argparse import Namespace
-from functools import partial
-from typing import TYPE_CHECKING
-
-from huggin.door import UserError, open_door, printable
-from huggin.lime.explanation import as_json
+from huggin.door import open_door, printable
+from huggin.graphs.output import save_figures
+from huggin.lime.explanation import Explanation, as_json
 from huggin.lime.labels import target_of
-from huggin.lime.options import checked, classifier_of, lime_parser, refuse_unwritable, request_of, save, scene_of
-from huggin.lime.pictures import read_picture
+from huggin.lime.options import at_least, checked, lime_parser, load, refuse_unwritable, remove_figures
+from huggin.lime.predictions import Predictor
 from huggin.lime.rounds import deceive, summary
+from huggin.lime.scene import Scene
 from lime import explain, record
-
-if TYPE_CHECKING:
-    from huggin.lime.explanation import Explanation
-    from huggin.lime.scene import Scene
 
 
 def main() -> None:
     """Print a summary of each round, draw what is left of the picture, and record why."""
-    args = read_arguments()
-    picture = read_picture(args.image)
-    scene = scene_of(args, classifier_of(args), picture)
-    request_of(args, scene)
-    refuse_unwritable(args)
-    from huggin.lime.figures import draw_explanation, draw_rounds
-
-    rounds = []
-    for number, one in enumerate(deceive(scene, partial(first_answer, args), args.rounds), 1):
-        print(printable(summary(one)))
-        save(draw_explanation(one.explanation), args.out / f"round-{number}", show=False)
-        rounds.append(one)
-    save({"rounds": draw_rounds(rounds)}, args.out, args.show)
-    explanations = [one.explanation for one in rounds]
-    record(args, explanations, [as_json(one) for one in explanations])
-
-
-def read_arguments() -> Namespace:
-    """The command line."""
     parser = lime_parser(
         "Explain a picture, hide its top segments, and see what it is called then.",
         "python inDeCeptionV3.py photo.jpg --rounds 3",
     )
     parser.add_argument(
-        "--rounds", type=int, default=1, metavar="N", help="go on, at most N times, while it changes (1)"
+        "--rounds", type=at_least(1), default=1, metavar="N", help="go on, at most N times, while it changes (1)"
     )
     args = checked(parser.parse_args())
-    if args.rounds < 1:
-        raise UserError(f"--rounds {args.rounds}: give 1 or more")
-    return args
+    scene, request = load(args)
+    refuse_unwritable(args)
+    from huggin.lime.figures import draw_explanation, draw_rounds
 
+    def first_answer(scene: Scene, number: int) -> Explanation:
+        """Why a picture is called what it is called, by LIME's four steps."""
+        first = scene.classifier.predict(scene.picture).argmax()
+        target = target_of(str(first), scene.classifier.labels)
+        predictor = Predictor(scene, [target], args.out / f"round-{number}" / "predictions.npz")
+        return explain(predictor, [target], request, print)[0]
 
-def first_answer(args: Namespace, scene: "Scene", number: int) -> "Explanation":
-    """Why a picture is called what it is called, by LIME's four steps."""
-    from huggin.lime.predictions import Predictor
-
-    classifier = scene.classifier
-    target = target_of(str(classifier.predict(scene.picture).argmax()), classifier.labels)
-    predictor = Predictor(scene, [target], args.out / f"round-{number}" / "predictions.npz")
-    return explain(predictor, [target], request_of(args, scene), print)[0]
+    rounds = []
+    for one in deceive(scene, first_answer, args.rounds):
+        print(printable(summary(one)))
+        save_figures(draw_explanation(one.explanation), args.out / f"round-{one.number}", show=False)
+        rounds.append(one)
+    kept = {f"round-{one.number}" for one in rounds}
+    remove_figures(
+        folder for folder in args.out.glob("round-*") if folder.name not in kept
+    )  # of an earlier explanation
+    save_figures({"rounds": draw_rounds(rounds)}, args.out, args.show)
+    explanations = [one.explanation for one in rounds]
+    record(args, explanations, [as_json(one) for one in explanations])
 
 
 if __name__ == "__main__":

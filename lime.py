@@ -9,7 +9,7 @@ each. A linear model of its answers then says what each segment adds: https://ar
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,35 +19,25 @@ from db_utils import record_explanation
 from huggin.database import database_path, open_database
 from huggin.door import UserError, open_door, printable
 from huggin.files import write_json
-from huggin.lime.explanation import Explanation, Request, as_json, as_row, explanation_of, in_words, segment_rows
+from huggin.graphs.output import save_figures
+from huggin.lime.explanation import Explanation, Request, as_json, as_row, in_words, segment_rows
 from huggin.lime.labels import Target, target_of
 from huggin.lime.masks import distance_weights, random_perturbations
-from huggin.lime.options import (
-    checked,
-    classifier_of,
-    folder_of,
-    lime_parser,
-    refuse_unwritable,
-    request_of,
-    save,
-    scene_of,
-)
-from huggin.lime.pictures import read_picture
-from huggin.lime.quality import Stability, faithfulness, stability
+from huggin.lime.options import at_least, checked, folder_of, lime_parser, load, refuse_unwritable, remove_figures
+from huggin.lime.predictions import Predictor
+from huggin.lime.quality import faithfulness, stability
+from huggin.lime.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from huggin.lime.predictions import Predictor
-    from huggin.lime.scene import Scene
 
 BATCH = 250  # masks that --until-stable adds at a time
 Say = Callable[[str], None]
 
 
 def explain(
-    predictor: "Predictor", targets: Sequence[Target], request: Request, say: Say = lambda _: None
+    predictor: Predictor, targets: Sequence[Target], request: Request, say: Say = lambda _: None
 ) -> list[Explanation]:
     """LIME's four steps; one explanation per target, all from the same predictions."""
     scene = predictor.scene
@@ -70,8 +60,9 @@ def explain(
     say("Step 4/4: linear regression coefficients")
     found = []
     for target in targets:
-        surrogate = linear_regression_coefficients(masks, answers.score(target, request.scale), weights)
-        found.append(explanation_of(scene, target, request, masks, answers, surrogate))
+        scores, kept = answers.score(target, request.scale), float((answers.top[1:] == target.plus).mean())
+        surrogate = linear_regression_coefficients(masks, scores, weights)
+        found.append(Explanation(scene, target, request, masks, scores, kept, surrogate))
         shapes = f"{surrogate.coefficients.shape} from masks {masks.on.shape} and scores {weights.shape}"
         say(f"  {printable(target.name)}: {shapes}")
         say(f"  lowest {surrogate.coefficients.min():.4g}, highest {surrogate.coefficients.max():.4g}")
@@ -81,21 +72,19 @@ def explain(
 def main() -> None:
     """Explain a picture, and save, print and record what was found."""
     args = read_arguments()
-    picture = read_picture(args.image)
-    scene = scene_of(args, classifier_of(args), picture)
-    targets, request = targets_of(args, scene), request_of(args, scene)
+    scene, request = load(args)
+    targets = targets_of(args, scene)
     refuse_unwritable(args)
-    from huggin.lime.predictions import Predictor
-
     predictor = Predictor(scene, targets, args.out / "predictions.npz")
     explanations = explain(predictor, targets, request, print)
     if args.until_stable:
         explanations = until_stable(predictor, explanations, args.max_samples)
+    remove_figures([args.out, *args.out.glob("[0-9]*")])  # an earlier start's
     numbers = []
     for one in explanations:
         print("", *map(printable, in_words(one)), sep="\n")
         found, figures = examine(args, predictor, one)
-        save(figures, args.out if len(targets) == 1 else args.out / folder_of(one.target), args.show)
+        save_figures(figures, args.out if len(targets) == 1 else args.out / folder_of(one.target), args.show)
         numbers.append(found)
     record(args, explanations, numbers)
 
@@ -108,12 +97,15 @@ def read_arguments() -> Namespace:
         "--classes", nargs="+", metavar="CLASS", help="numbers, names, contrasts such as 'dog - cat' (the first answer)"
     )
     add("--until-stable", action="store_true", help="draw more masks until the top segments no longer change")
-    add("--max-samples", type=int, default=20_000, metavar="N", help="where --until-stable gives up (20000)")
-    add("--stability", type=int, metavar="R", help="explain R times with fresh masks, and say how far they agree")
+    add("--max-samples", type=at_least(1), default=20_000, metavar="N", help="where --until-stable gives up (20000)")
+    add(
+        "--stability",
+        type=at_least(2),
+        metavar="R",
+        help="explain R times with fresh masks: how far do they agree?",
+    )
     add("--faithfulness", action="store_true", help="draw what hiding and showing the segments in this order does")
     args = checked(parser.parse_args())
-    if args.stability is not None and args.stability < 2:
-        raise UserError(f"--stability {args.stability}: give 2 or more")
     if args.max_samples < (args.samples or 1):
         raise UserError(f"--max-samples {args.max_samples}: fewer than the masks to begin with; give more")
     if args.sampler == "leave-one-out" and (args.until_stable or args.stability):
@@ -121,7 +113,7 @@ def read_arguments() -> Namespace:
     return args
 
 
-def targets_of(args: Namespace, scene: "Scene") -> list[Target]:
+def targets_of(args: Namespace, scene: Scene) -> list[Target]:
     """What is to be explained: --classes, or the classifier's first answer. Prints its first answers."""
     labels = scene.classifier.labels
     probabilities = scene.classifier.predict(scene.picture)
@@ -132,7 +124,7 @@ def targets_of(args: Namespace, scene: "Scene") -> list[Target]:
     return list(dict.fromkeys(target_of(words, labels) for words in args.classes or [str(first[0])]))
 
 
-def until_stable(predictor: "Predictor", explanations: list[Explanation], most: int) -> list[Explanation]:
+def until_stable(predictor: Predictor, explanations: list[Explanation], most: int) -> list[Explanation]:
     """Add masks until the standard errors say that fresh ones would find the same top segments."""
     while not all(is_stable(one.surrogate, one.request.top) for one in explanations):
         request, targets = explanations[0].request, [one.target for one in explanations]
@@ -144,26 +136,26 @@ def until_stable(predictor: "Predictor", explanations: list[Explanation], most: 
     return explanations
 
 
-def examine(args: Namespace, predictor: "Predictor", one: Explanation) -> "tuple[dict[str, Any], dict[str, Figure]]":
+def examine(args: Namespace, predictor: Predictor, one: Explanation) -> "tuple[dict[str, Any], dict[str, Figure]]":
     """An explanation's numbers and figures, with those of the quality that was asked for."""
     from huggin.lime.figures import draw_explanation, draw_faithfulness
 
     found, figures = as_json(one), draw_explanation(one)
     if args.stability:
-        found["stability"] = asdict(repeated(predictor, one, args.stability))
+        found["stability"] = repeated(predictor, one, args.stability)
         words = "Jaccard@{top} {jaccard:.3f}, Kendall's W {kendall_w:.3f}, same sign {same_sign:.3f}"
         print(args.stability, "explanations:", words.format(top=one.request.top, **found["stability"]))
     if args.faithfulness:
         ask = partial(predictor.scores, target=one.target, scale=one.request.scale)
         curves = faithfulness(one.surrogate.ranking(), ask, one.request.seed)
-        found["faithfulness"] = {order: curve.numbers() for order, curve in curves.items()}
+        found["faithfulness"] = curves
         figures["faithfulness"] = draw_faithfulness(curves, one)
         for order, curve in curves.items():
-            print(f"{order}: deletion AUC {curve.deletion_auc:.4f}, insertion AUC {curve.insertion_auc:.4f}")
+            print(f"{order}: deletion AUC {curve['deletion_auc']:.4f}, insertion AUC {curve['insertion_auc']:.4f}")
     return found, figures
 
 
-def repeated(predictor: "Predictor", one: Explanation, repeats: int) -> Stability:
+def repeated(predictor: Predictor, one: Explanation, repeats: int) -> dict[str, float]:
     """Explain with fresh masks; those that an earlier start asked about come from its file."""
     requests = [replace(one.request, seed=one.request.seed + number) for number in range(1, repeats)]
     others = [explain(predictor, [one.target], request)[0].surrogate for request in requests]

@@ -1,6 +1,7 @@
 """The graph commands: files and text, from the recording alone."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,13 @@ def long_run(tmp_path) -> RunFolder:
     )
     writer.close()
     return run
+
+
+def test_the_backend_of_a_notebook_is_none_of_ours(run):
+    environment = {**os.environ, "MPLBACKEND": "nonsense"}
+    done = command("graph-losses.py", "run", cwd=run.parent, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (run / "graphs" / "losses.png").is_file()
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -118,6 +118,23 @@ def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
         assert sorted(path.name for path in (tmp_path / "here" / folder).iterdir()) == FIGURES
 
 
+def test_figures_of_an_earlier_explanation_go_and_what_is_not_ours_stays(tmp_path):
+    out = tmp_path / "here"
+    for folder in ("7-mine", "2-triangle"):
+        (out / folder).mkdir(parents=True)
+    for path in (out / "7-mine" / "lime.png", out / "2-triangle" / "notes.txt"):
+        path.write_text("mine")
+    done = command("lime.py", "--demo", "--samples", "70", "--classes", "2", "1", "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in out.glob("*/segment_coeffs.png")} == {"2-triangle", "1-square"}
+    done = command("lime.py", "--demo", "--samples", "70", "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["2-triangle", "7-mine"]
+    assert (out / "7-mine" / "lime.png").read_text() == (out / "2-triangle" / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in (out / "2-triangle").iterdir()) == ["notes.txt"]
+    assert sorted(path.name for path in out.glob("*.png")) == FIGURES
+
+
 def test_hiding_the_triangle_leaves_nothing(tmp_path):
     done = command("inDeCeptionV3.py", "--demo", "--rounds", "3", "--samples", "200", "--json", "a.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -130,6 +147,10 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
     assert (first["target"], second["target"]) == ("triangle", "nothing")
     out = tmp_path / "explanations" / "shapes"
     assert sorted(path.name for path in out.iterdir()) == ["round-1", "round-2", "rounds.png"]
+    done = command("inDeCeptionV3.py", "--demo", "--samples", "200", "--db", "b.db", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (out / "round-2").iterdir()] == ["predictions.npz"]
+    assert len(list((out / "round-1").glob("*.png"))) == len(FIGURES)
     with closing(sqlite3.connect(tmp_path / "stack_trace.db")) as connection:
         assert connection.execute("SELECT target FROM explanations").fetchall() == [("triangle",), ("nothing",)]
 
@@ -137,9 +158,9 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--samples 0", "--samples 0: give 1 or more"),
+        ("--samples 0", "argument --samples: 0: give a number from 1"),
         ("--samples 5", "--samples 5: too few for"),
-        ("--seed -1", "--seed -1: give a number from 0"),
+        ("--seed -1", "argument --seed: -1: give a number from 0"),
         ("--classes raven", "--classes raven: no class of that name"),
         ("nowhere.png", "nowhere.png: no such file"),
         ("--json /proc/none/a.json", "/proc/none"),
@@ -157,9 +178,10 @@ def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--stability 1", "--stability 1: give 2 or more"),
+        ("--stability 1", "--stability: 1: give a number from 2"),
         ("--sampler leave-one-out --until-stable", "its masks are always the same"),
-        ("--top 0", "--top 0: give 1 or more"),
+        ("--top 0", "--top: 0: give a number from 1"),
+        ("--top many", "--top: invalid number value: 'many'"),
         ("--seed 4294967296", "give a number from 0 to 4294967295"),
         ("--demo --labels a.txt", "--demo: has a classifier of its own"),
         ("--sampler leave-one-out --samples 9", "leave out --samples"),

@@ -129,6 +129,13 @@ def address(tmp_path):
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
+        def do_GET(self) -> None:
+            if self.path != "/away.png":
+                return super().do_GET()
+            self.send_response(302)
+            self.send_header("Location", "ftp://127.0.0.1:9/a.png")
+            return self.end_headers()
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -139,6 +146,11 @@ def address(tmp_path):
 def test_a_picture_from_an_address(address, ramp, tmp_path):
     saved(Image.fromarray(ramp), tmp_path / "a.png")
     assert np.allclose(read_picture(f"{address}/a.png"), ramp / 255)
+
+
+def test_a_redirection_to_ftp_is_refused(address):
+    with pytest.raises(UserError, match="redirected to ftp://127.0.0.1:9/a.png, which is not http.s.; check"):
+        read_picture(f"{address}/away.png")
 
 
 def test_an_address_that_fails_is_refused(address, tmp_path):

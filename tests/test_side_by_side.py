@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from huggin.door import UserError
+from huggin.graphs.efficacy import draw_efficacy
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.runs import COLOURS, read_runs, same_sample, side_by_side
@@ -71,6 +72,18 @@ def test_other_questions_are_refused(runs):
     edit(runs[1], question="Who flies?")
     with pytest.raises(UserError, match="--sample 0: .*pre has another question than .*scratch; draw each alone"):
         same_sample(read_runs(runs), 0)
+
+
+def test_a_run_has_its_colour_whatever_it_was_asked(runs):
+    measured = {"asked": 4, "correct": 2, "exact_match": 50.0, "exact_match_interval": [15.0, 85.0]}
+    measured |= {"f1": 60.0, "f1_interval": [20.0, 90.0]}
+    for run in runs:
+        entries = [{"step": 8, "data": data, **measured} for data in ("a", "b")]
+        (run / "efficacy.json").write_text(json.dumps(entries))
+    axes = draw_efficacy(runs)["efficacy"].axes[0]
+    lines = [bars.lines[0] for bars in axes.containers]
+    assert [line.get_color() for line in lines] == [COLOURS[0], COLOURS[0], COLOURS[1], COLOURS[1]]
+    assert [line.get_marker() for line in lines] == ["o", "s", "o", "s"]
 
 
 def test_too_many_and_twice(runs):

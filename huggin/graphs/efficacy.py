@@ -1,7 +1,7 @@
 """Measured efficacy of runs -> figure of EM and F1 by step, with 95 % intervals."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import cycle, groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,27 +14,24 @@ from huggin.graphs.output import by_step, new_figure
 from huggin.graphs.runs import COLOURS
 from huggin.run_folder import RunFolder
 
-MARKERS = "osD^"
+MARKERS = "osD^"  # one for each data
 
 
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     """`efficacy`: a panel for EM and one for F1. Raises UserError for a run of which nothing was measured."""
-    measured: dict[str, list[Efficacy]] = {}
-    for run in runs:
+    figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
+    panels = figure.subplots(2, 1, sharex=True)
+    for run, colour in zip(runs, cycle(COLOURS)):
         entries = read_efficacy(RunFolder(run))
         if not entries:
             raise UserError(f"{run}: no efficacy measured; run test-qa-efficacy.py CFG --checkpoints --all first")
-        for data, group in groupby(entries, key=lambda entry: entry.data):
-            measured[f"{run}, {data}"] = list(group)
-    figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
-    panels = figure.subplots(2, 1, sharex=True)
-    for number, (name, entries) in enumerate(measured.items()):
-        _draw_run(panels, name, entries, COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
+        for (data, group), marker in zip(groupby(entries, key=lambda entry: entry.data), cycle(MARKERS)):
+            _draw_run(panels, f"{run}, {data}", list(group), colour, marker)
     for axes, unit in zip(panels, ("exact match in %", "F1 in %")):
         axes.set_ylim(-2, 102)
         by_step(axes, unit)
     panels[0].set_xlabel("")
-    panels[1].legend(fontsize=8, frameon=False)
+    panels[1].legend()
     return {"efficacy": figure}
 
 

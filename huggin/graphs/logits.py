@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import ACCENT, END, START, by_step, legend_above, new_figure, say_not_finite, tidy
+from huggin.graphs.output import ACCENT, END, START, by_step, dots, legend_above, new_figure, say_not_finite
 from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
-from huggin.graphs.tokens import marker_for, name_question, same_scale, token_figure
+from huggin.graphs.tokens import same_scale, short, token_figure
 from huggin.learning import when_learned
 from huggin.recording import Probes, Recording
 
@@ -39,20 +39,19 @@ def _draw_probes(axes: Axes, step: np.ndarray, logits: np.ndarray, colour: str, 
     """A line for the first, the middle and the last probe over the tokens of `view`."""
     places = sorted({0, len(logits) // 2, len(logits) - 1})
     for place, alpha in zip(places, np.linspace(0.3, 1, len(places)), strict=True):
-        look: dict[str, Any] = {"color": colour, "alpha": alpha, "linewidth": 0.6 + alpha, "marker": marker_for(view)}
+        look: dict[str, Any] = {"color": colour, "alpha": alpha, "linewidth": 0.6 + alpha, "marker": dots(len(view))}
         axes.plot(view, logits[place, view.start : view.stop], label=f"step {step[place]}", **look)
     say_not_finite(axes, logits[places, view.start : view.stop])
-    tidy(axes, axes.get_xlabel(), "")
 
 
 def _losses(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], probes: Sequence[Probes]) -> Figure:
     figure = new_figure(7, 5, "Loss of the tracked sample by step")
     axes = figure.subplots()
-    name_question(axes, facts[0]["question"])
+    axes.set_title(short(facts[0]["question"]))
     for run, each, seen in zip(beside, facts, probes, strict=True):
         _draw_run(axes, run, seen, when_learned(seen, each["gold_start"], each["gold_end"]).right_since)
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend()
     say_not_finite(axes, np.concatenate([values for seen in probes for values in (seen.start_loss, seen.end_loss)]))
     by_step(axes, "loss (cross-entropy, nats)")
     if len(beside) > 1:
@@ -62,7 +61,7 @@ def _losses(beside: Sequence[Beside], facts: Sequence[dict[str, Any]], probes: S
 
 def _draw_run(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
     """The start's and the end's loss, told apart by colour in one run, by the line's style among several."""
-    marker = "." if len(probes.step) < 60 else ""
+    marker = dots(len(probes.step))
     start, end, right = (run.colour,) * 3 if run.name else (START, END, ACCENT)
     first, *others = [run.name, None, None] if run.name else ["start loss", "end loss", "answered right from step"]
     axes.plot(probes.step, probes.start_loss, color=start, marker=marker, label=first)

@@ -1,12 +1,10 @@
 """Recording -> figure of the training loss by step, with an exponential fit and the learning rate beneath."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import END, GOLD, QUIET, START, by_step, new_figure, tidy
+from huggin.graphs.output import END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.learning import fit_exponential, running_mean
 from huggin.recording import Recording, Steps
@@ -16,38 +14,35 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
     """`losses`: loss and learning rate by step; of several runs the running means."""
     figure = new_figure(7, 5, "Training loss by step")
     loss_axes, rate_axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    beside = side_by_side(runs)
-    if len(beside) == 1:
-        _draw_loss(loss_axes, runs[0].steps)
-    else:
-        _draw_means(loss_axes, beside)
-    for run in beside:
-        colour = run.colour if run.name else GOLD
-        rate_axes.plot(run.recording.steps.step, run.recording.steps.learning_rate, color=colour, linewidth=1.2)
+    for run in side_by_side(runs):
+        steps = run.recording.steps
+        if run.name:
+            _draw_mean(loss_axes, run, steps)
+        else:
+            _draw_loss(loss_axes, steps)
+        rate_axes.plot(steps.step, steps.learning_rate, color=run.colour if run.name else GOLD, linewidth=1.2)
+    loss_axes.legend()
+    loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     by_step(rate_axes, "learning rate")
     return {figure_name("losses", runs): figure}
 
 
-def _draw_means(axes: Axes, beside: Sequence[Beside]) -> None:
-    """Each run's running mean over its batches, which stand behind it as a haze."""
-    for run in beside:
-        steps, window = run.recording.steps, mean_window(run.recording.steps)
-        axes.plot(steps.step, steps.loss, color=run.colour, linewidth=0.5, alpha=0.25)
-        label = f"{run.name}, mean of {window} steps"
-        axes.plot(steps.step, running_mean(steps.loss, window), color=run.colour, label=label)
-    axes.legend(fontsize=8, frameon=False)
-    tidy(axes, "", "loss (cross-entropy, nats)")
-
-
-def mean_window(steps: Steps) -> int:
+def _window(steps: Steps) -> int:
     """How many steps the running mean is over: odd, so that it stands in their middle."""
     return len(steps.step) // 80 * 2 + 1
 
 
+def _draw_mean(axes: Axes, run: Beside, steps: Steps) -> None:
+    """A run's running mean over its batches, which stand behind it as a haze."""
+    window = _window(steps)
+    axes.plot(steps.step, steps.loss, color=run.colour, linewidth=0.5, alpha=0.25)
+    label = f"{run.name}, mean of {window} steps"
+    axes.plot(steps.step, running_mean(steps.loss, window), color=run.colour, label=label)
+
+
 def _draw_loss(axes: Axes, steps: Steps) -> None:
-    window = mean_window(steps)
-    marker = "." if len(steps.step) < 60 else ""
+    window, marker = _window(steps), dots(len(steps.step))
     axes.plot(steps.step, steps.loss, color=QUIET, linewidth=0.7, alpha=0.7, marker=marker, label="each batch")
     if window > 1:
         axes.plot(steps.step, running_mean(steps.loss, window), color=START, label=f"mean of {window} steps")
@@ -58,5 +53,3 @@ def _draw_loss(axes: Axes, steps: Steps) -> None:
     broken = steps.step[1:][~np.isfinite(steps.loss[1:])]
     if len(broken):
         axes.plot(broken, np.zeros(len(broken)), "x", color=END, label=f"{len(broken)} steps not finite")
-    axes.legend(fontsize=8, frameon=False)
-    tidy(axes, "", "loss (cross-entropy, nats)")

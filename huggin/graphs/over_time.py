@@ -33,7 +33,7 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
                 _trace(axes, each, learned)
         legend_above(views[-1][1][0], rows=2)
         question = views[0][1][0]
-        question.set_title(question.get_title(loc="left") + "\n\n", fontsize=9, loc="left", parse_math=False)
+        question.set_title(question.get_title(loc="left") + "\n\n")
         names = views[-1][1][-1]
         names.set_xlabel(names.get_xlabel().replace("shaded:", "between the green lines:"))
     return {figure_name("logits-over-time", runs, sample): figure}

@@ -1,33 +1,25 @@
 """Recording -> figures of what each node gives to a tracked sample's logits, at one snapshot and by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from huggin.door import UserError
-from huggin.graphs.output import ACCENT, END, QUIET, START, by_step, legend_above, new_figure, say_not_finite, tidy
+from huggin.graphs.output import ACCENT, END, QUIET, START, by_step, dots, legend_above, new_figure, say_not_finite
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
-from huggin.graphs.tokens import QUESTION, short
-from huggin.nodes import Snapshots, nodes_for_half, ranked_nodes, snapshots
+from huggin.graphs.tokens import short
+from huggin.nodes import nodes_for_half, ranked_nodes, snapshots
 from huggin.recording import Recording
 
 EACH_WAY = 6  # nodes drawn of those that push up, and of those that push down
 BY_STEP = 6  # nodes drawn by step
 PALE = 0.45
 
-
-@dataclass(frozen=True)
-class Sum:
-    """A number that is a sum over the nodes."""
-
-    what: str
-    colour: str
-    shares: np.ndarray  # (hidden,)
-    bias: float | None  # None where it cancels
+Sum = tuple[str, str, np.ndarray, float | None]  # title, colour, shares (hidden,), bias where it does not cancel
 
 
 def draw_shares(
@@ -42,16 +34,15 @@ def draw_shares(
     facts = same_sample(runs, sample)
     places = [None if token is None else find_token(each["tokens"], token) for each in facts]
     sums = [_sums(*each, step, sample) for each in zip(runs, facts, places, strict=True)]
-    figure = new_figure(
-        14, 5.5 * len(runs), "What each node gives to the logits of the tracked sample: weight x activation"
-    )
+    what = "What each node gives to the logits of the tracked sample: weight x activation"
+    figure = new_figure(14, 5.5 * len(runs), what)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     for part, run, each, (at, panels) in zip(parts, side_by_side(runs), facts, sums, strict=True):
-        question = short(each["question"], QUESTION)
-        part.suptitle(run.headline(f"{question}  After step {at}."), fontsize=10, color=run.colour, parse_math=False)
+        title = run.headline(f"{short(each['question'])}  After step {at}.")
+        part.suptitle(title, fontsize=10, color=run.colour)
         grid = part.subplots(2, len(panels), height_ratios=[3, 1])
         for axes, panel in zip(grid.T, panels, strict=True):
-            _draw_sum(axes[0], axes[1], panel)
+            _draw_sum(axes[0], axes[1], *panel)
     asked = "".join(f"-{name}-{value}" for name, value in (("token", places[0]), ("step", step)) if value is not None)
     return {figure_name("shares" + asked, runs, sample): figure}
 
@@ -67,11 +58,10 @@ def draw_shares_over_time(
     panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
     for axes, run, facts in zip(panels, side_by_side(runs), same_sample(runs, sample), strict=True):
         found = snapshots(run.recording, sample)
-        gold, rival = _gold_and_rival(found, facts, -1)
-        axes.set_title(
-            run.headline(f"{_name(facts, gold)} over {_name(facts, rival)}") + "\n",  # the legend's line
-            **{"fontsize": 9, "loc": "left", "color": run.colour, "parse_math": False},
-        )
+        gold = facts["gold_start"]
+        rival = found.rival(-1, gold, facts["parts"])
+        title = run.headline(f"{_name(facts, gold)} over {_name(facts, rival)}")
+        axes.set_title(title + "\n", color=run.colour)  # the legend's line
         shown = ranked_nodes(run.recording, node, rank_by, sample)[:BY_STEP]
         _draw_by_step(axes, found.step, found.margin_shares(gold, rival), shown)
     return {figure_name("shares-over-time", runs, sample): figure}
@@ -82,12 +72,10 @@ def find_token(tokens: Sequence[str], wanted: str) -> int:
     if wanted.isdecimal() and int(wanted) < len(tokens):
         return int(wanted)
     places = [place for place, token in enumerate(tokens) if token == wanted]
-    if len(places) > 1:
-        raise UserError(f"--token {wanted}: stands at the places {', '.join(map(str, places))}; name one of them")
-    if not places:
-        raise UserError(
-            f"--token {wanted}: not in the sample; name one of its tokens, or a place, 0 to {len(tokens) - 1}"
-        )
+    if len(places) != 1:
+        unknown = f"not in the sample; name one of its tokens, or a place, 0 to {len(tokens) - 1}"
+        several = f"stands at the places {', '.join(map(str, places))}; name one of them"
+        raise UserError(f"--token {wanted}: {several if places else unknown}")
     return places[0]
 
 
@@ -97,82 +85,64 @@ def _sums(
     """The snapshot's step, and the three sums that are drawn."""
     found = snapshots(run, sample)
     at = found.place(step)
-    gold, rival = _gold_and_rival(found, facts, at)
-    start, end = gold, facts["gold_end"]
+    gold = start = facts["gold_start"]
+    end, rival = facts["gold_end"], found.rival(at, gold, facts["parts"])
     if token is not None:
         start = end = token
         rival = rival if start == gold else start
-    bias = found.bias[at].tolist()
+    bias, margin = found.bias[at].tolist(), found.margin_shares(gold, rival)[at]
     return int(found.step[at]), [
-        Sum(f"start logit of {_name(facts, start)}", START, found.shares(0, start)[at], bias[0]),
-        Sum(f"end logit of {_name(facts, end)}", END, found.shares(1, end)[at], bias[1]),
-        Sum(
-            f"start of {_name(facts, gold)} over {_name(facts, rival)}",
-            ACCENT,
-            found.margin_shares(gold, rival)[at],
-            None,
-        ),
+        (f"start logit of {_name(facts, start)}", START, found.shares(0, start)[at], bias[0]),
+        (f"end logit of {_name(facts, end)}", END, found.shares(1, end)[at], bias[1]),
+        (f"start of {_name(facts, gold)} over {_name(facts, rival)}", ACCENT, margin, None),
     ]
-
-
-def _gold_and_rival(found: Snapshots, facts: dict[str, Any], place: int) -> tuple[int, int]:
-    gold = facts["gold_start"]
-    return gold, found.rival(place, gold, facts["parts"])
 
 
 def _name(facts: dict[str, Any], token: int) -> str:
     return f"“{short(facts['tokens'][token], 16)}” ({token})"
 
 
-def _draw_sum(named_axes: Axes, sum_axes: Axes, each: Sum) -> None:
+def _draw_sum(
+    named_axes: Axes, sum_axes: Axes, title: str, colour: str, shares: np.ndarray, bias: float | None
+) -> None:
     """Above, bars from the largest share up to the largest down; below, on a scale of its own, how all adds up."""
-    named_axes.set_title(each.what, fontsize=10, loc="left", parse_math=False)
-    say_not_finite(named_axes, each.shares)
-    if not np.isfinite(each.shares).all():
+    named_axes.set_title(title)
+    say_not_finite(named_axes, shares)
+    if not np.isfinite(shares).all():
         return
-    order = np.argsort(-each.shares, kind="stable")
-    up = [node for node in order[:EACH_WAY] if each.shares[node] > 0]
-    down = [node for node in order[max(EACH_WAY, len(order) - EACH_WAY) :] if each.shares[node] < 0]
+    order = np.argsort(-shares, kind="stable")
+    up = [node for node in order[:EACH_WAY] if shares[node] > 0]
+    down = [node for node in order[EACH_WAY:][-EACH_WAY:] if shares[node] < 0]
     named = [*up, *down]
-    above, total = float(each.shares[named].sum()), float(each.shares.sum())
-    _draw_bars(named_axes, [(f"node {node}", float(each.shares[node]), each.colour) for node in named])
-    half = nodes_for_half(each.shares)
-    named_axes.set_xlabel(f"share ({half} nodes give half of what pushes up)")
-    rows = [(f"the {len(named)} nodes above", above, each.colour)]
+    above, total = float(shares[named].sum()), float(shares.sum())
+    _draw_bars(named_axes, [(f"node {node}", float(shares[node]), colour) for node in named])
+    named_axes.set_xlabel(f"share ({nodes_for_half(shares)} nodes give half of what pushes up)")
+    rows = [(f"the {len(named)} nodes above", above, colour)]
     rows.append((f"the other {len(order) - len(named)} nodes", total - above, QUIET))
-    if each.bias is not None:
-        rows.append(("bias", each.bias, QUIET))
-    rows.append(("together", total + (each.bias or 0.0), "black"))
+    if bias is not None:
+        rows.append(("bias", bias, QUIET))
+    rows.append(("together", total + (bias or 0.0), "black"))
     _draw_bars(sum_axes, rows)
 
 
 def _draw_bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
     """rows: name, value, colour, from top to bottom; bars to the left are paler."""
-    values = np.array([value for _, value, _ in rows])
-    low, high = min(values.min(initial=0), 0), max(values.max(initial=0), 0)
-    digits = int(np.clip(2 - np.floor(np.log10(max(high, -low, 1e-9))), 0, 9))  # three of the largest
-    for place, (_, value, colour) in enumerate(rows):
-        right = value >= 0
-        axes.barh(place, value, color=colour, alpha=1 if right or colour == "black" else PALE)
-        look: dict[str, Any] = {"ha": "left" if right else "right", "va": "center", "fontsize": 8}
-        axes.annotate(
-            f"{value:+.{digits}f}", (value, place), (3 if right else -3, 0), textcoords="offset points", **look
-        )
+    values = [value for _, value, _ in rows]
+    shades = [to_rgba(colour, PALE if value < 0 and colour != "black" else 1) for _, value, colour in rows]
+    bars = axes.barh(range(len(rows)), values, color=shades)
+    digits = int(np.clip(2 - np.floor(np.log10(max([1e-9, *map(abs, values)]))), 0, 9))  # three of the largest
+    axes.bar_label(bars, fmt=f"{{:+.{digits}f}}", padding=3, fontsize=8)
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)
-    room = 0.25 * (high - low) or 1.0  # for the numbers
-    axes.set_xlim(low - room * bool((values < 0).any()), high + room * bool((values >= 0).any()))
+    axes.margins(x=0.25)  # for the numbers
     axes.axvline(0, color=QUIET, linewidth=0.6)
-    tidy(axes, "", "")
-    axes.grid(visible=False, axis="y")
+    axes.grid(visible=False)
 
 
 def _draw_by_step(axes: Axes, step: np.ndarray, shares: np.ndarray, shown: np.ndarray) -> None:
     """shares: (snapshots, hidden) in the margin; shown: the nodes with a line of their own."""
-    marker = "." if len(step) < 60 else ""
-    for place, node in enumerate(shown):
-        axes.plot(step, shares[:, node], color=f"C{place}", marker=marker, linewidth=1.2, label=str(node))
+    axes.plot(step, shares[:, shown], marker=dots(len(step)), linewidth=1.2, label=list(map(str, shown)))
     rest = shares.sum(axis=1) - shares[:, shown].sum(axis=1)
     axes.plot(step, rest, color=QUIET, linestyle="--", label="the others")
     axes.plot(step, shares.sum(axis=1), color="black", linewidth=1.8, label="margin")

@@ -12,9 +12,7 @@ from huggin.graphs.runs import Beside
 
 READABLE = 110  # tokens that can be written side by side on one axis
 AROUND = 20  # tokens shown on either side of the answer where there are more
-QUESTION = 55  # characters of it above a figure; all of it is in the PDF
 INCHES_PER_TOKEN = 0.145
-
 
 View = tuple[range, list[Axes]]  # tokens, and their panels from top to bottom
 
@@ -26,23 +24,21 @@ def token_figure(
 
     facts of a run: tokens, parts, gold_start, gold_end, question; start and end where a span was chosen.
     """
-    ranges = [_ranges(each) for each in facts]
+    ranges = [[range(len(each["tokens"]))] for each in facts]
+    for each, views in zip(facts, ranges, strict=True):
+        if len(views[0]) > READABLE:
+            views.append(_near_answer(each))
     widths = [max(6.0, 1.2 + INCHES_PER_TOKEN * len(views[-1])) * len(views) for views in ranges]
     figure = new_figure(max(widths), height * len(facts), title)
-    parts = figure.subfigures(len(facts), 1, squeeze=False)[:, 0] if len(facts) > 1 else [figure]
+    parts = figure.subfigures(len(facts), 1, squeeze=False)[:, 0]
     return figure, [_panels(*each, rows) for each in zip(parts, names, facts, ranges, strict=True)]
-
-
-def _ranges(facts: dict[str, Any]) -> list[range]:
-    tokens = len(facts["tokens"])
-    return [range(tokens)] if tokens <= READABLE else [range(tokens), _near_answer(facts)]
 
 
 def _panels(part: FigureBase, run: Beside, facts: dict[str, Any], views: Sequence[range], rows: int) -> list[View]:
     grid = part.subplots(rows, len(views), squeeze=False, sharex="col", sharey="row")
     if run.name:
-        part.suptitle(run.name, fontsize=10, color=run.colour, parse_math=False)
-    name_question(grid[0, 0], facts["question"])
+        part.suptitle(run.name, fontsize=10, color=run.colour)
+    grid[0, 0].set_title(short(facts["question"]))
     for column, view in enumerate(views):
         _name_tokens(grid[-1, column], facts, view, written=view is views[-1])
         for axes in grid[:, column]:
@@ -58,20 +54,10 @@ def same_scale(parts: Sequence[Sequence[View]]) -> None:
             axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
-def marker_for(view: range) -> str:
-    """Dots where there is room for them."""
-    return "." if len(view) <= READABLE else ""
-
-
-def short(text: str, length: int) -> str:
+def short(text: str, length: int = 55) -> str:
     """A text on one line, with … where it is cut."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def name_question(axes: Axes, question: str) -> None:
-    """Write the question above the axes, as plain text."""
-    axes.set_title(short(question, QUESTION), fontsize=9, loc="left", parse_math=False)
 
 
 def _near_answer(facts: dict[str, Any]) -> range:
@@ -104,16 +90,12 @@ def _name_tokens(axes: Axes, facts: dict[str, Any], view: range, written: bool) 
         axes.set_xlabel("token's place (enlarged on the right)")
         return
     tokens = [facts["tokens"][token] for token in view]
-    axes.set_xticks(view, tokens, rotation=90, fontsize=7, family="monospace", parse_math=False)
+    axes.set_xticks(view, tokens, rotation=90, fontsize=7, family="monospace")
     for label, part in zip(axes.get_xticklabels(), facts["parts"][view.start : view.stop], strict=True):
         label.set_color("black" if part == "context" else QUIET)
     notes = ["grey: the question", "shaded: the gold answer" if facts["gold_end"] else "no gold answer in this window"]
     if "end" in facts:
-        notes.append(_note_on_span(facts["start"], facts["end"], view))
+        start, end = facts["start"], facts["end"]
+        seen = "underlined: the model's" if start in view else f"the model's: tokens {start} to {end}, on the left"
+        notes.append(seen if end else "the model gave no answer")
     axes.set_xlabel(f"token ({'; '.join(notes)})")
-
-
-def _note_on_span(start: int, end: int, view: range) -> str:
-    if not end:
-        return "the model gave no answer"
-    return "underlined: the model's" if start in view else f"the model's: tokens {start} to {end}, on the left"

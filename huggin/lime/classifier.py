@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import os
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ PIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # what a model of a f
     "byte": lambda picture: picture * 255,
 }
 SUM_ERROR = 0.01  # of probabilities in half precision
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Classifier:
     model: Any
     size: tuple[int, int]  # height, width
     pixels: Callable[[np.ndarray], np.ndarray]  # (..., 3) in [0, 1] -> as the model wants them
+    ending: str  # what comes out: `softmax` (sums to 1), `sigmoid` (each class by itself), or `logits`
     labels: Labels
 
     @cached_property
@@ -44,28 +43,11 @@ class Classifier:
             digest.update(weight.tobytes())
         return digest.hexdigest()
 
-    @cached_property
-    def ending(self) -> str:
-        """What comes out: `softmax` (sums to 1), `sigmoid` (classes independent of each other), or `logits`.
-
-        By the outputs for two pictures: layers behind the last activation, or around it, hide what it is.
-        """
-        noise = np.random.default_rng(0).random((2, *self.size, 3), np.float32)
-        outputs = np.asarray(self._outputs(self.pixels(noise)))
-        if not (outputs.min() >= 0 and outputs.max() <= 1 + SUM_ERROR):
-            return "logits"
-        return "softmax" if np.abs(outputs.sum(axis=1) - 1).max() < SUM_ERROR else "sigmoid"
-
-    def _outputs(self, pictures: Any) -> Any:
-        import tensorflow as tf
-
-        return tf.cast(self.model(pictures, training=False), tf.float32)
-
     def probabilities(self, pictures: Any) -> Any:
         """Pictures (n, height, width, 3), in the pixels that the model wants -> probabilities (n, classes)."""
         import tensorflow as tf
 
-        outputs = self._outputs(pictures)
+        outputs = tf.cast(self.model(pictures, training=False), tf.float32)
         return tf.nn.softmax(outputs) if self.ending == "logits" else outputs
 
     def predict(self, picture: np.ndarray) -> np.ndarray:
@@ -116,8 +98,10 @@ def load_classifier(
             raise UserError(f"--pixels {pixels}: {model} has its own; this is for .keras files")
         keras.utils.set_random_seed(seed)
         network, prepare = _of_application(keras, model, weights)
-    size, classes = _shapes(model, network)
-    return Classifier(model, network, size, prepare, _labels(labels, classes, not model.endswith(".keras")))
+    size = _input_size(model, network)
+    outputs = _outputs(model, network, prepare(np.random.default_rng(0).random((2, *size, 3), np.float32)))
+    names = _labels(labels, outputs.shape[1], not model.endswith(".keras"))
+    return Classifier(model, network, size, prepare, _ending(outputs), names)
 
 
 def _of_file(keras: Any, path: Path) -> Any:
@@ -125,7 +109,7 @@ def _of_file(keras: Any, path: Path) -> Any:
         raise UserError(f"{path}: no such file; give a model that Keras has saved, or a name of keras.applications")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except UNREADABLE as error:
+    except Exception as error:  # whatever a broken file makes Keras raise
         raise UserError(f"{path}: not a model that Keras can load ({one_line(error)}); save it again") from None
 
 
@@ -145,43 +129,44 @@ def _of_application(keras: Any, name: str, weights: str | None) -> tuple[Any, Ca
 
 
 def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:
-    if weights and weights != "random":
-        if not Path(weights).is_file():
-            raise UserError(f"--weights {weights}: no such file; give the .h5 file of {name}, or: random")
-        try:
-            return build(weights=weights)
-        except UNREADABLE as error:
-            raise UserError(f"--weights {weights}: do not fit {name} ({one_line(error)}); give its own") from None
+    if weights and weights != "random" and not Path(weights).is_file():
+        raise UserError(f"--weights {weights}: no such file; give the .h5 file of {name}, or: random")
     try:
-        return build(weights=None if weights == "random" else "imagenet")
+        return build(weights={None: "imagenet", "random": None}.get(weights, weights))
     except Exception as error:  # Keras raises no narrower one where a download fails
+        if weights:
+            raise UserError(f"--weights {weights}: do not fit {name} ({one_line(error)}); give its own") from None
         ways = "name a file with --weights, a model with --model FILE.keras, or try --demo, which needs no network"
         raise UserError(f"{name}: cannot download its weights ({one_line(error)}); {ways}") from None
 
 
-def _shapes(name: str, network: Any) -> tuple[tuple[int, int], int]:
-    """Height and width of the input, and number of classes."""
-    inputs, outputs = getattr(network, "inputs", None) or [], getattr(network, "outputs", None) or []
-    if len(inputs) != 1 or len(outputs) != 1:
-        wanted = "give a model with one of each"
-        raise UserError(f"{name}: {len(inputs)} inputs and {len(outputs)} outputs; {wanted}")
-    shape, classes = tuple(inputs[0].shape), tuple(outputs[0].shape)
-    if len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
-        raise UserError(f"{name}: takes {shape}; give a model that takes (None, height, width, 3)")
-    if len(classes) != 2 or not classes[1] or classes[1] < 2:
-        raise UserError(f"{name}: returns {classes}; give a model that returns (None, classes), two classes or more")
-    _refuse_unanswered(name, network, shape[1:])
-    return (int(shape[1]), int(shape[2])), int(classes[1])
+def _input_size(name: str, network: Any) -> tuple[int, int]:
+    """Height and width."""
+    shape = getattr(network, "input_shape", None)  # a list where there are several inputs
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
+        raise UserError(f"{name}: takes {shape}; give a model that takes one picture, (None, height, width, 3)")
+    return shape[1], shape[2]
 
 
-def _refuse_unanswered(name: str, network: Any, shape: tuple[int, ...]) -> None:
-    """Raise UserError where a picture does not go in, or something else than a tensor comes out."""
+def _outputs(name: str, network: Any, pictures: np.ndarray) -> np.ndarray:
+    """What comes out for two pictures, (2, classes). Raises UserError where it is of another form."""
     try:
-        answer = network(np.zeros((1, *shape), np.float32), training=False)
-    except UNREADABLE as error:
+        outputs = network(pictures, training=False)
+    except Exception as error:  # whatever its layers raise
         raise UserError(f"{name}: cannot be asked about a picture ({one_line(error)}); save it again") from None
-    if not hasattr(answer, "shape"):
-        raise UserError(f"{name}: returns a {type(answer).__name__}; give a model that returns one tensor")
+    shape = getattr(outputs, "shape", None)
+    if shape is None or len(shape) != 2 or shape[1] < 2:
+        what = f"a {type(outputs).__name__}" if shape is None else tuple(shape)
+        wanted = "give a model that returns (pictures, classes), two classes or more"
+        raise UserError(f"{name}: returns {what} for two pictures; {wanted}")
+    return np.asarray(outputs, np.float32)
+
+
+def _ending(outputs: np.ndarray) -> str:
+    """By what comes out, as layers behind the last activation, or around it, hide what it is."""
+    if not (outputs.min() >= 0 and outputs.max() <= 1 + SUM_ERROR):
+        return "logits"
+    return "softmax" if np.abs(outputs.sum(axis=1) - 1).max() < SUM_ERROR else "sigmoid"
 
 
 def _labels(path: Path | None, classes: int, application: bool) -> Labels:

@@ -7,7 +7,6 @@ import numpy as np
 
 from huggin.lime.labels import Target
 from huggin.lime.masks import Masks
-from huggin.lime.predictions import Predictions
 from huggin.lime.scene import Scene
 from huggin.lime.surrogate import Surrogate
 
@@ -45,14 +44,6 @@ class Explanation:
         return self.surrogate.top(self.request.top)
 
 
-def explanation_of(
-    scene: Scene, target: Target, request: Request, masks: Masks, answers: Predictions, surrogate: Surrogate
-) -> Explanation:
-    """Put together what the four steps made."""
-    kept = float((answers.top[1:] == target.plus).mean())
-    return Explanation(scene, target, request, masks, answers.score(target, request.scale), kept, surrogate)
-
-
 def in_words(explanation: Explanation) -> list[str]:
     """The facts of an explanation, a line each."""
     surrogate, scores = explanation.surrogate, explanation.scores
@@ -73,11 +64,8 @@ def in_words(explanation: Explanation) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return (
-        f"{value:.3f}"
-        if np.isfinite(value)
-        else "not known (scores that do not vary, or no more masks than coefficients)"
-    )
+    unknown = "not known (scores that do not vary, or no more masks than coefficients)"
+    return f"{value:.3f}" if np.isfinite(value) else unknown
 
 
 def as_row(explanation: Explanation) -> dict[str, Any]:

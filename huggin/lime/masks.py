@@ -63,11 +63,6 @@ SAMPLERS: dict[str, Callable[[int, int, np.random.Generator], Masks]] = {
 }
 
 
-def usual_samples(sampler: str, segments: int) -> int:
-    """How many masks a sampler draws where the user does not say."""
-    return segments + 1 if sampler == "leave-one-out" else 1000
-
-
 def kernel(share: np.ndarray) -> np.ndarray:
     """A mask's weight by its share of segments that are seen, any shape: sqrt(exp(-d² / WIDTH²)).
 

@@ -1,32 +1,26 @@
 """What lime.py and inDeCeptionV3.py share: their arguments, what these load, where their results go."""
 
 import re
-import warnings
-from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-
-import numpy as np
 
 from huggin.database import add_database_option, database_path, open_database, storable
 from huggin.door import DoorParser, UserError, printable
-from huggin.files import replacing
+from huggin.graphs.output import add_show_option
+from huggin.lime.classifier import load_classifier
 from huggin.lime.explanation import Request
 from huggin.lime.labels import Target
-from huggin.lime.masks import SAMPLERS, usual_samples
-from huggin.lime.pictures import is_address
+from huggin.lime.masks import SAMPLERS
+from huggin.lime.pictures import is_address, read_picture
 from huggin.lime.scene import FILLS, SEGMENTERS, Scene, make_scene
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from huggin.lime.classifier import Classifier
-
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
-DPI = 130
+MOST = 2**32 - 1  # the largest seed
+FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
 
 def lime_parser(description: str, example: str) -> DoorParser:
@@ -40,44 +34,45 @@ def lime_parser(description: str, example: str) -> DoorParser:
     add("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
     add("--pixels", choices=("signed", "unit", "byte"), help="what a .keras file takes: -1 to 1, 0 to 1, 0 to 255")
     add("--segmenter", choices=SEGMENTERS, help="how the picture is cut (quickshift)")
-    add("--segments", type=int, default=36, metavar="N", help="about how many, for slic and grid (36)")
+    add("--segments", type=at_least(1), default=36, metavar="N", help="about how many, for slic and grid (36)")
     add("--fill", choices=FILLS, default="grey", help="what hides a segment (grey)")
     add("--target", choices=("probability", "logit"), default="probability", help="what is explained (probability)")
     add("--sampler", choices=SAMPLERS, default="binomial", help="how the masks are drawn (binomial)")
-    add("--samples", type=int, metavar="N", help="masks (1000; leave-one-out: one a segment)")
-    add("--seed", type=int, default=0, help="of the masks (0)")
-    add("--top", type=int, default=4, metavar="K", help="how many segments count as the top ones (4)")
+    add("--samples", type=at_least(1), metavar="N", help="masks (1000; leave-one-out: one a segment)")
+    add("--seed", type=at_least(0), default=0, help="of the masks (0)")
+    add("--top", type=at_least(1), default=4, metavar="K", help="how many segments count as the top ones (4)")
     add("--out", type=Path, metavar="DIR", help="folder for the results (explanations/NAME OF THE PICTURE)")
     add("--json", type=Path, metavar="FILE", help="write every number, too")
-    add("--show", action="store_true", help="open the figures in windows, too")
+    add_show_option(parser)
     add_database_option(parser)
     return parser
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """A type of argument: a number from `least` to MOST."""
+
+    def number(text: str) -> int:
+        if not least <= int(text) <= MOST:
+            raise ArgumentTypeError(f"{text}: give a number from {least} to {MOST}")
+        return int(text)
+
+    return number
+
+
 def checked(args: Namespace) -> Namespace:
     """The arguments with what --demo and an absent IMAGE stand for. Raises UserError for what makes no sense."""
-    for name in ("segments", "top", "samples"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} {value}: give 1 or more")
-    if not 0 <= args.seed < 2**32:
-        raise UserError(f"--seed {args.seed}: give a number from 0 to {2**32 - 1}")
     if args.sampler == "leave-one-out" and args.samples:
         raise UserError("--sampler leave-one-out: asks once a segment; leave out --samples")
+    own = [name for name in ("model", "weights", "labels", "pixels") if getattr(args, name)]
+    if args.demo and own:
+        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
     if args.demo:
-        _use_demo(args)
-    args.image, args.segmenter = args.image or _cat(), args.segmenter or "quickshift"
+        args.model, args.labels = f"{SAMPLE}.keras", SAMPLE.with_suffix(".txt")
     args.model = args.model or "InceptionV3"
+    args.image = args.image or (f"{SAMPLE}.png" if args.demo else _cat())
+    args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
     return args
-
-
-def _use_demo(args: Namespace) -> None:
-    for name in ("model", "weights", "labels", "pixels"):
-        if getattr(args, name):
-            raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{name}")
-    args.model, args.labels = f"{SAMPLE}.keras", SAMPLE.with_suffix(".txt")
-    args.image, args.segmenter = args.image or f"{SAMPLE}.png", args.segmenter or "slic"
 
 
 def name_of(image: str) -> str:
@@ -95,41 +90,30 @@ def _cat() -> str:
     return str(Path(place.origin).parent / "data" / "chelsea.png")
 
 
-def classifier_of(args: Namespace) -> "Classifier":
-    """The classifier that the arguments name."""
-    from huggin.lime.classifier import load_classifier
+def load(args: Namespace) -> tuple[Scene, Request]:
+    """The picture as the arguments want it cut and hidden, before its classifier, and how it is to be explained.
 
-    return load_classifier(args.model, args.weights, args.labels, args.pixels, args.seed)
-
-
-def scene_of(args: Namespace, classifier: "Classifier", picture: np.ndarray) -> Scene:
-    """The picture as the arguments want it cut and hidden."""
-    return make_scene(name_of(args.image), classifier, picture, args.segmenter, args.segments, args.fill)
-
-
-def request_of(args: Namespace, scene: Scene) -> Request:
-    """How the explanation is to be made. Raises UserError for fewer masks than it takes."""
-    samples = args.samples or usual_samples(args.sampler, scene.count)
+    Raises UserError for fewer masks than an explanation takes, and where one of these cannot be had.
+    """
+    picture = read_picture(args.image)
+    classifier = load_classifier(args.model, args.weights, args.labels, args.pixels, args.seed)
+    scene = make_scene(name_of(args.image), classifier, picture, args.segmenter, args.segments, args.fill)
+    samples = args.samples or (scene.count + 1 if args.sampler == "leave-one-out" else 1000)
     if samples <= scene.count:
         what = f"--samples {samples}: too few for {scene.count} segments"
         raise UserError(f"{what}; give at least {2 * scene.count}, or fewer segments by --segments or --segmenter")
-    return Request(args.sampler, samples, args.seed, args.target, args.top, args.segmenter, args.fill)
+    return scene, Request(args.sampler, samples, args.seed, args.target, args.top, args.segmenter, args.fill)
 
 
 def refuse_unwritable(args: Namespace) -> None:
     """Raise UserError or OSError where the results cannot go, before the work and not after it."""
     if args.json and args.json.is_dir():
         raise UserError(f"--json {args.json}: a folder; name a file")
-    if args.json:
-        _refuse_unwritable_folder(args.json.parent)
+    for folder in (args.json.parent if args.json else args.out, args.out):
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder):
+            pass
     open_database(database_path(args.db)).close()
-    _refuse_unwritable_folder(args.out)
-
-
-def _refuse_unwritable_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=folder):
-        pass
 
 
 def folder_of(target: Target) -> str:
@@ -139,22 +123,12 @@ def folder_of(target: Target) -> str:
     return f"{numbers}-{words}".strip("-")
 
 
-def save(figures: "Mapping[str, Figure]", folder: Path, show: bool) -> None:
-    """Save each figure as FOLDER/NAME.png, print the paths, and show them where asked."""
-    warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name that no font here can write
-    for name, figure in figures.items():
-        path = folder / f"{name}.png"
-        with replacing(path) as beside:
-            figure.savefig(beside, format="png", dpi=DPI)
-        print(printable(str(path)))
-    if show:
-        show_figures(list(figures.values()))
-
-
-def show_figures(figures: "Sequence[Figure]") -> None:
-    """Open a window for each figure, and wait until they are closed."""
-    import matplotlib.pyplot as plt
-
-    for figure in figures:
-        plt.figure(figure)
-    plt.show()
+def remove_figures(folders: Iterable[Path]) -> None:
+    """Remove what an explanation has drawn; the folders too, where nothing else is in them."""
+    for folder in folders:
+        paths = [folder / f"{name}.png" for name in FIGURES]
+        if all(path.is_file() for path in paths):  # else it is not ours
+            for path in (*paths, folder / "faithfulness.png"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()

@@ -2,12 +2,11 @@
 
 import io
 import string
-import struct
 import urllib.request
 import warnings
-import zlib
 from http.client import HTTPException
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 import numpy as np
@@ -18,7 +17,6 @@ from huggin.door import UserError, one_line
 MOST_BYTES = 100_000_000  # of a download
 PATIENCE = 30  # seconds that a server may say nothing
 LARGE = 2048  # pixels of a side; one of some times as many is averaged down first
-BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, RuntimeError, struct.error, zlib.error)
 
 
 def is_address(where: str) -> bool:
@@ -41,7 +39,7 @@ def read_picture(where: str) -> np.ndarray:
         raise UserError(f"{where}: not a picture; give one that Pillow reads, such as JPEG, PNG or WebP") from None
     except Image.DecompressionBombError:
         raise UserError(f"{where}: too large; give a picture of at most 178 million pixels") from None
-    except BROKEN as error:
+    except Exception as error:  # whatever a broken file makes its reader raise
         raise UserError(f"{where}: a broken picture ({one_line(error)}); make or download it again") from None
 
 
@@ -52,11 +50,18 @@ def _existing(where: str) -> Path:
     return path
 
 
+class _NoFtp(urllib.request.FTPHandler):
+    """Urllib's own would follow a server that redirects there."""
+
+    def ftp_open(self, req: urllib.request.Request) -> NoReturn:
+        raise ValueError(f"redirected to {req.full_url}, which is not http(s)")
+
+
 def _download(address: str) -> bytes:
     try:
         spelt = quote(address, safe=string.punctuation)
         request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310 http(s) only
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+        with urllib.request.build_opener(_NoFtp).open(request, timeout=PATIENCE) as answer:
             content: bytes = answer.read(MOST_BYTES + 1)
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)

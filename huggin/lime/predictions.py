@@ -6,12 +6,10 @@ in a file by picture, segments, fill, model and classes: what was asked before i
 
 import hashlib
 import sys
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
@@ -22,7 +20,6 @@ from huggin.lime.labels import Target
 from huggin.lime.scene import Scene
 
 BATCH = 16  # always this many: a smaller last batch might give other last digits
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, RuntimeError, zlib.error, BadZipFile)
 SMALLEST = np.finfo(np.float32).tiny
 
 
@@ -94,20 +91,18 @@ class Predictor:
                     self._known = self._whole(saved["masks"], saved["answers"])
         except FileNotFoundError:
             pass
-        except UNREADABLE as error:
+        except Exception as error:  # whatever a broken file makes NumPy raise
             print(f"{self._file}: not read ({one_line(error)}); predicting anew", file=sys.stderr)
 
     def _whole(self, masks: np.ndarray, answers: np.ndarray) -> dict[bytes, np.ndarray]:
         """The file's rows by their mask. Raises ValueError for what cannot be this predictor's."""
-        widths = (-(-self.scene.count // 8), 2 * len(self._classes) + 1)
-        if (masks.shape[1:], answers.shape[1:]) != ((widths[0],), (widths[1],)) or len(masks) != len(answers):
+        forms = (len(answers), -(-self.scene.count // 8)), (len(masks), 2 * len(self._classes) + 1)
+        if (masks.shape, answers.shape) != forms or answers.dtype != np.float32 or not np.isfinite(answers).all():
             raise ValueError("not of this form")
-        if answers.dtype != np.float32 or not np.isfinite(answers).all():
-            raise ValueError("not numbers")
         return {row.tobytes(): known for row, known in zip(masks, answers)}
 
     def _save(self) -> None:
-        if not self._known:
+        if not self._known:  # Ctrl-C before the first answer
             return
         masks = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), -1)
         with replacing(self._file) as beside, beside.open("wb") as file:
@@ -118,7 +113,7 @@ def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], 
     """Masks (BATCH, segments) bool -> answers (BATCH, 2 * classes + 1): the masking and the model in one graph."""
     import tensorflow as tf
 
-    classifier, ending = scene.classifier, scene.classifier.ending  # found before the graph is traced
+    classifier = scene.classifier
     picture = tf.constant(classifier.pixels(scene.picture), tf.float32)  # hiding commutes with a rule for each pixel
     fill = tf.constant(classifier.pixels(scene.fill), tf.float32)
     segments = tf.constant(scene.segments)
@@ -130,7 +125,7 @@ def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], 
         masked = tf.where(seen, picture, fill)
         probability = classifier.probabilities(masked)  # (BATCH, all classes)
         asked = tf.gather(probability, classes, axis=1)
-        rest = 1 - asked if ending == "sigmoid" else probability @ others
+        rest = 1 - asked if classifier.ending == "sigmoid" else probability @ others
         top = tf.cast(tf.argmax(probability, axis=1), tf.float32)[:, None]
         return tf.concat([asked, rest, top], axis=1)
 

@@ -8,6 +8,7 @@ import numpy as np
 from huggin.lime.masks import Masks
 
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
+ALPHA = 0.05  # chance of calling stable what is not
 ROUNDING = 1e-7  # relative size of changes that a float32's rounding makes
 SATURATED = 1 - 1e-9  # leverage at which a mask fixes its own prediction: as many coefficients as masks
 
@@ -87,7 +88,7 @@ def _explained(scores: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> f
     return float(1 - np.average(errors**2, weights=weights) / variance) if variance > 0 else float("nan")
 
 
-def is_stable(surrogate: Surrogate, wanted: int, confidence: float = 0.95) -> bool:
+def is_stable(surrogate: Surrogate, wanted: int) -> bool:
     """Whether fresh masks would find the same `wanted` top segments, as far as the standard errors say.
 
     Each top segment must differ from each other one by more than chance, by a two-sided test of the difference with
@@ -105,4 +106,4 @@ def is_stable(surrogate: Surrogate, wanted: int, confidence: float = 0.95) -> bo
     gaps = values[top][:, None] - values[rest]  # (top, rest)
     variances = np.diag(covariance)
     errors = np.sqrt(variances[top][:, None] + variances[rest] - 2 * covariance[np.ix_(top, rest)])
-    return bool((gaps > NormalDist().inv_cdf(1 - (1 - confidence) / 2 / gaps.size) * errors).all())
+    return bool((gaps > NormalDist().inv_cdf(1 - ALPHA / 2 / gaps.size) * errors).all())
