@@ -16,7 +16,6 @@ from huggin.legend import boxes_of
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel
 
 TOKENS = 16  # of the input
 
@@ -37,23 +36,6 @@ class ForwardPass:
 
     parts: list[Part]
     arrows: list[tuple[int, int]]
-
-
-def load_architecture(name: str) -> "PreTrainedModel":
-    """The model for question answering that a config.json describes, without weights: on torch's meta device.
-
-    `name`: a folder that holds config.json, or a model on the Hub. Raises UserError where there is none.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForQuestionAnswering
-
-    try:
-        config = AutoConfig.from_pretrained(name)
-        with torch.device("meta"):
-            return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
-    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
-        what = f"{name}: no model for question answering, neither in a folder here nor on the Hub"
-        raise UserError(f"{what}: {one_line(error)}; name a run, or a folder with config.json") from None
 
 
 def forward_pass(model: "nn.Module", depth: int | None = None) -> ForwardPass:

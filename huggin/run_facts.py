@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from huggin.bert import head_of
 from huggin.config import Config
 from huggin.door import UserError
-from huggin.legend import legend_facts
+from huggin.legend import legend_rows
 from huggin.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run_facts(
         "layers": model.config.num_hidden_layers,
         "sites": [asdict(site) for site in sites],
         "samples": [asdict(sample) for sample in samples],
-        "modules": legend_facts(model),
+        "modules": legend_rows(model),
         "seed": config.training.seed,
         "versions": {name: version(name) for name in PACKAGES},
         "fixed": _fixed(config, model, features, len(samples)),
