@@ -124,10 +124,7 @@ def pass_through(model: "PreTrainedModel") -> tuple[int, ...]:
     """Send the few tokens that `transformers` has for this through the model, without a trace; their shape."""
     tokens = model.dummy_inputs["input_ids"].to(model.device)
     failed: list[Exception] = []
-    for more in (
-        {},
-        {"attention_mask": tokens},
-    ):  # on the meta device a mask is too much for most, and DeBERTa needs one
+    for more in ({}, {"attention_mask": tokens}):  # without weights a mask is too much for most, and DeBERTa needs one
         try:
             with undisturbed(model):
                 model(input_ids=tokens, **more)
