@@ -75,7 +75,6 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
     from huggin_utils import Recorder
     from trainer_qa import QuestionAnsweringTrainer
 
-    bert.quieten_libraries()
     config.training.dataloader_pin_memory &= config.training.device.type == "cuda"
     training, data, cache = config.training, config.data, config.model.cache_dir
     tokenizer = bert.load_tokenizer(config.model)

@@ -26,8 +26,9 @@ def quieten_libraries() -> None:
 
 
 @contextmanager
-def finding(what: str, name: str, advice: str = "name a folder here, or a model on the Hub") -> Iterator[None]:
-    """Say in one line that `name` has no such thing, or a broken one."""
+def loading(what: str, name: str, advice: str = "name a folder here, or a model on the Hub") -> Iterator[None]:
+    """Load something of a model: without a word where all is well, and else one line that it is missing or broken."""
+    quieten_libraries()
     try:
         yield
     except Exception as error:  # the libraries raise all kinds for what is wrong in a file
@@ -39,7 +40,7 @@ def load_tokenizer(model: ModelArguments) -> "PreTrainedTokenizerFast":
     from transformers import AutoTokenizer
 
     name = model.tokenizer_name or model.model_name_or_path or model.config_name or ""
-    with finding("tokenizer found", name):
+    with loading("tokenizer found", name):
         tokenizer = AutoTokenizer.from_pretrained(name, cache_dir=model.cache_dir, revision=model.model_revision)
     if not tokenizer.is_fast:
         raise UserError(f"{name}: its tokenizer gives no character offsets; choose a model with a fast tokenizer")
@@ -56,7 +57,7 @@ def load_model(model: ModelArguments, seed: int) -> "PreTrainedModel":
     name = model.model_name_or_path or model.config_name or ""
     hub = {"cache_dir": model.cache_dir, "revision": model.model_revision}
     set_seed(seed)
-    with finding("model found", name):
+    with loading("model found", name):
         config = AutoConfig.from_pretrained(model.config_name or name, **hub)
         if model.pretrained_model:
             built = AutoModelForQuestionAnswering.from_pretrained(name, config=config, use_safetensors=True, **hub)
@@ -71,7 +72,7 @@ def load_architecture(name: str) -> "PreTrainedModel":
     import torch
     from transformers import AutoConfig, AutoModelForQuestionAnswering
 
-    with finding("model for question answering", name), torch.device("meta"):
+    with loading("model for question answering", name), torch.device("meta"):
         config = AutoConfig.from_pretrained(name)
         return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
 
@@ -80,8 +81,7 @@ def load_trained(folder: Path) -> tuple["PreTrainedTokenizerFast", "PreTrainedMo
     """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
     from transformers import AutoModelForQuestionAnswering
 
-    quieten_libraries()
-    with finding("trained model", str(folder), "run get-training-output first"):
+    with loading("trained model", str(folder), "run get-training-output first"):
         step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
     return load_tokenizer(ModelArguments(model_name_or_path=str(folder))), model.eval(), step

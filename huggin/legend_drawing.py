@@ -12,7 +12,7 @@ from typing import Any
 
 import graphviz
 
-from huggin.bert import load_architecture, quieten_libraries
+from huggin.bert import load_architecture
 from huggin.door import UserError
 from huggin.files import replacing
 from huggin.forward_pass import TOKENS, ForwardPass, Part, forward_pass
@@ -35,7 +35,6 @@ def format_of(path: Path) -> str:
 
 def drawing(name: str, depth: int | None = None) -> graphviz.Digraph:
     """The drawing of the model that the config.json of a folder or the Hub describes; `depth` as in `boxes_of`."""
-    quieten_libraries()
     model = load_architecture(name)
     passed, modules = forward_pass(model, depth), legend_rows(model, depth)
     missing = {number for row in modules for number in row["numbers"]} - {part.number for part in passed.parts}
