@@ -56,8 +56,8 @@ def training_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", 
 
 def answers_in_no_window(records: "Dataset", features: "Dataset") -> int:
     """How many answers no window holds as a whole, so that they are trained as no answer; features: of training."""
-    held = {record for record, end in zip(features["record"], features["end_positions"]) if end > 0}
-    return sum(bool(answers["text"]) and record not in held for record, answers in enumerate(records["answers"]))
+    held = {record for record, end in zip(features["record"][:], features["end_positions"][:]) if end > 0}
+    return sum(bool(answers["text"]) and record not in held for record, answers in enumerate(records["answers"][:]))
 
 
 def evaluation_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":
