@@ -6,7 +6,7 @@ What happens inside a box of the legend stays inside. Outside of boxes, a functi
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -83,12 +83,10 @@ def _recorded_buffers(model: "nn.Module") -> Iterator[None]:
         for name, buffer in module.named_buffers(recurse=False):
             setattr(module, name, torch.zeros_like(buffer))
 
-    handles = [module.register_forward_pre_hook(renew) for module in model.modules()]
-    try:
+    with ExitStack() as hooks:
+        for module in model.modules():
+            hooks.enter_context(module.register_forward_pre_hook(renew))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _ends(recorded: Any) -> dict[Any, str]:

@@ -59,15 +59,17 @@ def _model_name(config: Config) -> str:
 
 def _fixed(config: Config, model: "PreTrainedModel", features: "Dataset", tracked: int) -> dict[str, Any]:
     """What a resumed run must have in common with its beginning, for one recording to make sense of both."""
-    model_facts = {
+    fixed = {
         "model_name_or_path": Path(_model_name(config)).name,
         "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",
         "pretrained_model": config.model.pretrained_model,
+        "max_seq_length": config.data.max_seq_length,
+        "doc_stride": config.data.doc_stride,
+        **{key: getattr(config.training, key) for key in FIXED},
+        "training data": _fingerprint(features),
+        "probe_samples": tracked,
     }
-    lengths = {key: getattr(config.data, key) for key in ("max_seq_length", "doc_stride")}
-    training = {key: getattr(config.training, key) for key in FIXED}
-    data = {"training data": _fingerprint(features), "probe_samples": tracked}
-    return json.loads(json.dumps({**model_facts, **lengths, **training, **data}))
+    return json.loads(json.dumps(fixed))  # as it comes back from run.json
 
 
 def _fingerprint(features: "Dataset") -> str:
