@@ -255,7 +255,7 @@ def test_a_broken_file_of_a_model_is_one_line(tiny_run, tmp_path, name, content)
     folder = shutil.copytree(tiny_run, tmp_path / "model")
     (folder / name).write_text(content)
     model = ModelArguments(model_name_or_path=str(folder))
-    with pytest.raises(UserError, match="model: no (tokenizer|model) found: .*; name a folder here"):
+    with pytest.raises(UserError, match="model: no (tokenizer|model) found: .*; name a folder that holds one"):
         load_tokenizer(model)
         load_model(model, seed=1)
 
