@@ -26,7 +26,9 @@ def quieten_libraries() -> None:
 
 
 @contextmanager
-def loading(what: str, name: str, advice: str = "name a folder that holds one, or a model on the Hub") -> Iterator[None]:
+def loading(
+    what: str, name: str, advice: str = "name a folder that holds one, or a model on the Hub"
+) -> Iterator[None]:
     """Load something of a model: without a word where all is well, and else one line that it is missing or broken."""
     quieten_libraries()
     try:
