@@ -110,8 +110,8 @@ class SafeStop(TrainerCallback):
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, 143 after SIGTERM, else 0."""
-        return 128 + self.received if self.received else 0
+        """130 after Ctrl-C, 143 after SIGTERM."""
+        return 128 + self.received
 
     def _answer(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
@@ -124,9 +124,7 @@ class SafeStop(TrainerCallback):
         if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun sends each signal twice, and knows when to kill
             signal.signal(number, signal.SIG_DFL)
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """From here on a signal waits for the end of the step."""
         self.begin()
         self.has_begun = self._training = True
@@ -135,32 +133,24 @@ class SafeStop(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save and stop where a signal has come to any process; save where it is time."""
         received, due = _over_all_processes(args, self.received, time.monotonic() >= self._due)
-        self._note(received)
+        if received:  # none is no reason to forget one that has come in the meantime
+            self.received = received
         control.should_training_stop |= bool(received)
         control.should_save |= bool(received or due or state.global_step >= state.max_steps)
 
-    def _note(self, received: int) -> None:
-        """Keep a signal of any process; none is no reason to forget one that has come in the meantime."""
-        if received:
-            self.received = received
-
-    def on_prediction_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_prediction_step(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
         """Break off an evaluation between two steps, unless the choice of the best model depends on it."""
         if self._training and args.metric_for_best_model is None:
             (received,) = _over_all_processes(args, self.received)
-            self._note(received)
             if received:
+                self.received = received
                 raise EvaluationStopped
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The next safety checkpoint is due `save_minutes` after any checkpoint."""
         self._due = time.monotonic() + 60 * self.save_minutes
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """From here on a signal stops at once."""
         self._training = False
 

@@ -31,8 +31,6 @@ ALL_ROWS = {
     "model_efficacy": "SELECT * FROM model_efficacy ORDER BY id",
     "sample_indices": "SELECT * FROM sample_indices ORDER BY id",
     "answers": "SELECT * FROM answers ORDER BY id",
-    "explanations": "SELECT * FROM explanations ORDER BY id",
-    "segments": "SELECT * FROM segments ORDER BY id",
 }
 
 

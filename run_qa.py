@@ -75,7 +75,6 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
     from huggin_utils import Recorder
     from trainer_qa import QuestionAnsweringTrainer
 
-    bert.quieten_libraries()
     config.training.dataloader_pin_memory &= config.training.device.type == "cuda"
     training, data, cache = config.training, config.data, config.model.cache_dir
     tokenizer = bert.load_tokenizer(config.model)
@@ -86,6 +85,8 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
     with training.main_process_first(desc="features"):
         features = squad.training_features(records, tokenizer, data) if records else None
         eval_features = squad.evaluation_features(eval_records, tokenizer, data) if eval_records else None
+    if records and features and config.on_main_process:
+        say_what_no_window_holds(squad.answers_in_no_window(records, features), len(records))
     recorder = None
     if records and config.recording.record and config.on_main_process:
         samples = squad.track_samples(records, config.recording.probe_samples, training.seed, tokenizer, data)
@@ -105,6 +106,13 @@ def build_trainer(config: Config, run: RunFolder, stop: "SafeStop") -> "Question
         )
     except (ValueError, ImportError, RuntimeError) as error:  # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
+
+
+def say_what_no_window_holds(answers: int, records: int) -> None:
+    """One line on stderr where some answers cannot be learned."""
+    if answers:
+        lost = f"{answers} of {records} answers fit into no window and are trained as no answer"
+        print(f"run_qa.py: {lost}; raise max_seq_length or doc_stride", file=sys.stderr)
 
 
 def train(config: Config, trainer: "QuestionAnsweringTrainer", run: RunFolder, stop: "SafeStop") -> None:

@@ -5,7 +5,7 @@ python squad-interface.py 7
 
 import sys
 from argparse import Namespace
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from db_utils import duplicates
@@ -19,7 +19,8 @@ def main() -> None:
     """Show one record, those that a search finds, or the indices that were asked more than once."""
     args = read_arguments()
     if args.duplicates:
-        return print_duplicates(args.db)
+        print_duplicates(args.db)
+        return
     from huggin.config import read_config
     from huggin.lookup import Lookup
 
@@ -30,7 +31,6 @@ def main() -> None:
         converse(lookup)
     else:
         print(printable(lookup.describe(lookup.index_of(args.index))))
-    return None
 
 
 def read_arguments() -> Namespace:
@@ -58,24 +58,19 @@ def print_duplicates(db: Path | None) -> None:
     with closing(open_database(database_path(db), must_exist=True)) as database:
         found = duplicates(database)
     for state, indices in found.items():
-        print(f"{state}: {', '.join(map(str, indices))}")
+        print(printable(f"{state}: {', '.join(map(str, indices))}"))
     if not found:
         print("no index was drawn in more than one run")
 
 
 def converse(lookup: "Lookup") -> None:  # noqa: F821
     """Ask for an index until there is none."""
-    while True:
-        try:
-            word = input(f"index (0 to {lookup.last}), random, or nothing to end: ").strip()
-        except EOFError:
-            return
-        if not word:
-            return
-        try:
-            print(printable(lookup.describe(lookup.index_of(word))))
-        except UserError as error:
-            print(error, file=sys.stderr)
+    with suppress(EOFError):
+        while word := input(f"index (0 to {lookup.last}), random, or nothing to end: ").strip():
+            try:
+                print(printable(lookup.describe(lookup.index_of(word))))
+            except UserError as error:
+                print(error, file=sys.stderr)
 
 
 if __name__ == "__main__":

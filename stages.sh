@@ -57,7 +57,7 @@ print("./" + path if path.startswith("-") else path)' "$1"
 
 open_newest_pdf() { # KIND: where there is a screen
   local pdf
-  pdf=$(ls -t gv-graphs/qa-"$1"-*.gv.pdf | head -n 1)
+  pdf=$(ls -t gv-graphs/qa-"$1"-*.gv.pdf | sed -n 1p)
   if [ "$(uname)" = Darwin ]; then open "$pdf"
   elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then xdg-open "$pdf" >/dev/null 2>&1 || true; fi
 }

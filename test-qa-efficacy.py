@@ -26,10 +26,8 @@ def main() -> int:
 
     config = read_config(args.cfg, [])
     run = RunFolder(Path(config.training.output_dir))
-    right = 0
-    for folder in models_to_ask(args, run):
-        examination = Examination.load(config, run, folder, args.split)
-        right += examine(examination, args)
+    models = models_to_ask(args, run)
+    right = sum(examine(Examination.load(config, run, folder, args.split), args) for folder in models)
     return 0 if right else 1
 
 

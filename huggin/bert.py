@@ -2,6 +2,8 @@
 
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +25,25 @@ def quieten_libraries() -> None:
     logging.disable_progress_bar()
 
 
+@contextmanager
+def loading(
+    what: str, name: str, advice: str = "name a folder that holds one, or a model on the Hub"
+) -> Iterator[None]:
+    """Load something of a model: without a word where all is well, and else one line that it is missing or broken."""
+    quieten_libraries()
+    try:
+        yield
+    except Exception as error:  # the libraries raise all kinds for what is wrong in a file
+        raise UserError(f"{name}: no {what}: {one_line(error)}; {advice}") from None
+
+
 def load_tokenizer(model: ModelArguments) -> "PreTrainedTokenizerFast":
     """The fast tokenizer of `tokenizer_name`, or of the model. Raises UserError where there is none."""
     from transformers import AutoTokenizer
 
-    name = model.tokenizer_name or model.model_name_or_path or model.config_name
-    try:
+    name = model.tokenizer_name or model.model_name_or_path or model.config_name or ""
+    with loading("tokenizer found", name):
         tokenizer = AutoTokenizer.from_pretrained(name, cache_dir=model.cache_dir, revision=model.model_revision)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{name}: no tokenizer found, neither in a folder here nor on the Hub: {one_line(error)}"
-        ) from None
     if not tokenizer.is_fast:
         raise UserError(f"{name}: its tokenizer gives no character offsets; choose a model with a fast tokenizer")
     return tokenizer
@@ -46,32 +56,36 @@ def load_model(model: ModelArguments, seed: int) -> "PreTrainedModel":
     """
     from transformers import AutoConfig, AutoModelForQuestionAnswering, set_seed
 
-    name = model.model_name_or_path or model.config_name
+    name = model.model_name_or_path or model.config_name or ""
     hub = {"cache_dir": model.cache_dir, "revision": model.model_revision}
     set_seed(seed)
-    try:
+    with loading("model found", name):
         config = AutoConfig.from_pretrained(model.config_name or name, **hub)
         if model.pretrained_model:
             built = AutoModelForQuestionAnswering.from_pretrained(name, config=config, use_safetensors=True, **hub)
         else:
             built = AutoModelForQuestionAnswering.from_config(config)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{name}: no model found, neither in a folder here nor on the Hub: {one_line(error)}") from None
     head_of(built)
     return built
 
 
+def load_architecture(name: str) -> "PreTrainedModel":
+    """The model that a folder's config.json, or one on the Hub, describes, without weights: on torch's meta device."""
+    import torch
+    from transformers import AutoConfig, AutoModelForQuestionAnswering
+
+    with loading("model for question answering", name), torch.device("meta"):
+        config = AutoConfig.from_pretrained(name)
+        return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
+
+
 def load_trained(folder: Path) -> tuple["PreTrainedTokenizerFast", "PreTrainedModel", int]:
     """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
-    from safetensors import SafetensorError
     from transformers import AutoModelForQuestionAnswering
 
-    quieten_libraries()
-    try:
+    with loading("trained model", str(folder), "run get-training-output first"):
         step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder}: no trained model: {one_line(error)}; run get-training-output first") from None
     return load_tokenizer(ModelArguments(model_name_or_path=str(folder))), model.eval(), step
 
 

@@ -28,8 +28,9 @@ def database_path(option: Path | None) -> Path:
 def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
     """Open, create or migrate the database; use as `with closing(open_database(path)) as connection`.
 
-    An older one is copied to `<name>.bak` first, unless that is there. Raises UserError for a newer one, which stays
-    untouched, for what is no database of the toolkit, and where there is none and `must_exist`.
+    An older one is copied to `<name>.bak` first, unless that is there. One that must exist, in a folder that is
+    read-only here, can be read. Raises UserError for a newer one, which stays untouched, for what is no database of
+    the toolkit, and where there is none and `must_exist`.
     """
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: not a file; name a database with --db")
@@ -37,13 +38,19 @@ def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
         raise UserError(f"{path}: no database here; run get-model-output first, or name one with --db")
     refuse_newer_log(path)
     with _advising(path), ExitStack() as on_error:
-        connection = on_error.enter_context(closing(connect(path)))
+        connection = on_error.enter_context(closing(connect(path, _mode(path) if must_exist else "mode=rwc")))
         migrate(connection, path)
         with suppress(sqlite3.OperationalError):  # another process is using the other mode, which is as safe
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
         on_error.pop_all()
     return connection
+
+
+def _mode(path: Path) -> str:
+    """SQLite makes a log beside even to read; where it cannot, and nobody else has one, the file is as it stays."""
+    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    return "mode=ro&immutable=1" if frozen else "mode=rwc"
 
 
 @contextmanager

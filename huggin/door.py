@@ -50,7 +50,7 @@ def one_line(error: BaseException) -> str:
 
 def open_door(main: Callable[[], int | None]) -> NoReturn:
     """Run a command's `main` and exit: 0 done, 2 bad input, 70 a defect, 130 Ctrl-C, or the code that it returns."""
-    command = Path(sys.argv[0]).name
+    said = None
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -58,19 +58,15 @@ def open_door(main: Callable[[], int | None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except UserError as error:
-        print(f"{command}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        code = BAD_INPUT
+        code, said = BAD_INPUT, f"error: {' '.join(str(error).split())}"
     except OSError as error:
         advice = "check the path, who may write there, and the space on its disk"
-        print(f"{command}: error: {one_line(error)}; {advice}", file=sys.stderr)
-        code = BAD_INPUT
+        code, said = BAD_INPUT, f"error: {one_line(error)}; {advice}"
     except KeyboardInterrupt:
-        print(f"{command}: stopped by Ctrl-C", file=sys.stderr)
-        code = CTRL_C
+        code, said = CTRL_C, "stopped by Ctrl-C"
     except Exception:  # ours to mend; 1 would mean "done, and the answer is no"
         traceback.print_exc()
-        print(
-            f"{command}: error: this is a defect of the toolkit; please report it with the lines above", file=sys.stderr
-        )
-        code = DEFECT
+        code, said = DEFECT, "error: this is a defect of the toolkit; please report it with the lines above"
+    if said:
+        print(f"{Path(sys.argv[0]).name}: {printable(said)}", file=sys.stderr)
     sys.exit(code)

@@ -6,7 +6,7 @@ What happens inside a box of the legend stays inside. Outside of boxes, a functi
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from huggin.legend import boxes_of
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel
 
 TOKENS = 16  # of the input
 
@@ -37,23 +36,6 @@ class ForwardPass:
 
     parts: list[Part]
     arrows: list[tuple[int, int]]
-
-
-def load_architecture(name: str) -> "PreTrainedModel":
-    """The model for question answering that a config.json describes, without weights: on torch's meta device.
-
-    `name`: a folder that holds config.json, or a model on the Hub. Raises UserError where there is none.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForQuestionAnswering
-
-    try:
-        config = AutoConfig.from_pretrained(name)
-        with torch.device("meta"):
-            return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
-    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
-        what = f"{name}: no model for question answering, neither in a folder here nor on the Hub"
-        raise UserError(f"{what}: {one_line(error)}; name a run, or a folder with config.json") from None
 
 
 def forward_pass(model: "nn.Module", depth: int | None = None) -> ForwardPass:
@@ -101,12 +83,10 @@ def _recorded_buffers(model: "nn.Module") -> Iterator[None]:
         for name, buffer in module.named_buffers(recurse=False):
             setattr(module, name, torch.zeros_like(buffer))
 
-    handles = [module.register_forward_pre_hook(renew) for module in model.modules()]
-    try:
+    with ExitStack() as hooks:
+        for module in model.modules():
+            hooks.enter_context(module.register_forward_pre_hook(renew))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _ends(recorded: Any) -> dict[Any, str]:

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from huggin.answer_recording import AnswerFacts, read_answer
 from huggin.door import UserError
-from huggin.files import flush_to_disk
+from huggin.files import replacing
 from huggin.graphs.output import DPI, paths_beside
 from huggin.graphs.runs import figure_name, side_by_side
 from huggin.learning import flips_in_words
@@ -260,22 +261,21 @@ def _figure(runs: Sequence[Recording], name: str, command: str, since: Path | No
     return path
 
 
-def render(graph: graphviz.Digraph, folder: Path, kind: str) -> Path:
-    """Write `folder`/qa-KIND-DATE.gv and .gv.pdf, whole or not at all; the PDF's path."""
-    name = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}.gv"
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{os.getpid()}-{name}"
-    pdf = beside.with_name(f"{beside.name}.pdf")
+@contextmanager
+def advising(path: Path) -> Iterator[None]:
+    """Turn Graphviz's errors into advice."""
     try:
-        graph.render(filename=beside.name, directory=folder, format="pdf", quiet=True)
-        for made, final in ((beside, name), (pdf, f"{name}.pdf")):
-            flush_to_disk(made)
-            os.replace(made, folder / final)
+        yield
     except graphviz.ExecutableNotFound:
         raise UserError("Graphviz's `dot` not found; run ./setup, it installs it") from None
     except graphviz.CalledProcessError as error:
-        raise UserError(f"{folder / name}: dot failed: {error.stderr!r}") from None
-    finally:
-        for left in (beside, pdf):
-            left.unlink(missing_ok=True)
-    return folder / f"{name}.pdf"
+        raise UserError(f"{path}: dot failed: {error.stderr!r}") from None
+
+
+def render(graph: graphviz.Digraph, folder: Path, kind: str) -> Path:
+    """Write `folder`/qa-KIND-DATE.gv and .gv.pdf, whole or not at all; the PDF's path."""
+    dot = folder / f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}.gv"
+    pdf = folder / f"{dot.name}.pdf"
+    with advising(dot), replacing(pdf), replacing(dot) as beside:  # Graphviz puts its PDF beside the DOT, as .pdf
+        graph.render(filename=beside.name, directory=folder, format="pdf", quiet=True)
+    return pdf

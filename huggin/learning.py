@@ -23,7 +23,11 @@ class ExponentialFit:
 
     def at(self, step: np.ndarray) -> np.ndarray:
         """The fitted loss at each step."""
-        return self.floor + self.height * np.exp(-step / self.decay)
+        return _curve(step, self.floor, self.height, self.decay)
+
+
+def _curve(step: np.ndarray, floor: float, height: float, decay: float) -> np.ndarray:
+    return floor + height * np.exp(-step / decay)
 
 
 def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None:
@@ -38,18 +42,14 @@ def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None
     step, loss = step[finite], loss[finite]
     if len(loss) < 5 or np.ptp(loss) == 0:
         return None
-
-    def curve(step: np.ndarray, floor: float, height: float, decay: float) -> np.ndarray:
-        return floor + height * np.exp(-step / decay)
-
     length = float(np.ptp(step))
     guess = (loss[-len(loss) // 4 :].mean(), np.ptp(loss), length / 4)
     bounds = ([-np.inf, 0, length / 1000], [np.inf, np.inf, length])
     try:
-        (floor, height, decay), _ = curve_fit(curve, step, loss, p0=guess, bounds=bounds)
+        (floor, height, decay), _ = curve_fit(_curve, step, loss, p0=guess, bounds=bounds)
     except RuntimeError:  # did not converge
         return None
-    left = np.square(loss - curve(step, floor, height, decay)).sum()
+    left = np.square(loss - _curve(step, floor, height, decay)).sum()
     explained = 1 - left / np.square(loss - loss.mean()).sum()
     if explained < LEAST_EXPLAINED or height == 0:
         return None

@@ -4,7 +4,6 @@ A module is opened while it holds the list of layers, is a layer, or holds embed
 that data passes through, numbered in the order in which it does. Modules that are alike share a row.
 """
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from huggin.sites import calls_in_a_pass
@@ -13,30 +12,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
-class LegendRow:
-    """Modules that are alike."""
+def legend_rows(model: "nn.Module", depth: int | None = None) -> list[dict[str, Any]]:
+    """The model's boxes as JSON, those that are alike in one row, in the order of their first number.
 
-    numbers: list[int]
-    names: list[str]  # in model.named_modules()
-    module: str  # as PyTorch prints it, and how often a pass calls it where that is more than once
-    parameters: int  # of one of them
-
-
-def legend_rows(model: "nn.Module", depth: int | None = None) -> list[LegendRow]:
-    """The model's boxes, grouped, in the order of their first number; `depth` as in `boxes_of`."""
-    rows: dict[str, LegendRow] = {}
+    numbers, names (in model.named_modules()), module (as PyTorch prints it, and how often a pass calls it where that
+    is more than once), parameters (of one of them); `depth` as in `boxes_of`.
+    """
+    rows: dict[str, dict[str, Any]] = {}
     for number, (name, module, calls) in enumerate(boxes_of(model, depth), start=1):
         text = repr(module) + (f"\n(called {calls} times)" if calls > 1 else "")
-        row = rows.setdefault(text, LegendRow([], [], text, _size(module)))
-        row.numbers.append(number)
-        row.names.append(name)
+        row = rows.setdefault(text, {"numbers": [], "names": [], "module": text, "parameters": _size(module)})
+        row["numbers"].append(number)
+        row["names"].append(name)
     return list(rows.values())
-
-
-def legend_facts(model: "nn.Module", depth: int | None = None) -> list[dict[str, Any]]:
-    """The rows as JSON for run.json."""
-    return [asdict(row) for row in legend_rows(model, depth)]
 
 
 def boxes_of(model: "nn.Module", depth: int | None = None) -> list[tuple[str, "nn.Module", int]]:
@@ -45,7 +33,7 @@ def boxes_of(model: "nn.Module", depth: int | None = None) -> list[tuple[str, "n
     They are in the order in which a pass first calls them. One that is never called comes behind the one before it
     where its weight is used without a call; else it goes.
     """
-    boxes = _boxes("", model) if depth is None else _boxes_down("", model, depth)
+    boxes = _boxes("", model, depth)
     calls = calls_in_a_pass(model, [name for name, _ in boxes])
     place, placed = -1, []
     for name, module in boxes:
@@ -59,25 +47,21 @@ def _size(module: "nn.Module") -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _boxes_down(name: str, module: "nn.Module", depth: int) -> list[tuple[str, "nn.Module"]]:
+def _boxes(name: str, module: "nn.Module", depth: int | None, is_layer: bool = False) -> list[tuple[str, "nn.Module"]]:
     from torch import nn
 
+    children = list(module.named_children())
     is_list = isinstance(module, nn.ModuleList)  # no level of its own: data passes through what it holds
-    children = list(module.named_children())
-    if not children or (depth == 0 and not is_list):
+    opened = is_layer or _holds_layers_or_embeddings(module) if depth is None else depth > 0
+    if not children or not (is_list or opened):
         return [(name, module)]
     prefix = f"{name}." if name else ""
-    return [box for child, inner in children for box in _boxes_down(prefix + child, inner, depth - (not is_list))]
+    below = depth if depth is None or is_list else depth - 1
+    return [box for child, inner in children for box in _boxes(prefix + child, inner, below, is_layer=is_list)]
 
 
-def _boxes(name: str, module: "nn.Module", is_layer: bool = False) -> list[tuple[str, "nn.Module"]]:
+def _holds_layers_or_embeddings(module: "nn.Module") -> bool:
     from torch import nn
 
-    is_list = isinstance(module, nn.ModuleList)
-    children = list(module.named_children())
-    holds_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
-    holds_embeddings = any(isinstance(child, nn.Embedding) for _, child in children)
-    if not (is_list or is_layer or holds_layers or holds_embeddings):
-        return [(name, module)]
-    prefix = f"{name}." if name else ""
-    return [box for child, inner in children for box in _boxes(prefix + child, inner, is_layer=is_list)]
+    has_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
+    return has_layers or any(isinstance(child, nn.Embedding) for child in module.children())

@@ -12,12 +12,12 @@ from typing import Any
 
 import graphviz
 
-from huggin.bert import quieten_libraries
+from huggin.bert import load_architecture
 from huggin.door import UserError
 from huggin.files import replacing
-from huggin.forward_pass import TOKENS, ForwardPass, Part, forward_pass, load_architecture
-from huggin.graphviz_pdf import FACTS_BLUE, FONT, LEGEND_GREEN, cell_text, legend_table, table
-from huggin.legend import legend_facts
+from huggin.forward_pass import TOKENS, ForwardPass, Part, forward_pass
+from huggin.graphviz_pdf import FACTS_BLUE, FONT, LEGEND_GREEN, advising, cell_text, legend_table, table
+from huggin.legend import legend_rows
 
 FORMATS = (".pdf", ".svg", ".png")
 TENSOR_YELLOW = "#fff6cc"
@@ -35,9 +35,8 @@ def format_of(path: Path) -> str:
 
 def drawing(name: str, depth: int | None = None) -> graphviz.Digraph:
     """The drawing of the model that the config.json of a folder or the Hub describes; `depth` as in `boxes_of`."""
-    quieten_libraries()
     model = load_architecture(name)
-    passed, modules = forward_pass(model, depth), legend_facts(model, depth)
+    passed, modules = forward_pass(model, depth), legend_rows(model, depth)
     missing = {number for row in modules for number in row["numbers"]} - {part.number for part in passed.parts}
     facts: list[tuple[str, ...]] = [
         ("model", f"{type(model).__name__} of {name}"),
@@ -109,12 +108,5 @@ def _join_columns(graph: graphviz.Digraph, passed: ForwardPass, columns: list[in
 
 def draw(graph: graphviz.Digraph, path: Path) -> None:
     """Write the drawing, whole or not at all. Raises UserError where Graphviz cannot."""
-    kind = format_of(path)
-    try:
-        drawn = graph.pipe(format=kind, quiet=True)
-    except graphviz.ExecutableNotFound:
-        raise UserError("Graphviz's `dot` not found; run ./setup, it installs it") from None
-    except graphviz.CalledProcessError as error:
-        raise UserError(f"{path}: dot failed: {error.stderr!r}") from None
-    with replacing(path) as beside:
-        beside.write_bytes(drawn)
+    with advising(path), replacing(path) as beside:
+        beside.write_bytes(graph.pipe(format=format_of(path), quiet=True))

@@ -70,24 +70,18 @@ class Snapshots:
         return _over_nodes(self.weight, self.activations.astype(np.float32)) + self.bias[:, :, None]
 
     def rival(self, place: int, gold: int, parts: list[str]) -> int:
-        """The best rival of the gold start at one snapshot: see `best_rival`."""
-        return best_rival(self.logits()[place, 0], gold, parts)
+        """The token with the highest start logit at one snapshot of those that could be answered instead of `gold`.
 
-
-def best_rival(logits: np.ndarray, gold: int, parts: list[str]) -> int:
-    """The token with the highest logit of those that could be answered instead of `gold`.
-
-    logits: (tokens,). Only tokens of the context can be answered, so neither the question nor [CLS] is a rival.
-    Raises UserError for a context without another token.
-    """
-    allowed = rivals(gold, parts)
-    if not allowed.any():
-        raise UserError("the tracked sample's context is a single token: it has no rival; choose another --sample")
-    return int(np.where(allowed, logits, -np.inf).argmax())
+        Raises UserError for a context without another token.
+        """
+        allowed = rivals(gold, parts)
+        if not allowed.any():
+            raise UserError("the tracked sample's context is a single token: it has no rival; choose another --sample")
+        return int(np.where(allowed, self.logits()[place, 0], -np.inf).argmax())
 
 
 def rivals(gold: int, parts: list[str]) -> np.ndarray:
-    """Which tokens could be answered instead of `gold`, (tokens,) bool."""
+    """Which tokens could be answered instead of `gold`, (tokens,) bool: of the context, so not [CLS]."""
     allowed = np.array(parts) == "context"
     allowed[gold] = False
     return allowed

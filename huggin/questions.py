@@ -144,8 +144,8 @@ def _normalised(raw: Any, where: str) -> Record:
         answers = _answers(raw["answers"])
     except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f'{where}: answers must be {{"text": [...], "answer_start": [...]}}') from None
-    shared = {name: raw[name] for name in ("context", "question")}
-    return {"id": str(raw["id"]), "title": str(raw.get("title") or ""), **shared, "answers": answers}
+    title, context, question = str(raw.get("title") or ""), raw["context"], raw["question"]
+    return {"id": str(raw["id"]), "title": title, "context": context, "question": question, "answers": answers}
 
 
 def _is_unicode(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from huggin.bert import head_of
 from huggin.config import Config
 from huggin.door import UserError
-from huggin.legend import legend_facts
+from huggin.legend import legend_rows
 from huggin.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run_facts(
         "layers": model.config.num_hidden_layers,
         "sites": [asdict(site) for site in sites],
         "samples": [asdict(sample) for sample in samples],
-        "modules": legend_facts(model),
+        "modules": legend_rows(model),
         "seed": config.training.seed,
         "versions": {name: version(name) for name in PACKAGES},
         "fixed": _fixed(config, model, features, len(samples)),
@@ -59,15 +59,17 @@ def _model_name(config: Config) -> str:
 
 def _fixed(config: Config, model: "PreTrainedModel", features: "Dataset", tracked: int) -> dict[str, Any]:
     """What a resumed run must have in common with its beginning, for one recording to make sense of both."""
-    model_facts = {
+    fixed = {
         "model_name_or_path": Path(_model_name(config)).name,
         "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",
         "pretrained_model": config.model.pretrained_model,
+        "max_seq_length": config.data.max_seq_length,
+        "doc_stride": config.data.doc_stride,
+        **{key: getattr(config.training, key) for key in FIXED},
+        "training data": _fingerprint(features),
+        "probe_samples": tracked,
     }
-    lengths = {key: getattr(config.data, key) for key in ("max_seq_length", "doc_stride")}
-    training = {key: getattr(config.training, key) for key in FIXED}
-    data = {"training data": _fingerprint(features), "probe_samples": tracked}
-    return json.loads(json.dumps({**model_facts, **lengths, **training, **data}))
+    return json.loads(json.dumps(fixed))  # as it comes back from run.json
 
 
 def _fingerprint(features: "Dataset") -> str:

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -23,16 +23,14 @@ def locked(run: RunFolder) -> Iterator[None]:
 
     A folder that is empty at the end is taken away again.
     """
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(run.path, os.O_RDONLY)
-    except OSError as error:
-        raise UserError(f"{run.path}: no folder to write to: {error.strerror}; name another output_dir") from None
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            run.path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(one_at_a_time(run.path, wait=False))
         except BlockingIOError:
             raise UserError(f"{run.path}: {_holder(run)}; wait for it, stop it, or name another output_dir") from None
+        except OSError as error:
+            raise UserError(f"{run.path}: no folder to write to: {error.strerror}; name another output_dir") from None
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
         try:
@@ -41,8 +39,6 @@ def locked(run: RunFolder) -> Iterator[None]:
             run.holder.unlink(missing_ok=True)
             with suppress(OSError):  # not empty
                 run.path.rmdir()
-    finally:
-        os.close(handle)
 
 
 def _holder(run: RunFolder) -> str:
@@ -54,11 +50,11 @@ def _holder(run: RunFolder) -> str:
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in a block for this folder, then go on."""
+def one_at_a_time(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Go on when no other process is in a block for this folder; without `wait` raise BlockingIOError if one is."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)

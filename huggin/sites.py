@@ -7,7 +7,7 @@ by structure and by watching one pass of a few tokens, never by a model's name.
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -110,13 +110,11 @@ def calls_in_a_pass(model: "PreTrainedModel", modules: list[str]) -> list[str]:
     def note(name: str, *_: Any) -> None:
         calls.append(name)
 
-    handles = [model.get_submodule(name).register_forward_pre_hook(partial(note, name)) for name in modules]
-    handles.append(model.register_forward_pre_hook(lambda *_: calls.clear()))  # a pass that failed does not count
-    try:
+    with ExitStack() as hooks:
+        for name in modules:
+            hooks.enter_context(model.get_submodule(name).register_forward_pre_hook(partial(note, name)))
+        hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))  # a failed pass does not count
         pass_through(model)
-    finally:
-        for handle in handles:
-            handle.remove()
     return calls
 
 
@@ -124,10 +122,7 @@ def pass_through(model: "PreTrainedModel") -> tuple[int, ...]:
     """Send the few tokens that `transformers` has for this through the model, without a trace; their shape."""
     tokens = model.dummy_inputs["input_ids"].to(model.device)
     failed: list[Exception] = []
-    for more in (
-        {},
-        {"attention_mask": tokens},
-    ):  # on the meta device a mask is too much for most, and DeBERTa needs one
+    for more in ({}, {"attention_mask": tokens}):  # without weights a mask is too much for most, and DeBERTa needs one
         try:
             with undisturbed(model):
                 model(input_ids=tokens, **more)
@@ -152,17 +147,13 @@ def hooked(model: "nn.Module", sites: list[Site]) -> Iterator[dict[Site, "torch.
             outputs[site] = (value[0] if isinstance(value, tuple) else value).detach()
         calls[site] += 1
 
-    handles: list[Any] = []
-    try:
+    with ExitStack() as hooks:
         for site in sites:
             module = model.get_submodule(site.module)
             register = module.register_forward_pre_hook if site.component == "head" else module.register_forward_hook
-            handles.append(register(partial(keep, site)))
-        handles.append(model.register_forward_pre_hook(lambda *_: calls.clear()))
+            hooks.enter_context(register(partial(keep, site)))
+        hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))
         yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager

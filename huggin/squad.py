@@ -34,19 +34,30 @@ class TrackedSample:
 
 
 def training_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":
-    """Features with `start_positions` and `end_positions`, in tokens. Raises UserError for a question too long."""
+    """Features with `start_positions` and `end_positions`, in tokens, and `record`, the index in `records`.
+
+    Raises UserError for a question too long.
+    """
     refuse_long_questions(records, tokenizer, data)
 
-    def label(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    def label(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
         encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
         spans = [
             answer_tokens(encoded, window, batch["answers"][record], tokenizer)
             for window, record in enumerate(encoded["overflow_to_sample_mapping"])
         ]
         kept = {name: encoded[name] for name in tokenizer.model_input_names}
+        kept["record"] = [indices[record] for record in encoded["overflow_to_sample_mapping"]]
         return {**kept, "start_positions": [s for s, _ in spans], "end_positions": [e for _, e in spans]}
 
-    return records.map(label, batched=True, remove_columns=records.column_names, desc="training features")
+    columns = records.column_names
+    return records.map(label, batched=True, with_indices=True, remove_columns=columns, desc="training features")
+
+
+def answers_in_no_window(records: "Dataset", features: "Dataset") -> int:
+    """How many answers no window holds as a whole, so that they are trained as no answer; features: of training."""
+    held = {record for record, end in zip(features["record"][:], features["end_positions"][:]) if end > 0}
+    return sum(bool(answers["text"]) and record not in held for record, answers in enumerate(records["answers"][:]))
 
 
 def evaluation_features(records: "Dataset", tokenizer: "PreTrainedTokenizerFast", data: DataArguments) -> "Dataset":

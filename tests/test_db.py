@@ -1,6 +1,10 @@
 """The database: rows in and out, hostile text, the commands."""
 
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import pytest
 from db_utils import AnswerRow, add_efficacy, asked_before, duplicates, record_answers, rows_of, runs_of, standing
 from huggin.database import database_path, open_database, writing
 from huggin.schema import MIGRATIONS
-from tests.conftest import command
+from tests.conftest import ROOT, command
 from tests.databases import answer
 
 STATE = "BertForQuestionAnswering-NoPretrain-1126-squad"
@@ -169,3 +173,20 @@ def test_refusals_of_a_database_that_is_there(database, path):
     done = command("db-indices.py", STATE, "--db", path, cwd=path.parent)
     assert (done.returncode, f"{STATE}: no runs" in done.stderr) == (2, True)
     assert rows_of(database, "sample_indices")[1] == []
+
+
+def test_a_database_in_a_read_only_folder_is_listed_and_not_added_to(database, path):
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root may write everywhere, and setpriv (util-linux), which takes that away, is not installed")
+    record_answers(database, STATE, [answer(7)])
+    database.close()
+    as_others = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.geteuid() == 0 else []
+    path.parent.chmod(0o555)
+    try:
+        line = [*as_others, sys.executable, ROOT / "db_utils.py", "--db", path]
+        listed = subprocess.run([*line, "--list"], capture_output=True, text=True)
+        added = subprocess.run([*line, "sample_indices", "1", "1", "5"], capture_output=True, text=True)
+    finally:
+        path.parent.chmod(0o755)
+    assert f"1|{STATE}|1|1|1" in listed.stdout, listed.stderr
+    assert (added.returncode, "attempt to write a readonly database; check" in added.stderr) == (2, True)

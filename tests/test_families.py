@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedTokenizerFast
 
 from huggin.answers import best_answers
-from huggin.bert import head_of, load_model, match_tokenizer
+from huggin.bert import head_of, load_model, load_tokenizer, match_tokenizer
 from huggin.config import DataArguments, ModelArguments
 from huggin.door import UserError
 from huggin.graphs.node_logits import end_sites
@@ -160,17 +160,17 @@ def test_what_the_head_is_given_is_drawn_last():
 def test_the_legend_tells_of_all_parameters_in_the_order_of_the_data(family, records):
     model, _ = tracked(family, records)
     rows = legend_rows(model)
-    assert sum(row.parameters * len(row.numbers) for row in rows) == model.num_parameters()
-    numbers = sorted(number for row in rows for number in row.numbers)
+    assert sum(row["parameters"] * len(row["numbers"]) for row in rows) == model.num_parameters()
+    numbers = sorted(number for row in rows for number in row["numbers"])
     assert numbers == list(range(1, len(numbers) + 1))
-    first, last = (next(row for row in rows if number in row.numbers) for number in (1, numbers[-1]))
-    assert (first.names[0].rpartition(".")[2], last.module) in [
+    first, last = (next(row for row in rows if number in row["numbers"]) for number in (1, numbers[-1]))
+    assert (first["names"][0].rpartition(".")[2], last["module"]) in [
         ("word_embeddings", repr(head_of(model))),
         ("tok_embeddings", repr(head_of(model))),
     ]
-    attention = next(row for row in rows if "Attention(" in row.module)
-    assert len(attention.numbers) == (1 if family.name == "albert" else 3)
-    assert attention.module.endswith("(called 3 times)") == (family.name == "albert")
+    attention = next(row for row in rows if "Attention(" in row["module"])
+    assert len(attention["numbers"]) == (1 if family.name == "albert" else 3)
+    assert attention["module"].endswith("(called 3 times)") == (family.name == "albert")
 
 
 def test_features_have_what_the_model_takes(family, records):
@@ -239,6 +239,25 @@ def test_a_model_without_a_head_is_refused(tmp_path, family, more, said):
     AutoConfig.for_model(family, **{**SMALL, **more}).save_pretrained(tmp_path)
     with pytest.raises(UserError, match=said):
         load_model(ModelArguments(model_name_or_path=str(tmp_path), pretrained_model=False), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer.json", '{"version": "1.0", "added_tokens": [], "model": {}}'),
+        ("tokenizer.json", "{}"),
+        ("config.json", "[]"),
+        ("config.json", '{"model_type": "bert", "hidden_size": "many"}'),
+        ("model.safetensors", "torn"),
+    ],
+)
+def test_a_broken_file_of_a_model_is_one_line(tiny_run, tmp_path, name, content):
+    folder = shutil.copytree(tiny_run, tmp_path / "model")
+    (folder / name).write_text(content)
+    model = ModelArguments(model_name_or_path=str(folder))
+    with pytest.raises(UserError, match="model: no (tokenizer|model) found: .*; name a folder that holds one"):
+        load_tokenizer(model)
+        load_model(model, seed=1)
 
 
 @pytest.mark.parametrize(

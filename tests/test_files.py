@@ -37,6 +37,7 @@ def test_an_error_names_the_file_that_was_meant(tmp_path):
     ("raised", "code", "said"),
     [
         ("UserError('x: wrong; mend it')", 2, "error: x: wrong; mend it"),
+        (r"UserError('\x1b[2Jx')", 2, "error: \ufffd[2Jx"),
         ("OSError(28, 'No space left on device', 'a.png')", 2, "error: a.png: No space left on device; check the path"),
         ("KeyboardInterrupt", 130, "stopped by Ctrl-C"),
         ("BrokenPipeError", 0, ""),

@@ -121,11 +121,11 @@ def test_the_legend_groups_like_modules():
     config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16)
     model = BertForQuestionAnswering(config)
     rows = legend_rows(model)
-    by_name = {row.names[0].rpartition(".")[2]: row for row in rows}
-    assert by_name["attention"].numbers == [6, 9, 12]
-    assert by_name["qa_outputs"].parameters == 18
-    assert sum(row.parameters * len(row.numbers) for row in rows) == model.num_parameters()
-    numbers = sorted(number for row in rows for number in row.numbers)
+    by_name = {row["names"][0].rpartition(".")[2]: row for row in rows}
+    assert by_name["attention"]["numbers"] == [6, 9, 12]
+    assert by_name["qa_outputs"]["parameters"] == 18
+    assert sum(row["parameters"] * len(row["numbers"]) for row in rows) == model.num_parameters()
+    numbers = sorted(number for row in rows for number in row["numbers"])
     assert numbers == list(range(1, 16))
 
 

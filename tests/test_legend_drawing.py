@@ -103,7 +103,7 @@ def test_depth_says_what_a_box_is(depth, boxes):
     drawn = [part.name for part in forward_pass(model, depth).parts if part.number]
     assert drawn == boxes
     total = sum(parameter.numel() for parameter in model.parameters())
-    assert sum(row.parameters * len(row.numbers) for row in legend_rows(model, depth)) == total
+    assert sum(row["parameters"] * len(row["numbers"]) for row in legend_rows(model, depth)) == total
 
 
 def test_a_deep_depth_ends_at_the_leaves():

@@ -199,6 +199,18 @@ def test_looking_up_questions(morning):
         assert said in done.stderr
 
 
+def test_a_context_longer_than_the_model_is_shown_without_a_warning(morning):
+    text = "Odin owns the ravens. " * 200
+    record = {"id": "a", "context": text, "question": "Who?", "answers": {"text": ["Odin"], "answer_start": [0]}}
+    (morning / "long.json").write_text(json.dumps([record]))
+    (morning / "cfg.json").write_text(
+        json.dumps(json.loads((morning / "cfg.json").read_text()) | {"validation_file": "long.json"})
+    )
+    done = command("squad-interface.py", "0", "--cfg", "cfg.json", cwd=morning)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(re.search(r"tokens +(\d+)", done.stdout)[1]) > 1000
+
+
 def test_duplicates(morning):
     for _ in range(2):
         command("test-qa-efficacy.py", "cfg.json", "--samples", "1", "--seed", "5", cwd=morning)

@@ -6,7 +6,6 @@ import pytest
 from huggin.door import UserError
 from huggin.nodes import (
     RANKINGS,
-    best_rival,
     margin_shares,
     nodes_for_half,
     ranked,
@@ -77,9 +76,8 @@ def test_shares(recording):
 def test_only_other_tokens_of_the_context_are_rivals(recording):
     found = snapshots(recording)
     assert found.rival(1, GOLD, PARTS) == RIVAL
-    assert best_rival(np.array([9.0, 8, 7, 1, 0, -1]), GOLD, PARTS) == 4
     with pytest.raises(UserError, match="single token"):
-        best_rival(np.zeros(6), GOLD, ["question"] * 3 + ["context"] + ["special"] * 2)
+        found.rival(1, GOLD, ["question"] * 3 + ["context"] + ["special"] * 2)
 
 
 def test_rankings(recording):

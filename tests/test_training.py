@@ -148,6 +148,18 @@ def test_an_old_run_is_deleted_only_when_the_new_one_begins(tiny_run, tmp_path, 
     assert (copy / "recording" / "run.json").read_bytes() == (tiny_run / "recording" / "run.json").read_bytes()
 
 
+def test_answers_that_no_window_holds_are_counted(tmp_path, tiny_cfg):
+    words = " ".join("abcdefghijklmnop" * 5)
+    questions = [
+        {"id": text[:1], "context": words, "question": "z ?", "answers": {"text": [text], "answer_start": [0]}}
+        for text in ("a b", words)
+    ]
+    (tmp_path / "long.json").write_text(json.dumps(questions))
+    done = train(tmp_path, tiny_cfg(train_file="long.json", max_steps=1, do_eval=False))
+    assert done.returncode == 0, done.stderr
+    assert "run_qa.py: 1 of 2 answers fit into no window and are trained as no answer; raise" in done.stderr
+
+
 def test_a_trained_model_without_checkpoints_is_not_trained_over(tmp_path, tiny_cfg):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "trainer_state.json").write_text("{}")
