@@ -159,20 +159,17 @@ def _pass_signals_to(child: "subprocess.Popen[bytes]") -> None:
 def read_samples(file: Path) -> list[Sample]:
     """The main thread's stacks in py-spy's speedscope JSON; none where there is no file.
 
-    Those without a frame, of Python itself as it starts or ends, are left out.
+    They begin with the program itself, other threads' with a thread's start. One that begins within it changed while
+    py-spy read it, and is left out.
     """
     if not file.exists():
         return []
     seen = json.loads(file.read_text(encoding="utf-8"))
     frames = [Frame(_short(frame["file"]), frame["line"], frame["name"]) for frame in seen["shared"]["frames"]]
     stacks_of = (profile["samples"] for profile in seen["profiles"])
-    threads = [[tuple(frames[at] for at in stack) for stack in stacks if stack] for stacks in stacks_of]
-    return max(threads, key=_of_the_program, default=[])
-
-
-def _of_the_program(samples: list[Sample]) -> int:
-    """How many stacks begin with the program itself, as the main thread's do, and not with a thread's start."""
-    return sum(sample[0].function == "<module>" for sample in samples)
+    threads = [[tuple(frames[at] for at in stack) for stack in stacks] for stacks in stacks_of]
+    whole = ([stack for stack in stacks if stack and stack[0].function == "<module>"] for stacks in threads)
+    return max(whole, key=len, default=[])
 
 
 def _short(file: str) -> str:

@@ -99,7 +99,7 @@ def test_the_main_threads_stacks_in_call_order(tmp_path):
         {"name": "<module>", "file": "/elsewhere/b.py", "line": 1},
     ]
     frames.append({"name": "Thread._bootstrap", "file": "/elsewhere/threading.py", "line": 3})
-    other, main = ({"name": "Thread 7", "samples": samples} for samples in ([[2]] * 3, [[], [1, 0], [1]]))
+    other, main = ({"name": "Thread 7", "samples": samples} for samples in ([[2]] * 3, [[], [1, 0], [0], [1]]))
     seen = tmp_path / "seen.json"
     assert read_samples(seen) == []
     seen.write_text(json.dumps({"profiles": [other, main], "shared": {"frames": frames}}))
