@@ -3,7 +3,7 @@
     python bench/run.py --quick
     python bench/run.py --table results.md --classifier FILE.keras --picture PHOTO.jpg
 
-About half an hour on two cores, five minutes with --quick. Nothing need be installed before. Exit code 1 where one
+About 20 minutes on two cores, five with --quick. Nothing need be installed before. Exit code 1 where one
 fails.
 """
 
