@@ -19,8 +19,8 @@ import torch
 from torch import distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from huggin.files import flush_to_disk, write_json
-from huggin.run_folder import RunFolder
+from huggin.common.files import flush_to_disk, write_json
+from huggin.recording.run_folder import RunFolder
 
 MARK = "complete.json"
 
@@ -30,7 +30,10 @@ def mark_complete(checkpoint: Path) -> None:
     files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and path.name != MARK]
     for path in files:
         flush_to_disk(path)
-    write_json(checkpoint / MARK, {str(path.relative_to(checkpoint)): path.stat().st_size for path in files})
+    write_json(
+        checkpoint / MARK,
+        {str(path.relative_to(checkpoint)): path.stat().st_size for path in files},
+    )
     for folder in (checkpoint, checkpoint.parent):
         flush_to_disk(folder)
 
@@ -98,7 +101,9 @@ class SafeStop(TrainerCallback):
     def __init__(self) -> None:
         self.received = 0  # a signal's number
         self.save_minutes = 15.0
-        self.begin: Callable[[], None] = lambda: None  # called when nothing but the training is left to do
+        self.begin: Callable[[], None] = lambda: (
+            None
+        )  # called when nothing but the training is left to do
         self.has_begun = False
         self._training = False
         self._due = float("inf")
@@ -116,12 +121,16 @@ class SafeStop(TrainerCallback):
     def _answer(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if not self.received and self._training:
-            print(f"\n{name}: finishing the step and saving; once more stops at once", file=sys.stderr)
+            print(
+                f"\n{name}: finishing the step and saving; once more stops at once", file=sys.stderr
+            )
         self.received = number
         if not self._training:
             print(f"\n{name}: stopped; the same command starts again", file=sys.stderr)
             raise SystemExit(self.exit_code)
-        if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun sends each signal twice, and knows when to kill
+        if (
+            "TORCHELASTIC_RUN_ID" not in os.environ
+        ):  # torchrun sends each signal twice, and knows when to kill
             signal.signal(number, signal.SIG_DFL)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -130,7 +139,9 @@ class SafeStop(TrainerCallback):
         self.has_begun = self._training = True
         self._due = time.monotonic() + 60 * self.save_minutes
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Save and stop where a signal has come to any process; save where it is time."""
         received, due = _over_all_processes(args, self.received, time.monotonic() >= self._due)
         if received:  # none is no reason to forget one that has come in the meantime
@@ -138,7 +149,9 @@ class SafeStop(TrainerCallback):
         control.should_training_stop |= bool(received)
         control.should_save |= bool(received or due or state.global_step >= state.max_steps)
 
-    def on_prediction_step(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_prediction_step(
+        self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any
+    ) -> None:
         """Break off an evaluation between two steps, unless the choice of the best model depends on it."""
         if self._training and args.metric_for_best_model is None:
             (received,) = _over_all_processes(args, self.received)

@@ -3,18 +3,27 @@
 python graph-efficacy.py runs/sample runs/squad
 """
 
-from huggin.door import open_door
-from huggin.graphs.output import finish, graph_parser
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import graph_parser
 
 
-def main() -> None:
-    """Save the figure in the first run's graphs and print its path."""
-    parser = graph_parser("Draw EM and F1 with their 95 % intervals by step, a line per run.", "graph-efficacy.py")
-    args = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Save the figures in RUN/graphs and print their paths."""
+    parser = graph_parser(
+        "Draw EM and F1 with their 95 % intervals by step, a line per run.", "graph-efficacy.py"
+    )
+    args = parser.parse_args(argv)
     from huggin.graphs.efficacy import draw_efficacy
+    from huggin.graphs.runs import refuse_too_many
+    from huggin.graphs.saving import finish
 
-    finish(draw_efficacy([args.run, *args.more]), args)
+    runs = [args.run, *args.more]
+    refuse_too_many(runs)
+    finish(draw_efficacy(runs), args)
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

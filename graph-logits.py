@@ -4,34 +4,41 @@ python graph-logits.py RUN
 python graph-logits.py RUN --over-time
 """
 
-from huggin.door import open_door
-from huggin.graphs.output import choose_sample, finish, graph_parser
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import choose_sample, graph_parser
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw a tracked sample's start and end logits by token, and its losses by step; of several tracked samples "
-        "print when each was learned.",
+        "Draw a tracked sample's start and end logits by token, and its losses by step.\n"
+        "If there are several tracked samples, print when each was learned.",
         "graph-logits.py",
     )
     choose_sample(parser)
     parser.add_argument(
-        "--over-time", action="store_true", help="heat maps, token by step, instead, and when it flipped"
+        "--over-time",
+        action="store_true",
+        help="draw heat maps, token by step, instead; print the steps at which the answer changed",
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    from huggin.analysis.learning import flips_in_words, table_of_samples
     from huggin.graphs.logits import draw_logits
-    from huggin.graphs.over_time import draw_logits_over_time
+    from huggin.graphs.logits_over_time import draw_logits_over_time
     from huggin.graphs.runs import print_tables, read_runs
-    from huggin.learning import flips_in_words, table_of_samples
+    from huggin.graphs.saving import finish
 
     runs = read_runs([args.run, *args.more])
-    finish((draw_logits_over_time if args.over_time else draw_logits)(*runs, sample=args.sample), args)
+    draw = draw_logits_over_time if args.over_time else draw_logits
+    finish(draw(*runs, sample=args.sample), args)
     if args.over_time:
         print_tables(runs, [flips_in_words(run, args.sample) for run in runs])
-    if args.over_time or any(len(run.facts["samples"]) > 1 for run in runs):
+    if args.over_time or any(len(run.facts.samples) > 1 for run in runs):
         print_tables(runs, [table_of_samples(run) for run in runs])
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

@@ -3,21 +3,27 @@
 python graph-losses.py RUN
 """
 
-from huggin.door import open_door
-from huggin.graphs.output import finish, graph_parser
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import graph_parser
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw the loss by step with an exponential fit, the learning rate beneath.", "graph-losses.py"
+        "Draw the loss by step with an exponential fit, and the learning rate below it.",
+        "graph-losses.py",
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     from huggin.graphs.losses import draw_losses
     from huggin.graphs.runs import read_runs
+    from huggin.graphs.saving import finish
 
-    finish(draw_losses(*read_runs([args.run, *args.more])), args)
+    runs = read_runs([args.run, *args.more])
+    finish(draw_losses(*runs), args)
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

@@ -4,41 +4,57 @@ python graph-node-logits.py RUN --node 70
 python graph-node-logits.py RUN --share
 """
 
-from huggin.door import open_door
-from huggin.graphs.output import choose_node, choose_sample, finish, graph_parser
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import choose_node, choose_sample, graph_parser
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw a node's activation by token at the first and last self-attention and the last output, and the start "
-        "and end logits, of the newest answer of get-model-output; or of the tracked sample at a step of the training.",
+        "Draw a node's activation by token at the first and last self-attention and at the last\n"
+        "output, and the start and end logits, of the newest answer of get-model-output;\n"
+        "with --step or --sample, of a tracked sample at a step of the training.",
         "graph-node-logits.py",
     )
     choose_node(parser, default=None)
     choose_sample(parser, default=None)
-    parser.add_argument("--step", type=int, help="the tracked sample at this snapshot of the training instead")
-    parser.add_argument("--share", action="store_true", help="each node's share in the tracked sample's logits instead")
     parser.add_argument(
-        "--token", metavar="T", help="with --share: of this token, its text or its place (the gold answer)"
+        "--step", type=int, help="draw the tracked sample at this snapshot of the training instead"
     )
-    args = parser.parse_args()
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="draw each node's share in the tracked sample's logits instead",
+    )
+    parser.add_argument(
+        "--token",
+        metavar="T",
+        help="with --share: the token, by its text or its place (default: the gold answer's)",
+    )
+    args = parser.parse_args(argv)
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")
+    from huggin.analysis.nodes import NodeChoice
     from huggin.graphs.node_logits import draw_answer, draw_snapshot
     from huggin.graphs.runs import read_runs
+    from huggin.graphs.saving import finish
     from huggin.graphs.shares import draw_shares, draw_shares_over_time
 
-    runs, sample = read_runs([args.run, *args.more]), args.sample or 0
-    node = {"node": args.node, "sample": sample} | ({"rank_by": args.rank_by} if args.rank_by else {})
+    runs = read_runs([args.run, *args.more])
+    sample = args.sample or 0
+    rank_by = args.rank_by or ("share" if args.share else "percent")
+    choice = NodeChoice(args.node, rank_by, sample)
     if args.share:
         finish(draw_shares(*runs, token=args.token, step=args.step, sample=sample), args)
-        finish(draw_shares_over_time(*runs, **node), args)
+        finish(draw_shares_over_time(*runs, choice=choice), args)
     elif args.step is None and args.sample is None:
-        finish(draw_answer(*runs, **node), args)
+        finish(draw_answer(*runs, choice=choice), args)
     else:
-        finish(draw_snapshot(*runs, step=args.step, **node), args)
+        finish(draw_snapshot(*runs, step=args.step, choice=choice), args)
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

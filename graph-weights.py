@@ -1,33 +1,49 @@
-"""Draw the head's weights and their change: recording -> PNG.
+"""Draw the QA head's weights and their change: recording -> PNG.
 
 python graph-weights.py RUN
 python graph-weights.py RUN --rank-by share --all-rankings
 """
 
-from huggin.door import open_door
-from huggin.graphs.output import choose_node, choose_sample, finish, graph_parser
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import choose_node, choose_sample, graph_parser
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw the head's weights at the first and last step and their change; print the ten first nodes.",
+        "Draw the weights of the QA head at the first and last step, and their change;\n"
+        "print the first ten nodes of the ranking.",
         "graph-weights.py",
     )
     choose_node(parser)
     choose_sample(parser)
-    parser.add_argument("--all-rankings", action="store_true", help="print the nodes in all four rankings instead")
-    parser.add_argument("--over-time", action="store_true", help="draw the weights of the first nodes by step instead")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--all-rankings", action="store_true", help="print the nodes in all four rankings instead"
+    )
+    parser.add_argument(
+        "--over-time", action="store_true", help="draw the first nodes' weights by step instead"
+    )
+    args = parser.parse_args(argv)
+    from huggin.analysis.nodes import NodeChoice
     from huggin.graphs.runs import print_tables, read_runs
-    from huggin.graphs.weights import draw_weights, draw_weights_over_time, table_of_nodes, table_of_rankings
+    from huggin.graphs.saving import finish
+    from huggin.graphs.weights import (
+        draw_weights,
+        draw_weights_over_time,
+        table_of_nodes,
+        table_of_rankings,
+    )
 
-    runs, choice = read_runs([args.run, *args.more]), (args.node, args.rank_by, args.sample)
+    runs = read_runs([args.run, *args.more])
+    choice = NodeChoice(args.node, args.rank_by, args.sample)
     draw = draw_weights_over_time if args.over_time else draw_weights
-    table = table_of_rankings if args.all_rankings else table_of_nodes
-    finish(draw(*runs, node=args.node, rank_by=args.rank_by, sample=args.sample), args)
-    print_tables(runs, [table(run, *choice) for run in runs])
+    table_of = table_of_rankings if args.all_rankings else table_of_nodes
+    finish(draw(*runs, choice=choice), args)
+    print_tables(runs, [table_of(run, choice) for run in runs])
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

@@ -3,29 +3,43 @@
 python inDeCeptionV3.py photo.jpg --rounds 3
 """
 
-from huggin.door import open_door, printable
-from huggin.graphs.output import save_figures
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.common.text import printable
 from huggin.lime.explanation import Explanation, as_json
 from huggin.lime.labels import target_of
-from huggin.lime.options import at_least, checked, lime_parser, load, refuse_unwritable, remove_figures
+from huggin.lime.options import (
+    at_least,
+    checked,
+    lime_parser,
+    load,
+    refuse_unwritable,
+    remove_figures,
+)
 from huggin.lime.predictions import Predictor
 from huggin.lime.rounds import deceive, summary
 from huggin.lime.scene import Scene
 from lime import explain, record
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary of each round, draw what is left of the picture, and record why."""
     parser = lime_parser(
         "Explain a picture, hide its top segments, and see what it is called then.",
         "python inDeCeptionV3.py photo.jpg --rounds 3",
     )
     parser.add_argument(
-        "--rounds", type=at_least(1), default=1, metavar="N", help="go on, at most N times, while it changes (1)"
+        "--rounds",
+        type=at_least(1),
+        default=1,
+        metavar="N",
+        help="go on, at most N times, while it changes (1)",
     )
-    args = checked(parser.parse_args())
+    args = checked(parser.parse_args(argv))
     scene, request = load(args)
     refuse_unwritable(args)
+    from huggin.graphs.saving import save_figures
     from huggin.lime.figures import draw_explanation, draw_rounds
 
     def first_answer(scene: Scene, number: int) -> Explanation:
@@ -38,7 +52,9 @@ def main() -> None:
     rounds = []
     for one in deceive(scene, first_answer, args.rounds):
         print(printable(summary(one)))
-        save_figures(draw_explanation(one.explanation), args.out / f"round-{one.number}", show=False)
+        save_figures(
+            draw_explanation(one.explanation), args.out / f"round-{one.number}", show=False
+        )
         rounds.append(one)
     kept = {f"round-{one.number}" for one in rounds}
     remove_figures(
@@ -47,7 +63,8 @@ def main() -> None:
     save_figures({"rounds": draw_rounds(rounds)}, args.out, args.show)
     explanations = [one.explanation for one in rounds]
     record(args, explanations, [as_json(one) for one in explanations])
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

@@ -3,30 +3,38 @@
 python legend.py RUN
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from huggin.door import DoorParser, open_door
+from huggin.common.cli import CommandParser, run_command
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Save the drawing and print its path."""
-    parser = DoorParser(
+    parser = CommandParser(
         "Draw one forward pass: the model's modules as numbered boxes, with the shapes of what comes out, and a\n"
         "legend beside them. Only config.json is read, so the weights need not be there.",
         "python legend.py runs/sample --out model.pdf",
     )
-    parser.add_argument("model", metavar="RUN_OR_MODEL", help="a run's or a model's folder, or a model on the Hub")
-    parser.add_argument("--depth", type=int, metavar="N", help="boxes are N levels down (what the PDFs' legend has)")
-    parser.add_argument("--out", type=Path, metavar="FILE", default=Path("legend.pdf"), help=".pdf, .svg or .png")
-    args = parser.parse_args()
+    parser.add_argument(
+        "model", metavar="RUN_OR_MODEL", help="a run's or a model's folder, or a model on the Hub"
+    )
+    parser.add_argument(
+        "--depth", type=int, metavar="N", help="boxes are N levels down (what the PDFs' legend has)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", default=Path("legend.pdf"), help=".pdf, .svg or .png"
+    )
+    args = parser.parse_args(argv)
     if args.depth is not None and args.depth < 0:
         parser.error(f"--depth {args.depth}: give 0 or more")
-    from huggin.legend_drawing import draw, drawing, format_of
+    from huggin.pages.legend_drawing import draw, drawing, format_of
 
     format_of(args.out)
     draw(drawing(args.model, args.depth), args.out)
     print(args.out)
+    return 0
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

@@ -5,24 +5,27 @@ python squad-interface.py 7
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from db_utils import duplicates
-from huggin.database import add_database_option, database_path, open_database
-from huggin.door import DoorParser, UserError, open_door, printable
+from huggin.common.cli import CommandParser, run_command
+from huggin.common.errors import UserError
+from huggin.common.text import printable
+from huggin.database.connection import add_database_option, database_path, open_database
+from huggin.database.queries import duplicates
 
 HERE = Path(__file__).resolve().parent
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Show one record, those that a search finds, or the indices that were asked more than once."""
-    args = read_arguments()
+    args = read_arguments(argv)
     if args.duplicates:
         print_duplicates(args.db)
-        return
-    from huggin.config import read_config
-    from huggin.lookup import Lookup
+        return 0
+    from huggin.asking.lookup import Lookup
+    from huggin.qa.config import read_config
 
     lookup = Lookup.load(read_config(args.cfg, []), args.split)
     if args.search:
@@ -31,21 +34,35 @@ def main() -> None:
         converse(lookup)
     else:
         print(printable(lookup.describe(lookup.index_of(args.index))))
+    return 0
 
 
-def read_arguments() -> Namespace:
+def read_arguments(argv: Sequence[str] | None) -> Namespace:
     """The command line."""
-    parser = DoorParser(
+    parser = CommandParser(
         "Show a question of the data: by index, by words, or a random one. On a terminal, without any, it asks.",
         "python squad-interface.py --search 'learning rate'",
     )
-    parser.add_argument("index", nargs="?", metavar="INDEX", help="a question's place in the data, or: random")
+    parser.add_argument(
+        "index", nargs="?", metavar="INDEX", help="a question's place in the data, or: random"
+    )
     parser.add_argument("--search", metavar="WORDS", help="questions that hold all of these words")
-    parser.add_argument("--duplicates", action="store_true", help="indices in more than one run of the efficacy test")
-    parser.add_argument("--cfg", type=Path, default=HERE / "cfg.json", help="whose data (cfg.json beside this script)")
-    parser.add_argument("--split", choices=("train", "validation"), help="which (validation, if there are any)")
+    parser.add_argument(
+        "--duplicates",
+        action="store_true",
+        help="indices in more than one run of the efficacy test",
+    )
+    parser.add_argument(
+        "--cfg",
+        type=Path,
+        default=HERE / "cfg.json",
+        help="whose data (cfg.json beside this script)",
+    )
+    parser.add_argument(
+        "--split", choices=("train", "validation"), help="which (validation, if there are any)"
+    )
     add_database_option(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if sum(wish is not None for wish in (args.index, args.search, args.duplicates or None)) > 1:
         raise UserError("give one of INDEX, --search and --duplicates")
     if args.search is not None and not args.search.strip():
@@ -74,4 +91,4 @@ def converse(lookup: "Lookup") -> None:  # noqa: F821
 
 
 if __name__ == "__main__":
-    open_door(main)
+    run_command(main)

@@ -19,13 +19,23 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.measure import Asked, alternate, last_line, parser_of, ratios, rivals_python, row, seconds_of, spread  # noqa: E402
-from huggin.bert import load_model, load_tokenizer, match_tokenizer, quieten_libraries  # noqa: E402
-from huggin.config import DataArguments, ModelArguments  # noqa: E402
-from huggin.efficacy import ask, draw_questions  # noqa: E402
-from huggin.examination import AHEAD  # noqa: E402
-from huggin.fast_linear import speed_up  # noqa: E402
-from huggin.questions import load_questions  # noqa: E402
+from bench.measure import (  # noqa: E402
+    Asked,
+    alternate,
+    last_line,
+    parser_of,
+    ratios,
+    rivals_python,
+    row,
+    seconds_of,
+    spread,
+)
+from huggin.asking.examination import AHEAD  # noqa: E402
+from huggin.asking.questions import ask, draw_questions  # noqa: E402
+from huggin.model.fast_linear import speed_up  # noqa: E402
+from huggin.model.loading import load_model, load_tokenizer, match_tokenizer, quieten_libraries  # noqa: E402
+from huggin.qa.arguments import DataArguments, ModelArguments  # noqa: E402
+from huggin.qa.questions import load_questions  # noqa: E402
 
 SIZES = (1, 4, 16, 64)
 
@@ -33,8 +43,19 @@ SIZES = (1, 4, 16, 64)
 def trained(folder: Path, quick: bool) -> Path:
     """The sample's model."""
     epochs = "20" if quick else "150"
-    line = [sys.executable, str(ROOT / "run_qa.py"), str(ROOT / "cfg.json"), "--num_train_epochs", epochs]
-    subprocess.run([*line, "--output_dir", "run", "--do_eval", "false"], cwd=folder, check=True, capture_output=True)
+    line = [
+        sys.executable,
+        str(ROOT / "run_qa.py"),
+        str(ROOT / "cfg.json"),
+        "--num_train_epochs",
+        epochs,
+    ]
+    subprocess.run(
+        [*line, "--output_dir", "run", "--do_eval", "false"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
     return folder / "run"
 
 
@@ -43,7 +64,10 @@ class Ours:
 
     def __init__(self, folder: Path, records: Any, data: DataArguments) -> None:
         arguments = ModelArguments(model_name_or_path=str(folder))
-        self.model, self.tokenizer = speed_up(load_model(arguments, 0).eval()), load_tokenizer(arguments)
+        self.model, self.tokenizer = (
+            speed_up(load_model(arguments, 0).eval()),
+            load_tokenizer(arguments),
+        )
         match_tokenizer(self.tokenizer, self.model, data.max_seq_length)
         self.records, self.data = records, data
         self.answers: dict[int, list[str]] = {}
@@ -52,7 +76,9 @@ class Ours:
         """How long all questions take in batches of `size`."""
         ahead = 1 if size == 1 else AHEAD
         indices = range(len(self.records))
-        run = partial(ask, self.model, self.tokenizer, self.records, indices, self.data, size, ahead)
+        run = partial(
+            ask, self.model, self.tokenizer, self.records, indices, self.data, size, ahead
+        )
         found: list[Any] = []
         taken = seconds_of(lambda: found.extend(run()))
         self.answers[size] = [one.answer.text for one in found]
@@ -72,13 +98,17 @@ def compare(ours: Ours, folder: Path, quick: bool) -> dict[str, list[float]]:
             theirs[size] = answer["answers"]
             return answer["seconds"]
 
-        ways: dict[str, Callable[[], float]] = {f"ours {size}": partial(ours.seconds, size) for size in SIZES}
+        ways: dict[str, Callable[[], float]] = {
+            f"ours {size}": partial(ours.seconds, size) for size in SIZES
+        }
         ways |= {f"pipeline {size}": partial(seconds, size) for size in SIZES}
         for way in ways.values():
             way()  # each warms up
         measured = alternate(ways, 2 if quick else 5, 30 if quick else 90)
     for name, answers in (("ours", ours.answers[64]), ("the pipeline's", theirs[1])):
-        differ = sum(one != other.strip() for one, other in zip(ours.answers[1], answers, strict=True))
+        differ = sum(
+            one != other.strip() for one, other in zip(ours.answers[1], answers, strict=True)
+        )
         row(f"answers of {count} that differ from ours, one at a time: {name}", differ)
     return measured
 
@@ -87,7 +117,11 @@ def report(measured: dict[str, list[float]], count: int, label: str) -> None:
     """A row per way, and the best of ours by the best of the pipeline's."""
     for name, times in measured.items():
         who, size = name.split()
-        row(f"{label}: {who}, batches of {size}", spread([count / one for one in times]), "questions/s")
+        row(
+            f"{label}: {who}, batches of {size}",
+            spread([count / one for one in times]),
+            "questions/s",
+        )
     medians = {name: spread(times).median for name, times in measured.items()}
     best = {
         who: min((name for name in medians if name.startswith(who)), key=medians.__getitem__)
@@ -103,23 +137,35 @@ def main() -> None:
     """Print a row per batch size, and how ours compares with the pipeline."""
     parser = parser_of(__doc__)
     parser.add_argument("--model", type=Path, help="a model's folder (the sample's, trained first)")
-    parser.add_argument("--questions", type=Path, default=ROOT / "sample" / "questions.json", help="SQuAD's format")
-    parser.add_argument("--samples", type=int, default=200, help="how many are asked, some again if need be (200)")
+    parser.add_argument(
+        "--questions", type=Path, default=ROOT / "sample" / "questions.json", help="SQuAD's format"
+    )
+    parser.add_argument(
+        "--samples", type=int, default=200, help="how many are asked, some again if need be (200)"
+    )
     args = parser.parse_args()
     quieten_libraries()
-    sizes = {"max_seq_length": 384, "doc_stride": 128} if args.model else {"max_seq_length": 128, "doc_stride": 32}
+    sizes = (
+        {"max_seq_length": 384, "doc_stride": 128}
+        if args.model
+        else {"max_seq_length": 128, "doc_stride": 32}
+    )
     data = DataArguments(validation_file=str(args.questions), **sizes)  # type: ignore[arg-type]
     records = load_questions(data, "validation", None)
     drawn, count = draw_questions(len(records), seed=0), args.samples // (4 if args.quick else 1)
     records = records.select([drawn[place % len(drawn)] for place in range(count)])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arguments = ModelArguments(model_name_or_path=str(args.model or trained(folder, args.quick)))
+        arguments = ModelArguments(
+            model_name_or_path=str(args.model or trained(folder, args.quick))
+        )
         model, tokenizer = load_model(arguments, 0), load_tokenizer(arguments)
         for part in (model, tokenizer):
             part.save_pretrained(folder / "model")
         label = args.model.resolve().parent.name if args.model else "the sample"
-        report(compare(Ours(folder / "model", records, data), folder, args.quick), len(records), label)
+        report(
+            compare(Ours(folder / "model", records, data), folder, args.quick), len(records), label
+        )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,11 @@ def write_case(scene: Scene, file: Path) -> None:
     classifier = scene.classifier
     pixels, fill = classifier.pixels(scene.picture), classifier.pixels(scene.fill)
     case = {"picture": scene.picture, "fill": scene.fill, "pixels": pixels, "fill_pixels": fill}
-    case |= {"segments": scene.segments, "hide": fill[0, 0, 0], "target": classifier.predict(scene.picture).argmax()}
+    case |= {
+        "segments": scene.segments,
+        "hide": fill[0, 0, 0],
+        "target": classifier.predict(scene.picture).argmax(),
+    }
     np.savez(file, **case, signed=bool(pixels.min() < 0))
 
 
@@ -77,7 +81,11 @@ def speed(label: str, case: Path, model: Path, masks: int, rounds: int, seconds:
             open_ways[way].ask(masks=40, seed=0)  # each compiles and warms up
         measured = alternate({way: partial(milliseconds, way) for way in WAYS}, rounds, seconds)
     for way, times in measured.items():
-        row(f"{label}: {way}, most memory {short(peaks[way] / 1e6)} MB", spread(times), "ms a picture")
+        row(
+            f"{label}: {way}, most memory {short(peaks[way] / 1e6)} MB",
+            spread(times),
+            "ms a picture",
+        )
     for way, most in (
         ("predict", 0.75),
         ("compiled", 1.10),
@@ -98,7 +106,11 @@ def memory(label: str, case: Path, model: Path, counts: tuple[int, int]) -> None
                 peaks.append(process.ask(masks=count, seed=1)["peak"])
         few, many = (f"{count:,}" for count in counts)
         what = f"{label}: {way}, most memory at {many} masks by {few}"
-        row(f"{what} ({short(peaks[0] / 1e6)} and {short(peaks[1] / 1e6)} MB)", peaks[1] / peaks[0], most=most)
+        row(
+            f"{what} ({short(peaks[0] / 1e6)} and {short(peaks[1] / 1e6)} MB)",
+            peaks[1] / peaks[0],
+            most=most,
+        )
 
 
 def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) -> None:
@@ -112,9 +124,15 @@ def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) ->
             process, options = (theirs, {}) if name == "lime package" else (ours, {"sampler": name})
             for size in (once,) if name == "leave-one-out" else SIZES:
                 ask = partial(found, process, masks=size, **options)
-                several = [ask(seed=seed) for seed in range(1 if name == "leave-one-out" else seeds)]
+                several = [
+                    ask(seed=seed) for seed in range(1 if name == "leave-one-out" else seeds)
+                ]
                 errors = words_of(several, many[name])
-                usual = f"; from binomial's {words_of(several, many['binomial'])}" if name == "kernel" else ""
+                usual = (
+                    f"; from binomial's {words_of(several, many['binomial'])}"
+                    if name == "kernel"
+                    else ""
+                )
                 row(f"{label}: {name}, {size} masks, from {reference:,}", errors + usual)
 
 
@@ -144,7 +162,9 @@ def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
             chosen += [("InceptionV3", inception, picture, "slic", args.masks // 4)]
     made = []
     for label, model, photo, segmenter, masks in chosen:
-        scene = make_scene(label, load_classifier(str(model)), read_picture(str(photo)), segmenter, 36, "grey")
+        scene = make_scene(
+            label, load_classifier(str(model)), read_picture(str(photo)), segmenter, 36, "grey"
+        )
         write_case(scene, folder / f"{label}.npz")
         made.append((f"{label}, {scene.count} segments", folder / f"{label}.npz", model, masks))
     return made
@@ -154,10 +174,14 @@ def main() -> None:
     """Print a row for each way, size and sampler."""
     parser = parser_of(__doc__)
     parser.add_argument("--model", type=Path, help="a classifier that Keras has saved")
-    parser.add_argument("--picture", type=Path, default=SHAPES.with_suffix(".png"), help="a photo for it")
+    parser.add_argument(
+        "--picture", type=Path, default=SHAPES.with_suffix(".png"), help="a photo for it"
+    )
     parser.add_argument("--masks", type=int, help="a round (1000; 128 with --quick)")
     parser.add_argument(
-        "--reference", type=int, help=f"masks that count as the truth ({REFERENCE}; 4000 with --quick; 0: no accuracy)"
+        "--reference",
+        type=int,
+        help=f"masks that count as the truth ({REFERENCE}; 4000 with --quick; 0: no accuracy)",
     )
     args = parser.parse_args()
     args.masks = args.masks or (128 if args.quick else 1000)

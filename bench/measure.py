@@ -20,7 +20,9 @@ from typing import Any
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's lines, here and in the processes that are asked
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "3"
+)  # TensorFlow's lines, here and in the processes that are asked
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def seconds_of(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def row(what: str, value: object, unit: str = "", most: float | None = None, least: float | None = None) -> None:
+def row(
+    what: str, value: object, unit: str = "", most: float | None = None, least: float | None = None
+) -> None:
     """Print a row of the table; with a target, whether the median meets it."""
     number = value.median if isinstance(value, Spread) else value
     target = ""
@@ -90,8 +94,12 @@ def last_line(name: str, ratio: Spread) -> None:
 
 def parser_of(description: str | None) -> argparse.ArgumentParser:
     """Arguments that every benchmark has."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds of less: a look, not a result")
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds of less: a look, not a result"
+    )
     return parser
 
 
@@ -102,7 +110,16 @@ def rivals_python() -> Path:
     if not installed.is_file() or installed.read_text() != wanted.read_text():
         print(f"installing the rivals into {folder}, some minutes and GB", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q", "-r", wanted]
+        install = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "-q",
+            "-r",
+            wanted,
+        ]
         subprocess.run(install, check=True, stdout=sys.stderr)
         installed.write_text(wanted.read_text())
     return python
@@ -112,12 +129,16 @@ class Asked:
     """A script in a process of its own that answers lines of JSON; leave the `with` and it ends."""
 
     def __init__(self, python: Path | str, script: str, *arguments: object) -> None:
-        self._folder = tempfile.TemporaryDirectory()  # where no file of ours can be imported by mistake
+        self._folder = (
+            tempfile.TemporaryDirectory()
+        )  # where no file of ours can be imported by mistake
         line = [str(python), str(BENCH / "rivals" / script), *map(str, arguments)]
         pipe = subprocess.PIPE
         environment = os.environ | {"TQDM_DISABLE": "1"}
         folder = self._folder.name
-        self._process = subprocess.Popen(line, cwd=folder, stdin=pipe, stdout=pipe, text=True, env=environment)
+        self._process = subprocess.Popen(
+            line, cwd=folder, stdin=pipe, stdout=pipe, text=True, env=environment
+        )
 
     def __enter__(self) -> "Asked":
         return self
@@ -160,7 +181,10 @@ def machine() -> str:
     """What it is measured on."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
-    name = next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.processor())
+    name = next(
+        (line.split(": ", 1)[1] for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
     threads = os.environ.get("OMP_NUM_THREADS", "all")
     system = f"{platform.system()}, Python {platform.python_version()}"
     return f"{name}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}, {system}"

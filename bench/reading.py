@@ -23,8 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.measure import Spread, alternate, last_line, parser_of, ratios, row, seconds_of, spread  # noqa: E402
-from huggin.recording import Recording, RecordingWriter, write_facts  # noqa: E402
-from huggin.run_folder import RunFolder  # noqa: E402
+from huggin.common.site import Site  # noqa: E402
+from huggin.common.window import Window  # noqa: E402
+from huggin.recording.reader import Recording  # noqa: E402
+from huggin.recording.run_facts import RunFacts, write_facts  # noqa: E402
+from huggin.recording.run_folder import RunFolder  # noqa: E402
+from huggin.recording.writer import RecordingWriter  # noqa: E402
 
 NIGHT, HIDDEN, TOKENS, TENTH = 14_754, 768, 384, 10
 FIGURES = {
@@ -60,17 +64,42 @@ def watched(run: str) -> None:
     seconds = time.perf_counter() - begun
     done.set()
     watcher.join()
-    print(json.dumps([seconds, (max(*seen, own()) - seen[0]) / sum(array.nbytes for array in vars(steps).values())]))
+    print(
+        json.dumps(
+            [
+                seconds,
+                (max(*seen, own()) - seen[0]) / sum(array.nbytes for array in vars(steps).values()),
+            ]
+        )
+    )
 
 
 def night(folder: Path, steps: int) -> RunFolder:
     """A recording of so many steps, with 200 probes and 32 snapshots."""
     run, numbers = RunFolder(folder), np.random.default_rng(0)
     words, parts = ["word"] * TOKENS, ["question"] * 20 + ["context"] * (TOKENS - 20)
-    sample = {"index": 0, "question": "Who?", "context": "word " * TOKENS, "answer": "word", "tokens": words}
-    sample |= {"parts": parts, "offsets": [[0, 4]] * TOKENS, "gold_start": 50, "gold_end": 52}
-    sites = [{"layer": layer, "component": component, "module": ""} for layer, component in SITES]
-    write_facts(run, {"hidden_size": HIDDEN, "layers": 12, "samples": [sample], "sites": sites, "modules": []})
+    sample = Window(
+        index=0,
+        question="Who?",
+        context="word " * TOKENS,
+        answer="word",
+        tokens=words,
+        parts=parts,
+        gold_start=50,
+        gold_end=52,
+    )
+    facts = RunFacts(
+        model_class="BertForQuestionAnswering",
+        model_name="bench",
+        pretrained=True,
+        data_name="bench",
+        hidden_size=HIDDEN,
+        layers=12,
+        sites=[Site(layer, component) for layer, component in SITES],
+        samples=[sample],
+        modules=[],
+    )
+    write_facts(run, facts)
     writer = RecordingWriter(run, HIDDEN)
     for step in range(steps):
         weight = numbers.normal(scale=0.02, size=2 * HIDDEN).astype(np.float32)
@@ -80,11 +109,15 @@ def night(folder: Path, steps: int) -> RunFolder:
     for step in np.linspace(0, steps - 1, 200).astype(int).tolist():
         logits = numbers.normal(size=(2, TOKENS)).astype(np.float32)
         span = {"predicted_start": 50, "predicted_end": 52, "start_loss": 1.0, "end_loss": 1.0}
-        writer.append("probes", step=step, sample=0, start_logits=logits[0], end_logits=logits[1], **span)
+        writer.append(
+            "probes", step=step, sample=0, start_logits=logits[0], end_logits=logits[1], **span
+        )
     for step in np.linspace(0, steps - 1, 32).astype(int).tolist():
         for layer, component in SITES:
             units = numbers.normal(size=(TOKENS, HIDDEN)).astype(np.float16)
-            writer.append("nodes", step=step, sample=0, layer=layer, component=component, activations=units)
+            writer.append(
+                "nodes", step=step, sample=0, layer=layer, component=component, activations=units
+            )
     writer.close()
     return run
 
@@ -158,7 +191,11 @@ def as_csv(run: RunFolder, steps: int, rounds: int) -> None:
         with path.open("wb") as file:
             subprocess.run(line, check=True, stdout=file, stderr=subprocess.DEVNULL)
 
-    row(f"{steps:,} steps as CSV, start to end", spread([seconds_of(write) for _ in range(rounds)]), "s")
+    row(
+        f"{steps:,} steps as CSV, start to end",
+        spread([seconds_of(write) for _ in range(rounds)]),
+        "s",
+    )
     row("its size", path.stat().st_size / 1e6, "MB")
 
 
@@ -170,7 +207,9 @@ def growth(short: RunFolder, long: RunFolder, steps: int, rounds: int) -> None:
 
     def fresh(count: str) -> float:
         line = [sys.executable, "-c", READ, str(ROOT), str(runs[count].path)]
-        seconds, share = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+        seconds, share = json.loads(
+            subprocess.run(line, check=True, capture_output=True, text=True).stdout
+        )
         memory[count].append(share)
         return seconds
 

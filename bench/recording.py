@@ -21,36 +21,35 @@ import torch  # noqa: E402
 
 from bench.measure import Asked, alternate, last_line, parser_of, ratios, rivals_python, row, spread  # noqa: E402
 from bench.training import Training  # noqa: E402
-from huggin.config import DataArguments, RecordingArguments  # noqa: E402
-from huggin.run_folder import RunFolder  # noqa: E402
-from huggin.squad import TrackedSample  # noqa: E402
-from huggin_utils import Recorder  # noqa: E402
+from huggin.common.window import Window  # noqa: E402
+from huggin.recording.recorder import Recorder  # noqa: E402
 
 TINY = ROOT / "sample" / "bert-tiny"
 RUN, NIGHT = 1200, 14_754  # steps of cfg.json's run, and of SQuAD's
 OFF, DEFAULT, EVERY = "recording off", "default schedule", "a probe at every step"
-EVENTS, TEXT, WANDB = "add_histogram", "a figure and text rows", "wandb offline, watch(log=all, log_freq=1)"
+EVENTS, TEXT, WANDB = (
+    "add_histogram",
+    "a figure and text rows",
+    "wandb offline, watch(log=all, log_freq=1)",
+)
 Keep = Callable[[int, Any, Any], None]  # step, loss, norm of the gradients
 
 
-def sample_of(training: Training) -> TrackedSample:
+def sample_of(training: Training) -> Window:
     """The first row of the batch as a tracked sample."""
     ids = training.batch["input_ids"][0].tolist()
     inputs = {"input_ids": ids, "attention_mask": [1] * len(ids)}
     words, parts = [str(number) for number in ids], ["special", *["context"] * (len(ids) - 1)]
-    return TrackedSample(0, "", "", "", inputs, words, parts, [(0, 0)] * len(ids), 1, 2)
+    return Window(0, "", "", "", words, parts, 1, 2, inputs)
 
 
 def recorder(training: Training, folder: Path, steps: int, **points: int) -> Keep:
     """The toolkit's, which ends with the process."""
-    options = RecordingArguments(**points)  # type: ignore[arg-type]
-    kept = Recorder(RunFolder(folder), training.model, [sample_of(training)], DataArguments(), options)
-    kept.start(0, steps)
+    kept = Recorder(folder, training.model, [sample_of(training)], steps, **points)  # type: ignore
+    kept.start()
 
     def keep(step: int, loss: Any, norm: Any) -> None:
-        kept.add_loss(loss)
-        kept.set_grad_norm(norm)
-        kept.record(step, step / steps, 1e-5)
+        kept.step(step, loss=loss, grad_norm=norm, learning_rate=1e-5, epoch=step / steps)
 
     return keep
 
@@ -78,7 +77,13 @@ def text_rows(training: Training, folder: Path) -> Keep:
         from matplotlib.figure import Figure
 
         weight = training.head.weight.detach()
-        numbers = [step, loss.item(), float(norm), *weight.flatten().tolist(), *training.head.bias.tolist()]
+        numbers = [
+            step,
+            loss.item(),
+            float(norm),
+            *weight.flatten().tolist(),
+            *training.head.bias.tolist(),
+        ]
         with (folder / "rows.txt").open("a", encoding="utf-8") as file:
             file.write(f"{numbers}\n")
         figure = Figure()
@@ -135,7 +140,9 @@ def default_model(folder: Path, quick: bool) -> None:
         EVENTS: histograms(training, folder / "events"),
         TEXT: text_rows(training, folder / "text"),
     }
-    asked: dict[str, Callable[[], float]] = {name: contender(training, keep, steps) for name, keep in ways.items()}
+    asked: dict[str, Callable[[], float]] = {
+        name: contender(training, keep, steps) for name, keep in ways.items()
+    }
     with Asked(rivals_python(), "watch.py", TINY, 8, 128) as wandb:
         wandb.ask(steps=2)
         inside: list[float] = []
@@ -148,7 +155,11 @@ def default_model(folder: Path, quick: bool) -> None:
         measured = alternate({**asked, WANDB: watched}, rounds, 30 if quick else 90)
     for name, times in measured.items():
         by_off = f"; {ratios(measured, name, OFF)} by off" if name not in (OFF, WANDB) else ""
-        by_rest = f"; {spread([1 + share for share in inside])} by its step without it" if name == WANDB else ""
+        by_rest = (
+            f"; {spread([1 + share for share in inside])} by its step without it"
+            if name == WANDB
+            else ""
+        )
         row(f"a step of the default model, {name}", f"{spread(times)} ms{by_off}{by_rest}")
 
 
@@ -177,12 +188,22 @@ def base_shape(folder: Path, quick: bool) -> None:
     alone = statistics.median(trained)
     row(f"a step of BERT-base's shape, {batch} x {tokens}, recording off", spread(trained), "s")
     rows, probes, nodes = (taken[name] for name in ("row", EVERY, "nodes"))
-    schedule = [one + (200 * probe + 32 * node) / NIGHT for one, probe, node in zip(rows, probes, nodes, strict=True)]
-    ways = {DEFAULT: (schedule, 1.01), EVERY: (probes, 1.05), EVENTS: (taken[EVENTS], None), TEXT: (taken[TEXT], None)}
+    schedule = [
+        one + (200 * probe + 32 * node) / NIGHT
+        for one, probe, node in zip(rows, probes, nodes, strict=True)
+    ]
+    ways = {
+        DEFAULT: (schedule, 1.01),
+        EVERY: (probes, 1.05),
+        EVENTS: (taken[EVENTS], None),
+        TEXT: (taken[TEXT], None),
+    }
     for name, (times, most) in ways.items():
         row(f"the same, {name}, added", spread([1000 * one for one in times]), "ms")
         row(f"the same, {name}, by off", spread([1 + one / alone for one in times]), most=most)
-    with Asked(rivals_python(), "watch.py", "base", 1, 16) as wandb:  # a short step: the head is as large
+    with Asked(
+        rivals_python(), "watch.py", "base", 1, 16
+    ) as wandb:  # a short step: the head is as large
         answers = [wandb.ask(steps=1) for _ in range(20)]
     row(f"the same, {WANDB}, added", spread([1000 * one["inside"] for one in answers]), "ms")
     bytes_of_a_step(folder, 3 * steps, answers)
@@ -191,7 +212,10 @@ def base_shape(folder: Path, quick: bool) -> None:
 
 def bytes_of_a_step(folder: Path, kept: int, wandb: list[dict[str, Any]]) -> None:
     """What a step of a 768-unit head takes on disk."""
-    ours, text = size_of(folder / "row", "steps-*") / (kept + 1), size_of(folder / "text", "rows.txt") / kept
+    ours, text = (
+        size_of(folder / "row", "steps-*") / (kept + 1),
+        size_of(folder / "text", "rows.txt") / kept,
+    )
     row("bytes of a step of 768 nodes, ours", ours)
     row("the same, text rows", text)
     row("ours by text rows", ours / text, most=0.25)

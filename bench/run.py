@@ -35,7 +35,11 @@ def start_again_in_our_environment() -> None:
 def head() -> list[str]:
     """Machine, date and versions."""
     ours = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    pinned = [line for line in (BENCH / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = [
+        line
+        for line in (BENCH / "requirements.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     return [f"{date.today()}, {machine()}. {ours}. Rivals: {', '.join(pinned).replace('==', ' ')}."]
 
 
@@ -65,11 +69,19 @@ def run(line: list[str], lines: list[str]) -> int:
 def main() -> int:
     """Print each script's rows; with --table, write them as Markdown, too."""
     parser = parser_of(__doc__)
-    parser.add_argument("--table", type=Path, metavar="FILE", help="write the results there as Markdown")
-    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="SCRIPT", help="some of them")
-    parser.add_argument("--classifier", metavar="FILE", help="a .keras file for lime.py, besides what it has")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="write the results there as Markdown"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="SCRIPT", help="some of them"
+    )
+    parser.add_argument(
+        "--classifier", metavar="FILE", help="a .keras file for lime.py, besides what it has"
+    )
     parser.add_argument("--picture", metavar="FILE", help="its photo")
-    parser.add_argument("--model", metavar="FOLDER", help="a model for efficacy.py, besides the sample's")
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="a model for efficacy.py, besides the sample's"
+    )
     parser.add_argument("--questions", metavar="FILE", help="its questions")
     args = parser.parse_args()
     start_again_in_our_environment()
@@ -77,7 +89,18 @@ def main() -> int:
     quick = ["--quick"] if args.quick else []
     runs = [[script, *quick] for script in args.only]
     if args.classifier:
-        runs.append(["lime.py", *quick, "--model", args.classifier, "--picture", args.picture, "--reference", "0"])
+        runs.append(
+            [
+                "lime.py",
+                *quick,
+                "--model",
+                args.classifier,
+                "--picture",
+                args.picture,
+                "--reference",
+                "0",
+            ]
+        )
     if args.model:
         runs.append(["efficacy.py", *quick, "--model", args.model, "--questions", args.questions])
     lines = head()

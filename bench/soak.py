@@ -22,8 +22,10 @@ sys.path.insert(0, str(ROOT))
 
 from tqdm import tqdm  # noqa: E402
 
-from huggin.recording import TABLES, Recording, recording_summary  # noqa: E402
-from huggin.run_folder import RunFolder  # noqa: E402
+from huggin.recording.reader import Recording  # noqa: E402
+from huggin.recording.run_folder import RunFolder  # noqa: E402
+from huggin.recording.schema import TABLES  # noqa: E402
+from huggin.recording.summary import recording_summary  # noqa: E402
 
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 FLAGS = ["--save_steps", "20", "--do_eval", "false"]
@@ -34,7 +36,9 @@ class Tally:
     """What has happened so far."""
 
     kills: int = 0
-    by_signal: dict[str, int] = field(default_factory=lambda: {number.name: 0 for number in SIGNALS})
+    by_signal: dict[str, int] = field(
+        default_factory=lambda: {number.name: 0 for number in SIGNALS}
+    )
     runs: int = 0
     missing: int = 0
     twice: int = 0
@@ -73,7 +77,9 @@ def same_end(one: Path, other: Path) -> bool:
     return all(repr(first.to_pylist()) == repr(second.to_pylist()) for first, second in tables)
 
 
-def stop_and_go(cfg: Path, folder: Path, kills: int, moments: random.Random, tally: Tally, bar: tqdm) -> None:
+def stop_and_go(
+    cfg: Path, folder: Path, kills: int, moments: random.Random, tally: Tally, bar: tqdm
+) -> None:
     """Take one run to its end, stopping it until `kills` stops are done in all."""
     while True:
         process = start(cfg, folder)
@@ -110,17 +116,23 @@ def soak(cfg: Path, kills: int, seed: int, minutes: float, folder: Path) -> Tall
 
 def main() -> int:
     """Print what was done, and the verdict as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--cfg", type=Path, default=ROOT / "cfg.json")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=40, help="begin no further run after this time")
+    parser.add_argument(
+        "--minutes", type=float, default=40, help="begin no further run after this time"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tally = soak(args.cfg.resolve(), args.kills, args.seed, args.minutes, Path(folder))
     print(f"signals: {json.dumps(tally.by_signal)}; runs taken to their end: {tally.runs}")
     verdict = "yes" if tally.identical else "no"
-    print(f"{tally.kills} kills, {tally.missing} steps missing, {tally.twice} twice, weights identical: {verdict}")
+    print(
+        f"{tally.kills} kills, {tally.missing} steps missing, {tally.twice} twice, weights identical: {verdict}"
+    )
     return int(not tally.identical or bool(tally.missing or tally.twice))
 
 

@@ -18,7 +18,15 @@ from bench.measure import alternate, last_line, parser_of, ratios, row, seconds_
 
 DRIVERS = ("get-training-output", "get-model-output")
 BARE = "python that does nothing"
-IMPORTS = ("huggin.recording", "huggin.graphs.weights", "huggin_utils", "run_qa", "torch", "transformers", "keras")
+IMPORTS = (
+    "huggin.recording",
+    "huggin.graphs.weights",
+    "huggin_utils",
+    "run_qa",
+    "torch",
+    "transformers",
+    "keras",
+)
 STAGE = """#!/bin/sh
 [ "$1" = -c ] || exit 0  # a stage, which takes no time
 exec {python} "$@"
@@ -28,12 +36,18 @@ exec {python} "$@"
 def command(*line: str | Path, cwd: Path | None = None) -> Callable[[], float]:
     """Milliseconds of a command."""
     words = [str(word) for word in line]
-    return lambda: 1000 * seconds_of(lambda: subprocess.run(words, cwd=cwd, check=True, capture_output=True))
+    return lambda: (
+        1000 * seconds_of(lambda: subprocess.run(words, cwd=cwd, check=True, capture_output=True))
+    )
 
 
 def doors() -> list[str]:
     """Every command that is a Python file."""
-    return sorted(path.name for path in ROOT.glob("*.py") if "open_door(main)" in path.read_text(encoding="utf-8"))
+    return sorted(
+        path.name
+        for path in ROOT.glob("*.py")
+        if "run_command(main)" in path.read_text(encoding="utf-8")
+    )
 
 
 def hollow(folder: Path) -> Path:
@@ -62,15 +76,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = hollow(Path(name))
         ways = {BARE: command(sys.executable, "-c", "pass")}
-        ways |= {f"{door} --help": command(sys.executable, ROOT / door, "--help", cwd=folder) for door in doors()}
-        ways |= {f"{driver} --help": command(ROOT / driver, "--help", cwd=folder) for driver in DRIVERS}
-        ways |= {f"{driver} beyond its stages": command(folder / driver, cwd=folder) for driver in DRIVERS}
+        ways |= {
+            f"{door} --help": command(sys.executable, ROOT / door, "--help", cwd=folder)
+            for door in doors()
+        }
+        ways |= {
+            f"{driver} --help": command(ROOT / driver, "--help", cwd=folder) for driver in DRIVERS
+        }
+        ways |= {
+            f"{driver} beyond its stages": command(folder / driver, cwd=folder)
+            for driver in DRIVERS
+        }
         code = "import {}"
-        ways |= {f"import {one}": command(sys.executable, "-c", code.format(one), cwd=ROOT) for one in IMPORTS}
+        ways |= {
+            f"import {one}": command(sys.executable, "-c", code.format(one), cwd=ROOT)
+            for one in IMPORTS
+        }
         measured = alternate(ways, rounds, 120)
     for name, times in measured.items():
         row(name, spread(times), "ms")
-    helps = {name: spread(times).median for name, times in measured.items() if name.endswith(".py --help")}
+    helps = {
+        name: spread(times).median
+        for name, times in measured.items()
+        if name.endswith(".py --help")
+    }
     slowest = max(helps, key=helps.__getitem__)
     row(f"the slowest, {slowest}, by {BARE}", ratios(measured, slowest, BARE))
     last_line("start", ratios(measured, slowest, BARE))

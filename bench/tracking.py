@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.measure import Spread, alternate, last_line, parser_of, ratios, row  # noqa: E402
-from huggin.run_folder import RunFolder  # noqa: E402
-from huggin.stack_samples import Looks, find_py_spy, looking  # noqa: E402
+from huggin.recording.run_folder import RunFolder  # noqa: E402
+from huggin.tracking.samples import Looks, find_py_spy, looking  # noqa: E402
 
 DEFAULT, SHORTEST = 0.25, 0.01  # seconds between looks
 PATHS = ("model_name_or_path", "train_file", "validation_file")
@@ -34,12 +34,17 @@ PATHS = ("model_name_or_path", "train_file", "validation_file")
 def training(folder: Path) -> Iterator[tuple[int, Path]]:
     """A training that goes on until the `with` is left: its process and the table that grows by a row a step."""
     cfg = json.loads((ROOT / "cfg.json").read_text(encoding="utf-8"))
-    cfg |= {name: str(ROOT / cfg[name]) for name in PATHS} | {"output_dir": str(folder), "num_train_epochs": 10_000}
+    cfg |= {name: str(ROOT / cfg[name]) for name in PATHS} | {
+        "output_dir": str(folder),
+        "num_train_epochs": 10_000,
+    }
     (folder / "cfg.json").write_text(json.dumps(cfg))
     line = [sys.executable, str(ROOT / "run_qa.py"), str(folder / "cfg.json")]
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         table = RunFolder(folder).segment("steps", 0)
-        while not (table.exists() and table.stat().st_size > 500_000):  # the first hundred steps or so
+        while not (
+            table.exists() and table.stat().st_size > 500_000
+        ):  # the first hundred steps or so
             if process.poll() is not None:
                 raise SystemExit("the training ended; see python run_qa.py cfg.json")
             time.sleep(0.5)
@@ -77,7 +82,10 @@ def main() -> None:
     quick = parser_of(__doc__).parse_args().quick
     seconds, rounds = (2, 4) if quick else (3, 15)
     with tempfile.TemporaryDirectory() as name, training(Path(name)) as (pid, table):
-        ways = {"alone": partial(milliseconds_a_byte, table, seconds), "watched": partial(watched, pid, table, seconds)}
+        ways = {
+            "alone": partial(milliseconds_a_byte, table, seconds),
+            "watched": partial(watched, pid, table, seconds),
+        }
         ratio = ratios(alternate(ways, rounds), "watched", "alone")
     looks = [1000 * SHORTEST * (one - 1) for one in (ratio.median, ratio.low, ratio.high)]
     default = Spread(*(1 + one / 1000 / DEFAULT for one in looks))

@@ -20,7 +20,9 @@ EPOCHS = 8
 TRIANGLE = (56, 30, 15)  # column and row of its middle, and its radius, in shapes.png
 
 
-def outline(name: str, column: float, row: float, radius: float, turn: float) -> list[tuple[float, float]]:
+def outline(
+    name: str, column: float, row: float, radius: float, turn: float
+) -> list[tuple[float, float]]:
     """The corners of a shape, turned by `turn` radians."""
     if name == "cross":
         arms = [(1, 0.3), (0.3, 0.3), (0.3, 1), (-0.3, 1), (-0.3, 0.3), (-1, 0.3)]
@@ -30,7 +32,10 @@ def outline(name: str, column: float, row: float, radius: float, turn: float) ->
         angles = 2 * np.pi * np.arange(count) / count
         corners = list(zip(np.cos(angles), np.sin(angles)))
     cosine, sine = np.cos(turn), np.sin(turn)
-    return [(column + radius * (x * cosine - y * sine), row + radius * (x * sine + y * cosine)) for x, y in corners]
+    return [
+        (column + radius * (x * cosine - y * sine), row + radius * (x * sine + y * cosine))
+        for x, y in corners
+    ]
 
 
 def ground(rng: np.random.Generator) -> Image.Image:
@@ -44,7 +49,9 @@ def draw(name: str, place: tuple[float, float, float], rng: np.random.Generator)
     picture = ground(rng)
     colour = tuple(int(value) for value in rng.choice([0, 255], 3) * 0.8 + rng.integers(0, 50, 3))
     if name != "nothing":
-        ImageDraw.Draw(picture).polygon(outline(name, *place, turn=rng.uniform(0, 2 * np.pi)), fill=colour)
+        ImageDraw.Draw(picture).polygon(
+            outline(name, *place, turn=rng.uniform(0, 2 * np.pi)), fill=colour
+        )
     noisy = np.asarray(picture, float) + rng.normal(0, 6, (SIZE, SIZE, 1))
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
@@ -61,8 +68,13 @@ def hide_squares(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def examples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (PICTURES, SIZE, SIZE, 3) uint8 and classes (PICTURES,)."""
     classes = rng.integers(0, len(NAMES), PICTURES)
-    places = np.column_stack([rng.uniform(18, SIZE - 18, (PICTURES, 2)), rng.uniform(11, 18, PICTURES)])
-    pictures = [hide_squares(draw(NAMES[one], tuple(place), rng), rng) for one, place in zip(classes, places)]
+    places = np.column_stack(
+        [rng.uniform(18, SIZE - 18, (PICTURES, 2)), rng.uniform(11, 18, PICTURES)]
+    )
+    pictures = [
+        hide_squares(draw(NAMES[one], tuple(place), rng), rng)
+        for one, place in zip(classes, places)
+    ]
     return np.stack(pictures), classes
 
 
@@ -86,7 +98,9 @@ def main() -> None:
     network.add(layers.GlobalMaxPooling2D())
     network.add(layers.Dense(len(NAMES), activation="softmax"))
     rate = keras.optimizers.schedules.CosineDecay(3e-3, decay_steps=EPOCHS * PICTURES // 64)
-    network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    network.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     signed = pictures / np.float32(127.5) - 1
     network.fit(signed, classes, batch_size=64, epochs=EPOCHS, validation_split=0.1, verbose=2)
     clean = keras.models.clone_model(network)

@@ -29,7 +29,9 @@ def train_vocabulary(texts: list[str]) -> dict[str, int]:
     alphabet = sorted(printable | {c for c in seen if not c.isspace()})
     # Named as special tokens, these keep their order; the trainer's own order varies.
     first = SPECIAL + alphabet + ["##" + c for c in alphabet]
-    trainer = trainers.WordPieceTrainer(vocab_size=MAX_VOCABULARY, special_tokens=first, show_progress=False)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=MAX_VOCABULARY, special_tokens=first, show_progress=False
+    )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer.get_vocab()
 

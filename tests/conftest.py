@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the same numbers in every process, and no crowding
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is imported: the same numbers in every process, and no crowding
+)
 TOKENIZER = ROOT / "sample" / "bert-tiny"
 CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day and return at dinner time."
 QUESTIONS = [
@@ -28,7 +30,13 @@ QUESTIONS = [
 def record(number: int, question: str, answer: str, context: str = CONTEXT) -> dict[str, Any]:
     """A SQuAD record with its answer where it first stands in the context."""
     answers = {"text": [answer], "answer_start": [context.index(answer)]}
-    return {"id": f"q{number}", "title": "Ravens", "context": context, "question": question, "answers": answers}
+    return {
+        "id": f"q{number}",
+        "title": "Ravens",
+        "context": context,
+        "question": question,
+        "answers": answers,
+    }
 
 
 LETTERS = " ".join("abcdefghijklmnop")  # 16 one-letter words, a token each
@@ -60,7 +68,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]
     """A folder with `model/` (2 layers x 16 units, config only), its tokenizer, and `questions.json`."""
     folder = tmp_path_factory.mktemp("tiny")
     config = json.loads((TOKENIZER / "config.json").read_text())
-    config |= {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+    config |= {
+        "num_hidden_layers": 2,
+        "hidden_size": 16,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
     (folder / "model").mkdir()
     (folder / "model" / "config.json").write_text(json.dumps(config))
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -102,7 +115,9 @@ def command(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProce
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., dict[str, Any]]) -> Path:
+def tiny_run(
+    tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., dict[str, Any]]
+) -> Path:
     """A finished run of 8 steps; tests read it and leave it as it is."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "cfg.json").write_text(json.dumps(tiny_cfg()))
@@ -113,11 +128,18 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., d
 
 @pytest.fixture(scope="session")
 def pretrained_run(
-    tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., dict[str, Any]], tiny_run: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_cfg: Callable[..., dict[str, Any]],
+    tiny_run: Path,
 ) -> Path:
     """A run of 8 steps that goes on from the weights of `tiny_run`, with three tracked samples."""
     folder = tmp_path_factory.mktemp("pretrained")
-    changes = {"model_name_or_path": str(tiny_run), "pretrained_model": True, "probe_samples": 3, "do_eval": False}
+    changes = {
+        "model_name_or_path": str(tiny_run),
+        "pretrained_model": True,
+        "probe_samples": 3,
+        "do_eval": False,
+    }
     (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**changes)))
     done = command("run_qa.py", "cfg.json", cwd=folder)
     assert done.returncode == 0, done.stderr

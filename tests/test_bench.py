@@ -9,7 +9,11 @@ import pytest
 from bench.measure import Asked, Spread, alternate, last_line, ratios, row, short, spread
 from tests.conftest import ROOT
 
-SCRIPTS = sorted(path.name for path in (ROOT / "bench").glob("*.py") if path.name not in ("measure.py", "training.py"))
+SCRIPTS = sorted(
+    path.name
+    for path in (ROOT / "bench").glob("*.py")
+    if path.name not in ("measure.py", "training.py")
+)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -19,7 +23,10 @@ def test_every_script_explains_itself(script, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"python bench/{script}" in done.stdout
     assert ("--quick" in done.stdout) == (script != "soak.py")
-    assert f"bench/{script}" in (ROOT / "README.md").read_text() or script in (ROOT / "bench" / "README.md").read_text()
+    assert (
+        f"bench/{script}" in (ROOT / "README.md").read_text()
+        or script in (ROOT / "bench" / "README.md").read_text()
+    )
 
 
 def test_a_spread_is_median_lowest_and_highest():
@@ -28,7 +35,10 @@ def test_a_spread_is_median_lowest_and_highest():
 
 
 def test_ratios_are_of_the_same_round():
-    measured = {"one": [2.0, 20.0, 6.0], "other": [1.0, 10.0, 2.0]}  # the second round was slow for both
+    measured = {
+        "one": [2.0, 20.0, 6.0],
+        "other": [1.0, 10.0, 2.0],
+    }  # the second round was slow for both
     assert ratios(measured, "one", "other") == Spread(2.0, 2.0, 3.0)
 
 
@@ -49,7 +59,11 @@ def test_no_round_begins_when_the_time_is_up_but_the_first():
 
 @pytest.mark.parametrize(
     ("limits", "verdict"),
-    [({"most": 2}, "at most 2: met"), ({"most": 1.9}, "at most 1.9: MISSED"), ({"least": 2}, "at least 2: met")],
+    [
+        ({"most": 2}, "at most 2: met"),
+        ({"most": 1.9}, "at most 1.9: MISSED"),
+        ({"least": 2}, "at least 2: met"),
+    ],
 )
 def test_a_row_says_whether_the_median_meets_its_target(limits, verdict, capsys):
     row("a step", Spread(2.0, 1.0, 9.0), "ms", **limits)
@@ -63,7 +77,11 @@ def test_the_last_line_is_read_by_machines(capsys):
 
 
 def test_numbers_are_short():
-    assert [short(number) for number in (14_754, 1.00051, 0.0123456)] == ["14,754", "1.0005", "0.012346"]
+    assert [short(number) for number in (14_754, 1.00051, 0.0123456)] == [
+        "14,754",
+        "1.0005",
+        "0.012346",
+    ]
 
 
 def test_a_process_is_asked_elsewhere_and_hears_no_libraries(tmp_path, monkeypatch):
@@ -89,5 +107,8 @@ def test_a_process_that_ends_is_named(tmp_path, monkeypatch):
     (tmp_path / "rivals").mkdir()
     (tmp_path / "rivals" / "gone.py").write_text("")
     monkeypatch.setattr("bench.measure.BENCH", tmp_path)
-    with pytest.raises(SystemExit, match=r"gone\.py: ended"), Asked(sys.executable, "gone.py") as process:
+    with (
+        pytest.raises(SystemExit, match=r"gone\.py: ended"),
+        Asked(sys.executable, "gone.py") as process,
+    ):
         process.ask(number=1)

@@ -8,10 +8,20 @@ import pytest
 
 from tests.conftest import ROOT, command
 
-DOORS = sorted(path.name for path in ROOT.glob("*.py") if "open_door(main)" in path.read_text())
+DOORS = sorted(path.name for path in ROOT.glob("*.py") if "run_command(main)" in path.read_text())
 DRIVERS = ["get-training-output", "get-model-output"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HEAVY = ("torch", "transformers", "datasets", "matplotlib", "tensorflow", "scipy", "pandas", "sklearn", "skimage")
+HEAVY = (
+    "torch",
+    "transformers",
+    "datasets",
+    "matplotlib",
+    "tensorflow",
+    "scipy",
+    "pandas",
+    "sklearn",
+    "skimage",
+)
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -42,20 +52,31 @@ def test_a_drivers_help(driver):
     assert f"example: ./{driver}" in done.stdout
 
 
-@pytest.mark.parametrize("name", [*DOORS, *DRIVERS, "run-tests", "setup", "cfg.json", "cfg-squad.json"])
+@pytest.mark.parametrize(
+    "name", [*DOORS, *DRIVERS, "run-tests", "setup", "cfg.json", "cfg-squad.json"]
+)
 def test_readme_tells_of(name):
     assert name in README
 
 
 def readme_lines() -> list[str]:
     blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", README, flags=re.DOTALL)
-    return [line.strip() for block in blocks for line in block.splitlines() if line.strip() and line[0] != "#"]
+    return [
+        line.strip()
+        for block in blocks
+        for line in block.splitlines()
+        if line.strip() and line[0] != "#"
+    ]
 
 
 def test_readme_commands_exist_with_their_options(tmp_path):
     helps = {}
     ours = [line.split("#")[0].split() for line in readme_lines()]
-    ours = [words for words in ours if words[0] in ("python", ".venv/bin/python") and words[1].endswith(".py")]
+    ours = [
+        words
+        for words in ours
+        if words[0] in ("python", ".venv/bin/python") and words[1].endswith(".py")
+    ]
     assert len(ours) > 5
     for words in ours:
         door = words[1]
@@ -73,7 +94,9 @@ def test_readme_pictures_and_links_exist():
 
 
 def test_readme_tree_has_a_line_per_file():
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
     skipped = (
         "tests/",
         "docs/",

@@ -9,14 +9,21 @@ import pytest
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv" / "installed.txt").exists(), reason="the drivers run in .venv; ./setup makes it"
+    not (ROOT / ".venv" / "installed.txt").exists(),
+    reason="the drivers run in .venv; ./setup makes it",
 )
 
 
 def drive(folder, cfg):
-    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
+    }
     return subprocess.run(
-        [ROOT / "get-training-output", cfg], cwd=folder, capture_output=True, text=True, env=environment
+        [ROOT / "get-training-output", cfg],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment,
     )
 
 
@@ -31,7 +38,9 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     assert pdf.parent == here / "gv-graphs"
     assert pdf.read_bytes().startswith(b"%PDF")
     names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
-    assert names == {f"{name}.png" for name in ("weights", "weight-change", "losses", "logits", "sample-losses")}
+    assert names == {
+        f"{name}.png" for name in ("weights", "weight-change", "losses", "logits", "sample-losses")
+    }
     assert set(ROOT.iterdir()) == before
 
 
@@ -46,7 +55,9 @@ def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
 @pytest.mark.parametrize("words", [[""], ["nope.json"], ["cfg.json", "more"]])
 def test_the_driver_takes_one_file(tmp_path, words):
     (tmp_path / "cfg.json").write_text("{}")
-    done = subprocess.run([ROOT / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [ROOT / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert "get-training-output: error: expected one file of keys" in done.stderr
 
@@ -72,7 +83,9 @@ def test_setup_without_python_says_what_to_type(tmp_path):
     tools.mkdir()
     for tool in ("dirname", "cmp", "bash"):
         (tools / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
-    done = subprocess.run(["bash", tmp_path / "setup"], capture_output=True, text=True, env={"PATH": str(tools)})
+    done = subprocess.run(
+        ["bash", tmp_path / "setup"], capture_output=True, text=True, env={"PATH": str(tools)}
+    )
     assert done.returncode == 2
     assert "setup: error: no Python 3.11" in done.stderr
     assert not (tmp_path / ".venv").exists()

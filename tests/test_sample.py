@@ -4,7 +4,7 @@ from collections import Counter
 
 from transformers import AutoConfig, AutoTokenizer
 
-from huggin.questions import read_records, wrong_with
+from huggin.qa.questions import read_records, wrong_with
 from tests.conftest import ROOT
 
 RECORDS = list(read_records(ROOT / "sample" / "questions.json"))
@@ -14,7 +14,9 @@ def test_questions():
     assert 40 <= len(RECORDS) <= 80
     assert len({record["id"] for record in RECORDS}) == len(RECORDS)
     assert min(Counter(record["context"] for record in RECORDS).values()) > 1
-    assert [problem for record in RECORDS if (problem := wrong_with(record, allow_no_answer=False))] == []
+    assert [
+        problem for record in RECORDS if (problem := wrong_with(record, allow_no_answer=False))
+    ] == []
 
 
 def test_no_text_comes_out_as_unknown():

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # last: PyPI's lime goes before our lime.py
+sys.path.append(
+    str(Path(__file__).resolve().parents[1])
+)  # last: PyPI's lime goes before our lime.py
 
 import numpy as np  # noqa: E402
 from measure import ROOT, peak_bytes, serve  # noqa: E402
@@ -33,7 +35,9 @@ def ours(case: dict[str, Any], model: str) -> Any:
     def answer(masks: int, seed: int, sampler: str = "binomial") -> list[float]:
         drawn = random_perturbations(sampler, scene.count, masks, seed)
         scores = predictor.scores(drawn.on, target, "probability")
-        return linear_regression_coefficients(drawn, scores, distance_weights(drawn)).coefficients.tolist()
+        return linear_regression_coefficients(
+            drawn, scores, distance_weights(drawn)
+        ).coefficients.tolist()
 
     return answer
 
@@ -52,7 +56,10 @@ def package(case: dict[str, Any], model: str) -> Any:
         given = {"segmentation_fn": lambda _: case["segments"], "hide_color": case["hide"]}
         picture = case["pixels"].astype(float)
         found = explainer.explain_instance(
-            picture, lambda batch: network.predict(batch.astype(np.float32), verbose=0), **asked, **given
+            picture,
+            lambda batch: network.predict(batch.astype(np.float32), verbose=0),
+            **asked,
+            **given,
         )
         return [value for _, value in sorted(found.local_exp[target])]
 
@@ -68,15 +75,23 @@ def captum(case: dict[str, Any], model: str) -> Any:
 
     torch.set_num_threads(os.cpu_count() or 1)
     network = keras.saving.load_model(model, compile=False)
-    lime, features = Lime(lambda batch: network(batch, training=False)), torch.from_numpy(case["segments"]).long()
-    given = {"baselines": torch.from_numpy(case["fill_pixels"])[None], "target": int(case["target"])}
+    lime, features = (
+        Lime(lambda batch: network(batch, training=False)),
+        torch.from_numpy(case["segments"]).long(),
+    )
+    given = {
+        "baselines": torch.from_numpy(case["fill_pixels"])[None],
+        "target": int(case["target"]),
+    }
 
     def answer(masks: int, seed: int) -> None:
         torch.manual_seed(seed)
         mask = features[None, :, :, None].expand(1, -1, -1, 3)
         with torch.inference_mode():
             pixels = torch.from_numpy(case["pixels"])[None]
-            lime.attribute(pixels, feature_mask=mask, n_samples=masks, perturbations_per_eval=BATCH, **given)
+            lime.attribute(
+                pixels, feature_mask=mask, n_samples=masks, perturbations_per_eval=BATCH, **given
+            )
 
     return answer
 

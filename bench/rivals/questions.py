@@ -27,7 +27,9 @@ def main() -> None:
 
     def answers(size: int) -> dict[str, Any]:
         begun = time.perf_counter()
-        found = pipe(question=asked["question"], context=asked["context"], batch_size=size, **limits)
+        found = pipe(
+            question=asked["question"], context=asked["context"], batch_size=size, **limits
+        )
         return {"seconds": time.perf_counter() - begun, "answers": [one["answer"] for one in found]}
 
     serve(answers)

@@ -5,7 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # last: PyPI's lime goes before our lime.py
+sys.path.append(
+    str(Path(__file__).resolve().parents[1])
+)  # last: PyPI's lime goes before our lime.py
 os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(Path.cwd())}
 
 import wandb  # noqa: E402

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.door import UserError
-from huggin.efficacy import Efficacy, read_efficacy
-from huggin.graphs.output import by_step, new_figure
+from huggin.common.errors import UserError
 from huggin.graphs.runs import COLOURS
-from huggin.run_folder import RunFolder
+from huggin.graphs.style import by_step, new_figure
+from huggin.recording.efficacy import Efficacy, read_efficacy
+from huggin.recording.run_folder import RunFolder
 
 MARKERS = "osD^"  # one for each data
 
@@ -24,8 +24,12 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     for run, colour in zip(runs, cycle(COLOURS)):
         entries = read_efficacy(RunFolder(run))
         if not entries:
-            raise UserError(f"{run}: no efficacy measured; run test-qa-efficacy.py CFG --checkpoints --all first")
-        for (data, group), marker in zip(groupby(entries, key=lambda entry: entry.data), cycle(MARKERS)):
+            raise UserError(
+                f"{run}: no efficacy measured; run test-qa-efficacy.py CFG --checkpoints --all first"
+            )
+        for (data, group), marker in zip(
+            groupby(entries, key=lambda entry: entry.data), cycle(MARKERS)
+        ):
             _draw_run(panels, f"{run}, {data}", list(group), colour, marker)
     for axes, unit in zip(panels, ("exact match in %", "F1 in %")):
         axes.set_ylim(-2, 102)
@@ -35,7 +39,9 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     return {"efficacy": figure}
 
 
-def _draw_run(panels: Sequence[Axes], label: str, entries: list[Efficacy], colour: str, marker: str) -> None:
+def _draw_run(
+    panels: Sequence[Axes], label: str, entries: list[Efficacy], colour: str, marker: str
+) -> None:
     steps = [entry.step for entry in entries]
     asked = sorted({entry.asked for entry in entries})
     count = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
@@ -44,5 +50,11 @@ def _draw_run(panels: Sequence[Axes], label: str, entries: list[Efficacy], colou
         low, high = np.array([getattr(entry, f"{name}_interval") for entry in entries]).T
         spread = np.clip([values - low, high - values], 0, None)
         axes.errorbar(
-            steps, values, spread, color=colour, marker=marker, capsize=3, label=f"{label}: {count} questions"
+            steps,
+            values,
+            spread,
+            color=colour,
+            marker=marker,
+            capsize=3,
+            label=f"{label}: {count} questions",
         )

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.graphs.output import END, GOLD, QUIET, START, by_step, dots, new_figure
+from huggin.analysis.loss_curve import fit_exponential, running_mean
 from huggin.graphs.runs import Beside, figure_name, side_by_side
-from huggin.learning import fit_exponential, running_mean
-from huggin.recording import Recording, Steps
+from huggin.graphs.style import END, GOLD, QUIET, START, by_step, dots, new_figure
+from huggin.recording.reader import Recording, Steps
 
 
 def draw_losses(*runs: Recording) -> dict[str, Figure]:
@@ -20,7 +20,9 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
             _draw_mean(loss_axes, run, steps)
         else:
             _draw_loss(loss_axes, steps)
-        rate_axes.plot(steps.step, steps.learning_rate, color=run.colour if run.name else GOLD, linewidth=1.2)
+        rate_axes.plot(
+            steps.step, steps.learning_rate, color=run.colour if run.name else GOLD, linewidth=1.2
+        )
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
@@ -43,13 +45,30 @@ def _draw_mean(axes: Axes, run: Beside, steps: Steps) -> None:
 
 def _draw_loss(axes: Axes, steps: Steps) -> None:
     window, marker = _window(steps), dots(len(steps.step))
-    axes.plot(steps.step, steps.loss, color=QUIET, linewidth=0.7, alpha=0.7, marker=marker, label="each batch")
+    axes.plot(
+        steps.step,
+        steps.loss,
+        color=QUIET,
+        linewidth=0.7,
+        alpha=0.7,
+        marker=marker,
+        label="each batch",
+    )
     if window > 1:
-        axes.plot(steps.step, running_mean(steps.loss, window), color=START, label=f"mean of {window} steps")
+        axes.plot(
+            steps.step,
+            running_mean(steps.loss, window),
+            color=START,
+            label=f"mean of {window} steps",
+        )
     fit = fit_exponential(steps.step, steps.loss)
     if fit:
         label = f"{fit.floor:.2f} + {fit.height:.2f} exp(-step / {fit.decay:.0f}), R² {fit.explained:.2f}"
-        axes.plot(steps.step, fit.at(steps.step), color=END, linestyle="--", linewidth=1.5, label=label)
+        axes.plot(
+            steps.step, fit.at(steps.step), color=END, linestyle="--", linewidth=1.5, label=label
+        )
     broken = steps.step[1:][~np.isfinite(steps.loss[1:])]
     if len(broken):
-        axes.plot(broken, np.zeros(len(broken)), "x", color=END, label=f"{len(broken)} steps not finite")
+        axes.plot(
+            broken, np.zeros(len(broken)), "x", color=END, label=f"{len(broken)} steps not finite"
+        )

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from huggin.door import UserError
-from huggin.graphs.output import ACCENT, END, GOLD, START
-from huggin.recording import Recording
-from huggin.run_facts import model_type_state
+from huggin.common.errors import UserError
+from huggin.common.window import Window
+from huggin.graphs.style import ACCENT, END, GOLD, START
+from huggin.recording.reader import Recording
 
-COLOURS = (START, END, GOLD, ACCENT, "#56B4E9", "#E69F00")  # Okabe and Ito's; a run has the same everywhere
+COLOURS = (
+    START,
+    END,
+    GOLD,
+    ACCENT,
+    "#56B4E9",
+    "#E69F00",
+)  # Okabe and Ito's; a run has the same everywhere
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,21 @@ class Beside:
         return f"{self.name}\n{text}" if self.name else text
 
 
-def read_runs(paths: Sequence[Path]) -> list[Recording]:
-    """The recordings. Raises UserError for more runs than there are colours, and for one that is named twice."""
+def refuse_too_many(paths: Sequence[Path]) -> None:
+    """Raise UserError for more runs than there are colours, or for one that is named twice."""
     if len(paths) > len(COLOURS):
-        raise UserError(f"{len(paths)} runs: at most {len(COLOURS)} can be told apart in a figure; name fewer")
-    twice = [path for number, path in enumerate(paths) if path.resolve() in {p.resolve() for p in paths[:number]}]
-    if twice:
-        raise UserError(f"{twice[0]}: named twice; name other runs to draw beside it")
+        most = f"at most {len(COLOURS)} can be told apart in a figure"
+        raise UserError(f"{len(paths)} runs: {most}; name fewer")
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise UserError(f"{path}: named twice; name other runs to draw beside it")
+        seen.add(path.resolve())
+
+
+def read_runs(paths: Sequence[Path]) -> list[Recording]:
+    """The recordings. Raises UserError as `refuse_too_many` does."""
+    refuse_too_many(paths)
     return [Recording(path) for path in paths]
 
 
@@ -40,7 +54,7 @@ def side_by_side(runs: Sequence[Recording]) -> list[Beside]:
     """The runs with name and colour: their model-type-states, with the folder where these are the same."""
     if len(runs) == 1:
         return [Beside(runs[0], "", "black")]
-    states = [model_type_state(run.facts, int(run.steps.step[-1])) for run in runs]
+    states = [run.facts.model_type_state(int(run.steps.step[-1])) for run in runs]
     names = [
         state if states.count(state) == 1 else f"{state} ({run.run.path})"
         for state, run in zip(states, runs, strict=True)
@@ -54,21 +68,25 @@ def print_tables(runs: Sequence[Recording], tables: Sequence[str]) -> None:
         print(run.headline(text))
 
 
-def same_sample(runs: Sequence[Recording], sample: int) -> list[dict[str, Any]]:
-    """Each run's facts of a tracked sample. Raises UserError where the runs track another question there."""
-    facts = [run.tracked(sample) for run in runs]
-    refuse_other_texts(facts, f"--sample {sample}", [str(run.run.path) for run in runs])
-    return facts
+def same_sample(runs: Sequence[Recording], sample: int) -> list[Window]:
+    """Each run's tracked sample. Raises UserError if the runs track different questions there."""
+    windows = [run.tracked(sample) for run in runs]
+    refuse_other_texts(windows, f"sample {sample}", runs)
+    return windows
 
 
-def refuse_other_texts(facts: Sequence[dict[str, Any]], what: str, paths: Sequence[str]) -> None:
-    """Raise UserError where not all facts have the first's question and context; tokens may differ."""
-    for other, path in zip(facts, paths, strict=True):
-        if any(other.get(key) != facts[0].get(key) for key in ("question", "context")):
-            advice = "draw each alone, or compare runs on the same data, with the same seed and probe_samples"
-            raise UserError(f"{what}: {path} has another question than {paths[0]}; {advice}")
+def refuse_other_texts(windows: Sequence[Window], what: str, runs: Sequence[Recording]) -> None:
+    """Raise UserError if not all windows are of one question and context; tokens may differ."""
+    first = windows[0]
+    for window, run in zip(windows, runs, strict=True):
+        if (window.question, window.context) != (first.question, first.context):
+            other = f"{run.run.path} has another question than {runs[0].run.path}"
+            advice = "draw each alone, or compare runs on the same data, seed and probe_samples"
+            raise UserError(f"{what}: {other}; {advice}")
 
 
 def figure_name(name: str, runs: Sequence[Recording], sample: int = 0) -> str:
     """A figure's file name: of the first sample of one run, the plain one."""
-    return name + (f"-sample-{sample}" if sample else "") + ("-side-by-side" if len(runs) > 1 else "")
+    return (
+        name + (f"-sample-{sample}" if sample else "") + ("-side-by-side" if len(runs) > 1 else "")
+    )

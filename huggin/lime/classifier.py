@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from huggin.door import UserError, one_line
+from huggin.common.errors import UserError
+from huggin.common.text import one_line
 from huggin.lime.labels import IMAGENET, Labels, imagenet_labels, labels_of_file, numbers
 
-PIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # what a model of a file wants, from [0, 1]
+PIXELS: dict[
+    str, Callable[[np.ndarray], np.ndarray]
+] = {  # what a model of a file wants, from [0, 1]
     "signed": lambda picture: picture * 2 - 1,
     "unit": lambda picture: picture,
     "byte": lambda picture: picture * 255,
@@ -32,7 +35,9 @@ class Classifier:
     model: Any
     size: tuple[int, int]  # height, width
     pixels: Callable[[np.ndarray], np.ndarray]  # (..., 3) in [0, 1] -> as the model wants them
-    ending: str  # what comes out: `softmax` (sums to 1), `sigmoid` (each class by itself), or `logits`
+    ending: (
+        str  # what comes out: `softmax` (sums to 1), `sigmoid` (each class by itself), or `logits`
+    )
     labels: Labels
 
     @cached_property
@@ -54,7 +59,9 @@ class Classifier:
         """One picture (height, width, 3) in [0, 1] -> probabilities (classes,). Raises UserError for NaN."""
         found = np.asarray(self.probabilities(self.pixels(picture)[None]))[0]
         if not np.isfinite(found).all():
-            raise UserError(f"{self.name}: its answer is not finite; train or save it again, or see --pixels")
+            raise UserError(
+                f"{self.name}: its answer is not finite; train or save it again, or see --pixels"
+            )
         return found
 
 
@@ -80,7 +87,11 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def load_classifier(
-    model: str, weights: str | None = None, labels: Path | None = None, pixels: str | None = None, seed: int = 0
+    model: str,
+    weights: str | None = None,
+    labels: Path | None = None,
+    pixels: str | None = None,
+    seed: int = 0,
 ) -> Classifier:
     """Load a model of keras.applications by its name, or a `.keras` file.
 
@@ -99,18 +110,24 @@ def load_classifier(
         keras.utils.set_random_seed(seed)
         network, prepare = _of_application(keras, model, weights)
     size = _input_size(model, network)
-    outputs = _outputs(model, network, prepare(np.random.default_rng(0).random((2, *size, 3), np.float32)))
+    outputs = _outputs(
+        model, network, prepare(np.random.default_rng(0).random((2, *size, 3), np.float32))
+    )
     names = _labels(labels, outputs.shape[1], not model.endswith(".keras"))
     return Classifier(model, network, size, prepare, _ending(outputs), names)
 
 
 def _of_file(keras: Any, path: Path) -> Any:
     if not path.is_file():
-        raise UserError(f"{path}: no such file; give a model that Keras has saved, or a name of keras.applications")
+        raise UserError(
+            f"{path}: no such file; give a model that Keras has saved, or a name of keras.applications"
+        )
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever a broken file makes Keras raise
-        raise UserError(f"{path}: not a model that Keras can load ({one_line(error)}); save it again") from None
+        raise UserError(
+            f"{path}: not a model that Keras can load ({one_line(error)}); save it again"
+        ) from None
 
 
 def _scales(layer: Any) -> bool:
@@ -118,33 +135,45 @@ def _scales(layer: Any) -> bool:
     return own or any(_scales(inner) for inner in getattr(layer, "layers", []))
 
 
-def _of_application(keras: Any, name: str, weights: str | None) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
+def _of_application(
+    keras: Any, name: str, weights: str | None
+) -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
     build = getattr(keras.applications, name, None)
     if not (name[:1].isupper() and callable(build)):
         names = [known for known in dir(keras.applications) if known[0].isupper()]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.4) or ["InceptionV3"]
-        raise UserError(f"--model {name}: neither a .keras file nor in keras.applications; did you mean {near[0]}?")
+        raise UserError(
+            f"--model {name}: neither a .keras file nor in keras.applications; did you mean {near[0]}?"
+        )
     preprocess = sys.modules[build.__module__].preprocess_input
     return _weighted(build, name, weights), lambda picture: preprocess(picture * np.float32(255))
 
 
 def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:
     if weights and weights != "random" and not Path(weights).is_file():
-        raise UserError(f"--weights {weights}: no such file; give the .h5 file of {name}, or: random")
+        raise UserError(
+            f"--weights {weights}: no such file; give the .h5 file of {name}, or: random"
+        )
     try:
         return build(weights={None: "imagenet", "random": None}.get(weights, weights))
     except Exception as error:  # Keras raises no narrower one where a download fails
         if weights:
-            raise UserError(f"--weights {weights}: do not fit {name} ({one_line(error)}); give its own") from None
+            raise UserError(
+                f"--weights {weights}: do not fit {name} ({one_line(error)}); give its own"
+            ) from None
         ways = "name a file with --weights, a model with --model FILE.keras, or try --demo, which needs no network"
-        raise UserError(f"{name}: cannot download its weights ({one_line(error)}); {ways}") from None
+        raise UserError(
+            f"{name}: cannot download its weights ({one_line(error)}); {ways}"
+        ) from None
 
 
 def _input_size(name: str, network: Any) -> tuple[int, int]:
     """Height and width."""
     shape = getattr(network, "input_shape", None)  # a list where there are several inputs
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
-        raise UserError(f"{name}: takes {shape}; give a model that takes one picture, (None, height, width, 3)")
+        raise UserError(
+            f"{name}: takes {shape}; give a model that takes one picture, (None, height, width, 3)"
+        )
     return shape[1], shape[2]
 
 
@@ -153,7 +182,9 @@ def _outputs(name: str, network: Any, pictures: np.ndarray) -> np.ndarray:
     try:
         outputs = network(pictures, training=False)
     except Exception as error:  # whatever its layers raise
-        raise UserError(f"{name}: cannot be asked about a picture ({one_line(error)}); save it again") from None
+        raise UserError(
+            f"{name}: cannot be asked about a picture ({one_line(error)}); save it again"
+        ) from None
     shape = getattr(outputs, "shape", None)
     if shape is None or len(shape) != 2 or shape[1] < 2:
         what = f"a {type(outputs).__name__}" if shape is None else tuple(shape)
@@ -177,5 +208,8 @@ def _labels(path: Path | None, classes: int, application: bool) -> Labels:
     try:
         return imagenet_labels()
     except Exception as error:  # as above
-        print(f"classes have numbers only: {one_line(error)}; name them with --labels FILE", file=sys.stderr)
+        print(
+            f"classes have numbers only: {one_line(error)}; name them with --labels FILE",
+            file=sys.stderr,
+        )
         return numbers(classes)

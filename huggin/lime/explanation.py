@@ -49,7 +49,9 @@ def in_words(explanation: Explanation) -> list[str]:
     surrogate, scores = explanation.surrogate, explanation.scores
     scale, masks = explanation.request.scale, len(scores)
     first = explanation.scene.classifier.labels.names[explanation.target.plus]
-    ranked = ", ".join(f"{segment} ({surrogate.coefficients[segment]:+.3g})" for segment in explanation.top)
+    ranked = ", ".join(
+        f"{segment} ({surrogate.coefficients[segment]:+.3g})" for segment in explanation.top
+    )
     lines = [
         f"{explanation.target.name}: {scale} {scores[0]:.4g} in the full picture, {scores.mean():.4g} on average "
         f"over {masks} masks; {first} is the first answer in {explanation.kept:.0%} of them",
@@ -59,7 +61,9 @@ def in_words(explanation: Explanation) -> list[str]:
         f"effective samples: {surrogate.effective_samples:.0f} of {masks}",
     ]
     if surrogate.held_out_r2 < TRUSTED:
-        lines.append("LOW R²: segments work together here; each coefficient is but an average over the masks")
+        lines.append(
+            "LOW R²: segments work together here; each coefficient is but an average over the masks"
+        )
     return lines
 
 
@@ -108,7 +112,13 @@ def segment_rows(explanation: Explanation) -> list[dict[str, Any]]:
     shares = np.bincount(segments.ravel()) / segments.size
     errors = map(_known, surrogate.standard_errors)
     names = ("segment", "coefficient", "standard_error", "rank", "area")
-    columns = (range(len(ranks)), surrogate.coefficients.tolist(), errors, ranks.tolist(), shares.tolist())
+    columns = (
+        range(len(ranks)),
+        surrogate.coefficients.tolist(),
+        errors,
+        ranks.tolist(),
+        shares.tolist(),
+    )
     return [dict(zip(names, row)) for row in zip(*columns, strict=True)]
 
 

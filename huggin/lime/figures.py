@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.ndimage import distance_transform_edt
+from skimage.segmentation import mark_boundaries
 
-from huggin.graphs.output import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
-from huggin.graphs.tokens import short
+from huggin.common.text import short
+from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.explanation import Explanation, in_words
 from huggin.lime.rounds import Round
 
@@ -31,7 +33,9 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
 def _sheet(explanation: Explanation) -> Figure:
     figure = new_figure(13, 10.5, f"Why {called(explanation)}? {short(explanation.scene.name)}")
     grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.32))
-    for place, name in enumerate(("top_segments", "numbered_segments", "segment_coeffs", "prob_topclassification")):
+    for place, name in enumerate(
+        ("top_segments", "numbered_segments", "segment_coeffs", "prob_topclassification")
+    ):
         title, _, draw = PANELS[name]
         axes = figure.add_subplot(grid[place // 2, place % 2])
         axes.set_title(title)
@@ -52,13 +56,26 @@ def called(explanation: Explanation) -> str:
 def _coefficients(axes: Axes, explanation: Explanation) -> None:
     surrogate, top = explanation.surrogate, explanation.top
     numbers = np.arange(len(surrogate.coefficients))
-    colours = np.where(np.isin(numbers, top), START, np.where(surrogate.coefficients > 0, "#9ecae1", END))
+    colours = np.where(
+        np.isin(numbers, top), START, np.where(surrogate.coefficients > 0, "#9ecae1", END)
+    )
     known = bool(np.isfinite(surrogate.standard_errors).all())
     errors = surrogate.standard_errors if known else None
-    axes.bar(numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw={"lw": 1})
+    axes.bar(
+        numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw={"lw": 1}
+    )
     for rank, segment in enumerate(top, start=1):
-        height = surrogate.coefficients[segment] + (surrogate.standard_errors[segment] if known else 0)
-        axes.annotate(f"{rank}", (segment, height), (0, 3), textcoords="offset points", ha="center", fontsize=8)
+        height = surrogate.coefficients[segment] + (
+            surrogate.standard_errors[segment] if known else 0
+        )
+        axes.annotate(
+            f"{rank}",
+            (segment, height),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
     note = "dark blue: top segments, by rank" + (";  whiskers: ± 1 standard error" if known else "")
     axes.set(xlabel=f"segment    ({note})", ylabel=f"coefficient ({explanation.request.scale})")
     axes.axhline(0, color="black", lw=0.8)
@@ -83,11 +100,12 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
-    from skimage.segmentation import mark_boundaries
 
     scene = explanation.scene
     larger = -(-SHARP // scene.picture.shape[0])  # so that the lines are thin
-    picture, segments = (each.repeat(larger, 0).repeat(larger, 1) for each in (scene.picture, scene.segments))
+    picture, segments = (
+        each.repeat(larger, 0).repeat(larger, 1) for each in (scene.picture, scene.segments)
+    )
     show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
     for segment in range(scene.count):
         _number(axes, segments == segment, str(segment), fontsize=8)
@@ -95,12 +113,13 @@ def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
 
 def _number(axes: Axes, inside: np.ndarray, text: str, fontsize: float) -> None:
     """Write in the middle of the segment's widest place, which is never outside it."""
-    from scipy.ndimage import distance_transform_edt
 
     depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
     row, column = np.unravel_index(depth.argmax(), depth.shape)
     box = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
-    axes.text(column, row, text, ha="center", va="center", fontsize=fontsize, color="white", bbox=box)
+    axes.text(
+        column, row, text, ha="center", va="center", fontsize=fontsize, color="white", bbox=box
+    )
 
 
 def show_picture(axes: Axes, picture: np.ndarray) -> None:
@@ -112,10 +131,15 @@ def show_picture(axes: Axes, picture: np.ndarray) -> None:
 def _scores(axes: Axes, explanation: Explanation) -> None:
     scores = explanation.scores
     axes.hist(scores, bins=30, color="#9ecae1")
-    lines = (("mean over the masks", scores.mean(), ACCENT, "--"), ("full picture", scores[0], GOLD, "-"))
+    lines = (
+        ("mean over the masks", scores.mean(), ACCENT, "--"),
+        ("full picture", scores[0], GOLD, "-"),
+    )
     for name, value, colour, style in lines:
         axes.axvline(value, color=colour, ls=style, label=f"{name}: {value:.3g}")
-    axes.set(xlabel=f"{explanation.request.scale} of {called(explanation)}", ylabel="masked pictures")
+    axes.set(
+        xlabel=f"{explanation.request.scale} of {called(explanation)}", ylabel="masked pictures"
+    )
     axes.locator_params(axis="x", nbins=5)
     legend_above(axes)
 
@@ -124,7 +148,9 @@ def draw_faithfulness(curves: dict[str, dict[str, Any]], explanation: Explanatio
     """The score as segments are hidden one by one, and as they are shown one by one, in several orders."""
     title = f"What the order of the segments is worth: {called(explanation)}"
     figure = new_figure(11, 4.2, title)
-    for axes, way, xlabel in zip(figure.subplots(1, 2), ("deletion", "insertion"), ("hidden", "seen")):
+    for axes, way, xlabel in zip(
+        figure.subplots(1, 2), ("deletion", "insertion"), ("hidden", "seen")
+    ):
         for name, one in curves.items():
             label = f"{name}: area {one[f'{way}_auc']:.3f}"
             axes.plot(one[way], color=ORDERS[name], label=label, marker=".", markersize=4)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from huggin.door import UserError
+from huggin.common.errors import UserError
 
 IMAGENET = 1000  # classes of the models in keras.applications
 
@@ -22,7 +22,9 @@ class Labels:
         """The classes of a whole name, or else those with it as one of their names."""
         plain = [_plain(name) for name in self.names]
         whole = [index for index, name in enumerate(plain) if _plain(words) == name]
-        return whole or [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+        return whole or [
+            index for index, name in enumerate(plain) if _plain(words) in name.split(", ")
+        ]
 
     def find(self, words: str) -> int:
         """The class of a number or a name (no matter the case, `_` like a blank). Raises UserError where unclear."""
@@ -31,11 +33,16 @@ class Labels:
         found, plain = self.named(words), [_plain(name) for name in self.names]
         if len(found) == 1:
             return found[0]
-        near = found or [plain.index(name) for name in difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)]
+        near = found or [
+            plain.index(name)
+            for name in difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
+        ]
         near = near or [index for index, name in enumerate(plain) if _plain(words) in name]
         advice = "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
         what = f"--classes {words}: {'several classes' if found else 'no class'} of that name"
-        raise UserError(f"{what}; {advice if near else f'give a number from 0 to {len(self.names) - 1}'}")
+        raise UserError(
+            f"{what}; {advice if near else f'give a number from 0 to {len(self.names) - 1}'}"
+        )
 
 
 def _plain(words: str) -> str:
@@ -47,17 +54,23 @@ def labels_of_file(path: Path, classes: int) -> Labels:
     try:
         names = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise UserError(f"{path}: not text in UTF-8; give a file with a label on each line") from None
+        raise UserError(
+            f"{path}: not text in UTF-8; give a file with a label on each line"
+        ) from None
     while names and not names[-1].strip():
         names.pop()
     if len(names) != classes:
-        raise UserError(f"{path}: {len(names)} labels, the model has {classes} classes; give a line per class")
+        raise UserError(
+            f"{path}: {len(names)} labels, the model has {classes} classes; give a line per class"
+        )
     return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
 
 
 def numbers(classes: int) -> Labels:
     """Labels where nobody knows the names: `class 0` and so on."""
-    return Labels(tuple(f"class {index}" for index in range(classes)), tuple(map(str, range(classes))))
+    return Labels(
+        tuple(f"class {index}" for index in range(classes)), tuple(map(str, range(classes)))
+    )
 
 
 def imagenet_labels() -> Labels:

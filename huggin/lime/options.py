@@ -8,9 +8,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import unquote, urlsplit
 
-from huggin.database import add_database_option, database_path, open_database, storable
-from huggin.door import DoorParser, UserError, printable
-from huggin.graphs.output import add_show_option
+from huggin.common.cli import CommandParser
+from huggin.common.errors import UserError
+from huggin.common.text import printable, storable
+from huggin.database.connection import add_database_option, database_path, open_database
+from huggin.graphs.arguments import add_show_option
 from huggin.lime.classifier import load_classifier
 from huggin.lime.explanation import Request
 from huggin.lime.labels import Target
@@ -23,25 +25,71 @@ MOST = 2**32 - 1  # the largest seed
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
 
-def lime_parser(description: str, example: str) -> DoorParser:
+def lime_parser(description: str, example: str) -> CommandParser:
     """The arguments of both commands."""
-    parser = DoorParser(description, example)
+    parser = CommandParser(description, example)
     add = parser.add_argument
-    add("image", nargs="?", metavar="IMAGE", help="a path or an http(s) address (a cat that comes with scikit-image)")
-    add("--demo", action="store_true", help="a small classifier and a picture that come with the toolkit; no network")
+    add(
+        "image",
+        nargs="?",
+        metavar="IMAGE",
+        help="a path or an http(s) address (a cat that comes with scikit-image)",
+    )
+    add(
+        "--demo",
+        action="store_true",
+        help="a small classifier and a picture that come with the toolkit; no network",
+    )
     add("--model", help="a name of keras.applications, or a .keras file (InceptionV3)")
-    add("--weights", metavar="FILE", help="weights of a named model, or: random (ImageNet's, downloaded by Keras)")
+    add(
+        "--weights",
+        metavar="FILE",
+        help="weights of a named model, or: random (ImageNet's, downloaded by Keras)",
+    )
     add("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
-    add("--pixels", choices=("signed", "unit", "byte"), help="what a .keras file takes: -1 to 1, 0 to 1, 0 to 255")
+    add(
+        "--pixels",
+        choices=("signed", "unit", "byte"),
+        help="what a .keras file takes: -1 to 1, 0 to 1, 0 to 255",
+    )
     add("--segmenter", choices=SEGMENTERS, help="how the picture is cut (quickshift)")
-    add("--segments", type=at_least(1), default=36, metavar="N", help="about how many, for slic and grid (36)")
+    add(
+        "--segments",
+        type=at_least(1),
+        default=36,
+        metavar="N",
+        help="about how many, for slic and grid (36)",
+    )
     add("--fill", choices=FILLS, default="grey", help="what hides a segment (grey)")
-    add("--target", choices=("probability", "logit"), default="probability", help="what is explained (probability)")
-    add("--sampler", choices=SAMPLERS, default="binomial", help="how the masks are drawn (binomial)")
-    add("--samples", type=at_least(1), metavar="N", help="masks (1000; leave-one-out: one a segment)")
+    add(
+        "--target",
+        choices=("probability", "logit"),
+        default="probability",
+        help="what is explained (probability)",
+    )
+    add(
+        "--sampler", choices=SAMPLERS, default="binomial", help="how the masks are drawn (binomial)"
+    )
+    add(
+        "--samples",
+        type=at_least(1),
+        metavar="N",
+        help="masks (1000; leave-one-out: one a segment)",
+    )
     add("--seed", type=at_least(0), default=0, help="of the masks (0)")
-    add("--top", type=at_least(1), default=4, metavar="K", help="how many segments count as the top ones (4)")
-    add("--out", type=Path, metavar="DIR", help="folder for the results (explanations/NAME OF THE PICTURE)")
+    add(
+        "--top",
+        type=at_least(1),
+        default=4,
+        metavar="K",
+        help="how many segments count as the top ones (4)",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results (explanations/NAME OF THE PICTURE)",
+    )
     add("--json", type=Path, metavar="FILE", help="write every number, too")
     add_show_option(parser)
     add_database_option(parser)
@@ -97,12 +145,18 @@ def load(args: Namespace) -> tuple[Scene, Request]:
     """
     picture = read_picture(args.image)
     classifier = load_classifier(args.model, args.weights, args.labels, args.pixels, args.seed)
-    scene = make_scene(name_of(args.image), classifier, picture, args.segmenter, args.segments, args.fill)
+    scene = make_scene(
+        name_of(args.image), classifier, picture, args.segmenter, args.segments, args.fill
+    )
     samples = args.samples or (scene.count + 1 if args.sampler == "leave-one-out" else 1000)
     if samples <= scene.count:
         what = f"--samples {samples}: too few for {scene.count} segments"
-        raise UserError(f"{what}; give at least {2 * scene.count}, or fewer segments by --segments or --segmenter")
-    return scene, Request(args.sampler, samples, args.seed, args.target, args.top, args.segmenter, args.fill)
+        raise UserError(
+            f"{what}; give at least {2 * scene.count}, or fewer segments by --segments or --segmenter"
+        )
+    return scene, Request(
+        args.sampler, samples, args.seed, args.target, args.top, args.segmenter, args.fill
+    )
 
 
 def refuse_unwritable(args: Namespace) -> None:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from huggin.door import UserError, one_line
+from huggin.common.errors import UserError
+from huggin.common.text import one_line
 
 MOST_BYTES = 100_000_000  # of a download
 PATIENCE = 30  # seconds that a server may say nothing
@@ -36,11 +37,17 @@ def read_picture(where: str) -> np.ndarray:
             with Image.open(source) as image:
                 return _in_unit_range(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
-        raise UserError(f"{where}: not a picture; give one that Pillow reads, such as JPEG, PNG or WebP") from None
+        raise UserError(
+            f"{where}: not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
+        ) from None
     except Image.DecompressionBombError:
-        raise UserError(f"{where}: too large; give a picture of at most 178 million pixels") from None
+        raise UserError(
+            f"{where}: too large; give a picture of at most 178 million pixels"
+        ) from None
     except Exception as error:  # whatever a broken file makes its reader raise
-        raise UserError(f"{where}: a broken picture ({one_line(error)}); make or download it again") from None
+        raise UserError(
+            f"{where}: a broken picture ({one_line(error)}); make or download it again"
+        ) from None
 
 
 def _existing(where: str) -> Path:
@@ -68,7 +75,9 @@ def _download(address: str) -> bytes:
         cause = one_line(reason if isinstance(reason, Exception) else error)
         raise UserError(f"{address}: {cause}; check the address, or give a file") from None
     if len(content) > MOST_BYTES:
-        raise UserError(f"{address}: more than {MOST_BYTES // 1_000_000} MB; give a smaller picture")
+        raise UserError(
+            f"{address}: more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
+        )
     return content
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from huggin.door import one_line
-from huggin.files import replacing
+from huggin.common.files import replacing
+from huggin.common.text import one_line
 from huggin.lime.labels import Target
 from huggin.lime.scene import Scene
 
@@ -29,7 +29,9 @@ class Predictions:
 
     classes: tuple[int, ...]
     probability: np.ndarray  # (masks, classes) float32
-    others: np.ndarray  # (masks, classes) float32: the other classes' probability, exact where 1 - p is not
+    others: (
+        np.ndarray
+    )  # (masks, classes) float32: the other classes' probability, exact where 1 - p is not
     top: np.ndarray  # (masks,) int32: the class with the highest probability
 
     def score(self, target: Target, scale: str) -> np.ndarray:
@@ -51,11 +53,18 @@ class Predictor:
     """Predicts for the masks of one scene; a file keeps the answers from one start to the next."""
 
     def __init__(self, scene: Scene, targets: Sequence[Target], file: Path) -> None:
-        classes = {index for target in targets for index in (target.plus, target.minus) if index is not None}
+        classes = {
+            index
+            for target in targets
+            for index in (target.plus, target.minus)
+            if index is not None
+        }
         self.scene, self._classes, self._file = scene, tuple(sorted(classes)), file
         self._graph = _compiled(scene, self._classes)
         self._key = _key(scene, self._classes)
-        self._known: dict[bytes, np.ndarray] = {}  # a packed mask -> its row of answers (2 * classes + 1,)
+        self._known: dict[
+            bytes, np.ndarray
+        ] = {}  # a packed mask -> its row of answers (2 * classes + 1,)
         self._load()
 
     def predictions(self, on: np.ndarray) -> Predictions:
@@ -69,14 +78,18 @@ class Predictor:
                 self._save()
         rows = np.stack([self._known[key] for key in packed])
         columns = len(self._classes)
-        return Predictions(self._classes, rows[:, :columns], rows[:, columns:-1], rows[:, -1].astype(np.int32))
+        return Predictions(
+            self._classes, rows[:, :columns], rows[:, columns:-1], rows[:, -1].astype(np.int32)
+        )
 
     def scores(self, on: np.ndarray, target: Target, scale: str) -> np.ndarray:
         """The target's score for each mask (masks,)."""
         return self.predictions(on).score(target, scale)
 
     def _ask(self, on: np.ndarray, keys: list[bytes]) -> None:
-        with tqdm(total=len(keys), desc="predicting", unit=" pictures", delay=2, leave=False) as bar:
+        with tqdm(
+            total=len(keys), desc="predicting", unit=" pictures", delay=2, leave=False
+        ) as bar:
             for first in range(0, len(keys), BATCH):
                 batch = on[first : first + BATCH]
                 full = np.resize(batch, (BATCH, on.shape[1]))
@@ -97,7 +110,11 @@ class Predictor:
     def _whole(self, masks: np.ndarray, answers: np.ndarray) -> dict[bytes, np.ndarray]:
         """The file's rows by their mask. Raises ValueError for what cannot be this predictor's."""
         forms = (len(answers), -(-self.scene.count // 8)), (len(masks), 2 * len(self._classes) + 1)
-        if (masks.shape, answers.shape) != forms or answers.dtype != np.float32 or not np.isfinite(answers).all():
+        if (
+            (masks.shape, answers.shape) != forms
+            or answers.dtype != np.float32
+            or not np.isfinite(answers).all()
+        ):
             raise ValueError("not of this form")
         return {row.tobytes(): known for row, known in zip(masks, answers)}
 
@@ -106,7 +123,12 @@ class Predictor:
             return
         masks = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), -1)
         with replacing(self._file) as beside, beside.open("wb") as file:
-            np.savez(file, key=np.array(self._key), masks=masks, answers=np.stack(list(self._known.values())))
+            np.savez(
+                file,
+                key=np.array(self._key),
+                masks=masks,
+                answers=np.stack(list(self._known.values())),
+            )
 
 
 def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], Any]:
@@ -114,7 +136,9 @@ def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], 
     import tensorflow as tf
 
     classifier = scene.classifier
-    picture = tf.constant(classifier.pixels(scene.picture), tf.float32)  # hiding commutes with a rule for each pixel
+    picture = tf.constant(
+        classifier.pixels(scene.picture), tf.float32
+    )  # hiding commutes with a rule for each pixel
     fill = tf.constant(classifier.pixels(scene.fill), tf.float32)
     segments = tf.constant(scene.segments)
     others = tf.constant(1 - np.eye(len(classifier.labels.names))[:, list(classes)], tf.float32)
@@ -135,6 +159,10 @@ def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], 
 def _key(scene: Scene, classes: tuple[int, ...]) -> str:
     digest = hashlib.sha256(scene.classifier.fingerprint.encode())
     digest.update(repr((classes, scene.picture.shape)).encode())
-    for array in (scene.classifier.pixels(scene.picture), scene.classifier.pixels(scene.fill), scene.segments):
+    for array in (
+        scene.classifier.pixels(scene.picture),
+        scene.classifier.pixels(scene.fill),
+        scene.segments,
+    ):
         digest.update(array.tobytes())
     return digest.hexdigest()

@@ -21,7 +21,10 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     (Kendall and Babington Smith 1939, https://doi.org/10.1214/aoms/1177732186).
     """
     tops = [set(surrogate.top(top).tolist()) for surrogate in surrogates]
-    pairs = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in combinations(tops, 2)]
+    pairs = [
+        len(one & other) / len(one | other) if one | other else 1.0
+        for one, other in combinations(tops, 2)
+    ]
     ranks = np.array([np.argsort(surrogate.ranking()) for surrogate in surrogates])
     repeats, segments = ranks.shape
     sums = ranks.sum(axis=0)
@@ -56,7 +59,9 @@ def faithfulness(ranking: np.ndarray, scores: Scores, seed: int) -> dict[str, di
 
 
 def _curves(orders: Sequence[np.ndarray], scores: Scores) -> dict[str, Any]:
-    come = [np.arange(len(order) + 1)[:, None] > np.argsort(order) for order in orders]  # (segments + 1, segments) each
+    come = [
+        np.arange(len(order) + 1)[:, None] > np.argsort(order) for order in orders
+    ]  # (segments + 1, segments) each
     deletion = np.mean([scores(~on) for on in come], axis=0)
     insertion = np.mean([scores(on) for on in come], axis=0)
     step = 1 / (len(deletion) - 1)

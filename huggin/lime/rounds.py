@@ -42,7 +42,9 @@ def deceive(scene: Scene, explain: Explain, rounds: int) -> Iterator[Round]:
         explanation = explain(scene, number)
         left = replace(scene, picture=scene.hide(explanation.top))
         predict = scene.classifier.predict
-        one = Round(number, explanation, predict(scene.picture), predict(left.picture), left.picture)
+        one = Round(
+            number, explanation, predict(scene.picture), predict(left.picture), left.picture
+        )
         yield one
         if one.second == one.first:
             return
@@ -70,5 +72,8 @@ def summary(one: Round) -> str:
 
 def _answers(labels: Labels, probabilities: np.ndarray) -> str:
     best = probabilities.argsort()[::-1][:3]
-    rows = [f"    {(labels.codes[index], labels.names[index], float(f'{probabilities[index]:.8g}'))}" for index in best]
+    rows = [
+        f"    {(labels.codes[index], labels.names[index], float(f'{probabilities[index]:.8g}'))}"
+        for index in best
+    ]
     return "\n".join([f"  {labels.names[best[0]]} :", *rows, ""])

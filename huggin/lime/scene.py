@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.door import UserError
+from huggin.common.errors import UserError
 from huggin.lime.classifier import Classifier
 from huggin.lime.pictures import resized
 
@@ -32,7 +32,9 @@ class Scene:
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
 
-def make_scene(name: str, classifier: Classifier, picture: np.ndarray, segmenter: str, wanted: int, fill: str) -> Scene:
+def make_scene(
+    name: str, classifier: Classifier, picture: np.ndarray, segmenter: str, wanted: int, fill: str
+) -> Scene:
     """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
 
     `wanted`: about how many segments `slic` and `grid` make. Raises UserError where there is but one, or one colour.
@@ -53,16 +55,24 @@ def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:
 
     height, width = picture.shape[:2]
     match segmenter:
-        case "quickshift":  # the older toolkit's, on its range of pixels: other ranges give other segments
-            labels = segmentation.quickshift(picture * 2 - 1, kernel_size=6, max_dist=200, ratio=0.2)
+        case (
+            "quickshift"
+        ):  # the older toolkit's, on its range of pixels: other ranges give other segments
+            labels = segmentation.quickshift(
+                picture * 2 - 1, kernel_size=6, max_dist=200, ratio=0.2
+            )
         case "slic":
             labels = segmentation.slic(picture, n_segments=wanted)
         case "felzenszwalb":
-            labels = segmentation.felzenszwalb(picture, scale=200, sigma=0.8, min_size=height * width // 200)
+            labels = segmentation.felzenszwalb(
+                picture, scale=200, sigma=0.8, min_size=height * width // 200
+            )
         case "grid":  # cells of equal size, about as many rows as columns
             rows = max(1, round(wanted**0.5))
             columns = max(1, round(wanted / rows))
-            labels = (np.arange(height) * rows // height)[:, None] * columns + np.arange(width) * columns // width
+            labels = (np.arange(height) * rows // height)[:, None] * columns + np.arange(
+                width
+            ) * columns // width
     return np.unique(labels, return_inverse=True)[1].reshape(height, width).astype(np.int32)
 
 

@@ -10,7 +10,9 @@ from huggin.lime.masks import Masks
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
 ALPHA = 0.05  # chance of calling stable what is not
 ROUNDING = 1e-7  # relative size of changes that a float32's rounding makes
-SATURATED = 1 - 1e-9  # leverage at which a mask fixes its own prediction: as many coefficients as masks
+SATURATED = (
+    1 - 1e-9
+)  # leverage at which a mask fixes its own prediction: as many coefficients as masks
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,13 @@ class Surrogate:
 
     intercept: float
     coefficients: np.ndarray  # (segments,) in units of the score
-    covariance: np.ndarray  # (segments, segments) of the coefficients over other draws of masks; NaN where saturated
+    covariance: (
+        np.ndarray
+    )  # (segments, segments) of the coefficients over other draws of masks; NaN where saturated
     r2: float  # in-sample
-    held_out_r2: float  # of predictions for masks that were left out of the fit; NaN where saturated
+    held_out_r2: (
+        float  # of predictions for masks that were left out of the fit; NaN where saturated
+    )
     effective_samples: float
 
     @property
@@ -45,7 +51,9 @@ class Surrogate:
         return ranking[self.coefficients[ranking] > chance[ranking]]
 
 
-def linear_regression_coefficients(masks: Masks, scores: np.ndarray, weights: np.ndarray) -> Surrogate:
+def linear_regression_coefficients(
+    masks: Masks, scores: np.ndarray, weights: np.ndarray
+) -> Surrogate:
     """Weighted least squares of `scores` (masks,) on the masks and an intercept.
 
     The standard errors hold where the spread differs from mask to mask, and where the true score is not linear: HC3,
@@ -57,7 +65,9 @@ def linear_regression_coefficients(masks: Masks, scores: np.ndarray, weights: np
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
     root, centre = np.sqrt(weights), np.average(scores, weights=weights)
     spread = scores - centre
-    spread[np.abs(spread) <= ROUNDING * np.abs(scores).max()] = 0  # where nothing changes, noise explains nothing
+    spread[np.abs(spread) <= ROUNDING * np.abs(scores).max()] = (
+        0  # where nothing changes, noise explains nothing
+    )
     solution = np.linalg.lstsq(design * root[:, None], spread * root)[0]
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
@@ -85,7 +95,11 @@ def _sum_by(draw: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _explained(scores: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float:
     """R²: the weighted share of the scores' variance that the errors leave; NaN where the scores do not vary."""
     variance = np.average((scores - np.average(scores, weights=weights)) ** 2, weights=weights)
-    return float(1 - np.average(errors**2, weights=weights) / variance) if variance > 0 else float("nan")
+    return (
+        float(1 - np.average(errors**2, weights=weights) / variance)
+        if variance > 0
+        else float("nan")
+    )
 
 
 def is_stable(surrogate: Surrogate, wanted: int) -> bool:

@@ -1,0 +1,60 @@
+"""The training loss, smoothed and fitted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import curve_fit
+
+LEAST_EXPLAINED = 0.2  # R^2 under which a fitted curve says nothing about the loss
+
+
+@dataclass(frozen=True)
+class ExponentialFit:
+    """loss = floor + height exp(-step / decay)."""
+
+    floor: float
+    height: float
+    decay: float  # steps in which the loss above the floor falls to 1/e
+    explained: float  # R^2
+
+    def at(self, step: np.ndarray) -> np.ndarray:
+        """The fitted loss at each step."""
+        return _curve(step, self.floor, self.height, self.decay)
+
+
+def _curve(step: np.ndarray, floor: float, height: float, decay: float) -> np.ndarray:
+    return floor + height * np.exp(-step / decay)
+
+
+def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None:
+    """The exponential that fits the loss (least squares), or None where none does.
+
+    step, loss: (steps,); NaN and infinite losses are left out. None for fewer than five steps, for a loss that
+    does not fall, and where the curve explains less than a fifth of the loss's variance.
+    """
+
+    finite = np.isfinite(loss)
+    step, loss = step[finite], loss[finite]
+    if len(loss) < 5 or np.ptp(loss) == 0:
+        return None
+    length = float(np.ptp(step))
+    guess = (loss[-len(loss) // 4 :].mean(), np.ptp(loss), length / 4)
+    bounds = ([-np.inf, 0, length / 1000], [np.inf, np.inf, length])
+    try:
+        (floor, height, decay), _ = curve_fit(_curve, step, loss, p0=guess, bounds=bounds)
+    except RuntimeError:  # did not converge
+        return None
+    left = np.square(loss - _curve(step, floor, height, decay)).sum()
+    explained = 1 - left / np.square(loss - loss.mean()).sum()
+    if explained < LEAST_EXPLAINED or height == 0:
+        return None
+    return ExponentialFit(float(floor), float(height), float(decay), float(explained))
+
+
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """The mean over `window` steps around each, NaN left out, (steps,); NaN where all of them are."""
+    known = np.isfinite(values)
+    kernel = np.ones(window)
+    total = np.convolve(np.where(known, values, 0.0), kernel, mode="same")
+    count = np.convolve(known.astype(float), kernel, mode="same")
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)

@@ -1,0 +1,30 @@
+"""What was asked -> the run's folder: what was measured, and one answer from the inside."""
+
+from collections.abc import Sequence
+
+from huggin.asking.examination import Examination
+from huggin.asking.questions import Asked
+from huggin.model.hooks import find_sites
+from huggin.recording.answer import AnswerInside, write_answer
+from huggin.recording.efficacy import Efficacy, keep_efficacy
+from huggin.recording.probe import probe
+from huggin.recording.run_lock import one_at_a_time
+
+
+def keep(examination: Examination, asked: Sequence[Asked], efficacy: Efficacy | None) -> None:
+    """Keep what was measured, and look inside the first right answer, or else the last one."""
+    run = examination.run
+    run.recording.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(run.recording):
+        if efficacy:
+            keep_efficacy(run, efficacy)
+        look_inside(examination, next((one for one in asked if one.right), asked[-1]))
+
+
+def look_inside(examination: Examination, one: Asked) -> None:
+    """Ask a question again with hooks on every layer, and keep what they saw."""
+    model = examination.model
+    facts = examination.facts_of(one)
+    seen = probe(model, facts.window, find_sites(model, "all"), examination.config.data)
+    answer = AnswerInside(facts, seen.start_logits, seen.end_logits, seen.activations)
+    write_answer(examination.run, answer)

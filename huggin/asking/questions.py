@@ -1,0 +1,128 @@
+"""Model + questions -> efficacy: asked in batches, answered, scored."""
+
+import random
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from huggin.common.errors import UserError
+from huggin.common.statistics import wilson_interval
+from huggin.qa.answers import Answer, best_answers, score_answer
+from huggin.qa.arguments import DataArguments
+from huggin.qa.features import windows
+from huggin.recording.efficacy import Efficacy
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question that was asked, and how it was answered."""
+
+    index: int  # in the data
+    record: dict[str, Any]
+    answer: Answer
+    exact_match: float  # 0 or 100 percent
+    f1: float  # percent
+
+    def as_row(self) -> dict[str, Any]:
+        """What the database keeps of it, by the names of its columns."""
+        return {
+            "index": self.index,
+            "expected": next(iter(self.record["answers"]["text"]), ""),
+            "answered": self.answer.text,
+            "exact_match": self.right,
+            "f1": self.f1,
+            "confidence": self.answer.confidence,
+        }
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is exactly one of those expected."""
+        return self.exact_match == 100
+
+
+def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> list[int]:
+    """All indices but those to skip, in random order, none twice. Raises UserError where none is left."""
+    left = [index for index in range(count) if index not in skip]
+    if not left:
+        raise UserError(
+            f"--unseen: this model-type-state was asked all {count} questions before; leave it out"
+        )
+    random.Random(seed).shuffle(left)
+    return left
+
+
+def ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    records: Dataset,
+    indices: Sequence[int],
+    data: DataArguments,
+    batch_size: int,
+    ahead: int = 1,
+) -> Iterator[Asked]:
+    """Ask the questions of `indices` in that order, `batch_size` windows at a time.
+
+    `ahead` batches of questions are taken together and their windows sorted by length, so that little is padded.
+    """
+    for begin in range(0, len(indices), batch_size * ahead):
+        chosen = indices[begin : begin + batch_size * ahead]
+        batch = records.select(chosen).to_list()
+        contexts = [record["context"] for record in batch]
+        placed = windows([record["question"] for record in batch], contexts, tokenizer, data)
+        start_logits, end_logits = _logits(model, tokenizer, placed, batch_size)
+        answers = best_answers(contexts, placed, start_logits, end_logits, data)
+        for index, record, answer in zip(chosen, batch, answers, strict=True):
+            yield Asked(index, record, answer, *score_answer(answer.text, record["answers"]))
+
+
+def _logits(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    placed: dict[str, list[Any]],
+    batch_size: int,
+) -> np.ndarray:
+    """Start and end logits (2, windows, tokens) of all windows, padded with -inf."""
+
+    names = [name for name in tokenizer.model_input_names if name in placed]
+    lengths = [len(ids) for ids in placed["input_ids"]]
+    order = np.argsort(lengths, kind="stable")
+    logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
+    with torch.inference_mode():
+        for begin in range(0, len(order), batch_size):
+            rows = order[begin : begin + batch_size]
+            batch = tokenizer.pad(
+                {name: [placed[name][row] for row in rows] for name in names}, return_tensors="pt"
+            )
+            output = model(**batch.to(model.device))
+            both = torch.stack([output.start_logits, output.end_logits]).float().cpu().numpy()
+            logits[:, rows, : both.shape[2]] = both
+    return logits
+
+
+def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
+    """Pass the questions on up to the first that was answered right."""
+    for one in asked:
+        yield one
+        if one.right:
+            return
+
+
+def efficacy_of(asked: Sequence[Asked], step: int, data: str) -> Efficacy:
+    """Sum up the questions that were asked."""
+    exact_match, f1 = np.array([(one.exact_match, one.f1) for one in asked]).T
+    correct = sum(one.right for one in asked)
+    return Efficacy(
+        step=step,
+        data=data,
+        asked=len(asked),
+        correct=correct,
+        exact_match=float(exact_match.mean()),
+        exact_match_interval=wilson_interval(correct, len(asked)),
+        f1=float(f1.mean()),
+        f1_interval=wilson_interval(float(f1.mean()) / 100 * len(asked), len(asked)),
+    )

@@ -1,0 +1,27 @@
+"""Where a model is watched, and the rows of its legend: plain values that every folder shares."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """A hook point. Two sites are equal if layer and component are, whatever module they name.
+
+    component: `self` = the layer's self-attention, `out` = the layer's output,
+    `head` = what the QA head receives, if that is not the last layer's output.
+    """
+
+    layer: int  # 1 = the first
+    component: str
+    module: str = field(default="", compare=False)  # its name in model.named_modules()
+    call: int = field(default=0, compare=False)  # 0 = the module's first call in a pass
+
+
+@dataclass(frozen=True)
+class ModuleRow:
+    """A row of the legend: modules of a model that are alike."""
+
+    numbers: list[int]  # their places in the order of a forward pass, 1 = the first
+    names: list[str]  # their names in model.named_modules()
+    module: str  # as PyTorch prints it
+    parameters: int  # of one of them

@@ -1,0 +1,12 @@
+"""Statistics of shares."""
+
+import math
+
+
+def wilson_interval(correct: float, asked: int) -> tuple[float, float]:
+    """The 95 % interval of a share, in percent (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    z = 1.959964
+    share, spread = correct / asked, z * z / asked
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / asked + spread / (4 * asked))
+    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)

@@ -1,0 +1,30 @@
+"""Text that is safe to print and to store."""
+
+import re
+import textwrap
+
+LONGEST = 300  # characters of another library's message
+
+
+def printable(text: str) -> str:
+    """Text with control characters, which would act on the terminal, as U+FFFD; line feeds and tabs stay."""
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = " ".join(str(error).split())
+    return textwrap.shorten(text, LONGEST) if text else type(error).__name__
+
+
+def storable(text: str) -> str:
+    """Text with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def short(text: str, length: int = 55) -> str:
+    """A text on one line, with an ellipsis where it is cut."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,161 @@
+"""One forward pass through a model -> its parts and the arrows between them, with shapes, as torchview records them.
+
+What happens inside a box of the legend stays inside. Outside of boxes, a function is a part where it joins data
+(`add`); where it only passes data on (`view`, `split`) it is an arrow. What comes from constants alone is left out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+import torch
+from torch import nn
+from torchview import draw_graph
+
+from huggin.common.errors import UserError
+from huggin.common.text import one_line
+from huggin.model.modules import boxes_of
+
+TOKENS = 16  # of the input
+
+
+@dataclass(frozen=True)
+class Part:
+    """A box with its number and name in the legend; a function (`add 3`: the third one) or a tensor."""
+
+    name: str
+    shape: str  # of what comes out of it
+    number: int | None = None
+    is_tensor: bool = False
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """Parts in the order in which data reaches them, and arrows as pairs of their indices."""
+
+    parts: list[Part]
+    arrows: list[tuple[int, int]]
+
+
+def forward_pass(model: nn.Module, depth: int | None = None) -> ForwardPass:
+    """Send TOKENS ids through a model on the meta device; `depth` as in `boxes_of`.
+
+    Raises UserError where they do not pass.
+    """
+    boxes = enumerate(boxes_of(model, depth), start=1)
+    numbered = {id(module): (number, name) for number, (name, module, _) in boxes}
+    recorded = _recorded(model)
+    ends = _ends(recorded)
+    sources = _sources(
+        recorded.edge_list, dict(_placed(recorded.node_hierarchy, numbered, None)), ends
+    )
+    nodes = list(TopologicalSorter(sources).static_order())
+    index = {node: at for at, node in enumerate(nodes)}
+    arrows = [(index[tail], index[head]) for head in nodes for tail in sources[head]]
+    return ForwardPass(list(_parts(nodes, numbered, ends)), sorted(arrows))
+
+
+def _recorded(model: nn.Module) -> Any:
+    """torchview's record, down to every function."""
+
+    settings: dict[str, Any] = {
+        "depth": float("inf"),
+        "hide_module_functions": False,
+        "mode": "eval",
+    }
+    ids = torch.ones(1, TOKENS, dtype=torch.long, device="meta")
+    reason = ""
+    for more in (
+        {},
+        {"attention_mask": ids},
+    ):  # most look into a mask, which has no values here; DeBERTa makes its own
+        try:
+            with _recorded_buffers(model):
+                return draw_graph(model, {"input_ids": ids, **more}, device="meta", **settings)
+        except RuntimeError as error:
+            reason = one_line(error.__cause__ or error)
+    raise UserError(
+        f"{type(model).__name__}: {TOKENS} tokens do not pass through it: {reason}; choose another model"
+    )
+
+
+@contextmanager
+def _recorded_buffers(model: nn.Module) -> Iterator[None]:
+    """torchview follows the input and new tensors; so that it follows buffers such as BERT's position_ids, renew them.
+
+    On the meta device a buffer has no values to lose.
+    """
+
+    def renew(module: nn.Module, _args: Any) -> None:
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, torch.zeros_like(buffer))
+
+    with ExitStack() as hooks:
+        for module in model.modules():
+            hooks.enter_context(module.register_forward_pre_hook(renew))
+        yield
+
+
+def _ends(recorded: Any) -> dict[Any, str]:
+    """torchview's nodes of what goes in and comes out, with their names."""
+    heads = dict.fromkeys(head for _, head in recorded.edge_list if head.name == "output-tensor")
+    outputs = ("start_logits", "end_logits") if len(heads) == 2 else ("output",) * len(heads)
+    return dict(zip(recorded.root_container, ("input_ids", "attention_mask"))) | dict(
+        zip(heads, outputs)
+    )
+
+
+def _placed(entry: Any, numbered: dict[int, Any], box: Any) -> Iterator[tuple[Any, Any]]:
+    """(torchview's node, the call of a box that it is in, or None) for all nodes in a nested hierarchy."""
+    if not isinstance(entry, dict):
+        yield entry, box
+        return
+    for call, inside in entry.items():
+        is_box = box is None and call.compute_unit_id in numbered
+        for inner in inside:
+            yield from _placed(inner, numbered, call if is_box else box)
+
+
+def _sources(
+    edges: list[tuple[Any, Any]], box_of: dict[Any, Any], ends: dict[Any, str]
+) -> dict[Any, dict[Any, None]]:
+    """Each part -> the parts that its data comes from."""
+    before: dict[Any, list[Any]] = {}
+    for tail, head in edges:  # torchview gives an input another node in each module that it enters
+        before.setdefault(head, []).append(getattr(tail, "main_node", tail))
+    parts: dict[Any, dict[Any, None]] = {}
+    carried: dict[Any, dict[Any, None]] = {}  # node -> the parts that its output comes from
+    for node in TopologicalSorter(before).static_order():
+        box = box_of[node]
+        sources = {
+            part: None for tail in before.get(node, []) for part in carried[tail] if part is not box
+        }
+        if box or len(sources) > 1 or node in ends:
+            parts.setdefault(box or node, {}).update(sources)
+            sources = {box or node: None}
+        carried[node] = sources
+    return parts
+
+
+def _parts(
+    nodes: list[Any], numbered: dict[int, tuple[int, str]], ends: dict[Any, str]
+) -> Iterator[Part]:
+    functions: Counter[str] = Counter()
+    for node in nodes:
+        if node in ends:
+            yield Part(ends[node], _shape(node.tensor_shape), is_tensor=True)
+            continue
+        shape = ", ".join(map(_shape, node.output_shape))
+        if node.compute_unit_id in numbered:
+            number, name = numbered[node.compute_unit_id]
+            yield Part(name, shape, number)
+        else:
+            functions[node.name] += 1
+            yield Part(f"{node.name} {functions[node.name]}", shape)
+
+
+def _shape(sizes: tuple[int, ...]) -> str:
+    return " × ".join(map(str, sizes))

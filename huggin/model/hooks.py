@@ -1,0 +1,182 @@
+"""Where a model is watched: its sites, the hooks on them, and a pass through the model that leaves no trace.
+
+The model's code stays as `transformers` ships it: PyTorch hooks read what passes through its modules. Sites are found
+by structure and by watching one pass of a few tokens, never by a model's name.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from huggin.common.errors import UserError
+from huggin.common.site import Site
+from huggin.common.text import one_line
+from huggin.model.loading import head_of
+
+WITHOUT = "set record to false to train it"
+
+
+def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
+    """The modules to hook: first and last self-attention and last output ("ends"), or those of "all" layers.
+
+    The layers are the first list of modules with an attention inside, in the order in which a pass goes through them;
+    a layer's self-attention is its first submodule that is called an attention and has none inside. What the head is
+    given is a site where it is not the last output, as in ModernBERT. Raises UserError where there are no such sites.
+    """
+    layers = _layers(model)
+    last = len(layers)
+    sites = []
+    for number, name in enumerate(layers, start=1):
+        call = layers[: number - 1].count(name)
+        if node_layers == "all" or number in (1, last):
+            sites.append(
+                Site(number, "self", _self_attention(name, model.get_submodule(name)), call)
+            )
+        if node_layers == "all" or number == last:
+            sites.append(Site(number, "out", name, call))
+    head = next(name for name, module in model.named_children() if module is head_of(model))
+    return _watched(model, [*sites, Site(last, "head", head)])
+
+
+def _layers(model: PreTrainedModel) -> list[str]:
+    """The layers' names, each as often as a pass goes through it."""
+
+    lists = (
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and any(map(_is_attention, module.modules()))
+    )
+    name, members = next(lists, ("", ()))
+    passed: list[str] = []
+    if members and not model.config.is_encoder_decoder:
+        passed = calls_in_a_pass(model, [f"{name}.{index}" for index in range(len(members))])
+    if not passed:
+        raise UserError(
+            f"{type(model).__name__}: no list of layers to hook: looked for a single one with attentions; {WITHOUT}"
+        )
+    return passed
+
+
+def _is_attention(module: nn.Module) -> bool:
+    return "Attention" in type(module).__name__
+
+
+def _self_attention(layer_name: str, layer: nn.Module) -> str:
+    attentions = [name for name, module in layer.named_modules() if name and _is_attention(module)]
+    for name in attentions:
+        if not any(other.startswith(f"{name}.") for other in attentions):
+            return f"{layer_name}.{name}"
+    raise UserError(f"{layer_name}: no self-attention to hook; {WITHOUT}")
+
+
+def _watched(model: PreTrainedModel, sites: list[Site]) -> list[Site]:
+    """The sites, less `head` (the last) where it is the same as `out`. Raises UserError for one that cannot be kept."""
+
+    with hooked(model, sites) as outputs:
+        shape = pass_through(model)
+    hidden = head_of(model).in_features
+    for site in sites:
+        seen = tuple(outputs[site].shape) if site in outputs else None
+        if not seen or seen[:-1] != shape or seen[-1] > hidden:
+            wanted = f"{(*shape, hidden)} for (batch, tokens, the head's nodes)"
+            raise UserError(
+                f"{type(model).__name__}: {site.module} gives {seen}, not {wanted}; {WITHOUT}"
+            )
+    *others, head = sites
+    return others if torch.equal(outputs[head], outputs[others[-1]]) else sites
+
+
+def calls_in_a_pass(model: PreTrainedModel, modules: list[str]) -> list[str]:
+    """Names of modules in the order in which a pass through the model calls them, each as often as it does."""
+    calls: list[str] = []
+
+    def note(name: str, *_: Any) -> None:
+        calls.append(name)
+
+    with ExitStack() as hooks:
+        for name in modules:
+            hooks.enter_context(
+                model.get_submodule(name).register_forward_pre_hook(partial(note, name))
+            )
+        hooks.enter_context(
+            model.register_forward_pre_hook(lambda *_: calls.clear())
+        )  # a failed pass does not count
+        pass_through(model)
+    return calls
+
+
+def pass_through(model: PreTrainedModel) -> tuple[int, ...]:
+    """Send the few tokens that `transformers` has for this through the model, without a trace; their shape."""
+    tokens = model.dummy_inputs["input_ids"].to(model.device)
+    failed: list[Exception] = []
+    for more in (
+        {},
+        {"attention_mask": tokens},
+    ):  # without weights a mask is too much for most, and DeBERTa needs one
+        try:
+            with undisturbed(model):
+                model(input_ids=tokens, **more)
+            return tuple(tokens.shape)
+        except (
+            AssertionError,
+            AttributeError,
+            IndexError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            failed.append(error)
+    raise UserError(f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}; {WITHOUT}")
+
+
+@contextmanager
+def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Tensor]]:
+    """Yield a dict that each forward pass fills with the sites' outputs (`head`: its input), (batch, tokens, units).
+
+    The hooks are gone afterwards, on errors too.
+    """
+    outputs: dict[Site, torch.Tensor] = {}
+    calls: Counter[Site] = Counter()
+
+    def keep(site: Site, _module: nn.Module, given: Any, output: Any = None) -> None:
+        value = given if site.component == "head" else output
+        if calls[site] == site.call:
+            outputs[site] = (value[0] if isinstance(value, tuple) else value).detach()
+        calls[site] += 1
+
+    with ExitStack() as hooks:
+        for site in sites:
+            module = model.get_submodule(site.module)
+            register = (
+                module.register_forward_pre_hook
+                if site.component == "head"
+                else module.register_forward_hook
+            )
+            hooks.enter_context(register(partial(keep, site)))
+        hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))
+        yield outputs
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; afterwards each module's mode and every random state are as they were."""
+
+    modes = [(module, module.training) for module in model.modules()]
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        random.setstate(python)
+        np.random.set_state(numpy)

@@ -1,0 +1,73 @@
+"""A model's modules -> the rows of a legend: numbers, module, parameters.
+
+A module is opened while it holds the list of layers, is a layer, or holds embeddings; what is left are the boxes
+that data passes through, numbered in the order in which it does. Modules that are alike share a row.
+"""
+
+from torch import nn
+
+from huggin.common.site import ModuleRow
+from huggin.model.hooks import calls_in_a_pass
+
+
+def legend_rows(model: nn.Module, depth: int | None = None) -> list[ModuleRow]:
+    """The model's boxes; those that are alike share a row, in the order of their first number.
+
+    A module that a pass calls more than once says how often. `depth` as in `boxes_of`.
+    """
+    rows: dict[str, ModuleRow] = {}
+    for number, (name, module, calls) in enumerate(boxes_of(model, depth), start=1):
+        text = repr(module) + (f"\n(called {calls} times)" if calls > 1 else "")
+        row = rows.setdefault(text, ModuleRow([], [], text, _size(module)))
+        row.numbers.append(number)
+        row.names.append(name)
+    return list(rows.values())
+
+
+def boxes_of(model: nn.Module, depth: int | None = None) -> list[tuple[str, nn.Module, int]]:
+    """The boxes as (name, module, calls in a pass), number 1 first: the legend's, or the modules `depth` levels down.
+
+    They are in the order in which a pass first calls them. One that is never called comes behind the one before it
+    where its weight is used without a call; else it goes.
+    """
+    boxes = _boxes("", model, depth)
+    calls = calls_in_a_pass(model, [name for name, _ in boxes])
+    place, placed = -1, []
+    for name, module in boxes:
+        place = calls.index(name) if name in calls else place
+        if name in calls or _size(module):
+            placed.append((place, name, module))
+    return [
+        (name, module, calls.count(name))
+        for _, name, module in sorted(placed, key=lambda entry: entry[0])
+    ]
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _boxes(
+    name: str, module: nn.Module, depth: int | None, is_layer: bool = False
+) -> list[tuple[str, nn.Module]]:
+
+    children = list(module.named_children())
+    is_list = isinstance(
+        module, nn.ModuleList
+    )  # no level of its own: data passes through what it holds
+    opened = is_layer or _holds_layers_or_embeddings(module) if depth is None else depth > 0
+    if not children or not (is_list or opened):
+        return [(name, module)]
+    prefix = f"{name}." if name else ""
+    below = depth if depth is None or is_list else depth - 1
+    return [
+        box
+        for child, inner in children
+        for box in _boxes(prefix + child, inner, below, is_layer=is_list)
+    ]
+
+
+def _holds_layers_or_embeddings(module: nn.Module) -> bool:
+
+    has_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
+    return has_layers or any(isinstance(child, nn.Embedding) for child in module.children())

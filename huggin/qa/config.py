@@ -1,0 +1,249 @@
+"""cfg.json (or flags) -> typed arguments; a typo is refused.
+
+The schema is Hugging Face's: one dataclass for the model, the data and the recording each, beside its own
+`TrainingArguments`. Every key of all four can stand in cfg.json or be given as `--key value`.
+"""
+
+import argparse
+import difflib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from torch import accelerator
+from transformers import HfArgumentParser, TrainingArguments
+
+from huggin.common.errors import UserError
+from huggin.common.text import one_line
+from huggin.qa.arguments import (
+    INPUT_PATHS,
+    OWN_ARGUMENTS,
+    DataArguments,
+    ModelArguments,
+    RecordingArguments,
+)
+
+LOGITS = "EM and F1 need the logits of all questions together"
+LEAVE: dict[str, tuple[Any, str]] = {
+    "save_only_model": (False, "a checkpoint without its optimizer cannot be resumed"),
+    "enable_jit_checkpoint": (False, "Ctrl-C and SIGTERM already save"),
+    "resume_from_checkpoint": (None, "a run goes on from its newest whole checkpoint by itself"),
+    "prediction_loss_only": (False, LOGITS),
+    "batch_eval_metrics": (False, LOGITS),
+    "eval_do_concat_batches": (True, LOGITS),
+    "remove_unused_columns": (True, "features hold more than the model takes"),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The typed arguments of a run, and the keys as they were given."""
+
+    model: ModelArguments
+    data: DataArguments
+    recording: RecordingArguments
+    training: TrainingArguments
+    given: dict[str, Any]
+
+    @property
+    def data_name(self) -> str:
+        """The data's name in a model-type-state: `squad`, `questions.json`."""
+        return Path(self.data.dataset_name or self.data.train_file or "").name
+
+    @property
+    def on_main_process(self) -> bool:
+        """Whether this process records and writes; one of those that torchrun starts does."""
+        return (
+            self.training.device is not None and self.training.process_index == 0
+        )  # `device` joins the others
+
+
+def read_config(cfg: Path | None, flags: list[str]) -> Config:
+    """Read a JSON of keys, `--key value` flags, or both (flags win).
+
+    Raises UserError with all problems in one line: unknown keys with the nearest known one, bad values, files
+    that are not there, values that exclude each other.
+    """
+
+    given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
+    classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
+    parser = HfArgumentParser(
+        classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False
+    )
+    known = {key.name for arguments in classes.values() for key in fields(arguments) if key.init}
+    problems = [_unknown(key, known) for key in given if key not in known]
+    values = _typed_values(parser, {key: given[key] for key in given if key in known}, problems)
+    if "LOCAL_RANK" in os.environ and not accelerator.is_available():
+        values.setdefault(
+            "use_cpu", True
+        )  # else each process that torchrun starts would train alone
+    parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
+    config = Config(**parts, given=given)
+    if None not in parts.values():
+        problems += [*_missing(config), *_out_of_range(config), *_unsafe(config.training)]
+    if problems:
+        raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
+    return config
+
+
+def _typed_values(
+    parser: HfArgumentParser, given: dict[str, Any], problems: list[str]
+) -> dict[str, Any]:
+    """Each key's value as its type; what cannot be one is added to `problems`. null leaves the default."""
+    values = {}
+    for key, value in given.items():
+        try:
+            if value is not None and value != []:
+                values[key] = _typed(parser, key, value)
+        except argparse.ArgumentError as error:
+            problems.append(f"{key}: {'needs a value' if value is True else error.message}")
+    return values
+
+
+def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
+    """One value as its key's type, by way of argparse. Raises argparse.ArgumentError."""
+    if isinstance(value, list):
+        tokens = [f"--{key}", *map(str, value)]
+    else:
+        tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
+    namespace, rest = parser.parse_known_args(tokens)
+    if rest:
+        raise argparse.ArgumentError(None, f"one value only, not {value!r}")
+    return getattr(namespace, key)
+
+
+def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
+    """The dataclass with its share of `values`, or None where its own checks refuse them."""
+    own = {key.name: values[key.name] for key in fields(arguments) if key.name in values}
+    try:
+        return arguments(**own)
+    except (ValueError, TypeError, ImportError) as error:
+        problems.append(one_line(error))
+        return None
+
+
+def _read_json(cfg: Path) -> dict[str, Any]:
+    """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
+    try:
+        text = cfg.read_text(encoding="utf-8-sig")
+        given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{cfg}: not a JSON of keys: {one_line(error)}") from None
+    if not isinstance(given, dict):
+        raise UserError(f'{cfg}: must be one JSON object, as in {{"output_dir": "runs/mine"}}')
+    for key in INPUT_PATHS:
+        beside = cfg.parent / str(given.get(key))
+        if given.get(key) and beside.exists():
+            given[key] = str(beside.resolve())
+    return given
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} given twice")
+    return dict(pairs)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not a number that a run can use")
+
+
+def _read_flags(flags: list[str]) -> dict[str, Any]:
+    """`--key value`, `--key=value`, `--key a b`, or a bare `--key` for true."""
+    given: dict[str, Any] = {}
+    key = None
+    for flag in flags:
+        if flag.startswith("--"):
+            name, equals, value = flag[2:].partition("=")
+            key = name.replace("-", "_")
+            given[key] = [value] if equals else []
+        elif key is None:
+            raise UserError(f"{flag}: not expected here; flags are --key value")
+        else:
+            given[key].append(flag)
+    return {
+        key: {0: True, 1: values[0] if values else None}.get(len(values), values)
+        for key, values in given.items()
+    }
+
+
+def _unknown(key: str, known: set[str]) -> str:
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return f"{key}: no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
+
+
+def _missing(config: Config) -> Iterator[str]:
+    """Keys that are needed and not given, files that are named and not there."""
+    model, data, training = config.model, config.data, config.training
+    if not config.given.get("output_dir"):  # the Trainer would make up a name
+        yield "output_dir: missing; name the run's folder"
+    if not (training.do_train or training.do_eval):
+        yield "do_train: set it, or do_eval, to true"
+    if not (model.model_name_or_path or model.config_name):
+        yield "model_name_or_path: missing; name a model on the Hub or a folder"
+    if training.do_train and not (data.dataset_name or data.train_file):
+        yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
+    if training.do_eval and not (data.dataset_name or data.validation_file):
+        yield "validation_file: missing, and do_eval is true"
+    for key in ("train_file", "validation_file"):
+        file = getattr(data, key)
+        if file and not Path(file).is_file():
+            yield f"{key}: no file {file}"
+
+
+def _out_of_range(config: Config) -> Iterator[str]:
+    """Numbers that no run can use."""
+    batches = (
+        "per_device_train_batch_size",
+        "per_device_eval_batch_size",
+        "gradient_accumulation_steps",
+    )
+    samples = tuple(
+        key
+        for key in ("max_train_samples", "max_eval_samples")
+        if getattr(config.data, key) is not None
+    )
+    least = (
+        (config.data, ("n_best_size", "max_answer_length", *samples), 1),
+        (config.data, ("max_seq_length",), 8),
+        (config.training, batches, 1),
+        (
+            config.training,
+            ("seed", "weight_decay", "max_grad_norm", "warmup_steps", "dataloader_num_workers"),
+            0,
+        ),
+        (config.recording, ("probe_samples",), 1),
+        (config.recording, ("probe_points", "node_points"), 2),
+    )
+    for arguments, keys, number in least:
+        yield from (
+            f"{key}: must be {number} or more" for key in keys if getattr(arguments, key) < number
+        )
+    for arguments, key in ((config.training, "learning_rate"), (config.recording, "save_minutes")):
+        if not 0 < getattr(arguments, key) < float("inf"):
+            yield f"{key}: must be more than 0"
+    if config.training.max_steps < 1 and (
+        config.training.max_steps != -1 or config.training.num_train_epochs <= 0
+    ):
+        yield "num_train_epochs, max_steps: one of them must be more than 0"
+    if not 0 <= config.data.doc_stride < config.data.max_seq_length - 3:
+        yield f"doc_stride: {config.data.doc_stride} must be from 0 to less than max_seq_length - 3"
+
+
+def _unsafe(training: TrainingArguments) -> Iterator[str]:
+    """Options of the Trainer that would end in an error later, or keep a stopped run from going on."""
+    metric = (training.metric_for_best_model or "f1").removeprefix("eval_")
+    if metric not in ("exact_match", "f1"):
+        yield f"metric_for_best_model: {metric} is not measured; choose exact_match or f1"
+    if training.save_strategy == "best" and not training.metric_for_best_model:
+        yield "metric_for_best_model: missing, and save_strategy is best; choose exact_match or f1"
+    for key, (usual, why) in LEAVE.items():
+        if getattr(training, key) != usual:
+            yield f"{key}: leave it {json.dumps(usual)}; {why}"
+    if training.fp16 and training.device.type == "cpu":
+        yield "fp16: needs a GPU; leave it out here"

@@ -1,0 +1,116 @@
+"""A Recorder for any `transformers.Trainer`.
+
+trainer = Trainer(..., callbacks=[RecorderCallback("runs/mine", samples)])
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from huggin.common.window import Window
+from huggin.recording.recorder import NAN, Recorder
+
+NO_LOSS = (
+    "RecorderCallback: the model gives no loss of its own in training, so none is recorded; "
+    "call add_loss(loss) in the Trainer's training_step"
+)
+
+
+class RecorderCallback(TrainerCallback):
+    """Tells a Recorder what a Trainer does.
+
+    The loss of each step is read, raw, from the model's own output: the mean over the step's
+    micro-batches, NaN kept. A Trainer that computes its loss elsewhere (label smoothing,
+    `compute_loss_func`) hands it over by `add_loss`; without that, one line says that none is
+    recorded. The norm of the gradients is recorded if the Trainer hands it over by `grad_norm`.
+    """
+
+    reads_loss_of_model = True
+
+    def __init__(self, folder: Path | str, samples: Sequence[Window], **options: Any) -> None:
+        """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer."""
+        self.recorder: Recorder | None = None
+        self.grad_norm: torch.Tensor | float = NAN
+        self._folder = folder
+        self._samples = samples
+        self._options = options
+        self._losses: list[torch.Tensor] = []
+        self._learning_rate = NAN
+        self._hook: Any = None
+        self._said_no_loss = False
+
+    def add_loss(self, loss: torch.Tensor) -> None:
+        """Note the loss of one micro-batch, a scalar."""
+        self._losses.append(loss.detach())
+
+    def take_losses(self) -> list[torch.Tensor]:
+        """The losses that were noted since the last call."""
+        losses = self._losses
+        self._losses = []
+        return losses
+
+    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
+        """The Recorder of this training."""
+        options = {"last_step": state.max_steps, "seed": args.seed, **self._options}
+        return Recorder(self._folder, model, self._samples, **options)
+
+    def loss_of_step(self) -> torch.Tensor | float:
+        """The mean of the losses that were noted since the last step, NaN if there are none."""
+        losses = self.take_losses()
+        if losses:
+            return torch.stack(losses).mean()
+        if not self._said_no_loss:
+            print(NO_LOSS, file=sys.stderr)
+        self._said_no_loss = True
+        return NAN
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Make the Recorder and record step 0, or go on from the step of a checkpoint."""
+        if not state.is_world_process_zero:
+            return
+        model = kwargs["model"]
+        self.recorder = self.make_recorder(model, args, state)
+        self.recorder.start(state.global_step)
+        if self.reads_loss_of_model:
+            self._hook = model.register_forward_hook(self._note_loss)
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Note the learning rate that led to this step; the scheduler moves on after it."""
+        self._learning_rate = kwargs["optimizer"].param_groups[0]["lr"]
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Record the step."""
+        if self.recorder is None:
+            return
+        self.recorder.step(
+            state.global_step,
+            loss=self.loss_of_step(),
+            grad_norm=self.grad_norm,
+            learning_rate=self._learning_rate,
+            epoch=state.epoch or 0.0,
+        )
+        self.grad_norm = NAN
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Write what is pending and end the files."""
+        if self._hook is not None:
+            self._hook.remove()
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def _note_loss(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        loss = getattr(output, "loss", None)
+        if module.training and loss is not None:
+            self.add_loss(loss)

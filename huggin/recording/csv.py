@@ -1,0 +1,83 @@
+"""A table of a recording -> CSV, a part at a time: lists become columns and rows, numbers come back as they were."""
+
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import CSVWriter
+from tqdm import tqdm
+
+from huggin.common.errors import UserError
+from huggin.recording.reader import Recording, flat_values
+
+PART = {"steps": 256, "probes": 64, "nodes": 4}  # rows that are held in memory at a time
+
+
+def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
+    """Write `steps`, `probes` or `nodes` as `flat_table` has it, with a header. Raises UserError where it is empty."""
+    table = recording.table(name)
+    if not len(table):
+        raise UserError(
+            f"{recording.run.recording}: no {name} recorded; run get-training-output first"
+        )
+    schema = flat_table(name, table.slice(0, 1)).schema
+    shown = tqdm(total=len(table), desc=f"{name} as CSV", unit=" rows", delay=2, leave=False)
+    with shown, CSVWriter(sink, schema) as writer:
+        for begin in range(0, len(table), PART[name]):
+            part = table.slice(
+                begin, PART[name]
+            ).combine_chunks()  # a chunk a row would be written a row at a time
+            writer.write_table(flat_table(name, part))
+            shown.update(len(part))
+
+
+def flat_table(name: str, table: pa.Table) -> pa.Table:
+    """Rows of `name` without lists.
+
+    steps: a row per step, with start_weight_N and end_weight_N for node N. probes: a row per probe and token. nodes: a
+    row per snapshot, site and token, with node_N.
+    """
+    if name == "steps":
+        weights, bias = _by_row(table["weight"]), _by_row(table["bias"])
+        halves = [
+            f"{head}_weight_{node}"
+            for head in ("start", "end")
+            for node in range(weights.shape[1] // 2)
+        ]
+        wide = {**_columns(halves, weights), **_columns(["start_bias", "end_bias"], bias)}
+        return _joined(table.drop_columns(["weight", "bias"]), wide)
+    if name == "probes":
+        logits = {
+            f"{head}_logit": flat_values(table[f"{head}_logits"]) for head in ("start", "end")
+        }
+        rows, tokens = _by_token(table["start_logits"])
+        return _joined(
+            table.drop_columns(["start_logits", "end_logits"]).take(rows),
+            {"token": tokens, **logits},
+        )
+    rows, tokens = _by_token(table["activations"])
+    nodes = flat_values(table["activations"]).reshape(len(rows), -1)
+    names = [f"node_{node}" for node in range(nodes.shape[1])]
+    return _joined(
+        table.drop_columns(["activations"]).take(rows), {"token": tokens, **_columns(names, nodes)}
+    )
+
+
+def _by_row(column: pa.ChunkedArray) -> np.ndarray:
+    return flat_values(column).reshape(len(column), -1)
+
+
+def _by_token(lists: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """For each token of each list: its list's row, and its place in it."""
+    lengths = pc.list_value_length(lists).to_numpy()
+    places = [np.arange(length) for length in lengths]
+    return np.repeat(np.arange(len(lengths)), lengths), np.concatenate(places)
+
+
+def _columns(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: values[:, place] for place, name in enumerate(names)}
+
+
+def _joined(table: pa.Table, more: dict[str, Any]) -> pa.Table:
+    return pa.table({**{name: table[name] for name in table.column_names}, **more})

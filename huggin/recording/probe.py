@@ -1,0 +1,63 @@
+"""A tracked sample's pass through the model, in evaluation mode -> its logits, losses and nodes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from huggin.common.site import Site
+from huggin.common.window import Window
+from huggin.model.hooks import hooked, undisturbed
+from huggin.model.loading import head_of
+from huggin.qa.answers import Span, best_spans
+from huggin.qa.arguments import DataArguments
+
+NO_SPAN = Span(-1, -1, 0.0)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one pass of a tracked sample gave."""
+
+    start_logits: np.ndarray  # (tokens,) float32
+    end_logits: np.ndarray  # (tokens,) float32
+    start_loss: float  # cross-entropy in nats
+    end_loss: float  # cross-entropy in nats
+    predicted: tuple[int, int]  # first and last token of the best span, (-1, -1) if none is valid
+    activations: dict[Site, np.ndarray]  # (tokens, hidden) float16, NaN beyond a site's own units
+
+
+def probe(model: PreTrainedModel, window: Window, sites: list[Site], data: DataArguments) -> Probe:
+    """Send a window through the model. The model, its mode and all random states stay as they are.
+
+    data: `n_best_size` and `max_answer_length` say which spans can be the answer.
+    """
+    inputs = {name: torch.tensor([ids], device=model.device) for name, ids in window.inputs.items()}
+    with undisturbed(model), hooked(model, sites) as outputs:
+        logits = model(**inputs)
+    start = logits.start_logits.float().cpu()  # (1, tokens)
+    end = logits.end_logits.float().cpu()  # (1, tokens)
+    in_context = np.array(window.parts) == "context"
+    spans = best_spans(start[0].numpy(), end[0].numpy(), in_context, data)
+    best = spans[0] if spans else NO_SPAN
+    hidden = head_of(model).in_features
+    return Probe(
+        start_logits=start[0].numpy(),
+        end_logits=end[0].numpy(),
+        start_loss=cross_entropy(start, torch.tensor([window.gold_start])).item(),
+        end_loss=cross_entropy(end, torch.tensor([window.gold_end])).item(),
+        predicted=(best.start, best.end),
+        activations={site: _as_nodes(output, hidden) for site, output in outputs.items()},
+    )
+
+
+def _as_nodes(output: torch.Tensor, hidden: int) -> np.ndarray:
+    """(1, tokens, units) -> (tokens, hidden) float16.
+
+    MobileBERT has fewer units inside its layers than its head reads; the rest is NaN.
+    """
+    units = output[0].half().cpu().numpy()
+    missing = hidden - units.shape[1]
+    return np.pad(units, ((0, 0), (0, missing)), constant_values=np.nan)

@@ -1,0 +1,198 @@
+"""The recording of a run: rows -> Arrow IPC streams, and back to arrays.
+
+Three tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a tracked sample's
+logits) and `nodes` (a tracked sample's activations at the hooked sites). Step k means: after k optimizer steps.
+Every start or resume opens new segments named by their first step; a later segment wins from that step on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from huggin.common.errors import BadValue, UserError
+from huggin.common.site import Site
+from huggin.common.window import Window
+from huggin.recording.run_facts import read_facts
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import schemas, types_of_steps
+
+PART = 64  # rows of steps that are held as Arrow's objects at a time
+
+
+def whole_batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
+    """The record batches of a stream up to its last whole one, wherever it was cut; `source` is left after that one."""
+    whole = 0
+    try:
+        stream = pa.ipc.open_stream(source)
+        while True:
+            whole = source.tell()
+            yield stream.read_next_batch()
+    except StopIteration:
+        return
+    except (pa.ArrowInvalid, OSError):  # cut in the middle of a message
+        source.seek(whole)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The head after each recorded step; first axis = steps."""
+
+    step: np.ndarray  # (steps,) int64
+    epoch: np.ndarray  # (steps,)
+    loss: np.ndarray  # (steps,) of the batch that led to the step; NaN at step 0
+    learning_rate: np.ndarray  # (steps,) that led to the step; NaN at step 0
+    grad_norm: np.ndarray  # (steps,) before clipping; NaN at step 0
+    weight: np.ndarray  # (steps, 2, hidden) row 0 = start, row 1 = end
+    bias: np.ndarray  # (steps, 2)
+
+
+@dataclass(frozen=True)
+class Probes:
+    """One tracked sample's logits at each probe; first axis = probes."""
+
+    step: np.ndarray  # (probes,)
+    start_logits: np.ndarray  # (probes, tokens)
+    end_logits: np.ndarray  # (probes, tokens)
+    start_loss: np.ndarray  # (probes,) cross-entropy in nats
+    end_loss: np.ndarray  # (probes,)
+    predicted_start: np.ndarray  # (probes,) token index, -1 where no valid span
+    predicted_end: np.ndarray  # (probes,)
+
+
+class Recording:
+    """A run's recording, read on demand. Raises UserError where nothing is recorded."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.run = RunFolder(Path(path))
+        if not self.run.path.is_dir():
+            raise UserError(f"{path}: no such folder; give a run's folder, cfg.json's output_dir")
+        self.facts = read_facts(self.run)
+
+    def rows(self, name: str) -> Iterator[pa.RecordBatch]:
+        """The rows of `steps`, `probes` or `nodes` in order, each step once: a later segment wins from its first on."""
+        segments = self.run.segments(name)
+        ends = [first_step for first_step, _ in segments[1:]] + [None]
+        for (_, path), end in zip(segments, ends):
+            with pa.memory_map(str(path)) as source:
+                for row in whole_batches(source):
+                    if end is not None and row["step"][0].as_py() >= end:
+                        break
+                    yield row
+
+    def table(self, name: str) -> pa.Table:
+        """The rows of `steps`, `probes` or `nodes`, joined; Arrow's objects for a row take 4 KB beside its numbers."""
+        return pa.Table.from_batches(self.rows(name), schemas(self.facts.hidden_size)[name])
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Every recorded step as arrays."""
+        types = types_of_steps(self.facts.hidden_size)
+        size = sum(path.stat().st_size for _, path in self.run.segments("steps"))
+        room = size // sum(
+            kind.itemsize for kind in types.values()
+        )  # more than enough; untouched it takes no memory
+        steps = Steps(**{name: np.empty(room, kind) for name, kind in types.items()})
+        count = fill(
+            vars(steps), islice(self.rows("steps"), room)
+        )  # what is added meanwhile is for the next reading
+        if count == 0:
+            raise UserError(
+                f"{self.run.recording}: no steps recorded; run get-training-output first"
+            )
+        return Steps(**{name: array[:count] for name, array in vars(steps).items()})
+
+    def tracked(self, sample: int = 0) -> Window:
+        """A tracked sample. Raises UserError if there is none of that number."""
+        samples = self.facts.samples
+        if not 0 <= sample < len(samples):
+            known = f"{self.run.path} tracks 0 to {len(samples) - 1}"
+            raise BadValue("sample", sample, known)
+        return samples[sample]
+
+    def probes(self, sample: int = 0) -> Probes:
+        """The probes of one tracked sample as arrays."""
+        table = self.table("probes")
+        table = table.filter(pc.equal(table["sample"], sample))
+        if len(table) == 0:
+            raise UserError(
+                f"{self.run.recording}: no probes of sample {sample}; run get-training-output first"
+            )
+        columns = {
+            name: flat_values(table[name])
+            for name in table.column_names
+            if not name.endswith("logits")
+        }
+        del columns["sample"]
+        logits = {
+            name: flat_values(table[name]).reshape(len(table), -1)
+            for name in ("start_logits", "end_logits")
+        }
+        return Probes(**columns, **logits)
+
+    def nodes(self, step: int, sample: int = 0) -> dict[Site, np.ndarray]:
+        """A tracked sample's activations (tokens, hidden) by site. Raises UserError for a step without a snapshot."""
+        table = self.table("nodes")
+        chosen = table.filter(
+            pc.and_(pc.equal(table["step"], step), pc.equal(table["sample"], sample))
+        )
+        if len(chosen) == 0:
+            steps = ", ".join(map(str, pc.unique(table["step"]).to_pylist()))
+            known = f"no snapshot of the nodes; there are some at {steps or 'no step'}"
+            raise BadValue("step", step, known)
+        return site_activations(chosen)
+
+    def head_inputs(self, sample: int = 0) -> dict[int, np.ndarray]:
+        """What the head was given (tokens, hidden), float16, by the step of each snapshot of a tracked sample.
+
+        That is the last layer's output, unless the model makes something else of it before its head.
+        """
+        table = self.table("nodes")
+        table = table.filter(pc.equal(table["sample"], sample))
+        inputs = table.filter(pc.equal(table["component"], "head"))
+        table = inputs if len(inputs) else table.filter(pc.equal(table["component"], "out"))
+        if len(table) == 0:
+            raise UserError(
+                f"{self.run.recording}: no nodes of sample {sample}; run get-training-output first"
+            )
+        table = table.filter(pc.equal(table["layer"], pc.max(table["layer"])))
+        steps = table["step"].to_pylist()
+        return {
+            step: next(iter(site_activations(table.slice(row, 1)).values()))
+            for row, step in enumerate(steps)
+        }
+
+
+def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
+    """Rows of layer, component and activations -> (tokens, hidden) float16 by site."""
+    hidden = table.schema.field("activations").type.value_type.list_size
+    sites = map(Site, table["layer"].to_pylist(), table["component"].to_pylist())
+    values = (
+        flat_values(table["activations"].slice(row, 1)).reshape(-1, hidden)
+        for row in range(len(table))
+    )
+    return dict(zip(sites, values, strict=True))
+
+
+def fill(arrays: dict[str, np.ndarray], rows: Iterator[pa.RecordBatch]) -> int:
+    """Write rows, PART at a time, into arrays by column whose first axis is rows; how many there were."""
+    count = 0
+    while some := list(islice(rows, PART)):
+        part = pa.concat_batches(some)
+        for name, array in arrays.items():
+            array[count : count + len(part)] = flat_values(part[name]).reshape(-1, *array.shape[1:])
+        count += len(part)
+    return count
+
+
+def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """All numbers of a column, of lists or not, one after the other."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    while pa.types.is_list(values.type) or pa.types.is_fixed_size_list(values.type):
+        values = values.flatten()
+    return np.from_dlpack(values)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB

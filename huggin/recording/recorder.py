@@ -1,0 +1,249 @@
+"""A model in training -> its recording: the head at every step, tracked samples at some.
+
+    with Recorder("runs/mine", model, samples, last_step=len(loader)) as recorder:
+        for step, batch in enumerate(loader, start=1):
+            ...
+            recorder.step(step, loss=loss, grad_norm=norm, learning_rate=rate)
+
+The model's code stays as `transformers` ships it: PyTorch hooks read what passes through its
+modules (`huggin/model/hooks.py`).
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import torch
+from transformers import PreTrainedModel
+
+from huggin import __version__
+from huggin.common.errors import UserError
+from huggin.common.window import Window
+from huggin.model.device import HostCopy, copy_to_host
+from huggin.model.hooks import find_sites
+from huggin.model.loading import head_of
+from huggin.model.modules import legend_rows
+from huggin.qa.arguments import DataArguments
+from huggin.recording.probe import probe
+from huggin.recording.run_facts import RunFacts, write_facts
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_lock import locked
+from huggin.recording.writer import RecordingWriter
+
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "pyarrow")
+NAN = float("nan")
+
+
+def schedule(last_step: int, points: int) -> set[int]:
+    """`points` steps spread evenly over 0..last_step, both included; all steps of a shorter run."""
+    if points > last_step:
+        return set(range(last_step + 1))
+    return {round(position * last_step / (points - 1)) for position in range(points)}
+
+
+@dataclass(frozen=True)
+class _StepRow:
+    """A row of `steps`, possibly still on its way from the GPU."""
+
+    step: int
+    epoch: float
+    learning_rate: float
+    numbers: HostCopy  # (2 x hidden + 2 + 2,): weight, bias, loss, grad_norm
+
+
+class Recorder:
+    """Records a model while any loop trains it. Training stays bit for bit as it is without it.
+
+    From a CUDA GPU the head is copied without waiting and written one step later.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        model: PreTrainedModel,
+        samples: Sequence[Window],
+        last_step: int = 0,
+        *,
+        probe_points: int = 200,
+        node_points: int = 32,
+        node_layers: Literal["ends", "all"] = "ends",
+        n_best_size: int = 20,
+        max_answer_length: int = 30,
+        pretrained: bool = True,
+        model_name: str = "",
+        data_name: str = "",
+        seed: int | None = None,
+        fixed: dict[str, Any] | None = None,
+        cfg: dict[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Look at the model; nothing is written before `start`.
+
+        folder: the run's folder. samples: the tracked samples, from `track`.
+        last_step: how many optimizer steps the training has.
+        probe_points, node_points: at how many steps the samples' logits and nodes are recorded.
+        node_layers: sites at the first and last layer ("ends") or at all layers.
+        n_best_size, max_answer_length: which spans can be an answer, as in run_qa.py.
+        pretrained, model_name, data_name, seed: how the run is called in figures.
+        fixed, cfg: as in `RunFacts`.
+        overwrite: replace an earlier recording in the folder.
+        Raises UserError for a model without a QA head, or without layers that can be hooked.
+        """
+        self.run = RunFolder(Path(folder))
+        self.last_step = last_step
+        self.not_finite = 0  # steps whose loss was NaN or infinite
+        self._model = model
+        self._samples = list(samples)
+        self._points = {"probes": probe_points, "nodes": node_points}
+        self._data = DataArguments(n_best_size=n_best_size, max_answer_length=max_answer_length)
+        self._overwrite = overwrite
+        self._head = head_of(model)
+        self._sites = find_sites(model, node_layers)
+        self._writer = RecordingWriter(self.run, self._head.in_features)
+        self._pending: _StepRow | None = None
+        self._probe_steps: set[int] = set()
+        self._node_steps: set[int] = set()
+        self._held = ExitStack()
+        self.facts = RunFacts(
+            model_class=type(model).__name__,
+            model_name=model_name or type(model).__name__,
+            pretrained=pretrained,
+            data_name=data_name or self.run.path.name,
+            hidden_size=self._head.in_features,
+            layers=model.config.num_hidden_layers,
+            sites=self._sites,
+            samples=self._samples,
+            modules=legend_rows(model),
+            seed=seed,
+            versions={"huggin": __version__, **{name: version(name) for name in PACKAGES}},
+            fixed=fixed or {"bf16": model.dtype == torch.bfloat16},
+            cfg=cfg or {},
+        )
+
+    def __enter__(self) -> Self:
+        """Lock the folder, then `start`."""
+        self._held.enter_context(locked(self.run))
+        try:
+            return self.start()
+        except BaseException:
+            self._held.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write what is pending, end the files, and let the folder go."""
+        with self._held:
+            self.close()
+
+    def start(self, step: int = 0) -> Self:
+        """Write run.json and begin at `step`; at step 0 the model before training is recorded.
+
+        A start at a later step goes on with the folder's recording: what it holds of that step
+        and later ones is replaced. Raises UserError if a start at step 0 would replace a whole
+        recording that may not be overwritten.
+        """
+        if step == 0 and self.run.segments("steps") and not self._overwrite:
+            advice = "name another folder, or say overwrite=True"
+            raise UserError(f"{self.run.recording}: holds a recording already; {advice}")
+        self._probe_steps = schedule(self.last_step, self._points["probes"])
+        self._node_steps = schedule(self.last_step, self._points["nodes"])
+        write_facts(self.run, self.facts)
+        if step == 0:
+            self.step(0, loss=NAN, grad_norm=NAN, learning_rate=NAN)
+        return self
+
+    def step(
+        self,
+        step: int,
+        loss: torch.Tensor | float = NAN,
+        grad_norm: torch.Tensor | float = NAN,
+        learning_rate: float = NAN,
+        epoch: float = NAN,
+    ) -> None:
+        """Record the head after `step` optimizer steps, and the tracked samples if it is their turn.
+
+        loss: of the step's batch. grad_norm: of all gradients, before clipping. Both scalars,
+        on any device; they are not waited for.
+        """
+        row = _StepRow(step, epoch, learning_rate, self._copy_head(loss, grad_norm))
+        self._write_pending()
+        self._pending = row
+        if row.numbers.is_there or step in self._probe_steps:
+            self._write_pending()
+        if step in self._probe_steps | self._node_steps:
+            for number, window in enumerate(self._samples):
+                self._record_probe(step, number, window)
+
+    def flush_to_disk(self) -> None:
+        """Wait until all that was recorded has reached the disk."""
+        self._write_pending()
+        self._writer.flush_to_disk()
+
+    def close(self) -> None:
+        """Write what is pending and end the files."""
+        self._write_pending()
+        self._writer.close()
+
+    def _copy_head(self, loss: torch.Tensor | float, grad_norm: torch.Tensor | float) -> HostCopy:
+        weight = self._head.weight.detach()
+        scalars = [
+            torch.as_tensor(value, dtype=torch.float32, device=weight.device).detach()
+            for value in (loss, grad_norm)
+        ]
+        bias = self._head.bias.detach()
+        parts = [weight.reshape(-1).float(), bias.float(), torch.stack(scalars)]
+        return copy_to_host(torch.cat(parts))
+
+    def _write_pending(self) -> None:
+        row = self._pending
+        self._pending = None
+        if row is None:
+            return
+        numbers = row.numbers.wait().numpy()
+        loss, grad_norm = numbers[-2:].tolist()
+        if row.step > 0 and not math.isfinite(loss):
+            self.not_finite += 1
+        self._writer.append(
+            "steps",
+            step=row.step,
+            epoch=row.epoch,
+            learning_rate=row.learning_rate,
+            loss=loss,
+            grad_norm=grad_norm,
+            weight=numbers[:-4],
+            bias=numbers[-4:-2],
+        )
+
+    def _record_probe(self, step: int, number: int, window: Window) -> None:
+        sites = self._sites if step in self._node_steps else []
+        seen = probe(self._model, window, sites, self._data)
+        if step in self._probe_steps:
+            self._writer.append(
+                "probes",
+                step=step,
+                sample=number,
+                start_logits=seen.start_logits,
+                end_logits=seen.end_logits,
+                start_loss=seen.start_loss,
+                end_loss=seen.end_loss,
+                predicted_start=seen.predicted[0],
+                predicted_end=seen.predicted[1],
+            )
+        for site, activations in seen.activations.items():
+            self._writer.append(
+                "nodes",
+                step=step,
+                sample=number,
+                layer=site.layer,
+                component=site.component,
+                activations=activations,
+            )

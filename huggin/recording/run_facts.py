@@ -1,0 +1,92 @@
+"""RUN/recording/run.json: what must be known of a run to read its recording."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from huggin.common.errors import UserError
+from huggin.common.files import write_json
+from huggin.common.site import ModuleRow, Site
+from huggin.common.text import one_line
+from huggin.common.window import Window
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import SCHEMA_VERSION
+
+NOT_READABLE = "run get-training-output again, it writes a new one"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The facts of a run; its model, its data, where it was hooked, what was tracked."""
+
+    model_class: str
+    model_name: str
+    pretrained: bool
+    data_name: str
+    hidden_size: int  # nodes that the QA head reads
+    layers: int
+    sites: list[Site]
+    samples: list[Window]  # the tracked samples
+    modules: list[ModuleRow]  # the legend
+    seed: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)  # of the toolkit and its packages
+    fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
+    cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def uses_bf16(self) -> bool:
+        """Whether the model computed in bfloat16."""
+        return bool(self.fixed.get("bf16"))
+
+    def model_type_state(self, step: int) -> str:
+        """The name of the model after `step` steps."""
+        return model_type_state(self.model_class, self.pretrained, step, self.data_name)
+
+
+def model_type_state(model_class: str, pretrained: bool, step: int, data_name: str) -> str:
+    """Class, whether pretrained, step, data: `BertForQuestionAnswering-NoPretrain-1126-squad`."""
+    start = "" if pretrained else "NoPretrain-"
+    return f"{model_class}-{start}{step}-{data_name}"
+
+
+def write_facts(run: RunFolder, facts: RunFacts) -> None:
+    """Write run.json, whole or not at all."""
+    write_json(run.facts, asdict(facts))
+
+
+def read_facts(run: RunFolder) -> RunFacts:
+    """Read run.json. Raises UserError if it is missing, damaged, or written by a newer program."""
+    try:
+        text = run.facts.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        what = "nothing recorded here; run get-training-output first"
+        raise UserError(f"{run.facts}: {what}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{run.facts}: not UTF-8 text; {NOT_READABLE}") from None
+    _refuse_other_schemas(run, text)
+    try:
+        return TypeAdapter(RunFacts).validate_json(text, strict=True)
+    except ValidationError as error:
+        raise UserError(f"{run.facts}: {_first_problem(error)}; {NOT_READABLE}") from None
+
+
+def _refuse_other_schemas(run: RunFolder, text: str) -> None:
+    """Raise UserError if the text is not a JSON object, or one of another schema."""
+    try:
+        facts = TypeAdapter(dict[str, Any]).validate_json(text)
+    except ValidationError:
+        raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
+    version = facts.get("schema_version")
+    if version != SCHEMA_VERSION:
+        readable = f"this program reads schema {SCHEMA_VERSION}"
+        advice = "read it with the version of the toolkit that wrote it"
+        raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first field that is wrong, and why."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"])) or "its content"
+    return f"{where}: {one_line(ValueError(first['msg']))}"

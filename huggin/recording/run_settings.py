@@ -1,0 +1,85 @@
+"""What a resumed run must have in common with its beginning."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedModel
+
+from huggin.common.errors import UserError
+from huggin.qa.config import Config
+from huggin.recording.run_facts import RunFacts
+from huggin.recording.run_folder import RunFolder
+
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "pyarrow")
+FIXED = (
+    "seed",
+    "data_seed",
+    "learning_rate",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "optim",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "max_grad_norm",
+    "label_smoothing_factor",
+    "bf16",
+    "fp16",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "world_size",
+)
+
+
+def model_name(config: Config) -> str:
+    """The model's name on the Hub, or its folder's name."""
+    name = _source(config)
+    return Path(name).name if Path(name).is_dir() else name
+
+
+def _source(config: Config) -> str:
+    return config.model.model_name_or_path or config.model.config_name or ""
+
+
+def fixed_settings(
+    config: Config, model: PreTrainedModel, features: Dataset, tracked: int
+) -> dict[str, Any]:
+    """What a resumed run must have in common with its beginning, for one recording to make sense of both."""
+    fixed = {
+        "model_name_or_path": Path(_source(config)).name,
+        "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",
+        "pretrained_model": config.model.pretrained_model,
+        "max_seq_length": config.data.max_seq_length,
+        "doc_stride": config.data.doc_stride,
+        **{key: getattr(config.training, key) for key in FIXED},
+        "training data": _fingerprint(features),
+        "probe_samples": tracked,
+    }
+    return json.loads(json.dumps(fixed))  # as it comes back from run.json
+
+
+def _fingerprint(features: Dataset) -> str:
+    """A hash of all training features: questions, contexts, tokenizer and answers in one."""
+    digest = hashlib.sha256()
+    for batch in features.data.to_batches():
+        for name in ("input_ids", "start_positions", "end_positions"):
+            column = batch.column(batch.schema.get_field_index(name))
+            numbers = column.flatten() if name == "input_ids" else column
+            digest.update(numbers.to_numpy(zero_copy_only=False).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def refuse_changed(run: RunFolder, begun: RunFacts, now: RunFacts) -> None:
+    """Raise a UserError that names each setting in which a resumed run differs from its beginning."""
+    changed = [
+        f"{key} was {value}, is now {now.fixed.get(key)}"
+        for key, value in begun.fixed.items()
+        if value != now.fixed.get(key)
+    ]
+    if changed:
+        advice = "undo that, name another output_dir, or set overwrite_output_dir to true"
+        raise UserError(f"{run.path}: begun with other settings: {'; '.join(changed)}; {advice}")

@@ -1,0 +1,57 @@
+"""The tables of a recording: their columns and types."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+TABLES = ("steps", "probes", "nodes")
+
+
+def schemas(hidden_size: int) -> dict[str, pa.Schema]:
+    """The columns of each table for a head over `hidden_size` nodes."""
+    logits = pa.list_(pa.float32())
+    activations = pa.list_(pa.list_(pa.float16(), hidden_size))
+    numbers = {name: pa.float64() for name in ("epoch", "loss", "learning_rate", "grad_norm")}
+    weight = {"weight": pa.list_(pa.float32(), 2 * hidden_size), "bias": pa.list_(pa.float32(), 2)}
+    probe = {
+        "start_logits": logits,
+        "end_logits": logits,
+        "start_loss": pa.float64(),
+        "end_loss": pa.float64(),
+    }
+    span = {"predicted_start": pa.int32(), "predicted_end": pa.int32()}
+    site = {
+        "sample": pa.int32(),
+        "layer": pa.int32(),
+        "component": pa.string(),
+        "activations": activations,
+    }
+    return {
+        "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
+        "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
+        "nodes": pa.schema({"step": pa.int64(), **site}),
+    }
+
+
+def column_of(value: Any, kind: pa.DataType) -> pa.Array:
+    """One row's value (a number, a text, an array) as a column of length 1."""
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(
+            pa.array(np.ravel(value), kind.value_type), kind.list_size
+        )
+    if not pa.types.is_list(kind):
+        return pa.array([value], kind)
+    inner = kind.value_type
+    items = (
+        column_of(value, inner) if pa.types.is_fixed_size_list(inner) else pa.array(value, inner)
+    )
+    return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
+
+
+def types_of_steps(hidden_size: int) -> dict[str, np.dtype]:
+    """A step's type and shape in each array of `Steps`."""
+    numbers = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), np.dtype(np.float64))
+    head = {"weight": np.dtype((np.float32, (2, hidden_size))), "bias": np.dtype((np.float32, 2))}
+    return {"step": np.dtype(np.int64), **numbers, **head}

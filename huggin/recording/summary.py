@@ -1,0 +1,35 @@
+"""A recording -> what is in it, as JSON."""
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from huggin.recording.reader import Recording, whole_batches
+from huggin.recording.schema import TABLES
+
+
+def recording_summary(path: Path | str) -> dict[str, Any]:
+    """What a run recorded: its steps, what is missing or twice in them, segments, bytes, and cut tails."""
+    recording = Recording(path)
+    files = [
+        pa.memory_map(str(path)) for table in TABLES for _, path in recording.run.segments(table)
+    ]
+    for file in files:
+        deque(whole_batches(file), maxlen=0)
+    step = recording.steps.step
+    return {
+        "first_step": int(step[0]),
+        "last_step": int(step[-1]),
+        "steps": len(step),
+        "probes": len(recording.table("probes")),
+        "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
+        "bytes": sum(file.size() for file in files),
+        "segments": len(recording.run.segments("steps")),
+        "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
+        "duplicate_steps": len(step) - len(np.unique(step)),
+        "dropped_tail_bytes": sum(file.size() - file.tell() for file in files),
+    }

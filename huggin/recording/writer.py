@@ -1,0 +1,61 @@
+"""Rows of a training run -> Arrow IPC streams, a row per event, flushed as written."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from huggin.common.errors import UserError
+from huggin.common.files import flush_to_disk
+from huggin.common.text import one_line
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import TABLES, column_of, schemas
+
+
+class RecordingWriter:
+    """Appends rows to a run's recording; each row is in the file when `append` returns."""
+
+    def __init__(self, run: RunFolder, hidden_size: int) -> None:
+        self._run = run
+        self._schemas = schemas(hidden_size)
+        self._paths: dict[str, Path] = {}
+        self._files: dict[str, pa.NativeFile] = {}
+        self._streams: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
+
+    def append(self, table: str, **row: Any) -> None:
+        """Add a row: a value per column of the table's schema; tensors as NumPy arrays."""
+        if not self._streams:
+            self._open(row["step"])
+        schema = self._schemas[table]
+        columns = [column_of(row[field.name], field.type) for field in schema]
+        try:
+            self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
+        except OSError as error:
+            what = f"{self._paths[table]}: step {row['step']} not recorded: {one_line(error)}"
+            raise UserError(
+                f"{what}; mend that, the same command goes on from the newest checkpoint"
+            ) from None
+
+    def flush_to_disk(self) -> None:
+        """Wait until every row has reached the disk, so that a checkpoint never outlives its rows."""
+        for path in (*self._paths.values(), self._run.recording):
+            flush_to_disk(path)
+
+    def close(self) -> None:
+        """End the streams, if there are any; nothing can be appended afterwards."""
+        for table, stream in self._streams.items():
+            stream.close()
+            self._files[table].close()
+        self._streams.clear()
+
+    def _open(self, first_step: int) -> None:
+        self._run.recording.mkdir(parents=True, exist_ok=True)
+        for table in TABLES:
+            for step, superseded in reversed(self._run.segments(table)):
+                if step >= first_step:
+                    superseded.unlink()
+            self._paths[table] = self._run.segment(table, first_step)
+            self._files[table] = pa.OSFile(
+                str(self._paths[table]), "wb"
+            )  # unbuffered: a row is a write
+            self._streams[table] = pa.ipc.new_stream(self._files[table], self._schemas[table])

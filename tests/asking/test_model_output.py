@@ -1,0 +1,270 @@
+"""The next morning: test-qa-efficacy.py, its database, the figures and the PDF of an answer."""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from huggin.recording.answer import read_answer, write_answer
+from huggin.recording.run_folder import RunFolder
+from tests.conftest import ROOT, command
+from tests.recording.test_answer import HOSTILE, answer
+
+STATE = "BertForQuestionAnswering-NoPretrain-8-questions.json"
+
+
+@pytest.fixture
+def morning(tiny_run, tiny_cfg, tmp_path) -> Path:
+    """A folder with a finished run and its cfg.json."""
+    shutil.copytree(tiny_run, tmp_path / "run")
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
+    return tmp_path
+
+
+def rows(folder, query):
+    with closing(sqlite3.connect(folder / "stack_trace.db")) as database:
+        return database.execute(query).fetchall()
+
+
+def test_asking_all_is_repeatable_recorded_and_scored(morning):
+    done = command(
+        "test-qa-efficacy.py",
+        "cfg.json",
+        "--all",
+        "--predictions",
+        "p.json",
+        "--seed",
+        "1",
+        cwd=morning,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    predictions = json.loads((morning / "p.json").read_text())
+    assert set(predictions) == {"q0", "q1", "q2", "q3"}
+    kept = rows(morning, "SELECT seq_index, answered, exact_match, f1 FROM answers ORDER BY id")
+    assert sorted(row[0] for row in kept) == [0, 1, 2, 3]
+    assert [predictions[f"q{row[0]}"] for row in kept] == [row[1] for row in kept]
+    correct = sum(row[2] for row in kept)
+    assert done.returncode == (0 if correct else 1)
+    assert f"{STATE}: {correct}/4 right" in done.stdout
+    scores = json.loads((morning / "run" / "eval_results.json").read_text())
+    (measured,) = json.loads((morning / "run" / "efficacy.json").read_text())
+    assert measured["exact_match"] == pytest.approx(scores["eval_exact_match"])
+    assert measured["f1"] == pytest.approx(scores["eval_f1"])
+    again = command("test-qa-efficacy.py", "cfg.json", "--samples", "2", "--seed", "1", cwd=morning)
+    assert f"{STATE}" in again.stdout
+    assert rows(morning, "SELECT sample_num, sample_seq FROM model_efficacy") == [(6, "4,2")]
+    first, second = rows(morning, "SELECT seq_ids FROM sample_indices ORDER BY id")
+    assert second[0].split(",") == first[0].split(",")[:2]
+    unseen = command("test-qa-efficacy.py", "cfg.json", "--unseen", cwd=morning)
+    assert unseen.returncode == 2
+    assert "--unseen: this model-type-state was asked all 4 questions before" in unseen.stderr
+
+
+def test_every_checkpoint_and_the_figure_of_them(morning):
+    done = command(
+        "test-qa-efficacy.py", "cfg.json", "--checkpoints", "--all", "--db", "other.db", cwd=morning
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert [
+        entry["step"] for entry in json.loads((morning / "run" / "efficacy.json").read_text())
+    ] == [3, 6, 8]
+    assert not (morning / "stack_trace.db").exists()
+    drawn = command("graph-efficacy.py", "run", cwd=morning)
+    assert drawn.stdout == "run/graphs/efficacy.png\n", drawn.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--samples", "0"], "--samples: must be 1 or more"),
+        (["--samples", "1", "--all"], "not allowed with argument"),
+        (
+            ["--checkpoint", "nowhere"],
+            "--checkpoint nowhere: not in run; give the cfg of its own run",
+        ),
+        (["--checkpoint", "run/graphs"], "run/graphs: no trained model"),
+        (["--checkpoint", "run", "--checkpoints"], "not allowed with argument"),
+        (["--max-samples", "2", "--all"], "--max-samples: is for --until-correct"),
+        (["--all", "--predictions", "."], "--predictions .: name a file"),
+    ],
+)
+def test_refusals(morning, words, said):
+    done = command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (morning / "stack_trace.db").exists()
+
+
+def test_a_stopped_run_is_asked_at_its_newest_checkpoint(morning):
+    (morning / "run" / "model.safetensors").unlink()
+    (morning / "run" / "trainer_state.json").unlink()
+    shutil.rmtree(morning / "run" / "checkpoint-8")
+    done = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=morning)
+    assert "NoPretrain-6-questions.json: " in done.stdout, done.stderr
+
+
+def test_a_torn_model_is_bad_input_and_not_a_wrong_answer(morning):
+    os.truncate(morning / "run" / "model.safetensors", 1000)
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert done.returncode == 2
+    assert "run: no trained model: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_other_data_is_another_model_type_state(morning):
+    cfg = json.loads((morning / "cfg.json").read_text())
+    shutil.copy(cfg["validation_file"], morning / "other.json")
+    (morning / "cfg.json").write_text(json.dumps(cfg | {"validation_file": "other.json"}))
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert f"{STATE}-other.json" in done.stdout, done.stderr
+    (measured,) = json.loads((morning / "run" / "efficacy.json").read_text())
+    assert measured["data"] == "other.json"
+
+
+def test_what_cannot_be_kept_is_not_recorded_either(morning):
+    (morning / "run" / "efficacy.json").write_text("{")
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert done.returncode == 2
+    assert "efficacy.json: not readable" in done.stderr
+    assert rows(morning, "SELECT count(*) FROM answers") == [(0,)]
+
+
+def test_graph_efficacy_of_nothing_measured(morning):
+    done = command("graph-efficacy.py", "run", cwd=morning)
+    assert done.returncode == 2
+    assert "run: no efficacy measured; run test-qa-efficacy.py" in done.stderr
+
+
+def test_the_driver_draws_also_where_nothing_was_right(morning):
+    if not (ROOT / ".venv" / "installed.txt").exists():
+        pytest.skip("the drivers run in .venv; ./setup makes it")
+    questions = json.loads(
+        Path(json.loads((morning / "cfg.json").read_text())["train_file"]).read_text()
+    )
+    for question in questions:  # "the", which no answer is equal to, articles being left out
+        question["answers"] = {
+            "text": ["Muninn are the ravens of Odin. They fly over the world"],
+            "answer_start": [11],
+        }
+    (morning / "hard.json").write_text(json.dumps(questions))
+    cfg = json.loads((morning / "cfg.json").read_text()) | {
+        "validation_file": "hard.json",
+        "max_answer_length": 2,
+    }
+    (morning / "cfg.json").write_text(json.dumps(cfg))
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
+    }
+    done = subprocess.run(
+        [ROOT / "get-model-output", "cfg.json"],
+        cwd=morning,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 1, done.stderr
+    pdf = morning / done.stdout.splitlines()[-1]
+    assert re.fullmatch(r"qa-output-\d{4}-\d\d-\d\d-\d{6}\.gv\.pdf", pdf.name)
+    assert "not answered right: " in pdf.with_suffix("").read_text()
+    assert pdf.with_suffix("").read_text().count("<IMG") == 5
+
+
+@pytest.fixture
+def drawn(morning) -> Path:
+    for door in ("graph-weights.py", "graph-losses.py"):
+        assert command(door, "run", cwd=morning).returncode == 0
+    return morning
+
+
+def test_hostile_text_in_the_pdf(drawn):
+    run = RunFolder(drawn / "run")
+    inside = answer(8)
+    write_answer(run, inside)
+    hidden = {site: values.repeat(8, axis=1) for site, values in inside.activations.items()}
+    (run.recording / "answers-1.arrow").unlink()
+    write_answer(run, type(inside)(inside.facts, inside.start_logits, inside.end_logits, hidden))
+    assert read_answer(run).facts.window.question == HOSTILE
+    done = command("graph-node-logits.py", "run", "--node", "3", cwd=drawn)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = command("create-gv-output.py", "run", cwd=drawn)
+    assert done.returncode == 0
+    assert all("no font here can draw" in line for line in done.stderr.splitlines())
+    source = (drawn / done.stdout.strip()).with_suffix("").read_text()
+    assert (
+        "&lt;b&gt;&amp;&quot;&#x27;); DROP TABLE ]]&gt; \N{REPLACEMENT CHARACTER} مرحبا 世界"
+        in source
+    )
+
+
+def test_an_answer_kept_after_the_figures_makes_them_old(drawn):
+    run = RunFolder(drawn / "run")
+    assert command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=drawn).returncode in (
+        0,
+        1,
+    )
+    assert command("graph-node-logits.py", "run", cwd=drawn).returncode == 0
+    os.utime(run.graphs / "node-logits.png", (1, 1))
+    done = command("create-gv-output.py", "run", cwd=drawn)
+    assert done.returncode == 2
+    assert (
+        "node-logits.png: older than what was recorded since; run graph-node-logits.py"
+        in done.stderr
+    )
+
+
+def test_node_logits_of_a_snapshot(morning):
+    done = command("graph-node-logits.py", "run", "--step", "8", "--node", "2", cwd=morning)
+    assert done.stdout == "run/graphs/node-logits-step-8.png\n", done.stderr
+    done = command("graph-node-logits.py", "run", "--step", "7", cwd=morning)
+    assert "--step 7: no snapshot of the nodes; there are some at 0, 4, 8" in done.stderr
+
+
+def test_looking_up_questions(morning):
+    show = [
+        command("squad-interface.py", "2", "--cfg", "cfg.json", cwd=morning).stdout.splitlines()
+    ]
+    assert show[0][0] == "index      2 (id q2)"
+    assert show[0][3] == "expected   ravens"
+    found = command("squad-interface.py", "--search", "THEY fly", "--cfg", "cfg.json", cwd=morning)
+    assert found.stdout == "3: What do they fly over?\n"
+    for words, said in (
+        (["9"], "9: no such question; there are 0 to 3"),
+        (["--search", "xyz"], "no question holds"),
+    ):
+        done = command("squad-interface.py", *words, "--cfg", "cfg.json", cwd=morning)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+def test_a_context_longer_than_the_model_is_shown_without_a_warning(morning):
+    text = "Odin owns the ravens. " * 200
+    record = {
+        "id": "a",
+        "context": text,
+        "question": "Who?",
+        "answers": {"text": ["Odin"], "answer_start": [0]},
+    }
+    (morning / "long.json").write_text(json.dumps([record]))
+    (morning / "cfg.json").write_text(
+        json.dumps(
+            json.loads((morning / "cfg.json").read_text()) | {"validation_file": "long.json"}
+        )
+    )
+    done = command("squad-interface.py", "0", "--cfg", "cfg.json", cwd=morning)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(re.search(r"tokens +(\d+)", done.stdout)[1]) > 1000
+
+
+def test_duplicates(morning):
+    for _ in range(2):
+        command("test-qa-efficacy.py", "cfg.json", "--samples", "1", "--seed", "5", cwd=morning)
+    (drawn,) = set(rows(morning, "SELECT seq_ids FROM sample_indices"))
+    done = command("squad-interface.py", "--duplicates", cwd=morning)
+    assert done.stdout == f"{STATE}: {drawn[0]}\n"

@@ -1,0 +1,142 @@
+"""Asking: in batches, at random, until right; scores and what is kept."""
+
+import json
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from huggin.asking.examination import Examination
+from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
+from huggin.common.errors import UserError
+from huggin.qa.answers import Answer
+from huggin.qa.config import read_config
+from huggin.recording.efficacy import keep_efficacy, read_efficacy
+from huggin.recording.run_folder import RunFolder
+
+
+def asked(right, f1=None):
+    record = {"answers": {"text": ["x"], "answer_start": [0]}}
+    return Asked(
+        0, record, Answer("x", 1.0, 0, 1, 1), 100.0 * right, 100.0 * right if f1 is None else f1
+    )
+
+
+def test_questions_are_drawn_at_random_and_none_twice():
+    drawn = draw_questions(50, seed=3)
+    assert sorted(drawn) == list(range(50))
+    assert drawn == draw_questions(50, seed=3)
+    assert drawn != draw_questions(50, seed=4)
+    assert set(draw_questions(50, None, skip={1, 2})) == set(range(50)) - {1, 2}
+
+
+def test_none_left():
+    with pytest.raises(
+        UserError, match="--unseen: this model-type-state was asked all 2 questions before"
+    ):
+        draw_questions(2, None, skip={0, 1})
+
+
+def test_until_the_first_right_answer():
+    assert [one.right for one in until_first_right(map(asked, [False, False, True, True]))] == [
+        False,
+        False,
+        True,
+    ]
+    assert len(list(until_first_right(map(asked, [False, False])))) == 2
+
+
+def test_efficacy():
+    measured = efficacy_of(
+        [asked(True), asked(False, f1=50.0), asked(False), asked(False)], step=7, data="d"
+    )
+    assert (measured.step, measured.asked, measured.correct) == (7, 4, 1)
+    assert (measured.exact_match, measured.f1) == (25.0, 37.5)
+    assert measured.f1_interval[0] < 37.5 < measured.f1_interval[1]
+    assert efficacy_of([asked(True)], 1, "d").f1_interval == pytest.approx((20.65, 100), abs=0.01)
+    assert measured.exact_match_interval[0] < 25 < measured.exact_match_interval[1]
+
+
+def test_of_two_measurements_of_a_step_the_larger_is_kept(tmp_path):
+    run = RunFolder(tmp_path)
+    small, large = (
+        efficacy_of([asked(True)], 5, "d"),
+        efficacy_of([asked(True), asked(False)], 5, "d"),
+    )
+    keep_efficacy(run, large)
+    keep_efficacy(run, small)
+    keep_efficacy(run, replace(small, step=2))
+    keep_efficacy(run, replace(small, data="other"))
+    kept = read_efficacy(run)
+    assert [(entry.data, entry.step, entry.asked) for entry in kept] == [
+        ("d", 2, 1),
+        ("d", 5, 2),
+        ("other", 5, 1),
+    ]
+    run.efficacy.write_text("[{}]")
+    with pytest.raises(UserError, match="not readable; delete it"):
+        read_efficacy(run)
+
+
+@pytest.fixture(scope="module")
+def examination(tiny_run, tiny_cfg, tmp_path_factory):
+    cfg = tmp_path_factory.mktemp("cfg") / "cfg.json"
+    cfg.write_text(json.dumps(tiny_cfg(output_dir=str(tiny_run), max_seq_length=24, doc_stride=8)))
+    loaded = Examination.load(read_config(cfg, []), RunFolder(tiny_run), tiny_run, "train")
+    words = [
+        "Huginn",
+        "Muninn",
+        "raven",
+        "thought",
+        "memory",
+        "Odin",
+        "fly",
+        "world",
+        "return",
+        "tell",
+        "day",
+        "king",
+        "dawn",
+        "dinner",
+    ]  # noqa: SIM905
+    draw = random.Random(0)
+    contexts = [" ".join(draw.choices(words, k=draw.randrange(3, 60))) for _ in range(40)]
+    answers = {"text": ["raven"], "answer_start": [0]}
+    records = [
+        {"id": str(n), "question": "Who ?", "context": c, "answers": answers}
+        for n, c in enumerate(contexts)
+    ]
+    return replace(loaded, records=Dataset.from_list(records))
+
+
+def test_batches_give_the_same_answers_as_one_at_a_time(examination):
+    order = draw_questions(40, seed=1)
+    parts = (
+        examination.model,
+        examination.tokenizer,
+        examination.records,
+        order,
+        examination.config.data,
+    )
+    single = list(ask(*parts, batch_size=1))
+    for batch_size, ahead in ((4, 1), (16, 3), (64, 1)):
+        batched = list(ask(*parts, batch_size=batch_size, ahead=ahead))
+        assert [one.index for one in batched] == order
+        assert [one.answer.text for one in batched] == [one.answer.text for one in single]
+        confidences = [one.answer.confidence for one in batched]
+        np.testing.assert_allclose(
+            confidences, [one.answer.confidence for one in single], rtol=1e-3
+        )
+    assert any(one.answer.window > 0 for one in single)
+
+
+def test_the_answer_stands_where_its_tokens_are(examination):
+    for one in examination.ask(0, 10, (), 8, until_right=False):
+        facts = examination.facts_of(one)
+        window = facts.window
+        first = window.offsets[facts.start][0]
+        last = window.offsets[facts.end][1]
+        assert one.record["context"][first:last] == one.answer.text == facts.answered
+        assert set(window.parts[facts.start : facts.end + 1]) == {"context"}

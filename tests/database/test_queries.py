@@ -1,0 +1,238 @@
+"""The database: rows in and out, hostile text, the commands."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from huggin.database.connection import database_path, open_database, writing
+from huggin.database.queries import (
+    AnswerRow,
+    add_efficacy,
+    asked_before,
+    duplicates,
+    record_answers,
+    rows_of,
+    runs_of,
+    standing,
+)
+from huggin.database.schema import MIGRATIONS
+from tests.conftest import ROOT, command
+from tests.database.databases import answer
+
+STATE = "BertForQuestionAnswering-NoPretrain-1126-squad"
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "stack trace?.db"
+
+
+@pytest.fixture
+def database(path):
+    with closing(open_database(path)) as connection:
+        yield connection
+
+
+def test_a_fresh_database(database, path):
+    assert [
+        database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("foreign_keys", "journal_mode")
+    ] == [1, "wal"]
+    assert database.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    assert rows_of(database, "model_efficacy") == (
+        ["id", "model_type_state", "correct_num", "sample_num", "sample_seq"],
+        [],
+    )
+    assert (standing(database, STATE), asked_before(database, STATE), duplicates(database)) == (
+        (0, 0),
+        set(),
+        {},
+    )
+    assert not Path(f"{path}.bak").exists()
+
+
+def test_runs_add_up(database):
+    record_answers(database, STATE, [answer(7, right=False, answered="Thor"), answer(9)])
+    record_answers(database, "another", [answer(7)])
+    record_answers(database, STATE, [answer(9), answer(3, right=False), answer(7)])
+    record_answers(database, STATE, [])
+    assert rows_of(database, "model_efficacy")[1] == [
+        (1, STATE, 3, 5, "2,3"),
+        (2, "another", 1, 1, "1"),
+    ]
+    assert rows_of(database, "sample_indices")[1] == [
+        (1, 1, 2, "7,9"),
+        (2, 2, 1, "7"),
+        (3, 1, 3, "9,3,7"),
+    ]
+    assert rows_of(database, "answers")[1][:2] == [
+        (1, 1, 7, "Odin", "Thor", 0, 66.7, 0.5),
+        (2, 1, 9, "Odin", "Odin", 1, 66.7, 0.5),
+    ]
+    assert standing(database, STATE) == (3, 5)
+    assert asked_before(database, STATE) == {3, 7, 9}
+    assert duplicates(database) == {STATE: [7, 9]}
+    assert [row[0] for row in runs_of(database, STATE)[1]] == [1, 3]
+
+
+def test_numbers_of_numpy(database):
+    row = AnswerRow(np.int64(5), "a", "a", np.bool_(True), np.float32(50), np.float64("nan"))
+    record_answers(database, STATE, [row])
+    assert rows_of(database, "answers")[1] == [(1, 1, 5, "a", "a", 1, 50.0, None)]
+
+
+def test_a_failing_call_leaves_nothing(database):
+    with pytest.raises(TypeError):
+        record_answers(database, STATE, [answer(), AnswerRow(2, None, "b", False, 0, 0)])
+    assert rows_of(database, "model_efficacy")[1] == rows_of(database, "sample_indices")[1] == []
+
+
+def test_a_model_type_state_has_one_row(database):
+    insert = "INSERT INTO model_efficacy (model_type_state) VALUES ('a')"
+    database.execute(insert)
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute(insert)
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute("INSERT INTO sample_indices (model_efficacy_id) VALUES (99)")
+
+
+HOSTILE = [
+    "'); DROP TABLE answers; --",
+    "it's \"'",
+    "]]>",
+    "<b>",
+    "a\0b\0",
+    "\x1b[2J\r\n\t\x7f",
+    "\ufeff𝄞 غراب",
+    "",
+    "%s{}?",
+]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "x" * 2**20])
+def test_hostile_text_comes_out_as_it_went_in(database, text):
+    record_answers(database, f"{text}!", [AnswerRow(1, text, f"{text}?", True, 100, 1)])
+    record_answers(database, f"{text}!", [answer(2)])
+    assert rows_of(database, "model_efficacy")[1] == [(1, f"{text}!", 2, 2, "1,1")]
+    assert rows_of(database, "answers")[1][0][3:5] == (text, f"{text}?")
+    assert asked_before(database, f"{text}!") == {1, 2}
+
+
+def test_lone_surrogates_are_replaced(database):
+    record_answers(database, "s\udcff", [AnswerRow(1, "a\ud800b", "\udc00", False, 0, 0)])
+    assert rows_of(database, "answers")[1][0][3:5] == ("a\ufffdb", "\ufffd")
+    assert standing(database, "s\udcff") == (0, 1)
+
+
+def test_where_the_database_is(monkeypatch):
+    monkeypatch.delenv("HUGGIN_DB", raising=False)
+    assert database_path(None) == Path("stack_trace.db")
+    monkeypatch.setenv("HUGGIN_DB", "/elsewhere/a.db")
+    assert database_path(None) == Path("/elsewhere/a.db")
+    assert database_path(Path("b.db")) == Path("b.db")
+
+
+def test_the_commands_add_and_print(tmp_path, monkeypatch):
+    monkeypatch.delenv("HUGGIN_DB", raising=False)
+    for words in (
+        ["model_efficacy", STATE, 0, 36],
+        ["model_efficacy", "a\x1b\nb", 1, 1],
+        ["model_efficacy", STATE, 1, 6],
+    ):
+        done = command("db_utils.py", *words, cwd=tmp_path)
+        assert done.stdout.strip() == ("2" if words[2:] == [1, 1] else "1"), done.stderr
+    assert (
+        command(
+            "db_utils.py",
+            "sample_indices",
+            "--db",
+            "stack_trace.db",
+            1,
+            3,
+            "73046,,28615",
+            cwd=tmp_path,
+        ).stdout
+        == "1\n"
+    )
+    efficacy = f"id|model_type_state|correct_num|sample_num|sample_seq\n1|{STATE}|1|42|36,6\n2|a\ufffd\ufffdb|1|1|1\n"
+    indices = "id|model_efficacy_id|seq_num|seq_ids\n1|1|3|73046,,28615\n"
+    assert command("db_utils.py", "--list", cwd=tmp_path).stdout == f"{efficacy}\n{indices}"
+    assert command("db-indices.py", "--list", cwd=tmp_path).stdout == indices
+    assert command("db-indices.py", STATE, cwd=tmp_path).stdout == indices
+    assert [file.name for file in tmp_path.iterdir()] == ["stack_trace.db"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["db_utils.py"], "give --list, or a table and its values"),
+        (["db_utils.py", "--list", "model_efficacy", "a", "1", "1"], "give --list, or a table"),
+        (["db_utils.py", "--list"], "stack_trace.db: no database here"),
+        (["db_utils.py", "--list", "--db", "."], ".: not a file"),
+        (["db_utils.py", "answers", "1", "2", "3"], "answers 1 2 3: no table, or not three values"),
+        (["db_utils.py", "model_efficacy", "a", "1"], "not three values"),
+        (
+            ["db_utils.py", "model_efficacy", "a", "-1", "3"],
+            "CORRECT_NUM '-1': give a whole number",
+        ),
+        (["db_utils.py", "model_efficacy", "a", "1", "9" * 30], "give a whole number"),
+        (["db_utils.py", "model_efficacy", "a", "4", "3"], "no more right than asked"),
+        (["db_utils.py", "model_efficacy", "", "1", "3"], "give a model-type-state"),
+        (["db_utils.py", "sample_indices", "1", "2", "3,x"], "SEQ_IDS 'x': give a whole number"),
+        (["db-indices.py"], "give --list, or a model-type-state"),
+        (["db-indices.py", STATE], "no database here"),
+    ],
+)
+def test_refusals(tmp_path, monkeypatch, words, said):
+    monkeypatch.delenv("HUGGIN_DB", raising=False)
+    done = command(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{words[0]}: error: ")
+    assert said in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refusals_of_a_database_that_is_there(database, path):
+    with writing(database):
+        add_efficacy(database, STATE, 0, 1)
+    done = command("db_utils.py", "sample_indices", 99, 1, 5, "--db", path, cwd=path.parent)
+    assert (done.returncode, "model_efficacy has no row 99" in done.stderr) == (2, True)
+    done = command("db-indices.py", STATE, "--db", path, cwd=path.parent)
+    assert (done.returncode, f"{STATE}: no runs" in done.stderr) == (2, True)
+    assert rows_of(database, "sample_indices")[1] == []
+
+
+def test_a_database_in_a_read_only_folder_is_listed_and_not_added_to(database, path):
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip(
+            "root may write everywhere, and setpriv (util-linux), which takes that away, is not installed"
+        )
+    record_answers(database, STATE, [answer(7)])
+    database.close()
+    as_others = (
+        ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+        if os.geteuid() == 0
+        else []
+    )
+    path.parent.chmod(0o555)
+    try:
+        line = [*as_others, sys.executable, ROOT / "db_utils.py", "--db", path]
+        listed = subprocess.run([*line, "--list"], capture_output=True, text=True)
+        added = subprocess.run(
+            [*line, "sample_indices", "1", "1", "5"], capture_output=True, text=True
+        )
+    finally:
+        path.parent.chmod(0o755)
+    assert f"1|{STATE}|1|1|1" in listed.stdout, listed.stderr
+    assert (added.returncode, "attempt to write a readonly database; check" in added.stderr) == (
+        2,
+        True,
+    )

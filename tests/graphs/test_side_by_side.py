@@ -1,0 +1,153 @@
+"""Several runs in one figure and one PDF: named, comparable, never the wrong ones."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from huggin.common.errors import UserError
+from huggin.graphs.efficacy import draw_efficacy
+from huggin.graphs.logits import draw_logits
+from huggin.graphs.losses import draw_losses
+from huggin.graphs.runs import COLOURS, read_runs, same_sample, side_by_side
+from huggin.graphs.shares import draw_shares
+from huggin.graphs.weights import draw_weights
+from huggin.recording.reader import Recording
+from tests.conftest import command
+
+SCRATCH, PRETRAINED = (
+    f"BertForQuestionAnswering-{kind}8-questions.json" for kind in ("NoPretrain-", "")
+)
+
+
+@pytest.fixture
+def runs(tiny_run, pretrained_run, tmp_path) -> list[Path]:
+    """Copies of a run from scratch and of a pretrained one."""
+    pairs = ((tiny_run, "scratch"), (pretrained_run, "pre"))
+    return [Path(shutil.copytree(run, tmp_path / name)) for run, name in pairs]
+
+
+def edit(run: Path, **changes) -> None:
+    """Change facts of a run's first tracked sample."""
+    path = run / "recording" / "run.json"
+    facts = json.loads(path.read_text())
+    facts["samples"][0] |= changes
+    path.write_text(json.dumps(facts))
+
+
+def test_names_and_colours(runs):
+    beside = side_by_side(read_runs(runs))
+    assert [run.name for run in beside] == [SCRATCH, PRETRAINED]
+    assert [run.colour for run in beside] == list(COLOURS[:2])
+    again = shutil.copytree(runs[0], runs[0].with_name("again"))
+    names = [run.name for run in side_by_side(read_runs([runs[0], again]))]
+    assert names == [f"{SCRATCH} ({runs[0]})", f"{SCRATCH} ({again})"]
+
+
+def test_each_run_is_drawn_as_it_was_recorded(runs):
+    recordings = read_runs(runs)
+    lines = draw_losses(*recordings)["losses-side-by-side"].axes[0].lines
+    for at, recording in enumerate(recordings):
+        np.testing.assert_array_equal(lines[2 * at].get_ydata(), recording.steps.loss)
+        assert lines[2 * at].get_color() == COLOURS[at]
+    axes = draw_weights(*recordings)["weights-side-by-side"].axes  # two columns, row by row
+    for at, recording in enumerate(recordings):
+        np.testing.assert_array_equal(
+            axes[2 + at].lines[0].get_ydata(), recording.steps.weight[-1, 0]
+        )
+    axes = draw_logits(*recordings)["logits-side-by-side"].axes  # two rows per run
+    for at, recording in enumerate(recordings):
+        np.testing.assert_array_equal(
+            axes[2 * at].lines[-1].get_ydata(), recording.probes().start_logits[-1]
+        )
+    assert axes[0].get_ylim() == axes[2].get_ylim()
+    assert len(draw_shares(*recordings)["shares-side-by-side"].axes) == 12
+
+
+def test_the_same_question_in_other_tokens_is_drawn(runs):
+    tokens = [f"_{token}" for token in Recording(runs[1]).tracked()["tokens"]]
+    edit(runs[1], tokens=tokens)
+    axes = draw_logits(*read_runs(runs))["logits-side-by-side"].axes
+    assert axes[3].get_xticklabels()[1].get_text() == f"_{axes[1].get_xticklabels()[1].get_text()}"
+
+
+def test_other_questions_are_refused(runs):
+    edit(runs[1], question="Who flies?")
+    with pytest.raises(
+        UserError, match="^sample 0: .*pre has another question than .*scratch; draw each alone"
+    ):
+        same_sample(read_runs(runs), 0)
+
+
+def test_a_run_has_its_colour_whatever_it_was_asked(runs):
+    measured = {"asked": 4, "correct": 2, "exact_match": 50.0, "exact_match_interval": [15.0, 85.0]}
+    measured |= {"f1": 60.0, "f1_interval": [20.0, 90.0]}
+    for run in runs:
+        entries = [{"step": 8, "data": data, **measured} for data in ("a", "b")]
+        (run / "efficacy.json").write_text(json.dumps(entries))
+    axes = draw_efficacy(runs)["efficacy"].axes[0]
+    lines = [bars.lines[0] for bars in axes.containers]
+    assert [line.get_color() for line in lines] == [COLOURS[0], COLOURS[0], COLOURS[1], COLOURS[1]]
+    assert [line.get_marker() for line in lines] == ["o", "s", "o", "s"]
+
+
+def test_too_many_and_twice(runs):
+    with pytest.raises(UserError, match="7 runs: at most 6"):
+        read_runs([Path(str(number)) for number in range(7)])
+    with pytest.raises(UserError, match="named twice"):
+        read_runs([runs[0], runs[0].parent / "pre" / ".." / "scratch"])
+
+
+@pytest.fixture
+def drawn(runs) -> list[Path]:
+    """The runs, with what a PDF of both needs."""
+    for door in ("graph-weights.py", "graph-losses.py", "graph-logits.py"):
+        done = command(door, "scratch", "pre", cwd=runs[0].parent)
+        assert done.returncode == 0, done.stderr
+    return runs
+
+
+def test_one_pdf_of_two_runs(drawn):
+    folder = drawn[0].parent
+    done = command("create-gv-training.py", "scratch", "pre", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    source = (folder / done.stdout.strip()).with_suffix("").read_text()
+    assert source.count("<IMG") == source.count("-side-by-side.png") == 5
+    assert f'<FONT COLOR="{COLOURS[1]}">' in source
+    assert "sample 2: " in source.replace("<BR/>", " ")
+    assert source.count("BertSelfAttention") == 1  # one legend for models that are alike
+    alone = command("create-gv-training.py", "scratch", cwd=folder)
+    assert "graphs/logits.png: not there; run graph-logits.py scratch first" in alone.stderr
+
+
+def test_models_that_differ_have_a_legend_each(drawn):
+    path = drawn[1] / "recording" / "run.json"
+    facts, before = json.loads(path.read_text()), path.stat()
+    facts["modules"] = facts["modules"][1:]
+    path.write_text(json.dumps(facts))
+    os.utime(path, (before.st_atime, before.st_mtime))
+    done = command("create-gv-training.py", "scratch", "pre", cwd=drawn[0].parent)
+    assert done.returncode == 0, done.stderr
+    assert (drawn[0].parent / done.stdout.strip()).with_suffix("").read_text().count(
+        "BertSelfAttention"
+    ) == 2
+
+
+def test_figures_of_other_runs_or_of_before_are_refused(drawn):
+    folder = drawn[0].parent
+    shutil.copytree(drawn[1], folder / "other")
+    done = command("create-gv-training.py", "scratch", "other", cwd=folder)
+    assert done.returncode == 2
+    assert (
+        "logits-side-by-side.png: of other runs; run graph-logits.py scratch other again"
+        in done.stderr
+    )
+    os.utime(drawn[1] / "recording" / "run.json")
+    done = command("create-gv-training.py", "scratch", "pre", cwd=folder)
+    assert done.returncode == 2
+    assert (
+        "older than what was recorded since; run graph-logits.py scratch pre again" in done.stderr
+    )

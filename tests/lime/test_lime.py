@@ -1,0 +1,334 @@
+"""lime.py and inDeCeptionV3.py as users type them."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from huggin.common.errors import UserError
+from huggin.lime.classifier import load_classifier
+from huggin.lime.options import name_of
+from huggin.lime.pictures import read_picture
+from huggin.lime.scene import make_scene
+from lime import read_arguments
+from tests.conftest import ROOT, command
+
+FIGURES = [
+    "lime.png",
+    "numbered_segments.png",
+    "prob_topclassification.png",
+    "segment_coeffs.png",
+    "top_segments.png",
+]
+DATA = Path(os.environ.get("HUGGIN_TEST_DATA", ""))
+REAL = pytest.mark.skipif(
+    "HUGGIN_TEST_DATA" not in os.environ, reason="HUGGIN_TEST_DATA names no folder of real data"
+)
+MODEL = ("--model", DATA / "mobilenet_v2_imagenet.keras", "--labels", DATA / "imagenet_labels.txt")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """What `lime.py --demo` does in an empty folder: the folder, the process, the numbers."""
+    folder = tmp_path_factory.mktemp("demo ö")
+    more = ("--json", "numbers.json", "--stability", "2", "--faithfulness")
+    done = command("lime.py", "--demo", "--samples", "200", *more, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done, json.loads((folder / "numbers.json").read_text())[0]
+
+
+def test_the_demo_finds_the_triangle(demo):
+    _, _, found = demo
+    shapes = load_classifier(str(ROOT / "sample" / "shapes.keras"))
+    scene = make_scene(
+        "a", shapes, read_picture(str(ROOT / "sample" / "shapes.png")), "slic", 36, "grey"
+    )
+    assert (found["target"], found["class"]) == ("triangle", 2)
+    blue = (scene.picture[..., 2] > 0.8) & (
+        scene.picture[..., :2].max(axis=2) < 0.4
+    )  # the triangle's pixels
+    assert blue.sum() > 150
+    first = scene.segments == found["top_segments"][0]
+    assert (first & blue).sum() > 0.9 * blue.sum()
+    assert (first & blue).sum() > 0.8 * first.sum()
+
+
+def test_the_four_steps_are_told_in_their_order(demo):
+    _, done, _ = demo
+    steps = [line for line in done.stdout.splitlines() if line.startswith("Step")]
+    assert steps == [
+        "Step 1/4: random perturbations",
+        "Step 2/4: predictions",
+        "Step 3/4: distance weights",
+        "Step 4/4: linear regression coefficients",
+    ]
+    assert "masks: (200, 3" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_figures_are_there_and_legible_in_size(demo):
+    folder, _, _ = demo
+    made = folder / "explanations" / "shapes"
+    assert sorted(path.name for path in made.glob("*.png")) == sorted(
+        [*FIGURES, "faithfulness.png"]
+    )
+    for path in made.glob("*.png"):
+        with Image.open(path) as image:
+            assert min(image.size) > 400
+            assert np.asarray(image).std() > 10
+
+
+def test_the_json_has_every_number(demo):
+    _, _, found = demo
+    masks = np.array([[int(bit) for bit in row] for row in found["masks"]])
+    assert masks.shape == (200, len(found["segments"]))
+    assert len(found["predictions"]) == found["samples"] == 200
+    local = found["intercept"] + sum(row["coefficient"] for row in found["segments"])
+    assert local == pytest.approx(found["local_prediction"])
+    assert found["predictions"][0] == found["model_prediction"]
+    assert sorted(row["rank"] for row in found["segments"]) == list(range(1, masks.shape[1] + 1))
+    assert sum(row["area"] for row in found["segments"]) == pytest.approx(1)
+    assert 0 < found["held_out_r2"] < found["r2"] < 1
+    assert 0 <= found["stability"]["jaccard"] <= 1
+    assert (
+        found["faithfulness"]["LIME"]["insertion_auc"]
+        > found["faithfulness"]["random"]["insertion_auc"]
+    )
+
+
+def test_the_database_has_a_row_and_its_segments(demo):
+    folder, _, found = demo
+    with closing(sqlite3.connect(folder / "stack_trace.db")) as connection:
+        rows = connection.execute(
+            "SELECT id, picture, target, samples, held_out_r2 FROM explanations"
+        ).fetchall()
+        segments = connection.execute(
+            "SELECT explanation_id, segment, coefficient, rank FROM segments"
+        ).fetchall()
+    assert rows == [(1, "shapes.png", "triangle", 200, found["held_out_r2"])]
+    expected = [(1, row["segment"], row["coefficient"], row["rank"]) for row in found["segments"]]
+    assert segments == expected
+
+
+def test_the_same_command_gives_the_same_numbers(demo, tmp_path):
+    folder, _, found = demo
+    more = ("--json", "numbers.json", "--stability", "2", "--faithfulness")
+    for out in (tmp_path, folder):  # anew, and from the file of predictions
+        done = command(
+            "lime.py", "--demo", "--samples", "200", *more, "--db", tmp_path / "a.db", cwd=out
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads((out / "numbers.json").read_text()) == [found]
+
+
+def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
+    classes = (
+        "--classes",
+        "triangle",
+        "triangle - square",
+        "--target",
+        "logit",
+        "--sampler",
+        "paired",
+    )
+    more = (
+        "--samples",
+        "100",
+        "--max-samples",
+        "120",
+        "--until-stable",
+        "--json",
+        "numbers.json",
+        "--out",
+        "here",
+    )
+    done = command("lime.py", "--demo", *classes, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    one, contrast = json.loads((tmp_path / "numbers.json").read_text())
+    assert [one["target"], contrast["target"]] == ["triangle", "triangle - square"]
+    assert one["masks"] == contrast["masks"]
+    assert one["predictions"] != contrast["predictions"]
+    assert ("stable after 100 masks" in done.stdout) == (one["samples"] == 100)
+    assert ("NOT STABLE after 120 masks" in done.stdout) == (one["samples"] == 120)
+    for folder in ("2-triangle", "2-1-triangle-square"):
+        assert sorted(path.name for path in (tmp_path / "here" / folder).iterdir()) == FIGURES
+
+
+def test_figures_of_an_earlier_explanation_go_and_what_is_not_ours_stays(tmp_path):
+    out = tmp_path / "here"
+    for folder in ("7-mine", "2-triangle"):
+        (out / folder).mkdir(parents=True)
+    for path in (out / "7-mine" / "lime.png", out / "2-triangle" / "notes.txt"):
+        path.write_text("mine")
+    done = command(
+        "lime.py", "--demo", "--samples", "70", "--classes", "2", "1", "--out", out, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in out.glob("*/segment_coeffs.png")} == {
+        "2-triangle",
+        "1-square",
+    }
+    done = command("lime.py", "--demo", "--samples", "70", "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["2-triangle", "7-mine"]
+    assert (
+        (out / "7-mine" / "lime.png").read_text()
+        == (out / "2-triangle" / "notes.txt").read_text()
+        == "mine"
+    )
+    assert sorted(path.name for path in (out / "2-triangle").iterdir()) == ["notes.txt"]
+    assert sorted(path.name for path in out.glob("*.png")) == FIGURES
+
+
+def test_hiding_the_triangle_leaves_nothing(tmp_path):
+    done = command(
+        "inDeCeptionV3.py",
+        "--demo",
+        "--rounds",
+        "3",
+        "--samples",
+        "200",
+        "--json",
+        "a.json",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "  triangle :\n    ('2', 'triangle', 0.98" in done.stdout
+    assert "  nothing :\n    ('4', 'nothing', 0.9" in done.stdout
+    assert "triangle entry 5 : ['4', 'nothing'" in done.stdout
+    assert "the answer stays the same" in done.stdout
+    assert "prediction in what round 1 has left:\n    nothing entry 1" in done.stdout
+    first, second = json.loads((tmp_path / "a.json").read_text())
+    assert (first["target"], second["target"]) == ("triangle", "nothing")
+    out = tmp_path / "explanations" / "shapes"
+    assert sorted(path.name for path in out.iterdir()) == ["round-1", "round-2", "rounds.png"]
+    done = command("inDeCeptionV3.py", "--demo", "--samples", "200", "--db", "b.db", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (out / "round-2").iterdir()] == ["predictions.npz"]
+    assert len(list((out / "round-1").glob("*.png"))) == len(FIGURES)
+    with closing(sqlite3.connect(tmp_path / "stack_trace.db")) as connection:
+        assert connection.execute("SELECT target FROM explanations").fetchall() == [
+            ("triangle",),
+            ("nothing",),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--samples 0", "argument --samples: 0: give a number from 1"),
+        ("--samples 5", "--samples 5: too few for"),
+        ("--seed -1", "argument --seed: -1: give a number from 0"),
+        ("--classes raven", "--classes raven: no class of that name"),
+        ("nowhere.png", "nowhere.png: no such file"),
+        ("--json /proc/none/a.json", "/proc/none"),
+        ("--model nowhere.keras nowhere.png", "nowhere.png: no such file"),
+    ],
+)
+def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):
+    done = command(
+        "lime.py", *words.split(), *([] if "--model" in words else ["--demo"]), cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"lime.py: error: {message}")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--stability 1", "--stability: 1: give a number from 2"),
+        ("--sampler leave-one-out --until-stable", "its masks are always the same"),
+        ("--top 0", "--top: 0: give a number from 1"),
+        ("--top many", "--top: invalid number value: 'many'"),
+        ("--seed 4294967296", "give a number from 0 to 4294967295"),
+        ("--demo --labels a.txt", "--demo: has a classifier of its own"),
+        ("--sampler leave-one-out --samples 9", "leave out --samples"),
+        ("--max-samples 9 --samples 10", "fewer than the masks to begin with"),
+        ("--fill pink", "invalid choice: 'pink'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(words, message, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lime.py", *words.split()])
+    with pytest.raises(UserError, match=message):
+        read_arguments(None)
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "folder"),
+    [
+        ("a/b c.png", "b c.png", "b c"),
+        ("q?uery=1.png", "q?uery=1.png", "q?uery=1"),
+        ("https://host/k%C3%B6ln.png?size=3&token=SECRET#x", "köln.png", "köln"),
+        ("http://host/..", "picture", "picture"),
+        ("http://127.0.0.1:80/", "picture", "picture"),
+        ("bad\udcff\x1b.png", "bad\ufffd\ufffd.png", "bad\ufffd\ufffd"),
+    ],
+)
+def test_a_pictures_name(image, name, folder, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lime.py", image])
+    assert name_of(image) == name
+    assert read_arguments(None).out == Path("explanations") / folder
+
+
+def test_without_a_picture_it_is_the_cat_of_scikit_image(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lime.py"])
+    args = read_arguments(None)
+    assert Path(args.image).is_file()
+    assert args.out == Path("explanations/chelsea")
+
+
+def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch):
+    import keras
+
+    def offline(*_args, **_options):
+        raise Exception("URL fetch failure on https://storage.googleapis.com: None -- unreachable")
+
+    offline.__module__ = keras.applications.InceptionV3.__module__
+    monkeypatch.setattr(keras.applications, "InceptionV3", offline)
+    with pytest.raises(
+        UserError, match="cannot download its weights .URL.*--weights.*--model FILE.keras.*--demo"
+    ):
+        load_classifier("InceptionV3")
+
+
+@REAL
+def test_the_dog_is_found(tmp_path):
+    more = ("--json", "a.json", "--samples", "1000")
+    done = command("lime.py", DATA / "cat-and-dog.jpg", *MODEL, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads((tmp_path / "a.json").read_text())
+    assert (found["class"], found["target"], len(found["segments"])) == (
+        208,
+        "Labrador retriever",
+        14,
+    )
+    assert found["model_prediction"] == pytest.approx(0.597, abs=0.005)
+    assert set(found["top_segments"][:3]) == {1, 4, 5}  # ear, forehead and muzzle of the dog
+    assert set(found["top_segments"]) <= {1, 4, 5, 6, 12}  # the dog
+
+
+@REAL
+def test_inception_of_random_weights_at_299(tmp_path):
+    picture = DATA / "cat-and-dog.jpg"
+    done = command(
+        "lime.py",
+        picture,
+        "--weights",
+        "random",
+        "--samples",
+        "40",
+        "--json",
+        "a.json",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads((tmp_path / "a.json").read_text())
+    assert len(found["segments"]) == 28
+    assert "(299, 299, 3), 1000 classes" in done.stdout

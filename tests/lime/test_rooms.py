@@ -1,0 +1,263 @@
+"""LIME's rooms: segments, fills, predictions, quality, rounds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from huggin.common.errors import UserError
+from huggin.lime.classifier import Classifier, load_classifier
+from huggin.lime.labels import Target
+from huggin.lime.masks import random_perturbations
+from huggin.lime.pictures import read_picture
+from huggin.lime.predictions import Predictions, Predictor
+from huggin.lime.quality import faithfulness, stability
+from huggin.lime.rounds import Round, deceive, summary
+from huggin.lime.scene import FILLS, SEGMENTERS, Scene, filled, make_scene, segmented
+from huggin.lime.surrogate import Surrogate
+from tests.conftest import ROOT
+
+TRIANGLE = Target("triangle", 2)
+
+
+@pytest.fixture(scope="session")
+def shapes() -> Classifier:
+    """The classifier of --demo."""
+    return load_classifier(
+        str(ROOT / "sample" / "shapes.keras"), labels=ROOT / "sample" / "shapes.txt"
+    )
+
+
+@pytest.fixture(scope="session")
+def scene(shapes: Classifier) -> Scene:
+    """The picture of --demo, in 6 x 6 cells."""
+    return make_scene(
+        "shapes.png", shapes, read_picture(str(ROOT / "sample" / "shapes.png")), "grid", 36, "grey"
+    )
+
+
+def test_the_demo_knows_its_picture(scene):
+    assert scene.classifier.predict(scene.picture).argmax() == TRIANGLE.plus
+    assert (ROOT / "sample" / "shapes.keras").stat().st_size < 500_000
+
+
+# Segments and fills
+
+
+@pytest.mark.parametrize("segmenter", SEGMENTERS)
+def test_segments_are_numbered_from_0_without_gaps(segmenter):
+    from skimage.data import astronaut
+
+    picture = astronaut()[::4, ::4].astype(np.float32) / 255
+    segments = segmented(picture, segmenter, 20)
+    assert segments.shape == picture.shape[:2]
+    assert np.unique(segments).tolist() == list(range(segments.max() + 1))
+    assert segments.max() > 3
+
+
+def test_a_grid_has_about_as_many_cells_as_wanted():
+    picture = np.zeros((60, 90, 3), np.float32)
+    assert [segmented(picture, "grid", wanted).max() + 1 for wanted in (1, 4, 36, 30)] == [
+        1,
+        4,
+        36,
+        30,
+    ]
+
+
+def test_one_segment_is_refused(shapes):
+    picture = np.zeros((96, 96, 3), np.float32)
+    picture[0] = 1
+    with pytest.raises(UserError, match="one segment only; give more --segments"):
+        make_scene("a.png", shapes, picture, "grid", 1, "grey")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 40)])
+def test_a_single_colour_is_refused(shapes, size):
+    with pytest.raises(UserError, match="a.png: of a single colour"):
+        make_scene("a.png", shapes, np.full((*size, 3), 0.3, np.float32), "grid", 36, "grey")
+
+
+def test_fills_hide_only_what_is_hidden(shapes, scene):
+    for fill in FILLS:
+        one = replace(scene, fill=filled(scene.picture, scene.segments, fill))
+        hidden = one.hide(np.array([7]))
+        inside = scene.segments == 7
+        assert (hidden[~inside] == scene.picture[~inside]).all()
+        assert (hidden[inside] != scene.picture[inside]).any()
+        if fill == "mean":
+            assert np.allclose(hidden[inside], scene.picture[inside].mean(axis=0), atol=1e-5)
+    assert np.ptp(scene.hide(np.array([7]))[scene.segments == 7]) == 0
+    assert shapes.pixels(scene.fill).max() == 0  # grey is the middle of what the model takes
+
+
+# Predictions
+
+
+def predictor(scene: Scene, folder, *targets: Target) -> Predictor:
+    return Predictor(scene, targets or [TRIANGLE], folder / "predictions.npz")
+
+
+def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
+    on = random_perturbations("binomial", scene.count, 70, seed=0).on
+    seen = on[:, scene.segments][..., None]
+    pictures = np.where(seen, scene.picture, scene.fill) * 2 - 1
+    expected = scene.classifier.model.predict(pictures, verbose=0)
+    found = predictor(scene, tmp_path, TRIANGLE, Target("c - n", 0, 4)).predictions(on)
+    assert np.allclose(found.probability, expected[:, [0, 2, 4]], atol=1e-6)
+    assert np.allclose(found.others, 1 - expected[:, [0, 2, 4]], atol=1e-6)
+    assert (found.top == expected.argmax(axis=1)).all()
+
+
+def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
+    shapes = load_classifier(str(ROOT / "sample" / "shapes.keras"))
+    on = random_perturbations("binomial", scene.count, 5, seed=0).on
+    assert (
+        predictor(replace(scene, classifier=shapes), tmp_path).predictions(on).top[0]
+        == TRIANGLE.plus
+    )
+
+
+def test_scores_of_targets_and_contrasts():
+    answers = Predictions((1, 4), np.array([[0.5, 0.25]]), np.array([[0.5, 0.75]]), np.array([1]))
+    one, contrast = Target("one", 1), Target("contrast", 1, 4)
+    assert answers.score(one, "probability") == 0.5
+    assert answers.score(contrast, "probability") == 0.25
+    assert answers.score(one, "logit") == 0
+    assert answers.score(contrast, "logit") == pytest.approx(np.log(2))
+    certain = Predictions((1,), np.array([[1, 0]]).T, np.array([[0, 1]]).T, np.array([1, 0]))
+    assert np.isfinite(certain.score(one, "logit")).all()
+
+
+def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    first = predictor(scene, tmp_path).predictions(on)
+    again = predictor(scene, tmp_path)
+    monkeypatch.setattr(again, "_graph", None)  # it could not predict
+    assert (again.predictions(on).probability == first.probability).all()
+
+
+def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    first = predictor(scene, tmp_path).predictions(on)
+    for other in (
+        replace(scene, picture=scene.picture[::-1].copy()),
+        replace(scene, fill=scene.fill * 0),
+    ):
+        assert (predictor(other, tmp_path).predictions(on).probability != first.probability).any()
+    assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
+
+
+def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, capsys):
+    (tmp_path / "predictions.npz").write_bytes(b"PK\x03\x04ravens")
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    predictor(scene, tmp_path).predictions(on)
+    assert "predicting anew" in capsys.readouterr().err
+    predictor(scene, tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("broken", ["shape", "nan", "text", "one array"])
+def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, capsys):
+    on = random_perturbations("binomial", scene.count, 40, seed=0).on
+    first = predictor(scene, tmp_path).predictions(on)
+    file = tmp_path / "predictions.npz"
+    with np.load(file) as saved_ones:
+        kept = dict(saved_ones)
+    answers = kept["answers"]
+    changed = {
+        "shape": answers[:, :-1],
+        "nan": answers * np.nan,
+        "text": answers.astype("U9"),
+        "one array": None,
+    }[broken]
+    with file.open("wb") as target:
+        np.save(target, answers) if changed is None else np.savez(
+            target, **{**kept, "answers": changed}
+        )
+    assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
+    assert "predicting anew" in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
+    on = random_perturbations("binomial", scene.count, 100, seed=0).on
+    one = predictor(scene, tmp_path)
+    real, asked = one._graph, []
+
+    def stop(batch):
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return real(batch)
+
+    monkeypatch.setattr(one, "_graph", stop)
+    with pytest.raises(KeyboardInterrupt):
+        one.predictions(on)
+    with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:
+        assert len(kept["answers"]) == 32
+
+
+# Quality
+
+
+def surrogate(*coefficients: float) -> Surrogate:
+    values = np.array(coefficients)
+    return Surrogate(0.0, values, np.zeros((len(values),) * 2), 1.0, 1.0, 100.0)
+
+
+def test_stability_of_the_same_and_of_opposites():
+    same = stability([surrogate(3, 2, -1)] * 3, top=2)
+    assert same == {"repeats": 3, "jaccard": 1, "kendall_w": 1, "same_sign": 1}
+    opposite = stability([surrogate(3, 2, -1), surrogate(-3, -2, 1)], top=2)
+    assert opposite == {"repeats": 2, "jaccard": 0, "kendall_w": 0, "same_sign": 0.5}
+    half = stability([surrogate(3, 2, -1, -1), surrogate(3, -1, 2, -1)], top=2)
+    assert half["jaccard"] == pytest.approx(1 / 3)
+
+
+def test_faithfulness_of_a_known_order():
+    effects = np.array([0.1, 0.6, 0.3])
+    curves = faithfulness(np.array([1, 2, 0]), lambda on: on @ effects, seed=0)
+    assert np.allclose(curves["LIME"]["deletion"], [1, 0.4, 0.1, 0])
+    assert np.allclose(curves["LIME"]["insertion"], [0, 0.6, 0.9, 1])
+    assert curves["LIME"]["insertion_auc"] == pytest.approx((0.3 + 0.75 + 0.95) / 3)
+    assert np.allclose(curves["leave-one-out"]["deletion"], curves["LIME"]["deletion"])
+    assert curves["LIME"]["deletion_auc"] < curves["random"]["deletion_auc"]
+
+
+# Rounds
+
+
+class Answers:
+    """Explains nothing: the segments to hide are given, and so are the classes."""
+
+    def __init__(self, scene: Scene, top: list[int]) -> None:
+        self.scene, self.top = scene, np.array(top)
+
+
+def test_rounds_end_where_the_answer_stays(scene):
+    assert len(list(deceive(scene, lambda left, _: Answers(left, []), 5))) == 1
+
+
+def test_each_round_explains_what_the_one_before_has_left(scene):
+    shape, seen = np.unique(scene.segments[20:50, 40:75]), []
+
+    def explain(left, number):
+        seen.append(left.picture)
+        return Answers(left, shape if number == 1 else [0])
+
+    rounds = list(deceive(scene, explain, 5))
+    assert [(one.first, one.second) for one in rounds] == [
+        (2, 4),
+        (4, 4),
+    ]  # a triangle, then nothing
+    assert (seen[0] == scene.picture).all()
+    assert (seen[1] == scene.hide(shape)).all()
+    assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
+
+
+def test_the_summary_says_where_the_second_stood(scene):
+    before, after = np.array([0.1, 0.2, 0.5, 0.15, 0.05]), np.array([0.6, 0.1, 0.1, 0.1, 0.1])
+    text = summary(Round(1, Answers(scene, [3, 1]), before, after, scene.picture))
+    assert "  triangle :\n    ('2', 'triangle', 0.5)\n    ('1', 'square', 0.2)" in text
+    assert "triangle entry 4 : ['0', 'circle', '0.1']" in text
+    assert "hidden: segments 3, 1" in text

@@ -1,0 +1,110 @@
+"""Logits -> answers against hand-worked examples; scores against SQuAD's definitions."""
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from huggin.common.statistics import wilson_interval
+from huggin.qa.answers import best_answers, best_spans, score_answer, score_answers
+from huggin.qa.arguments import DataArguments
+from huggin.qa.features import evaluation_features
+from tests.conftest import letters
+
+ALL = np.ones(4, bool)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "allowed", "options", "expected"),
+    [
+        ([0, 5, 0, 0], [0, 0, 3, 0], ALL, {}, (1, 2, 8.0)),
+        ([0.5, 0, 5, 0], [0, 9, 0, 1], ALL, {}, (0, 1, 9.5)),  # 2..1 would be backwards
+        ([9, 0, 5, 0], [0, 0, 0, 4], np.array([False, True, True, True]), {}, (2, 3, 9.0)),
+        ([5, 0, 1, 0], [0, 0, 2, 7], ALL, {"max_answer_length": 3}, (2, 3, 8.0)),
+        ([0, 0, 0, 9], [9, 0, 0, 0], ALL, {"n_best_size": 1}, None),
+        ([1, 2, 3, 4], [1, 2, 3, 4], np.zeros(4, bool), {}, None),
+    ],
+)
+def test_best_spans(start, end, allowed, options, expected):
+    spans = best_spans(
+        np.array(start, float), np.array(end, float), allowed, DataArguments(**options)
+    )
+    best = next(((span.start, span.end, span.score) for span in spans), None)
+    assert best == expected
+    assert sorted(spans, key=lambda span: -span.score) == spans
+
+
+def test_the_best_window_gives_the_answer(tokenizer):
+    records, data = letters("f g"), DataArguments(max_seq_length=12, doc_stride=2)
+    features = evaluation_features(records, tokenizer, data)
+    start, end = np.zeros((3, 12)), np.zeros((3, 12))
+    start[0, 4], end[0, 5] = 3, 3  # `a b` in the first window
+    start[1, 6], end[1, 6] = 4, 3  # `h` in the second scores higher
+    start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
+    (answer,) = best_answers(records["context"], features, start, end, data)
+    assert (answer.text, answer.window, answer.start, answer.end) == ("h", 1, 6, 6)
+
+
+def test_null_answers(tokenizer):
+    records = letters("a")
+    for threshold, expected in ((0.0, ""), (2.0, "b")):
+        data = DataArguments(
+            max_seq_length=64,
+            doc_stride=8,
+            version_2_with_negative=True,
+            null_score_diff_threshold=threshold,
+        )
+        features = evaluation_features(records, tokenizer, data)
+        start = np.zeros((1, len(features[0]["input_ids"])))
+        end = start.copy()
+        start[0, 0], start[0, 5], end[0, 5] = 4, 3, 0.1  # [CLS] leads by 0.9
+        (answer,) = best_answers(records["context"], features, start, end, data)
+        assert answer.text == expected
+        assert 0 < answer.confidence < 1
+
+
+@pytest.mark.parametrize(
+    ("predicted", "gold", "em", "f1"),
+    [
+        ("the Eiffel Tower.", ["Eiffel tower"], 100, 100),
+        ("Eiffel", ["Eiffel tower"], 0, 200 / 3),
+        ("1912", ["in 1912", "1912"], 100, 100),
+        ("", ["Odin"], 0, 0),
+        ("", [], 100, 100),
+        ("a b b", ["b b c"], 0, 80.0),  # the article goes: [b b] against [b b c]
+    ],
+)
+def test_scores_as_the_official_script_has_them(predicted, gold, em, f1):
+    assert score_answer(
+        predicted, {"text": gold, "answer_start": [0] * len(gold)}
+    ) == pytest.approx((em, f1))
+
+
+def test_scores_are_means_over_the_questions():
+    records = Dataset.from_list(
+        [{"answers": {"text": [gold], "answer_start": [0]}} for gold in ("a b", "c", "d")]
+    )
+    assert score_answers(["b", "c", "x"], records) == pytest.approx(
+        {"exact_match": 200 / 3, "f1": 200 / 3}
+    )
+
+
+def test_confidence_is_the_share_among_the_n_best(tokenizer):
+    records, data = (
+        letters("a"),
+        DataArguments(max_seq_length=64, doc_stride=8, n_best_size=2, max_answer_length=1),
+    )
+    features = evaluation_features(records, tokenizer, data)
+    start = np.full((1, len(features[0]["input_ids"])), -9.0)
+    end = start.copy()
+    start[0, [5, 7]] = end[0, [5, 7]] = 1.0, 0.5  # scores 2 and 1
+    (answer,) = best_answers(records["context"], features, start, end, data)
+    assert answer.text == "b"
+    assert answer.confidence == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+@pytest.mark.parametrize(
+    ("correct", "asked", "low", "high"),
+    [(0, 10, 0.0, 27.75), (10, 10, 72.25, 100.0), (13, 354, 2.16, 6.18), (1, 1, 20.65, 100.0)],
+)
+def test_wilson_interval(correct, asked, low, high):
+    assert wilson_interval(correct, asked) == pytest.approx((low, high), abs=0.01)

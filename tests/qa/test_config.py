@@ -1,0 +1,161 @@
+"""cfg.json and flags -> typed arguments, or one line with every problem."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from huggin.common.errors import UserError
+from huggin.qa.config import read_config
+
+
+def write(folder: Path, keys: object) -> Path:
+    path = folder / "cfg.json"
+    path.write_text(keys if isinstance(keys, str) else json.dumps(keys))
+    return path
+
+
+def refusal(folder: Path, keys: object, flags: list[str] | None = None) -> str:
+    with pytest.raises(UserError) as refused:
+        read_config(write(folder, keys), flags or [])
+    return str(refused.value)
+
+
+def test_json_is_typed(tmp_path, tiny_cfg):
+    config = read_config(
+        write(tmp_path, tiny_cfg(seed=7, lr_scheduler_kwargs={"a": 1}, warmup_steps=None)), []
+    )
+    assert (config.training.seed, config.training.lr_scheduler_kwargs) == (7, {"a": 1})
+    assert config.data.max_seq_length == 64
+    assert config.data_name == "questions.json"
+
+
+def test_strings_of_an_older_cfg_are_understood(tmp_path, tiny_cfg):
+    keys = tiny_cfg(
+        do_train="True", pretrained_model="False", learning_rate="3e-5", num_train_epochs="2"
+    )
+    config = read_config(write(tmp_path, keys), [])
+    assert config.training.do_train is True
+    assert config.model.pretrained_model is False
+    assert config.training.learning_rate == 3e-5
+
+
+def test_flags_win_over_the_json(tmp_path, tiny_cfg):
+    flags = [
+        "--seed=9",
+        "--max-seq-length",
+        "48",
+        "--record",
+        "false",
+        "--fp16_full_eval",
+        "--label_names",
+        "a",
+        "b",
+    ]
+    config = read_config(write(tmp_path, tiny_cfg(seed=7)), flags)
+    assert (config.training.seed, config.data.max_seq_length, config.recording.record) == (
+        9,
+        48,
+        False,
+    )
+    assert config.training.fp16_full_eval is True
+    assert config.training.label_names == ["a", "b"]
+
+
+def test_flags_alone(tiny):
+    paths = [
+        "--model_name_or_path",
+        str(tiny / "model"),
+        "--train_file",
+        str(tiny / "questions.json"),
+    ]
+    config = read_config(None, ["--do_train", "--output_dir", "run", *paths])
+    assert config.training.do_train is True
+
+
+def test_inputs_beside_the_json_are_found_from_anywhere(tmp_path, tiny_cfg, monkeypatch, tiny):
+    (tmp_path / "mine.json").write_text((tiny / "questions.json").read_text())
+    cfg = write(tmp_path, tiny_cfg(train_file="mine.json"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert read_config(cfg, []).data.train_file == str(tmp_path / "mine.json")
+
+
+def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
+    keys = tiny_cfg(
+        max_seq_lenght=3,
+        num_train_epochs="three",
+        node_layers="some",
+        train_file="nope.json",
+        seed=[1, 2],
+    )
+    text = refusal(tmp_path, keys)
+    assert "max_seq_lenght: no such key; did you mean max_seq_length?" in text
+    assert "num_train_epochs: invalid float value: 'three'" in text
+    assert "node_layers: invalid choice: 'some' (choose from 'ends', 'all')" in text
+    assert "train_file: no file nope.json" in text
+    assert "seed: one value only" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"output_dir": None}, "output_dir: missing"),
+        ({"do_train": False, "do_eval": False}, "do_train: set it, or do_eval, to true"),
+        ({"train_file": None}, "train_file: missing"),
+        ({"validation_file": None}, "validation_file: missing"),
+        ({"model_name_or_path": None}, "model_name_or_path: missing"),
+        ({"doc_stride": 61}, "doc_stride: 61 must be from 0"),
+        ({"probe_points": 1}, "probe_points: must be 2 or more"),
+        ({"per_device_train_batch_size": 0}, "per_device_train_batch_size: must be 1 or more"),
+        ({"do_eval": "perhaps"}, "do_eval: Truthy value expected"),
+        ({"save_only_model": True}, "save_only_model: leave it false"),
+        ({"enable_jit_checkpoint": True}, "enable_jit_checkpoint: leave it false"),
+        ({"eval_strategy": "epoch", "eval_stepps": 3}, "did you mean eval_steps?"),
+        ({"load_best_model_at_end": True, "save_strategy": "epoch"}, "load_best_model_at_end"),
+        ({"save_strategy": "best", "eval_strategy": "steps"}, "metric_for_best_model"),
+        (
+            {"metric_for_best_model": "loss"},
+            "metric_for_best_model: loss is not measured; choose exact_match or f1",
+        ),
+        ({"max_train_samples": 0}, "max_train_samples: must be 1 or more"),
+        ({"max_eval_samples": -1}, "max_eval_samples: must be 1 or more"),
+        ({"max_seq_length": 0}, "max_seq_length: must be 8 or more"),
+        ({"learning_rate": -1}, "learning_rate: must be more than 0"),
+        ({"seed": -1}, "seed: must be 0 or more"),
+        ({"num_train_epochs": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
+        ({"max_steps": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
+        (
+            {"prediction_loss_only": True},
+            "prediction_loss_only: leave it false; EM and F1 need the logits",
+        ),
+        ({"resume_from_checkpoint": "x"}, "resume_from_checkpoint: leave it null; a run goes on"),
+        ({"fp16": True}, "fp16: needs a GPU"),
+        ({"save_minutes": 0}, "save_minutes: must be more than 0"),
+    ],
+)
+def test_refusals_name_the_key(tmp_path, tiny_cfg, changes, said):
+    assert said in refusal(tmp_path, tiny_cfg(**changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not a JSON of keys"),
+        ("[]", "must be one JSON object"),
+        ('{"seed": NaN}', "NaN is not a number"),
+        ('{"seed": 1, "seed": 2}', "seed given twice"),
+    ],
+)
+def test_a_cfg_that_is_no_object_of_keys(tmp_path, text, said):
+    assert said in refusal(tmp_path, text)
+
+
+def test_a_flag_without_its_value(tmp_path, tiny_cfg):
+    assert "seed: needs a value" in refusal(tmp_path, tiny_cfg(), ["--seed"])
+
+
+def test_a_stray_word_among_flags():
+    with pytest.raises(UserError, match="not expected here"):
+        read_config(None, ["stray"])
