@@ -1,5 +1,6 @@
 # What the drivers share: a stage is one command of the toolkit; Ctrl-C and SIGTERM are passed on to it.
-# The driver sets `here`, the toolkit's folder.
+# The driver sets `here`, the toolkit's folder, and reads `answer`.
+# shellcheck shell=bash disable=SC2154,SC2034
 python="$here/.venv/bin/python"
 set -m # each stage in a process group of its own, so that a Ctrl-C reaches it once, through the traps
 child=

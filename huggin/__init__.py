@@ -1,3 +1,3 @@
-"""A flight recorder for fine-tuning, and a viewer for what it recorded."""
+"""Huggin: record what happens inside a model while it is fine-tuned, and draw it."""
 
 __version__ = "0.2.0"
