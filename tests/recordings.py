@@ -8,15 +8,15 @@ from huggin.recording.run_facts import RunFacts, write_facts
 from huggin.recording.run_folder import RunFolder
 
 
-def window(tokens: int = 4, **changes: Any) -> Window:
-    """A window of `tokens` tokens, all of the context, whose answer is token 1."""
+def window(size: int = 4, **changes: Any) -> Window:
+    """A window of `size` tokens, all of the context, whose answer is token 1."""
     fields: dict[str, Any] = {
         "index": 0,
         "question": "Which?",
         "context": "one two",
         "answer": "one",
-        "tokens": [f"t{number}" for number in range(tokens)],
-        "parts": ["context"] * tokens,
+        "tokens": [f"t{number}" for number in range(size)],
+        "parts": ["context"] * size,
         "gold_start": 1,
         "gold_end": 1,
     }

@@ -174,7 +174,7 @@ def test_the_doors(run, words, names):
     [
         (
             ["graph-node-logits.py", "run", "--share", "--sample", "3"],
-            "--sample 3: run tracks 0 to 2; probe_samples",
+            "--sample 3: run tracks 0 to 2",
         ),
         (
             ["graph-node-logits.py", "run", "--share", "--step", "3"],

@@ -68,7 +68,7 @@ def test_each_run_is_drawn_as_it_was_recorded(runs):
 
 
 def test_the_same_question_in_other_tokens_is_drawn(runs):
-    tokens = [f"_{token}" for token in Recording(runs[1]).tracked()["tokens"]]
+    tokens = [f"_{token}" for token in Recording(runs[1]).tracked().tokens]
     edit(runs[1], tokens=tokens)
     axes = draw_logits(*read_runs(runs))["logits-side-by-side"].axes
     assert axes[3].get_xticklabels()[1].get_text() == f"_{axes[1].get_xticklabels()[1].get_text()}"

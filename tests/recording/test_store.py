@@ -225,7 +225,7 @@ def test_a_gap_is_counted(run):
         ),
         (
             lambda run: run.facts.write_text(json.dumps({"schema_version": 1})),
-            "schema None, this program reads",
+            "model_class: Field required",
         ),
         (lambda run: run.facts.write_text("[]"), "not a JSON object"),
         (lambda run: None, "no steps recorded; run get-training-output first"),

@@ -59,8 +59,8 @@ def test_a_run_leaves_model_recording_and_scores(tiny_run):
     assert (steps.grad_norm[1:] > 0).all()
     assert steps.learning_rate[1] == pytest.approx(1e-3)
     facts = Recording(tiny_run).facts
-    assert facts["samples"][0]["question"] == "Who owns the ravens?"
-    assert [site["component"] for site in facts["sites"]] == ["self", "self", "out"]
+    assert facts.samples[0].question == "Who owns the ravens?"
+    assert [site.component for site in facts.sites] == ["self", "self", "out"]
     scores = json.loads((tiny_run / "eval_results.json").read_text())
     assert scores["step"] == 8
     assert 0 <= scores["eval_exact_match"] <= scores["eval_f1"] <= 100
