@@ -1,0 +1,182 @@
+"""README and docs: links, pictures, the tree of files, and the commands and options in blocks."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+TEXTS = [README, *PAGES, ROOT / "bench" / "README.md"]
+MARKS = {"", "network", "gpu", "long"}  # what may follow `bash`: a test skips such blocks
+DRIVERS = [path for path in sorted(ROOT.iterdir()) if path.is_file() and "." not in path.name]
+SCRIPTS = [*sorted(ROOT.glob("*.py")), ROOT / "stages.sh"]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+
+
+def anchors_of(text: str) -> set[str]:
+    """The anchors that GitHub gives to headings (without the numbers of repeated ones)."""
+    headings = re.findall(r"^#+ (.+)$", without_blocks(text), re.M)
+    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in words}
+
+
+def links_of(path: Path) -> list[tuple[str, str]]:
+    """(file, anchor) of each link and picture that stays in the repository."""
+    text = without_blocks(path.read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    inside = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    return [(file, anchor) for file, _, anchor in (target.partition("#") for target in inside)]
+
+
+def tree_of(text: str) -> str:
+    """The block under `The files`."""
+    return text.split("## The files\n", 1)[1].split("```")[1]
+
+
+def in_tree(name: str, tree: str) -> bool:
+    return re.search(rf"^{re.escape(name)}(?=\s)", tree, re.M) is not None
+
+
+def bash_lines() -> list[tuple[str, str]]:
+    """(page, line) of each line in a block that is typed, without its comment."""
+    found = []
+    for path in TEXTS:
+        blocks = re.findall(
+            r"^```bash[^\n]*\n(.*?)^```$", path.read_text(encoding="utf-8"), re.M | re.S
+        )
+        lines = [line for block in blocks for line in block.splitlines()]
+        found += [(name_of(path), line.partition(" #")[0].strip()) for line in lines]
+    return found
+
+
+def commands_in_blocks() -> list[tuple[str, str, list[str]]]:
+    """(page, command, its options) of each typed line `huggin COMMAND ...`."""
+    found = []
+    for page, line in bash_lines():
+        typed = re.match(r"huggin ([a-zA-Z_]\S*)(.*)", line)
+        if typed:
+            found.append((page, typed[1], re.findall(r"(?<=\s)--[a-z][\w-]*", typed[2])))
+    return found
+
+
+def script_of(command: str) -> Path:
+    """The script of a console command: `lime` -> lime.py."""
+    driver = ROOT / command
+    return driver if driver.is_file() else ROOT / f"{command}.py"
+
+
+def sources_of(script: Path) -> str:
+    """The text of a script and of all modules of ours that it imports, directly or not."""
+    texts: dict[Path, str] = {}
+    found = [script]
+    while found:
+        path = found.pop()
+        if path in texts or not path.is_file():
+            continue
+        texts[path] = path.read_text(encoding="utf-8")
+        for package, names in re.findall(r"^\s*from ([\w.]+) import (.+)", texts[path], re.M):
+            modules = [package, *(f"{package}.{name}" for name in re.findall(r"\w+", names))]
+            found += [ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    return "\n".join(texts.values())
+
+
+def knows(command: str, option: str) -> bool:
+    """Whether the command takes the option; `run_qa` takes each key of the Trainer, too."""
+    if option in ("--help", "--version"):
+        return True
+    sources = sources_of(script_of(command))
+    if command == "run_qa":
+        spec = find_spec("transformers")
+        assert spec and spec.origin
+        sources += Path(spec.origin).with_name("training_args.py").read_text(encoding="utf-8")
+        return re.search(rf"^    {option[2:]}: ", sources, re.M) is not None
+    return f'"{option}"' in sources
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_links_and_pictures_are_there(path):
+    broken = []
+    for file, anchor in links_of(path):
+        target = path.parent / file if file else path
+        if not target.exists() or (
+            anchor and anchor not in anchors_of(target.read_text(encoding="utf-8"))
+        ):
+            broken.append(f"{file}#{anchor}")
+    assert broken == []
+
+
+def test_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_readme_links_to_every_page():
+    linked = {file for file, _ in links_of(README)}
+    assert {f"docs/{path.name}" for path in PAGES} - linked == set()
+
+
+def test_tree_has_a_line_for_every_script_and_folder():
+    tree = tree_of(README.read_text(encoding="utf-8"))
+    folders = [path for path in (ROOT / "huggin").iterdir() if (path / "__init__.py").is_file()]
+    names = [path.name for path in SCRIPTS]
+    names += [path.name for path in DRIVERS if path.read_bytes().startswith(b"#!")]
+    names += [f"huggin/{path.name}/" for path in folders]
+    assert [name for name in names if not in_tree(name, tree)] == []
+
+
+def test_a_line_of_the_tree_counts_for_its_own_file_only():
+    tree = "\ntest-qa-efficacy.py  asks\n  graph-efficacy.py  draws\nlime.pyc  none\n"
+    assert in_tree("test-qa-efficacy.py", tree)
+    for other in ("efficacy.py", "graph-efficacy.py", "lime.py"):
+        assert not in_tree(other, tree)
+
+
+def test_blocks_have_marks_that_are_known():
+    marks = {
+        mark.strip()
+        for path in TEXTS
+        for mark in re.findall(r"^```bash([^\n]*)$", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert marks <= MARKS
+
+
+def test_commands_in_blocks_are_there():
+    missing = [
+        (page, command)
+        for page, command, _ in commands_in_blocks()
+        if not script_of(command).is_file()
+    ]
+    assert missing == []
+    assert len(commands_in_blocks()) > 50  # the blocks are found at all
+
+
+def test_options_in_blocks_are_there():
+    unknown = [
+        (page, command, option)
+        for page, command, options in commands_in_blocks()
+        for option in options
+        if not knows(command, option)
+    ]
+    assert unknown == []
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("lime", "--cfg"),
+        ("graph-weights", "--share"),
+        ("run_qa", "--epochs"),
+        ("db-indices", "--search"),
+    ],
+)
+def test_an_option_of_another_command_is_unknown(command, option):
+    assert not knows(command, option)
