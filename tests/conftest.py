@@ -1,10 +1,16 @@
 """Fixtures: a tiny BERT, questions about ravens, and one short run that many tests read."""
 
+import contextlib
+import functools
+import importlib.util
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,8 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # before torch is imported: the same numbers in every process, and no crowding
 )
+from huggin.common.cli import exit_code_of  # noqa: E402
+
 TOKENIZER = ROOT / "sample" / "bert-tiny"
 CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day and return at dinner time."
 QUESTIONS = [
@@ -109,9 +117,60 @@ def tiny_cfg(tiny: Path) -> Callable[..., dict[str, Any]]:
 
 
 def command(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command of the toolkit as a user types it."""
+    """Run a command of the toolkit in this process, as if it were typed in `cwd`.
+
+    With options of subprocess.run it is a process of its own (`spawned`).
+    """
+    if options:
+        return spawned(*words, cwd=cwd, **options)
+    script, *argv = map(str, words)
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with contextlib.ExitStack() as undone:
+        undone.enter_context(contextlib.chdir(cwd))
+        undone.enter_context(contextlib.redirect_stdout(stdout))
+        undone.enter_context(contextlib.redirect_stderr(stderr))
+        undone.enter_context(signals_restored())
+        undone.enter_context(warnings.catch_warnings())
+        code = exit_code_of(main_of(script), argv)
+    texts = [text_of(stream) for stream in (stdout, stderr)]
+    return subprocess.CompletedProcess([script, *argv], code, *texts)
+
+
+def spawned(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command of the toolkit as a process of its own, as a user types it."""
     line = [sys.executable, ROOT / words[0], *words[1:]]
     return subprocess.run(map(str, line), cwd=cwd, capture_output=True, text=True, **options)
+
+
+@functools.cache
+def main_of(script: str) -> Any:
+    """The `main` of a command; its file is read once."""
+    name = "command_" + script.removesuffix(".py").replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, ROOT / script)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@contextlib.contextmanager
+def signals_restored() -> Iterator[None]:
+    """Put handlers of signals back, and let the next training choose its own precision."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if "accelerate.state" in sys.modules:
+            sys.modules["accelerate.state"].AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def text_of(stream: io.TextIOWrapper) -> str:
+    """What was written to a stream, lines as a terminal shows them."""
+    stream.flush()
+    return stream.buffer.getvalue().decode("utf-8", "replace")
 
 
 @pytest.fixture(scope="session")
