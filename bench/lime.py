@@ -33,7 +33,8 @@ from bench.measure import (  # noqa: E402
     short,
     spread,
 )
-from huggin.lime.classifier import import_keras, load_classifier  # noqa: E402
+from huggin.lime.keras_models import load_classifier  # noqa: E402
+from huggin.lime.keras_quietly import keras  # noqa: E402
 from huggin.lime.masks import SAMPLERS  # noqa: E402
 from huggin.lime.pictures import read_picture  # noqa: E402
 from huggin.lime.scene import Scene, make_scene  # noqa: E402
@@ -158,7 +159,7 @@ def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
         chosen = [("the sample", Path(f"{SHAPES}.keras"), picture, "slic", args.masks)]
         if not args.quick:
             inception = folder / "inception.keras"
-            import_keras().applications.InceptionV3(weights=None).save(inception)
+            keras.applications.InceptionV3(weights=None).save(inception)
             chosen += [("InceptionV3", inception, picture, "slic", args.masks // 4)]
     made = []
     for label, model, photo, segmenter, masks in chosen:

@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 def ours(case: dict[str, Any], model: str) -> Any:
     """LIME's steps of the toolkit; `coefficients` of a sampler, too."""
     sys.path.insert(0, str(ROOT))
-    from huggin.lime.classifier import load_classifier
+    from huggin.lime.keras_models import load_classifier
     from huggin.lime.labels import Target
     from huggin.lime.masks import distance_weights, random_perturbations
     from huggin.lime.predictions import Predictor

@@ -34,37 +34,46 @@ class Explanation:
     target: Target
     request: Request
     masks: Masks
-    scores: np.ndarray  # (masks,) the classifier's, the full picture first
-    kept: float  # share of the masked pictures that the classifier calls this class, `plus` of a contrast
+    scores: np.ndarray  # (masks,) the classifier's, that of the full picture first
+    kept: float  # share of the masked pictures whose most probable class is the target's `plus`
     surrogate: Surrogate
 
     @property
     def top(self) -> np.ndarray:
-        """The top segments, the first one first; none that speaks against the class."""
+        """The numbers of the top segments, highest first; only those that speak for the class."""
         return self.surrogate.top(self.request.top)
 
 
 def in_words(explanation: Explanation) -> list[str]:
     """The facts of an explanation, a line each."""
-    surrogate, scores = explanation.surrogate, explanation.scores
-    scale, masks = explanation.request.scale, len(scores)
-    first = explanation.scene.classifier.labels.names[explanation.target.plus]
-    ranked = ", ".join(
-        f"{segment} ({surrogate.coefficients[segment]:+.3g})" for segment in explanation.top
-    )
+    surrogate = explanation.surrogate
+    scores = explanation.scores
+    coefficients = surrogate.coefficients
+    ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
+    in_sample = _number(surrogate.r2)
+    held_out = _number(surrogate.held_out_r2)
     lines = [
-        f"{explanation.target.name}: {scale} {scores[0]:.4g} in the full picture, {scores.mean():.4g} on average "
-        f"over {masks} masks; {first} is the first answer in {explanation.kept:.0%} of them",
-        f"top segments of {explanation.scene.count}: {ranked or 'none speaks for it beyond chance'}",
-        f"R² of the linear surrogate: {_number(surrogate.r2)} in-sample, {_number(surrogate.held_out_r2)} held out",
+        _scores_in_words(explanation),
+        f"top segments of {explanation.scene.count}: "
+        + (ranked or "none speaks for it beyond chance"),
+        f"R² of the linear surrogate: {in_sample} in-sample, {held_out} held out",
         f"local prediction: {surrogate.local_prediction:.4g}, the model's: {scores[0]:.4g}",
-        f"effective samples: {surrogate.effective_samples:.0f} of {masks}",
+        f"effective samples: {surrogate.effective_samples:.0f} of {len(scores)}",
     ]
     if surrogate.held_out_r2 < TRUSTED:
-        lines.append(
-            "LOW R²: segments work together here; each coefficient is but an average over the masks"
-        )
+        what = "segments interact; a coefficient is only an average over the masks"
+        lines.append(f"LOW R²: {what}")
     return lines
+
+
+def _scores_in_words(explanation: Explanation) -> str:
+    scores = explanation.scores
+    first = explanation.scene.classifier.labels.names[explanation.target.plus]
+    return (
+        f"{explanation.target.name}: {explanation.request.scale} {scores[0]:.4g} in the full "
+        f"picture, {scores.mean():.4g} on average over {len(scores)} masks; "
+        f"{first} is the first answer in {explanation.kept:.0%} of them"
+    )
 
 
 def _number(value: float) -> str:
@@ -73,8 +82,9 @@ def _number(value: float) -> str:
 
 
 def as_row(explanation: Explanation) -> dict[str, Any]:
-    """An explanation's row in the database; None where a number is not known."""
-    scene, surrogate = explanation.scene, explanation.surrogate
+    """An explanation's row in the database; None if a number is not known."""
+    scene = explanation.scene
+    surrogate = explanation.surrogate
     return {
         "picture": scene.name,
         "model": scene.classifier.name,
@@ -89,7 +99,7 @@ def as_row(explanation: Explanation) -> dict[str, Any]:
 
 
 def as_json(explanation: Explanation) -> dict[str, Any]:
-    """Every number of an explanation; null where one is not known."""
+    """Every number of an explanation; null if one is not known."""
     return {
         **as_row(explanation),
         "class": explanation.target.plus,
@@ -106,20 +116,25 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
 
 
 def segment_rows(explanation: Explanation) -> list[dict[str, Any]]:
-    """Per segment: its number, coefficient, standard error (None where not known), rank from 1, share of the pixels."""
-    surrogate, segments = explanation.surrogate, explanation.scene.segments
+    """A dictionary per segment: its number, coefficient, standard error, rank and area.
+
+    Rank 1 is the highest coefficient; area is the share of the pixels. The standard error is None
+    if it is not known.
+    """
+    surrogate = explanation.surrogate
+    segments = explanation.scene.segments
     ranks = np.argsort(surrogate.ranking()) + 1
     shares = np.bincount(segments.ravel()) / segments.size
-    errors = map(_known, surrogate.standard_errors)
-    names = ("segment", "coefficient", "standard_error", "rank", "area")
-    columns = (
-        range(len(ranks)),
-        surrogate.coefficients.tolist(),
-        errors,
-        ranks.tolist(),
-        shares.tolist(),
-    )
-    return [dict(zip(names, row)) for row in zip(*columns, strict=True)]
+    return [
+        {
+            "segment": segment,
+            "coefficient": float(surrogate.coefficients[segment]),
+            "standard_error": _known(surrogate.standard_errors[segment]),
+            "rank": int(ranks[segment]),
+            "area": float(shares[segment]),
+        }
+        for segment in range(len(ranks))
+    ]
 
 
 def _known(value: float) -> float | None:

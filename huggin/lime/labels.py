@@ -1,25 +1,24 @@
-"""What a classifier's outputs are called: a file, or Keras's list of ImageNet's classes -> names; words -> a class."""
+"""What a classifier's outputs are called: a file, or ImageNet's classes -> names; words -> a class."""
 
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 
 IMAGENET = 1000  # classes of the models in keras.applications
+IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A name per class, and its WordNet id, or its number where there is none."""
+    """A name per class, and its WordNet id, or its number if it has none."""
 
     names: tuple[str, ...]
     codes: tuple[str, ...]
 
     def named(self, words: str) -> list[int]:
-        """The classes of a whole name, or else those with it as one of their names."""
+        """The classes whose whole name this is; if there are none, those that list it as a name."""
         plain = [_plain(name) for name in self.names]
         whole = [index for index, name in enumerate(plain) if _plain(words) == name]
         return whole or [
@@ -27,22 +26,30 @@ class Labels:
         ]
 
     def find(self, words: str) -> int:
-        """The class of a number or a name (no matter the case, `_` like a blank). Raises UserError where unclear."""
+        """The class with this number or name; case is ignored and `_` counts as a blank.
+
+        Raises BadValue if there is no such class, or more than one.
+        """
         if words.isdecimal() and int(words) < len(self.names):
             return int(words)
-        found, plain = self.named(words), [_plain(name) for name in self.names]
+        found = self.named(words)
         if len(found) == 1:
             return found[0]
-        near = found or [
-            plain.index(name)
-            for name in difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
-        ]
-        near = near or [index for index, name in enumerate(plain) if _plain(words) in name]
-        advice = "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
-        what = f"--classes {words}: {'several classes' if found else 'no class'} of that name"
-        raise UserError(
-            f"{what}; {advice if near else f'give a number from 0 to {len(self.names) - 1}'}"
-        )
+        what = "several classes of that name" if found else "no class of that name"
+        raise BadValue("classes", words, f"{what}; {self._advice(found or self._near(words))}")
+
+    def _near(self, words: str) -> list[int]:
+        """Classes with a similar name, else those whose name contains the words."""
+        plain = [_plain(name) for name in self.names]
+        similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
+        if similar:
+            return [plain.index(name) for name in similar]
+        return [index for index, name in enumerate(plain) if _plain(words) in name]
+
+    def _advice(self, near: list[int]) -> str:
+        if not near:
+            return f"give a number from 0 to {len(self.names) - 1}"
+        return "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
 
 
 def _plain(words: str) -> str:
@@ -50,40 +57,36 @@ def _plain(words: str) -> str:
 
 
 def labels_of_file(path: Path, classes: int) -> Labels:
-    """Labels from a file with a line per class. Raises UserError for another number of them."""
+    """Labels from a file with a line per class. Raises UserError if their number is another."""
     try:
         names = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise UserError(
-            f"{path}: not text in UTF-8; give a file with a label on each line"
-        ) from None
+        what = "not text in UTF-8; give a file with a label on each line"
+        raise UserError(f"{path}: {what}") from None
     while names and not names[-1].strip():
         names.pop()
     if len(names) != classes:
-        raise UserError(
-            f"{path}: {len(names)} labels, the model has {classes} classes; give a line per class"
-        )
+        what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
+        raise UserError(f"{path}: {what}")
     return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
 
 
 def numbers(classes: int) -> Labels:
-    """Labels where nobody knows the names: `class 0` and so on."""
-    return Labels(
-        tuple(f"class {index}" for index in range(classes)), tuple(map(str, range(classes)))
-    )
+    """Labels if nobody knows the names: `class 0` and so on."""
+    names = tuple(f"class {index}" for index in range(classes))
+    return Labels(names, tuple(map(str, range(classes))))
 
 
 def imagenet_labels() -> Labels:
-    """The names and WordNet ids of ImageNet's 1000 classes, which Keras downloads once."""
-    from keras.applications.imagenet_utils import decode_predictions
-
-    rows = decode_predictions(np.eye(IMAGENET), top=1)
-    return Labels(tuple(row[0][1] for row in rows), tuple(row[0][0] for row in rows))
+    """The WordNet ids and names of ImageNet's 1000 classes, in the order of keras.applications."""
+    lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is explained: the score of class `plus`, less that of class `minus` where there is one."""
+    """What is explained: the score of class `plus`, minus that of class `minus` if there is one."""
 
     name: str
     plus: int
@@ -91,7 +94,7 @@ class Target:
 
 
 def target_of(words: str, labels: Labels) -> Target:
-    """`dog`, `208`, or a contrast such as `dog - cat`. Raises UserError for a class that is not there."""
+    """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
     plus, dash, minus = words.partition(" - ")
     if not dash or labels.named(words):
         only = labels.find(words.strip())
@@ -99,5 +102,5 @@ def target_of(words: str, labels: Labels) -> Target:
     first = labels.find(plus.strip())
     second = labels.find(minus.strip())
     if first == second:
-        raise UserError(f"--classes {words}: twice the same class; a contrast takes two")
+        raise BadValue("classes", words, "twice the same class; a contrast takes two")
     return Target(f"{labels.names[first]} - {labels.names[second]}", first, second)

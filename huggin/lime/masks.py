@@ -1,11 +1,11 @@
-"""LIME's step 1, random perturbations, and step 3, distance weights: which segments are seen -> masks -> weights."""
+"""LIME's steps 1 and 3: random perturbations (masks), and the distance weight of each mask."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH = 0.25  # of the kernel; under the square root it acts like WIDTH * sqrt(2)
+WIDTH = 0.25  # of the kernel; the square root makes its effective width WIDTH * sqrt(2)
 
 
 @dataclass(frozen=True)
@@ -13,16 +13,20 @@ class Masks:
     """Which segments are seen in each perturbed picture. The first mask shows all of them."""
 
     on: np.ndarray  # (masks, segments) bool
-    draw: np.ndarray  # (masks,) int: masks that were not drawn independently share a number
-    weighted: bool  # by distance; else each counts alike
+    draw: np.ndarray  # (masks,) int: masks of one independent draw share a number
+    weighted: bool  # by distance from the full mask; otherwise all weigh 1
 
 
 def random_perturbations(sampler: str, segments: int, samples: int, seed: int) -> Masks:
-    """Draw masks: more samples with the same seed are the same ones and more.
+    """Draw `samples` masks of `segments` segments; with more samples the first ones stay the same.
 
-    `binomial`: each segment is seen or hidden with even chances (Ribeiro et al. 2016, https://arxiv.org/abs/1602.04938).
-    `paired`: each such mask with its opposite. `kernel`: the share that is seen is drawn by the kernel's weight, so
-    most are near the full picture, and all count alike. `leave-one-out`: each segment hidden alone, over and over.
+    sampler: a key of SAMPLERS.
+    `binomial`: each segment is seen with chance 1/2 (Ribeiro et al. 2016,
+    https://arxiv.org/abs/1602.04938).
+    `paired`: binomial masks, each followed by its opposite.
+    `kernel`: the share of segments that are seen is drawn by the kernel's weight, so most masks
+    are near the full picture; all weigh 1.
+    `leave-one-out`: each segment hidden alone, in turn.
     """
     return SAMPLERS[sampler](segments, samples, np.random.default_rng(seed))
 
@@ -64,16 +68,16 @@ SAMPLERS: dict[str, Callable[[int, int, np.random.Generator], Masks]] = {
 
 
 def kernel(share: np.ndarray) -> np.ndarray:
-    """A mask's weight by its share of segments that are seen, any shape: sqrt(exp(-d² / WIDTH²)).
+    """The weight of masks that show a share of the segments (any shape): sqrt(exp(-d² / WIDTH²)).
 
-    d = 1 - sqrt(share) is the cosine distance between the mask and the full one. From the tutorial that the older
-    toolkit follows: https://nbviewer.org/url/arteagac.github.io/blog/lime_image.ipynb
+    d = 1 - sqrt(share) is the cosine distance between the mask and the full one. The formula is
+    that of https://nbviewer.org/url/arteagac.github.io/blog/lime_image.ipynb
     """
     distance = 1 - np.sqrt(share)
     return np.sqrt(np.exp(-(distance**2) / WIDTH**2))
 
 
 def distance_weights(masks: Masks) -> np.ndarray:
-    """The weight of each mask (masks,), 1 for the full picture and less the fewer segments are seen."""
+    """The weight of each mask (masks,): 1 for the full picture, less for fewer segments."""
     share = masks.on.mean(axis=1)
     return kernel(share) if masks.weighted else np.ones_like(share)

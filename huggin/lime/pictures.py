@@ -14,21 +14,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
+from huggin.lime.addresses import is_address
 
 MOST_BYTES = 100_000_000  # of a download
-PATIENCE = 30  # seconds that a server may say nothing
-LARGE = 2048  # pixels of a side; one of some times as many is averaged down first
-
-
-def is_address(where: str) -> bool:
-    """Whether a picture is to be downloaded."""
-    return where.lower().startswith(("http://", "https://"))
+PATIENCE = 30  # seconds without an answer from the server
+LARGE = 2048  # pixels of a side; a picture with a multiple of this is averaged down first
 
 
 def read_picture(where: str) -> np.ndarray:
     """The picture of a path or an http(s) address, (height, width, 3) float32 in [0, 1].
 
-    Upright by its EXIF, transparency on white, grey repeated in three channels. Raises UserError where there is none.
+    EXIF turns it upright, transparency is laid on white, grey is repeated in three channels.
+    Raises UserError if there is no picture.
     """
     source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
     try:
@@ -37,17 +34,14 @@ def read_picture(where: str) -> np.ndarray:
             with Image.open(source) as image:
                 return _in_unit_range(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
-        raise UserError(
-            f"{where}: not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
-        ) from None
+        what = "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
+        raise UserError(f"{where}: {what}") from None
     except Image.DecompressionBombError:
-        raise UserError(
-            f"{where}: too large; give a picture of at most 178 million pixels"
-        ) from None
+        what = "too large; give a picture of at most 178 million pixels"
+        raise UserError(f"{where}: {what}") from None
     except Exception as error:  # whatever a broken file makes its reader raise
-        raise UserError(
-            f"{where}: a broken picture ({one_line(error)}); make or download it again"
-        ) from None
+        what = f"a broken picture ({one_line(error)}); make or download it again"
+        raise UserError(f"{where}: {what}") from None
 
 
 def _existing(where: str) -> Path:
@@ -58,7 +52,7 @@ def _existing(where: str) -> Path:
 
 
 class _NoFtp(urllib.request.FTPHandler):
-    """Urllib's own would follow a server that redirects there."""
+    """Refuse a redirection to ftp, which urllib would follow."""
 
     def ftp_open(self, req: urllib.request.Request) -> NoReturn:
         raise ValueError(f"redirected to {req.full_url}, which is not http(s)")
@@ -67,7 +61,8 @@ class _NoFtp(urllib.request.FTPHandler):
 def _download(address: str) -> bytes:
     try:
         spelt = quote(address, safe=string.punctuation)
-        request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310 http(s) only
+        # Only http and https come here: see is_address.
+        request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310
         with urllib.request.build_opener(_NoFtp).open(request, timeout=PATIENCE) as answer:
             content: bytes = answer.read(MOST_BYTES + 1)
     except (OSError, ValueError, HTTPException) as error:
@@ -75,9 +70,8 @@ def _download(address: str) -> bytes:
         cause = one_line(reason if isinstance(reason, Exception) else error)
         raise UserError(f"{address}: {cause}; check the address, or give a file") from None
     if len(content) > MOST_BYTES:
-        raise UserError(
-            f"{address}: more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
-        )
+        what = f"more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
+        raise UserError(f"{address}: {what}")
     return content
 
 
@@ -96,10 +90,3 @@ def _deep_grey(values: np.ndarray, mode: str) -> np.ndarray:
     known = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
     top = max(float(known.max()), 1 if mode == "F" else 65535)
     return np.repeat(np.clip(known / np.float32(top), 0, 1)[..., None], 3, axis=2)
-
-
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture (height, width, 3) at another size, with anti-aliasing, in [0, 1] still."""
-    from skimage.transform import resize
-
-    return np.clip(resize(picture, size, anti_aliasing=True), 0, 1).astype(np.float32)

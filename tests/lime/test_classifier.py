@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.classifier import load_classifier
+from huggin.lime.keras_models import load_classifier
 from huggin.lime.labels import Labels, Target, labels_of_file, target_of
 from tests.conftest import ROOT
 
@@ -64,7 +64,7 @@ def test_half_precision_and_what_is_not_finite(tmp_path):
     model.layers[-1].set_weights(
         [np.full_like(weight, np.nan) for weight in model.layers[-1].get_weights()]
     )
-    with pytest.raises(UserError, match="its answer is not finite"):
+    with pytest.raises(UserError, match="it predicts NaN or infinity"):
         load_classifier(saved(model, tmp_path)).predict(np.zeros((8, 8, 3), np.float32))
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.classifier import load_classifier
-from huggin.lime.options import name_of
+from huggin.lime.addresses import name_of
+from huggin.lime.keras_models import load_classifier
 from huggin.lime.pictures import read_picture
 from huggin.lime.scene import make_scene
 from lime import read_arguments
 from tests.conftest import ROOT, command
+from tests.lime.conftest import SHAPES
 
 FIGURES = [
     "lime.png",
@@ -115,6 +116,7 @@ def test_the_database_has_a_row_and_its_segments(demo):
     assert segments == expected
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_numbers(demo, tmp_path):
     folder, _, found = demo
     more = ("--json", "numbers.json", "--stability", "2", "--faithfulness")
@@ -126,6 +128,7 @@ def test_the_same_command_gives_the_same_numbers(demo, tmp_path):
         assert json.loads((out / "numbers.json").read_text()) == [found]
 
 
+@pytest.mark.slow
 def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
     classes = (
         "--classes",
@@ -159,6 +162,7 @@ def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
         assert sorted(path.name for path in (tmp_path / "here" / folder).iterdir()) == FIGURES
 
 
+@pytest.mark.slow
 def test_figures_of_an_earlier_explanation_go_and_what_is_not_ours_stays(tmp_path):
     out = tmp_path / "here"
     for folder in ("7-mine", "2-triangle"):
@@ -185,6 +189,7 @@ def test_figures_of_an_earlier_explanation_go_and_what_is_not_ours_stays(tmp_pat
     assert sorted(path.name for path in out.glob("*.png")) == FIGURES
 
 
+@pytest.mark.slow
 def test_hiding_the_triangle_leaves_nothing(tmp_path):
     done = command(
         "inDeCeptionV3.py",
@@ -244,7 +249,7 @@ def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):
     ("words", "message"),
     [
         ("--stability 1", "--stability: 1: give a number from 2"),
-        ("--sampler leave-one-out --until-stable", "its masks are always the same"),
+        ("--sampler leave-one-out --until-stable", "its masks are deterministic"),
         ("--top 0", "--top: 0: give a number from 1"),
         ("--top many", "--top: invalid number value: 'many'"),
         ("--seed 4294967296", "give a number from 0 to 4294967295"),
@@ -284,7 +289,7 @@ def test_without_a_picture_it_is_the_cat_of_scikit_image(monkeypatch):
     assert args.out == Path("explanations/chelsea")
 
 
-def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch):
+def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch, tmp_path):
     import keras
 
     def offline(*_args, **_options):
@@ -292,10 +297,12 @@ def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch):
 
     offline.__module__ = keras.applications.InceptionV3.__module__
     monkeypatch.setattr(keras.applications, "InceptionV3", offline)
-    with pytest.raises(
-        UserError, match="cannot download its weights .URL.*--weights.*--model FILE.keras.*--demo"
-    ):
-        load_classifier("InceptionV3")
+    done = command("lime.py", f"{SHAPES}.png", cwd=tmp_path)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "InceptionV3: cannot download its weights (URL fetch failure" in line
+    for way in ("--weights", "--model FILE.keras", "--demo"):
+        assert way in line
 
 
 @REAL

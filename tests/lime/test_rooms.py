@@ -6,34 +6,18 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.classifier import Classifier, load_classifier
+from huggin.lime.choices import FILLS, SEGMENTERS
+from huggin.lime.keras_models import load_classifier
 from huggin.lime.labels import Target
 from huggin.lime.masks import random_perturbations
-from huggin.lime.pictures import read_picture
 from huggin.lime.predictions import Predictions, Predictor
 from huggin.lime.quality import faithfulness, stability
 from huggin.lime.rounds import Round, deceive, summary
-from huggin.lime.scene import FILLS, SEGMENTERS, Scene, filled, make_scene, segmented
+from huggin.lime.scene import Scene, filled, make_scene, segmented
 from huggin.lime.surrogate import Surrogate
 from tests.conftest import ROOT
 
 TRIANGLE = Target("triangle", 2)
-
-
-@pytest.fixture(scope="session")
-def shapes() -> Classifier:
-    """The classifier of --demo."""
-    return load_classifier(
-        str(ROOT / "sample" / "shapes.keras"), labels=ROOT / "sample" / "shapes.txt"
-    )
-
-
-@pytest.fixture(scope="session")
-def scene(shapes: Classifier) -> Scene:
-    """The picture of --demo, in 6 x 6 cells."""
-    return make_scene(
-        "shapes.png", shapes, read_picture(str(ROOT / "sample" / "shapes.png")), "grid", 36, "grey"
-    )
 
 
 def test_the_demo_knows_its_picture(scene):
@@ -68,7 +52,7 @@ def test_a_grid_has_about_as_many_cells_as_wanted():
 def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
-    with pytest.raises(UserError, match="one segment only; give more --segments"):
+    with pytest.raises(UserError, match="one segment only; ask for more segments"):
         make_scene("a.png", shapes, picture, "grid", 1, "grey")
 
 
@@ -133,7 +117,7 @@ def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
     again = predictor(scene, tmp_path)
-    monkeypatch.setattr(again, "_graph", None)  # it could not predict
+    monkeypatch.setattr(again, "_answers", None)  # it could not predict
     assert (again.predictions(on).probability == first.probability).all()
 
 
@@ -182,7 +166,8 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 100, seed=0).on
     one = predictor(scene, tmp_path)
-    real, asked = one._graph, []
+    real = one._answers
+    asked = []
 
     def stop(batch):
         asked.append(1)
@@ -190,7 +175,7 @@ def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(batch)
 
-    monkeypatch.setattr(one, "_graph", stop)
+    monkeypatch.setattr(one, "_answers", stop)
     with pytest.raises(KeyboardInterrupt):
         one.predictions(on)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:

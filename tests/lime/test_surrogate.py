@@ -39,6 +39,7 @@ def truth(sampler: str, model) -> np.ndarray:
     return fit(masks, model(masks.on.astype(float), np.zeros(len(masks.on)))).coefficients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [linear, interacting])
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_95_percent_intervals_cover_the_truth_in_95_percent_of_500_repeats(sampler, model):
