@@ -12,8 +12,8 @@ from huggin.common.cli import run_command
 from huggin.common.text import printable
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
-from huggin.lime.explanation import Explanation, Request, as_json
-from huggin.lime.labels import target_of
+from huggin.lime.explanation import Explanation, Request, as_json, introduction
+from huggin.lime.labels import target_at
 from huggin.lime.predictions import Predictor
 from huggin.lime.results import refuse_unwritable, remove_figures
 from huggin.lime.rounds import Round, deceive, summary
@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     scene, request = load(args)
     refuse_unwritable(args)
+    print(*map(printable, introduction(scene)), sep="\n")
     rounds = []
     for one in deceive(scene, first_answer(args, request), args.rounds):
         print(printable(summary(one)))
@@ -65,7 +66,7 @@ def first_answer(args: Namespace, request: Request) -> Callable[[Scene, int], Ex
 
     def explained(scene: Scene, number: int) -> Explanation:
         probabilities = scene.classifier.predict(scene.picture)
-        target = target_of(str(first_answers(probabilities, 1)[0]), scene.classifier.labels)
+        target = target_at(int(first_answers(probabilities, 1)[0]), scene.classifier.labels)
         file = args.out / f"round-{number}" / "predictions.npz"
         return explain(Predictor(scene, [target], file), [target], request, print)[0]
 

@@ -27,8 +27,16 @@ from huggin.database.connection import database_path, open_database
 from huggin.database.queries import record_explanation
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
-from huggin.lime.explanation import Explanation, Request, as_json, as_row, in_words, segment_rows
-from huggin.lime.labels import Target, target_of
+from huggin.lime.explanation import (
+    Explanation,
+    Request,
+    as_json,
+    as_row,
+    in_words,
+    introduction,
+    segment_rows,
+)
+from huggin.lime.labels import Target, target_at, target_of
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.predictions import Predictions, Predictor
 from huggin.lime.quality import faithfulness, stability
@@ -46,7 +54,11 @@ def explain(
     """LIME's four steps; one explanation per target, all from the same predictions."""
     say("\nStep 1/4: random perturbations")
     masks = random_perturbations(
-        request.sampler, predictor.scene.count, request.samples, request.seed
+        request.sampler,
+        predictor.scene.count,
+        request.samples,
+        request.seed,
+        request.kernel_width,
     )
     _tell_masks(masks, request, say)
 
@@ -167,16 +179,14 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 def targets_of(args: Namespace, scene: Scene) -> list[Target]:
     """What is to be explained: --classes, or the classifier's first answer.
 
-    Prints its first three answers.
+    Prints what was read from the model, and its first answers.
     """
+    print(*map(printable, introduction(scene)), sep="\n")
     labels = scene.classifier.labels
-    probabilities = scene.classifier.predict(scene.picture)
-    first = first_answers(probabilities, 3)
-    print(printable(f"{scene.name}: {scene.count} segments, {scene.classifier.name}"))
-    for index in first:
-        print(f"  {probabilities[index]:.4f} {printable(labels.names[index])} (class {index})")
-    wanted = args.classes or [str(first[0])]
-    return list(dict.fromkeys(target_of(words, labels) for words in wanted))
+    if args.classes:
+        return list(dict.fromkeys(target_of(words, labels) for words in args.classes))
+    best = first_answers(scene.classifier.predict(scene.picture), 1)[0]
+    return [target_at(int(best), labels)]
 
 
 def until_stable(

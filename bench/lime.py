@@ -33,7 +33,7 @@ from bench.measure import (  # noqa: E402
     short,
     spread,
 )
-from huggin.lime.keras_models import load_classifier  # noqa: E402
+from huggin.lime.keras_models import Choices, load_classifier  # noqa: E402
 from huggin.lime.keras_quietly import keras  # noqa: E402
 from huggin.lime.masks import SAMPLERS  # noqa: E402
 from huggin.lime.pictures import read_picture  # noqa: E402
@@ -164,7 +164,7 @@ def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
     made = []
     for label, model, photo, segmenter, masks in chosen:
         scene = make_scene(
-            label, load_classifier(str(model)), read_picture(str(photo)), segmenter, 36, "grey"
+            label, load_classifier(str(model), choices=choices), read_picture(str(photo)), segmenter, 36, "grey"
         )
         write_case(scene, folder / f"{label}.npz")
         made.append((f"{label}, {scene.count} segments", folder / f"{label}.npz", model, masks))

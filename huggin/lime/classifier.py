@@ -28,6 +28,10 @@ class Classifier(Protocol):
         """The names of its classes."""
 
     @property
+    def facts(self) -> tuple[str, ...]:
+        """What was read from the model or chosen, a line each."""
+
+    @property
     def fingerprint(self) -> str:
         """A hash that changes when the model's answers may change."""
 

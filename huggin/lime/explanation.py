@@ -5,12 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from huggin.lime.choices import WIDTH
+from huggin.lime.classifier import first_answers
 from huggin.lime.labels import Target
 from huggin.lime.masks import Masks
 from huggin.lime.scene import Scene
 from huggin.lime.surrogate import Surrogate
 
 TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
+GAP = 0.1  # between in-sample and held-out R²: above it, more masks are needed to tell why
+AIM = 0.05  # the gap that the advised number of masks would have
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Request:
     top: int  # how many segments count as the top ones
     segmenter: str
     fill: str
+    kernel_width: float = WIDTH
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,34 @@ class Explanation:
         """The numbers of the top segments, highest first; only those that speak for the class."""
         return self.surrogate.top(self.request.top)
 
+    @property
+    def against(self) -> np.ndarray:
+        """As many segments at most that speak against the class, lowest first."""
+        return self.surrogate.against(self.request.top)
+
+
+def introduction(scene: Scene) -> list[str]:
+    """What is explained, what was read from the model, and its first answers, a line each."""
+    classifier = scene.classifier
+    probabilities = classifier.predict(scene.picture)
+    best = first_answers(probabilities, 3)
+    lines = [f"{scene.name}: {scene.count} segments, {classifier.name}"]
+    lines += [f"  {fact}" for fact in classifier.facts]
+    for index in best:
+        name = classifier.labels.names[index]
+        lines.append(f"  {probabilities[index]:.4f} {name} (class {index})")
+    ties = np.flatnonzero(probabilities == probabilities[best[0]])
+    if len(ties) > 1:
+        first = classifier.labels.names[best[0]]
+        lines.append(f"  TIE: {len(ties)} classes have this probability; {first} is explained")
+    return lines
+
 
 def in_words(explanation: Explanation) -> list[str]:
     """The facts of an explanation, a line each."""
     surrogate = explanation.surrogate
+    if surrogate.constant:
+        return [nothing_to_explain(explanation)]
     scores = explanation.scores
     coefficients = surrogate.coefficients
     ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
@@ -61,9 +90,32 @@ def in_words(explanation: Explanation) -> list[str]:
         f"effective samples: {surrogate.effective_samples:.0f} of {len(scores)}",
     ]
     if surrogate.held_out_r2 < TRUSTED:
-        what = "segments interact; a coefficient is only an average over the masks"
-        lines.append(f"LOW R²: {what}")
+        lines.append(f"LOW R²: {_why_low(explanation)}")
     return lines
+
+
+def nothing_to_explain(explanation: Explanation) -> str:
+    """The one line for a score that no segment changes."""
+    scale = explanation.request.scale
+    score = explanation.scores[0]
+    what = f"its {scale} is {score:.4g} whatever is hidden"
+    return f"{explanation.target.name}: nothing to explain, {what}"
+
+
+def _why_low(explanation: Explanation) -> str:
+    """Too few masks, or segments that interact: the in-sample R² falls as masks are added.
+
+    Both R² approach the same value, from above and from below, and their gap shrinks in
+    proportion to the number of masks.
+    """
+    surrogate = explanation.surrogate
+    gap = surrogate.r2 - surrogate.held_out_r2
+    masks = len(explanation.scores)
+    if gap > GAP and explanation.request.sampler != "leave-one-out":
+        enough = int(np.ceil(masks * gap / AIM / 100)) * 100
+        reason = f"{masks} masks are too few for {explanation.scene.count} segments"
+        return f"{reason}; give about --samples {enough}"
+    return "segments interact; a coefficient is only an average over the masks"
 
 
 def _scores_in_words(explanation: Explanation) -> str:
@@ -102,6 +154,9 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     """Every number of an explanation; null if one is not known."""
     return {
         **as_row(explanation),
+        "model_facts": list(explanation.scene.classifier.facts),
+        "input_size": list(explanation.scene.classifier.size),
+        "classes": len(explanation.scene.classifier.labels.names),
         "class": explanation.target.plus,
         "minus_class": explanation.target.minus,
         "model_sha256": explanation.scene.classifier.fingerprint,
@@ -109,6 +164,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "kept": explanation.kept,
         "intercept": explanation.surrogate.intercept,
         "top_segments": explanation.top.tolist(),
+        "segments_against": explanation.against.tolist(),
         "segments": segment_rows(explanation),
         "masks": ["".join(map(str, row)) for row in explanation.masks.on.astype(int)],
         "predictions": explanation.scores.tolist(),

@@ -18,25 +18,37 @@ class Labels:
     codes: tuple[str, ...]
 
     def named(self, words: str) -> list[int]:
-        """The classes whose whole name this is; if there are none, those that list it as a name."""
+        """The classes with exactly this name; else regardless of case; else those that list it."""
+        exact = [index for index, name in enumerate(self.names) if words == name]
         plain = [_plain(name) for name in self.names]
         whole = [index for index, name in enumerate(plain) if _plain(words) == name]
-        return whole or [
-            index for index, name in enumerate(plain) if _plain(words) in name.split(", ")
-        ]
+        listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+        return exact or whole or listed
 
     def find(self, words: str) -> int:
-        """The class with this number or name; case is ignored and `_` counts as a blank.
+        """The class of `208` or `index:208`, of `dog` or `name:dog`.
 
-        Raises BadValue if there is no such class, or more than one.
+        Case is ignored unless names differ only in it, and `_` counts as a blank. Raises BadValue
+        if there is no such class or more than one, or if a number is one class's index and
+        another one's name.
         """
-        if words.isdecimal() and int(words) < len(self.names):
-            return int(words)
-        found = self.named(words)
+        kind, _, rest = words.partition(":")
+        number = rest if kind == "index" else words
+        found = self.named(rest if kind == "name" else words)
+        indexed = number.isdecimal() and int(number) < len(self.names) and kind != "name"
+        if indexed and (kind == "index" or found in ([], [int(number)])):
+            return int(number)
+        if indexed:
+            raise BadValue("classes", words, self._two_classes(int(number), found[0]))
         if len(found) == 1:
             return found[0]
         what = "several classes of that name" if found else "no class of that name"
         raise BadValue("classes", words, f"{what}; {self._advice(found or self._near(words))}")
+
+    def _two_classes(self, index: int, named: int) -> str:
+        what = f"index {index} is called {self.names[index]}"
+        other = f"the class that is called {self.names[named]} has index {named}"
+        return f"{what}, but {other}; give index:{index} or name:{self.names[named]}"
 
     def _near(self, words: str) -> list[int]:
         """Classes with a similar name, else those whose name contains the words."""
@@ -93,12 +105,16 @@ class Target:
     minus: int | None = None
 
 
+def target_at(index: int, labels: Labels) -> Target:
+    """The class of an index."""
+    return Target(labels.names[index], index)
+
+
 def target_of(words: str, labels: Labels) -> Target:
     """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
     plus, dash, minus = words.partition(" - ")
     if not dash or labels.named(words):
-        only = labels.find(words.strip())
-        return Target(labels.names[only], only)
+        return target_at(labels.find(words.strip()), labels)
     first = labels.find(plus.strip())
     second = labels.find(minus.strip())
     if first == second:

@@ -4,27 +4,33 @@ import io
 import string
 import urllib.request
 import warnings
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.lime.addresses import is_address
+from huggin.lime.deep_grey import in_unit_range, is_deep
 
+Say = Callable[[str], None]
+
+ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download
 PATIENCE = 30  # seconds without an answer from the server
 LARGE = 2048  # pixels of a side; a picture with a multiple of this is averaged down first
 
 
-def read_picture(where: str) -> np.ndarray:
+def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     """The picture of a path or an http(s) address, (height, width, 3) float32 in [0, 1].
 
-    EXIF turns it upright, transparency is laid on white, grey is repeated in three channels.
+    EXIF turns it upright, an ICC profile gives its colours, transparency is laid on white, grey is
+    repeated in three channels. `say` is called with a line about what the file does not tell.
     Raises UserError if there is no picture.
     """
     source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
@@ -32,7 +38,7 @@ def read_picture(where: str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
             with Image.open(source) as image:
-                return _in_unit_range(ImageOps.exif_transpose(image))
+                return _read(image, say)
     except UnidentifiedImageError:
         what = "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
         raise UserError(f"{where}: {what}") from None
@@ -42,6 +48,12 @@ def read_picture(where: str) -> np.ndarray:
     except Exception as error:  # whatever a broken file makes its reader raise
         what = f"a broken picture ({one_line(error)}); make or download it again"
         raise UserError(f"{where}: {what}") from None
+
+
+def _read(image: Image.Image, say: Say) -> np.ndarray:
+    if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
+        return _in_unit_range(image, say)  # turning a picture would lose what its file says
+    return _in_unit_range(ImageOps.exif_transpose(image), say)
 
 
 def _existing(where: str) -> Path:
@@ -75,18 +87,42 @@ def _download(address: str) -> bytes:
     return content
 
 
-def _in_unit_range(image: Image.Image) -> np.ndarray:
-    smaller = max(1, image.width // LARGE), max(1, image.height // LARGE)
-    if image.mode.startswith(("I", "F")):  # one channel of more than 8 bits
-        deep = image if image.mode == "F" else image.convert("I").convert("F")
-        return _deep_grey(np.asarray(deep.reduce(smaller)), image.mode)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.asarray(image.convert("RGB").reduce(smaller), np.float32) / np.float32(255)
+def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:
+    """(height, width, 3) float32 in [0, 1]."""
+    smaller = (max(1, image.width // LARGE), max(1, image.height // LARGE))
+    if is_deep(image):
+        grey, line = in_unit_range(image)
+        if line:
+            say(line)
+        reduced = np.asarray(Image.fromarray(grey).reduce(smaller))
+        return np.repeat(reduced[..., None], 3, axis=2)
+    colours = _on_white(image, _in_srgb(image, say))
+    return np.asarray(colours.reduce(smaller), np.float32) / np.float32(255)
 
 
-def _deep_grey(values: np.ndarray, mode: str) -> np.ndarray:
-    known = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
-    top = max(float(known.max()), 1 if mode == "F" else 65535)
-    return np.repeat(np.clip(known / np.float32(top), 0, 1)[..., None], 3, axis=2)
+def _in_srgb(image: Image.Image, say: Say) -> Image.Image:
+    """The picture in RGB, by its ICC profile if it has one."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    coloured = image if image.mode in ("RGB", "CMYK", "L") else image.convert("RGB")
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(own):
+            return image.convert("RGB")
+        usual = ImageCms.createProfile("sRGB")
+        found = ImageCms.profileToProfile(coloured, own, usual, outputMode="RGB")
+        assert found is not None
+        return found
+    except (ImageCms.PyCMSError, OSError) as error:
+        say(f"its colour profile is not used ({one_line(error)})")
+        return image.convert("RGB")
+
+
+def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
+    """The colours of a picture on white, as far as it is transparent."""
+    if not image.has_transparency_data:
+        return colours
+    layer = colours.convert("RGBA")
+    layer.putalpha(image.convert("RGBA").getchannel("A"))
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")

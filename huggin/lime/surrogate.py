@@ -10,6 +10,7 @@ from huggin.lime.masks import Masks
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
 ALPHA = 0.05  # chance of calling stable what is not
 ROUNDING = 1e-7  # relative size of changes that a float32's rounding makes
+NO_EFFECT = 1e-5  # of the scores' range: a coefficient this small is called rounding, too
 SATURATED = 1 - 1e-9  # leverage of a mask that fixes its own prediction
 
 
@@ -27,6 +28,12 @@ class Surrogate:
     r2: float  # in-sample
     held_out_r2: float  # of predictions for masks that were left out of the fit
     effective_samples: float
+    floor: float = 0.0  # a smaller coefficient or difference is rounding, however small its error
+
+    @property
+    def constant(self) -> bool:
+        """Whether the score is the same for all masks, so that there is nothing to explain."""
+        return bool(np.isnan(self.r2))
 
     @property
     def standard_errors(self) -> np.ndarray:
@@ -43,10 +50,19 @@ class Surrogate:
         return np.argsort(-self.coefficients, kind="stable")
 
     def top(self, wanted: int) -> np.ndarray:
-        """The highest segments, at most `wanted`; only those beyond chance above 0."""
+        """The highest segments, at most `wanted`; only those above 0 beyond chance and rounding."""
         ranking = self.ranking()[:wanted]
-        chance = np.nan_to_num(CHANCE * self.standard_errors)
-        return ranking[self.coefficients[ranking] > chance[ranking]]
+        return ranking[self.coefficients[ranking] > self._noise[ranking]]
+
+    def against(self, wanted: int) -> np.ndarray:
+        """The lowest segments, at most `wanted`; only those below 0 beyond chance and rounding."""
+        ranking = self.ranking()[::-1][:wanted]
+        return ranking[self.coefficients[ranking] < -self._noise[ranking]]
+
+    @property
+    def _noise(self) -> np.ndarray:
+        """(segments,) what a coefficient may be by chance or rounding."""
+        return np.maximum(np.nan_to_num(CHANCE * self.standard_errors), self.floor)
 
 
 def linear_regression_coefficients(
@@ -70,8 +86,12 @@ def linear_regression_coefficients(
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
-    moments = _sum_by(masks.draw, design * (weights * outside)[:, None])
-    covariance = bread @ (moments.T @ moments) @ bread
+    if masks.balanced and _blocks(masks) > 1:
+        covariance = _by_block(masks, design, weights, residuals, bread)
+    else:
+        draw = np.arange(len(scores)) if masks.balanced else masks.draw
+        moments = _sum_by(draw, design * (weights * outside)[:, None])
+        covariance = bread @ (moments.T @ moments) @ bread
     return Surrogate(
         intercept=float(centre + solution[0]),
         coefficients=solution[1:],
@@ -79,7 +99,36 @@ def linear_regression_coefficients(
         r2=_explained(spread, residuals, weights),
         held_out_r2=_explained(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
+        floor=_floor(scores),
     )
+
+
+def _blocks(masks: Masks) -> int:
+    """How many blocks of a balanced design there are; the full mask is none."""
+    return int(masks.draw.max())
+
+
+def _by_block(
+    masks: Masks, design: np.ndarray, weights: np.ndarray, residuals: np.ndarray, bread: np.ndarray
+) -> np.ndarray:
+    """The covariance of the coefficients over other draws of blocks.
+
+    The error of a coefficient is what the sums over blocks say (a sandwich with blocks as
+    clusters). A few blocks say little about one coefficient, but columns and signs are drawn at
+    random, so the errors of all coefficients are alike: their mean is taken, relative to the
+    covariance of independent errors.
+    """
+    meat = design.T @ (design * (weights**2)[:, None])
+    alike = bread @ meat @ bread  # the covariance if errors are independent, with variance 1
+    moments = _sum_by(masks.draw, design * (weights * residuals)[:, None]) @ bread
+    share = np.bincount(masks.draw, weights) / weights.sum()
+    found = (moments**2).sum(axis=0) / (1 - (share**2).sum())
+    return alike * np.mean(found[1:] / np.diag(alike)[1:])
+
+
+def _floor(scores: np.ndarray) -> float:
+    """What rounding alone can make of a coefficient."""
+    return float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max()))
 
 
 def _without_rounding(spread: np.ndarray, largest: float) -> np.ndarray:
@@ -125,4 +174,4 @@ def is_stable(surrogate: Surrogate, wanted: int) -> bool:
     shared = covariance[np.ix_(top, rest)]
     errors = np.sqrt(variances[top][:, None] + variances[rest] - 2 * shared)
     limit = NormalDist().inv_cdf(1 - ALPHA / 2 / gaps.size)
-    return bool((gaps > limit * errors).all())
+    return bool((gaps > np.maximum(limit * errors, surrogate.floor)).all())

@@ -12,11 +12,10 @@ from PIL import Image
 
 from huggin.common.errors import UserError
 from huggin.lime.addresses import name_of
-from huggin.lime.keras_models import load_classifier
 from huggin.lime.pictures import read_picture
 from huggin.lime.scene import make_scene
 from lime import read_arguments
-from tests.conftest import ROOT, command
+from tests.conftest import command
 from tests.lime.conftest import SHAPES
 
 FIGURES = [
@@ -30,7 +29,8 @@ DATA = Path(os.environ.get("HUGGIN_TEST_DATA", ""))
 REAL = pytest.mark.skipif(
     "HUGGIN_TEST_DATA" not in os.environ, reason="HUGGIN_TEST_DATA names no folder of real data"
 )
-MODEL = ("--model", DATA / "mobilenet_v2_imagenet.keras", "--labels", DATA / "imagenet_labels.txt")
+LABELS = DATA / "imagenet_labels.txt"
+MODEL = ("--model", DATA / "mobilenet_v2_imagenet.keras", "--labels", LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,9 @@ def demo(tmp_path_factory):
     return folder, done, json.loads((folder / "numbers.json").read_text())[0]
 
 
-def test_the_demo_finds_the_triangle(demo):
+def test_the_demo_finds_the_triangle(demo, shapes):
     _, _, found = demo
-    shapes = load_classifier(str(ROOT / "sample" / "shapes.keras"))
-    scene = make_scene(
-        "a", shapes, read_picture(str(ROOT / "sample" / "shapes.png")), "slic", 36, "grey"
-    )
+    scene = make_scene("a", shapes, read_picture(f"{SHAPES}.png"), "slic", 36, "grey")
     assert (found["target"], found["class"]) == ("triangle", 2)
     blue = (scene.picture[..., 2] > 0.8) & (
         scene.picture[..., :2].max(axis=2) < 0.4
@@ -203,11 +200,11 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert "  triangle :\n    ('2', 'triangle', 0.98" in done.stdout
-    assert "  nothing :\n    ('4', 'nothing', 0.9" in done.stdout
-    assert "triangle entry 5 : ['4', 'nothing'" in done.stdout
-    assert "the answer stays the same" in done.stdout
-    assert "prediction in what round 1 has left:\n    nothing entry 1" in done.stdout
+    before, after = done.stdout.split("Round 1: ")[1].split("Round 2")[0].split("  after ")
+    assert "before  0.98" in before and "triangle (class 2)" in before
+    assert "nothing (class 4)" in after
+    assert "the answer is nothing now; it was number 5 before" in after
+    assert "the answer stays the same: nothing" in done.stdout.split("Round 2: ")[1]
     first, second = json.loads((tmp_path / "a.json").read_text())
     assert (first["target"], second["target"]) == ("triangle", "nothing")
     out = tmp_path / "explanations" / "shapes"
@@ -308,7 +305,9 @@ def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch, tmp_pa
 @REAL
 def test_the_dog_is_found(tmp_path):
     more = ("--json", "a.json", "--samples", "1000")
-    done = command("lime.py", DATA / "cat-and-dog.jpg", *MODEL, *more, cwd=tmp_path)
+    done = command(
+        "lime.py", DATA / "cat-and-dog.jpg", *MODEL, "--pixels", "signed", *more, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     [found] = json.loads((tmp_path / "a.json").read_text())
     assert (found["class"], found["target"], len(found["segments"])) == (
