@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     from huggin.graphs.saving import save_figures
     from huggin.lime.figures import draw_explanation, draw_rounds
+    from huggin.lime.fonts import missing_in
     from huggin.lime.loading import load
 
     scene, request = load(args)
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     remove_later_rounds(args, rounds)
     save_figures({"rounds": draw_rounds(rounds)}, args.out, args.show)
     explanations = [one.explanation for one in rounds]
+    if line := missing_in(one.target.name for one in explanations):
+        print(printable(line))
     record(args, explanations, [as_json(one) for one in explanations])
     return 0
 

@@ -108,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     from huggin.graphs.saving import save_figures
     from huggin.lime.figures import draw_explanation, draw_faithfulness
+    from huggin.lime.fonts import missing_in
     from huggin.lime.loading import load
 
     scene, request = load(args)
@@ -128,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = args.out if len(targets) == 1 else args.out / folder_of(one.target)
         save_figures(figures, folder, args.show)
         numbers.append(as_json(one) | quality)
+    if line := missing_in(one.target.name for one in explanations):
+        print(printable(line))
     record(args, explanations, numbers)
     return 0
 

@@ -100,7 +100,7 @@ def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
     fixed = (height or 0, width or 0)
     if wanted is None:
         size = (height or ANY_SIZE, width or ANY_SIZE)
-        line = f"size: {size[0]} x {size[1]}, as the model takes any (see --size)"
+        line = f"size: {size[0]} x {size[1]}, as the model takes any"
         return size, "" if all(fixed) else line
     if any(side and side != other for side, other in zip(fixed, wanted)):
         own = " x ".join(str(side or "any") for side in fixed)

@@ -55,6 +55,19 @@ def test_95_percent_intervals_cover_the_truth_in_95_percent_of_500_repeats(sampl
     )  # of each segment; chance alone moves 500 repeats by 0.02
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [linear, interacting])
+@pytest.mark.parametrize("samples", [256, 1000])
+def test_intervals_of_hadamard_blocks_cover_the_truth_of_other_samplers(samples, model):
+    wanted, inside = truth("binomial", model), []
+    for seed in range(500):
+        masks = random_perturbations("hadamard", SEGMENTS, samples, seed)
+        noise = np.random.default_rng(10**6 + seed).normal(size=samples)
+        found = fit(masks, model(masks.on.astype(float), noise))
+        inside.append(np.abs(found.coefficients - wanted) < 1.96 * found.standard_errors)
+    assert 0.93 < np.mean(inside) < 0.97
+
+
 def test_errors_that_take_all_masks_for_alike_would_be_too_small():
     masks = random_perturbations(
         "kernel", SEGMENTS, 1000, seed=0
