@@ -107,7 +107,8 @@ def _add_explanation(parser: CommandParser) -> None:
         "--samples",
         type=at_least(1),
         metavar="N",
-        help="number of masks (default: 1000; leave-one-out: one per segment)",
+        help="number of masks (default: 513 for up to 84 segments, more for more; "
+        "leave-one-out: one per segment; other samplers: 1000)",
     )
     add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
     add(

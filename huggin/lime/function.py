@@ -1,4 +1,4 @@
-"""LIME for any function: of Python, or a model of another library. Masks -> probabilities -> effects."""
+"""LIME for any function from masks to probabilities, such as a model of another library."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What a Keras model's own operations say: its first ones about pixels, its last ones about outputs.
+"""What a Keras model's own operations say about its pixels (first ones) and outputs (last ones).
 
 Models that Keras holds as a graph (Sequential and functional ones) can be followed; for others the
 answers are None.

@@ -1,4 +1,4 @@
-"""What a classifier's outputs are called: a file, or ImageNet's classes -> names; words -> a class."""
+"""The names of a classifier's outputs, and the class that a name or number means."""
 
 import difflib
 from dataclasses import dataclass

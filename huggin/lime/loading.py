@@ -10,11 +10,11 @@ from huggin.lime.addresses import name_of
 from huggin.lime.explanation import Request
 from huggin.lime.keras_classifier import KerasClassifier
 from huggin.lime.keras_models import Choices, Unclear, load_classifier
+from huggin.lime.masks import usual_samples
 from huggin.lime.networks import NoDownload
 from huggin.lime.pictures import read_picture
 from huggin.lime.scene import Scene, make_scene
 
-USUAL = 1000  # masks
 OFFLINE = (
     "name a file with --weights, a model with --model FILE.keras, "
     "or try --demo, which needs no network"
@@ -30,7 +30,7 @@ def load(args: Namespace) -> tuple[Scene, Request]:
     picture = read_picture(args.image, lambda line: print(printable(f"{name}: {line}")))
     classifier = _classifier(args, picture)
     scene = make_scene(name, classifier, picture, args.segmenter, args.segments, args.fill)
-    samples = args.samples or (scene.count + 1 if args.sampler == "leave-one-out" else USUAL)
+    samples = args.samples or usual_samples(args.sampler, scene.count)
     if samples <= scene.count:
         advice = f"give at least {2 * scene.count}, or fewer segments by --segments or --segmenter"
         raise BadValue("samples", samples, f"too few for {scene.count} segments; {advice}")

@@ -8,6 +8,8 @@ from scipy.linalg import hadamard
 
 from huggin.lime.choices import WIDTH
 
+ROOM = 1.5  # columns of a Hadamard matrix per segment: with more, fewer interactions disturb
+
 
 @dataclass(frozen=True)
 class Masks:
@@ -42,7 +44,7 @@ def _with_full(on: np.ndarray) -> np.ndarray:
 
 
 def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: float) -> Masks:
-    """Blocks of 2 m masks, m the least power of two above the number of segments.
+    """Blocks of 2 m masks, m the least power of two from 1.5 (segments + 1) on.
 
     A block has the m rows of Sylvester's Hadamard matrix, each followed by its opposite. A segment
     is a column, drawn at random without the constant one, and its sign is random. So each segment
@@ -51,15 +53,30 @@ def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: floa
     https://doi.org/10.1111/j.2517-6161.1951.tb00067.x). Rows come in random order, for a last
     block that is cut.
     """
-    order = 2
-    while order <= segments:
-        order *= 2
-    matrix = hadamard(order) > 0
-    size = 2 * order
+    size = block_size(segments)
+    matrix = hadamard(size // 2) > 0
     blocks = -(-(samples - 1) // size)
     on = np.concatenate([_block(matrix, segments, rng) for _ in range(max(blocks, 1))])
     draw = np.concatenate([[0], 1 + np.arange(len(on)) // size])
     return Masks(_with_full(on)[:samples], draw[:samples], True, width, balanced=True)
+
+
+def block_size(segments: int) -> int:
+    """How many masks are in a block of `hadamard`."""
+    order = 2
+    while order < ROOM * (segments + 1):
+        order *= 2
+    return 2 * order
+
+
+def usual_samples(sampler: str, segments: int) -> int:
+    """The default number of masks. 512 of `hadamard` are about as exact as 1000 of `binomial`.
+
+    Two blocks at least, as the standard errors come from the differences between blocks.
+    """
+    if sampler == "leave-one-out":
+        return segments + 1
+    return 1 + max(512, 2 * block_size(segments)) if sampler == "hadamard" else 1000
 
 
 def _block(matrix: np.ndarray, segments: int, rng: np.random.Generator) -> np.ndarray:

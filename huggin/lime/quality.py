@@ -1,4 +1,4 @@
-"""How far an explanation can be trusted: do fresh masks agree, and does hiding its segments matter?"""
+"""How far to trust an explanation: do fresh masks agree, does hiding its segments matter?"""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations

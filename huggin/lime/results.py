@@ -1,4 +1,4 @@
-"""The folder that results go to: check it, name its folders, clear an earlier explanation's figures."""
+"""The folder that results go to: check it, name folders in it, remove earlier figures."""
 
 import re
 from argparse import Namespace

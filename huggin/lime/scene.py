@@ -1,4 +1,4 @@
-"""Picture + classifier -> what LIME works on: the picture's segments, and the fill that hides them."""
+"""Picture + classifier -> what LIME works on: the segments, and the fill that hides them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""LIME's step 4, linear regression coefficients: masks, scores and weights -> each segment's effect."""
+"""LIME's step 4, linear regression coefficients: masks, scores, weights -> effects."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -11,6 +11,7 @@ CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
 ALPHA = 0.05  # chance of calling stable what is not
 ROUNDING = 1e-7  # relative size of changes that a float32's rounding makes
 NO_EFFECT = 1e-5  # of the scores' range: a coefficient this small is called rounding, too
+PRIOR = 16  # blocks that the mean over all coefficients counts for
 SATURATED = 1 - 1e-9  # leverage of a mask that fixes its own prediction
 
 
@@ -114,16 +115,19 @@ def _by_block(
     """The covariance of the coefficients over other draws of blocks.
 
     The error of a coefficient is what the sums over blocks say (a sandwich with blocks as
-    clusters). A few blocks say little about one coefficient, but columns and signs are drawn at
-    random, so the errors of all coefficients are alike: their mean is taken, relative to the
-    covariance of independent errors.
+    clusters), relative to the covariance of independent errors. A few blocks say little about one
+    coefficient, but columns and signs are drawn at random, so the errors of all coefficients are
+    nearly alike: each is shrunk towards their mean, as if that were known from PRIOR blocks more.
     """
     meat = design.T @ (design * (weights**2)[:, None])
     alike = bread @ meat @ bread  # the covariance if errors are independent, with variance 1
     moments = _sum_by(masks.draw, design * (weights * residuals)[:, None]) @ bread
     share = np.bincount(masks.draw, weights) / weights.sum()
     found = (moments**2).sum(axis=0) / (1 - (share**2).sum())
-    return alike * np.mean(found[1:] / np.diag(alike)[1:])
+    ratio = found / np.diag(alike)
+    degrees = _blocks(masks) - 1
+    shrunk = (PRIOR * ratio[1:].mean() + degrees * ratio) / (PRIOR + degrees)
+    return alike * np.sqrt(np.outer(shrunk, shrunk))
 
 
 def _floor(scores: np.ndarray) -> float:

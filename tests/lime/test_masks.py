@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from huggin.lime import choices
-from huggin.lime.masks import SAMPLERS, distance_weights, kernel, random_perturbations
+from huggin.lime.masks import (
+    SAMPLERS,
+    distance_weights,
+    kernel,
+    random_perturbations,
+    usual_samples,
+)
 from huggin.lime.surrogate import linear_regression_coefficients
 
 
@@ -55,7 +61,7 @@ def test_leave_one_out_hides_each_segment_alone():
 
 @pytest.mark.parametrize("segments", [3, 12, 31, 34])
 def test_a_hadamard_block_is_balanced_and_free_of_interactions(segments):
-    size = 2 ** int(np.ceil(np.log2(segments + 1))) * 2
+    size = {3: 16, 12: 64, 31: 128, 34: 128}[segments]
     masks = random_perturbations("hadamard", segments, 1 + 3 * size, seed=0)
     assert np.bincount(masks.draw).tolist() == [1, size, size, size]
     for block in range(1, 4):
@@ -65,6 +71,14 @@ def test_a_hadamard_block_is_balanced_and_free_of_interactions(segments):
         products = signs[:, :, None] * signs[:, None, :]
         assert (np.einsum("mi,mjk->ijk", signs, products) == 0).all()
     assert (masks.on[masks.draw == 1] != masks.on[masks.draw == 2]).any()
+
+
+@pytest.mark.parametrize(("segments", "samples"), [(12, 513), (84, 513), (85, 1025), (308, 2049)])
+def test_the_usual_number_of_masks_has_two_blocks_at_least(segments, samples):
+    assert usual_samples("hadamard", segments) == samples
+    assert random_perturbations("hadamard", segments, samples, seed=0).draw.max() >= 2
+    assert usual_samples("leave-one-out", segments) == segments + 1
+    assert usual_samples("binomial", segments) == 1000
 
 
 def mean_squared_error(sampler: str, samples: int) -> float:
