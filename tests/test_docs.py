@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from docs import make_help
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -122,6 +124,28 @@ def test_readme_is_short():
 def test_readme_links_to_every_page():
     linked = {file for file, _ in links_of(README)}
     assert {f"docs/{path.name}" for path in PAGES} - linked == set()
+
+
+def test_generated_pages_are_up_to_date(capsys):
+    """If this fails, run: python docs/make_help.py"""
+    code = make_help.main(["--check"])
+    assert (code, capsys.readouterr().err) == (0, "")
+
+
+def test_a_page_with_other_words_is_out_of_date(tmp_path):
+    page = tmp_path / "commands.md"
+    assert make_help.is_stale(page, "usage: a b")
+    page.write_text("usage:\n  a b\n")
+    assert not make_help.is_stale(page, "usage: a b")
+    assert make_help.is_stale(page, "usage: a c")
+
+
+def test_keys_take_the_place_between_the_marks():
+    page = f"before\n{make_help.GENERATED}\nold\n{make_help.END}\nafter\n"
+    made = make_help.with_keys(page, "new")
+    assert made == f"before\n{make_help.GENERATED}\n\nnew\n\n{make_help.END}\nafter\n"
+    with pytest.raises(SystemExit, match="needs the lines"):
+        make_help.with_keys("no marks", "new")
 
 
 def test_tree_has_a_line_for_every_script_and_folder():
