@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import make_help
+from docs import make_help, make_pictures
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -146,6 +146,44 @@ def test_keys_take_the_place_between_the_marks():
     assert made == f"before\n{make_help.GENERATED}\n\nnew\n\n{make_help.END}\nafter\n"
     with pytest.raises(SystemExit, match="needs the lines"):
         make_help.with_keys("no marks", "new")
+
+
+def test_every_picture_is_made_by_the_script_and_shown_on_a_page():
+    """Whether a picture is older than its code is asked by `make_pictures.py --check`, before a
+    release: most changes of the code leave the picture as it is, and making it takes minutes."""
+    shown = {
+        Path(file).name
+        for path in TEXTS
+        for file, _ in links_of(path)
+        if Path(file).suffix in (".png", ".jpg", ".svg")
+    }
+    assert shown == set(make_pictures.PICTURES)
+    assert make_pictures.read_hashes().keys() <= shown
+
+
+def test_a_picture_is_old_when_code_that_draws_it_has_changed(monkeypatch, tmp_path, capsys):
+    picture = make_pictures.PICTURES["losses.png"]
+    modules = make_pictures.drawing_modules(picture)
+    names = {path.name for path in modules}
+    assert {"losses.py", "style.py", "saving.py"} <= names
+    assert not {"weights.py", "recorder.py", "cli.py"} & names
+    monkeypatch.setattr(make_pictures, "HASHES", tmp_path / "pictures.json")
+    assert make_pictures.main(["losses.png", "--check"]) == 1
+    assert "docs/losses.png: the code that draws it has changed" in capsys.readouterr().err
+    make_pictures.write_hash("losses.png", make_pictures.hash_of(picture))
+    assert make_pictures.main(["losses.png", "--check"]) == 0
+
+
+def test_comments_and_docstrings_change_no_picture(tmp_path):
+    one = tmp_path / "one.py"
+    one.write_text('"""Draw."""\n\n\ndef draw(width):\n    """Draw it."""\n    return width\n')
+    same = tmp_path / "same.py"
+    same.write_text('"""Other."""\n# why\n\n\ndef draw(\n    width,\n):\n    return width\n')
+    other = tmp_path / "other.py"
+    other.write_text('"""Draw."""\n\n\ndef draw(width):\n    return width + 1\n')
+    code = make_pictures.code_of
+    assert code(one) == code(same)
+    assert code(one) != code(other)
 
 
 def test_tree_has_a_line_for_every_script_and_folder():
