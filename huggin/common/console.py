@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import huggin
+from huggin.common.cli import NOT_ON_WINDOWS
 
 ROOT = Path(huggin.__file__).resolve().parent.parent
 BAD_INPUT = 2
@@ -81,8 +82,10 @@ def main(argv: list[str] | None = None) -> int:
 def answer(words: list[str]) -> str:
     """Return the text that an option asks for, or become the command that `words` name.
 
-    Raises UsageError if there is no such option or command.
+    Raises UsageError if there is no such option or command, and on Windows.
     """
+    if sys.platform == "win32":
+        raise UsageError(NOT_ON_WINDOWS)
     if words == ["--version"]:
         return f"huggin {huggin.__version__}"
     commands = find_commands(ROOT)
