@@ -63,7 +63,7 @@ def _check_place(path: Path, must_exist: bool) -> None:
 
 
 def _mode_of(file: Path, path: Path) -> int | None:
-    """A file's mode; None if it is absent. Raises BadValue for `path` if the file has no such name."""
+    """A file's mode; None if it is absent. Raises BadValue for `path` if none can be there."""
     try:
         return file.stat().st_mode
     except FileNotFoundError:
@@ -86,7 +86,7 @@ def _opened(path: Path, query: str) -> sqlite3.Connection:
 
 
 def _in_read_only_folder(path: Path) -> bool:
-    """Whether SQLite cannot make the log that it needs even to read, and nobody else has made it."""
+    """Whether SQLite cannot make the log that it needs even to read, and there is none yet."""
     log = _log_of(path)
     return not os.access(log.parent, os.W_OK) and not log.exists()
 

@@ -84,7 +84,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _known_version(connection: sqlite3.Connection, path: Path) -> int:
-    """The file's version; 0: it is new, or the older toolkit's. Raises BadValue if it is not ours."""
+    """The file's version; 0: new, or the older toolkit's. Raises BadValue if it is not ours."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(MIGRATIONS):
         known = f"this program knows versions up to {len(MIGRATIONS)}"
@@ -141,7 +141,8 @@ def _add_answers(connection: sqlite3.Connection) -> None:
     """0 -> 1: make the tables of answers, with the rows of the older toolkit's."""
     older = _tables(connection) & set(OLDER_TOOLKIT)
     for table in older:
-        connection.execute(f"CREATE TEMP TABLE older_{table} AS SELECT * FROM main.{table}")  # noqa: S608 names only
+        rows = f"SELECT * FROM main.{table}"  # noqa: S608 names only
+        connection.execute(f"CREATE TEMP TABLE older_{table} AS {rows}")
         connection.execute(f"DROP TABLE main.{table}")
     for statement in ANSWERS:
         connection.execute(statement)
