@@ -23,7 +23,8 @@ from huggin.common.cli import run_command
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.text import printable
-from huggin.database.connection import database_path, open_database
+from huggin.database.connection import open_database
+from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from huggin.common.errors import UserError
-from huggin.database.connection import database_path, open_database
+from huggin.database.connection import open_database
+from huggin.database.option import database_path
 from huggin.lime.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
