@@ -196,7 +196,8 @@ def options_of_mobilenet() -> list[str]:
         return ["--model", "MobileNetV2"]
     files = Path(data).resolve()
     model = str(files / "mobilenet_v2_imagenet.keras")
-    return ["--model", model, "--labels", str(files / "imagenet_labels.txt")]
+    labels = str(files / "imagenet_labels.txt")
+    return ["--model", model, "--labels", labels, "--pixels", "signed"]
 
 
 def save(made: Path, target: Path) -> None:

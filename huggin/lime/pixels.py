@@ -33,12 +33,9 @@ MEANING = {
 RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0), "byte": (0.0, 255.0)}
 
 # What usual first layers see: (lowest, highest), a number or one per channel.
-USUAL = [
-    (np.float32(0), np.float32(1)),
-    (np.float32(-1), np.float32(1)),
-    (np.float32(-0.5), np.float32(0.5)),
-    (np.float32(0), np.float32(255)),
-    (np.float32(-127.5), np.float32(127.5)),
+USUAL: list[tuple[np.ndarray, np.ndarray]] = [
+    *((np.array(low), np.array(high)) for low, high in ((0, 1), (-1, 1), (-0.5, 0.5))),
+    *((np.array(low), np.array(high)) for low, high in ((0, 255), (-127.5, 127.5))),
     (-CAFFE_MEAN, 255 - CAFFE_MEAN),
     (-CAFFE_MEAN[::-1], 255 - CAFFE_MEAN[::-1]),
     (-TORCH_MEAN / TORCH_STD, (1 - TORCH_MEAN) / TORCH_STD),

@@ -1,4 +1,4 @@
-"""Whether outputs are probabilities is read from the last activation, and checked by the answers."""
+"""Whether outputs are probabilities is read from the last activation and checked by answers."""
 
 import numpy as np
 import pytest

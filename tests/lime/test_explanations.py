@@ -52,7 +52,7 @@ def explained(score, segments: int, samples: int, sampler: str = "binomial") -> 
 
 def test_segments_without_effect_are_never_top_segments():
     """Rounding alone gives the other segments 1e-17, and standard errors as small."""
-    one = explained(lambda on: 0.1 + 0.6 * on[:, 2] + 0.2 * on[:, 5], 12, 400)
+    one = explained(lambda on: 0.1 + 0.6 * on[:, 2] + 0.2 * on[:, 5], 6, 100)
     assert one.top.tolist() == [2, 5]
     assert one.against.tolist() == []
     assert is_stable(one.surrogate, 4)
