@@ -70,9 +70,10 @@ def block_size(segments: int) -> int:
 
 
 def usual_samples(sampler: str, segments: int) -> int:
-    """The default number of masks. 512 of `hadamard` are about as exact as 1000 of `binomial`.
+    """The default number of masks.
 
-    Two blocks at least, as the standard errors come from the differences between blocks.
+    512 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are two blocks at
+    least, as the standard errors come from the differences between blocks.
     """
     if sampler == "leave-one-out":
         return segments + 1
