@@ -128,8 +128,9 @@ def _outline(axes: Axes, inside: np.ndarray, colour: str) -> None:
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
     scene = explanation.scene
     scale = -(-SHARP // min(scene.picture.shape[:2]))  # so that the lines are thin
-    larger = [each.repeat(scale, 0).repeat(scale, 1) for each in (scene.picture, scene.segments)]
-    show_picture(axes, mark_boundaries(*larger, color=(1, 1, 0)))
+    picture = scene.picture.repeat(scale, 0).repeat(scale, 1)
+    segments = scene.segments.repeat(scale, 0).repeat(scale, 1)
+    show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
     fontsize = 8 if scene.count <= LABELLED else 5.5
     number_segments(axes, scene.segments, np.arange(scene.count), fontsize, scale)
 

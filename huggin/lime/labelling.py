@@ -1,6 +1,7 @@
 """Numbers on the segments of a picture that never cover each other, and always lie inside."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -30,7 +31,12 @@ def number_segments(
         places.append((depth.max(), row + corner[0], column + corner[1], segment))
     for _, row, column, segment in sorted(places, reverse=True):
         middle = ((column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5)
-        look = {"ha": "center", "va": "center", "fontsize": fontsize, "color": "white"}
+        look: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "fontsize": fontsize,
+            "color": "white",
+        }
         axes.text(*middle, str(segment), gid=SEGMENT, bbox=dict(BOX), **look)
 
 

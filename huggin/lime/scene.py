@@ -66,7 +66,7 @@ def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:
             least = picture.shape[0] * picture.shape[1] // 200
             labels = segmentation.felzenszwalb(picture, scale=200, sigma=0.8, min_size=least)
         case _:
-            labels = _grid(*picture.shape[:2], wanted)
+            labels = _grid(picture.shape[0], picture.shape[1], wanted)
     numbers = np.unique(labels, return_inverse=True)[1]
     return numbers.reshape(labels.shape).astype(np.int32)
 
