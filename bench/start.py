@@ -54,11 +54,16 @@ def hollow(folder: Path) -> Path:
     """The toolkit's drivers before stages that do nothing, with a run's folder that holds a recording."""
     for name in (*DRIVERS, "stages.sh", "setup", "cfg.json", "requirements.txt"):
         shutil.copy(ROOT / name, folder)
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    shutil.copy(ROOT / "requirements.txt", folder / ".venv" / "installed.txt")
-    python = folder / ".venv" / "bin" / "python"
-    python.write_text(STAGE.format(python=sys.executable))
-    python.chmod(0o755)
+    venv = folder / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (folder / "locks").mkdir()
+    shutil.copy(ROOT / "locks" / "lock.txt", folder / "locks")
+    shutil.copy(ROOT / "locks" / "lock.txt", venv / "installed-lock.txt")
+    shutil.copy(ROOT / "requirements.txt", venv / "installed.txt")
+    (venv / "installed-for.txt").write_text(f"{folder.resolve()}\n")
+    for name in ("python", "huggin"):
+        (venv / "bin" / name).write_text(STAGE.format(python=sys.executable))
+        (venv / "bin" / name).chmod(0o755)
     (folder / "runs" / "sample" / "recording").mkdir(parents=True)
     (folder / "runs" / "sample" / "recording" / "run.json").touch()
     (folder / "gv-graphs").mkdir()
