@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.text import printable
-from huggin.database.connection import add_database_option
+from huggin.database.option import add_database_option
 from huggin.recording.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def examine(config: "Config", run: RunFolder, folder: Path, args: Namespace) -> 
     from huggin.asking.examination import Examination
     from huggin.asking.keeping import keep
     from huggin.asking.report import report
-    from huggin.database.connection import database_path, open_database
+    from huggin.database.connection import open_database
+    from huggin.database.option import database_path
     from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)

@@ -62,6 +62,15 @@ def test_the_driver_takes_one_file(tmp_path, words):
     assert "get-training-output: error: expected one file of keys" in done.stderr
 
 
+def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
+    code = f"here={ROOT}; source $here/stages.sh; one_cfg cfg-squad.json; echo $cfg"
+    done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{ROOT}/cfg-squad.json\n"
+    (tmp_path / "cfg-squad.json").write_text("{}")
+    done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "cfg-squad.json\n"
+
+
 def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
     done = drive(tmp_path, "cfg.json")
