@@ -21,7 +21,7 @@ from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.summary import recording_summary
-from tests.conftest import ROOT, command
+from tests.conftest import ROOT, command, process
 from tests.training.test_training import same_rows, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
@@ -85,13 +85,7 @@ PLACES = [
 def test_killed_at_the_worst_moment(tmp_path, tiny_cfg, tiny_run, place, times):
     keys = tiny_cfg(save_steps=2, save_total_limit=1)
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
-    line = [
-        sys.executable,
-        ROOT / "tests" / "training" / "killed.py",
-        place,
-        str(times),
-        "cfg.json",
-    ]
+    line = process("tests/training/killed.py", place, times, "cfg.json")
     killed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert newest_checkpoint(RunFolder(tmp_path / "run")) is not None
