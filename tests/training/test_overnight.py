@@ -76,7 +76,7 @@ PLACES = [
     ("trainer_qa:mark_complete", 2),  # saved, the recording flushed, not yet marked
     ("huggin.recording.recorder:Recorder.flush_to_disk", 3),  # saved, the recording not yet flushed
     ("trainer_qa:rotate_checkpoints", 2),  # marked, the older one not yet gone
-    ("checkpointing:save_beside", 1),  # trained, the model not yet saved
+    ("trainer_qa:save_beside", 1),  # trained, the model not yet saved
     ("huggin.recording.writer:RecordingWriter.append", 16),  # in the middle of a row
 ]
 
