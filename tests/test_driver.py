@@ -90,7 +90,7 @@ def test_setup_without_python_says_what_to_type(tmp_path):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     tools = tmp_path / "bin"
     tools.mkdir()
-    for tool in ("dirname", "cmp", "bash"):
+    for tool in ("dirname", "cmp", "bash", "uname"):
         (tools / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
     done = subprocess.run(
         ["bash", tmp_path / "setup"], capture_output=True, text=True, env={"PATH": str(tools)}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import huggin
+from huggin.common.cli import NOT_ON_WINDOWS
 from huggin.common.errors import UserError
 from huggin.common.text import short
 
@@ -80,8 +81,10 @@ def main(argv: list[str] | None = None) -> int:
 def answer(words: list[str]) -> str:
     """Return the text that an option asks for, or become the command that `words` name.
 
-    Raises UserError if there is no such option or command.
+    Raises UserError if there is no such option or command, and on Windows.
     """
+    if sys.platform == "win32":
+        raise UserError(NOT_ON_WINDOWS)
     if words == ["--version"]:
         return f"huggin {huggin.__version__}"
     commands = find_commands(ROOT)
