@@ -115,6 +115,7 @@ def uninterrupted(tmp_path_factory, tiny_cfg) -> Path:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, tiny_cfg, uninterrupted, number, code):
     keys = tiny_cfg(**LONG) | ({"save_steps": 10} if number == signal.SIGKILL else {})
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
