@@ -12,6 +12,7 @@ from huggin.analysis.nodes import (
     nodes_for_half,
     ranked,
     ranked_nodes,
+    ranking_of,
     ranking_values,
     snapshots,
     weight_change,
@@ -122,7 +123,19 @@ def test_ranking_leaves_undefined_values_last():
 
 
 def test_the_tracked_node_comes_first(recording):
-    assert ranked_nodes(recording, NodeChoice(2)).tolist() == [2, 3, 0, 1]
+    assert ranked_nodes(recording, NodeChoice(1)).tolist() == [1, 2, 3, 0]
+
+
+def test_nodes_are_ranked_by_share_if_their_shares_are_known(recording, tmp_path):
+    assert ranking_of(recording, NodeChoice()) == "share"
+    assert ranked_nodes(recording, NodeChoice()).tolist() == [2, 1, 3, 0]
+    assert ranking_of(recording, NodeChoice(rank_by="percent")) == "percent"
+    untrue = made(tmp_path / "untrue", offset=0.1)
+    assert ranking_of(untrue, NodeChoice()) == "absolute"
+    diverged = made(tmp_path / "diverged", last=np.full((2, 4), np.nan))
+    assert ranking_of(diverged, NodeChoice()) == "absolute"
+    with pytest.raises(UserError, match="^sample 1: "):
+        ranking_of(recording, NodeChoice(sample=1))
 
 
 @pytest.mark.parametrize("node", [-1, 4])
@@ -138,9 +151,8 @@ def test_how_few_nodes_give_half():
 
 
 def test_sums_that_are_not_the_models_logits_are_refused(tmp_path):
-    with pytest.raises(
-        UserError, match=r"do not add up to the logits \(step 0, sample 0\): they are not what"
-    ):
+    said = r"do not add up to the logits \(step 0, sample 0\): the model transforms them"
+    with pytest.raises(UserError, match=said):
         snapshots(made(tmp_path, offset=0.1))
 
 

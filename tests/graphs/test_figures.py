@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from huggin.analysis.node_tables import table_of_nodes
 from huggin.analysis.nodes import NodeChoice
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
-from huggin.graphs.weights import draw_weights, table_of_nodes
+from huggin.graphs.weights import draw_weights
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.writer import RecordingWriter
@@ -70,7 +71,8 @@ def test_refusals(run, door, words, said):
 
 def test_the_table_has_the_tracked_node_first(tiny_run):
     lines = table_of_nodes(Recording(tiny_run), NodeChoice(5)).splitlines()
-    assert len(lines) == 11
+    assert len(lines) == 12
+    assert lines[11] == "ranked by share"
     assert lines[1].split()[0] == "5"
 
 

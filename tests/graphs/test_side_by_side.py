@@ -53,11 +53,10 @@ def test_each_run_is_drawn_as_it_was_recorded(runs):
     for at, recording in enumerate(recordings):
         np.testing.assert_array_equal(lines[2 * at].get_ydata(), recording.steps.loss)
         assert lines[2 * at].get_color() == COLOURS[at]
-    axes = draw_weights(*recordings)["weights-side-by-side"].axes  # two columns, row by row
+    axes = draw_weights(*recordings)["weights-side-by-side"].axes  # six panels per run
     for at, recording in enumerate(recordings):
-        np.testing.assert_array_equal(
-            axes[2 + at].lines[0].get_ydata(), recording.steps.weight[-1, 0]
-        )
+        lines = axes[6 * at + 1].lines
+        np.testing.assert_array_equal(lines[0].get_ydata(), recording.steps.weight[-1, 0])
     axes = draw_logits(*recordings)["logits-side-by-side"].axes  # two rows per run
     for at, recording in enumerate(recordings):
         np.testing.assert_array_equal(
@@ -90,8 +89,47 @@ def test_a_run_has_its_colour_whatever_it_was_asked(runs):
         (run / "efficacy.json").write_text(json.dumps(entries))
     axes = draw_efficacy(runs)["efficacy"].axes[0]
     lines = [bars.lines[0] for bars in axes.containers]
-    assert [line.get_color() for line in lines] == [COLOURS[0], COLOURS[0], COLOURS[1], COLOURS[1]]
-    assert [line.get_marker() for line in lines] == ["o", "s", "o", "s"]
+    of_scratch = [COLOURS[0]] * 3  # it was evaluated at its end, too
+    assert [line.get_color() for line in lines] == [*of_scratch, COLOURS[1], COLOURS[1]]
+    assert [line.get_marker() for line in lines] == ["o", "s", "D", "o", "s"]
+
+
+def test_evaluations_on_the_way_are_drawn_and_joined(runs):
+    log = [{"step": step, "eval_exact_match": 25.0 * step, "eval_f1": 30.0} for step in (1, 2, 3)]
+    state = json.loads((runs[0] / "trainer_state.json").read_text())
+    state["log_history"] += [{**row, "eval_samples": 4} for row in log]
+    (runs[0] / "trainer_state.json").write_text(json.dumps(state))
+    (bars,) = draw_efficacy(runs[:1])["efficacy"].axes[0].containers
+    assert bars.lines[0].get_xdata().tolist() == [1, 2, 3, 8]
+    assert bars.lines[0].get_ydata().tolist()[:3] == [25.0, 50.0, 75.0]
+    assert bars.lines[0].get_linestyle() == "-"
+
+
+def test_two_points_are_not_joined(runs):
+    log = {"step": 4, "eval_exact_match": 50.0, "eval_f1": 60.0, "eval_samples": 4}
+    state = json.loads((runs[0] / "trainer_state.json").read_text())
+    state["log_history"].append(log)
+    (runs[0] / "trainer_state.json").write_text(json.dumps(state))
+    (bars,) = draw_efficacy(runs[:1])["efficacy"].axes[0].containers
+    assert len(bars.lines[0].get_xdata()) == 2
+    assert bars.lines[0].get_linestyle() == "None"
+
+
+def test_a_run_of_which_nothing_was_measured(runs):
+    with pytest.raises(UserError, match="pre: no efficacy measured; run test-qa-efficacy.py"):
+        draw_efficacy(runs[1:])
+
+
+def test_efficacy_of_too_many_runs_or_one_twice_is_refused(runs):
+    folder = runs[0].parent
+    seven = [f"run-{number}" for number in range(7)]
+    done = command("graph-efficacy.py", *seven, cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith("graph-efficacy.py: error: 7 runs: at most 6 can be told apart")
+    done = command("graph-efficacy.py", "scratch", "pre/../scratch", cwd=folder)
+    assert done.returncode == 2
+    assert "pre/../scratch: named twice; name other runs" in done.stderr
+    assert not (runs[0] / "graphs").exists()
 
 
 def test_too_many_and_twice(runs):
