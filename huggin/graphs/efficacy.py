@@ -16,6 +16,7 @@ from huggin.recording.efficacy import Efficacy, read_efficacy, read_evaluations
 from huggin.recording.run_folder import RunFolder
 
 MARKERS = "osD^"  # one for each data
+AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
 CURVE = 3  # points from which on a line joins them
 UNITS = {"exact_match": "exact match in %", "f1": "F1 in %"}
 
@@ -53,11 +54,12 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
 def _series_of(run: Path, colour: str) -> list[Series]:
     """All that was measured of a run, by data."""
     folder = RunFolder(run)
-    measured = [*read_efficacy(folder), *read_evaluations(folder)]
-    if not measured:
+    asked = read_efficacy(folder)
+    evaluated = read_evaluations(folder)
+    if not asked and len(evaluated) < AT_LEAST:
         advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
         raise UserError(f"{run}: no efficacy measured; {advice}")
-    by_data = groupby(measured, key=lambda entry: entry.data)
+    by_data = groupby([*asked, *evaluated], key=lambda entry: entry.data)
     return [
         Series(f"{run}, {data}", list(entries), colour, marker)
         for (data, entries), marker in zip(by_data, cycle(MARKERS))

@@ -97,7 +97,8 @@ def _make_room_for_legend(views: Sequence[View]) -> None:
     question.set_title(question.get_title(loc="left") + "\n\n")
     for view in views:
         names = view.panels[-1]
-        names.set_xlabel(names.get_xlabel().replace("shaded:", "between the green lines:"))
+        text = names.get_xlabel().replace("shaded:", "between the green lines:")
+        names.set_xlabel(text.replace("underlined:", "black dots at the end:"))
 
 
 def step_edges(step: np.ndarray) -> np.ndarray:

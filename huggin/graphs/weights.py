@@ -89,20 +89,18 @@ def _columns(
 def _weights(
     beside: Sequence[Beside], changes: Sequence[WeightChange], named: Sequence[list[int]]
 ) -> Figure:
-    """Weights after against weights before; of a small head also all weights in a row, as lines."""
-    small = [change.first.shape[1] <= SMALL_HEAD for change in changes]
-    width = 12 if any(small) else 7
-    figure = new_figure(width, 5 * len(beside), "Weights of the head by node")
+    """Weights after over weights before; of a small head also all weights in a row, as lines."""
+    figure = new_figure(7, 5 * len(beside), "Weights of the head by node")
     parts = figure.subfigures(len(beside), 1, squeeze=False)[:, 0]
     for part, run, change, nodes in zip(parts, beside, changes, named, strict=True):
         if run.name:
             part.suptitle(run.name, fontsize=10, color=run.colour)
         if change.first.shape[1] <= SMALL_HEAD:
-            lines, scatter = part.subfigures(1, 2, width_ratios=[5, 7])
+            lines, points = part.subfigures(1, 2, width_ratios=[4, 3])
             _draw_lines(lines, change, nodes[0])
+            _draw_afters(points.subplots(2, 1, sharex=True, sharey=True), change, nodes)
         else:
-            scatter = part
-        _draw_scatter(scatter, change, nodes)
+            _draw_scatter(part, change, nodes)
     return figure
 
 
@@ -127,16 +125,24 @@ def _draw_lines(part: SubFigure, change: WeightChange, tracked: int) -> None:
 def _draw_scatter(part: Any, change: WeightChange, nodes: Sequence[int]) -> None:
     """A point per node: above, its weight after; below, its change; both over its weight before."""
     grid = part.subplots(2, 2, sharex=True, sharey="row")
-    for row, (name, colour) in enumerate(ENDS):
-        after_axes, change_axes = grid[:, row]
-        _draw_points(after_axes, change.first[row], change.last[row], colour, nodes)
-        _draw_points(change_axes, change.first[row], change.absolute[row], colour, nodes)
-        after_axes.axline((0, 0), slope=1, color=QUIET, linewidth=0.8, zorder=0)
-        change_axes.axhline(0, color=QUIET, linewidth=0.8, zorder=0)
-        after_axes.set_title(f"{name} weights, a point per node")
-        change_axes.set_xlabel(f"after step {change.first_step} (grey lines: no change)")
-    grid[0, 0].set_ylabel(f"after step {change.last_step}")
-    grid[1, 0].set_ylabel("change")
+    _draw_afters(grid[0], change, nodes)
+    for row, axes in enumerate(grid[1]):
+        _draw_points(axes, change.first[row], change.absolute[row], ENDS[row][1], nodes)
+        axes.axhline(0, color=QUIET, linewidth=0.8, zorder=0)
+        axes.set_xlabel(f"after step {change.first_step} (grey lines: no change)")
+        axes.set_ylabel("change")
+    for axes in grid[0]:
+        axes.set_xlabel("")
+
+
+def _draw_afters(panels: Sequence[Axes], change: WeightChange, nodes: Sequence[int]) -> None:
+    """The weights after over the weights before, with the diagonal: start, and end."""
+    for row, (axes, (name, colour)) in enumerate(zip(panels, ENDS, strict=True)):
+        _draw_points(axes, change.first[row], change.last[row], colour, nodes)
+        axes.axline((0, 0), slope=1, color=QUIET, linewidth=0.8, zorder=0)
+        axes.set_title(f"{name} weights, a point per node")
+        axes.set_ylabel(f"after step {change.last_step}")
+    panels[-1].set_xlabel(f"after step {change.first_step} (grey: no change)")
 
 
 def _draw_points(

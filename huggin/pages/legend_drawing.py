@@ -23,6 +23,7 @@ from huggin.pages.dot import (
     LEGEND_GREEN,
     advising,
     cell_text,
+    label,
     legend_table,
     table,
 )
@@ -78,8 +79,8 @@ def _graph(
     graph = graphviz.Digraph(
         graph_attr=layout, node_attr={"shape": "plain", "fontname": FONT, "fontsize": "12"}
     )
-    graph.node("facts", table(facts, FACTS_BLUE, (16, 112)), sortv="0")
-    graph.node("legend", legend_table(modules), sortv="0")
+    graph.node("facts", label(table(facts, FACTS_BLUE, (16, 112))), sortv="0")
+    graph.node("legend", label(legend_table(modules)), sortv="0")
     graph.edge("facts", "legend", style="invis")
     for index, part in enumerate(passed.parts):
         graph.node(str(index), _label(part), sortv=str(columns[index]))
