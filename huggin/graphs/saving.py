@@ -46,8 +46,7 @@ def save_figures(
 
     runs: what `paths_beside` says; it becomes the text `Runs` of a PNG.
     """
-    # A name may have characters that no font of this machine can draw.
-    warnings.filterwarnings("ignore", message="Glyph .* missing")
+    ignore_missing_glyphs()
     for name, figure in figures.items():
         for extension in formats:
             path = folder / f"{name}.{extension}"
@@ -55,6 +54,11 @@ def save_figures(
             print(printable(str(path)))
     if show:
         show_figures(figures.values())
+
+
+def ignore_missing_glyphs() -> None:
+    """Do not warn of characters, say in a question, that no font of this machine can draw."""
+    warnings.filterwarnings("ignore", message="Glyph .* missing")
 
 
 def _save(figure: Figure, path: Path, extension: str, runs: str) -> None:

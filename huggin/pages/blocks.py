@@ -13,6 +13,7 @@ import graphviz
 from matplotlib.figure import Figure
 from pypdf import PageObject, PdfReader
 
+from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.pages.dot import FONT, advising, cell_text, label
 
 FONT_SIZE = "8"
@@ -78,6 +79,7 @@ def _drawn_by(graph: graphviz.Digraph) -> Block:
 
 def figure_block(figure: Figure, width: float, height: float, scale: float) -> Block:
     """A figure at most at `scale`, that fits into `width` x `height` points."""
+    ignore_missing_glyphs()
     stream = io.BytesIO()
     figure.savefig(stream, format="pdf", transparent=True)
     page = PdfReader(stream).pages[0]

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import unicodedata
 from pathlib import Path
 
 import graphviz
@@ -37,8 +38,9 @@ def pdf_of(run: Path, *words: str) -> Path:
 
 
 def texts_of(pdf: Path) -> list[str]:
-    """The text of each page, as a search finds it."""
-    return [" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages]
+    """The text of each page, as a search finds it: without ligatures and line feeds."""
+    texts = [unicodedata.normalize("NFKC", page.extract_text()) for page in PdfReader(pdf).pages]
+    return [" ".join(text.split()) for text in texts]
 
 
 @pytest.mark.slow
