@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.text import printable
+from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.explanation import Explanation, as_json
 from huggin.lime.labels import target_of
 from huggin.lime.options import (
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = checked(parser.parse_args(argv))
     scene, request = load(args)
     refuse_unwritable(args)
+    load_matplotlib()
     from huggin.graphs.saving import save_figures
     from huggin.lime.figures import draw_explanation, draw_rounds
 

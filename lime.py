@@ -22,6 +22,7 @@ from huggin.common.text import printable
 from huggin.database.connection import open_database
 from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
+from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.explanation import Explanation, Request, as_json, as_row, in_words, segment_rows
 from huggin.lime.labels import Target, target_of
 from huggin.lime.masks import distance_weights, random_perturbations
@@ -96,6 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     scene, request = load(args)
     targets = targets_of(args, scene)
     refuse_unwritable(args)
+    load_matplotlib()
     from huggin.graphs.saving import save_figures
 
     predictor = Predictor(scene, targets, args.out / "predictions.npz")

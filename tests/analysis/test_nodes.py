@@ -38,7 +38,10 @@ NUMBERS = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), 0.0)
 
 
 def made(folder, last=LAST, offset=0.0):
-    """A recording of two snapshots with the same inputs; `offset`: what something after the last layer adds."""
+    """A recording of two snapshots with the same inputs.
+
+    offset: added to all logits, as by something between the last layer and the head.
+    """
     run = RunFolder(folder)
     write_run(run, 4, WINDOW)
     writer = RecordingWriter(run, 4)
@@ -73,7 +76,7 @@ def test_change(recording):
 
 
 def test_shares(recording):
-    """Last start weights [2, -1, 3, 0.5] times the gold start's [1, 1, 1, 0], and the rival's [1, 0, 0, 2]."""
+    """Last start weights [2, -1, 3, 0.5] times the true start's [1, 1, 1, 0] and the rival's."""
     found = snapshots(recording)
     assert found.step.tolist() == [0, 10]
     assert found.shares(0, GOLD)[-1].tolist() == [2, -1, 3, 0]

@@ -206,11 +206,13 @@ def test_refusals(run, words, said):
 
 def test_no_torch(pretrained_run):
     code = (
-        "import sys; from huggin.recording.reader import Recording; from huggin.graphs.shares import *;"
+        "import sys; from huggin.recording.reader import Recording;"
+        "from huggin.graphs.shares import *;"
         "from huggin.graphs.weights import *; from huggin.graphs.logits_over_time import *;"
         "from huggin.analysis.node_tables import *;"
         "from huggin.analysis.learning import *;"
-        f"r = Recording({str(pretrained_run)!r}); draw_shares(r), draw_shares_over_time(r), table_of_rankings(r);"
+        f"r = Recording({str(pretrained_run)!r});"
+        "draw_shares(r), draw_shares_over_time(r), table_of_rankings(r);"
         "draw_logits_over_time(r), draw_weights_over_time(r), table_of_samples(r);"
         "print([name for name in ('torch', 'transformers', 'tensorflow') if name in sys.modules])"
     )
