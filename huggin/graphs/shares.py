@@ -204,7 +204,7 @@ def _draw_margin(part: SubFigure, run: Beside, window: Window, choice: NodeChoic
     rival = found.rival(-1, window)
     shares = found.margin_shares(gold, rival)
     nodes = ranked_nodes(run.recording, choice)[:BY_STEP]
-    left, right = part.subfigures(1, 2, width_ratios=[5, 7])
+    left, right = part.subfigures(1, 2, squeeze=False, width_ratios=[5, 7])[0]
     axes = left.subplots()
     title = run.headline(f"{_name(window, gold)} over {_name(window, rival)}")
     axes.set_title(title + "\n", color=run.colour)  # the legend's line

@@ -78,12 +78,13 @@ def _note(
     say_drawn_for(figure, node=nodes, ranked_by=" and ".join(rankings), sample=choice.sample)
 
 
-def _columns(
-    runs: int, height: float, title: str, sharey: Any = "row"
-) -> tuple[Figure, np.ndarray]:
-    """A figure, and a pair of panels, one above the other, per run: (runs, 2)."""
+def _columns(runs: int, height: float, title: str) -> tuple[Figure, np.ndarray]:
+    """A figure, and a pair of panels, one above the other, per run: (runs, 2).
+
+    Each run has its own scale: the head of a pretrained model moves a hundred times less.
+    """
     figure = new_figure(7 * runs, height, title)
-    return figure, figure.subplots(2, runs, squeeze=False, sharex="col", sharey=sharey).T
+    return figure, figure.subplots(2, runs, squeeze=False, sharex="col").T
 
 
 def _weights(
@@ -96,7 +97,7 @@ def _weights(
         if run.name:
             part.suptitle(run.name, fontsize=10, color=run.colour)
         if change.first.shape[1] <= SMALL_HEAD:
-            lines, points = part.subfigures(1, 2, width_ratios=[4, 3])
+            lines, points = part.subfigures(1, 2, squeeze=False, width_ratios=[4, 3])[0]
             _draw_lines(lines, change, nodes[0])
             _draw_afters(points.subplots(2, 1, sharex=True, sharey=True), change, nodes)
         else:

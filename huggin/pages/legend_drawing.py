@@ -96,14 +96,11 @@ def _column_starts(passed: ForwardPass) -> list[int]:
     starts = [0]
     for column in range(1, columns):
         aim = round(column * total / columns)
-        passing = {
-            at: sum(tail < at <= head for tail, head in passed.arrows)
-            for at in range(aim - SLACK, aim + SLACK + 1)
-        }
-        fewest = min(passing.values())
-        best = [at for at, count in passing.items() if count == fewest]
-        distances = {abs(at - aim): at for at in reversed(best)}
-        starts.append(distances[min(distances)])
+        candidates = []
+        for at in range(aim - SLACK, aim + SLACK + 1):
+            passing = sum(tail < at <= head for tail, head in passed.arrows)
+            candidates.append((passing, abs(at - aim), at))
+        starts.append(min(candidates)[2])
     return starts
 
 
