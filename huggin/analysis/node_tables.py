@@ -6,9 +6,8 @@ from huggin.analysis.nodes import (
     RANKINGS,
     TOP_RANKED,
     NodeChoice,
+    rank_nodes,
     ranked,
-    ranked_nodes,
-    ranking_of,
     ranking_values,
     weight_change,
 )
@@ -27,10 +26,11 @@ def table_of_nodes(recording: Recording, choice: NodeChoice = TOP_RANKED) -> str
         f"{end + ' first':>11} {'last':>9} {'change':>9} {'percent':>9}" for end in ("start", "end")
     ]
     lines = [f"{'node':>6}  " + "   ".join(heads)]
-    for node in ranked_nodes(recording, choice)[:TOP]:
+    ranking = rank_nodes(recording, choice)
+    for node in ranking.nodes[:TOP]:
         cells = [CELLS.format(*half) for half in numbers[:, node]]
         lines.append(f"{node:6d}  " + "   ".join(cells))
-    lines.append(f"ranked by {ranking_of(recording, choice)}")
+    lines.append(f"ranked by {ranking.name}")
     return "\n".join(lines)
 
 
@@ -43,7 +43,7 @@ def table_of_rankings(recording: Recording, choice: NodeChoice = TOP_RANKED) -> 
     order = {name: ranked(value) for name, value in values.items()}
     place = {name: np.argsort(nodes) + 1 for name, nodes in order.items()}
     lines = [f"{'node':>6}" + "".join(f"{name:>15} {'place':>6}" for name in RANKINGS)]
-    for node in ranked_nodes(recording, choice)[:TOP]:
+    for node in rank_nodes(recording, choice).nodes[:TOP]:
         cells = [
             f"{_cell(name, values[name][node]):>15} {place[name][node]:6d}" for name in RANKINGS
         ]

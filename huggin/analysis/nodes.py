@@ -198,44 +198,54 @@ class NodeChoice:
     """Which node is tracked."""
 
     node: int | None = None  # None: the first of the ranking
-    rank_by: str | None = None  # one of RANKINGS; None: see `ranking_of`
+    rank_by: str | None = None  # one of RANKINGS; None: share, or else absolute
     sample: int = 0  # the tracked sample that `share` and `share-change` are about
 
 
 TOP_RANKED = NodeChoice()
 
 
-def ranking_of(recording: Recording, choice: NodeChoice) -> str:
-    """The name of the ranking that is chosen.
+@dataclass(frozen=True)
+class Ranking:
+    """All nodes by rank."""
 
-    If none is: `share` if the recording has node snapshots of the sample whose shares are known,
-    else `absolute`. Raises BadValue if there is no such sample.
-    """
-    if choice.rank_by is not None:
-        return choice.rank_by
-    recording.tracked(choice.sample)
-    try:
-        shares = margin_shares(recording, choice.sample)[1]
-    except UserError:
-        return "absolute"
-    return "share" if np.isfinite(shares[-1]).all() else "absolute"
+    name: str  # one of RANKINGS
+    nodes: np.ndarray  # (hidden,) the tracked node first, the others by rank
 
 
-def ranked_nodes(recording: Recording, choice: NodeChoice) -> np.ndarray:
-    """All nodes (hidden,) by rank, but the tracked node first.
+def rank_nodes(recording: Recording, choice: NodeChoice) -> Ranking:
+    """All nodes by rank, but the tracked node first.
 
     Raises BadValue if the head has no such node, and as `ranking_values` does.
     """
-    values = ranking_values(recording, ranking_of(recording, choice), choice.sample)
-    ranking = ranked(values)
+    name, values = _chosen_values(recording, choice)
+    nodes = ranked(values)
     node = choice.node
     if node is None:
-        return ranking
-    if not 0 <= node < len(ranking):
-        raise BadValue("node", node, f"the head has nodes 0 to {len(ranking) - 1}")
-    return np.concatenate([[node], ranking[ranking != node]])
+        return Ranking(name, nodes)
+    if not 0 <= node < len(nodes):
+        raise BadValue("node", node, f"the head has nodes 0 to {len(nodes) - 1}")
+    return Ranking(name, np.concatenate([[node], nodes[nodes != node]]))
+
+
+def _chosen_values(recording: Recording, choice: NodeChoice) -> tuple[str, np.ndarray]:
+    """The chosen ranking and its values (hidden,).
+
+    If none is chosen: `share` if the recording has node snapshots of the sample whose shares are
+    known, else `absolute`. Raises BadValue if there is no such sample.
+    """
+    if choice.rank_by is not None:
+        return choice.rank_by, ranking_values(recording, choice.rank_by, choice.sample)
+    recording.tracked(choice.sample)
+    try:
+        shares = ranking_values(recording, "share", choice.sample)
+    except UserError:
+        shares = np.array(np.nan)
+    if np.isfinite(shares).all():
+        return "share", shares
+    return "absolute", ranking_values(recording, "absolute", choice.sample)
 
 
 def tracked_node(recording: Recording, choice: NodeChoice) -> int:
-    """The node that is chosen. Raises as `ranked_nodes` does."""
-    return int(ranked_nodes(recording, choice)[0])
+    """The node that is chosen. Raises as `rank_nodes` does."""
+    return int(rank_nodes(recording, choice).nodes[0])

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure, SubFigure
 
-from huggin.analysis.nodes import TOP_RANKED, NodeChoice, nodes_for_half, ranked_nodes, snapshots
+from huggin.analysis.nodes import TOP_RANKED, NodeChoice, nodes_for_half, rank_nodes, snapshots
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
@@ -203,7 +203,7 @@ def _draw_margin(part: SubFigure, run: Beside, window: Window, choice: NodeChoic
     gold = window.gold_start
     rival = found.rival(-1, window)
     shares = found.margin_shares(gold, rival)
-    nodes = ranked_nodes(run.recording, choice)[:BY_STEP]
+    nodes = rank_nodes(run.recording, choice).nodes[:BY_STEP]
     left, right = part.subfigures(1, 2, squeeze=False, width_ratios=[5, 7])[0]
     axes = left.subplots()
     title = run.headline(f"{_name(window, gold)} over {_name(window, rival)}")

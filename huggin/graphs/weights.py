@@ -10,9 +10,9 @@ from matplotlib.figure import Figure, SubFigure
 from huggin.analysis.nodes import (
     TOP_RANKED,
     NodeChoice,
+    Ranking,
     WeightChange,
-    ranked_nodes,
-    ranking_of,
+    rank_nodes,
     weight_change,
 )
 from huggin.graphs.drawn_for import say_drawn_for
@@ -41,13 +41,14 @@ def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str,
     """`weights` and `weight-change`, with the first nodes of the ranking named."""
     beside = side_by_side(runs)
     changes = [weight_change(run.steps) for run in runs]
-    named = [ranked_nodes(run, choice)[:LABELLED].tolist() for run in runs]
+    rankings = [rank_nodes(run, choice) for run in runs]
+    named = [ranking.nodes[:LABELLED].tolist() for ranking in rankings]
     figures = {
         "weights": _weights(beside, changes, named),
         "weight-change": _changes(beside, changes, named),
     }
     for figure in figures.values():
-        _note(figure, runs, choice, named)
+        _note(figure, rankings, choice)
     return {figure_name(name, runs, choice.sample): figure for name, figure in figures.items()}
 
 
@@ -55,27 +56,25 @@ def draw_weights_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) ->
     """`weights-over-time`: how far the weights of the first nodes have moved, a column per run."""
     title = f"Change of the head's weights by step: the first {BY_STEP} nodes"
     figure, grid = _columns(len(runs), 6, title)
-    named = [ranked_nodes(run, choice)[:BY_STEP].tolist() for run in runs]
-    for run, nodes, panels in zip(side_by_side(runs), named, grid, strict=True):
+    rankings = [rank_nodes(run, choice) for run in runs]
+    for run, ranking, panels in zip(side_by_side(runs), rankings, grid, strict=True):
         steps = run.recording.steps
+        nodes = ranking.nodes[:BY_STEP].tolist()
         for row, axes in enumerate(panels):
             _draw_moves(axes, steps.step, steps.weight[:, row], nodes)
-        ranking = ranking_of(run.recording, choice)
         title = f"start weights; number: node (weight at step {steps.step[0]})"
-        panels[0].set_title(run.headline(f"{title}; ranked by {ranking}"), color=run.colour)
+        panels[0].set_title(run.headline(f"{title}; ranked by {ranking.name}"), color=run.colour)
         panels[1].set_title("end weights")
         panels[0].set_xlabel("")
-    _note(figure, runs, choice, named)
+    _note(figure, rankings, choice)
     return {figure_name("weights-over-time", runs, choice.sample): figure}
 
 
-def _note(
-    figure: Figure, runs: Sequence[Recording], choice: NodeChoice, named: Sequence[list[int]]
-) -> None:
+def _note(figure: Figure, rankings: Sequence[Ranking], choice: NodeChoice) -> None:
     """Note in the figure which nodes it is about."""
-    nodes = " and ".join(str(each[0]) for each in named)
-    rankings = dict.fromkeys(ranking_of(run, choice) for run in runs)
-    say_drawn_for(figure, node=nodes, ranked_by=" and ".join(rankings), sample=choice.sample)
+    nodes = " and ".join(str(ranking.nodes[0]) for ranking in rankings)
+    names = " and ".join(dict.fromkeys(ranking.name for ranking in rankings))
+    say_drawn_for(figure, node=nodes, ranked_by=names, sample=choice.sample)
 
 
 def _columns(runs: int, height: float, title: str) -> tuple[Figure, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.learning import flips_in_words
-from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, ranking_of, tracked_node
+from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
 from huggin.common.errors import UserError
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.reader import Recording, Steps
@@ -52,12 +52,12 @@ def training_facts(recording: Recording, choice: NodeChoice = TOP_RANKED) -> lis
 
 def _node_in_words(recording: Recording, choice: NodeChoice) -> str:
     """The number of the tracked node, and why it is this one."""
-    node = tracked_node(recording, choice)
+    ranking = rank_nodes(recording, choice)
+    node = ranking.nodes[0]
     if choice.node is not None:
         return f"{node}, as chosen"
-    ranking = ranking_of(recording, choice)
-    of_sample = "" if ranking in OF_WEIGHTS else f" of sample {choice.sample}"
-    return f"{node}, the first one ranked by {ranking}{of_sample}"
+    of_sample = "" if ranking.name in OF_WEIGHTS else f" of sample {choice.sample}"
+    return f"{node}, the first one ranked by {ranking.name}{of_sample}"
 
 
 def question_facts(recording: Recording, sample: int = 0) -> list[Row]:

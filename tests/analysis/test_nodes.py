@@ -10,9 +10,8 @@ from huggin.analysis.nodes import (
     NodeChoice,
     margin_shares,
     nodes_for_half,
+    rank_nodes,
     ranked,
-    ranked_nodes,
-    ranking_of,
     ranking_values,
     snapshots,
     weight_change,
@@ -102,7 +101,9 @@ def test_rankings(recording):
     np.testing.assert_array_equal(ranking_values(recording, "absolute"), [1, 1, 3, -6])
     np.testing.assert_array_equal(ranking_values(recording, "share"), [0, -1, 3, -1])
     np.testing.assert_array_equal(ranking_values(recording, "share-change"), [0, 1, 3, 0])
-    orders = {name: ranked_nodes(recording, NodeChoice(rank_by=name)).tolist() for name in RANKINGS}
+    orders = {
+        name: rank_nodes(recording, NodeChoice(rank_by=name)).nodes.tolist() for name in RANKINGS
+    }
     assert orders == {
         "percent": [3, 0, 1, 2],
         "absolute": [3, 2, 0, 1],
@@ -126,25 +127,25 @@ def test_ranking_leaves_undefined_values_last():
 
 
 def test_the_tracked_node_comes_first(recording):
-    assert ranked_nodes(recording, NodeChoice(1)).tolist() == [1, 2, 3, 0]
+    assert rank_nodes(recording, NodeChoice(1)).nodes.tolist() == [1, 2, 3, 0]
 
 
 def test_nodes_are_ranked_by_share_if_their_shares_are_known(recording, tmp_path):
-    assert ranking_of(recording, NodeChoice()) == "share"
-    assert ranked_nodes(recording, NodeChoice()).tolist() == [2, 1, 3, 0]
-    assert ranking_of(recording, NodeChoice(rank_by="percent")) == "percent"
+    assert rank_nodes(recording, NodeChoice()).name == "share"
+    assert rank_nodes(recording, NodeChoice()).nodes.tolist() == [2, 1, 3, 0]
+    assert rank_nodes(recording, NodeChoice(rank_by="percent")).name == "percent"
     untrue = made(tmp_path / "untrue", offset=0.1)
-    assert ranking_of(untrue, NodeChoice()) == "absolute"
+    assert rank_nodes(untrue, NodeChoice()).name == "absolute"
     diverged = made(tmp_path / "diverged", last=np.full((2, 4), np.nan))
-    assert ranking_of(diverged, NodeChoice()) == "absolute"
+    assert rank_nodes(diverged, NodeChoice()).name == "absolute"
     with pytest.raises(UserError, match="^sample 1: "):
-        ranking_of(recording, NodeChoice(sample=1))
+        rank_nodes(recording, NodeChoice(sample=1))
 
 
 @pytest.mark.parametrize("node", [-1, 4])
 def test_a_node_that_is_not_there(recording, node):
     with pytest.raises(UserError, match="nodes 0 to 3"):
-        ranked_nodes(recording, NodeChoice(node))
+        rank_nodes(recording, NodeChoice(node))
 
 
 def test_how_few_nodes_give_half():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from huggin.analysis.node_tables import TOP, table_of_rankings
-from huggin.analysis.nodes import RANKINGS, NodeChoice, ranked_nodes, snapshots
+from huggin.analysis.nodes import RANKINGS, NodeChoice, rank_nodes, snapshots
 from huggin.common.errors import UserError
 from huggin.graphs.shares import BY_STEP, draw_shares, draw_shares_over_time, find_token
 from huggin.graphs.weights import draw_weights_over_time
@@ -107,7 +107,7 @@ def test_the_margin_by_step_is_drawn_from_the_recorded_logits(recording):
 
 
 def test_weights_by_step(recording):
-    first = ranked_nodes(recording, NodeChoice(rank_by="share"))[0]
+    first = rank_nodes(recording, NodeChoice(rank_by="share")).nodes[0]
     axes = draw_weights_over_time(recording, choice=NodeChoice(rank_by="share"))[
         "weights-over-time"
     ].axes
@@ -124,7 +124,7 @@ def test_one_table_of_all_rankings(recording):
         range(1, TOP + 1)
     )  # places by absolute change
     percent, *others = [
-        {*ranked_nodes(recording, NodeChoice(rank_by=name))[:TOP].tolist()} for name in RANKINGS
+        {*rank_nodes(recording, NodeChoice(rank_by=name)).nodes[:TOP].tolist()} for name in RANKINGS
     ]
     shared = [
         f"{len(percent & other)} by {name}"

@@ -12,7 +12,7 @@ import torch
 from pypdf import PdfReader
 from transformers import BertConfig, BertForQuestionAnswering
 
-from huggin.analysis.nodes import NodeChoice, ranked_nodes
+from huggin.analysis.nodes import NodeChoice, rank_nodes
 from huggin.model.modules import legend_rows
 from huggin.pages.blocks import Block, Part, beside, in_rows, stacked, text_block
 from huggin.pages.dot import UNKNOWN, cell_text, label, missing_fonts, table
@@ -90,7 +90,7 @@ def test_a_pdf_is_about_one_node_whatever_was_drawn_before(run):
     chosen = texts_of(pdf_of(run, "--node", "5", "--out", "chosen"))
     assert re.search("tracked node ?5, as chosen", chosen[0])
     assert "dotted: node 5" in chosen[0]
-    best = ranked_nodes(Recording(run), NodeChoice())[0]
+    best = rank_nodes(Recording(run), NodeChoice()).nodes[0]
     ranked = texts_of(pdf_of(run))
     why = "the first one ranked by share of sample 0"
     assert re.search(f"tracked node ?{best}, {why}", ranked[0])
