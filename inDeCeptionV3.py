@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.text import printable
+from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
 from huggin.lime.explanation import Explanation, Request, as_json, introduction
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary of each round, draw what is left of the picture, and record why."""
     args = read_arguments(argv)
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
+    load_matplotlib()
     from huggin.graphs.saving import save_figures
     from huggin.lime.figures import draw_explanation, draw_rounds
     from huggin.lime.fonts import missing_in

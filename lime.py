@@ -26,6 +26,7 @@ from huggin.common.text import printable
 from huggin.database.connection import open_database
 from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
+from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
 from huggin.lime.explanation import (
@@ -107,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain a picture, and save, print and record what was found."""
     args = read_arguments(argv)
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
+    load_matplotlib()
     from huggin.graphs.saving import save_figures
     from huggin.lime.figures import draw_explanation, draw_faithfulness
     from huggin.lime.fonts import missing_in

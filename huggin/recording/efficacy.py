@@ -1,10 +1,13 @@
-"""What was measured of a run's models <-> RUN/efficacy.json."""
+"""What was measured of a run's models <-> RUN/efficacy.json, and its evaluations while training."""
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
+from huggin.common.statistics import wilson_interval
 from huggin.recording.run_folder import RunFolder
 
 
@@ -43,3 +46,58 @@ def read_efficacy(run: RunFolder) -> list[Efficacy]:
         raise UserError(
             f"{run.efficacy}: not readable; delete it and run test-qa-efficacy.py again"
         ) from None
+
+
+def read_evaluations(run: RunFolder) -> list[Efficacy]:
+    """The evaluations while a run was trained, and the one at its end, by step.
+
+    Raises UserError if a file of the run cannot be read.
+    """
+    found = {}
+    for path, scores in _scores_of(run):
+        try:
+            found[scores["step"]] = _as_efficacy(scores)
+        except (KeyError, TypeError, ZeroDivisionError):
+            raise UserError(
+                f"{path}: not readable; run run_qa.py again, it writes a new one"
+            ) from None
+    return [found[step] for step in sorted(found)]
+
+
+def _scores_of(run: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
+    """The scores that the Trainer logged, and those that run_qa.py kept, with their files."""
+    found = []
+    if run.trainer_state.is_file():
+        state = _read_object(run.trainer_state)
+        history = state.get("log_history", [])
+        found += [(run.trainer_state, row) for row in history if "eval_exact_match" in row]
+    if run.eval_results.is_file():
+        found.append((run.eval_results, _read_object(run.eval_results)))
+    return found
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: not readable; run run_qa.py again, it writes a new one")
+    return value
+
+
+def _as_efficacy(scores: dict[str, Any]) -> Efficacy:
+    """What the Trainer's evaluation found; its EM is a share of whole questions."""
+    asked = scores["eval_samples"]
+    exact_match = scores["eval_exact_match"]
+    f1 = scores["eval_f1"]
+    return Efficacy(
+        step=scores["step"],
+        data="evaluated while training",
+        asked=asked,
+        correct=round(exact_match / 100 * asked),
+        exact_match=exact_match,
+        exact_match_interval=wilson_interval(exact_match / 100 * asked, asked),
+        f1=f1,
+        f1_interval=wilson_interval(f1 / 100 * asked, asked),
+    )
