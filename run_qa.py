@@ -10,8 +10,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.streams import lasting_output, output_is_lost
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
+
+OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
 DESCRIPTION = f"""Fine-tune a model for question answering; resumes by itself where an earlier start stopped.
 
@@ -33,8 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_config(cfg, flags)
     stop.save_minutes = config.recording.save_minutes
     run = RunFolder(Path(config.training.output_dir))
-    with locked(run) if config.on_main_process else nullcontext():
-        return train_and_evaluate(config, run, stop)
+    with lasting_output():
+        with locked(run) if config.on_main_process else nullcontext():
+            code = train_and_evaluate(config, run, stop)
+        sys.stdout.flush()
+        return code or (OUTPUT_LOST if output_is_lost() else 0)
 
 
 def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:

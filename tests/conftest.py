@@ -25,6 +25,7 @@ os.environ["OMP_NUM_THREADS"] = (
 )
 from huggin.common.cli import exit_code_of  # noqa: E402
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TOKENIZER = ROOT / "sample" / "bert-tiny"
 CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day and return at dinner time."
 QUESTIONS = [
@@ -157,7 +158,7 @@ def main_of(script: str) -> Any:
 @contextlib.contextmanager
 def signals_restored() -> Iterator[None]:
     """Put handlers of signals back, and let the next training choose its own precision."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

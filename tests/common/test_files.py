@@ -47,7 +47,7 @@ def test_an_error_names_the_file_that_was_meant(tmp_path):
             "error: a.png: No space left on device; check the path",
         ),
         ("KeyboardInterrupt", 130, "stopped by Ctrl-C"),
-        ("BrokenPipeError", 0, ""),
+        ("BrokenPipeError", 2, "error: BrokenPipeError; check"),  # of another pipe than stdout
     ],
 )
 def test_a_door_turns_errors_into_one_line_and_a_code(raised, code, said):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -13,16 +12,17 @@ from pathlib import Path
 import pytest
 
 import trainer_qa
-from checkpointing import SafeStop, is_complete, newest_checkpoint
+from checkpointing import SIGNALS, SafeStop
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from huggin.recording.checkpoints import is_complete, newest_checkpoint
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.summary import recording_summary
 from tests.conftest import ROOT, command
-from tests.training.test_training import same_rows, weights
+from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
 
@@ -32,7 +32,7 @@ def train_here(folder: Path, keys: dict) -> int:
     cfg.write_text(json.dumps(keys | {"output_dir": str(folder / "run")}))
     config, stop = read_config(cfg, []), SafeStop()
     stop.save_minutes = config.recording.save_minutes
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     stop.install()
     run = RunFolder(folder / "run")
     try:
@@ -73,10 +73,10 @@ def test_evaluating_on_the_way_changes_nothing(tmp_path, tiny_cfg):
 
 PLACES = [
     ("transformers:Trainer._save_optimizer_and_scheduler", 2),  # in the middle of a save
-    ("trainer_qa:mark_complete", 2),  # saved, the recording flushed, not yet marked
+    ("checkpointing:mark_complete", 2),  # saved, the recording flushed, not yet marked
     ("huggin.recording.recorder:Recorder.flush_to_disk", 3),  # saved, the recording not yet flushed
-    ("trainer_qa:rotate_checkpoints", 2),  # marked, the older one not yet gone
-    ("checkpointing:save_beside", 1),  # trained, the model not yet saved
+    ("checkpointing:let_older_go", 2),  # marked, the older one not yet gone
+    ("trainer_qa:save_beside", 1),  # trained, the model not yet saved
     ("huggin.recording.writer:RecordingWriter.append", 16),  # in the middle of a row
 ]
 
@@ -205,10 +205,8 @@ def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for line in started.stderr:
-        if "/200000" in line:  # the progress bar: it trains
-            started.send_signal(number)
-            break
+    wait_for_steps(tmp_path / "run", started)
+    started.send_signal(number)
     out, err = started.communicate(timeout=60)
     assert started.returncode == code, err
     assert "the same command goes on from there" in out
@@ -288,10 +286,8 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     started = subprocess.Popen(
         line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    for text in started.stderr:
-        if re.search(r" [1-9]\d*/20000", text):  # the progress bar: they train
-            started.send_signal(signal.SIGINT)
-            break
+    wait_for_steps(tmp_path / "run", started)
+    started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=90)
     assert out.count("the same command goes on from there") == 1, err
     (stopped,) = [step for step, _ in RunFolder(tmp_path / "run").checkpoints()]

@@ -92,16 +92,18 @@ def stop_after(folder: Path, rows: int, number: int) -> subprocess.Popen[str]:
     started = subprocess.Popen(
         line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 120
-    while started.poll() is None and time.monotonic() < deadline:
-        if (
-            RunFolder(folder / "run").facts.exists()
-            and len(Recording(folder / "run").table("steps")) > rows
-        ):
-            started.send_signal(number)
-            break
-        time.sleep(0.01)
+    wait_for_steps(folder / "run", started, rows)
+    started.send_signal(number)
     return started
+
+
+def wait_for_steps(run: Path, process: subprocess.Popen, steps: int = 1) -> None:
+    """Wait until a process has recorded more than `steps` steps, or has ended."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if RunFolder(run).facts.exists() and len(Recording(run).table("steps")) > steps:
+            return
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
