@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
-from huggin.common.streams import lasting_output, output_is_lost
+from huggin.common.streams import lasting_output, output_is_lost, warn
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
 
@@ -39,8 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     with lasting_output():
         with locked(run) if config.on_main_process else nullcontext():
             code = train_and_evaluate(config, run, stop)
-        sys.stdout.flush()
-        return code or (OUTPUT_LOST if output_is_lost() else 0)
+        return code or code_of_output(run)
+
+
+def code_of_output(run: RunFolder) -> int:
+    """0, or 141 if somebody has stopped reading stdout or stderr: never 0 for what was not seen."""
+    sys.stdout.flush()
+    if not output_is_lost():
+        return 0
+    warn(f"{run.path}: nobody reads the output any more; everything is saved")
+    return OUTPUT_LOST
 
 
 def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:

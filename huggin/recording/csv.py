@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
-from tqdm import tqdm
 
 from huggin.common.errors import UserError
+from huggin.common.progress import progress
 from huggin.recording.reader import Recording, flat_values
 
 PART = {"steps": 256, "probes": 64, "nodes": 4}  # rows that are held in memory at a time
@@ -22,7 +22,7 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
             f"{recording.run.recording}: no {name} recorded; run get-training-output first"
         )
     schema = flat_table(name, table.slice(0, 1)).schema
-    shown = tqdm(total=len(table), desc=f"{name} as CSV", unit=" rows", delay=2, leave=False)
+    shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
     with shown, CSVWriter(sink, schema) as writer:
         for begin in range(0, len(table), PART[name]):
             part = table.slice(

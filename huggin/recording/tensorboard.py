@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
-from tqdm import tqdm
 
 from huggin.common.files import replacing
+from huggin.common.progress import progress
 from huggin.recording.efficacy import read_efficacy
 from huggin.recording.reader import Recording
 
@@ -25,7 +25,7 @@ def write_events(recording: Recording, folder: Path) -> Path:
     """Write `folder`/events.out.tfevents.0.huggin, whole or not at all; its path. All times are the run's beginning."""
 
     path, began = folder / FILE, recording.run.facts.stat().st_mtime
-    events = tqdm(summaries(recording), desc="events", unit=" events", delay=2, leave=False)
+    events = progress(summaries(recording), label="events", unit="events")
     with replacing(path) as beside, beside.open("wb") as file:
         writer = RecordWriter(file)
         writer.write(Event(wall_time=began, file_version="brain.Event:2").SerializeToString())

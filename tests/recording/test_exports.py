@@ -201,7 +201,9 @@ def test_events_as_a_command_with_the_figures(tiny_run, tmp_path):
 @pytest.mark.parametrize("tool", ["pandas", "polars", "duckdb"])
 def test_the_readmes_recipe(tool, tiny_run, tmp_path, monkeypatch, capsys):
     blocks = re.findall(
-        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+        r"```python[^\n]*\n(.*?)```",
+        (ROOT / "docs" / "recording.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
     )
     (recipe,) = (block for block in blocks if f"import {tool}\n" in block)
     if importlib.util.find_spec(tool) is None:

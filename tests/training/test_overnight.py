@@ -314,5 +314,5 @@ def test_a_short_soak(tmp_path, tiny_cfg):
     done = command("bench/soak.py", "--kills", "2", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)
     assert done.returncode == 0, done.stderr
     assert (
-        done.stdout.splitlines()[-1] == "2 kills, 0 steps missing, 0 twice, weights identical: yes"
+        done.stdout.splitlines()[-1] == "2 faults, 0 steps missing, 0 twice, weights identical: yes"
     )
