@@ -17,6 +17,7 @@ from torch import accelerator
 from transformers import HfArgumentParser, TrainingArguments
 
 from huggin.common.errors import UserError
+from huggin.common.files import LARGEST_TEXT, refuse_special
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
     INPUT_PATHS,
@@ -127,6 +128,7 @@ def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
 
 def _read_json(cfg: Path) -> dict[str, Any]:
     """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
+    refuse_special(cfg, LARGEST_TEXT)
     try:
         text = cfg.read_text(encoding="utf-8-sig")
         given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)
