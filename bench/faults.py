@@ -4,7 +4,8 @@ python bench/faults.py
 
 An input is answered right if the command ends in time with the exit code that is due, says what
 is wrong in one line, sends no control characters to the terminal, and leaves every file as it was.
-All happens in a temporary folder and on this machine. The inputs are in `bench/fault_inputs.py` and `bench/fault_recordings.py`.
+All happens in a temporary folder and on this machine. The inputs are in `bench/fault_inputs.py`
+and `bench/fault_recordings.py`.
 Exit code 1 if any is not answered right.
 """
 

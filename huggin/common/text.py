@@ -7,7 +7,10 @@ LONGEST = 300  # characters of another library's message
 
 
 def printable(text: str) -> str:
-    """Text with control characters, which would act on the terminal, as U+FFFD; line feeds and tabs stay."""
+    """Replace control characters, which would act on a terminal, by U+FFFD.
+
+    Line feeds and tabs stay.
+    """
     return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -108,6 +108,8 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
     """One value as its key's type, by way of argparse. Raises argparse.ArgumentError."""
     if isinstance(value, list):
         tokens = [f"--{key}", *map(str, value)]
+    elif value is True:  # a bare --key: fine for a switch, and nothing else
+        tokens = [f"--{key}"]
     else:
         tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
     namespace, rest = parser.parse_known_args(tokens)
