@@ -1,4 +1,4 @@
-"""Stop and resume: Ctrl-C, SIGTERM or SIGHUP -> a whole checkpoint -> the next start resumes from it.
+"""Stop and resume: Ctrl-C, SIGTERM or SIGHUP -> a checkpoint -> the next start goes on from it.
 
 `SafeStop` says when to save, `SafeTrainer` saves. What makes a checkpoint whole is in
 `huggin/recording/checkpoints.py`.
@@ -249,7 +249,7 @@ class SafeTrainer(Trainer):
         super()._run_epoch(*args, **kwargs)
 
     def _init_training_state(self, *args: Any, **kwargs: Any) -> Any:
-        """Begin, or read a checkpoint's state; its best checkpoint is found in a moved folder too."""
+        """Begin, or read a checkpoint's state and find its best checkpoint, also in a moved run."""
         begun = super()._init_training_state(*args, **kwargs)
         if self.state.best_global_step and not self.state.best_model_checkpoint:
             run = RunFolder(Path(self.args.output_dir))

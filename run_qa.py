@@ -16,9 +16,9 @@ from huggin.recording.run_folder import RunFolder
 
 OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
-DESCRIPTION = f"""Fine-tune a model for question answering; resumes by itself where an earlier start stopped.
+DESCRIPTION = f"""Fine-tune a model for question answering, or resume where an earlier start stopped.
 
-Any key of cfg.json can be given as --key value too, and wins. The toolkit's own, with their defaults:
+Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}
 and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ..."""
 

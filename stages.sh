@@ -54,13 +54,15 @@ stage_or_no() { # the same, but 1, "done, and the answer is no", goes on; leaves
 
 recorded() { # RUN: whether there is anything to draw; says so if there is not
   [ -e "$1/recording/run.json" ] || {
-    echo "$(basename "$0"): $1: nothing was recorded (record or do_train is false), so nothing is drawn" >&2
+    local why="nothing was recorded (record or do_train is false), so nothing is drawn"
+    echo "$(basename "$0"): $1: $why" >&2
     return 1
   }
 }
 
 one_cfg() { # [CFG]: leaves the file of keys in $cfg
-  # Without an argument it is the toolkit's cfg.json. A bare name that is not here is looked for there.
+  # Without an argument it is the toolkit's cfg.json. A bare name that is not where the user stands
+  # is looked for in the toolkit's folder.
   cfg=${1-}
   [ $# -gt 0 ] || cfg=$here/cfg.json
   case $cfg in
@@ -68,7 +70,9 @@ one_cfg() { # [CFG]: leaves the file of keys in $cfg
     *) [ -f "$cfg" ] || [ ! -f "$here/$cfg" ] || cfg=$here/$cfg ;;
   esac
   if [ $# -gt 1 ] || [ ! -f "$cfg" ]; then
-    echo "$(basename "$0"): error: expected one file of keys, not '$*'; see $(basename "$0") --help" >&2
+    local name
+    name=$(basename "$0")
+    echo "$name: error: expected one file of keys, not '$*'; see $name --help" >&2
     exit 2
   fi
   case $cfg in -*) cfg=./$cfg ;; esac

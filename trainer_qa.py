@@ -298,7 +298,7 @@ def prepare(
 
 
 def _refuse_other_content(run: RunFolder) -> None:
-    """Raise UserError if a folder holds other things than a run: nothing in it is ours to delete."""
+    """Raise UserError if a folder holds other things than a run: they are not ours to delete."""
     others = {path.name for path in run.path.iterdir()} - {run.holder.name}
     if others and not run.holds_a_run():
         what = f"{run.path}: holds {sorted(others)[0]} and no run"

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and read only if they are plain files of sane size."""
+"""Files are written whole or not at all, and read only if they are plain ones of sane size."""
 
 import json
 import os
@@ -130,7 +130,10 @@ def read_text(path: Path, most: int = LARGEST_TEXT) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file. Raises UserError if it is none, FileNotFoundError if it is missing."""
+    """The value in a JSON file.
+
+    Raises UserError if it is not JSON, FileNotFoundError if it is missing.
+    """
     text = read_text(path)
     try:
         return json.loads(text)

@@ -111,7 +111,7 @@ def newest_model(run: RunFolder) -> Path:
 
 
 def step_of(folder: Path) -> int | None:
-    """The step in a folder's trainer_state.json; None if there is no such file, or no step in it."""
+    """The step in a folder's trainer_state.json; None if there is no such file or step."""
     try:
         step = read_json(folder / "trainer_state.json")["global_step"]
     except (FileNotFoundError, UserError, KeyError, TypeError):
@@ -142,7 +142,7 @@ def let_older_go(run: RunFolder, newest: Path, limit: int | None, best: str | No
 
 
 def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
-    """Call `save` with an empty folder, then move each file from there to `folder`, and mark them."""
+    """Call `save` with an empty folder, then move each file from there to `folder`; mark them."""
     beside = folder / ".saving"
     shutil.rmtree(beside, ignore_errors=True)  # left by a kill
     beside.mkdir(parents=True)
@@ -157,7 +157,7 @@ def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
 
 
 def start_anew(run: RunFolder) -> None:
-    """Delete what an earlier run left: checkpoints, recording, figures, results. Other files stay."""
+    """Delete an earlier run's checkpoints, recording, figures and results. Other files stay."""
     for _, checkpoint in run.checkpoints():
         if is_checkpoint(checkpoint):
             shutil.rmtree(checkpoint)

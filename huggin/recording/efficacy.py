@@ -39,7 +39,10 @@ def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
 
 
 def read_efficacy(run: RunFolder) -> list[Efficacy]:
-    """What was measured of a run's models, by data and step. Raises UserError for a damaged file."""
+    """What was measured of a run's models, by data and step.
+
+    Raises UserError for a damaged file.
+    """
     try:
         text = read_text(run.efficacy)
     except FileNotFoundError:

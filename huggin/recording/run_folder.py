@@ -48,7 +48,7 @@ class RunFolder:
         )
 
     def own_files(self) -> Iterator[Path]:
-        """The files that a run left here: recording, figures, results. Not its checkpoints or model."""
+        """The run's recording, figures and results, without its checkpoints and model."""
         yield from (self.trainer_state, self.eval_results, self.efficacy)
         if not self.facts.is_file():
             return

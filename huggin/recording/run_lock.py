@@ -53,7 +53,10 @@ def _holder(run: RunFolder) -> str:
 
 @contextmanager
 def one_at_a_time(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock on the folder; with wait=False raise BlockingIOError if it is taken."""
+    """Hold an exclusive lock on the folder.
+
+    Raises BlockingIOError if it is taken and `wait` is false.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -47,7 +47,7 @@ def _source(config: Config) -> str:
 def fixed_settings(
     config: Config, model: PreTrainedModel, features: Dataset, tracked: int
 ) -> dict[str, Any]:
-    """What a resumed run must have in common with its beginning, so that one recording fits both."""
+    """What a resumed run must share with its beginning, so that one recording fits both."""
     fixed = {
         "model_name_or_path": Path(_source(config)).name,
         "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",

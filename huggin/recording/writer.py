@@ -36,7 +36,7 @@ class RecordingWriter:
             raise UserError(f"{what}; {advice}") from None
 
     def flush_to_disk(self) -> None:
-        """Wait until every row has reached the disk, so that a checkpoint never outlives its rows."""
+        """Wait until every row is on the disk, so that no checkpoint outlives its rows."""
         for path in (*self._paths.values(), self._run.recording):
             flush_to_disk(path)
 

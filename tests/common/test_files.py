@@ -12,6 +12,13 @@ from huggin.common.files import read_json, read_text, replacing, write_json
 from huggin.common.text import printable
 from tests.conftest import ROOT
 
+PROGRAM = """
+from huggin.common.cli import *
+def main(argv=None):
+    raise {raised}
+run_command(main)
+"""
+
 
 def test_a_file_is_replaced_whole(tmp_path):
     write_json(tmp_path / "new" / "a.json", {"ä": 1})
@@ -54,7 +61,7 @@ def test_an_error_names_the_file_that_was_meant(tmp_path):
     ],
 )
 def test_a_door_turns_errors_into_one_line_and_a_code(raised, code, said):
-    program = f"from huggin.common.cli import *\ndef main(argv=None):\n    raise {raised}\nrun_command(main)"
+    program = PROGRAM.format(raised=raised)
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == code
     assert said in done.stderr
@@ -66,7 +73,7 @@ def test_control_characters_do_not_reach_the_terminal():
 
 
 def test_a_defect_is_not_taken_for_an_answer():
-    program = "from huggin.common.cli import *\ndef main(argv=None):\n    raise KeyError('x')\nrun_command(main)"
+    program = PROGRAM.format(raised="KeyError('x')")
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 70
     assert "Traceback" in done.stderr

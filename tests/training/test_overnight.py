@@ -69,7 +69,8 @@ def test_evaluating_on_the_way_changes_nothing(tmp_path, tiny_cfg):
     assert weights(tmp_path / "with" / "run") == weights(tmp_path / "without" / "run")
 
 
-# 2. and 3. Exact resume; checkpoints are valid or absent (Ctrl-C, SIGTERM and kill -9 at any step: test_training.py)
+# 2. and 3. Exact resume; checkpoints are valid or absent
+# (Ctrl-C, SIGTERM and kill -9 at any step are in test_training.py)
 
 PLACES = [
     ("transformers:Trainer._save_optimizer_and_scheduler", 2),  # in the middle of a save
@@ -137,7 +138,7 @@ def test_safety_checkpoints(tmp_path, tiny_cfg):
 
 
 def test_ctrl_c_while_evaluating(tmp_path, tiny_cfg, tiny_run, monkeypatch):
-    """The evaluation breaks off, the step before it is saved, and the next start goes on to the same end."""
+    """The evaluation is aborted, its step is saved, and the next start comes to the same end."""
     original = QuestionAnsweringTrainer.evaluation_loop
 
     def interrupted(self, *args, **kwargs):
@@ -165,7 +166,8 @@ def test_ctrl_c_before_training_stops_at_once_and_leaves_nothing(tmp_path, tiny_
 def test_a_second_ctrl_c_ends_the_process_where_it_is():
     code = (
         "import os, signal; from checkpointing import SafeStop; stop = SafeStop(); stop.install();"
-        "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT); print('waits', flush=True);"
+        "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT);"
+        "print('waits', flush=True);"
         "os.kill(os.getpid(), signal.SIGINT); print('never', flush=True)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -186,10 +186,8 @@ def test_answers_that_no_window_holds_are_counted(tmp_path, tiny_cfg):
     (tmp_path / "long.json").write_text(json.dumps(questions))
     done = train(tmp_path, tiny_cfg(train_file="long.json", max_steps=1, do_eval=False))
     assert done.returncode == 0, done.stderr
-    assert (
-        "run_qa.py: 1 of 2 answers are longer than any window; these questions are trained as unanswerable; raise"
-        in done.stderr
-    )
+    said = "run_qa.py: 1 of 2 answers are longer than any window; these questions are trained"
+    assert f"{said} as unanswerable; raise" in done.stderr
 
 
 def test_a_trained_model_without_checkpoints_is_not_trained_over(tmp_path, tiny_cfg):

@@ -1,4 +1,4 @@
-"""The bad inputs of `bench/faults.py`, by kind."""
+"""Bad inputs of `bench/faults.py`: keys, questions, places for output, words of commands."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.fault_base import (
+from bench.inputs.base import (
     FACTS,
     HOSTILE,
     HUGE,
@@ -20,7 +20,7 @@ from bench.fault_base import (
     writing,
     writing_text,
 )
-from bench.fault_recordings import (
+from bench.inputs.recordings import (
     READERS,
     of_answers,
     of_measurements,

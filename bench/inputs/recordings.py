@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.fault_base import (
+from bench.inputs.base import (
     FACTS,
     HOSTILE,
     HUGE,
