@@ -30,6 +30,7 @@ from huggin.common.errors import UserError
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line
+from huggin.model.device import load_random_states, save_random_states
 from huggin.recording.checkpoints import damage_of, is_complete, let_older_go, mark_complete
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
@@ -275,6 +276,16 @@ class SafeTrainer(Trainer):
         if damage and self.args.load_best_model_at_end:
             self.state.best_model_checkpoint = None
             warn(f"{best}: {damage}; it was the best, the last model is kept instead")
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Save all random states, also those of accelerators that transformers leaves out."""
+        super()._save_rng_state(output_dir)
+        save_random_states(Path(output_dir), self.args.process_index)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        super()._load_rng_state(checkpoint)
+        if checkpoint is not None:
+            load_random_states(Path(checkpoint), self.args.process_index)
 
     def _seal(self, checkpoint: Path) -> None:
         """Mark the checkpoint complete, after every row recorded so far has reached the disk."""

@@ -29,6 +29,7 @@ from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line
+from huggin.model.device import copies_in_background, describe_device
 from huggin.model.hooks import undisturbed
 from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
 from huggin.qa.answers import best_answers, score_answers
@@ -156,7 +157,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     """Load data and model and put the parts together. Raises UserError for what cannot be used."""
     training = config.training
     data = config.data
-    training.dataloader_pin_memory &= training.device.type == "cuda"
+    use_one_gpu(training)
+    training.dataloader_pin_memory &= copies_in_background(training.device)
     tokenizer = load_tokenizer(config.model)
     records = _load(config, "train") if training.do_train else None
     eval_records = _load(config, "validation") if training.do_eval else None
@@ -190,6 +192,18 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     except (ValueError, ImportError, RuntimeError) as error:
         # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
+
+
+def use_one_gpu(training: TrainingArguments) -> None:
+    """Without torchrun take one GPU of several.
+
+    The Trainer would take all of them by nn.DataParallel and multiply the batch by their number.
+    """
+    visible = training.n_gpu
+    if visible > 1:
+        training._n_gpu = 1
+        advice = "torchrun takes more, see docs/overnight.md"
+        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -240,6 +254,8 @@ def train(
 ) -> None:
     """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
     checkpoint = prepare(config, trainer, run, stop)
+    if config.on_main_process:
+        warn(f"run_qa.py: training on {describe_device(trainer.args.device)}")
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:

@@ -17,6 +17,10 @@ from huggin.common.text import one_line
 BAD_INPUT = 2
 DEFECT = 70
 CTRL_C = 130
+NOT_ON_WINDOWS = (
+    "Windows is supported through WSL; type 'wsl --install' in PowerShell, and set up there"
+)
+FOR_PICTURES = ("keras", "tensorflow")  # what ./setup --without-pictures leaves out
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -54,6 +58,8 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
     Returns what `main` returns, or 2 for bad input, 70 for a defect of the toolkit, 130 for Ctrl-C.
     """
     name = Path(inspect.getfile(main)).name
+    if sys.platform == "win32":
+        return _failed(name, f"error: {NOT_ON_WINDOWS}", BAD_INPUT)
     with standing_in():
         try:
             return _code_of(main, argv)
@@ -88,6 +94,9 @@ def _answer_to(name: str, error: Exception) -> int:
         return _failed(name, f"error: not enough memory; {advice}", BAD_INPUT)
     if _is_about_a_path(error):
         return _failed(name, "error: a path holds characters that no file name can have", BAD_INPUT)
+    if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
+        what = f"error: {error.name} is not installed, it is only needed for pictures"
+        return _failed(name, f"{what}; type: ./setup --with-pictures", BAD_INPUT)
     # A defect; exit code 1 would mean "done, and the answer is no".
     warn("".join(traceback.format_exception(error)).rstrip())
     what = "error: this is a defect of the toolkit; please report it with the lines above"

@@ -59,7 +59,7 @@ class _StepRow:
 class Recorder:
     """Records a model while any loop trains it. Training stays bit for bit as it is without it.
 
-    From a CUDA GPU the head is copied without waiting and written one step later.
+    From a CUDA or XPU GPU the head is copied without waiting and written one step later.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Recorder:
         self._node_steps = schedule(self.last_step, self._points["nodes"])
         write_facts(self.run, self.facts)
         if step == 0:
-            self.step(0, loss=NAN, grad_norm=NAN, learning_rate=NAN)
+            self.step(0, epoch=0.0)
         return self
 
     def step(
