@@ -184,14 +184,13 @@ class Recording:
         Raises BadValue for a step without a snapshot.
         """
         table = self.table("nodes")
-        chosen = table.filter(
-            pc.and_(pc.equal(table["step"], step), pc.equal(table["sample"], sample))
-        )
-        if len(chosen) == 0:
+        places = zip(table["step"].to_pylist(), table["sample"].to_pylist())
+        rows = [row for row, place in enumerate(places) if place == (step, sample)]
+        if not rows:
             steps = ", ".join(map(str, pc.unique(table["step"]).to_pylist()))
             known = f"no snapshot of the nodes; there are some at {steps or 'no step'}"
             raise BadValue("step", step, known)
-        return site_activations(chosen)
+        return site_activations(table.take(rows))
 
     def head_inputs(self, sample: int = 0) -> dict[int, np.ndarray]:
         """What the head received (tokens, hidden), float16, by the step of each snapshot.
