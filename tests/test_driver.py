@@ -28,6 +28,7 @@ def drive(folder, cfg):
     )
 
 
+@pytest.mark.slow
 def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     here = tmp_path / "a folder & more"
     here.mkdir()
@@ -45,6 +46,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     assert set(ROOT.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(record=False, output_dir="-run")))
     done = drive(tmp_path, "cfg.json")
@@ -72,6 +74,7 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
     assert done.stdout == "cfg-squad.json\n"
 
 
+@pytest.mark.slow
 def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
     done = drive(tmp_path, "cfg.json")

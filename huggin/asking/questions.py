@@ -105,8 +105,8 @@ def _logits(
             computed.append((rows, copy_to_host(both)))
     logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
     for rows, copy in computed:
-        both = copy.wait().numpy()
-        logits[:, rows, : both.shape[2]] = both
+        values = copy.wait().numpy()
+        logits[:, rows, : values.shape[2]] = values
     return logits
 
 

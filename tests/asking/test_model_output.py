@@ -142,6 +142,7 @@ def test_graph_efficacy_of_nothing_measured(morning):
     assert "run: no efficacy measured; run test-qa-efficacy.py" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_driver_draws_also_where_nothing_was_right(morning):
     if not (ROOT / ".venv" / "installed.txt").exists():
         pytest.skip("the drivers run in .venv; ./setup makes it")

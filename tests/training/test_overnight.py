@@ -21,7 +21,7 @@ from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.summary import recording_summary
-from tests.conftest import ROOT, command
+from tests.conftest import ROOT, command, process
 from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
@@ -83,16 +83,11 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("place", "times"), PLACES)
+@pytest.mark.slow
 def test_killed_at_the_worst_moment(tmp_path, tiny_cfg, tiny_run, place, times):
     keys = tiny_cfg(save_steps=2, save_total_limit=1)
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
-    line = [
-        sys.executable,
-        ROOT / "tests" / "training" / "killed.py",
-        place,
-        str(times),
-        "cfg.json",
-    ]
+    line = process("tests/training/killed.py", place, times, "cfg.json")
     killed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert newest_checkpoint(RunFolder(tmp_path / "run")) is not None
@@ -196,6 +191,7 @@ def test_a_signal_at_the_end_of_a_step_stops_after_the_next(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
     if not (ROOT / ".venv" / "installed.txt").exists():
         pytest.skip("the drivers run in .venv; ./setup makes it")
@@ -224,6 +220,7 @@ def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
     [(100_000, 20, "not saved: "), (20_000, 1000, "-0.arrow: step ")],
     ids=["checkpoint", "recording"],
 )
+@pytest.mark.slow
 def test_a_full_disk(tmp_path, tiny_cfg, limit, save_steps, said):
     """A limit on the size of files stands for the disk."""
     keys = tiny_cfg(num_train_epochs=30, save_steps=save_steps, do_eval=False)
@@ -271,6 +268,7 @@ def test_no_folder_to_write_to(tmp_path, tiny_cfg):
 # 8. Several processes
 
 
+@pytest.mark.slow
 def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg):
     keys = tiny_cfg(
         num_train_epochs=10_000, save_steps=100_000, per_device_train_batch_size=1, do_eval=False
@@ -311,6 +309,7 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
 # 9. The soak
 
 
+@pytest.mark.slow
 def test_a_short_soak(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(num_train_epochs=20)))
     done = command("bench/soak.py", "--kills", "2", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)

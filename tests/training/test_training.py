@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.summary import recording_summary
-from tests.conftest import ROOT, command
+from tests.conftest import command, process
 
 TABLES = ("steps", "probes", "nodes")
 
@@ -86,9 +85,12 @@ LONG = {"num_train_epochs": 30, "save_steps": 1000, "do_eval": False}
 
 def stop_after(folder: Path, rows: int, number: int) -> subprocess.Popen[str]:
     """Start a run, and send it a signal once it has recorded that many steps."""
-    line = [sys.executable, str(ROOT / "run_qa.py"), "cfg.json"]
     started = subprocess.Popen(
-        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        process("run_qa.py", "cfg.json"),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     wait_for_steps(folder / "run", started, rows)
     started.send_signal(number)
@@ -115,6 +117,7 @@ def uninterrupted(tmp_path_factory, tiny_cfg) -> Path:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, tiny_cfg, uninterrupted, number, code):
     keys = tiny_cfg(**LONG) | ({"save_steps": 10} if number == signal.SIGKILL else {})
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
