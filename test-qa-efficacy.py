@@ -108,7 +108,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
     """Folders of models: the one that was named, every whole checkpoint, or the newest."""
-    from checkpointing import is_complete, newest_model
+    from huggin.recording.checkpoints import is_complete, newest_model
 
     if args.checkpoint:
         if run.path.resolve() not in (

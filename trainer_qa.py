@@ -4,9 +4,8 @@
 question answering needs beyond it.
 """
 
-import shutil
-import sys
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -16,30 +15,21 @@ from transformers import (
     DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerFast,
-    Trainer,
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import rotate_checkpoints
 
 from checkpointing import (
     EvaluationStopped,
     SafeStop,
-    is_complete,
-    mark_complete,
-    newest_checkpoint,
-    save_beside,
-    start_anew,
+    SafeTrainer,
 )
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
+from huggin.common.progress import shows_bars
+from huggin.common.streams import warn
 from huggin.common.text import one_line
-from huggin.model.device import (
-    copies_in_background,
-    describe_device,
-    load_random_states,
-    save_random_states,
-)
+from huggin.model.device import copies_in_background, describe_device
 from huggin.model.hooks import undisturbed
 from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
 from huggin.qa.answers import best_answers, score_answers
@@ -53,14 +43,17 @@ from huggin.qa.features import (
 )
 from huggin.qa.questions import load_questions
 from huggin.recording.callback import RecorderCallback
+from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
 
+UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
-class QuestionAnsweringTrainer(Trainer):
-    """Hugging Face's Trainer, which also tells a Recorder what happens and scores answers."""
+
+class QuestionAnsweringTrainer(SafeTrainer):
+    """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(
         self,
@@ -92,69 +85,6 @@ class QuestionAnsweringTrainer(Trainer):
         if self._recording:
             self._recording.grad_norm = grad_norm
         return grad_norm
-
-    def save_now(self) -> None:
-        """Save a checkpoint of the state between two steps."""
-        self._save_checkpoint(self.model_wrapped, trial=None)
-
-    def save_trained(self, folder: str) -> None:
-        """Save the trained model, its tokenizer and the Trainer's state."""
-        self.save_model(folder)
-        self.state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
-
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        """Save, mark the checkpoint complete, and only then let older ones go.
-
-        Raises UserError if it cannot be saved, with nothing half-written left, or if what was
-        recorded has been taken away.
-        """
-        run = RunFolder(Path(self._get_output_dir(trial=trial)))
-        checkpoint = run.checkpoint(self.state.global_step)
-        if is_complete(checkpoint):  # saved at this step already
-            return
-        if self.args.should_save and checkpoint.exists():
-            shutil.rmtree(checkpoint)  # left by a kill
-        self.accelerator.wait_for_everyone()
-        limit = self.args.save_total_limit
-        self.args.save_total_limit = None
-        try:
-            super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()
-            self._seal(checkpoint)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            shutil.rmtree(checkpoint, ignore_errors=True)
-            what = f"{checkpoint}: not saved: {one_line(error)}"
-            advice = "fix that; the same command goes on from the checkpoint before"
-            raise UserError(f"{what}; {advice}") from error
-        finally:
-            self.args.save_total_limit = limit
-        if self.args.should_save:
-            rotate_checkpoints(run.path, limit, self.state.best_model_checkpoint)
-        self.accelerator.wait_for_everyone()
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        """Save all random states, also those of accelerators that transformers leaves out."""
-        super()._save_rng_state(output_dir)
-        save_random_states(Path(output_dir), self.args.process_index)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        super()._load_rng_state(checkpoint)
-        if checkpoint is not None:
-            load_random_states(Path(checkpoint), self.args.process_index)
-
-    def _seal(self, checkpoint: Path) -> None:
-        """Mark the checkpoint complete, after every row recorded so far has reached the disk."""
-        gone = None
-        if self.recorder:
-            try:
-                self.recorder.flush_to_disk()
-            except FileNotFoundError as error:
-                gone = error.filename
-        if self.args.should_save:
-            mark_complete(checkpoint)
-        if gone:
-            saved = f"the training is saved in {checkpoint}"
-            raise UserError(f"{gone}: taken away while it was recorded; {saved}")
 
     def evaluate(
         self,
@@ -273,7 +203,7 @@ def use_one_gpu(training: TrainingArguments) -> None:
     if visible > 1:
         training._n_gpu = 1
         advice = "torchrun takes more, see docs/overnight.md"
-        print(f"run_qa.py: trains on one of {visible} GPUs; {advice}", file=sys.stderr)
+        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -316,10 +246,7 @@ def _say_what_no_window_holds(answers: int, records: int) -> None:
     if answers:
         lost = f"{answers} of {records} answers are longer than any window"
         advice = "raise max_seq_length or doc_stride"
-        print(
-            f"run_qa.py: {lost}; these questions are trained as unanswerable; {advice}",
-            file=sys.stderr,
-        )
+        warn(f"run_qa.py: {lost}; these questions are trained as unanswerable; {advice}")
 
 
 def train(
@@ -328,30 +255,41 @@ def train(
     """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
     checkpoint = prepare(config, trainer, run, stop)
     if config.on_main_process:
-        print(f"run_qa.py: training on {describe_device(trainer.args.device)}", file=sys.stderr)
+        warn(f"run_qa.py: training on {describe_device(trainer.args.device)}")
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
         trainer.save_now()
     except (UserError, OSError):
-        print(file=sys.stderr)  # the progress bar's line ends, the error's begins
+        if shows_bars():
+            warn("")  # the progress bar's line ends, the error's begins
         raise
-    except (ValueError, TypeError, ImportError, RuntimeError, ArithmeticError) as error:
+    except Exception as error:
         if stop.has_begun:
             raise
-        raise UserError(one_line(error)) from None  # the optimizer or data loader refuses a key
+        raise UserError(_not_begun(error, checkpoint)) from None
     if trainer.recorder:
         trainer.recorder.close()
         _say_not_finite(run, trainer.recorder.not_finite)
-    if trainer.state.global_step >= trainer.state.max_steps and config.on_main_process:
-        save_beside(run.path, trainer.save_trained)
-        print(f"{run.path}: trained, {trainer.state.global_step} steps")
+    if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
+        if config.on_main_process:
+            save_beside(run.path, trainer.save_trained)
+            print(f"{run.path}: trained, {trainer.state.global_step} steps")
+        trainer.push_trained()
+
+
+def _not_begun(error: Exception, checkpoint: Path | None) -> str:
+    """Why no step was made: a checkpoint that cannot be loaded, or a key that is refused."""
+    if checkpoint is None or not isinstance(error, UNREADABLE):
+        return one_line(error)
+    what = f"{checkpoint}: cannot be loaded: {one_line(error)}"
+    return f"{what}; delete it, and the same command goes on from the one before"
 
 
 def _say_not_finite(run: RunFolder, steps: int) -> None:
     if steps:
         what = f"{run.path}: {steps} steps had no finite loss"
-        print(f"{what}; a lower learning_rate, or bf16 for fp16, may help", file=sys.stderr)
+        warn(f"{what}; a lower learning_rate, or bf16 for fp16, may help")
 
 
 def prepare(
@@ -362,6 +300,8 @@ def prepare(
     What an earlier run left is not touched before the training begins.
     """
     anew = config.recording.overwrite_output_dir
+    if anew:
+        _refuse_other_content(run)
     checkpoint = None if anew else newest_checkpoint(run)
     if checkpoint is None and not anew and run.trainer_state.exists():
         what = f"{run.path}: a trained model without a checkpoint"
@@ -371,6 +311,14 @@ def prepare(
     if anew and config.on_main_process:
         stop.begin = lambda: start_anew(run)
     return checkpoint
+
+
+def _refuse_other_content(run: RunFolder) -> None:
+    """Raise UserError if a folder holds other things than a run: they are not ours to delete."""
+    others = {path.name for path in run.path.iterdir()} - {run.holder.name}
+    if others and not run.holds_a_run():
+        what = f"{run.path}: holds {sorted(others)[0]} and no run"
+        raise UserError(f"{what}; name another output_dir, or leave out overwrite_output_dir")
 
 
 def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:

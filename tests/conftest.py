@@ -29,6 +29,7 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 from huggin.common.cli import exit_code_of  # noqa: E402
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FORKS = ROOT / "tests" / "forks.py"
 TRAINING = ("trainer_qa", "huggin.asking.examination", "huggin.graphs.saving", "huggin.pages.pdf")
 TOKENIZER = ROOT / "sample" / "bert-tiny"
@@ -228,7 +229,7 @@ def main_of(script: str) -> Any:
 @contextlib.contextmanager
 def signals_restored() -> Iterator[None]:
     """Put handlers of signals back, and let the next training choose its own precision."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

@@ -7,12 +7,12 @@ from typing import Self
 
 import torch
 from datasets import Dataset
-from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
+from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
@@ -93,9 +93,7 @@ class Examination:
         asked = ask(
             self.model, self.tokenizer, self.records, indices, self.config.data, batch_size, ahead
         )
-        shown = tqdm(
-            asked, total=len(indices), desc="asking", unit=" questions", delay=2, leave=False
-        )
+        shown = progress(asked, label="asking", unit="questions", total=len(indices))
         return list(until_first_right(shown) if until_right else shown)
 
     @property

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from huggin.common.files import replacing
+from huggin.common.progress import progress
 from huggin.common.text import one_line
 from huggin.lime.classifier import BATCH
 from huggin.lime.labels import Target
@@ -85,15 +85,7 @@ class Predictor:
         return self.predictions(on).score(target, scale)
 
     def _ask(self, on: np.ndarray, keys: list[bytes]) -> None:
-        bar = tqdm(
-            total=len(keys),
-            desc="predicting",
-            unit=" pictures",
-            delay=2,
-            leave=False,
-            disable=None,
-        )
-        with bar:
+        with progress(total=len(keys), label="predicting", unit="pictures") as bar:
             for first in range(0, len(keys), BATCH):
                 batch = on[first : first + BATCH]
                 full = np.resize(batch, (BATCH, on.shape[1]))

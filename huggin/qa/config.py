@@ -18,6 +18,7 @@ from torch import accelerator
 from transformers import HfArgumentParser, TrainingArguments
 
 from huggin.common.errors import UserError
+from huggin.common.files import LARGEST_TEXT, refuse_special
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
     INPUT_PATHS,
@@ -109,6 +110,8 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
     """One value as its key's type, by way of argparse. Raises argparse.ArgumentError."""
     if isinstance(value, list):
         tokens = [f"--{key}", *map(str, value)]
+    elif value is True:  # a bare --key: fine for a switch, and nothing else
+        tokens = [f"--{key}"]
     else:
         tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
     namespace, rest = parser.parse_known_args(tokens)
@@ -139,6 +142,7 @@ def _here_or_own(cfg: Path) -> Path:
 def _read_json(cfg: Path) -> dict[str, Any]:
     """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
     cfg = _here_or_own(cfg)
+    refuse_special(cfg, LARGEST_TEXT)
     try:
         text = cfg.read_text(encoding="utf-8-sig")
         given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)

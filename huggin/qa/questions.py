@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, List, Value, load_dataset
-from tqdm import tqdm
 
 from huggin.common.errors import UserError
+from huggin.common.progress import progress
 from huggin.common.text import one_line
 from huggin.qa.arguments import DataArguments
 
@@ -200,7 +200,7 @@ def _answers(raw: Any) -> dict[str, list[Any]]:
 
 def _refuse_wrong(records: Dataset, where: str, allow_no_answer: bool) -> None:
 
-    bar = tqdm(records, desc="checking questions", unit=" questions", delay=2, leave=False)
+    bar = progress(records, label="checking questions", unit="questions")
     wrong = [
         f"record {number} (id {record['id']!r}): {problem}"
         for number, record in enumerate(bar, start=1)

@@ -169,7 +169,7 @@ class Recorder:
         learning_rate: float = NAN,
         epoch: float = NAN,
     ) -> None:
-        """Record the head after `step` optimizer steps, and the tracked samples if it is their turn.
+        """Record the head after `step` optimizer steps, and the samples if it is their turn.
 
         loss: of the step's batch. grad_norm: of all gradients, before clipping. Both scalars,
         on any device; they are not waited for.

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -13,16 +12,17 @@ from pathlib import Path
 import pytest
 
 import trainer_qa
-from checkpointing import SafeStop, is_complete, newest_checkpoint
+from checkpointing import SIGNALS, SafeStop
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from huggin.recording.checkpoints import is_complete, newest_checkpoint
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.summary import recording_summary
 from tests.conftest import ROOT, command, process
-from tests.training.test_training import same_rows, weights
+from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
 
@@ -32,7 +32,7 @@ def train_here(folder: Path, keys: dict) -> int:
     cfg.write_text(json.dumps(keys | {"output_dir": str(folder / "run")}))
     config, stop = read_config(cfg, []), SafeStop()
     stop.save_minutes = config.recording.save_minutes
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     stop.install()
     run = RunFolder(folder / "run")
     try:
@@ -69,13 +69,14 @@ def test_evaluating_on_the_way_changes_nothing(tmp_path, tiny_cfg):
     assert weights(tmp_path / "with" / "run") == weights(tmp_path / "without" / "run")
 
 
-# 2. and 3. Exact resume; checkpoints are valid or absent (Ctrl-C, SIGTERM and kill -9 at any step: test_training.py)
+# 2. and 3. Exact resume; checkpoints are valid or absent
+# (Ctrl-C, SIGTERM and kill -9 at any step are in test_training.py)
 
 PLACES = [
     ("transformers:Trainer._save_optimizer_and_scheduler", 2),  # in the middle of a save
-    ("trainer_qa:mark_complete", 2),  # saved, the recording flushed, not yet marked
+    ("checkpointing:mark_complete", 2),  # saved, the recording flushed, not yet marked
     ("huggin.recording.recorder:Recorder.flush_to_disk", 3),  # saved, the recording not yet flushed
-    ("trainer_qa:rotate_checkpoints", 2),  # marked, the older one not yet gone
+    ("checkpointing:let_older_go", 2),  # marked, the older one not yet gone
     ("trainer_qa:save_beside", 1),  # trained, the model not yet saved
     ("huggin.recording.writer:RecordingWriter.append", 16),  # in the middle of a row
 ]
@@ -132,7 +133,7 @@ def test_safety_checkpoints(tmp_path, tiny_cfg):
 
 
 def test_ctrl_c_while_evaluating(tmp_path, tiny_cfg, tiny_run, monkeypatch):
-    """The evaluation breaks off, the step before it is saved, and the next start goes on to the same end."""
+    """The evaluation is aborted, its step is saved, and the next start comes to the same end."""
     original = QuestionAnsweringTrainer.evaluation_loop
 
     def interrupted(self, *args, **kwargs):
@@ -160,7 +161,8 @@ def test_ctrl_c_before_training_stops_at_once_and_leaves_nothing(tmp_path, tiny_
 def test_a_second_ctrl_c_ends_the_process_where_it_is():
     code = (
         "import os, signal; from checkpointing import SafeStop; stop = SafeStop(); stop.install();"
-        "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT); print('waits', flush=True);"
+        "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT);"
+        "print('waits', flush=True);"
         "os.kill(os.getpid(), signal.SIGINT); print('never', flush=True)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -201,10 +203,8 @@ def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for line in started.stderr:
-        if "/200000" in line:  # the progress bar: it trains
-            started.send_signal(number)
-            break
+    wait_for_steps(tmp_path / "run", started)
+    started.send_signal(number)
     out, err = started.communicate(timeout=60)
     assert started.returncode == code, err
     assert "the same command goes on from there" in out
@@ -286,10 +286,8 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     started = subprocess.Popen(
         line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    for text in started.stderr:
-        if re.search(r" [1-9]\d*/20000", text):  # the progress bar: they train
-            started.send_signal(signal.SIGINT)
-            break
+    wait_for_steps(tmp_path / "run", started)
+    started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=90)
     assert out.count("the same command goes on from there") == 1, err
     (stopped,) = [step for step, _ in RunFolder(tmp_path / "run").checkpoints()]
@@ -317,5 +315,5 @@ def test_a_short_soak(tmp_path, tiny_cfg):
     done = command("bench/soak.py", "--kills", "2", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)
     assert done.returncode == 0, done.stderr
     assert (
-        done.stdout.splitlines()[-1] == "2 kills, 0 steps missing, 0 twice, weights identical: yes"
+        done.stdout.splitlines()[-1] == "2 faults, 0 steps missing, 0 twice, weights identical: yes"
     )
