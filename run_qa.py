@@ -13,11 +13,12 @@ from huggin.common.cli import CommandParser, run_command
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
 
-DESCRIPTION = f"""Fine-tune a model for question answering; resumes by itself where an earlier start stopped.
+DESCRIPTION = f"""Fine-tune a model for question answering. If an earlier start was stopped, go on from there.
 
-Any key of cfg.json can be given as --key value too, and wins. The toolkit's own, with their defaults:
+Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}
-and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ..."""
+and the keys of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ...;
+docs/data-and-models.md has a table of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,10 +43,8 @@ def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:
     parser = CommandParser(DESCRIPTION, "python run_qa.py cfg.json --seed 7")
     parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="a JSON file of keys")
     own = ("--help", "--version")
-    first_flag = next(
-        (at for at, word in enumerate(words) if word.startswith("--") and word not in own),
-        len(words),
-    )
+    is_flag = [word.startswith("--") and word not in own for word in words]
+    first_flag = is_flag.index(True) if True in is_flag else len(words)
     cfg = parser.parse_args(words[:first_flag]).cfg
     if not words:
         parser.error("no CFG and no flags")

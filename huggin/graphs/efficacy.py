@@ -45,6 +45,8 @@ def _draw_run(
     steps = [entry.step for entry in entries]
     asked = sorted({entry.asked for entry in entries})
     count = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
+    known = any(entry.trained_on for entry in entries)
+    kind = "questions, from the training data" if known else "questions"
     for axes, name in zip(panels, ("exact_match", "f1")):
         values = np.array([getattr(entry, name) for entry in entries])
         low, high = np.array([getattr(entry, f"{name}_interval") for entry in entries]).T
@@ -56,5 +58,5 @@ def _draw_run(
             color=colour,
             marker=marker,
             capsize=3,
-            label=f"{label}: {count} questions",
+            label=f"{label}: {count} {kind}",
         )

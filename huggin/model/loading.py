@@ -24,6 +24,9 @@ from huggin.common.text import one_line
 from huggin.qa.arguments import ModelArguments
 
 
+SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
+
+
 def quieten_libraries() -> None:
     """Keep stderr for what the user can use: no notes on new heads, no retries, no bars within bars."""
 
@@ -55,6 +58,10 @@ def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:
     if not tokenizer.is_fast:
         raise UserError(
             f"{name}: its tokenizer gives no character offsets; choose a model with a fast tokenizer"
+        )
+    if tokenizer.pad_token is None:
+        raise UserError(
+            f"{name}: its tokenizer has no padding token; set pad_token in tokenizer_config.json"
         )
     return tokenizer
 
@@ -92,11 +99,19 @@ def load_trained(folder: Path) -> tuple[PreTrainedTokenizerFast, PreTrainedModel
     """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
 
     with loading("trained model", str(folder), "run get-training-output first"):
-        step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))[
-            "global_step"
-        ]
+        step = step_of_model(folder / "trainer_state.json")
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
     return load_tokenizer(ModelArguments(model_name_or_path=str(folder))), model.eval(), step
+
+
+def step_of_model(trainer_state: Path) -> int:
+    """The step of the model beside a trainer_state.json.
+
+    It is not the last step of the training if an earlier model was the best and was loaded again.
+    """
+    state = json.loads(trainer_state.read_text(encoding="utf-8"))
+    saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
+    return saved.get("step", state["global_step"])
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear:

@@ -15,6 +15,7 @@ from huggin.graphs.runs import figure_name, side_by_side
 from huggin.graphs.saving import paths_beside
 from huggin.pages.dot import FACTS_BLUE, FONT, legend_table, pictures, table
 from huggin.recording.answer import AnswerFacts, read_answer
+from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.run_folder import RunFolder
 
@@ -101,9 +102,10 @@ def _side_by_side(graph: graphviz.Digraph, *names: str) -> None:
 def answer_facts(answer: AnswerFacts) -> list[tuple[str, ...]]:
     """A question and its answer in words: label and text."""
     verdict = "" if answer.right else "not answered right: "
+    note = " (from the training data)" if answer.trained_on else ""
     return [
         ("model", answer.state),
-        ("question", answer.window.question),
+        ("question", answer.window.question + note),
         ("answer", verdict + (answer.answered or "(none)")),
         ("expected", answer.window.answer or "(no answer)"),
         ("start index", str(answer.start)),
@@ -162,7 +164,10 @@ def _evaluation(run: RunFolder) -> str:
     try:
         scores = json.loads(run.eval_results.read_text(encoding="utf-8"))
         em, f1 = scores["eval_exact_match"], scores["eval_f1"]
-        return f"EM {em:.1f} %, F1 {f1:.1f} % over {scores['eval_samples']} questions, after step {scores['step']}"
+        asked = scores["eval_samples"]
+        note = trained_on_in_words(scores.get("trained_on", 0), asked)
+        measured = f"EM {em:.1f} %, F1 {f1:.1f} % over {asked} questions"
+        return f"{measured}, after step {scores['step']}{note}"
     except (ValueError, KeyError, TypeError):
         raise UserError(
             f"{run.eval_results}: not readable; run run_qa.py again, it writes a new one"

@@ -90,6 +90,18 @@ class LabelCheck:
     too_long: int  # answers that no window holds, so that they are trained as no answer
     first: str  # the first label that is not exact, in words; "" if there is none
 
+    def in_words(self) -> list[str]:
+        """A line for each way in which labels do not say what the answers are."""
+        lines = []
+        if self.too_long:
+            lost = f"{self.too_long} of {self.answers} answers are longer than any window"
+            advice = "raise max_seq_length or doc_stride"
+            lines.append(f"{lost}; these questions are trained as unanswerable; {advice}")
+        if self.not_exact:
+            wrong = f"{self.not_exact} of {self.answers} labels are not exactly the answer"
+            lines.append(f"{wrong}; the first: {self.first}; see docs/data-and-models.md, Labels")
+        return lines
+
 
 def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
     """Sum up the labels of `training_features`."""
@@ -186,6 +198,15 @@ def tokenize(
             return_offsets_mapping=True,
             padding=False,
         )
+
+
+def padded(tokenizer: PreTrainedTokenizerFast, features: Any) -> Any:
+    """Features as a batch of tensors (features, tokens).
+
+    features: a list of mappings, or a mapping of lists. The padding is on the right, whatever side
+    the tokenizer itself pads on, because labels and offsets count from the first token.
+    """
+    return tokenizer.pad(features, padding_side="right", return_tensors="pt")
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def test_flags_win_over_the_json(tmp_path, tiny_cfg):
         "--record",
         "false",
         "--fp16_full_eval",
-        "--label_names",
+        "--optim_target_modules",
         "a",
         "b",
     ]
@@ -59,7 +59,7 @@ def test_flags_win_over_the_json(tmp_path, tiny_cfg):
         False,
     )
     assert config.training.fp16_full_eval is True
-    assert config.training.label_names == ["a", "b"]
+    assert config.training.optim_target_modules == ["a", "b"]
 
 
 def test_flags_alone(tiny):
@@ -128,7 +128,7 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"max_steps": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         (
             {"prediction_loss_only": True},
-            "prediction_loss_only: leave it false; EM and F1 need the logits",
+            "prediction_loss_only: leave it false; EM and F1 are computed from the logits",
         ),
         ({"resume_from_checkpoint": "x"}, "resume_from_checkpoint: leave it null; a run goes on"),
         ({"fp16": True}, "fp16: needs a GPU"),

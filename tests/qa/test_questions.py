@@ -151,7 +151,7 @@ def test_no_answer_is_right_where_it_is_meant(tmp_path):
         ),
         ('["a"]', "record 1: not an object"),
         ('{"a": 1}\n{oops}\n', "line 2 is not JSON"),
-        ('{"data": [{"paragraphs": [{"qas": []}]}]}', "article 1: paragraphs need a context"),
+        ('{"data": [{"paragraphs": [{"qas": []}]}]}', "article 1, paragraph 1: paragraphs need a context"),
     ],
 )
 def test_a_file_that_holds_no_questions(tmp_path, content, said):
