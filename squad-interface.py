@@ -17,6 +17,9 @@ from huggin.database.connection import add_database_option, database_path, open_
 from huggin.database.queries import duplicates
 
 
+HERE = Path(__file__).resolve().parent
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Show one record, those that a search finds, or the indices that were asked more than once."""
     args = read_arguments(argv)
@@ -57,8 +60,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--cfg",
         type=Path,
-        default=Path("cfg.json"),
-        help="the cfg that names the data (default: cfg.json here, else the toolkit's)",
+        default=HERE / "cfg.json",
+        help="the cfg that names the data (default: cfg.json beside this script)",
     )
     parser.add_argument(
         "--split",

@@ -23,7 +23,6 @@ from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.qa.arguments import ModelArguments
 
-
 SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
 
 

@@ -65,9 +65,7 @@ class RecordingArguments:
         "ends", "ends: first and last self-attention and last output; all: every layer"
     )
     save_minutes: float = _key(15.0, "save a checkpoint at least every N minutes")
-    overwrite_output_dir: bool = _key(
-        False, "delete the run that output_dir holds and start again"
-    )
+    overwrite_output_dir: bool = _key(False, "delete the run that output_dir holds and start again")
 
 
 OWN_ARGUMENTS: dict[str, type] = {
@@ -85,13 +83,3 @@ def describe_keys() -> str:
         for key in fields(arguments)
     ]
     return "\n".join(rows)
-
-
-def table_of_keys() -> str:
-    """The same as a table in Markdown."""
-    rows = [
-        f"| `{key.name}` | `{json.dumps(key.default)}` | {key.metadata['help']} |"
-        for arguments in OWN_ARGUMENTS.values()
-        for key in fields(arguments)
-    ]
-    return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])

@@ -8,6 +8,7 @@ import argparse
 import difflib
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any
 from torch import accelerator
 from transformers import HfArgumentParser, TrainingArguments
 
-import huggin
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
@@ -28,7 +28,7 @@ from huggin.qa.arguments import (
 )
 from huggin.qa.trainer_keys import refused_keys
 
-TOOLKIT = Path(huggin.__file__).resolve().parents[1]  # the folder of its scripts
+TOOLKIT = Path(__file__).resolve().parents[2]
 LARGEST_SEED = 2**32 - 1  # that NumPy takes
 
 # may be one name or a list of names
@@ -93,7 +93,7 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
     values, files that are not there, values that exclude each other.
     """
-    given = {**(_read_json(_found(cfg)) if cfg else {}), **_read_flags(flags)}
+    given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
     parser = HfArgumentParser(
         classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False
@@ -115,14 +115,6 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if problems:
         raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
     return config
-
-
-def _found(cfg: Path) -> Path:
-    """The file itself, or the toolkit's own of that name, so that `huggin run_qa cfg.json` works anywhere."""
-    own = TOOLKIT / cfg
-    if not cfg.exists() and cfg.name == str(cfg) and own.is_file():
-        return own
-    return cfg
 
 
 def _typed_values(
@@ -169,8 +161,18 @@ def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
         return None
 
 
+def _here_or_own(cfg: Path) -> Path:
+    """The file, or the toolkit's own of this name if there is none where the user stands."""
+    own = TOOLKIT / cfg.name
+    if cfg.exists() or cfg.parent != Path() or not own.is_file():
+        return cfg
+    print(f"{cfg}: not in this folder; taking {own}", file=sys.stderr)
+    return own
+
+
 def _read_json(cfg: Path) -> dict[str, Any]:
     """The keys of a cfg.json; input files that lie beside it get their full path."""
+    cfg = _here_or_own(cfg)
     try:
         text = cfg.read_text(encoding="utf-8-sig")
         given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)
