@@ -16,7 +16,6 @@ from huggin.common.text import printable
 from huggin.database.connection import add_database_option, database_path, open_database
 from huggin.database.queries import duplicates
 
-
 HERE = Path(__file__).resolve().parent
 
 

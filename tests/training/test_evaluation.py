@@ -15,6 +15,7 @@ WORDS = [
     *("Huginn", "Muninn", "ravens", "Odin", "fly", "over", "the"),
     *("world", "each", "day", "return", "dinner", "time"),
 ]
+LEARNS = {"num_train_epochs": 30, "learning_rate": 5e-3, "save_steps": 1000}
 PATHS = {"train_file": "many.json", "validation_file": "many.json"}
 
 
@@ -22,10 +23,11 @@ PATHS = {"train_file": "many.json", "validation_file": "many.json"}
 def folder(tmp_path) -> Path:
     """A folder with `many.json`: 11 questions over contexts of very different lengths."""
     lengths = (9, 2, 13, 1, 7, 12, 3, 5, 11, 4, 6)
-    questions = [
-        record(number, f"Who {WORDS[number]} ?", WORDS[-length], context=" ".join(WORDS[-length:]))
-        for number, length in enumerate(lengths)
-    ]
+    questions = []
+    for number, length in enumerate(lengths):
+        words = WORDS[-length:]
+        answer = words[3 * number % length]
+        questions.append(record(number, f"Who {WORDS[number]} ?", answer, context=" ".join(words)))
     (tmp_path / "many.json").write_text(json.dumps(questions))
     return tmp_path
 
@@ -53,11 +55,11 @@ def scores_of(folder: Path, keys: dict) -> tuple[dict, dict]:
         {"per_device_eval_batch_size": 3, "eval_accumulation_steps": 1},
         {"accelerator_config": {"dispatch_batches": True, "even_batches": False}},
         {"accelerator_config": {"split_batches": True}, "dataloader_drop_last": True},
-        {"train_sampling_strategy": "group_by_length", "eval_strategy": "steps", "eval_steps": 3},
+        {"train_sampling_strategy": "group_by_length", "eval_strategy": "steps", "eval_steps": 90},
     ],
 )
 def test_both_commands_measure_the_same(folder, tiny_cfg, changes):
-    changes = {"num_train_epochs": 8, "learning_rate": 5e-3, **PATHS, **changes}
+    changes = LEARNS | PATHS | changes
     scores, measured = scores_of(folder, tiny_cfg(**changes))
     assert scores["eval_samples"] == measured["asked"] == 11
     assert scores["eval_exact_match"] == pytest.approx(measured["exact_match"])
@@ -67,9 +69,9 @@ def test_both_commands_measure_the_same(folder, tiny_cfg, changes):
 
 @pytest.mark.slow
 def test_two_processes_with_uneven_shards(folder, tiny_cfg):
-    changes = {"per_device_eval_batch_size": 2, "num_train_epochs": 8, "learning_rate": 5e-3}
+    changes = LEARNS | PATHS | {"per_device_eval_batch_size": 2}
     uneven = {"accelerator_config": {"even_batches": False}}
-    (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**changes, **PATHS, **uneven)))
+    (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**changes, **uneven)))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     line = [*torchrun, ROOT / "run_qa.py", "cfg.json"]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=300)
