@@ -218,10 +218,14 @@ def test_a_key_can_be_a_list_of_names(tmp_path, tiny_cfg):
     assert read_config(write(tmp_path, keys), []).training.report_to == ["tensorboard", "wandb"]
 
 
-def test_the_toolkits_own_cfg_is_found_from_anywhere(tmp_path, monkeypatch):
+def test_without_a_file_here_the_toolkits_own_is_taken(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     own = read_config(Path("cfg.json"), [])
-    assert own.training.output_dir == "runs/sample"
-    assert own.data.train_file == str(ROOT / "sample" / "questions.json")
-    with pytest.raises(FileNotFoundError):
-        read_config(Path("elsewhere") / "cfg.json", [])
+    assert own.given["train_file"] == str(ROOT / "sample" / "questions.json")
+    assert capsys.readouterr().err == f"cfg.json: not in this folder; taking {ROOT / 'cfg.json'}\n"
+    (tmp_path / "cfg.json").write_text('{"seed": 1}')
+    with pytest.raises(UserError, match="output_dir: missing"):
+        read_config(Path("cfg.json"), [])
+    for other in ("nope.json", "elsewhere/cfg.json", "/cfg.json"):
+        with pytest.raises(OSError):
+            read_config(Path(other), [])
