@@ -13,7 +13,8 @@ from huggin.common.cli import CommandParser, run_command
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
 
-DESCRIPTION = f"""Fine-tune a model for question answering. If an earlier start was stopped, go on from there.
+DESCRIPTION = f"""Fine-tune a model for question answering.
+If an earlier start was stopped, go on from there.
 
 Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}

@@ -78,7 +78,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def print_duplicates(db: Path | None) -> None:
-    """Per model-type-state, the indices that were drawn in more than one call of the efficacy test."""
+    """Per model-type-state, the indices that were drawn in more than one call."""
     with closing(open_database(database_path(db), must_exist=True)) as database:
         found = duplicates(database)
     for state, indices in found.items():

@@ -1,4 +1,4 @@
-"""Ask a trained model questions and score its answers: cfg.json -> text, database, one answer from the inside.
+"""Ask a trained model questions and score its answers: cfg.json -> text, database, recording.
 
 python test-qa-efficacy.py cfg.json --samples 20
 """

@@ -1,4 +1,4 @@
-"""The embedded sample: enough questions, right answers, and no text that its tokenizer does not know."""
+"""The embedded sample: enough questions, right answers, no text that comes out as unknown."""
 
 import json
 from collections import Counter

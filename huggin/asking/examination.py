@@ -1,4 +1,4 @@
-"""Evaluate a run's model: load it and the questions, ask, and look at one answer from the inside."""
+"""Evaluate a run's model: load it and the questions, ask, and look inside one answer."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ class Examination:
 
     @property
     def state(self) -> str:
-        """The model-type-state; it ends with the data asked if that is not what it was trained on."""
+        """The model-type-state; it ends with the data asked if that is not the training data."""
         trained_on = self.config.data_name
         asked = self.asked_data
         name = trained_on if asked == trained_on else f"{trained_on}-{asked}"
@@ -86,7 +86,7 @@ class Examination:
         return model_type_state(type(self.model).__name__, pretrained, self.step, name)
 
     def refuse_repeated_ids(self, path: Path) -> None:
-        """Raise UserError if two questions have one id, so that `write_predictions` cannot keep both."""
+        """Raise UserError if two questions have one id, of which a file can keep only one."""
         ids = self.records["id"][:]
         first = {id_: at for at, id_ in reversed(list(enumerate(ids)))}
         repeated = next((at for at, id_ in enumerate(ids) if first[id_] != at), None)
@@ -158,7 +158,7 @@ class Examination:
 
 
 def _name_of(config: Config, split: str) -> str:
-    """The name of the data that is asked: of a data set on the Hub, validation has its plain name."""
+    """The name of the data asked: on the Hub, the validation split has the plain name."""
     data = config.data
     file = data.train_file if split == "train" else data.validation_file
     if file:

@@ -12,7 +12,7 @@ from huggin.recording.run_lock import one_at_a_time
 
 
 def keep(examination: Examination, asked: Sequence[Asked], efficacy: Efficacy | None) -> None:
-    """Keep the efficacy, if given, and the inside of the first right answer, else of the last one."""
+    """Keep the efficacy, if given, and the inside of the first right answer, else the last."""
     run = examination.run
     run.recording.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(run.recording):

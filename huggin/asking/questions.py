@@ -105,8 +105,8 @@ def _logits(
             computed.append((rows, copy_to_host(both)))
     logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
     for rows, copy in computed:
-        both = copy.wait().numpy()
-        logits[:, rows, : both.shape[2]] = both
+        on_host = copy.wait().numpy()
+        logits[:, rows, : on_host.shape[2]] = on_host
     return logits
 
 
@@ -129,7 +129,7 @@ def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
 
 
 def efficacy_of(asked: Sequence[Asked], step: int, data: str, trained_on: int = 0) -> Efficacy:
-    """Sum up the questions that were asked; trained_on: how many of them the model was trained on."""
+    """Sum up the questions asked; trained_on: how many of them are in the training data."""
     exact_match, f1 = np.array([(one.exact_match, one.f1) for one in asked]).T
     correct = sum(one.right for one in asked)
     return Efficacy(

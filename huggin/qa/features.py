@@ -6,7 +6,7 @@ window that does not hold the whole answer, the answer is [CLS].
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -59,8 +59,8 @@ def training_features(
 
 def label_says(
     context: str,
-    windows: list[Offsets],
-    spans: list[tuple[int, int] | None],
+    windows: Sequence[Offsets],
+    spans: Sequence[tuple[int, int] | None],
     answers: dict[str, list[Any]],
 ) -> tuple[bool, str]:
     """Whether the label of a record says its answer, as SQuAD compares texts, and what it says.
@@ -277,7 +277,7 @@ def track_sample(
     data: DataArguments,
     window: int | None = None,
 ) -> Window:
-    """One window of a record: the given one, else the first that holds the answer, else the first."""
+    """A window of a record: the given one, else the first with the answer, else the first."""
     encoded = tokenize([record["question"]], [record["context"]], tokenizer, data)
     places = [context_offsets(encoded, at) for at in range(len(encoded["input_ids"]))]
     spans = answer_spans(places, answer_characters(record["answers"]), data.doc_stride)

@@ -163,7 +163,7 @@ def _in_article(article: Record, position: str, file: Path) -> Iterator[tuple[st
 def _in_paragraph(
     paragraph: Any, title: Any, position: str, file: Path
 ) -> Iterator[tuple[str, Any]]:
-    """A context with its questions, as in an article; a list of them is simpletransformers' layout."""
+    """A context with its questions. A file can be a list of these (simpletransformers)."""
     try:
         shared = {"title": title, "context": paragraph["context"]}
         for number, question in enumerate(paragraph["qas"], start=1):
@@ -207,7 +207,7 @@ def is_text(value: Any) -> bool:
 
 
 def _answers(raw: Any) -> dict[str, list[Any]]:
-    """Two lists from {text: [...], answer_start: [...]}, one {text, answer_start}, or a list of these.
+    """Two lists from {text: [...], answer_start: [...]}, or one {text, answer_start}, or a list.
 
     Answers that are all "" stand for none, as Haystack writes an unanswerable question.
     """

@@ -1,4 +1,4 @@
-"""What each key of Hugging Face's TrainingArguments does in this toolkit: it works, or it is refused.
+"""What each key of Hugging Face's TrainingArguments does here: it works, or it is refused.
 
 A test compares this list with the installed transformers, so that a new key is noticed.
 """
@@ -51,6 +51,7 @@ REFUSED = {
 }
 
 TRAINING_ONLY = "the training only; an evaluation takes all questions in order"
+MORE_CHECKPOINTS = "also saved: every save_minutes, at a stop, and after the last step"
 AS_DOCUMENTED = "as in transformers"
 
 # key -> what there is to know about it here
@@ -121,8 +122,8 @@ WORKS = {
     "restore_callback_states_from_checkpoint": AS_DOCUMENTED,
     "run_name": "with report_to",
     "save_on_each_node": AS_DOCUMENTED,
-    "save_steps": "a checkpoint is also saved every save_minutes, at a stop and after the last step",
-    "save_strategy": "a checkpoint is also saved every save_minutes, at a stop and after the last step",
+    "save_steps": MORE_CHECKPOINTS,
+    "save_strategy": MORE_CHECKPOINTS,
     "save_total_limit": "the newest whole checkpoint is always kept",
     "seed": "from 0 to 4294967295",
     "skip_memory_metrics": AS_DOCUMENTED,

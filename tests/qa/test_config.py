@@ -207,7 +207,7 @@ def test_a_refused_key_is_named_with_a_reason(tmp_path, tiny_cfg, key):
 
 
 def test_the_table_of_the_trainers_keys_is_current():
-    """To renew it: python -c "from huggin.qa.trainer_keys import *; print(describe_trainer_keys())"."""
+    """To renew it, print huggin.qa.trainer_keys.describe_trainer_keys()."""
     page = (ROOT / "docs" / "data-and-models.md").read_text(encoding="utf-8")
     _, _, rest = page.partition("<!-- generated: trainer keys -->\n\n")
     assert rest.partition("\n\n<!-- end -->")[0] == describe_trainer_keys()

@@ -25,7 +25,7 @@ def test_one_window(tokenizer):
 
 
 def test_stride_windows(tokenizer):
-    """12 tokens hold 7 of the context, of which 2 overlap: a-g, f-l, k-p; an answer outside is [CLS] = 0."""
+    """12 tokens hold 7 of the context, and 2 overlap: a-g, f-l, k-p. No answer is [CLS] = 0."""
     data = DataArguments(max_seq_length=12, doc_stride=2)
     features = training_features(letters("f g"), tokenizer, data)
     words = [tokenizer.convert_ids_to_tokens(ids)[4:-1] for ids in features["input_ids"]]
@@ -107,7 +107,7 @@ def test_blanks_before_a_question_are_not_counted():
 
 
 def test_the_sides_of_the_tokenizer_do_not_matter():
-    """Labels count from the first token, so the question comes first and padding is on the right."""
+    """Labels count from the first token: the question comes first, padding is on the right."""
     data = DataArguments(max_seq_length=12, doc_stride=2)
     right = AutoTokenizer.from_pretrained(TOKENIZER)
     left = AutoTokenizer.from_pretrained(TOKENIZER, padding_side="left", truncation_side="left")

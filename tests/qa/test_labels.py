@@ -104,7 +104,7 @@ def test_reading_a_span(context, places, span, text):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_answer_in_any_script(trained, kind):
-    """A label differs from the answer only where that begins or ends inside of what tokens stand for."""
+    """A label differs from the answer only where that begins or ends inside of a token."""
     draw = random.Random(1)
     records = []
     for number in range(300):
