@@ -20,7 +20,8 @@ DESCRIPTION = f"""Fine-tune a model for question answering, or resume where an e
 
 Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}
-and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ..."""
+and the keys of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ...;
+docs/data-and-models.md has a table of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,10 +57,8 @@ def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:
     parser = CommandParser(DESCRIPTION, "python run_qa.py cfg.json --seed 7")
     parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="a JSON file of keys")
     own = ("--help", "--version")
-    first_flag = next(
-        (at for at, word in enumerate(words) if word.startswith("--") and word not in own),
-        len(words),
-    )
+    is_flag = [word.startswith("--") and word not in own for word in words]
+    first_flag = is_flag.index(True) if True in is_flag else len(words)
     cfg = parser.parse_args(words[:first_flag]).cfg
     if not words:
         parser.error("no CFG and no flags")

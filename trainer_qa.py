@@ -4,6 +4,8 @@
 question answering needs beyond it.
 """
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,7 +14,6 @@ import torch
 from datasets import Dataset
 from safetensors import SafetensorError
 from transformers import (
-    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     TrainerState,
@@ -28,22 +29,22 @@ from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
-from huggin.common.text import one_line
+from huggin.common.text import one_line, printable
 from huggin.model.device import copies_in_background, describe_device
-from huggin.model.hooks import undisturbed
-from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
-from huggin.qa.answers import best_answers, score_answers
-from huggin.qa.arguments import DataArguments
+from huggin.model.evaluation import EvaluatingTrainer
+from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
 from huggin.qa.config import Config
 from huggin.qa.features import (
-    answers_in_no_window,
+    check_labels,
     evaluation_features,
+    padded,
     track_samples,
     training_features,
 )
-from huggin.qa.questions import load_questions
+from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.callback import RecorderCallback
 from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
+from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -52,21 +53,20 @@ from huggin.recording.run_settings import fixed_settings, model_name, refuse_cha
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
-class QuestionAnsweringTrainer(SafeTrainer):
+class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
     """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(
         self,
         *args: Any,
-        data_args: DataArguments,
         recorder: Recorder | None = None,
-        eval_records: Dataset | None = None,
+        trained_on: int = 0,
         **kwargs: Any,
     ) -> None:
+        """trained_on: how many of `eval_records` are in the training data, too."""
         super().__init__(*args, **kwargs)
-        self.data_args = data_args
         self.recorder = recorder
-        self.eval_records = eval_records
+        self.trained_on = trained_on
         self._recording = _Recording(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
@@ -86,32 +86,20 @@ class QuestionAnsweringTrainer(SafeTrainer):
             self._recording.grad_norm = grad_norm
         return grad_norm
 
-    def evaluate(
-        self,
-        eval_dataset: Any = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
-    ) -> dict[str, float]:
-        """EM and F1 in percent over the validation questions.
+    @property
+    def step_of_model(self) -> int:
+        """The step that the model is of: the best one's if it was loaded after the training."""
+        best = self.state.best_model_checkpoint
+        if self.args.load_best_model_at_end and best:
+            return int(Path(best).name.rpartition("-")[2])
+        return self.state.global_step
 
-        The model's mode and all random states are restored afterwards.
-        """
-        features = self.eval_dataset if eval_dataset is None else eval_dataset
-        records = self.eval_records
-        if records is None:
-            raise ValueError("evaluation needs eval_records, the questions of the features")
-        with undisturbed(self.model):
-            loader = self.get_eval_dataloader(features)
-            output = self.evaluation_loop(loader, "Evaluation", ignore_keys=ignore_keys)
-        start_logits, end_logits = output.predictions
-        contexts = records["context"]
-        answers = best_answers(contexts, features, start_logits, end_logits, self.data_args)
-        scores = score_answers([answer.text for answer in answers], records)
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        metrics[f"{metric_key_prefix}_samples"] = len(answers)
-        self.log(metrics)
-        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
+    def save_trained(self, folder: str) -> None:
+        """Save the trained model; the Trainer's state also says which step it is of."""
+        super().save_trained(folder)
+        saved = {SAVED_MODEL: {"step": self.step_of_model}}
+        state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
+        state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
 
 
 class _Recording(RecorderCallback):
@@ -173,7 +161,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             eval_features = evaluation_features(eval_records, tokenizer, data)
     recorder = None
     if records and features and config.on_main_process:
-        _say_what_no_window_holds(answers_in_no_window(records, features), len(records))
+        for line in check_labels(records, features).in_words():
+            warn(f"run_qa.py: {printable(line)}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, records, features)
     try:
@@ -183,10 +172,11 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             train_dataset=features,
             eval_dataset=eval_features,
             eval_records=eval_records,
+            trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
             processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(tokenizer),
+            data_collator=partial(padded, tokenizer),
             callbacks=[stop],
         )
     except (ValueError, ImportError, RuntimeError) as error:
@@ -239,14 +229,6 @@ def build_recorder(
         cfg={key: value for key, value in config.given.items() if key != "hub_token"},
         overwrite=True,  # of what an earlier start recorded from the same step on
     )
-
-
-def _say_what_no_window_holds(answers: int, records: int) -> None:
-    """One line on stderr if some answers cannot be learned."""
-    if answers:
-        lost = f"{answers} of {records} answers are longer than any window"
-        advice = "raise max_seq_length or doc_stride"
-        warn(f"run_qa.py: {lost}; these questions are trained as unanswerable; {advice}")
 
 
 def train(
@@ -324,9 +306,13 @@ def _refuse_other_content(run: RunFolder) -> None:
 def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
     """Print EM and F1 on the validation questions and keep them in the run's folder."""
     scores = trainer.evaluate()
-    if config.on_main_process:
-        write_json(run.eval_results, {"step": trainer.state.global_step, **scores})
-        name = Path(config.data.validation_file or config.data.dataset_name or "").name
-        em, f1 = scores["eval_exact_match"], scores["eval_f1"]
-        questions = f"{scores['eval_samples']} questions of {name}"
-        print(f"{run.path}: EM {em:.1f} %, F1 {f1:.1f} % over {questions}")
+    if not config.on_main_process:
+        return
+    facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
+    write_json(run.eval_results, facts | scores)
+    name = Path(config.data.validation_file or config.data.dataset_name or "").name
+    em = f"EM {scores['eval_exact_match']:.1f} %"
+    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    asked = int(scores["eval_samples"])
+    note = trained_on_in_words(trainer.trained_on, asked)
+    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")

@@ -81,7 +81,7 @@ def _draw(panels: Sequence[Axes], series: Series) -> None:
             marker=series.marker,
             linestyle="-" if len(steps) >= CURVE else "none",
             capsize=3,
-            label=f"{series.label}: {_asked(series.entries)} questions",
+            label=f"{series.label}: {_asked(series.entries)} {_kind(series.entries)}",
         )
 
 
@@ -89,3 +89,9 @@ def _asked(entries: Sequence[Efficacy]) -> str:
     """How many questions were asked, in words."""
     asked = sorted({entry.asked for entry in entries})
     return f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
+
+
+def _kind(entries: Sequence[Efficacy]) -> str:
+    """Questions, and whether the model was trained on them."""
+    known = any(entry.trained_on for entry in entries)
+    return "questions, from the training data" if known else "questions"

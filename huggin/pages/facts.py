@@ -11,6 +11,7 @@ from huggin.analysis.learning import flips_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
 from huggin.common.errors import UserError
 from huggin.recording.answer import AnswerFacts
+from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.run_folder import RunFolder
 
@@ -45,7 +46,8 @@ def training_facts(recording: Recording, choice: NodeChoice = TOP_RANKED) -> lis
     if scores:
         measured = f"EM {scores['exact_match']:.1f} %, F1 {scores['f1']:.1f} %"
         asked = f"over {scores['samples']} questions, after step {scores['step']}"
-        rows.append(("evaluation", f"{measured} {asked}"))
+        note = trained_on_in_words(scores["trained_on"], scores["samples"])
+        rows.append(("evaluation", f"{measured} {asked}{note}"))
     rows.append(("tracked node", _node_in_words(recording, choice)))
     return rows
 
@@ -74,10 +76,11 @@ def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
 
 def answer_facts(answer: AnswerFacts) -> list[Row]:
     """A question and the model's answer: label and text."""
+    note = " (from the training data)" if answer.trained_on else ""
     verdict = "" if answer.right else "not answered right: "
     return [
         ("model", answer.state),
-        ("question", answer.window.question),
+        ("question", answer.window.question + note),
         ("answer", verdict + (answer.answered or "(none)")),
         ("expected", answer.window.answer or "(no answer)"),
         ("start index", str(answer.start)),
@@ -119,6 +122,7 @@ def _scores(run: RunFolder) -> dict[str, Any]:
             "f1": float(scores["eval_f1"]),
             "samples": int(scores["eval_samples"]),
             "step": int(scores["step"]),
+            "trained_on": int(scores.get("trained_on", 0)),
         }
     except (ValueError, KeyError, TypeError):
         advice = "run run_qa.py again, it writes a new one"

@@ -27,7 +27,18 @@ class Efficacy:
     exact_match: float
     exact_match_interval: tuple[float, float]  # Wilson's
     f1: float
-    f1_interval: tuple[float, float]  # Wilson's for a share of that size; F1 varies less
+    f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
+    trained_on: int = 0  # how many of the questions asked the model was trained on
+
+
+def trained_on_in_words(trained_on: int, asked: int) -> str:
+    """What a score does not say by itself: how many of its questions are training questions."""
+    if trained_on == 0:
+        return ""
+    which = "all" if trained_on == asked else f"{trained_on} of them"
+    return (
+        f" ({which} from the training data: this shows what it remembers, not what it can answer)"
+    )
 
 
 def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:

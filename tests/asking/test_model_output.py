@@ -134,7 +134,33 @@ def test_what_cannot_be_kept_is_not_recorded_either(morning):
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
     assert done.returncode == 2
     assert "efficacy.json: not readable" in done.stderr
-    assert rows(morning, "SELECT count(*) FROM answers") == [(0,)]
+    assert not (morning / "stack_trace.db").exists()
+
+
+def test_ids_that_occur_twice_are_refused_before_asking(morning, records):
+    questions = [{**entry, "id": "same"} for entry in records]
+    (morning / "same.json").write_text(json.dumps(questions))
+    cfg = json.loads((morning / "cfg.json").read_text()) | {"validation_file": "same.json"}
+    (morning / "cfg.json").write_text(json.dumps(cfg))
+    words = ("test-qa-efficacy.py", "cfg.json", "--all", "--predictions", "p.json")
+    done = command(*words, cwd=morning)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--predictions p.json: records 1 and 2 have one id, 'same'" in done.stderr
+    assert not (morning / "stack_trace.db").exists()
+
+
+def test_predictions_that_cannot_be_written_are_refused_before_asking(morning):
+    words = ("test-qa-efficacy.py", "cfg.json", "--all", "--predictions", "cfg.json/p.json")
+    done = command(*words, cwd=morning)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cfg.json/p.json: cannot be written" in done.stderr
+
+
+def test_distinct_questions_are_counted(morning):
+    for _ in range(2):
+        words = ("test-qa-efficacy.py", "cfg.json", "--all", "--seed", "1")
+        done = command(*words, cwd=morning)
+    assert "of 8 correct in all calls so far (4 different questions)" in done.stdout
 
 
 def test_graph_efficacy_of_nothing_measured(morning):
