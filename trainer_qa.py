@@ -46,11 +46,15 @@ from huggin.qa.features import (
     training_features,
 )
 from huggin.qa.questions import load_questions
+from huggin.recording.batch import batch_rows
 from huggin.recording.callback import RecorderCallback
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
+
+TRAINING = "Training"  # how the Trainer calls the loader of training data
+PLACE = ("record", "window")  # columns that say where in the data a window comes from
 
 
 class QuestionAnsweringTrainer(Trainer):
@@ -67,6 +71,7 @@ class QuestionAnsweringTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.data_args = data_args
         self.recorder = recorder
+        self._batch: dict[str, torch.Tensor] = {}
         self.eval_records = eval_records
         self._recording = _Recording(recorder) if recorder else None
         if self._recording:
@@ -76,15 +81,45 @@ class QuestionAnsweringTrainer(Trainer):
         self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any
     ) -> torch.Tensor:
         """One micro-batch. Its loss is recorded raw, before the Trainer hides NaN."""
+        self._batch = {name: inputs.pop(name) for name in PLACE if name in inputs}
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self._recording:
             self._recording.add_loss(loss)
         return loss
 
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The batch's loss; what it says of each question is recorded, from the same logits."""
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
+        if self._recording and model.training and self._batch:
+            rows = batch_rows(
+                outputs["start_logits"].detach(),
+                outputs["end_logits"].detach(),
+                inputs["start_positions"],
+                inputs["end_positions"],
+                self._batch["record"],
+                self._batch["window"],
+            )
+            self._recording.add_rows(rows)
+        return (loss, outputs) if return_outputs else loss
+
+    def _remove_unused_columns(self, dataset: Dataset, description: str | None = None) -> Dataset:
+        """What the model takes; in training also each window's place in the data."""
+        columns = super()._remove_unused_columns(dataset, description).column_names
+        if description == TRAINING and self._recording:
+            columns = [*columns, *(name for name in PLACE if name in dataset.column_names)]
+        return dataset.select_columns(columns)
+
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        if self._recording:
+        if self._recording and self.recorder:
             self._recording.grad_norm = grad_norm
+            self._recording.part_norms = before_clipping(self.recorder.gradient_norms(), grad_norm)
         return grad_norm
 
     def save_now(self) -> None:
@@ -166,6 +201,13 @@ class QuestionAnsweringTrainer(Trainer):
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def before_clipping(norms: torch.Tensor, grad_norm: torch.Tensor | float) -> torch.Tensor:
+    """Norms by part (parts,) of clipped gradients -> those before: clipping scales all alike."""
+    total = torch.linalg.vector_norm(norms)
+    scale = torch.as_tensor(grad_norm, dtype=norms.dtype, device=norms.device) / total
+    return torch.where(total > 0, norms * scale, norms)
 
 
 class _Recording(RecorderCallback):

@@ -19,7 +19,8 @@ from huggin.qa.arguments import DataArguments
 def training_features(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> Dataset:
-    """Features with `start_positions` and `end_positions`, in tokens, and `record`, the index in `records`.
+    """Features with `start_positions` and `end_positions`, in tokens, and `record`, the index in `records`, and
+    `window`, 0 for the first of a context.
 
     Raises UserError for a question too long.
     """
@@ -32,7 +33,9 @@ def training_features(
             for window, record in enumerate(encoded["overflow_to_sample_mapping"])
         ]
         kept = {name: encoded[name] for name in tokenizer.model_input_names}
-        kept["record"] = [indices[record] for record in encoded["overflow_to_sample_mapping"]]
+        owners = encoded["overflow_to_sample_mapping"]
+        kept["record"] = [indices[record] for record in owners]
+        kept["window"] = [at - owners.index(record) for at, record in enumerate(owners)]
         return {
             **kept,
             "start_positions": [s for s, _ in spans],

@@ -35,6 +35,8 @@ class RecorderCallback(TrainerCallback):
         """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer."""
         self.recorder: Recorder | None = None
         self.grad_norm: torch.Tensor | float = NAN
+        self.part_norms: torch.Tensor | None = None
+        self._rows: list[torch.Tensor] = []
         self._folder = folder
         self._samples = samples
         self._options = options
@@ -46,6 +48,10 @@ class RecorderCallback(TrainerCallback):
     def add_loss(self, loss: torch.Tensor) -> None:
         """Note the loss of one micro-batch, a scalar."""
         self._losses.append(loss.detach())
+
+    def add_rows(self, rows: torch.Tensor) -> None:
+        """Note how the windows of one micro-batch did: what `batch_rows` gave."""
+        self._rows.append(rows)
 
     def take_losses(self) -> list[torch.Tensor]:
         """The losses that were noted since the last call."""
@@ -80,6 +86,22 @@ class RecorderCallback(TrainerCallback):
         if self.reads_loss_of_model:
             self._hook = model.register_forward_hook(self._note_loss)
 
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Note the norms of the gradients, if the Trainer has not handed them over.
+
+        They are clipped by now. A step whose gradients were clipped gets NaN.
+        """
+        if self.recorder is None or self.part_norms is not None:
+            return
+        norms = self.recorder.gradient_norms()
+        total = torch.linalg.vector_norm(norms)
+        most = args.max_grad_norm if args.max_grad_norm > 0 else float("inf")
+        whole = total < 0.999 * most
+        self.grad_norm = torch.where(whole, total, NAN)
+        self.part_norms = torch.where(whole, norms, NAN)
+
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -98,8 +120,12 @@ class RecorderCallback(TrainerCallback):
             grad_norm=self.grad_norm,
             learning_rate=self._learning_rate,
             epoch=state.epoch or 0.0,
+            part_norms=self.part_norms,
+            questions=torch.cat(self._rows) if self._rows else None,
         )
         self.grad_norm = NAN
+        self.part_norms = None
+        self._rows = []
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-TABLES = ("steps", "probes", "nodes")
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions")
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
@@ -28,10 +29,26 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "component": pa.string(),
         "activations": activations,
     }
+    lens = {
+        "sample": pa.int32(),
+        "layer": pa.int32(),
+        "start_logits": pa.list_(pa.float16()),
+        "end_logits": pa.list_(pa.float16()),
+    }
+    questions = {
+        "index": pa.list_(pa.int32()),
+        "window": pa.list_(pa.int16()),
+        "start_loss": pa.list_(pa.float32()),
+        "end_loss": pa.list_(pa.float32()),
+        "right": pa.list_(pa.bool_()),
+    }
     return {
         "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
         "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
         "nodes": pa.schema({"step": pa.int64(), **site}),
+        "lens": pa.schema({"step": pa.int64(), **lens}),
+        "layers": pa.schema({"step": pa.int64(), "norms": pa.list_(pa.float32())}),
+        "questions": pa.schema({"step": pa.int64(), **questions}),
     }
 
 
