@@ -59,6 +59,11 @@ def say_not_finite(axes: Axes, values: np.ndarray) -> None:
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=END)
 
 
+def plain(number: float, _place: int = 0) -> str:
+    """The label of a tick on a log scale: `0.01`; matplotlib's own needs formulas."""
+    return f"{number:g}"
+
+
 def legend_above(axes: Axes, rows: int = 1) -> None:
     """The legend in one row, or more, above the axes' right end, where it covers no line."""
     columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)

@@ -15,7 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from huggin.common.site import Site
-from huggin.model.hooks import find_sites, hooked, pass_through
+from huggin.model.hooks import find_sites, hooked, pass_through, undisturbed
 from huggin.model.loading import head_of
 
 
@@ -36,7 +36,7 @@ class Lens:
         with torch.no_grad():
             for module in self.between:
                 states = module(states)
-            return self.head(states).float().transpose(1, 2)
+            return self.head(states.to(self.head.weight.dtype)).float().transpose(1, 2)
 
 
 def find_lens(model: PreTrainedModel) -> Lens | None:
@@ -103,7 +103,8 @@ def _is_true(model: PreTrainedModel, lens: Lens) -> bool:
         return False
     first = {site: output[:1] for site, output in outputs.items()}
     try:
-        rows = lens.logits(first)
+        with undisturbed(model):  # a dropout between the last layer and the head is off
+            rows = lens.logits(first)
     except (RuntimeError, TypeError, AttributeError):  # no chain of modules that take one tensor
         return False
     own = given[-1][0].float().T  # (2, tokens)

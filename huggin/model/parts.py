@@ -1,6 +1,5 @@
 """The parts of a model (embeddings, each layer, the QA head), and the gradients' norm in each."""
 
-import re
 from collections.abc import Iterable
 
 import torch
@@ -12,7 +11,7 @@ from huggin.model.loading import head_of
 
 EMBEDDINGS = "embeddings"
 HEAD = "head"
-REST = "between"  # what stands between the last layer and the head, as in ModernBERT
+REST = "rest"  # beside the layers: ModernBERT's norm before the head, MPNet's relative positions
 
 
 def parameters_by_part(
@@ -21,6 +20,7 @@ def parameters_by_part(
     """Every parameter of the model, once, by its part, in the order of a forward pass.
 
     layers: the sites of the layers' outputs. Layers that share their weights (ALBERT) are one part.
+    `rest` is what the model defines after its layers and is not its head.
     """
     names = _names_of_layers(layers)
     head = {id(parameter) for parameter in head_of(model).parameters()}
@@ -66,9 +66,3 @@ def _norm(parameters: list[nn.Parameter]) -> torch.Tensor:
         return torch.zeros((), device=parameters[0].device)
     norms = torch._foreach_norm(gradients)
     return torch.linalg.vector_norm(torch.stack([norm.float() for norm in norms]))
-
-
-def layer_number(part: str) -> int | None:
-    """The number in `layer 3`, None for any other part."""
-    match = re.fullmatch(r"layer (\d+)", part)
-    return int(match[1]) if match else None

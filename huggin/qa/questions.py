@@ -30,7 +30,7 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     file = data.train_file if split == "train" else data.validation_file
     limit = data.max_train_samples if split == "train" else data.max_eval_samples
     where = file or f"{data.dataset_name} ({split})"
-    records = _from_file(Path(file)) if file else _from_hub(data, split, cache_dir)
+    records = _from_file(Path(file)) if file else from_hub(data, split, cache_dir)
     if len(records) == 0:
         raise UserError(f"{where}: no questions in it; see README.md, Your own questions")
     _refuse_wrong(records, where, allow_no_answer=data.version_2_with_negative)
@@ -42,8 +42,8 @@ def default_split(data: DataArguments) -> str:
     return "validation" if data.dataset_name or data.validation_file else "train"
 
 
-def _from_hub(data: DataArguments, split: str, cache_dir: str | None) -> Dataset:
-
+def from_hub(data: DataArguments, split: str, cache_dir: str | None) -> Dataset:
+    """The records of a data set on the Hub, unchecked, with all of their columns."""
     try:
         return load_dataset(
             data.dataset_name, data.dataset_config_name, split=split, cache_dir=cache_dir
@@ -66,9 +66,13 @@ def _from_file(file: Path) -> Dataset:
 
 def read_records(file: Path) -> Iterator[Record]:
     """The records of a JSON or JSONL file in any of the layouts that README.md shows."""
-    content = _parse(file)
-    for position, raw in _records_in(content, file):
+    for position, raw in raw_records(file):
         yield normalised(raw, f"{file}: {position}")
+
+
+def raw_records(file: Path) -> Iterator[tuple[str, Any]]:
+    """The records as they stand in a file, with all of their columns, each with its position in words."""
+    yield from _records_in(_parse(file), file)
 
 
 def _parse(file: Path) -> Any:

@@ -1,5 +1,6 @@
 """A table of a recording -> CSV, a part at a time: lists become columns and rows, numbers come back as they were."""
 
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -11,33 +12,50 @@ from tqdm import tqdm
 from huggin.common.errors import UserError
 from huggin.recording.reader import Recording, flat_values
 
-PART = {"steps": 256, "probes": 64, "nodes": 4}  # rows that are held in memory at a time
+PART = {  # rows that are held in memory at a time
+    "steps": 256,
+    "probes": 64,
+    "nodes": 4,
+    "lens": 64,
+    "layers": 256,
+    "questions": 256,
+}
 
 
 def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
-    """Write `steps`, `probes` or `nodes` as `flat_table` has it, with a header. Raises UserError where it is empty."""
+    """Write a table as `flat_table` has it, with a header. Raises UserError where it is empty."""
     table = recording.table(name)
+    parts = recording.facts.parts
     if not len(table):
         raise UserError(
             f"{recording.run.recording}: no {name} recorded; run get-training-output first"
         )
-    schema = flat_table(name, table.slice(0, 1)).schema
+    schema = flat_table(name, table.slice(0, 1), parts).schema
     shown = tqdm(total=len(table), desc=f"{name} as CSV", unit=" rows", delay=2, leave=False)
     with shown, CSVWriter(sink, schema) as writer:
         for begin in range(0, len(table), PART[name]):
             part = table.slice(
                 begin, PART[name]
             ).combine_chunks()  # a chunk a row would be written a row at a time
-            writer.write_table(flat_table(name, part))
+            writer.write_table(flat_table(name, part, parts))
             shown.update(len(part))
 
 
-def flat_table(name: str, table: pa.Table) -> pa.Table:
+def flat_table(name: str, table: pa.Table, parts: Sequence[str] = ()) -> pa.Table:
     """Rows of `name` without lists.
 
     steps: a row per step, with start_weight_N and end_weight_N for node N. probes: a row per probe and token. nodes: a
-    row per snapshot, site and token, with node_N.
+    row per snapshot, site and token, with node_N. lens: a row per probe, layer and token. layers: a row per step, with
+    a column for each of `parts`, the model's parts. questions: a row per step and window of its batch.
     """
+    if name == "layers":
+        return _joined(table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"])))
+    if name == "questions":
+        names = [column for column in table.column_names if column != "step"]
+        rows, _ = _by_token(table["index"])
+        values = {column: flat_values(table[column]) for column in names}
+        values["right"] = values["right"].astype(bool)
+        return _joined(table.select(["step"]).take(rows), values)
     if name == "steps":
         weights, bias = _by_row(table["weight"]), _by_row(table["bias"])
         halves = [
@@ -47,7 +65,7 @@ def flat_table(name: str, table: pa.Table) -> pa.Table:
         ]
         wide = {**_columns(halves, weights), **_columns(["start_bias", "end_bias"], bias)}
         return _joined(table.drop_columns(["weight", "bias"]), wide)
-    if name == "probes":
+    if name in ("probes", "lens"):
         logits = {
             f"{head}_logit": flat_values(table[f"{head}_logits"]) for head in ("start", "end")
         }

@@ -130,6 +130,8 @@ class Recorder:
             seed=seed,
             parts=list(self._parts),
             has_lens=self._lens is not None,
+            n_best_size=self._data.n_best_size,
+            max_answer_length=self._data.max_answer_length,
             versions={"huggin": __version__, **{name: version(name) for name in PACKAGES}},
             fixed=fixed or {"bf16": model.dtype == torch.bfloat16},
             cfg=cfg or {},

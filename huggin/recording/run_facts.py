@@ -32,6 +32,8 @@ class RunFacts:
     seed: int | None = None
     versions: dict[str, str] = field(default_factory=dict)  # of the toolkit and its packages
     parts: list[str] = field(default_factory=list)  # columns of the table `layers`
+    n_best_size: int = 20  # starts and ends that are paired when a probe's answer is sought
+    max_answer_length: int = 30  # tokens
     has_lens: bool = False  # whether the head can be applied to every layer's output
     fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given

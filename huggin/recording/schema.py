@@ -7,7 +7,8 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
-TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions")
+SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2}
+TABLES = tuple(SINCE)
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
