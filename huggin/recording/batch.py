@@ -3,13 +3,8 @@
 The numbers come from the logits that the batch has computed anyway, in train mode (dropout on).
 """
 
-from typing import Any
-
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-
-COLUMNS = ("index", "window", "start_loss", "end_loss", "right")
 
 
 def batch_rows(
@@ -20,7 +15,7 @@ def batch_rows(
     index: torch.Tensor,
     window: torch.Tensor,
 ) -> torch.Tensor:
-    """How each window of a batch did: (windows, 5) float32, columns as in COLUMNS.
+    """How each window of a batch did: (windows, 5) float32, columns as in `schema.OF_A_WINDOW`.
 
     start_logits, end_logits: (windows, tokens). starts, ends: (windows,) the labels, in tokens.
     index: (windows,) of the question in the data. window: (windows,) 0 = the first of its context.
@@ -33,15 +28,3 @@ def batch_rows(
         end_loss = cross_entropy(end_logits.float(), ends, reduction="none")
         columns = [index.to(starts.device), window.to(starts.device), start_loss, end_loss, right]
         return torch.stack([column.float() for column in columns], dim=1)
-
-
-def as_columns(rows: np.ndarray) -> dict[str, Any]:
-    """Rows of `batch_rows` as columns of the table `questions`."""
-    index, window, start_loss, end_loss, right = rows.T
-    return {
-        "index": index.astype(np.int32),
-        "window": window.astype(np.int16),
-        "start_loss": start_loss,
-        "end_loss": end_loss,
-        "right": right.astype(bool),
-    }

@@ -10,7 +10,8 @@ from pyarrow.csv import CSVWriter
 from tqdm import tqdm
 
 from huggin.common.errors import UserError
-from huggin.recording.reader import Recording, flat_values
+from huggin.recording.reader import Recording, columns_of_windows, flat_values
+from huggin.recording.schema import OF_A_WINDOW
 
 PART = {  # rows that are held in memory at a time
     "steps": 256,
@@ -51,11 +52,10 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[str] = ()) -> pa.Tabl
     if name == "layers":
         return _joined(table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"])))
     if name == "questions":
-        names = [column for column in table.column_names if column != "step"]
-        rows, _ = _by_token(table["index"])
-        values = {column: flat_values(table[column]) for column in names}
-        values["right"] = values["right"].astype(bool)
-        return _joined(table.select(["step"]).take(rows), values)
+        sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
+        rows = np.repeat(np.arange(len(table)), sizes)
+        windows = columns_of_windows(flat_values(table["windows"]))
+        return _joined(table.select(["step"]).take(rows), windows)
     if name == "steps":
         weights, bias = _by_row(table["weight"]), _by_row(table["bias"])
         halves = [

@@ -22,7 +22,7 @@ from huggin.common.site import Site
 from huggin.common.window import Window
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import SINCE, schemas, types_of_steps
+from huggin.recording.schema import OF_A_WINDOW, SINCE, schemas, types_of_steps
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
 
@@ -205,19 +205,19 @@ class Recording:
     def lens(self, sample: int = 0) -> LensLogits:
         """The head on every layer's output at each probe of a tracked sample.
 
-        A probe that was cut by a kill is left out. Raises UserError if the table is not there.
+        Raises UserError if the table is not there.
         """
         self.tracked(sample)
         layers = self.facts.layers + 1
         parts = [part.filter(pc.equal(part["sample"], sample)) for part in self._parts("lens")]
-        steps = _joined(parts, "step")
-        whole = len(steps) // layers
+        steps = _joined(parts, "step").reshape(-1, layers)[:, 0]
+        if not len(steps):
+            raise UserError(f"{self.run.recording}: no probe of sample {sample} in the table lens")
         logits = {
-            name: _joined(parts, name).reshape(len(steps), -1)[: whole * layers]
+            name: _joined(parts, name).reshape(len(steps), layers, -1)
             for name in ("start_logits", "end_logits")
         }
-        by_probe = {name: rows.reshape(whole, layers, -1) for name, rows in logits.items()}
-        return LensLogits(steps[: whole * layers : layers], **by_probe)
+        return LensLogits(steps, **logits)
 
     @cached_property
     def layers(self) -> PartNorms:
@@ -230,11 +230,11 @@ class Recording:
     def questions(self) -> TrainedWindows:
         """Every window that was trained on, batch by batch. Raises UserError if there is no table."""
         parts = list(self._parts("questions"))
-        sizes = np.concatenate([flat_values(pc.list_value_length(part["index"])) for part in parts])
-        names = ("index", "window", "start_loss", "end_loss", "right")
-        columns = {name: _joined(parts, name) for name in names}
-        columns["right"] = columns["right"].astype(bool)
-        return TrainedWindows(step=np.repeat(_joined(parts, "step"), sizes), **columns)
+        sizes = np.concatenate(
+            [flat_values(pc.list_value_length(part["windows"])) for part in parts]
+        )
+        steps = np.repeat(_joined(parts, "step"), sizes // len(OF_A_WINDOW))
+        return TrainedWindows(step=steps, **columns_of_windows(_joined(parts, "windows")))
 
     def has(self, table: str) -> bool:
         """Whether the recording has rows of a table."""
@@ -261,6 +261,15 @@ class Recording:
 def _joined(parts: list[pa.RecordBatch], name: str) -> np.ndarray:
     """All numbers of a column over several parts, one after the other."""
     return np.concatenate([flat_values(part[name]) for part in parts])
+
+
+def columns_of_windows(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Numbers of windows, one after the other -> each column of OF_A_WINDOW, (windows,)."""
+    columns = values.reshape(-1, len(OF_A_WINDOW)).T
+    return {
+        name: column.astype(kind)
+        for (name, kind), column in zip(OF_A_WINDOW.items(), columns, strict=True)
+    }
 
 
 def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
@@ -290,6 +299,4 @@ def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     while pa.types.is_list(values.type) or pa.types.is_fixed_size_list(values.type):
         values = values.flatten()
-    if pa.types.is_boolean(values.type):
-        values = values.cast(pa.uint8())
     return np.from_dlpack(values)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB

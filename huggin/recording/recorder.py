@@ -32,7 +32,6 @@ from huggin.model.loading import head_of
 from huggin.model.modules import legend_rows
 from huggin.model.parts import gradient_norms, parameters_by_part
 from huggin.qa.arguments import DataArguments
-from huggin.recording.batch import as_columns
 from huggin.recording.probe import probe
 from huggin.recording.run_facts import RunFacts, write_facts
 from huggin.recording.run_folder import RunFolder
@@ -256,8 +255,8 @@ class Recorder:
         if row.step > 0:
             self._writer.append("layers", step=row.step, norms=norms)
         if row.questions is not None:
-            columns = as_columns(row.questions.wait().numpy())
-            self._writer.append("questions", step=row.step, **columns)
+            windows = row.questions.wait().numpy().ravel()
+            self._writer.append("questions", step=row.step, windows=windows)
 
     def _record_probe(self, step: int, number: int, window: Window) -> None:
         sites = self._sites if step in self._node_steps else []
@@ -288,7 +287,16 @@ class Recorder:
 
     def _write_lens(self, step: int, number: int, lens: np.ndarray | None) -> None:
         """lens: (layers + 1, 2, tokens), None if the model has none."""
-        for layer, (start, end) in enumerate([] if lens is None else lens.astype(np.float16)):
-            self._writer.append(
-                "lens", step=step, sample=number, layer=layer, start_logits=start, end_logits=end
-            )
+        if lens is None:
+            return
+        rows = [
+            {
+                "step": step,
+                "sample": number,
+                "layer": layer,
+                "start_logits": start,
+                "end_logits": end,
+            }
+            for layer, (start, end) in enumerate(lens.astype(np.float16))
+        ]
+        self._writer.append_together("lens", rows)

@@ -9,6 +9,13 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2}
 TABLES = tuple(SINCE)
+OF_A_WINDOW = {  # numbers of each window of a batch in `windows`, one list: 350 bytes a step less
+    "index": np.dtype(np.int32),
+    "window": np.dtype(np.int16),
+    "start_loss": np.dtype(np.float32),
+    "end_loss": np.dtype(np.float32),
+    "right": np.dtype(np.bool_),
+}
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
@@ -36,20 +43,13 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "start_logits": pa.list_(pa.float16()),
         "end_logits": pa.list_(pa.float16()),
     }
-    questions = {
-        "index": pa.list_(pa.int32()),
-        "window": pa.list_(pa.int16()),
-        "start_loss": pa.list_(pa.float32()),
-        "end_loss": pa.list_(pa.float32()),
-        "right": pa.list_(pa.bool_()),
-    }
     return {
         "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
         "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
         "nodes": pa.schema({"step": pa.int64(), **site}),
         "lens": pa.schema({"step": pa.int64(), **lens}),
         "layers": pa.schema({"step": pa.int64(), "norms": pa.list_(pa.float32())}),
-        "questions": pa.schema({"step": pa.int64(), **questions}),
+        "questions": pa.schema({"step": pa.int64(), "windows": pa.list_(pa.float32())}),
     }
 
 

@@ -27,7 +27,7 @@ def recording_summary(path: Path | str) -> dict[str, Any]:
         "steps": len(step),
         "probes": len(recording.table("probes")),
         "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
-        "lens_probes": _probes_with_lens(recording),
+        "lens_probes": _rows(recording, "lens"),
         "layer_steps": _rows(recording, "layers"),
         "question_steps": _rows(recording, "questions"),
         "bytes": sum(file.size() for file in files),
@@ -39,9 +39,5 @@ def recording_summary(path: Path | str) -> dict[str, Any]:
 
 
 def _rows(recording: Recording, table: str) -> int:
+    """How often something was added to a table; all layers of a probe are added together."""
     return sum(1 for _ in recording.rows(table))
-
-
-def _probes_with_lens(recording: Recording) -> int:
-    """How many probes have the head on every layer's output."""
-    return _rows(recording, "lens") // (recording.facts.layers + 1)
