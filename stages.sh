@@ -34,6 +34,10 @@ recorded() { # RUN: whether there is anything to draw, said where there is not
   }
 }
 
+has_table() { # RUN TABLE: whether the recording has it; older ones lack some
+  compgen -G "$1/recording/$2-*.arrow" >/dev/null
+}
+
 one_cfg() { # ARGUMENTS...: leaves the one file that they name in $cfg, cfg.json beside the driver without any
   cfg=${1-$here/cfg.json}
   if [ $# -gt 1 ] || [ ! -f "$cfg" ]; then

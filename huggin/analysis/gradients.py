@@ -76,9 +76,8 @@ def table_of_parts(found: PartNorms) -> str:
     squares = mean_known(np.square(found.norms.astype(float)))
     shares = squares / np.nansum(squares) if np.nansum(squares) > 0 else squares
     width = max(len(name) for name in [*found.parts, "part"])
-    lines = [
-        f"{'part':{width}}  gradient's norm: first tenth of the steps  last tenth  share of the square"
-    ]
+    head = "gradient's norm: first tenth of the steps"
+    lines = [f"{'part':{width}}  {head}  last tenth  share of the square"]
     for name, begin, end, share, still in zip(found.parts, first, last, shares, frozen(found)):
         numbers = f"{begin:41.4g}  {end:10.4g}  {share:18.1%}"
         lines.append(f"{name:{width}}  {'frozen' if still else numbers:>41}")

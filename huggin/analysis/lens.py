@@ -81,7 +81,10 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def layer_answers(recording: Recording, sample: int = 0) -> LayerAnswers:
-    """How the head on each layer does with a tracked sample. Raises UserError as `true_lens` does."""
+    """How the head on each layer does with a tracked sample.
+
+    Raises UserError as `true_lens` does.
+    """
     window = recording.tracked(sample)
     lens = true_lens(recording, sample)
     start = probabilities(lens.start_logits)[..., window.gold_start]

@@ -1,4 +1,4 @@
-"""Recording -> the gradient's norm in each part of the model: a heat map, and lines of some parts."""
+"""Recording -> the gradient's norm in each part of the model: heat map, and lines of some parts."""
 
 from collections.abc import Sequence
 
@@ -78,7 +78,7 @@ def _draw_map(axes: Axes, norms: PartNorms, scale: Normalize) -> object:
 
 
 def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
-    """The running mean of some parts, each step's norms behind it as a haze."""
+    """The running geometric mean of some parts, each step's norms behind it as a haze."""
     window = len(norms.step) // 80 * 2 + 1
     for number, place in enumerate(places):
         colour = COLOURS[number % len(COLOURS)]
@@ -87,10 +87,10 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
         values[values == 0] = np.nan
         if window > 1:
             axes.plot(norms.step, values, color=colour, linewidth=0.4, alpha=0.25)
-        mean = running_mean(values, window)
+        mean = 10 ** running_mean(np.log10(values), window)
         axes.plot(norms.step, mean, style, color=colour, label=norms.parts[place])
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(plain)
     legend_above(axes)
-    what = f"norm (mean of {window} steps)" if window > 1 else "norm"
+    what = f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm"
     by_step(axes, what)

@@ -1,4 +1,4 @@
-"""Recording -> loss and share of right answers by kind of question, and what changed between passes."""
+"""Recording -> loss and share of right answers by kind of question, and changes between passes."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from huggin.analysis.questions import Grouping, Passes, Running, all_in_one, between_passes, running
+from huggin.common.text import short
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import END, GOLD, QUIET, START, by_step, new_figure
 from huggin.recording.reader import Recording
@@ -29,35 +30,40 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
     Raises UserError if a run has no such table.
     """
     seen = [running(run.questions, grouping) for run, grouping in zip(runs, kinds, strict=True)]
-    beside = side_by_side(runs)
-    shown = [kind for kind in range(len(kinds[0].names)) if _is_there(seen, kind)]
-    columns = min(PER_ROW, len(shown))
-    blocks = -(-len(shown) // columns)
+    names = kinds[0].names
+    shown = [
+        kind for kind in range(len(names)) if any(each.windows[:, kind].any() for each in seen)
+    ]
     title = f"How the questions did in training, {kinds[0].title}"
-    figure = new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
-    panels = figure.subplots(2 * blocks, columns, squeeze=False, sharex=True)
+    figure, pairs = _pairs(title, len(shown))
     first = runs[0].questions
     everything = running(first, all_in_one(first), most=len(seen[0].edges) - 1)
-    for place, kind in enumerate(shown):
-        block, column = divmod(place, columns)
-        pair = panels[2 * block : 2 * block + 2, column]
+    beside = side_by_side(runs)
+    for kind, pair in zip(shown, pairs, strict=True):
         total = sum(int(each.windows[:, kind].sum()) for each in seen)
-        pair[0].set_title(f"{kinds[0].names[kind]} ({total:,} windows)")
+        pair[0].set_title(f"{short(names[kind], 20)} ({total:,} windows)")
         _draw_all(pair, everything)
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
-        _label(pair, first=column == 0)
-    for place in range(len(shown), blocks * columns):
-        block, column = divmod(place, columns)
-        for axes in panels[2 * block : 2 * block + 2, column]:
-            axes.set_axis_off()
-    _same_losses(panels[::2])
-    _explain(figure, panels[0, 0], beside)
+        _label(pair)
+    _same_losses([loss for loss, _ in pairs])
+    _explain(figure, pairs[0][0], beside)
     return {figure_name(f"questions-{kinds[0].key}", runs): figure}
 
 
-def _is_there(seen: Sequence[Running], kind: int) -> bool:
-    return any(each.windows[:, kind].any() for each in seen)
+def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
+    """A figure with two panels, one below the other, for each of `count` kinds."""
+    blocks = -(-count // PER_ROW)
+    columns = -(-count // blocks)
+    figure = new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
+    panels = figure.subplots(2 * blocks, columns, squeeze=False, sharex=True)
+    pairs = [
+        panels[2 * at : 2 * at + 2, column] for at in range(blocks) for column in range(columns)
+    ]
+    for unused in pairs[count:]:
+        for axes in unused:
+            axes.set_axis_off()
+    return figure, pairs[:count]
 
 
 def _middles(seen: Running) -> np.ndarray:
@@ -85,19 +91,20 @@ def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> N
     pair[1].plot(at, seen.right[known, kind], color=colour, marker=".")
 
 
-def _label(pair: Sequence[Axes], first: bool) -> None:
-    by_step(pair[0], "loss (nats)" if first else "")
-    by_step(pair[1], "right (%)" if first else "")
+def _label(pair: Sequence[Axes]) -> None:
+    is_left = pair[0].get_subplotspec().is_first_col()
+    by_step(pair[0], "loss (nats)" if is_left else "")
+    by_step(pair[1], "right (%)" if is_left else "")
     pair[0].set_xlabel("")
     pair[1].set_ylim(-3, 103)
     pair[1].tick_params(labelbottom=True)
     pair[1].xaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
-def _same_losses(panels: np.ndarray) -> None:
+def _same_losses(panels: Sequence[Axes]) -> None:
     """Give all panels of losses the same limits."""
-    limits = np.array([axes.get_ylim() for axes in panels.flat if axes.axison])
-    for axes in panels.flat:
+    limits = np.array([axes.get_ylim() for axes in panels])
+    for axes in panels:
         axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 

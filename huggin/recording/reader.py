@@ -1,10 +1,11 @@
 """The recording of a run: rows -> Arrow IPC streams, and back to arrays.
 
-Six tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a tracked sample's
-logits), `nodes` (a tracked sample's activations at the hooked sites), `lens` (the head on each layer's output),
-`layers` (the gradient's norm in each part of the model) and `questions` (how each window of a batch did). The last
-three are there since schema 2. Step k means: after k optimizer steps.
-Every start or resume opens new segments named by their first step; a later segment wins from that step on.
+Six tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a
+tracked sample's logits), `nodes` (a tracked sample's activations at the hooked sites), `lens` (the
+head on each layer's output), `layers` (the gradient's norm in each part of the model), and
+`questions` (how each window of a batch did). The last three are there since schema 2. Step k
+means: after k optimizer steps. Every start or resume opens new segments named by their first step;
+a later segment wins from that step on.
 """
 
 from collections.abc import Iterator
