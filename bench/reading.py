@@ -31,11 +31,14 @@ from huggin.recording.run_folder import RunFolder  # noqa: E402
 from huggin.recording.writer import RecordingWriter  # noqa: E402
 
 NIGHT, HIDDEN, TOKENS, TENTH = 14_754, 768, 384, 10
+LAYERS, BATCH = 12, 12
 FIGURES = {
     "graph-weights.py": [],
     "graph-losses.py": [],
     "graph-logits.py": [],
     "graph-node-logits.py": ["--step", "0"],
+    "graph-layers.py": [],
+    "graph-questions.py": [],
 }  # efficacy reads another file
 SITES = ((1, "self"), (12, "self"), (12, "out"))
 READ = "import sys; sys.path.insert(0, sys.argv[1]); from bench.reading import watched; watched(sys.argv[2])"
@@ -94,10 +97,13 @@ def night(folder: Path, steps: int) -> RunFolder:
         pretrained=True,
         data_name="bench",
         hidden_size=HIDDEN,
-        layers=12,
+        layers=LAYERS,
         sites=[Site(layer, component) for layer, component in SITES],
         samples=[sample],
         modules=[],
+        parts=["embeddings", *(f"layer {layer}" for layer in range(1, LAYERS + 1)), "head"],
+        has_lens=True,
+        cfg={"train_file": str(write_questions(folder / "questions.json", steps))},
     )
     write_facts(run, facts)
     writer = RecordingWriter(run, HIDDEN)
@@ -112,6 +118,8 @@ def night(folder: Path, steps: int) -> RunFolder:
         writer.append(
             "probes", step=step, sample=0, start_logits=logits[0], end_logits=logits[1], **span
         )
+        write_lens(writer, step, logits)
+    write_batches(writer, steps, numbers)
     for step in np.linspace(0, steps - 1, 32).astype(int).tolist():
         for layer, component in SITES:
             units = numbers.normal(size=(TOKENS, HIDDEN)).astype(np.float16)
@@ -120,6 +128,47 @@ def night(folder: Path, steps: int) -> RunFolder:
             )
     writer.close()
     return run
+
+
+def write_questions(path: Path, steps: int) -> Path:
+    """As many questions as are seen twice in so many batches, in SQuAD's layout and sizes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = ("Who", "When", "Where", "How many", "Why", "What", "Which")
+    answers = [{"text": "word", "answer_start": 250}]
+    asked = [
+        {"id": str(number), "question": f"{words[number % len(words)]}?", "answers": answers}
+        for number in range(steps * BATCH // 2)
+    ]
+    paragraphs = [
+        {"context": "word " * 120, "qas": asked[at : at + 5]} for at in range(0, len(asked), 5)
+    ]
+    path.write_text(json.dumps({"data": [{"title": "bench", "paragraphs": paragraphs}]}))
+    return path
+
+
+def write_lens(writer: RecordingWriter, step: int, logits: np.ndarray) -> None:
+    """The head on every layer at one probe; the last row is the probe's own. logits: (2, tokens)."""
+    rows = []
+    for layer in range(LAYERS + 1):
+        start, end = (logits * (layer / LAYERS)).astype(np.float16)
+        rows.append(
+            {"step": step, "sample": 0, "layer": layer, "start_logits": start, "end_logits": end}
+        )
+    writer.append_together("lens", rows)
+
+
+def write_batches(writer: RecordingWriter, steps: int, numbers: np.random.Generator) -> None:
+    """Gradients by part, and two passes through the questions."""
+    questions = steps * BATCH // 2
+    order = np.concatenate([numbers.permutation(questions) for _ in range(2)])
+    for step in range(1, steps):
+        windows = numbers.random((BATCH, 5)).astype(np.float32)
+        windows[:, 0] = order[(step - 1) * BATCH : step * BATCH]
+        windows[:, 1] = 0
+        windows[:, 4] = windows[:, 4] < step / steps
+        writer.append("questions", step=step, windows=windows.ravel())
+        norms = numbers.random(LAYERS + 2).astype(np.float32)
+        writer.append("layers", step=step, norms=norms)
 
 
 def write_text(path: Path, rows: np.ndarray) -> None:

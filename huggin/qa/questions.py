@@ -181,7 +181,11 @@ def normalised(raw: Any, where: str) -> Record:
 
 def _is_unicode(text: str) -> bool:
     """JSON can hold half of a surrogate pair, which is no character."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _answers(raw: Any) -> dict[str, list[Any]]:
