@@ -1,40 +1,42 @@
-"""Print the runs of the efficacy test with the indices that were asked: database -> text.
+"""Print which questions each run of the efficacy test asked.
 
 python db-indices.py --list
 """
 
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.database.connection import add_database_option, as_text, database_path, open_database
+from huggin.database.connection import Table, as_text, open_database
+from huggin.database.option import add_database_option, database_path
 from huggin.database.queries import rows_of, runs_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print sample_indices, or its rows of one model-type-state."""
-    parser = CommandParser(
-        "Print the runs of the efficacy test with their indices.", "python db-indices.py --list"
-    )
-    parser.add_argument(
-        "state", nargs="?", metavar="MODEL_TYPE_STATE", help="print this one's runs"
-    )
-    parser.add_argument("--list", action="store_true", help="print all of sample_indices")
+    """Print the table sample_indices, or its rows of one model-type-state."""
+    description = "Print the runs of the efficacy test, with the indices of their questions."
+    parser = CommandParser(description, "python db-indices.py --list")
+    state_help = "print the runs of this model-type-state"
+    parser.add_argument("state", nargs="?", metavar="MODEL_TYPE_STATE", help=state_help)
+    parser.add_argument("--list", action="store_true", help="print all runs")
     add_database_option(parser)
     args = parser.parse_args(argv)
     if args.list == bool(args.state):
         raise UserError("give --list, or a model-type-state; see db-indices.py --help")
-    with closing(open_database(database_path(args.db), must_exist=True)) as connection:
-        table = (
-            rows_of(connection, "sample_indices") if args.list else runs_of(connection, args.state)
-        )
+    table = runs_in(database_path(args.db), args.state)
     if args.state and not table[1]:
-        raise UserError(
-            f"{args.state}: no runs; python db_utils.py --list shows the model-type-states"
-        )
+        advice = "python db_utils.py --list shows the model-type-states"
+        raise UserError(f"{args.state}: no runs; {advice}")
     print(as_text(table))
     return 0
+
+
+def runs_in(path: Path, state: str | None) -> Table:
+    """The rows of sample_indices: those of a model-type-state, or all."""
+    with closing(open_database(path, must_exist=True)) as connection:
+        return runs_of(connection, state) if state else rows_of(connection, "sample_indices")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from huggin.common.cli import run_command
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.text import printable
-from huggin.database.connection import database_path, open_database
+from huggin.database.connection import open_database
+from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
 from huggin.lime.explanation import Explanation, Request, as_json, as_row, in_words, segment_rows
 from huggin.lime.labels import Target, target_of

@@ -40,6 +40,10 @@ has_table() { # RUN TABLE: whether the recording has it; older ones lack some
 
 one_cfg() { # ARGUMENTS...: leaves the one file that they name in $cfg, cfg.json beside the driver without any
   cfg=${1-$here/cfg.json}
+  case $cfg in
+    */*) ;;
+    ?*) [ -e "$cfg" ] || [ ! -f "$here/$cfg" ] || cfg=$here/$cfg ;; # not here: the toolkit's own
+  esac
   if [ $# -gt 1 ] || [ ! -f "$cfg" ]; then
     echo "$(basename "$0"): error: expected one file of keys, not '$*'; see $(basename "$0") --help" >&2
     exit 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.text import printable
-from huggin.database.connection import add_database_option
+from huggin.database.option import add_database_option
 from huggin.recording.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -56,7 +56,19 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("--seed", type=int, help="draw the same questions again (others each time)")
     parser.add_argument(
-        "--batch-size", metavar="N", type=int, default=16, help="questions asked at once (16)"
+        "--batch-size",
+        metavar="N",
+        type=int,
+        help="questions asked at once (default: 16 on a CPU, 64 on a GPU)",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
+        "one, unless the cfg says use_cpu)",
+    )
+    parser.add_argument(
+        "--bf16", action="store_true", help="compute in bfloat16: faster on most GPUs, less exact"
     )
     parser.add_argument(
         "--unseen",
@@ -123,10 +135,11 @@ def examine(config: "Config", run: RunFolder, folder: Path, args: Namespace) -> 
     from huggin.asking.examination import Examination
     from huggin.asking.keeping import keep
     from huggin.asking.report import report
-    from huggin.database.connection import database_path, open_database
+    from huggin.database.connection import open_database
+    from huggin.database.option import database_path
     from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
-    examination = Examination.load(config, run, folder, args.split)
+    examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)
     state = examination.state
     measuring = bool(args.all or args.samples)
     limit = None if args.all else args.samples or args.max_samples

@@ -1,62 +1,59 @@
-"""Train and look at the Trainer by surprise: cfg.json -> stack_trace.db, and where the time goes.
+"""Train, and see where the training spends its time.
 
 python track-trainer.py cfg.json --samples 200
 """
 
+import json
 import math
 import sys
 import tempfile
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
-from huggin.database.connection import add_database_option, as_text, database_path, open_database
+from huggin.common.files import replacing
+from huggin.common.text import printable
+from huggin.database.connection import as_cell, as_text, open_database
+from huggin.database.option import add_database_option, database_path
+from huggin.recording.run_folder import RunFolder
+from huggin.tracking.report import flame_svg, report
+from huggin.tracking.samples import Looks, Sample, read_samples
+from huggin.tracking.tables import record_samples, search_functions
+from huggin.tracking.watch import Ending, watch
 
 HERE = Path(__file__).resolve().parent
-SHORTEST = 0.01  # seconds; a look takes some ms
+SHORTEST = 0.01  # seconds between looks; one look takes about 1 ms
+DESCRIPTION = """Train as run_qa.py does, and look at its Python stack at random moments.
+
+The training is not stopped or changed. Every key of run_qa.py can be given as --key value after
+CFG, except seed: --seed is of the looks, so change the training's seed in CFG."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `run_qa.py CFG`, keep samples of its stack, print what they say; the exit code is run_qa.py's."""
+    """Train and print where the time goes, or print what was seen of some functions.
+
+    Returns the exit code of run_qa.py; 1 if a search finds nothing.
+    """
     args = read_arguments(argv)
     if args.search is not None:
-        return print_found(args.search, args.db)
+        return print_found(args.search, database_path(args.db))
     return track(args)
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
-    """The command line."""
-    parser = CommandParser(
-        "Run `run_qa.py CFG` and look at its Python stack at random moments, without stopping or changing it.",
-        "python track-trainer.py cfg.json --samples 200 --flame flame.svg",
-    )
-    parser.add_argument(
-        "cfg", metavar="CFG", nargs="?", type=Path, help="what to train, as for run_qa.py"
-    )
-    parser.add_argument(
-        "--interval",
-        type=float,
-        metavar="SECONDS",
-        default=0.25,
-        help="between looks, on average (0.25)",
-    )
-    parser.add_argument(
-        "--samples", type=int, metavar="N", help="look no more after N samples (until the end)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the looks that are kept, where not all are (0)"
-    )
-    parser.add_argument(
-        "--flame", type=Path, metavar="FILE", help="a flame graph, too: .svg, or speedscope's .json"
-    )
-    parser.add_argument(
-        "--search", metavar="TEXT", help="print what was seen of functions with TEXT in their name"
-    )
+    """The command line; `flags` are the keys for run_qa.py. Raises UserError for bad usage."""
+    parser = CommandParser(DESCRIPTION, "python track-trainer.py cfg.json --num_train_epochs 3")
+    add_options(parser)
     add_database_option(parser)
-    args = parser.parse_args(argv)
+    args, args.flags = parser.parse_known_args(argv)
+    if args.search is not None and args.flags:
+        parser.error(f"{' '.join(args.flags)}: not expected beside --search")
+    if args.flags and not args.flags[0].startswith("--"):
+        parser.error(f"{args.flags[0]}: not expected here; keys of run_qa.py are --key value")
     if (args.cfg is None) == (args.search is None):
         parser.error("give CFG, or --search TEXT")
     if not SHORTEST <= args.interval < math.inf:
@@ -68,60 +65,112 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     return args
 
 
-def print_found(text: str, db: Path | None) -> int:
-    """Print the rows of each table whose function has `text` in its name; 1 where there are none."""
-    from huggin.tracking.tables import search_functions
+def add_options(parser: CommandParser) -> None:
+    """Add the command's own options."""
 
-    with closing(open_database(database_path(db), must_exist=True)) as database:
+    def add(name: str, meaning: str, **settings: Any) -> None:
+        parser.add_argument(name, help=meaning, **settings)
+
+    add("cfg", "what to train, as for run_qa.py", metavar="CFG", nargs="?", type=Path)
+    interval = "seconds between two looks, on average (default: 0.25)"
+    add("--interval", interval, metavar="SECONDS", type=float, default=0.25)
+    samples = "keep N looks, spread over the whole training (default: keep all)"
+    add("--samples", samples, metavar="N", type=int)
+    seed = "seed for choosing which looks are kept, where not all are (default: 0)"
+    add("--seed", seed, type=int, default=0)
+    flame = "also draw a flame graph: .svg, or .json for speedscope"
+    add("--flame", flame, metavar="FILE", type=Path)
+    search = "print what was seen of functions with TEXT in their name"
+    add("--search", search, metavar="TEXT")
+
+
+def print_found(text: str, path: Path) -> int:
+    """Print the rows of each table whose function has `text` in its name; 1 if there are none."""
+    with closing(open_database(path, must_exist=True)) as database:
         found = search_functions(database, text)
-    print(
-        "\n\n".join(f"{table}:\n{as_text(rows)}" for table, rows in found.items())
-        or f"{text}: not seen"
-    )
+    tables = [f"{as_cell(table)}:\n{as_text(rows)}" for table, rows in found.items()]
+    print("\n\n".join(tables) or printable(f"{text}: not seen"))
     return 0 if found else 1
 
 
 def track(args: Namespace) -> int:
-    """Train under observation; what was seen is kept, however the training ends."""
-    from huggin.tracking.samples import Looks, read_samples, watch
-    from huggin.tracking.tables import record_samples
-
-    run, path = f"{args.cfg} {datetime.now():%Y-%m-%d %H:%M:%S}", database_path(args.db)
+    """Train under observation. What was seen is kept, however the training ends."""
+    started = f"{args.cfg} {datetime.now():%Y-%m-%d %H:%M:%S}"
+    path = database_path(args.db)
     looks = Looks(args.interval, args.samples, args.seed)
+    line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
+    keys = read_keys(args.cfg, args.flags)
+    run = RunFolder(Path(keys["output_dir"]))
+    trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
     with closing(open_database(path)) as database, tempfile.TemporaryDirectory() as folder:
         seen = Path(folder) / "seen.json"
-        ending = watch([sys.executable, str(HERE / "run_qa.py"), str(args.cfg)], looks, seen)
+        ending = watch(line, looks, seen)
+        if ending.code == 0 and trained_before and steps_trained(run) == trained_before:
+            say_that_nothing_was_trained(run, trained_before)
+            return 0
         samples = looks.kept(read_samples(seen))
-        record_samples(database, run, args.seed, samples)
-        kept = f"{len(samples)} samples are kept in {path}"
-        if ending.code:
-            early = (
-                f"run_qa.py ended early, after {ending.seconds:.1f} s with exit code {ending.code}"
-            )
-            print(f"track-trainer.py: {early}; {kept}", file=sys.stderr)
-        if ending.trouble:
-            print(
-                f"track-trainer.py: py-spy ended early: {ending.trouble}; {kept}", file=sys.stderr
-            )
-        print_report(samples, ending, args.flame, seen)
+        record_samples(database, started, args.seed, samples)
+        say_what_ended_early(ending, f"{len(samples)} samples are kept in {path}")
+        print(report(samples, ending))
+        if args.flame and samples:
+            write_flame(args.flame, samples, seen)
     return ending.code
 
 
-def print_report(samples: "list[Sample]", ending: "Ending", flame: Path | None, seen: Path) -> None:  # noqa: F821
-    """Where the time goes, on stdout; the flame graph in its file."""
-    from huggin.common.files import replacing
-    from huggin.tracking.report import flame_svg, report
+def read_keys(cfg: Path, flags: list[str]) -> dict[str, Any]:
+    """The keys that say where the run is and whether it starts anew, as run_qa.py reads them.
 
-    print(report(samples, ending))
-    if flame and samples:
-        with replacing(flame) as beside:
-            text = (
-                flame_svg(samples)
-                if flame.suffix.lower() == ".svg"
-                else seen.read_text(encoding="utf-8")
-            )
-            beside.write_text(text, encoding="utf-8")
-        print(f"\n{flame}")
+    run_qa.py tells what is wrong with a cfg; here it is read as far as it can be.
+    """
+    try:
+        given = json.loads(cfg.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        given = {}
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--output_dir", "--output-dir", nargs="?")
+    parser.add_argument("--overwrite_output_dir", "--overwrite-output-dir", nargs="?", const="true")
+    given |= {key: value for key, value in vars(parser.parse_known_args(flags)[0]).items() if value}
+    anew = str(given.get("overwrite_output_dir")).lower() in ("true", "yes", "t", "y", "1")
+    return {"output_dir": str(given.get("output_dir", "")), "overwrite_output_dir": anew}
+
+
+def steps_trained(run: RunFolder) -> int:
+    """How many steps the trained model of a run's folder has; 0 if there is none."""
+    try:
+        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
+        return int(state["global_step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:
+    """Say on stderr why there is no profile."""
+    what = printable(f"{run.path}: already trained, {steps} steps; there is nothing to profile")
+    advice = "--overwrite_output_dir true starts anew"
+    print(f"track-trainer.py: {what}; {advice}", file=sys.stderr)
+
+
+def say_what_ended_early(ending: Ending, kept: str) -> None:
+    """Say on stderr if the training or py-spy ended early."""
+    lines = []
+    if ending.code:
+        after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
+        lines.append(f"run_qa.py ended early, {after}")
+    if ending.trouble:
+        lines.append(f"py-spy ended early: {ending.trouble}")
+    for line in lines:
+        print(f"track-trainer.py: {printable(f'{line}; {kept}')}", file=sys.stderr)
+
+
+def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:
+    """Write the flame graph, and print where it is."""
+    as_svg = flame.suffix.lower() == ".svg"
+    text = flame_svg(samples) if as_svg else seen.read_text(encoding="utf-8")
+    with replacing(flame) as beside:
+        beside.write_text(text, encoding="utf-8")
+    print(printable(f"\n{flame}"))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,12 @@ from checkpointing import (
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.text import one_line
+from huggin.model.device import (
+    copies_in_background,
+    describe_device,
+    load_random_states,
+    save_random_states,
+)
 from huggin.model.hooks import undisturbed
 from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
 from huggin.qa.answers import best_answers, score_answers
@@ -161,6 +167,16 @@ class QuestionAnsweringTrainer(Trainer):
             rotate_checkpoints(run.path, limit, self.state.best_model_checkpoint)
         self.accelerator.wait_for_everyone()
 
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Save all random states, also those of accelerators that transformers leaves out."""
+        super()._save_rng_state(output_dir)
+        save_random_states(Path(output_dir), self.args.process_index)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        super()._load_rng_state(checkpoint)
+        if checkpoint is not None:
+            load_random_states(Path(checkpoint), self.args.process_index)
+
     def _seal(self, checkpoint: Path) -> None:
         """Mark the checkpoint complete, after every row recorded so far has reached the disk."""
         gone = None
@@ -253,7 +269,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     """Load data and model and put the parts together. Raises UserError for what cannot be used."""
     training = config.training
     data = config.data
-    training.dataloader_pin_memory &= training.device.type == "cuda"
+    use_one_gpu(training)
+    training.dataloader_pin_memory &= copies_in_background(training.device)
     tokenizer = load_tokenizer(config.model)
     records = _load(config, "train") if training.do_train else None
     eval_records = _load(config, "validation") if training.do_eval else None
@@ -287,6 +304,18 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     except (ValueError, ImportError, RuntimeError) as error:
         # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
+
+
+def use_one_gpu(training: TrainingArguments) -> None:
+    """Without torchrun take one GPU of several.
+
+    The Trainer would take all of them by nn.DataParallel and multiply the batch by their number.
+    """
+    visible = training.n_gpu
+    if visible > 1:
+        training._n_gpu = 1
+        advice = "torchrun takes more, see docs/overnight.md"
+        print(f"run_qa.py: trains on one of {visible} GPUs; {advice}", file=sys.stderr)
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -340,6 +369,8 @@ def train(
 ) -> None:
     """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
     checkpoint = prepare(config, trainer, run, stop)
+    if config.on_main_process:
+        print(f"run_qa.py: training on {describe_device(trainer.args.device)}", file=sys.stderr)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:

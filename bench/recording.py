@@ -1,16 +1,17 @@
-"""What recording costs a training step, in time and bytes, beside other ways to keep what the head was.
+"""What recording costs per training step, in time and bytes, compared with other tools.
 
     python bench/recording.py --quick
 
-The default model: steps in turns with each way. BERT-base's shape, 12 x 384 tokens: what each way takes after a step,
-by the step itself; the default schedule over SQuAD's 14,754 steps is a row each, 200 probes and 32 node snapshots.
+The default model: steps are trained in turns with each tool. BERT-base's shape, 12 x 384 tokens:
+the time that each tool adds after a step, divided by the time of the step. The default schedule
+over SQuAD's 14,754 steps is one row per step, 200 probes and 32 snapshots of the nodes.
 """
 
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,44 +19,78 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
-from bench.measure import Asked, alternate, last_line, parser_of, ratios, rivals_python, row, spread  # noqa: E402
+from bench.measure import (  # noqa: E402
+    Asked,
+    alternate,
+    last_line,
+    parser_of,
+    ratios,
+    rivals_python,
+    row,
+    spread,
+)
 from bench.training import Training  # noqa: E402
 from huggin.common.window import Window  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
 TINY = ROOT / "sample" / "bert-tiny"
-RUN, NIGHT = 1200, 14_754  # steps of cfg.json's run, and of SQuAD's
-OFF, DEFAULT, EVERY = "recording off", "default schedule", "a probe at every step"
-EVENTS, TEXT, WANDB = (
-    "add_histogram",
-    "a figure and text rows",
-    "wandb offline, watch(log=all, log_freq=1)",
-)
-Keep = Callable[[int, Any, Any], None]  # step, loss, norm of the gradients
+RUN = 1200  # steps of cfg.json's run
+NIGHT = 14_754  # steps of two epochs of SQuAD
+PROBES = 200
+SNAPSHOTS = 32
+OFF = "recording off"
+DEFAULT = "default schedule"
+EVERY = "a probe at every step"
+EVENTS = "add_histogram"
+TEXT = "a figure and text rows"
+WANDB = "wandb offline, watch(log=all, log_freq=1)"
+
+Keep = Callable[[int, Any, Any], None]  # takes step, loss, norm of the gradients; keeps something
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a row for each tool and shape."""
+    args = parser_of(__doc__).parse_args(argv)
+    torch.manual_seed(0)
+    for measure in (default_model, base_shape):
+        with tempfile.TemporaryDirectory() as folder:
+            measure(Path(folder), args.quick)
+    return 0
 
 
 def sample_of(training: Training) -> Window:
     """The first row of the batch as a tracked sample."""
     ids = training.batch["input_ids"][0].tolist()
-    inputs = {"input_ids": ids, "attention_mask": [1] * len(ids)}
-    words, parts = [str(number) for number in ids], ["special", *["context"] * (len(ids) - 1)]
-    return Window(0, "", "", "", words, parts, 1, 2, inputs)
+    return Window(
+        index=0,
+        question="",
+        context="",
+        answer="",
+        tokens=[str(number) for number in ids],
+        parts=["special", *["context"] * (len(ids) - 1)],
+        gold_start=1,
+        gold_end=2,
+        inputs={"input_ids": ids, "attention_mask": [1] * len(ids)},
+    )
 
 
 def recorder(training: Training, folder: Path, steps: int, **points: int) -> Keep:
-    """The toolkit's, which ends with the process."""
-    kept = Recorder(folder, training.model, [sample_of(training)], steps, **points)  # type: ignore
-    kept.start()
+    """Keep a step with the toolkit's Recorder; it ends with the process."""
+    samples = [sample_of(training)]
+    recorder = Recorder(folder, training.model, samples, steps, **points)  # type: ignore
+    recorder.start()
 
     def keep(step: int, loss: Any, norm: Any) -> None:
-        kept.step(step, loss=loss, grad_norm=norm, learning_rate=1e-5, epoch=step / steps)
+        epoch = step / steps
+        recorder.step(step, loss=loss, grad_norm=norm, learning_rate=1e-5, epoch=epoch)
 
     return keep
 
 
 def histograms(training: Training, folder: Path) -> Keep:
-    """TensorBoard's: a histogram of the head's weights and biases, and the loss."""
+    """Keep a step with TensorBoard: histograms of the head's weights and biases, and the loss."""
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(str(folder))
@@ -70,22 +105,14 @@ def histograms(training: Training, folder: Path) -> Keep:
 
 
 def text_rows(training: Training, folder: Path) -> Keep:
-    """What the older toolkit did: the head's weights as a row of text and as a figure, anew at each step."""
+    """Keep a step as the older toolkit did: the head's weights as a row of text and as a figure."""
     folder.mkdir()
 
     def keep(step: int, loss: Any, norm: Any) -> None:
-        from matplotlib.figure import Figure
-
         weight = training.head.weight.detach()
-        numbers = [
-            step,
-            loss.item(),
-            float(norm),
-            *weight.flatten().tolist(),
-            *training.head.bias.tolist(),
-        ]
+        head = [*weight.flatten().tolist(), *training.head.bias.tolist()]
         with (folder / "rows.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{numbers}\n")
+            file.write(f"{[step, loss.item(), float(norm), *head]}\n")
         figure = Figure()
         axes = figure.subplots()
         for values in weight:
@@ -96,41 +123,26 @@ def text_rows(training: Training, folder: Path) -> Keep:
 
 
 def nothing(*_: Any) -> None:
-    """Recording off."""
-
-
-def run_steps(training: Training, keep: Keep, numbers: range) -> list[tuple[float, float]]:
-    """Seconds of each step, and of what is kept after it."""
-    times = []
-    for step in numbers:
-        begun = time.perf_counter()
-        loss, norm = training.step()
-        trained = time.perf_counter()
-        keep(step, loss, norm)
-        times.append((trained - begun, time.perf_counter() - trained))
-    return times
+    """Keep nothing: recording is off."""
 
 
 def contender(training: Training, keep: Keep, steps: int) -> Callable[[], float]:
-    """Milliseconds of a step, all that is kept included; each call goes on from the last."""
+    """A function that trains `steps` more steps, and returns the milliseconds of one, kept."""
     done = 0
 
-    def ask() -> float:
+    def train() -> float:
         nonlocal done
-        times = run_steps(training, keep, range(done + 1, done + steps + 1))
+        begun = time.perf_counter()
+        for step in range(done + 1, done + steps + 1):
+            keep(step, *training.step())
         done += steps
-        return 1000 * sum(map(sum, times)) / steps
+        return 1000 * (time.perf_counter() - begun) / steps
 
-    return ask
-
-
-def size_of(folder: Path, pattern: str) -> int:
-    """Bytes of the files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob(pattern))
+    return train
 
 
 def default_model(folder: Path, quick: bool) -> None:
-    """Steps of the default model in turns: milliseconds, and by recording off."""
+    """Print the milliseconds of a step of the default model with each tool, and by `OFF`."""
     training = Training(TINY, 8, 128)
     rounds, steps = (3, 10) if quick else (7, 60)
     ways = {
@@ -140,12 +152,10 @@ def default_model(folder: Path, quick: bool) -> None:
         EVENTS: histograms(training, folder / "events"),
         TEXT: text_rows(training, folder / "text"),
     }
-    asked: dict[str, Callable[[], float]] = {
-        name: contender(training, keep, steps) for name, keep in ways.items()
-    }
+    asked = {name: contender(training, keep, steps) for name, keep in ways.items()}
+    inside: list[float] = []  # seconds in wandb, by the rest of its step
     with Asked(rivals_python(), "watch.py", TINY, 8, 128) as wandb:
         wandb.ask(steps=2)
-        inside: list[float] = []
 
         def watched() -> float:
             answer = wandb.ask(steps=steps)
@@ -154,68 +164,80 @@ def default_model(folder: Path, quick: bool) -> None:
 
         measured = alternate({**asked, WANDB: watched}, rounds, 30 if quick else 90)
     for name, times in measured.items():
-        by_off = f"; {ratios(measured, name, OFF)} by off" if name not in (OFF, WANDB) else ""
-        by_rest = (
-            f"; {spread([1 + share for share in inside])} by its step without it"
-            if name == WANDB
-            else ""
-        )
-        row(f"a step of the default model, {name}", f"{spread(times)} ms{by_off}{by_rest}")
+        compared = ""
+        if name == WANDB:
+            compared = f"; {spread([1 + share for share in inside])} by its step without it"
+        elif name != OFF:
+            compared = f"; {ratios(measured, name, OFF)} by off"
+        row(f"a step of the default model, {name}", f"{spread(times)} ms{compared}")
 
 
 def base_shape(folder: Path, quick: bool) -> None:
-    """BERT-base's shape: what each way takes after a step, by the step."""
+    """Print what each tool adds after a step of BERT-base's shape, and by the step."""
     batch, tokens, steps = (2, 128, 2) if quick else (12, 384, 3)
     training = Training(None, batch, tokens)
-    parts: dict[str, Keep] = {
-        "row": recorder(training, folder / "row", NIGHT, probe_points=0, node_points=0),
-        EVERY: recorder(training, folder / "every", NIGHT, probe_points=NIGHT + 1, node_points=0),
-        "nodes": recorder(training, folder / "nodes", NIGHT, probe_points=0, node_points=NIGHT + 1),
+    trained, taken = train_and_keep(training, base_ways(training, folder), steps)
+    row(f"a step of BERT-base's shape, {batch} x {tokens}, recording off", spread(trained), "s")
+    alone = statistics.median(trained)
+    schedule = [
+        one + (PROBES * probe + SNAPSHOTS * nodes) / NIGHT
+        for one, probe, nodes in zip(taken["row"], taken[EVERY], taken["nodes"], strict=True)
+    ]
+    say_what_is_added(DEFAULT, schedule, alone, most=1.01)
+    say_what_is_added(EVERY, taken[EVERY], alone, most=1.05)
+    say_what_is_added(EVENTS, taken[EVENTS], alone)
+    say_what_is_added(TEXT, taken[TEXT], alone)
+    with Asked(rivals_python(), "watch.py", "base", 1, 16) as wandb:  # a short step, the same head
+        answers = [wandb.ask(steps=1) for _ in range(20)]
+    row(f"the same, {WANDB}, added", spread([1000 * one["inside"] for one in answers]), "ms")
+    bytes_per_step(folder, 3 * steps, answers)
+    last_line("recording", spread([1 + one / alone for one in schedule]))
+
+
+def base_ways(training: Training, folder: Path) -> dict[str, Keep]:
+    """The tools, and the parts of the default schedule: a row, a probe, a snapshot of the nodes."""
+    no_points = {"probe_points": 0, "node_points": 0}
+    probes = no_points | {"probe_points": NIGHT + 1}
+    snapshots = no_points | {"node_points": NIGHT + 1}
+    return {
+        "row": recorder(training, folder / "row", NIGHT, **no_points),
+        EVERY: recorder(training, folder / "every", NIGHT, **probes),
+        "nodes": recorder(training, folder / "nodes", NIGHT, **snapshots),
         EVENTS: histograms(training, folder / "events"),
         TEXT: text_rows(training, folder / "text"),
     }
-    taken: dict[str, list[float]] = {name: [] for name in parts}
-    trained = []
+
+
+def train_and_keep(
+    training: Training, ways: dict[str, Keep], steps: int
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Train, and after each step keep it three times in each way. Returns all seconds."""
+    trained: list[float] = []
+    taken: dict[str, list[float]] = {name: [] for name in ways}
     for step in range(1, steps + 1):
         begun = time.perf_counter()
         loss, norm = training.step()
         trained.append(time.perf_counter() - begun)
-        for name, keep in parts.items():
+        for name, keep in ways.items():
             for again in range(3):
                 begun = time.perf_counter()
                 keep(3 * step + again, loss, norm)
                 taken[name].append(time.perf_counter() - begun)
-    alone = statistics.median(trained)
-    row(f"a step of BERT-base's shape, {batch} x {tokens}, recording off", spread(trained), "s")
-    rows, probes, nodes = (taken[name] for name in ("row", EVERY, "nodes"))
-    schedule = [
-        one + (200 * probe + 32 * node) / NIGHT
-        for one, probe, node in zip(rows, probes, nodes, strict=True)
-    ]
-    ways = {
-        DEFAULT: (schedule, 1.01),
-        EVERY: (probes, 1.05),
-        EVENTS: (taken[EVENTS], None),
-        TEXT: (taken[TEXT], None),
-    }
-    for name, (times, most) in ways.items():
-        row(f"the same, {name}, added", spread([1000 * one for one in times]), "ms")
-        row(f"the same, {name}, by off", spread([1 + one / alone for one in times]), most=most)
-    with Asked(
-        rivals_python(), "watch.py", "base", 1, 16
-    ) as wandb:  # a short step: the head is as large
-        answers = [wandb.ask(steps=1) for _ in range(20)]
-    row(f"the same, {WANDB}, added", spread([1000 * one["inside"] for one in answers]), "ms")
-    bytes_of_a_step(folder, 3 * steps, answers)
-    last_line("recording", spread([1 + one / alone for one in schedule]))
+    return trained, taken
 
 
-def bytes_of_a_step(folder: Path, kept: int, wandb: list[dict[str, Any]]) -> None:
-    """What a step of a 768-unit head takes on disk."""
-    ours, text = (
-        size_of(folder / "row", "steps-*") / (kept + 1),
-        size_of(folder / "text", "rows.txt") / kept,
-    )
+def say_what_is_added(
+    name: str, seconds: list[float], alone: float, most: float | None = None
+) -> None:
+    """Print the milliseconds that a tool adds to a step, and the step with it by the step alone."""
+    row(f"the same, {name}, added", spread([1000 * one for one in seconds]), "ms")
+    row(f"the same, {name}, by off", spread([1 + one / alone for one in seconds]), most=most)
+
+
+def bytes_per_step(folder: Path, kept: int, wandb: list[dict[str, Any]]) -> None:
+    """Print what a step of a head of 768 nodes takes on disk."""
+    ours = size_of(folder / "row", "steps-*") / (kept + 1)
+    text = size_of(folder / "text", "rows.txt") / kept
     row("bytes of a step of 768 nodes, ours", ours)
     row("the same, text rows", text)
     row("ours by text rows", ours / text, most=0.25)
@@ -224,14 +246,10 @@ def bytes_of_a_step(folder: Path, kept: int, wandb: list[dict[str, Any]]) -> Non
         row("the same, wandb", (wandb[-1]["bytes"] - wandb[0]["bytes"]) / (len(wandb) - 1))
 
 
-def main() -> None:
-    """Print a row for each way and shape."""
-    args = parser_of(__doc__).parse_args()
-    torch.manual_seed(0)
-    for measure in (default_model, base_shape):
-        with tempfile.TemporaryDirectory() as folder:
-            measure(Path(folder), args.quick)
+def size_of(folder: Path, pattern: str) -> int:
+    """Bytes of the files in a folder that fit a pattern."""
+    return sum(path.stat().st_size for path in folder.rglob(pattern))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

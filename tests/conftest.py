@@ -6,27 +6,32 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # before torch is imported: the same numbers in every process, and no crowding
-)
+# Before torch is imported: the same numbers in every process, and no crowding.
+os.environ["OMP_NUM_THREADS"] = "1"
 from huggin.common.cli import exit_code_of  # noqa: E402
 
 TOKENIZER = ROOT / "sample" / "bert-tiny"
-CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day and return at dinner time."
+CONTEXT = (
+    "Huginn and Muninn are the ravens of Odin. "
+    "They fly over the world each day and return at dinner time."
+)
 QUESTIONS = [
     ("Who owns the ravens?", "Odin"),
     ("When do they return?", "at dinner time"),
@@ -45,6 +50,29 @@ def record(number: int, question: str, answer: str, context: str = CONTEXT) -> d
         "question": question,
         "answers": answers,
     }
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function `(name, make)`: the folder that `make(folder)` filled, once for all workers.
+
+    Tests must leave what is in it as it is.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder_of(name: str, make: Callable[[Path], Any]) -> Path:
+        folder = shared / name
+        done = shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # left by a `make` that failed
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
 
 
 LETTERS = " ".join("abcdefghijklmnop")  # 16 one-letter words, a token each
@@ -72,22 +100,22 @@ def records() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> Path:
-    """A folder with `model/` (2 layers x 16 units, config only), its tokenizer, and `questions.json`."""
-    folder = tmp_path_factory.mktemp("tiny")
-    config = json.loads((TOKENIZER / "config.json").read_text())
-    config |= {
-        "num_hidden_layers": 2,
-        "hidden_size": 16,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-    }
-    (folder / "model").mkdir()
-    (folder / "model" / "config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (folder / "model" / name).write_text((TOKENIZER / name).read_text())
-    (folder / "questions.json").write_text(json.dumps(records))
-    return folder
+def tiny(made_once: Callable[..., Path], records: list[dict[str, Any]]) -> Path:
+    """A folder with `model/` (2 layers x 16 units, config only, a tokenizer) and questions.json."""
+
+    def make(folder: Path) -> None:
+        config = json.loads((TOKENIZER / "config.json").read_text())
+        config["num_hidden_layers"] = 2
+        config["hidden_size"] = 16
+        config["num_attention_heads"] = 2
+        config["intermediate_size"] = 32
+        (folder / "model").mkdir()
+        (folder / "model" / "config.json").write_text(json.dumps(config))
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(TOKENIZER / name, folder / "model" / name)
+        (folder / "questions.json").write_text(json.dumps(records))
+
+    return made_once("tiny", make)
 
 
 @pytest.fixture(scope="session")
@@ -174,32 +202,24 @@ def text_of(stream: io.TextIOWrapper) -> str:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(
-    tmp_path_factory: pytest.TempPathFactory, tiny_cfg: Callable[..., dict[str, Any]]
-) -> Path:
+def tiny_run(made_once: Callable[..., Path], tiny_cfg: Callable[..., dict[str, Any]]) -> Path:
     """A finished run of 8 steps; tests read it and leave it as it is."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "cfg.json").write_text(json.dumps(tiny_cfg()))
-    done = command("run_qa.py", "cfg.json", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+    return made_once("finished", partial(train, tiny_cfg())) / "run"
 
 
 @pytest.fixture(scope="session")
 def pretrained_run(
-    tmp_path_factory: pytest.TempPathFactory,
-    tiny_cfg: Callable[..., dict[str, Any]],
-    tiny_run: Path,
+    made_once: Callable[..., Path], tiny_cfg: Callable[..., dict[str, Any]], tiny_run: Path
 ) -> Path:
     """A run of 8 steps that goes on from the weights of `tiny_run`, with three tracked samples."""
-    folder = tmp_path_factory.mktemp("pretrained")
-    changes = {
-        "model_name_or_path": str(tiny_run),
-        "pretrained_model": True,
-        "probe_samples": 3,
-        "do_eval": False,
-    }
-    (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**changes)))
+    cfg = tiny_cfg(
+        model_name_or_path=str(tiny_run), pretrained_model=True, probe_samples=3, do_eval=False
+    )
+    return made_once("pretrained", partial(train, cfg)) / "run"
+
+
+def train(cfg: dict[str, Any], folder: Path) -> None:
+    """Train what a cfg says, in a folder."""
+    (folder / "cfg.json").write_text(json.dumps(cfg))
     done = command("run_qa.py", "cfg.json", cwd=folder)
     assert done.returncode == 0, done.stderr
-    return folder / "run"

@@ -1,18 +1,19 @@
 """README and docs: links, pictures, the tree of files, and the commands and options in blocks."""
 
 import re
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from docs import make_help, make_pictures
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 TEXTS = [README, *PAGES, ROOT / "bench" / "README.md"]
 MARKS = {"", "network", "gpu", "long"}  # what may follow `bash`: a test skips such blocks
-DRIVERS = [path for path in sorted(ROOT.iterdir()) if path.is_file() and "." not in path.name]
-SCRIPTS = [*sorted(ROOT.glob("*.py")), ROOT / "stages.sh"]
 
 
 def name_of(path: Path) -> str:
@@ -124,13 +125,81 @@ def test_readme_links_to_every_page():
     assert {f"docs/{path.name}" for path in PAGES} - linked == set()
 
 
-def test_tree_has_a_line_for_every_script_and_folder():
+def test_generated_pages_are_up_to_date(capsys):
+    """If this fails, run: python docs/make_help.py"""
+    code = make_help.main(["--check"])
+    assert (code, capsys.readouterr().err) == (0, "")
+
+
+def test_a_page_with_other_words_is_out_of_date(tmp_path):
+    page = tmp_path / "commands.md"
+    assert make_help.is_stale(page, "usage: a b")
+    page.write_text("usage:\n  a b\n")
+    assert not make_help.is_stale(page, "usage: a b")
+    assert make_help.is_stale(page, "usage: a c")
+
+
+def test_keys_take_the_place_between_the_marks():
+    page = f"before\n{make_help.GENERATED}\nold\n{make_help.END}\nafter\n"
+    made = make_help.with_keys(page, "new")
+    assert made == f"before\n{make_help.GENERATED}\n\nnew\n\n{make_help.END}\nafter\n"
+    with pytest.raises(SystemExit, match="needs the lines"):
+        make_help.with_keys("no marks", "new")
+
+
+def test_every_picture_is_made_by_the_script_and_shown_on_a_page():
+    """Whether a picture is older than its code is asked by `make_pictures.py --check`, before a
+    release: most changes of the code leave the picture as it is, and making it takes minutes."""
+    shown = {
+        Path(file).name
+        for path in TEXTS
+        for file, _ in links_of(path)
+        if Path(file).suffix in (".png", ".jpg", ".svg")
+    }
+    assert shown == set(make_pictures.PICTURES)
+    assert make_pictures.read_hashes().keys() <= shown
+
+
+def test_a_picture_is_old_when_code_that_draws_it_has_changed(monkeypatch, tmp_path, capsys):
+    picture = make_pictures.PICTURES["losses.png"]
+    modules = make_pictures.drawing_modules(picture)
+    names = {path.name for path in modules}
+    assert {"losses.py", "style.py", "saving.py"} <= names
+    assert not {"weights.py", "recorder.py", "cli.py"} & names
+    monkeypatch.setattr(make_pictures, "HASHES", tmp_path / "pictures.json")
+    assert make_pictures.main(["losses.png", "--check"]) == 1
+    assert "docs/losses.png: the code that draws it has changed" in capsys.readouterr().err
+    make_pictures.write_hash("losses.png", make_pictures.hash_of(picture))
+    assert make_pictures.main(["losses.png", "--check"]) == 0
+
+
+def test_comments_and_docstrings_change_no_picture(tmp_path):
+    one = tmp_path / "one.py"
+    one.write_text('"""Draw."""\n\n\ndef draw(width):\n    """Draw it."""\n    return width\n')
+    same = tmp_path / "same.py"
+    same.write_text('"""Other."""\n# why\n\n\ndef draw(\n    width,\n):\n    return width\n')
+    other = tmp_path / "other.py"
+    other.write_text('"""Draw."""\n\n\ndef draw(width):\n    return width + 1\n')
+    code = make_pictures.code_of
+    assert code(one) == code(same)
+    assert code(one) != code(other)
+
+
+def test_tree_has_a_line_for_every_file_and_folder():
+    """The files at the root and the folders, by what git knows; a folder's files share its line."""
     tree = tree_of(README.read_text(encoding="utf-8"))
-    folders = [path for path in (ROOT / "huggin").iterdir() if (path / "__init__.py").is_file()]
-    names = [path.name for path in SCRIPTS]
-    names += [path.name for path in DRIVERS if path.read_bytes().startswith(b"#!")]
-    names += [f"huggin/{path.name}/" for path in folders]
-    assert [name for name in names if not in_tree(name, tree)] == []
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    tops = {re.sub(r"^(huggin/[^/]+/|[^/]+/).*", r"\1", name) for name in listed.stdout.split()}
+    tops = {name for name in tops if name[0] != "." and (ROOT / name).exists()}
+    named = sorted(tops - {"README.md", "huggin/"})
+    assert len(named) > 40
+    assert [name for name in named if not in_tree(name, tree)] == []
+
+
+def test_tree_names_nothing_that_is_gone():
+    tree = tree_of(README.read_text(encoding="utf-8"))
+    names = [line.split()[0] for line in tree.splitlines() if line.strip()]
+    assert [name for name in names if not (ROOT / name).exists()] == []
 
 
 def test_a_line_of_the_tree_counts_for_its_own_file_only():

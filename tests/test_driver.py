@@ -63,6 +63,15 @@ def test_the_driver_takes_one_file(tmp_path, words):
     assert "get-training-output: error: expected one file of keys" in done.stderr
 
 
+def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
+    code = f"here={ROOT}; source $here/stages.sh; one_cfg cfg-squad.json; echo $cfg"
+    done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{ROOT}/cfg-squad.json\n"
+    (tmp_path / "cfg-squad.json").write_text("{}")
+    done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "cfg-squad.json\n"
+
+
 def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
     done = drive(tmp_path, "cfg.json")
@@ -82,7 +91,7 @@ def test_setup_without_python_says_what_to_type(tmp_path):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     tools = tmp_path / "bin"
     tools.mkdir()
-    for tool in ("dirname", "cmp", "bash"):
+    for tool in ("dirname", "cmp", "bash", "uname"):
         (tools / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
     done = subprocess.run(
         ["bash", tmp_path / "setup"], capture_output=True, text=True, env={"PATH": str(tools)}

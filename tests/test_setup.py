@@ -1,6 +1,8 @@
-"""setup: what it installs and when, with a Python in its way that only notes what pip was told."""
+"""setup: what it installs, when, and what it says, with a stand-in for Python and for the system.
 
-import os
+The stand-in for Python only notes what pip was told; the one for `uname` says another system.
+"""
+
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +11,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ["setup", "requirements.txt", "requirements-dev.txt", "locks/lock.txt"]
+TOOLS = [
+    "bash",
+    "dirname",
+    "cmp",
+    "cp",
+    "mv",
+    "rm",
+    "cat",
+    "sed",
+    "grep",
+    "mkdir",
+    "touch",
+    "chmod",
+]
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+FROM_CPU_INDEX = f"--no-deps --retries 1 --timeout 20 --index-url {CPU_INDEX}"
+TORCH = next(
+    line for line in (ROOT / "requirements.txt").open() if line.startswith("torch==")
+).strip()
 PYTHON = """#!/usr/bin/env bash
 bin=$(dirname "$0")
 case "$1 $2" in
@@ -29,7 +50,7 @@ class Checkout:
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder = folder
         self.log = tools / "pip.log"
-        self.environment = {"PATH": f"{tools}:{os.environ['PATH']}", "PIP_LOG": str(self.log)}
+        self.environment = {"PATH": str(tools), "PIP_LOG": str(self.log)}
         for name in FILES:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -39,7 +60,8 @@ class Checkout:
         """What pip is told for the users' packages, the developers' and the command."""
         lock = f"--constraint {self.folder}/locks/lock.txt"
         return {
-            "packages": f"--requirement {self.folder}/requirements.txt {lock}",
+            "packages": f"--requirement {self.folder}/.venv/wanted.txt {lock}",
+            "torch for the CPU": f"{FROM_CPU_INDEX} {TORCH}",
             "dev": f"--requirement {self.folder}/requirements-dev.txt {lock}",
             "huggin": f"--quiet --no-deps --no-build-isolation --editable {self.folder}",
         }
@@ -59,16 +81,38 @@ class Checkout:
         names = {told: name for name, told in self.installs.items()}
         return [names[call] for call in calls]
 
+    @property
+    def wanted(self) -> list[str]:
+        """The packages that pip was told to install."""
+        lines = (self.folder / ".venv" / "wanted.txt").read_text().splitlines()
+        return [line.split("==")[0] for line in lines if not line.startswith("#")]
+
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder at the head of PATH with a stand-in for Python and for Graphviz."""
+    """A folder that is the whole PATH, with a stand-in for Python, Graphviz and the system."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name, text in {"python3": PYTHON, "dot": "#!/bin/sh\n"}.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
+    for name in TOOLS:
+        (folder / name).symlink_to(shutil.which(name))
+    stand_in(folder, {"python3": PYTHON, "dot": "#!/bin/sh\n"})
+    pretend(folder, "Linux", "x86_64")
     return folder
+
+
+def stand_in(folder: Path, scripts: dict[str, str]) -> None:
+    """Put scripts into a folder, by their names."""
+    for name, text in scripts.items():
+        path = folder / name
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+
+
+def pretend(folder: Path, system: str, machine: str, macos: str = "15.1") -> None:
+    """Let `uname` and `sw_vers` say another system."""
+    uname = f'#!/bin/sh\n[ "$1" = -s ] && echo "{system}" || echo "{machine}"\n'
+    stand_in(folder, {"uname": uname, "sw_vers": f"#!/bin/sh\necho {macos}\n"})
 
 
 @pytest.fixture
@@ -113,7 +157,7 @@ def test_other_developers_packages_leave_the_users_alone(checkout):
 @pytest.mark.parametrize(
     ("fails_at", "again"),
     [
-        ("requirements.txt", ["packages", "dev", "huggin"]),
+        ("wanted.txt", ["packages", "dev", "huggin"]),
         ("requirements-dev.txt", ["dev", "huggin"]),
         ("--editable", ["huggin"]),
     ],
@@ -163,11 +207,149 @@ def test_a_linked_environment_keeps_the_command_of_its_checkout(checkout, tools,
     assert checkout.setup("--dev") == []
 
 
-@pytest.mark.parametrize("words", [["--foo"], ["--dev", "--dev"]])
+@pytest.mark.parametrize("words", [["--foo"], ["--dev", "--foo"], ["--foo", "--help"]])
 def test_unknown_arguments_are_refused(checkout, words):
     assert checkout.setup(*words, code=2) == []
-    assert (
-        checkout.said
-        == f"setup: error: unknown arguments '{' '.join(words)}'; see ./setup --help\n"
-    )
+    assert checkout.said == "setup: error: unknown argument '--foo'; see ./setup --help\n"
     assert not (checkout.folder / ".venv").exists()
+
+
+# What it needs and downloads
+
+
+def test_it_says_what_it_needs_before_it_downloads(checkout):
+    checkout.setup()
+    needs, downloads, hint, *_ = checkout.said.splitlines()
+    assert needs.startswith("setup: needs Linux (x86-64 or arm64), macOS 14 or later")
+    assert needs.endswith("and Python 3.11, 3.12 or 3.13")
+    assert downloads.startswith(f"setup: downloads up to 3.6 GB into {checkout.folder}/.venv;")
+    if not Path("/proc/driver/nvidia").exists():
+        assert hint == "setup: no NVIDIA driver found: ./setup --cpu would download 2 GB less"
+
+
+def test_no_hint_where_there_is_an_nvidia_driver(checkout, tools):
+    stand_in(tools, {"nvidia-smi": "#!/bin/sh\n"})
+    checkout.setup()
+    assert "--cpu" not in checkout.said
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "macos", "said"),
+    [
+        ("Darwin", "arm64", "13.6", "macOS 13.6 is too old for the packages; update to macOS 14"),
+        ("Darwin", "x86_64", "14.0", "no packages for Intel Macs any more"),
+        ("MINGW64_NT-10.0", "x86_64", "", "type 'wsl --install' in PowerShell"),
+        ("FreeBSD", "amd64", "", "no packages for FreeBSD on amd64; needs Linux"),
+        ("Linux", "armv7l", "", "no packages for Linux on armv7l; needs Linux"),
+    ],
+)
+def test_other_systems_are_refused_before_anything_is_downloaded(
+    checkout, tools, system, machine, macos, said
+):
+    pretend(tools, system, machine, macos)
+    assert checkout.setup(code=2) == []
+    (line,) = checkout.said.splitlines()
+    assert line.startswith("setup: error: ")
+    assert said in line
+    assert not (checkout.folder / ".venv").exists()
+
+
+def test_a_terminal_under_rosetta_is_told_so(checkout, tools):
+    pretend(tools, "Darwin", "x86_64")
+    stand_in(tools, {"sysctl": "#!/bin/sh\necho 1\n"})
+    checkout.setup(code=2)
+    assert "(Rosetta); type: arch -arm64 ./setup" in checkout.said
+
+
+def test_linux_with_musl_is_refused(checkout, tools):
+    stand_in(tools, {"ldd": "#!/bin/sh\necho 'musl libc (x86_64)' >&2; exit 1\n"})
+    assert checkout.setup(code=2) == []
+    assert "no packages for Linux with musl (Alpine)" in checkout.said
+
+
+APT = "sudo apt-get install"
+PACKAGE_MANAGER = "with your system's package manager"
+
+
+@pytest.mark.parametrize(
+    ("system", "manager", "python", "graphviz"),
+    [
+        ("Linux", "apt-get", f"{APT} python3 python3-venv", f"type: {APT} graphviz"),
+        ("Linux", "dnf", "sudo dnf install python3.12", "type: sudo dnf install graphviz"),
+        ("Linux", None, PACKAGE_MANAGER, f"install it {PACKAGE_MANAGER}"),
+        ("Darwin", "brew", "brew install python@3.13", "type: brew install graphviz"),
+        (
+            "Darwin",
+            None,
+            "get it from https://www.python.org/downloads/macos",
+            "get Homebrew from https://brew.sh, then type: brew install graphviz",
+        ),
+    ],
+)
+def test_advice_fits_the_system(checkout, tools, system, manager, python, graphviz):
+    pretend(tools, system, "arm64")
+    stand_in(tools, {"id": "#!/bin/sh\necho 1000\n"})
+    if manager:
+        stand_in(tools, {manager: "#!/bin/sh\nexit 1\n"})
+    (tools / "dot").unlink()
+    checkout.setup(code=2)
+    assert checkout.said.endswith(f"setup: error: Graphviz is missing; {graphviz}\n")
+    shutil.rmtree(checkout.folder / ".venv")
+    stand_in(tools, {"python3": "#!/bin/sh\nexit 1\n"})
+    assert checkout.setup(code=2) == []
+    assert checkout.said.endswith(f"3.13 found; install one: {python}\n")
+
+
+# Choices
+
+
+def test_torch_for_the_cpu_comes_from_its_own_index(checkout):
+    assert checkout.setup("--cpu") == ["torch for the CPU", "packages", "huggin"]
+    assert "downloads up to about 1 GB" in checkout.said
+    assert checkout.setup() == []
+
+
+def test_where_that_index_cannot_be_reached_all_comes_from_pypi(checkout):
+    done = checkout.setup("--cpu", PIP_FAILS_AT="--index-url")
+    assert done == ["torch for the CPU", "packages", "huggin"]
+    assert f"setup: {CPU_INDEX} cannot be reached; PyTorch comes from PyPI" in checkout.said
+
+
+def test_a_mac_needs_no_other_torch(checkout, tools):
+    pretend(tools, "Darwin", "arm64")
+    assert checkout.setup("--cpu") == ["packages", "huggin"]
+    assert "downloads up to 0.6 GB" in checkout.said
+
+
+def test_without_pictures_there_is_no_tensorflow(checkout):
+    assert checkout.setup("--without-pictures") == ["packages", "huggin"]
+    assert "torch" in checkout.wanted
+    assert not {"tensorflow", "keras"} & set(checkout.wanted)
+    assert checkout.setup() == []
+    assert checkout.setup("--with-pictures") == ["packages", "huggin"]
+    assert {"tensorflow", "keras"} <= set(checkout.wanted)
+    assert checkout.setup() == []
+
+
+@pytest.mark.parametrize("word", ["--cpu", "--without-pictures"])
+def test_what_is_no_longer_wanted_goes(checkout, word):
+    checkout.setup()
+    stale = checkout.folder / ".venv" / "stale"
+    stale.touch()
+    assert checkout.setup(word)[-2:] == ["packages", "huggin"]
+    assert not stale.exists()
+
+
+def test_a_choice_outlives_other_versions_and_an_interruption(checkout):
+    checkout.setup("--cpu", "--without-pictures", code=2, PIP_FAILS_AT="wanted.txt")
+    assert checkout.setup() == ["torch for the CPU", "packages", "huggin"]
+    with (checkout.folder / "requirements.txt").open("a") as file:
+        file.write("more==1\n")
+    assert checkout.setup() == ["torch for the CPU", "packages", "huggin"]
+    assert not {"tensorflow", "keras"} & set(checkout.wanted)
+
+
+def test_an_environment_of_the_version_before_has_all(checkout):
+    checkout.setup()
+    (checkout.folder / ".venv" / "installed-choices.txt").unlink()
+    assert checkout.setup() == []

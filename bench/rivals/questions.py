@@ -1,4 +1,7 @@
-"""The question-answering pipeline of transformers 4: seconds and answers for batches of a size."""
+"""The question-answering pipeline of transformers 4: seconds and answers for batches of a size.
+
+Arguments: MODEL QUESTIONS TOKENS STRIDE LONGEST. A request is {"size": n}.
+"""
 
 import json
 import sys
@@ -9,30 +12,47 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from measure import serve  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoModelForQuestionAnswering,
+    PreTrainedTokenizerFast,
+    pipeline,
+)
 
 
 def main() -> None:
-    """MODEL QUESTIONS TOKENS STRIDE LONGEST; answers {"size": n} with seconds and the texts of the answers."""
-    from transformers import AutoModelForQuestionAnswering, PreTrainedTokenizerFast, pipeline
-
+    """Load the model; answer requests with the seconds taken and the texts of the answers."""
     folder, questions, tokens, stride, longest = sys.argv[1:]
-    model = AutoModelForQuestionAnswering.from_pretrained(folder)
-    file = str(Path(folder) / "tokenizer.json")
-    names = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=file, padding_side="right", **names)
-    pipe = pipeline("question-answering", model=model, tokenizer=tokenizer)
+    pipe = pipeline(
+        "question-answering",
+        model=AutoModelForQuestionAnswering.from_pretrained(folder),
+        tokenizer=load_tokenizer(Path(folder)),
+    )
     asked = json.loads(Path(questions).read_text(encoding="utf-8"))
-    limits = {"max_seq_len": int(tokens), "doc_stride": int(stride), "max_answer_len": int(longest)}
-    limits["align_to_words"] = False  # tokens, as SQuAD's scripts have them
+    limits = {
+        "max_seq_len": int(tokens),
+        "doc_stride": int(stride),
+        "max_answer_len": int(longest),
+        "align_to_words": False,  # answers are tokens, as in SQuAD's scripts
+    }
 
     def answers(size: int) -> dict[str, Any]:
         begun = time.perf_counter()
-        found = pipe(
-            question=asked["question"], context=asked["context"], batch_size=size, **limits
-        )
-        return {"seconds": time.perf_counter() - begun, "answers": [one["answer"] for one in found]}
+        found = pipe(**asked, batch_size=size, **limits)
+        seconds = time.perf_counter() - begun
+        return {"seconds": seconds, "answers": [one["answer"] for one in found]}
 
     serve(answers)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a model's folder."""
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        padding_side="right",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""wandb, offline, watching the head at every step: seconds of a step, and of that inside wandb."""
+"""wandb, offline, watching the head at every step: seconds per step, and of that inside wandb.
+
+Arguments: CONFIG BATCH TOKENS, where CONFIG may be `base`. A request is {"steps": n}.
+"""
 
 import os
 import sys
 import time
 from pathlib import Path
 
-sys.path.append(
-    str(Path(__file__).resolve().parents[1])
-)  # last: PyPI's lime goes before our lime.py
+# Last on the path, because PyPI's lime must go before our lime.py
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(Path.cwd())}
 
 import wandb  # noqa: E402
@@ -15,40 +17,47 @@ from measure import serve  # noqa: E402
 from training import Training  # noqa: E402
 from wandb.integration.torch import wandb_torch  # noqa: E402
 
-inside = 0.0
-plain = wandb_torch.TorchHistory.log_tensor_stats
 
+class Stopwatch:
+    """Adds up the seconds inside wandb."""
 
-def timed(*args: object) -> None:
-    """wandb's own, with a watch."""
-    global inside
-    begun = time.perf_counter()
-    plain(*args)
-    inside += time.perf_counter() - begun
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._log_tensor_stats = wandb_torch.TorchHistory.log_tensor_stats
+
+    def __enter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._begun
+
+    def log_tensor_stats(self, *args: object) -> None:
+        """wandb's function of this name, timed."""
+        with self:
+            self._log_tensor_stats(*args)
 
 
 def main() -> None:
-    """CONFIG BATCH TOKENS; answers {"steps": n} with seconds of all steps, those inside wandb, bytes so far."""
-    global inside
+    """Train; answer requests with the seconds of all steps, those in wandb, and bytes so far."""
     config, batch, tokens = sys.argv[1:]
-    training = Training(Path(config) if config != "base" else None, int(batch), int(tokens))
+    training = Training(None if config == "base" else Path(config), int(batch), int(tokens))
     run = wandb.init(project="bench")
-    wandb_torch.TorchHistory.log_tensor_stats = timed
+    inside = Stopwatch()
+    wandb_torch.TorchHistory.log_tensor_stats = lambda *args: inside.log_tensor_stats(*args)
     run.watch(training.head, log="all", log_freq=1)
 
-    def steps(steps: int) -> dict[str, float]:
-        global inside
-        inside, begun = 0.0, time.perf_counter()
+    def train(steps: int) -> dict[str, float]:
+        inside.seconds = 0.0
+        begun = time.perf_counter()
         for _ in range(steps):
             loss, _norm = training.step()
-            logged = time.perf_counter()
-            run.log({"loss": loss.item()})
-            inside += time.perf_counter() - logged
+            with inside:
+                run.log({"loss": loss.item()})
         whole = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in Path.cwd().rglob("*.wandb"))
-        return {"seconds": whole, "inside": inside, "bytes": size}
+        return {"seconds": whole, "inside": inside.seconds, "bytes": size}
 
-    serve(steps)
+    serve(train)
     run.finish()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import torch
 from datasets import Dataset
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -12,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
+from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.config import Config
@@ -22,6 +24,8 @@ from huggin.recording.efficacy import Efficacy
 from huggin.recording.run_facts import model_type_state
 from huggin.recording.run_folder import RunFolder
 
+BATCH_ON_CPU = 16
+BATCH_ON_ACCELERATOR = 64
 AHEAD = 8  # batches of questions whose windows are sorted by length together
 
 
@@ -38,9 +42,23 @@ class Examination:
     step: int
 
     @classmethod
-    def load(cls, config: Config, run: RunFolder, folder: Path, split: str | None) -> Self:
-        """The model in `folder` and the questions of `split` (validation, if there are any). Raises UserError."""
-        tokenizer, model, step = load_trained(folder)
+    def load(
+        cls,
+        config: Config,
+        run: RunFolder,
+        folder: Path,
+        split: str | None,
+        device: str | None = None,
+        bf16: bool = False,
+    ) -> Self:
+        """The model in `folder` and the questions of `split` (validation, if there are any).
+
+        device: where to compute; default: the accelerator, unless the cfg says use_cpu.
+        bf16: compute in bfloat16.
+        Raises UserError if one of them cannot be used.
+        """
+        place = choose_device(device, config.training.use_cpu)
+        tokenizer, model, step = load_trained(folder, place, torch.bfloat16 if bf16 else None)
         split = split or default_split(config.data)
         records = load_questions(config.data, split, config.model.cache_dir)
         match_tokenizer(tokenizer, model, config.data.max_seq_length)
@@ -61,10 +79,15 @@ class Examination:
         seed: int | None,
         limit: int | None,
         skip: Collection[int],
-        batch_size: int,
+        batch_size: int | None,
         until_right: bool,
     ) -> list[Asked]:
-        """Ask random questions, none twice and none of `skip`: `limit` of them, or up to the first right answer."""
+        """Ask random questions, none twice and none of `skip`.
+
+        limit: how many; with `until_right` the first right answer ends it earlier.
+        batch_size: windows at a time; default: 16 on a CPU, 64 on an accelerator.
+        """
+        batch_size = batch_size or self._batch_size
         indices = draw_questions(len(self.records), seed, skip)[:limit]
         ahead = 1 if until_right else AHEAD
         asked = ask(
@@ -74,6 +97,11 @@ class Examination:
             asked, total=len(indices), desc="asking", unit=" questions", delay=2, leave=False
         )
         return list(until_first_right(shown) if until_right else shown)
+
+    @property
+    def _batch_size(self) -> int:
+        on_cpu = self.model.device.type == "cpu"
+        return BATCH_ON_CPU if on_cpu else BATCH_ON_ACCELERATOR
 
     def efficacy(self, asked: Sequence[Asked]) -> Efficacy:
         """How good the model is by these questions."""

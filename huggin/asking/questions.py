@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 from huggin.common.statistics import wilson_interval
+from huggin.model.device import HostCopy, copy_to_host
 from huggin.qa.answers import Answer, best_answers, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import windows
@@ -91,17 +93,31 @@ def _logits(
     names = [name for name in tokenizer.model_input_names if name in placed]
     lengths = [len(ids) for ids in placed["input_ids"]]
     order = np.argsort(lengths, kind="stable")
-    logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
-    with torch.inference_mode():
+    computed: list[tuple[np.ndarray, HostCopy]] = []  # a GPU goes on while they are on their way
+    with torch.inference_mode(), _memory_advice(batch_size):
         for begin in range(0, len(order), batch_size):
             rows = order[begin : begin + batch_size]
             batch = tokenizer.pad(
                 {name: [placed[name][row] for row in rows] for name in names}, return_tensors="pt"
             )
             output = model(**batch.to(model.device))
-            both = torch.stack([output.start_logits, output.end_logits]).float().cpu().numpy()
-            logits[:, rows, : both.shape[2]] = both
+            both = torch.stack([output.start_logits, output.end_logits]).float()
+            computed.append((rows, copy_to_host(both)))
+    logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
+    for rows, copy in computed:
+        both = copy.wait().numpy()
+        logits[:, rows, : both.shape[2]] = both
     return logits
+
+
+@contextmanager
+def _memory_advice(batch_size: int) -> Iterator[None]:
+    """Raise BadValue instead of torch's error if the batches do not fit into the GPU's memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        problem = "too many for this GPU's memory; ask fewer at a time"
+        raise BadValue("batch_size", batch_size, problem) from None
 
 
 def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:

@@ -16,6 +16,10 @@ from huggin.common.text import one_line, printable
 BAD_INPUT = 2
 DEFECT = 70
 CTRL_C = 130
+NOT_ON_WINDOWS = (
+    "Windows is supported through WSL; type 'wsl --install' in PowerShell, and set up there"
+)
+FOR_PICTURES = ("keras", "tensorflow")  # what ./setup --without-pictures leaves out
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -51,6 +55,8 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
     Returns what `main` returns, or 2 for bad input, 70 for a defect of the toolkit, 130 for Ctrl-C.
     """
     name = Path(inspect.getfile(main)).name
+    if sys.platform == "win32":
+        return _failed(name, f"error: {NOT_ON_WINDOWS}", BAD_INPUT)
     try:
         code = main(argv)
         sys.stdout.flush()
@@ -69,7 +75,10 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
         return _failed(name, f"error: {one_line(error)}; {advice}", BAD_INPUT)
     except KeyboardInterrupt:
         return _failed(name, "stopped by Ctrl-C", CTRL_C)
-    except Exception:  # a defect; exit code 1 would mean "done, and the answer is no"
+    except Exception as error:  # a defect; exit code 1 would mean "done, and the answer is no"
+        if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
+            what = f"error: {error.name} is not installed, it is only needed for pictures"
+            return _failed(name, f"{what}; type: ./setup --with-pictures", BAD_INPUT)
         traceback.print_exc()
         what = "error: this is a defect of the toolkit; please report it with the lines above"
         return _failed(name, what, DEFECT)

@@ -11,12 +11,16 @@ import ast
 import difflib
 import os
 import shlex
+import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import huggin
+from huggin.common.cli import NOT_ON_WINDOWS
+from huggin.common.errors import UserError
+from huggin.common.text import short
 
 ROOT = Path(huggin.__file__).resolve().parent.parent
 BAD_INPUT = 2
@@ -58,10 +62,6 @@ _huggin() {{
 compdef _huggin huggin"""
 
 
-class UsageError(Exception):
-    """The user asked for something that is not there; the text says what, and what to do."""
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the command that the first argument names, or print what an option asks for.
 
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:
         print(answer(words), flush=True)
-    except UsageError as error:
+    except UserError as error:
         print(f"huggin: error: {error}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader has left, as in `huggin | head`
@@ -81,13 +81,15 @@ def main(argv: list[str] | None = None) -> int:
 def answer(words: list[str]) -> str:
     """Return the text that an option asks for, or become the command that `words` name.
 
-    Raises UsageError if there is no such option or command.
+    Raises UserError if there is no such option or command, and on Windows.
     """
+    if sys.platform == "win32":
+        raise UserError(NOT_ON_WINDOWS)
     if words == ["--version"]:
         return f"huggin {huggin.__version__}"
     commands = find_commands(ROOT)
     if not words or words[0] in ("--help", "-h"):
-        return HELP.format(commands=listing(commands))
+        return HELP.format(commands=listing(commands, width_of_terminal()))
     if words[0] == "--completion":
         return completion(commands, words[1:])
     return run(find_command(commands, words[0]), words[1:])
@@ -96,10 +98,10 @@ def answer(words: list[str]) -> str:
 def find_commands(root: Path) -> dict[str, Path]:
     """Return the commands in a folder: name without `.py` -> file.
 
-    Raises UsageError if the toolkit's scripts are not there, as after installing a wheel.
+    Raises UserError if the toolkit's scripts are not there, as after installing a wheel.
     """
     if not (root / "run_qa.py").exists():
-        raise UsageError(
+        raise UserError(
             f"the toolkit's scripts are not in {root}; "
             "clone its repository, run ./setup there and use the clone's .venv/bin/huggin"
         )
@@ -130,14 +132,14 @@ def first_lines(path: Path) -> tuple[str, str]:
 def find_command(commands: dict[str, Path], name: str) -> Path:
     """Return the file of a command, however its name is written.
 
-    Raises UsageError, with the nearest name, if there is no such command.
+    Raises UserError, with the nearest name, if there is no such command.
     """
     by_plain_name = {plain(known): path for known, path in commands.items()}
     if plain(name) in by_plain_name:
         return by_plain_name[plain(name)]
     nearest = difflib.get_close_matches(plain(name), by_plain_name, n=1)
     hint = f"did you mean {by_plain_name[nearest[0]].stem}? " if nearest else ""
-    raise UsageError(f"no command {name!r}; {hint}`huggin --help` lists the commands")
+    raise UserError(f"no command {name!r}; {hint}`huggin --help` lists the commands")
 
 
 def plain(name: str) -> str:
@@ -153,10 +155,21 @@ def run(path: Path, arguments: list[str]) -> NoReturn:
     os.execvp(program[0], [*program, str(path), *arguments])
 
 
-def listing(commands: dict[str, Path]) -> str:
-    """A line for each command: its name and what it does."""
+def width_of_terminal() -> int | None:
+    """The columns of the terminal that the list is printed on, None if it is printed elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def listing(commands: dict[str, Path], columns: int | None) -> str:
+    """A line for each command: its name and what it does, cut if it is longer than `columns`."""
     width = max(map(len, commands))
-    return "\n".join(f"  {name:{width}}  {description(path)}" for name, path in commands.items())
+    lines = []
+    for name, path in commands.items():
+        text = description(path)
+        if columns is not None:
+            text = short(text, max(1, columns - width - 4))
+        lines.append(f"  {name:{width}}  {text}")
+    return "\n".join(lines)
 
 
 def description(path: Path) -> str:
@@ -173,7 +186,7 @@ def description(path: Path) -> str:
 def completion(commands: dict[str, Path], shells: list[str]) -> str:
     """Return the script that makes a shell complete the names of commands.
 
-    Raises UsageError for any other shell than bash and zsh.
+    Raises UserError for any other shell than bash and zsh.
     """
     program = shlex.quote(str(Path(sys.executable).with_name("huggin")))
     if shells == ["bash"]:
@@ -181,7 +194,7 @@ def completion(commands: dict[str, Path], shells: list[str]) -> str:
     if shells == ["zsh"]:
         pairs = [shlex.quote(f"{name}:{description(path)}") for name, path in commands.items()]
         return ZSH.format(huggin=program, words="\n".join(f"    {pair}" for pair in pairs))
-    raise UsageError("--completion needs the name of a shell: bash or zsh")
+    raise UserError("--completion needs the name of a shell: bash or zsh")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ LONGEST = 300  # characters of another library's message
 
 
 def printable(text: str) -> str:
-    """Text with control characters, which would act on the terminal, as U+FFFD; line feeds and tabs stay."""
-    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
+    """Text that can be printed: U+FFFD for what acts on a terminal, or that UTF-8 cannot hold.
+
+    Line feeds and tabs stay; other control characters and lone surrogates are replaced.
+    """
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_line(error: BaseException) -> str:

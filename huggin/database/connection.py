@@ -1,65 +1,109 @@
-"""The database's file: opening it, transactions, rows as text. What is in it: db_utils.py."""
+"""Open the database file; run transactions; print rows as text.
+
+`db_utils.py` prints the rows; `schema.py` says what the tables are.
+"""
 
 import os
 import re
 import sqlite3
-from argparse import ArgumentParser
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from huggin.common.errors import UserError
-from huggin.common.text import printable
-from huggin.database.schema import connect, migrate, refuse_newer_log
+from huggin.common.errors import BadValue
+from huggin.common.text import one_line, printable
+from huggin.database.schema import connect, migrate, refuse_before_its_log_is_merged
 
 Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
 
-
-def add_database_option(parser: ArgumentParser) -> None:
-    """Give a command the option --db, for `database_path`."""
-    parser.add_argument(
-        "--db", type=Path, metavar="FILE", help="the database ($HUGGIN_DB, or ./stack_trace.db)"
-    )
-
-
-def database_path(option: Path | None) -> Path:
-    """Where the database is: --db, else the environment variable HUGGIN_DB, else ./stack_trace.db."""
-    return option or Path(os.environ.get("HUGGIN_DB") or "stack_trace.db")
+READ_AND_WRITE = "mode=rwc"
+AS_IT_IS = "mode=ro&immutable=1"  # SQLite makes no files, and locks nothing
+BESIDE = ("-journal", "-wal", "-shm")  # files that SQLite makes; it would wait for a pipe
+NO_ROOM_TO_WRITE = ("SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY")
 
 
 def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
-    """Open, create or migrate the database; use as `with closing(open_database(path)) as connection`.
+    """Open the database; use as `with closing(open_database(path)) as connection`.
 
-    An older one is copied to `<name>.bak` first, unless that is there. One that must exist, in a folder that is
-    read-only here, can be read. Raises UserError for a newer one, which stays untouched, for what is no database of
-    the toolkit, and where there is none and `must_exist`.
+    A file that is not there is created, unless `must_exist`. The tables of an older version are
+    migrated, after a copy to `<name>.bak` if there is no such copy yet. With `must_exist`, a
+    database that cannot be written (a read-only folder, a full disk) is opened for reading.
+
+    Raises BadValue for a file that is not the toolkit's, or that a newer version wrote. Such a
+    file stays as it is.
     """
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: not a file; name a database with --db")
-    if must_exist and not path.exists():
-        raise UserError(
-            f"{path}: no database here; run get-model-output first, or name one with --db"
-        )
-    refuse_newer_log(path)
-    with _advising(path), ExitStack() as on_error:
-        connection = on_error.enter_context(
-            closing(connect(path, _mode(path) if must_exist else "mode=rwc"))
-        )
+    _check_place(path, must_exist)
+    with _advising(path):
+        refuse_before_its_log_is_merged(path)
+        if must_exist and _in_read_only_folder(path):
+            return _opened(path, AS_IT_IS)
+        try:
+            return _opened(path, READ_AND_WRITE)
+        except sqlite3.OperationalError as error:
+            if not (must_exist and _for_lack_of_room(error) and _log_is_empty(path)):
+                raise
+            return _opened(path, AS_IT_IS)
+
+
+def _check_place(path: Path, must_exist: bool) -> None:
+    """Raise BadValue unless the path is a regular file, or free for a new one."""
+    mode = _mode_of(path, path)
+    if mode is None and must_exist:
+        what = "no database here; run get-model-output first, or name another file"
+        raise BadValue("db", path, what)
+    if mode is not None and not stat.S_ISREG(mode):
+        raise BadValue("db", path, "not a regular file; name another one")
+    for suffix in BESIDE:
+        mode = _mode_of(Path(f"{os.path.realpath(path)}{suffix}"), path)
+        if mode is not None and not stat.S_ISREG(mode):
+            what = f"the {suffix} beside it is not a regular file; remove it, or name another file"
+            raise BadValue("db", path, what)
+
+
+def _mode_of(file: Path, path: Path) -> int | None:
+    """A file's mode; None if it is absent. Raises BadValue for `path` if none can be there."""
+    try:
+        return file.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # ValueError: NUL, or half a surrogate
+        reason = error.strerror if isinstance(error, OSError) else one_line(error)
+        raise BadValue("db", path, f"{reason}; name another file") from None
+
+
+def _opened(path: Path, query: str) -> sqlite3.Connection:
+    """Connect, migrate, and set what each connection needs."""
+    with ExitStack() as on_error:
+        connection = on_error.enter_context(closing(connect(path, query)))
         migrate(connection, path)
-        with suppress(
-            sqlite3.OperationalError
-        ):  # another process is using the other mode, which is as safe
-            connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(sqlite3.OperationalError):  # the file is read-only, or another process is
+            connection.execute("PRAGMA journal_mode = WAL")  # using the other mode: as safe
         connection.execute("PRAGMA foreign_keys = ON")
         on_error.pop_all()
     return connection
 
 
-def _mode(path: Path) -> str:
-    """SQLite makes a log beside even to read; where it cannot, and nobody else has one, the file is as it stays."""
-    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
-    return "mode=ro&immutable=1" if frozen else "mode=rwc"
+def _in_read_only_folder(path: Path) -> bool:
+    """Whether SQLite cannot make the log that it needs even to read, and there is none yet."""
+    log = _log_of(path)
+    return not os.access(log.parent, os.W_OK) and not log.exists()
+
+
+def _for_lack_of_room(error: sqlite3.Error) -> bool:
+    """Whether the database could not be written, as on a full disk. False if it is only busy."""
+    return getattr(error, "sqlite_errorname", "").startswith(NO_ROOM_TO_WRITE)
+
+
+def _log_is_empty(path: Path) -> bool:
+    """Whether all rows are in the file itself, none in SQLite's log beside it."""
+    log = _log_of(path)
+    return not log.exists() or log.stat().st_size == 0
+
+
+def _log_of(path: Path) -> Path:
+    return Path(f"{os.path.realpath(path)}-wal")
 
 
 @contextmanager
@@ -67,21 +111,22 @@ def _advising(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into advice."""
     try:
         yield
-    except sqlite3.Error as error:
-        advice = "check that it is a SQLite database, that you may write there, and the space on its disk"
-        raise UserError(f"{path}: {error}; {advice}, or name another with --db") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        check = "check that it is an SQLite database, that you may write there"
+        advice = f"{check}, and the space on its disk, or name another file"
+        raise BadValue("db", path, f"{one_line(error)}; {advice}") from error
 
 
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction, which waits its turn: all of it is kept at the end, nothing on an error."""
+    """A transaction: on an error nothing of it is kept. It waits while another process writes."""
     with _advising(_file_of(connection)), connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
 
 
 def read_rows(connection: sqlite3.Connection, query: str, *values: Any) -> Table:
-    """What a query finds, its values given for the placeholders in their order."""
+    """The columns and rows that a query finds; `values` fill its placeholders, in their order."""
     with _advising(_file_of(connection)):
         cursor = connection.execute(query, values)
         return [column[0] for column in cursor.description], cursor.fetchall()
@@ -92,11 +137,12 @@ def _file_of(connection: sqlite3.Connection) -> Path:
 
 
 def as_text(table: Table) -> str:
-    """A table as the sqlite3 shell prints it: column names, then a line per row, `|` between, nothing for NULL."""
+    """A table as the sqlite3 shell prints it: column names, then a line per row; NULL is empty."""
     columns, rows = table
-    return "\n".join("|".join(_cell(value) for value in row) for row in (columns, *rows))
+    return "\n".join("|".join(map(as_cell, row)) for row in (columns, *rows))
 
 
-def _cell(value: Any) -> str:
+def as_cell(value: Any) -> str:
+    """A value on one line, without characters that act on a terminal."""
     text = "" if value is None else str(value)
-    return re.sub("[\n\t]", "\ufffd", printable(text))  # a row stays on its line
+    return re.sub("[\n\t]", "\N{REPLACEMENT CHARACTER}", printable(text))

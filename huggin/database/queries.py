@@ -1,4 +1,4 @@
-"""What was asked, answered and explained <-> rows of the database.
+"""Write what was asked, answered and explained into the database, and read it back.
 
 Each change is one transaction: the database holds all of it, or nothing.
 """
@@ -12,11 +12,7 @@ from typing import Any
 
 from huggin.common.errors import UserError
 from huggin.common.text import storable
-from huggin.database.connection import (
-    Table,
-    read_rows,
-    writing,
-)
+from huggin.database.connection import Table, read_rows, writing
 
 ALL_ROWS = {
     "model_efficacy": "SELECT * FROM model_efficacy ORDER BY id",
@@ -29,45 +25,56 @@ ALL_ROWS = {
 class AnswerRow:
     """One question that was asked, and its answer."""
 
-    index: int  # the question's, in the data
+    index: int  # of the question in the data
     expected: str
     answered: str
     exact_match: bool
     f1: float  # percent
-    confidence: float
+    confidence: float  # 0 to 1
 
 
 def record_answers(
     connection: sqlite3.Connection, model_type_state: str, rows: Sequence[AnswerRow]
 ) -> None:
-    """Record one run of the efficacy test: add to its model-type-state, and keep its indices and answers."""
+    """Record one run of the efficacy test: its counts, the indices that it asked, its answers."""
     if not rows:
         return
+    correct = sum(bool(row.exact_match) for row in rows)
+    indices = ",".join(str(row.index) for row in rows)
     with writing(connection):
-        correct = sum(bool(row.exact_match) for row in rows)
         efficacy = add_efficacy(connection, model_type_state, correct, len(rows))
-        run = add_indices(connection, efficacy, len(rows), ",".join(str(row.index) for row in rows))
+        run = add_indices(connection, efficacy, len(rows), indices)
         connection.executemany(
-            """INSERT INTO answers (sample_indices_id, seq_index, expected, answered, exact_match, f1, confidence)
-            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO answers (sample_indices_id, seq_index, expected, answered, exact_match,
+            f1, confidence) VALUES (?, ?, ?, ?, ?, ?, ?)""",
             [(run, *_values(row)) for row in rows],
         )
 
 
 def _values(row: AnswerRow) -> tuple[int, str, str, int, float, float]:
-    """A row's values in the types that SQLite takes; NumPy's numbers are none."""
-    texts = storable(row.expected), storable(row.answered)
-    return int(row.index), *texts, int(row.exact_match), float(row.f1), float(row.confidence)
+    """A row's values in types that SQLite takes; it does not take NumPy's."""
+    return (
+        int(row.index),
+        storable(row.expected),
+        storable(row.answered),
+        int(row.exact_match),
+        float(row.f1),
+        float(row.confidence),
+    )
 
 
 def add_efficacy(
     connection: sqlite3.Connection, model_type_state: str, correct: int, asked: int
 ) -> int:
-    """Add to a model-type-state's numbers, inside `writing`; returns the id of its row, made where there is none."""
+    """Add to the counts of a model-type-state, and make its row if there is none.
+
+    Call it inside `writing`. Returns the id of the row.
+    """
     state = {"state": storable(model_type_state)}
     connection.execute(
         """INSERT INTO model_efficacy (model_type_state, correct_num, sample_num)
-        SELECT :state, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM model_efficacy WHERE model_type_state = :state)""",
+        SELECT :state, 0, 0
+        WHERE NOT EXISTS (SELECT 1 FROM model_efficacy WHERE model_type_state = :state)""",
         state,
     )
     (row,) = connection.execute(
@@ -83,8 +90,12 @@ def add_efficacy(
 
 
 def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_ids: str) -> int:
-    """Add a run to the row `efficacy` of model_efficacy, inside `writing`; returns the run's id."""
-    if not connection.execute("SELECT 1 FROM model_efficacy WHERE id = ?", (efficacy,)).fetchone():
+    """Add a run that belongs to the row `efficacy` of model_efficacy.
+
+    Call it inside `writing`. Returns the id of the run. Raises UserError if there is no such row.
+    """
+    state = connection.execute("SELECT 1 FROM model_efficacy WHERE id = ?", (efficacy,))
+    if not state.fetchone():
         raise UserError(f"model_efficacy has no row {efficacy}; see python db_utils.py --list")
     run = connection.execute(
         "INSERT INTO sample_indices (model_efficacy_id, seq_num, seq_ids) VALUES (?, ?, ?)",
@@ -96,45 +107,51 @@ def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_i
 def record_explanation(
     connection: sqlite3.Connection, row: dict[str, Any], segments: Sequence[dict[str, Any]]
 ) -> int:
-    """Record why a classifier said what it said, and what each segment of the picture adds; returns the row's id."""
+    """Record an explanation of a classifier's prediction, with the coefficient of each segment.
+
+    `row` and `segments` have the names of the columns as keys. Returns the id of the explanation.
+    """
     texts = {name: storable(value) for name, value in row.items() if isinstance(value, str)}
     with writing(connection):
         explanation = connection.execute(
-            """INSERT INTO explanations (picture, model, target, scale, sampler, samples, seed, segmenter, fill,
-            model_prediction, local_prediction, r2, held_out_r2, effective_samples)
+            """INSERT INTO explanations (picture, model, target, scale, sampler, samples, seed,
+            segmenter, fill, model_prediction, local_prediction, r2, held_out_r2, effective_samples)
             VALUES (:picture, :model, :target, :scale, :sampler, :samples, :seed, :segmenter, :fill,
             :model_prediction, :local_prediction, :r2, :held_out_r2, :effective_samples)""",
             row | texts,
         ).lastrowid
         connection.executemany(
-            """INSERT INTO segments (explanation_id, segment, coefficient, standard_error, rank, area)
-            VALUES (:explanation, :segment, :coefficient, :standard_error, :rank, :area)""",
+            """INSERT INTO segments (explanation_id, segment, coefficient, standard_error, rank,
+            area) VALUES (:explanation, :segment, :coefficient, :standard_error, :rank, :area)""",
             [{"explanation": explanation, **segment} for segment in segments],
         )
     return int(explanation or 0)
 
 
 def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int, int]:
-    """How many answers of a model-type-state were right, and how many were asked, over all calls."""
-    query = "SELECT total(correct_num), total(sample_num) FROM model_efficacy WHERE model_type_state = ?"
+    """How many answers of a model-type-state were correct and how many were asked, in all calls."""
+    query = """SELECT total(correct_num), total(sample_num) FROM model_efficacy
+        WHERE model_type_state = ?"""
     _, [(correct, asked)] = read_rows(connection, query, storable(model_type_state))
     return int(correct), int(asked)
 
 
 def runs_of(connection: sqlite3.Connection, model_type_state: str) -> Table:
     """The rows of sample_indices that belong to a model-type-state."""
-    query = """SELECT sample_indices.* FROM sample_indices JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
+    query = """SELECT sample_indices.* FROM sample_indices
+        JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
         WHERE model_type_state = ? ORDER BY sample_indices.id"""
     return read_rows(connection, query, storable(model_type_state))
 
 
 def asked_before(connection: sqlite3.Connection, model_type_state: str) -> set[int]:
     """The indices of all questions that a model-type-state was asked."""
-    return set().union(*_indices_by_state(connection).get(storable(model_type_state), []))
+    runs = _indices_by_state(connection).get(storable(model_type_state), [])
+    return set().union(*runs)
 
 
 def duplicates(connection: sqlite3.Connection) -> dict[str, list[int]]:
-    """Per model-type-state, the indices that occur in more than one run of the efficacy test, ascending."""
+    """For each model-type-state, the indices that more than one run asked, in ascending order."""
     found = {}
     for state, runs in _indices_by_state(connection).items():
         counts = Counter(index for run in runs for index in run)
@@ -143,16 +160,20 @@ def duplicates(connection: sqlite3.Connection) -> dict[str, list[int]]:
 
 
 def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]]]:
-    """The indices of each run, per model-type-state."""
+    """For each model-type-state, the indices of each of its runs."""
     query = """SELECT model_type_state, CAST(seq_ids AS TEXT) FROM sample_indices
-        JOIN model_efficacy ON model_efficacy.id = model_efficacy_id WHERE model_type_state IS NOT NULL"""
+        JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
+        WHERE model_type_state IS NOT NULL"""
     runs: dict[str, list[set[int]]] = defaultdict(list)
     for state, seq_ids in read_rows(connection, query)[1]:
-        items = [item.strip() for item in (seq_ids or "").split(",")]
-        runs[state].append(
-            {int(item) for item in items if is_number(item)}
-        )  # older ones have empty items
+        runs[state].append(_indices_in(seq_ids or ""))
     return runs
+
+
+def _indices_in(seq_ids: str) -> set[int]:
+    """The numbers in a list with commas; the older toolkit left empty items in it."""
+    items = (item.strip() for item in seq_ids.split(","))
+    return {int(item) for item in items if is_number(item)}
 
 
 def rows_of(connection: sqlite3.Connection, table: str) -> Table:
@@ -161,4 +182,5 @@ def rows_of(connection: sqlite3.Connection, table: str) -> Table:
 
 
 def is_number(text: str) -> bool:
-    return re.fullmatch("[0-9]{1,18}", text) is not None  # what an INTEGER column holds
+    """Whether a text is a whole number that an INTEGER column holds."""
+    return re.fullmatch("[0-9]{1,18}", text) is not None

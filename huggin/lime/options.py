@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.common.text import printable, storable
-from huggin.database.connection import add_database_option, database_path, open_database
+from huggin.database.connection import open_database
+from huggin.database.option import add_database_option, database_path
 from huggin.graphs.arguments import add_show_option
 from huggin.lime.classifier import load_classifier
 from huggin.lime.explanation import Request

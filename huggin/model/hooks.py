@@ -4,14 +4,12 @@ The model's code stays as `transformers` ships it: PyTorch hooks read what passe
 by structure and by watching one pass of a few tokens, never by a model's name.
 """
 
-import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -19,6 +17,7 @@ from transformers import PreTrainedModel
 from huggin.common.errors import UserError
 from huggin.common.site import Site
 from huggin.common.text import one_line
+from huggin.model.device import random_states_kept
 from huggin.model.loading import head_of
 
 WITHOUT = "set record to false to train it"
@@ -172,16 +171,12 @@ def _received(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; afterwards each module's mode and every random state are as they were."""
-
+    """Evaluation mode without gradients; then the modes and all random states are as before."""
     modes = [(module, module.training) for module in model.modules()]
-    python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.no_grad():
+        with random_states_kept(), torch.no_grad():
             model.eval()
             yield
     finally:
         for module, training in modes:
             module.training = training
-        random.setstate(python)
-        np.random.set_state(numpy)

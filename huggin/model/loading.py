@@ -21,6 +21,7 @@ from transformers.utils import logging
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
+from huggin.model.device import choose_device
 from huggin.qa.arguments import ModelArguments
 
 
@@ -88,15 +89,22 @@ def load_architecture(name: str) -> PreTrainedModel:
         return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
 
 
-def load_trained(folder: Path) -> tuple[PreTrainedTokenizerFast, PreTrainedModel, int]:
-    """Tokenizer, model in eval mode and step of a run's folder or checkpoint. Raises UserError where there is none."""
+def load_trained(
+    folder: Path, device: torch.device | None = None, dtype: torch.dtype | None = None
+) -> tuple[PreTrainedTokenizerFast, PreTrainedModel, int]:
+    """Tokenizer, model in evaluation mode, and step of a run's folder or checkpoint.
 
+    device: where the model computes; default: the accelerator if there is one.
+    dtype: the numbers that it computes with, such as torch.bfloat16; default: as saved.
+    Raises UserError if there is no trained model in the folder.
+    """
     with loading("trained model", str(folder), "run get-training-output first"):
-        step = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))[
-            "global_step"
-        ]
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        step = state["global_step"]
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
-    return load_tokenizer(ModelArguments(model_name_or_path=str(folder))), model.eval(), step
+    tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
+    model.to(device or choose_device(), dtype=dtype)
+    return tokenizer, model.eval(), step
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear:

@@ -8,6 +8,7 @@ import argparse
 import difflib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,6 +27,7 @@ from huggin.qa.arguments import (
     RecordingArguments,
 )
 
+TOOLKIT = Path(__file__).resolve().parents[2]
 LOGITS = "EM and F1 need the logits of all questions together"
 LEAVE: dict[str, tuple[Any, str]] = {
     "save_only_model": (False, "a checkpoint without its optimizer cannot be resumed"),
@@ -125,8 +127,18 @@ def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
         return None
 
 
+def _here_or_own(cfg: Path) -> Path:
+    """The file, or the toolkit's own of this name if there is none where the user stands."""
+    own = TOOLKIT / cfg.name
+    if cfg.exists() or cfg.parent != Path() or not own.is_file():
+        return cfg
+    print(f"{cfg}: not in this folder; taking {own}", file=sys.stderr)
+    return own
+
+
 def _read_json(cfg: Path) -> dict[str, Any]:
     """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
+    cfg = _here_or_own(cfg)
     try:
         text = cfg.read_text(encoding="utf-8-sig")
         given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)

@@ -25,8 +25,9 @@ class RecorderCallback(TrainerCallback):
 
     The loss of each step is read, raw, from the model's own output: the mean over the step's
     micro-batches, NaN kept. A Trainer that computes its loss elsewhere (label smoothing,
-    `compute_loss_func`) hands it over by `add_loss`; without that, one line says that none is
-    recorded. The norm of the gradients is recorded if the Trainer hands it over by `grad_norm`.
+    `compute_loss_func`) hands it over by `add_loss`; then the model's own does not count. Without
+    either, one line says that none is recorded. The norm of the gradients is recorded if the
+    Trainer hands it over by `grad_norm`.
     """
 
     reads_loss_of_model = True
@@ -40,7 +41,8 @@ class RecorderCallback(TrainerCallback):
         self._folder = folder
         self._samples = samples
         self._options = options
-        self._losses: list[torch.Tensor] = []
+        self._losses: list[torch.Tensor] = []  # handed over
+        self._losses_of_model: list[torch.Tensor] = []
         self._learning_rate = NAN
         self._hook: Any = None
         self._said_no_loss = False
@@ -54,9 +56,10 @@ class RecorderCallback(TrainerCallback):
         self._rows.append(rows)
 
     def take_losses(self) -> list[torch.Tensor]:
-        """The losses that were noted since the last call."""
-        losses = self._losses
+        """The losses since the last call: those handed over, else the model's own."""
+        losses = self._losses or self._losses_of_model
         self._losses = []
+        self._losses_of_model = []
         return losses
 
     def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
@@ -139,4 +142,4 @@ class RecorderCallback(TrainerCallback):
     def _note_loss(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         loss = getattr(output, "loss", None)
         if module.training and loss is not None:
-            self.add_loss(loss)
+            self._losses_of_model.append(loss.detach())

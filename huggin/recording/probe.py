@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from huggin.common.site import Site
 from huggin.common.window import Window
+from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
 from huggin.model.lens import Lens
 from huggin.model.loading import head_of
@@ -47,9 +48,9 @@ def probe(
     watched = list(dict.fromkeys([*sites, *(lens.sites if lens else [])]))
     with undisturbed(model), hooked(model, watched) as outputs:
         logits = model(**inputs)
-        by_layer = lens.logits(outputs).cpu().numpy() if lens else None
-    start = logits.start_logits.float().cpu()  # (1, tokens)
-    end = logits.end_logits.float().cpu()  # (1, tokens)
+        by_layer = copy_to_host(lens.logits(outputs)).wait().numpy() if lens else None
+    start = copy_to_host(logits.start_logits.float()).wait()  # (1, tokens)
+    end = copy_to_host(logits.end_logits.float()).wait()  # (1, tokens)
     in_context = np.array(window.parts) == "context"
     spans = best_spans(start[0].numpy(), end[0].numpy(), in_context, data)
     best = spans[0] if spans else NO_SPAN
@@ -70,6 +71,6 @@ def _as_nodes(output: torch.Tensor, hidden: int) -> np.ndarray:
 
     MobileBERT has fewer units inside its layers than its head reads; the rest is NaN.
     """
-    units = output[0].half().cpu().numpy()
+    units = copy_to_host(output[0].half()).wait().numpy()
     missing = hidden - units.shape[1]
     return np.pad(units, ((0, 0), (0, missing)), constant_values=np.nan)

@@ -63,7 +63,7 @@ class _StepRow:
 class Recorder:
     """Records a model while any loop trains it. Training stays bit for bit as it is without it.
 
-    From a CUDA GPU the head is copied without waiting and written one step later.
+    From a CUDA or XPU GPU the head is copied without waiting and written one step later.
     """
 
     def __init__(

@@ -56,6 +56,7 @@ def fixed_settings(
         "max_seq_length": config.data.max_seq_length,
         "doc_stride": config.data.doc_stride,
         **{key: getattr(config.training, key) for key in FIXED},
+        "n_gpu": max(config.training.n_gpu, 1),  # devices that share a process's batch
         "training data": _fingerprint(features),
         "probe_samples": tracked,
     }

@@ -1,4 +1,4 @@
-"""Samples of a stack -> where the time goes, as text and as a flame graph."""
+"""Where a training spends its time, from samples of its stack: a text, and a flame graph."""
 
 import html
 from collections import Counter
@@ -6,67 +6,80 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from huggin.common.statistics import wilson_interval
-from huggin.tracking.samples import OUTSIDE, TRAINER, Ending, Sample, training_function
+from huggin.common.text import printable
+from huggin.tracking.samples import OUTSIDE, TRAINER, Sample, training_function
+from huggin.tracking.watch import Ending
 
-PASSED_ON = "torch/nn/modules/module.py"  # how PyTorch calls forward(), twice a module
+CALLS_FORWARD = "torch/nn/modules/module.py"  # PyTorch's detour: two frames for each module
 COMMONEST = 3
-WIDTH, ROW, LETTER, MARGIN = 1200, 18, 6.6, 10  # of the flame graph, in pixels
-NARROWEST = WIDTH / 200
-COLOURS = {
+OURS = "#92c5de"
+OTHERS = "#e0e0e0"
+COLOURS = {  # of a bar, by the start of its file's path
     "transformers/": "#f4a582",
     "torch/": "#fddbc7",
     "accelerate/": "#b8e186",
-    "run_qa.py": "#92c5de",
+    "run_qa.py": OURS,
+    "trainer_qa.py": OURS,
+    "huggin_utils.py": OURS,
+    "checkpointing.py": OURS,
+    "huggin/": OURS,
 }
-COLOURS |= dict.fromkeys(
-    ("trainer_qa.py", "huggin_utils.py", "checkpointing.py", "huggin/"), COLOURS["run_qa.py"]
-)
-OTHERS = "#e0e0e0"
+
+# The flame graph, in pixels
+WIDTH = 1200
+ROW = 18
+LETTER = 6.6
+MARGIN = 10
+NARROWEST = WIDTH / 200
+
+Called = tuple[str, str]  # file, function
 
 
 def report(samples: Sequence[Sample], ending: Ending) -> str:
-    """Shares by training function with their 95 % intervals, and the commonest call sequences."""
+    """The share of each training function, with its 95 % interval, and the commonest stacks."""
     if not samples:
         return f"no samples in {ending.seconds:.1f} s"
-    stacks = Counter(samples)
-    by_function, by_sequence = Counter[str](), Counter[Sample]()
-    for stack, count in stacks.items():
-        by_function[training_function(stack)] += count
-        by_sequence[_below_the_trainer(stack)] += count
-    span = f"{len(samples)} samples in {ending.looked:.1f} s, of {ending.seconds:.1f} s"
-    lost = f" ({ending.missed} looks found no whole stack)" if ending.missed else ""
-    lines = [f"{span}{lost}; share of the time by the Trainer's innermost function:", ""]
-    lines += ["  share   95 % interval  samples  training function"]
+    lines = [f"{_heading(samples, ending)}; share of the time by the Trainer's innermost function:"]
+    lines += ["", "  share   95 % interval  samples  training function"]
+    by_function = Counter(training_function(sample) for sample in samples)
     for function, count in by_function.most_common():
         low, high = wilson_interval(count, len(samples))
         share = 100 * count / len(samples)
-        lines.append(f"{share:5.1f} %   {low:4.1f} to {high:4.1f} %  {count:7}  {_named(function)}")
-    return "\n".join([*lines, "", *_sequences(by_sequence)])
+        name = "(outside the Trainer: imports, data, saving)" if function == OUTSIDE else function
+        lines.append(f"{share:5.1f} %   {low:4.1f} to {high:4.1f} %  {count:7}  {name}")
+    by_sequence = Counter(_below_the_trainer(sample) for sample in samples)
+    return printable("\n".join([*lines, "", *_sequences(by_sequence)]))
 
 
-def _named(function: str) -> str:
-    return "(outside the Trainer: imports, data, saving)" if function == OUTSIDE else function
+def _heading(samples: Sequence[Sample], ending: Ending) -> str:
+    """How many samples there are, and of how much of the training."""
+    first = f"the first {ending.looked:.1f} s of " if ending.trouble else ""
+    missed = f" ({ending.missed} looks found no complete stack)" if ending.missed else ""
+    return f"{len(samples)} samples of {first}{ending.seconds:.1f} s{missed}"
 
 
 def _sequences(counts: Counter[Sample]) -> Iterator[str]:
-    yield f"The commonest call sequences, from the Trainer's innermost function on, without {PASSED_ON}:"
+    """The lines on the commonest call sequences."""
+    what = "The commonest call sequences, from the Trainer's innermost function on"
+    yield f"{what}, without {CALLS_FORWARD}:"
     for frames, count in counts.most_common(COMMONEST):
         yield f"\n{100 * count / counts.total():5.1f} %  {count} samples"
-        width = max(len(f"{frame.file}:{frame.line}") for frame in frames)
-        yield from (
-            f"  {f'{frame.file}:{frame.line}':{width}}  {frame.function}" for frame in frames
-        )
+        places = [f"{frame.file}:{frame.line}" for frame in frames]
+        width = max(map(len, places))
+        for place, frame in zip(places, frames):
+            yield f"  {place:{width}}  {frame.function}"
 
 
 def _below_the_trainer(sample: Sample) -> Sample:
+    """The stack from the Trainer's innermost function on, without PyTorch's detour."""
     last = max((at for at, frame in enumerate(sample) if TRAINER.search(frame.file)), default=0)
-    return tuple(frame for frame in sample[last:] if frame.file != PASSED_ON) or sample[-1:]
+    return tuple(frame for frame in sample[last:] if frame.file != CALLS_FORWARD) or sample[-1:]
 
 
 def flame_svg(samples: Sequence[Sample]) -> str:
-    """A flame graph as SVG: each bar a function, as wide as its share of the samples, beneath its caller.
+    """A flame graph as SVG: each bar is a function, as wide as its share, below its caller.
 
-    Bars under half a percent, and those of Python's import, are left out.
+    Bars of less than half a percent are left out, and those of Python's import.
     """
     stacks = sorted(
         [(frame.file, frame.function) for frame in sample if not frame.file.startswith("<")]
@@ -74,37 +87,58 @@ def flame_svg(samples: Sequence[Sample]) -> str:
     )
     bars = list(_bars(stacks, 0, 0, (WIDTH - 2 * MARGIN) / len(stacks)))
     height = max((y for y, _ in bars), default=0) + 2 * ROW
-    title = f"{len(samples)} samples: a bar is as wide as its share, and beneath its caller; point at one to read it"
+    bar = "a bar is as wide as its share, and below its caller; point at one to read it"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>'
-        f'<text x="{MARGIN}" y="{ROW}">{title}</text>\n{"".join(bar for _, bar in bars)}</svg>\n'
+        'font-family="Helvetica, Arial, sans-serif" font-size="11">'
+        '<rect width="100%" height="100%" fill="white"/>'
+        f'<text x="{MARGIN}" y="{ROW}">{len(samples)} samples: {bar}</text>\n'
+        f"{''.join(bar for _, bar in bars)}</svg>\n"
     )
 
 
 def _bars(
-    stacks: list[list[tuple[str, str]]], first: int, depth: int, unit: float
+    stacks: list[list[Called]], first: int, depth: int, unit: float
 ) -> Iterator[tuple[int, str]]:
-    """(y, bar) at `depth` and beneath, of sorted stacks; `first`: samples to their left; `unit`: the width of one."""
+    """(y, bar) at `depth` and below.
+
+    stacks: sorted. first: how many samples are to their left. unit: the width of one sample.
+    """
     at = first
-    for called, group in groupby(
-        stacks, key=lambda stack: stack[depth] if depth < len(stack) else None
-    ):
+    for called, group in groupby(stacks, key=lambda stack: _called_at(stack, depth)):
         inner = list(group)
-        if called and len(inner) * unit >= NARROWEST:
+        width = len(inner) * unit
+        if called and width >= NARROWEST:
             y = (depth + 2) * ROW
-            yield y, _bar(called, MARGIN + at * unit, y, len(inner) * unit, len(inner))
+            yield y, _bar(called, MARGIN + at * unit, y, width, len(inner))
             yield from _bars(inner, at, depth + 1, unit)
         at += len(inner)
 
 
-def _bar(called: tuple[str, str], x: float, y: int, width: float, count: int) -> str:
+def _called_at(stack: list[Called], depth: int) -> Called | None:
+    return stack[depth] if depth < len(stack) else None
+
+
+def _bar(called: Called, x: float, y: int, width: float, count: int) -> str:
+    """The SVG of one bar: a rectangle, the part of the name that fits, the rest when pointed at."""
     file, function = called
-    letters = int((width - 6) / LETTER)
-    text = function if len(function) <= letters else function.rpartition(".")[2][: max(0, letters)]
+    title = _escaped(f"{function} ({file}), {count} samples")
+    text = _escaped(_name_that_fits(function, int((width - 6) / LETTER)))
     colour = next((colour for start, colour in COLOURS.items() if file.startswith(start)), OTHERS)
+    where = f'x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}"'
     return (
-        f"<g><title>{html.escape(f'{function} ({file}), {count} samples')}</title>"
-        f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}" fill="{colour}" rx="2"/>'
-        f'<text x="{x + 3:.1f}" y="{y + 13}">{html.escape(text if letters > 2 else "")}</text></g>\n'
+        f"<g><title>{title}</title>"
+        f'<rect {where} fill="{colour}" rx="2"/>'
+        f'<text x="{x + 3:.1f}" y="{y + 13}">{text}</text></g>\n'
     )
+
+
+def _name_that_fits(function: str, letters: int) -> str:
+    """The function's name; if it is too long, without its class, and cut."""
+    if letters <= 2:
+        return ""
+    return function if len(function) <= letters else function.rpartition(".")[2][:letters]
+
+
+def _escaped(text: str) -> str:
+    return html.escape(printable(text))

@@ -1,7 +1,7 @@
-"""Samples of a stack <-> the older toolkit's tables: one per training function, and call_sequence.
+"""Samples of a stack in the older toolkit's tables: one per training function, and call_sequence.
 
-A training function's table has a row per line that was seen below it (file, line, function, tally). Where a table of
-that name is there already, in whatever shape, its rows stay and the columns that it lacks are added.
+The table of a training function has a row per line of code that ran below it (file, line, function,
+tally). If a table of that name is there already, its rows stay, and missing columns are added.
 """
 
 import re
@@ -17,104 +17,115 @@ from huggin.tracking.samples import OUTSIDE, Frame, Sample, training_function
 LINES = ("file", "line", "function", "tally")
 SEQUENCES = ("training_function", "seq_ids", "tally")
 Values = TypeVar("Values", bound=tuple[Any, ...])
-OTHERS = {
-    "model_efficacy",
-    "sample_indices",
-    "answers",
-    "explanations",
-    "segments",
-    "call_sequence",
-    "stack_samples",
-}
+
+ANSWERS = {"model_efficacy", "sample_indices", "answers"}
+EXPLANATIONS = {"explanations", "segments"}
+SAMPLES = {"call_sequence", "stack_samples"}
+TAKEN = ANSWERS | EXPLANATIONS | SAMPLES  # names that are no training function's table
 
 
 def record_samples(
     connection: sqlite3.Connection, run: str, seed: int, samples: Sequence[Sample]
 ) -> None:
-    """Count the samples' lines and call sequences, and keep each sample, in their order, all in one transaction."""
+    """Count the lines and call sequences of the samples, and keep each sample, in their order.
+
+    All of it is one transaction. `run` says which training it was, `seed` how samples were chosen.
+    """
     stacks = Counter(samples)
-    tallies: dict[str, Counter[Frame]] = {}
-    for stack, tally in stacks.items():
-        of_table = tallies.setdefault(_table_of(training_function(stack)), Counter())
-        for frame in stack:
-            of_table[frame] += tally
     with writing(connection):
-        ids = {
-            table: _count(connection, table, LINES, of_table) for table, of_table in tallies.items()
+        lines = {
+            table: _count(connection, table, LINES, tallies)
+            for table, tallies in _lines_by_table(stacks).items()
         }
-        sequences = {stack: _sequence(stack, ids) for stack in stacks}
-        _count(
-            connection,
-            "call_sequence",
-            SEQUENCES,
-            Counter({sequences[stack]: stacks[stack] for stack in stacks}),
-        )
+        sequences = {stack: _sequence(stack, lines) for stack in stacks}
+        tallies = Counter({sequences[stack]: tally for stack, tally in stacks.items()})
+        _count(connection, "call_sequence", SEQUENCES, tallies)
         connection.executemany(
             "INSERT INTO stack_samples (run, seed, training_function, seq_ids) VALUES (?, ?, ?, ?)",
             ((storable(run), seed, *sequences[sample]) for sample in samples),
         )
 
 
-def _sequence(stack: Sample, ids: dict[str, dict[Frame, int]]) -> tuple[str, str]:
-    """A stack's table and its lines' ids there, as the older toolkit writes them: [1, 2, 3]."""
+def _lines_by_table(stacks: Counter[Sample]) -> dict[str, Counter[Frame]]:
+    """For each table of a training function, how often each line was on a stack."""
+    tables: dict[str, Counter[Frame]] = {}
+    for stack, tally in stacks.items():
+        lines = tables.setdefault(_table_of(training_function(stack)), Counter())
+        for frame in stack:
+            lines[frame] += tally
+    return tables
+
+
+def _sequence(stack: Sample, lines: dict[str, dict[Frame, int]]) -> tuple[str, str]:
+    """The table of a stack, and the ids of its lines there as the older toolkit wrote them."""
     table = _table_of(training_function(stack))
-    return table, str([ids[table][frame] for frame in stack])
+    return table, str([lines[table][frame] for frame in stack])
 
 
 def _table_of(function: str) -> str:
-    """A training function's table: a plain name, and no other table's."""
-    usable = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", function) and not function.lower().startswith(
-        "sqlite_"
-    )
-    return function if usable and function.lower() not in OTHERS else OUTSIDE
+    """The table of a training function; OUTSIDE if its name cannot be one, or is taken."""
+    plain = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", function)
+    name = function.lower()
+    return function if plain and not name.startswith("sqlite_") and name not in TAKEN else OUTSIDE
 
 
 def _make_table(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:
-    """Make the table, or add the columns that it lacks; its name was checked by `_table_of`."""
-    connection.execute(
-        f'CREATE TABLE IF NOT EXISTS "{table}" (id INTEGER PRIMARY KEY, {", ".join(columns)})'
-    )
-    there = {
-        name.lower()
-        for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    }
+    """Make the table, or add the columns that it lacks. `_table_of` has checked its name."""
+    all_columns = ", ".join(("id INTEGER PRIMARY KEY", *columns))
+    connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({all_columns})')
+    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    known = {name.lower() for (name,) in info}
     for column in columns:
-        if column not in there:
+        if column not in known:
             connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
 
 
 def _count(
     connection: sqlite3.Connection, table: str, columns: tuple[str, ...], tallies: Counter[Values]
 ) -> dict[Values, int]:
-    """Add to the tallies of the rows with these values, made where there are none; their ids.
+    """Add tallies to the rows with these values; make the rows that are not there.
 
-    `columns`: those of the values, and last the tally's. The older toolkit wrote numbers as text. `rowid` is the id,
-    and there in tables without one, too.
+    columns: those of the values, then the tally's. Returns the id of each row. It is SQLite's
+    `rowid`, which tables without a column `id` have too.
     """
     _make_table(connection, table, columns)
-    names, places = ", ".join(columns), ", ".join("?" * len(columns))
-    select = f'SELECT rowid, {", ".join(columns[:-1])} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 names only
-    insert = f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 names only, checked by _table_of
-    update = f'UPDATE "{table}" SET tally = coalesce(CAST(tally AS INTEGER), 0) + ? WHERE rowid = ?'  # noqa: S608 same
-    there = {
-        tuple(map(str, values)): row for row, *values in connection.execute(select)
-    }  # of two, the older one
-    ids = {values: there.get(tuple(map(str, values))) for values in tallies}
-    for values, row in ids.items():
+    known = _rows_by_values(connection, table, columns[:-1])
+    names = ", ".join(columns)
+    places = ", ".join("?" * len(columns))
+    insert = f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 checked by _table_of
+    tally = "coalesce(CAST(tally AS INTEGER), 0) + ?"  # the older toolkit wrote texts
+    update = f'UPDATE "{table}" SET tally = {tally} WHERE rowid = ?'  # noqa: S608 as above
+    ids: dict[Values, int] = {}
+    for values, count in tallies.items():
+        row = known.get(tuple(map(str, values)))
         if row is None:
-            ids[values] = connection.execute(insert, (*values, tallies[values])).lastrowid
+            row = connection.execute(insert, (*values, count)).lastrowid
         else:
-            connection.execute(update, (tallies[values], row))
-    return ids  # type: ignore[return-value] # all are numbers now
+            connection.execute(update, (count, row))
+        ids[values] = int(row or 0)
+    return ids
+
+
+def _rows_by_values(
+    connection: sqlite3.Connection, table: str, columns: tuple[str, ...]
+) -> dict[tuple[str, ...], int]:
+    """The id of each row by its values, as texts; of two equal rows, that of the older one."""
+    names = ", ".join(columns)
+    select = f'SELECT rowid, {names} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 names only
+    return {tuple(map(str, values)): row for row, *values in connection.execute(select)}
 
 
 def search_functions(connection: sqlite3.Connection, part: str) -> dict[str, Table]:
-    """Per table, the rows whose function has `part` in its name, upper or lower case."""
+    """For each table, the rows with `part` in the name of their function, in upper or lower case.
+
+    Tables without such rows are left out.
+    """
     query = """SELECT name FROM sqlite_master WHERE type = 'table' AND EXISTS
-        (SELECT 1 FROM pragma_table_info(sqlite_master.name) AS c WHERE c.name = 'function') ORDER BY name"""
+        (SELECT 1 FROM pragma_table_info(sqlite_master.name) AS c WHERE c.name = 'function')
+        ORDER BY name"""
     found = {}
     for (table,) in read_rows(connection, query)[1]:
         quoted = '"' + table.replace('"', '""') + '"'
-        rows = f"SELECT * FROM {quoted} WHERE instr(lower(function), lower(?))"  # noqa: S608 a table that is there
+        rows = f"SELECT * FROM {quoted} WHERE instr(lower(function), lower(?))"  # noqa: S608 quoted
         found[table] = read_rows(connection, rows, storable(part))
     return {table: hits for table, hits in found.items() if hits[1]}

@@ -77,6 +77,19 @@ def test_a_description_is_the_first_line_of_the_docstring_or_the_drivers_comment
     ]
 
 
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (None, ["  db-rows  It's rows: text.", "  run_qa   Train."]),
+        (24, ["  db-rows  It's rows: t…", "  run_qa   Train."]),
+        (1, ["  db-rows  …", "  run_qa   …"]),
+    ],
+)
+def test_lines_are_cut_at_the_terminals_width(columns, lines, toolkit):
+    commands = {name: toolkit / f"{name}.py" for name in ("db-rows", "run_qa")}
+    assert console.listing(commands, columns).splitlines() == lines
+
+
 def test_version(capsys):
     assert console.main(["--version"]) == 0
     assert capsys.readouterr().out == f"huggin {__version__}\n"

@@ -28,7 +28,8 @@ from huggin.database.connection import open_database
 
 for call in range(5):
     with closing(open_database(Path(sys.argv[1]))) as connection:
-        record_answers(connection, "shared", [AnswerRow(100 * int(sys.argv[2]) + call, "a", "a", call == 0, 0, 0)])
+        index = 100 * int(sys.argv[2]) + call
+        record_answers(connection, "shared", [AnswerRow(index, "a", "a", call == 0, 0, 0)])
 """
 
 
@@ -66,15 +67,15 @@ def connect(*args, real=sqlite3.connect, **options):
 
 sqlite3.connect = connect
 connection = open_database(Path(sys.argv[1]))
-record_answers(connection, "a", [AnswerRow(5, "x", "y", True, 0, 0), AnswerRow(6, "last", "y", True, 0, 0)])
+rows = [AnswerRow(5, "x", "y", True, 0, 0), AnswerRow(6, "last", "y", True, 0, 0)]
+record_answers(connection, "a", rows)
 connection.execute("SELECT 'the end'")
 """
 
 
 def killed_at(statement: str, path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, path, statement], cwd=ROOT, capture_output=True
-    )
+    line = [sys.executable, "-c", KILLED, path, statement]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -96,20 +97,19 @@ def test_a_kill_leaves_all_of_a_call_or_nothing(path, statement):
     before = dump(path)
     killed_at(statement, path)
     if statement == "the end":
-        assert rows(path, "SELECT correct_num, sample_num, sample_seq FROM model_efficacy") == [
-            (3, 3, "1,2")
-        ]
-        assert rows(
-            path, "SELECT (SELECT count(*) FROM sample_indices), (SELECT count(*) FROM answers)"
-        ) == [(2, 3)]
+        counts = rows(path, "SELECT correct_num, sample_num, sample_seq FROM model_efficacy")
+        assert counts == [(3, 3, "1,2")]
+        assert rows(path, "SELECT count(*) FROM sample_indices") == [(2,)]
+        assert rows(path, "SELECT count(*) FROM answers") == [(3,)]
     else:
         assert dump(path) == before
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.parametrize(
-    "statement", ["CREATE TEMP TABLE", "DROP TABLE", "UNIQUE INDEX", "PRAGMA user_version = "]
-)
+IN_A_MIGRATION = ["CREATE TEMP TABLE", "DROP TABLE", "UNIQUE INDEX", "PRAGMA user_version = "]
+
+
+@pytest.mark.parametrize("statement", IN_A_MIGRATION)
 def test_a_kill_in_a_migration_leaves_the_older_database(path, statement):
     older = make_older(path)
     before = dump(older)

@@ -1,6 +1,7 @@
 """The database: rows in and out, hostile text, the commands."""
 
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huggin.database.connection import database_path, open_database, writing
+from huggin.database.connection import open_database, writing
+from huggin.database.option import database_path
 from huggin.database.queries import (
     AnswerRow,
     add_efficacy,
@@ -23,8 +25,8 @@ from huggin.database.queries import (
     standing,
 )
 from huggin.database.schema import MIGRATIONS
-from tests.conftest import ROOT, command
-from tests.database.databases import answer
+from tests.conftest import ROOT, command, spawned
+from tests.database.databases import answer, make_older, rows
 
 STATE = "BertForQuestionAnswering-NoPretrain-1126-squad"
 
@@ -41,20 +43,14 @@ def database(path):
 
 
 def test_a_fresh_database(database, path):
-    assert [
-        database.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("foreign_keys", "journal_mode")
-    ] == [1, "wal"]
-    assert database.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
-    assert rows_of(database, "model_efficacy") == (
-        ["id", "model_type_state", "correct_num", "sample_num", "sample_seq"],
-        [],
-    )
-    assert (standing(database, STATE), asked_before(database, STATE), duplicates(database)) == (
-        (0, 0),
-        set(),
-        {},
-    )
+    assert database.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    columns = ["id", "model_type_state", "correct_num", "sample_num", "sample_seq"]
+    assert rows_of(database, "model_efficacy") == (columns, [])
+    assert standing(database, STATE) == (0, 0)
+    assert asked_before(database, STATE) == set()
+    assert duplicates(database) == {}
     assert not Path(f"{path}.bak").exists()
 
 
@@ -63,15 +59,10 @@ def test_runs_add_up(database):
     record_answers(database, "another", [answer(7)])
     record_answers(database, STATE, [answer(9), answer(3, right=False), answer(7)])
     record_answers(database, STATE, [])
-    assert rows_of(database, "model_efficacy")[1] == [
-        (1, STATE, 3, 5, "2,3"),
-        (2, "another", 1, 1, "1"),
-    ]
-    assert rows_of(database, "sample_indices")[1] == [
-        (1, 1, 2, "7,9"),
-        (2, 2, 1, "7"),
-        (3, 1, 3, "9,3,7"),
-    ]
+    efficacy = [(1, STATE, 3, 5, "2,3"), (2, "another", 1, 1, "1")]
+    assert rows_of(database, "model_efficacy")[1] == efficacy
+    runs = [(1, 1, 2, "7,9"), (2, 2, 1, "7"), (3, 1, 3, "9,3,7")]
+    assert rows_of(database, "sample_indices")[1] == runs
     assert rows_of(database, "answers")[1][:2] == [
         (1, 1, 7, "Odin", "Thor", 0, 66.7, 0.5),
         (2, 1, 9, "Odin", "Odin", 1, 66.7, 0.5),
@@ -141,27 +132,17 @@ def test_where_the_database_is(monkeypatch):
 
 def test_the_commands_add_and_print(tmp_path, monkeypatch):
     monkeypatch.delenv("HUGGIN_DB", raising=False)
-    for words in (
-        ["model_efficacy", STATE, 0, 36],
-        ["model_efficacy", "a\x1b\nb", 1, 1],
-        ["model_efficacy", STATE, 1, 6],
+    for state, correct, asked, row in (
+        (STATE, 0, 36, "1"),
+        ("a\x1b\nb", 1, 1, "2"),
+        (STATE, 1, 6, "1"),
     ):
-        done = command("db_utils.py", *words, cwd=tmp_path)
-        assert done.stdout.strip() == ("2" if words[2:] == [1, 1] else "1"), done.stderr
-    assert (
-        command(
-            "db_utils.py",
-            "sample_indices",
-            "--db",
-            "stack_trace.db",
-            1,
-            3,
-            "73046,,28615",
-            cwd=tmp_path,
-        ).stdout
-        == "1\n"
-    )
-    efficacy = f"id|model_type_state|correct_num|sample_num|sample_seq\n1|{STATE}|1|42|36,6\n2|a\ufffd\ufffdb|1|1|1\n"
+        words = ("model_efficacy", state, correct, asked)
+        assert command("db_utils.py", *words, cwd=tmp_path).stdout.strip() == row
+    words = ("sample_indices", "--db", "stack_trace.db", 1, 3, "73046,,28615")
+    assert command("db_utils.py", *words, cwd=tmp_path).stdout == "1\n"
+    columns = "id|model_type_state|correct_num|sample_num|sample_seq"
+    efficacy = f"{columns}\n1|{STATE}|1|42|36,6\n2|a\ufffd\ufffdb|1|1|1\n"
     indices = "id|model_efficacy_id|seq_num|seq_ids\n1|1|3|73046,,28615\n"
     assert command("db_utils.py", "--list", cwd=tmp_path).stdout == f"{efficacy}\n{indices}"
     assert command("db-indices.py", "--list", cwd=tmp_path).stdout == indices
@@ -174,16 +155,19 @@ def test_the_commands_add_and_print(tmp_path, monkeypatch):
     [
         (["db_utils.py"], "give --list, or a table and its values"),
         (["db_utils.py", "--list", "model_efficacy", "a", "1", "1"], "give --list, or a table"),
-        (["db_utils.py", "--list"], "stack_trace.db: no database here"),
-        (["db_utils.py", "--list", "--db", "."], ".: not a file"),
+        (
+            ["db_utils.py", "--list"],
+            "--db stack_trace.db: no database here; run get-model-output first",
+        ),
+        (["db_utils.py", "--list", "--db", "."], "--db .: not a regular file"),
         (["db_utils.py", "answers", "1", "2", "3"], "answers 1 2 3: no table, or not three values"),
         (["db_utils.py", "model_efficacy", "a", "1"], "not three values"),
-        (
-            ["db_utils.py", "model_efficacy", "a", "-1", "3"],
-            "CORRECT_NUM '-1': give a whole number",
-        ),
+        (["db_utils.py", "model_efficacy", "a", "-1", "3"], "CORRECT_NUM '-1': give a whole"),
         (["db_utils.py", "model_efficacy", "a", "1", "9" * 30], "give a whole number"),
-        (["db_utils.py", "model_efficacy", "a", "4", "3"], "no more right than asked"),
+        (
+            ["db_utils.py", "model_efficacy", "a", "4", "3"],
+            "4 of 3: give no more correct answers than",
+        ),
         (["db_utils.py", "model_efficacy", "", "1", "3"], "give a model-type-state"),
         (["db_utils.py", "sample_indices", "1", "2", "3,x"], "SEQ_IDS 'x': give a whole number"),
         (["db-indices.py"], "give --list, or a model-type-state"),
@@ -210,29 +194,105 @@ def test_refusals_of_a_database_that_is_there(database, path):
     assert rows_of(database, "sample_indices")[1] == []
 
 
+WITHOUT_ROOTS_POWER = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+
+
 def test_a_database_in_a_read_only_folder_is_listed_and_not_added_to(database, path):
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip(
-            "root may write everywhere, and setpriv (util-linux), which takes that away, is not installed"
-        )
+        pytest.skip("root may write everywhere, and there is no setpriv (util-linux) to change it")
     record_answers(database, STATE, [answer(7)])
     database.close()
-    as_others = (
-        ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
-        if os.geteuid() == 0
-        else []
-    )
+    as_others = WITHOUT_ROOTS_POWER if os.geteuid() == 0 else []
+    line = [*as_others, sys.executable, ROOT / "db_utils.py", "--db", path]
     path.parent.chmod(0o555)
     try:
-        line = [*as_others, sys.executable, ROOT / "db_utils.py", "--db", path]
         listed = subprocess.run([*line, "--list"], capture_output=True, text=True)
-        added = subprocess.run(
-            [*line, "sample_indices", "1", "1", "5"], capture_output=True, text=True
-        )
+        added = subprocess.run([*line, "sample_indices", "1", "1", "5"], capture_output=True)
     finally:
         path.parent.chmod(0o755)
     assert f"1|{STATE}|1|1|1" in listed.stdout, listed.stderr
-    assert (added.returncode, "attempt to write a readonly database; check" in added.stderr) == (
-        2,
-        True,
-    )
+    assert added.returncode == 2
+    assert b"attempt to write a readonly database; check" in added.stderr
+
+
+def no_room():
+    """Let a process write nothing to files any more, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+@pytest.mark.parametrize("words", [["db_utils.py", "--list"], ["db-indices.py", "--list"]])
+def test_a_database_on_a_full_disk_is_listed(database, path, words):
+    record_answers(database, STATE, [answer(7)])
+    database.close()
+    before = path.read_bytes()
+    listed = spawned(*words, "--db", path, cwd=path.parent, preexec_fn=no_room)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout.endswith("1|1|1|7\n")
+    assert path.read_bytes() == before
+
+
+def test_a_database_on_a_full_disk_is_not_added_to(database, path):
+    record_answers(database, STATE, [answer(7)])
+    database.close()
+    for words in (["model_efficacy", "a", 1, 1], ["sample_indices", 1, 1, 5]):
+        added = spawned("db_utils.py", *words, "--db", path, cwd=path.parent, preexec_fn=no_room)
+        assert added.returncode == 2
+        (line,) = added.stderr.splitlines()
+        assert "and the space on its disk" in line
+    assert len(rows(path, "SELECT * FROM sample_indices")) == 1
+
+
+def test_rows_in_the_log_are_not_left_out_on_a_full_disk(database, path):
+    record_answers(database, STATE, [answer(7)])  # the connection stays open: the row is in the log
+    listed = spawned("db_utils.py", "--list", "--db", path, cwd=path.parent, preexec_fn=no_room)
+    assert f"1|{STATE}|1|1|1" in listed.stdout or listed.returncode == 2
+
+
+ODD_PATHS = ["a\0b.db", "half\ud800.db", "loop", "n" * 300, "file/a.db", "folder", "fifo"]
+
+
+@pytest.mark.parametrize("name", ODD_PATHS)
+@pytest.mark.parametrize(
+    "words", [["db_utils.py", "--list"], ["db_utils.py", "model_efficacy", "a", 1, 1]]
+)
+def test_a_path_that_cannot_be_a_database_is_told_in_a_line(tmp_path, name, words):
+    (tmp_path / "loop").symlink_to("pool")
+    (tmp_path / "pool").symlink_to("loop")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    done = command(*words, "--db", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("db_utils.py: error: --db ")
+    assert "name another" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_name_that_is_not_utf8_is_a_name(tmp_path):
+    name = os.fsdecode(b"\xff.db")
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    assert command("db_utils.py", "model_efficacy", "a", 1, 1, "--db", name, cwd=tmp_path).stdout
+    listed = command("db_utils.py", "--list", "--db", name, cwd=tmp_path)
+    assert "1|a|1|1|1" in listed.stdout
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal", "-shm", ".bak"])
+def test_a_pipe_beside_the_database_hangs_nothing(tmp_path, suffix):
+    make_older(tmp_path / "a.db")
+    os.mkfifo(tmp_path / f"a.db{suffix}")
+    listed = spawned("db_utils.py", "--list", "--db", "a.db", cwd=tmp_path, timeout=60)
+    assert listed.returncode in (0, 2)
+    assert "squad-1026" in listed.stdout or "name another file" in listed.stderr
+
+
+def test_column_names_are_printed_escaped(path):
+    make_older(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('ALTER TABLE model_efficacy ADD COLUMN "x\x1b[2J\ny"')
+    done = command("db_utils.py", "--list", "--db", path, cwd=path.parent)
+    assert "|x\ufffd[2J\ufffdy\n" in done.stdout

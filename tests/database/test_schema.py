@@ -1,4 +1,4 @@
-"""The schema: older databases become new ones with every row; newer ones and other files stay as they are."""
+"""The schema: older databases keep every row; newer ones and other files stay as they are."""
 
 import shutil
 import sqlite3
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue
 from huggin.database.connection import open_database
 from huggin.database.queries import asked_before, duplicates, record_answers, rows_of, standing
 from huggin.database.schema import MIGRATIONS
@@ -101,24 +101,23 @@ def test_a_backup_has_what_was_only_in_the_log(older):
 def test_the_oldest_database_has_no_sample_seq_and_no_sample_indices(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            "CREATE TABLE model_efficacy (id INTEGER PRIMARY KEY, model_type_state, correct_num, sample_num);"
-            "INSERT INTO model_efficacy VALUES (3, 'a', '1', '2')"
+            """CREATE TABLE model_efficacy
+                (id INTEGER PRIMARY KEY, model_type_state, correct_num, sample_num);
+            INSERT INTO model_efficacy VALUES (3, 'a', '1', '2')"""
         )
     with closing(open_database(path)) as database:
         record_answers(database, "a", [answer()])
         assert rows_of(database, "model_efficacy")[1] == [(3, "a", 2, 3, "1")]
 
 
-NEWER = (
-    "CREATE TABLE model_efficacy (id); CREATE TABLE sample_indices (id); PRAGMA user_version = 99"
-)
+TABLES = "CREATE TABLE model_efficacy (id); CREATE TABLE sample_indices (id)"
+NEWER = f"{TABLES}; PRAGMA user_version = 99"
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Every file but the log's index, which is no data."""
-    return {
-        file.name: file.read_bytes() for file in folder.iterdir() if not file.name.endswith("-shm")
-    }
+    """Every file but the index of SQLite's log, which has no data."""
+    files = [file for file in folder.iterdir() if not file.name.endswith("-shm")]
+    return {file.name: file.read_bytes() for file in files}
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
@@ -127,7 +126,7 @@ def test_a_newer_schema_is_refused_and_untouched(path, mode):
         newer.execute(f"PRAGMA journal_mode = {mode}")
         newer.executescript(NEWER)
     before = content(path.parent)
-    with pytest.raises(UserError, match="schema version 99.*update the toolkit"):
+    with pytest.raises(BadValue, match="schema version 99.*update the toolkit"):
         open_database(path)
     assert content(path.parent) == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -141,7 +140,7 @@ def test_a_newer_schema_of_a_killed_program_is_refused_and_untouched(path, tmp_p
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
     before = content(killed.parent)
-    with pytest.raises(UserError, match="schema version 99"):
+    with pytest.raises(BadValue, match="schema version 99"):
         open_database(killed)
     assert content(killed.parent) == before
 
@@ -149,22 +148,82 @@ def test_a_newer_schema_of_a_killed_program_is_refused_and_untouched(path, tmp_p
 @pytest.mark.parametrize("written", [b"id,state\n1,a\n" * 99, b"SQLite format 3\0", b"x\n"])
 def test_what_is_no_database_is_refused_and_untouched(path, written):
     path.write_bytes(written)
-    with pytest.raises(UserError, match="not a database|malformed"):
+    with pytest.raises(BadValue, match="not a database|malformed"):
         open_database(path)
     assert [file.read_bytes() for file in path.parent.iterdir()] == [written]
 
 
 def test_places_without_a_database_are_refused(tmp_path):
     for place in (tmp_path, tmp_path / "nowhere" / "a.db", Path("/dev/null")):
-        with pytest.raises(UserError, match="--db"):
+        with pytest.raises(BadValue, match="name another"):
             open_database(place)
-    with pytest.raises(UserError, match="no database here"):
+    with pytest.raises(BadValue, match="no database here"):
         open_database(tmp_path / "a.db", must_exist=True)
-    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
-        other.executescript("CREATE TABLE songs (id); PRAGMA user_version = 1")
-    with pytest.raises(UserError, match="another program"):
-        open_database(tmp_path / "other.db")
-    assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
+    assert list(tmp_path.iterdir()) == []
+
+
+SONGS = "CREATE TABLE songs (id, title); INSERT INTO songs VALUES (1, 'Ravens');"
+OTHERS = {
+    "another program's": SONGS,
+    "with a version": f"{SONGS} PRAGMA user_version = 1",
+    "of views": "CREATE VIEW songs AS SELECT 1 AS id",
+    "with one of our names": "CREATE TABLE sample_indices (id, name)",
+    "with two of our names": "CREATE TABLE model_efficacy (id); CREATE TABLE sample_indices (id)",
+    "with a view of our name": "CREATE VIEW call_sequence AS SELECT 1 AS id",
+}
+
+
+@pytest.mark.parametrize("must_exist", [False, True])
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+@pytest.mark.parametrize("tables", OTHERS.values(), ids=OTHERS.keys())
+def test_another_programs_database_is_refused_and_untouched(path, tables, mode, must_exist):
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"PRAGMA journal_mode = {mode}")
+        other.executescript(tables)
+    before = content(path.parent)
+    with pytest.raises(BadValue, match="a database of another program; name another file"):
+        open_database(path, must_exist)
+    assert content(path.parent) == before
+
+
+def test_another_killed_programs_database_is_refused_and_untouched(path, tmp_path_factory):
+    killed = tmp_path_factory.mktemp("killed") / path.name
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.executescript(SONGS)
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    before = content(killed.parent)
+    with pytest.raises(BadValue, match="another program"):
+        open_database(killed)
+    assert content(killed.parent) == before
+
+
+def test_the_database_of_an_older_profiler_alone_is_recognised(path):
+    with closing(sqlite3.connect(path)) as older:
+        older.executescript(
+            """CREATE TABLE call_sequence (training_function, seq_ids);
+            INSERT INTO call_sequence VALUES ('train', '1,2,3');"""
+        )
+    open_database(path).close()
+    assert rows(path, "SELECT * FROM call_sequence") == [("train", "1,2,3")]
+    assert Path(f"{path}.bak").exists()
+
+
+def test_an_empty_file_becomes_a_database(path):
+    path.touch()
+    open_database(path).close()
+    assert rows(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_link_to_a_database_is_followed(older, tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(older)
+    with closing(open_database(link)) as database:
+        assert standing(database, "squad-1026") == (18, 55)
+    assert link.is_symlink()
+    assert rows(older, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 def test_null_prints_as_nothing(older):

@@ -1,4 +1,4 @@
-"""Linear layers by oneDNN: the same numbers, names, hooks and gradients."""
+"""Linear layers by oneDNN if it is faster: the same numbers, names, hooks and gradients."""
 
 import json
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from huggin.asking.examination import Examination
-from huggin.model.fast_linear import speed_up
+from huggin.model import fast_linear
+from huggin.model.fast_linear import onednn_is_faster, speed_up
 from huggin.model.loading import head_of
 from huggin.qa.config import read_config
 from huggin.recording.run_folder import RunFolder
@@ -23,7 +24,7 @@ def models(tiny_run):
     from transformers import AutoModelForQuestionAnswering
 
     load = AutoModelForQuestionAnswering.from_pretrained
-    return load(tiny_run).eval(), speed_up(load(tiny_run).eval())
+    return load(tiny_run).eval(), speed_up(load(tiny_run).eval(), lambda layer: True)
 
 
 def onednn_calls(model):
@@ -62,10 +63,31 @@ def test_gradients_are_as_ever(models):
 
 def test_other_numbers_than_float32_are_left_alone(models):
     usual, _ = models
-    assert onednn_calls(speed_up(usual.to(torch.bfloat16))) == 0
+    assert onednn_calls(speed_up(usual.to(torch.bfloat16), lambda layer: True)) == 0
 
 
-def test_a_model_that_is_asked_is_sped_up(tiny_run, tiny_cfg, tmp_path):
+def test_where_onednn_is_slower_nothing_changes(models):
+    usual, _ = models
+    assert onednn_calls(speed_up(usual, lambda layer: False)) == 0
+
+
+def test_a_layer_of_the_most_common_size_is_timed(models):
+    usual, _ = models
+    timed = []
+    speed_up(usual, timed.append)
+    assert [tuple(layer.weight.shape) for layer in timed] == [(16, 16)]
+
+
+@pytest.mark.parametrize(("onednn", "faster"), [(1.0, True), (1.99, False), (3.0, False)])
+def test_the_faster_one_is_found(monkeypatch, onednn, faster):
+    layer = torch.nn.Linear(4, 2)
+    taken = {layer.forward: 2.0}
+    monkeypatch.setattr(fast_linear, "_seconds", lambda way, _: taken.get(way, onednn))
+    assert onednn_is_faster(layer) is faster
+
+
+def test_a_model_that_is_asked_is_sped_up(tiny_run, tiny_cfg, tmp_path, monkeypatch):
+    monkeypatch.setattr(fast_linear, "onednn_is_faster", lambda layer: True)
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(output_dir=str(tiny_run))))
     config = read_config(tmp_path / "cfg.json", [])
     assert onednn_calls(Examination.load(config, RunFolder(tiny_run), tiny_run, None).model) > 0

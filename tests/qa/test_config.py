@@ -7,6 +7,7 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from tests.conftest import ROOT
 
 
 def write(folder: Path, keys: object) -> Path:
@@ -159,3 +160,16 @@ def test_a_flag_without_its_value(tmp_path, tiny_cfg):
 def test_a_stray_word_among_flags():
     with pytest.raises(UserError, match="not expected here"):
         read_config(None, ["stray"])
+
+
+def test_without_a_file_here_the_toolkits_own_is_taken(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    own = read_config(Path("cfg.json"), [])
+    assert own.given["train_file"] == str(ROOT / "sample" / "questions.json")
+    assert capsys.readouterr().err == f"cfg.json: not in this folder; taking {ROOT / 'cfg.json'}\n"
+    (tmp_path / "cfg.json").write_text('{"seed": 1}')
+    with pytest.raises(UserError, match="output_dir: missing"):
+        read_config(Path("cfg.json"), [])
+    for other in ("nope.json", "elsewhere/cfg.json", "/cfg.json"):
+        with pytest.raises(OSError):
+            read_config(Path(other), [])

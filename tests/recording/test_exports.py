@@ -1,8 +1,6 @@
-"""What other tools are given: CSV, TensorBoard's events, and the README's recipes for the Arrow files."""
+"""What other tools are given: CSV, and events for TensorBoard."""
 
-import importlib.util
 import io
-import re
 import shutil
 
 import numpy as np
@@ -18,7 +16,7 @@ from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.tensorboard import FILE, HISTOGRAMS, write_events
 from huggin.recording.writer import RecordingWriter
-from tests.conftest import ROOT, command
+from tests.conftest import command
 from tests.recordings import window, write_run
 
 HIDDEN = 3
@@ -196,18 +194,3 @@ def test_events_as_a_command_with_the_figures(tiny_run, tmp_path):
     image = values_by_tag(tmp_path / "events" / "tiny")["figures/losses"][8].image
     assert image.encoded_image_string == (run / "graphs" / "losses.png").read_bytes()
     assert image.width > image.height > 100
-
-
-@pytest.mark.parametrize("tool", ["pandas", "polars", "duckdb"])
-def test_the_readmes_recipe(tool, tiny_run, tmp_path, monkeypatch, capsys):
-    blocks = re.findall(
-        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
-    )
-    (recipe,) = (block for block in blocks if f"import {tool}\n" in block)
-    if importlib.util.find_spec(tool) is None:
-        pytest.skip(f"{tool} is not installed: the toolkit does not need it")
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "sample").symlink_to(tiny_run)
-    monkeypatch.chdir(tmp_path)
-    exec(recipe, {})  # noqa: S102
-    assert "step" in capsys.readouterr().out

@@ -4,7 +4,8 @@ import re
 from xml.etree import ElementTree
 
 from huggin.tracking.report import flame_svg, report
-from huggin.tracking.samples import Ending, Frame
+from huggin.tracking.samples import Frame
+from huggin.tracking.watch import Ending
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")
@@ -16,7 +17,7 @@ SAMPLES = [(MAIN, STEP, LOSS, CALL, FORWARD)] * 12 + [(MAIN, STEP)] * 6 + [(MAIN
 
 def test_shares_and_sequences():
     text = report(SAMPLES, Ending(0, 15.0, 9.5, 3, ""))
-    assert text.startswith("20 samples in 9.5 s, of 15.0 s (3 looks found no whole stack)")
+    assert text.startswith("20 samples of 15.0 s (3 looks found no complete stack)")
     shares = re.findall(r"^ *([\d.]+) % +([\d.]+) to +([\d.]+) % +(\d+)  (.+)$", text, re.MULTILINE)
     assert [share[0] for share in shares] == ["60.0", "30.0", "10.0"]
     assert shares[0][1:] == ("38.7", "78.1", "12", "compute_loss")
@@ -26,6 +27,20 @@ def test_shares_and_sequences():
         "  transformers/trainer.py:2172    Trainer.compute_loss",
         "  torch/nn/modules/linear.py:134  Linear.forward",
     ]
+
+
+def test_the_heading_says_if_py_spy_ended_early():
+    text = report(SAMPLES, Ending(0, 15.0, 9.5, 0, "disk full"))
+    assert text.startswith("20 samples of the first 9.5 s of 15.0 s;")
+
+
+def test_no_control_characters():
+    hostile = Frame("a\x1b[2J.py", 1, "f\x07")
+    texts = (report([(hostile,)], Ending(0, 1.0, 1.0, 0, "")), flame_svg([(hostile,)]))
+    for text in texts:
+        assert "\x1b" not in text
+        assert "\x07" not in text
+    ElementTree.fromstring(texts[1])  # XML has no control characters
 
 
 def test_no_samples():
@@ -38,25 +53,14 @@ def test_a_flame_graphs_bars_are_as_wide_as_their_shares():
     bars = {}
     for group in picture.iter("{http://www.w3.org/2000/svg}g"):
         title, rectangle, _ = list(group)
-        bars[title.text.partition(" (")[0]] = {
-            name: float(rectangle.get(name)) for name in ("x", "y", "width")
-        }
-    assert set(bars) == {
-        "<module>",
-        "<lambda> \"'",
-        STEP.function,
-        LOSS.function,
-        CALL.function,
-        FORWARD.function,
-    }
+        name = title.text.partition(" (")[0]
+        bars[name] = {key: float(rectangle.get(key)) for key in ("x", "y", "width")}
+    called = ["<module>", STEP.function, LOSS.function, CALL.function, FORWARD.function]
+    assert set(bars) == {*called, hostile.function}
     assert bars[STEP.function]["width"] / bars["<module>"]["width"] == 18 / 40
     assert bars[LOSS.function]["width"] / bars["<module>"]["width"] == 12 / 40
-    assert (
-        bars["<module>"]["y"]
-        < bars[STEP.function]["y"]
-        < bars[LOSS.function]["y"]
-        < bars[FORWARD.function]["y"]
-    )
+    heights = [bars[function]["y"] for function in called]
+    assert heights == sorted(set(heights))
     for inner in (LOSS, FORWARD):
         left = bars[STEP.function]["x"]
         assert left <= bars[inner.function]["x"] <= left + bars[STEP.function]["width"]

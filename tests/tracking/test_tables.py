@@ -1,4 +1,4 @@
-"""Samples in the database: the older toolkit's tables are added to, whatever their shape, and searched."""
+"""Samples in the database: rows are added to the older toolkit's tables, and found again."""
 
 import sqlite3
 from contextlib import closing
@@ -16,11 +16,13 @@ LOSS = Frame("transformers/trainer.py", 2172, "Trainer.compute_loss")
 FORWARD = Frame("torch/nn/modules/dropout.py", 73, "Dropout.forward")
 OLDER = """
 CREATE TABLE training_step (id INTEGER PRIMARY KEY, file, line, function, tally);
-INSERT INTO training_step VALUES (7, 'transformers/trainer.py', '2126', 'Trainer.training_step', '3');
-INSERT INTO training_step VALUES (9, 'torch/nn/functional.py', '12', 'dropout', NULL);
+INSERT INTO training_step VALUES
+    (7, 'transformers/trainer.py', '2126', 'Trainer.training_step', '3'),
+    (9, 'torch/nn/functional.py', '12', 'dropout', NULL);
 CREATE TABLE call_sequence (id INTEGER PRIMARY KEY, training_function, seq_ids, tally);
 INSERT INTO call_sequence VALUES (4, 'training_step', '[7]', '3');
-CREATE TABLE model_efficacy (id INTEGER PRIMARY KEY, model_type_state, correct_num, sample_num, sample_seq);
+CREATE TABLE model_efficacy
+    (id INTEGER PRIMARY KEY, model_type_state, correct_num, sample_num, sample_seq);
 CREATE TABLE sample_indices (id INTEGER PRIMARY KEY, model_efficacy_id, seq_num, seq_ids);
 """
 
@@ -36,15 +38,8 @@ def record(path, *stacks, seed=0):
 
 
 def test_a_table_per_training_function_and_the_call_sequences(path):
-    record(
-        path,
-        (STEP,),
-        (STEP, LOSS, FORWARD),
-        (STEP, LOSS, FORWARD),
-        (STEP, FORWARD),
-        (FORWARD,),
-        seed=3,
-    )
+    forward = (STEP, LOSS, FORWARD)
+    record(path, (STEP,), forward, forward, (STEP, FORWARD), (FORWARD,), seed=3)
     assert rows(path, "SELECT * FROM training_step") == [
         (1, "transformers/trainer.py", 2126, "Trainer.training_step", 2),
         (2, "torch/nn/modules/dropout.py", 73, "Dropout.forward", 1),
@@ -130,8 +125,18 @@ def test_the_search_as_a_command(path):
     record(path, (STEP, LOSS, FORWARD))
     done = command("track-trainer.py", "--search", "dropout", cwd=path.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (
-        "compute_loss:\nid|file|line|function|tally\n3|torch/nn/modules/dropout.py|73|Dropout.forward|1\n"
-    )
+    row = "3|torch/nn/modules/dropout.py|73|Dropout.forward|1"
+    assert done.stdout == f"compute_loss:\nid|file|line|function|tally\n{row}\n"
     done = command("track-trainer.py", "--search", "nothing", cwd=path.parent)
     assert (done.returncode, done.stdout) == (1, "nothing: not seen\n")
+
+
+def test_the_search_prints_no_control_characters(path):
+    record(path, (STEP,))
+    with closing(sqlite3.connect(path)) as database:
+        database.execute('CREATE TABLE "a\x1b[2J" (function)')
+        database.execute("INSERT INTO \"a\x1b[2J\" VALUES ('dropout\x07')")
+        database.commit()
+    done = command("track-trainer.py", "--search", "dropout", cwd=path.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "a\ufffd[2J:\nfunction\ndropout\ufffd\n"

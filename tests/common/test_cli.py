@@ -1,0 +1,48 @@
+"""What every command says where it cannot run."""
+
+import sys
+
+import pytest
+
+from huggin.common.cli import exit_code_of
+from huggin.common.console import main as console
+from tests.conftest import command
+
+
+@pytest.mark.parametrize("script", ["run_qa.py", "db_utils.py", "lime.py"])
+def test_windows_itself_is_refused_in_one_line(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    done = command(script, "--help", cwd=tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line.startswith(
+        f"{script}: error: Windows is supported through WSL; type 'wsl --install'"
+    )
+
+
+def test_huggin_refuses_windows_too(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert console(["--version"]) == 2
+    assert capsys.readouterr().err.startswith("huggin: error: Windows is supported through WSL")
+
+
+def main_that_imports(module):
+    def main(_argv=None):
+        __import__(module)
+        return 0
+
+    return main
+
+
+@pytest.mark.parametrize("module", ["keras", "tensorflow"])
+def test_what_was_left_out_is_asked_for_in_one_line(module, monkeypatch, capsys):
+    """`./setup --without-pictures` leaves these two packages out."""
+    monkeypatch.setitem(sys.modules, module, None)
+    assert exit_code_of(main_that_imports(module)) == 2
+    said = f"error: {module} is not installed, it is only needed for pictures; type: ./setup --with"
+    assert said in capsys.readouterr().err
+
+
+def test_a_missing_module_of_another_kind_is_a_defect(capsys):
+    assert exit_code_of(main_that_imports("no_such_module")) == 70
+    assert "No module named 'no_such_module'" in capsys.readouterr().err
