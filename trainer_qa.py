@@ -17,7 +17,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Trainer,
-    TrainerState,
     TrainingArguments,
 )
 from transformers.trainer_utils import rotate_checkpoints
@@ -42,6 +41,7 @@ from huggin.model.device import (
 )
 from huggin.model.hooks import undisturbed
 from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
+from huggin.model.parts import before_clipping
 from huggin.qa.answers import best_answers, score_answers
 from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
@@ -53,7 +53,7 @@ from huggin.qa.features import (
 )
 from huggin.qa.questions import load_questions
 from huggin.recording.batch import batch_rows
-from huggin.recording.callback import RecorderCallback
+from huggin.recording.callback import ReadyCallback
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -79,7 +79,7 @@ class QuestionAnsweringTrainer(Trainer):
         self.recorder = recorder
         self._batch: dict[str, torch.Tensor] = {}
         self.eval_records = eval_records
-        self._recording = _Recording(recorder) if recorder else None
+        self._recording = ReadyCallback(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
 
@@ -217,32 +217,6 @@ class QuestionAnsweringTrainer(Trainer):
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-def before_clipping(norms: torch.Tensor, grad_norm: torch.Tensor | float) -> torch.Tensor:
-    """Norms by part (parts,) of clipped gradients -> those before: clipping scales all alike."""
-    total = torch.linalg.vector_norm(norms)
-    scale = torch.as_tensor(grad_norm, dtype=norms.dtype, device=norms.device) / total
-    return torch.where(total > 0, norms * scale, norms)
-
-
-class _Recording(RecorderCallback):
-    """A RecorderCallback whose Recorder is ready, and which is handed every loss."""
-
-    reads_loss_of_model = False
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__(recorder.run.path, recorder.facts.samples)
-        self._ready = recorder
-
-    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
-        self._ready.last_step = state.max_steps
-        return self._ready
-
-    def loss_of_step(self) -> torch.Tensor | float:
-        """The sum of the micro-batches' losses, which the Trainer has divided by their number."""
-        losses = self.take_losses()
-        return sum(losses[1:], losses[0])
 
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:

@@ -151,4 +151,5 @@ def _draw_stack(axes: Axes, passes: Passes) -> None:
             axes.bar(numbers, counts, bottom=below, color=colour, label=name)
             below += counts
     axes.set_xlabel("pass (compared with the one before)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(1.4, len(numbers) + 1.6)

@@ -66,3 +66,10 @@ def _norm(parameters: list[nn.Parameter]) -> torch.Tensor:
         return torch.zeros((), device=parameters[0].device)
     norms = torch._foreach_norm(gradients)
     return torch.linalg.vector_norm(torch.stack([norm.float() for norm in norms]))
+
+
+def before_clipping(norms: torch.Tensor, grad_norm: torch.Tensor | float) -> torch.Tensor:
+    """Norms by part (parts,) of clipped gradients -> those before: clipping scales all alike."""
+    total = torch.linalg.vector_norm(norms)
+    scale = torch.as_tensor(grad_norm, dtype=norms.dtype, device=norms.device) / total
+    return torch.where(total > 0, norms * scale, norms)

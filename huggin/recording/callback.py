@@ -143,3 +143,24 @@ class RecorderCallback(TrainerCallback):
         loss = getattr(output, "loss", None)
         if module.training and loss is not None:
             self._losses_of_model.append(loss.detach())
+
+
+class ReadyCallback(RecorderCallback):
+    """A RecorderCallback whose Recorder is ready, and which is handed every loss."""
+
+    reads_loss_of_model = False
+
+    def __init__(self, recorder: Recorder) -> None:
+        """recorder: not yet started."""
+        super().__init__(recorder.run.path, recorder.facts.samples)
+        self._ready = recorder
+
+    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
+        """The Recorder that is ready; how long the training is becomes known only now."""
+        self._ready.last_step = state.max_steps
+        return self._ready
+
+    def loss_of_step(self) -> torch.Tensor | float:
+        """The sum of the micro-batches' losses, which the Trainer has divided by their number."""
+        losses = self.take_losses()
+        return sum(losses[1:], losses[0])
