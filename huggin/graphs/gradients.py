@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
@@ -60,7 +61,7 @@ def _scale(found: Sequence[PartNorms]) -> Normalize:
     return Normalize(low, high if high > low else low + 1)
 
 
-def _draw_map(axes: Axes, norms: PartNorms, scale: Normalize) -> object:
+def _draw_map(axes: Axes, norms: PartNorms, scale: Normalize) -> QuadMesh:
     averaged = over_time(norms)
     values = np.ma.masked_invalid(np.log10(averaged.norms)).T  # (parts, stretches)
     axes.set_facecolor(NOTHING)

@@ -33,7 +33,7 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         zip(side_by_side(runs), windows, found, strict=True)
     ):
         panels[0, column].set_title(run.headline(_headline(window)) + "\n")
-        _draw_run(panels[:, column], answers)
+        _draw_run(panels[:, column].tolist(), answers)
     for row, (head, colours) in enumerate(HEADS):
         scale = ScalarMappable(LogNorm(LEAST, 1), colours)
         label = f"probability of the true {head}\n(log scale)"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -45,7 +46,7 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
         _draw_all(pair, everything)
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
-        _label(pair)
+        _label(pair, is_left=_is_left(pair[0]))
     _same_losses([loss for loss, _ in pairs])
     _explain(figure, pairs[0][0], beside)
     return {figure_name(f"questions-{kinds[0].key}", runs): figure}
@@ -58,7 +59,9 @@ def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
     figure = new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
     panels = figure.subplots(2 * blocks, columns, squeeze=False, sharex=True)
     pairs = [
-        panels[2 * at : 2 * at + 2, column] for at in range(blocks) for column in range(columns)
+        panels[2 * block : 2 * block + 2, column].tolist()
+        for block in range(blocks)
+        for column in range(columns)
     ]
     for unused in pairs[count:]:
         for axes in unused:
@@ -91,8 +94,12 @@ def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> N
     pair[1].plot(at, seen.right[known, kind], color=colour, marker=".")
 
 
-def _label(pair: Sequence[Axes]) -> None:
-    is_left = pair[0].get_subplotspec().is_first_col()
+def _is_left(axes: Axes) -> bool:
+    place = axes.get_subplotspec()
+    return place is not None and place.is_first_col()
+
+
+def _label(pair: Sequence[Axes], is_left: bool) -> None:
     by_step(pair[0], "loss (nats)" if is_left else "")
     by_step(pair[1], "right (%)" if is_left else "")
     pair[0].set_xlabel("")
@@ -110,7 +117,9 @@ def _same_losses(panels: Sequence[Axes]) -> None:
 
 def _explain(figure: Figure, axes: Axes, beside: Sequence[Beside]) -> None:
     colours = {run.name or "this kind": run.colour if run.name else START for run in beside}
-    lines = [axes.plot([], [], color=colour, label=name)[0] for name, colour in colours.items()]
+    lines: list[Artist] = [
+        axes.plot([], [], color=colour, label=name)[0] for name, colour in colours.items()
+    ]
     lines += axes.plot([], [], color=QUIET, linestyle="--", label="all questions")
     lines += [axes.fill_between([], [], color=QUIET, alpha=0.3, label="95 % interval")]
     figure.legend(

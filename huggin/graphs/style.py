@@ -59,7 +59,7 @@ def say_not_finite(axes: Axes, values: np.ndarray) -> None:
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=END)
 
 
-def plain(number: float, _place: int = 0) -> str:
+def plain(number: float, _place: float = 0) -> str:
     """The label of a tick on a log scale: `0.01`; matplotlib's own needs formulas."""
     return f"{number:g}"
 

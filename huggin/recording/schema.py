@@ -9,7 +9,9 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2}
 TABLES = tuple(SINCE)
-OF_A_WINDOW = {  # numbers of each window of a batch in `windows`, one list: 350 bytes a step less
+OF_A_WINDOW: dict[
+    str, np.dtype[Any]
+] = {  # numbers of each window of a batch in `windows`, one list: 350 bytes a step less
     "index": np.dtype(np.int32),
     "window": np.dtype(np.int16),
     "start_loss": np.dtype(np.float32),
