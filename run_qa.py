@@ -10,14 +10,18 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.streams import lasting_output, output_is_lost, warn
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
 
-DESCRIPTION = f"""Fine-tune a model for question answering; resumes by itself where an earlier start stopped.
+OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
-Any key of cfg.json can be given as --key value too, and wins. The toolkit's own, with their defaults:
+DESCRIPTION = f"""Fine-tune a model for question answering, or resume where an earlier start stopped.
+
+Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}
-and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ..."""
+and the keys of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ...;
+docs/data-and-models.md has a table of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,8 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_config(cfg, flags)
     stop.save_minutes = config.recording.save_minutes
     run = RunFolder(Path(config.training.output_dir))
-    with locked(run) if config.on_main_process else nullcontext():
-        return train_and_evaluate(config, run, stop)
+    with lasting_output():
+        with locked(run) if config.on_main_process else nullcontext():
+            code = train_and_evaluate(config, run, stop)
+        return code or code_of_output(run)
+
+
+def code_of_output(run: RunFolder) -> int:
+    """0, or 141 if somebody has stopped reading stdout or stderr: never 0 for what was not seen."""
+    sys.stdout.flush()
+    if not output_is_lost():
+        return 0
+    warn(f"{run.path}: nobody reads the output any more; everything is saved")
+    return OUTPUT_LOST
 
 
 def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -42,10 +57,8 @@ def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:
     parser = CommandParser(DESCRIPTION, "python run_qa.py cfg.json --seed 7")
     parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="a JSON file of keys")
     own = ("--help", "--version")
-    first_flag = next(
-        (at for at, word in enumerate(words) if word.startswith("--") and word not in own),
-        len(words),
-    )
+    is_flag = [word.startswith("--") and word not in own for word in words]
+    first_flag = is_flag.index(True) if True in is_flag else len(words)
     cfg = parser.parse_args(words[:first_flag]).cfg
     if not words:
         parser.error("no CFG and no flags")

@@ -49,7 +49,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     parser = CommandParser(DESCRIPTION, "python track-trainer.py cfg.json --num_train_epochs 3")
     add_options(parser)
     add_database_option(parser)
-    args, args.flags = parser.parse_known_args(argv)
+    args, flags = parser.parse_known_args(argv)
+    args.flags = flags
     if args.search is not None and args.flags:
         parser.error(f"{' '.join(args.flags)}: not expected beside --search")
     if args.flags and not args.flags[0].startswith("--"):
@@ -100,7 +101,7 @@ def track(args: Namespace) -> int:
     looks = Looks(args.interval, args.samples, args.seed)
     line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
     keys = read_keys(args.cfg, args.flags)
-    run = RunFolder(Path(keys["output_dir"]))
+    run = RunFolder(Path(keys["output_dir"]).expanduser())
     trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
     with closing(open_database(path)) as database, tempfile.TemporaryDirectory() as folder:
         seen = Path(folder) / "seen.json"

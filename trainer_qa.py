@@ -4,56 +4,48 @@
 question answering needs beyond it.
 """
 
-import shutil
-import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from datasets import Dataset
 from safetensors import SafetensorError
 from transformers import (
-    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerFast,
-    Trainer,
     TrainingArguments,
 )
-from transformers.trainer_utils import rotate_checkpoints
 
 from checkpointing import (
     EvaluationStopped,
     SafeStop,
-    is_complete,
-    mark_complete,
-    newest_checkpoint,
-    save_beside,
-    start_anew,
+    SafeTrainer,
 )
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
-from huggin.common.text import one_line
-from huggin.model.device import (
-    copies_in_background,
-    describe_device,
-    load_random_states,
-    save_random_states,
-)
-from huggin.model.hooks import undisturbed
-from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
+from huggin.common.progress import shows_bars
+from huggin.common.streams import warn
+from huggin.common.text import one_line, printable
+from huggin.model.device import copies_in_background, describe_device
+from huggin.model.evaluation import EvaluatingTrainer
+from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
 from huggin.model.parts import before_clipping
-from huggin.qa.answers import best_answers, score_answers
-from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
 from huggin.qa.features import (
-    answers_in_no_window,
+    check_labels,
     evaluation_features,
+    padded,
     track_samples,
     training_features,
 )
-from huggin.qa.questions import load_questions
+from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.batch import batch_rows
 from huggin.recording.callback import ReadyCallback
+from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
+from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -61,24 +53,24 @@ from huggin.recording.run_settings import fixed_settings, model_name, refuse_cha
 
 TRAINING = "Training"  # how the Trainer calls the loader of training data
 PLACE = ("record", "window")  # columns that say where in the data a window comes from
+UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
-class QuestionAnsweringTrainer(Trainer):
-    """Hugging Face's Trainer, which also tells a Recorder what happens and scores answers."""
+class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
+    """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(
         self,
         *args: Any,
-        data_args: DataArguments,
         recorder: Recorder | None = None,
-        eval_records: Dataset | None = None,
+        trained_on: int = 0,
         **kwargs: Any,
     ) -> None:
+        """trained_on: how many of `eval_records` are in the training data, too."""
         super().__init__(*args, **kwargs)
-        self.data_args = data_args
         self.recorder = recorder
         self._batch: dict[str, torch.Tensor] = {}
-        self.eval_records = eval_records
+        self.trained_on = trained_on
         self._recording = ReadyCallback(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
@@ -128,95 +120,20 @@ class QuestionAnsweringTrainer(Trainer):
             self._recording.part_norms = before_clipping(self.recorder.gradient_norms(), grad_norm)
         return grad_norm
 
-    def save_now(self) -> None:
-        """Save a checkpoint of the state between two steps."""
-        self._save_checkpoint(self.model_wrapped, trial=None)
+    @property
+    def step_of_model(self) -> int:
+        """The step that the model is of: the best one's if it was loaded after the training."""
+        best = self.state.best_model_checkpoint
+        if self.args.load_best_model_at_end and best:
+            return int(Path(best).name.rpartition("-")[2])
+        return self.state.global_step
 
     def save_trained(self, folder: str) -> None:
-        """Save the trained model, its tokenizer and the Trainer's state."""
-        self.save_model(folder)
-        self.state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
-
-    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        """Save, mark the checkpoint complete, and only then let older ones go.
-
-        Raises UserError if it cannot be saved, with nothing half-written left, or if what was
-        recorded has been taken away.
-        """
-        run = RunFolder(Path(self._get_output_dir(trial=trial)))
-        checkpoint = run.checkpoint(self.state.global_step)
-        if is_complete(checkpoint):  # saved at this step already
-            return
-        if self.args.should_save and checkpoint.exists():
-            shutil.rmtree(checkpoint)  # left by a kill
-        self.accelerator.wait_for_everyone()
-        limit = self.args.save_total_limit
-        self.args.save_total_limit = None
-        try:
-            super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()
-            self._seal(checkpoint)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            shutil.rmtree(checkpoint, ignore_errors=True)
-            what = f"{checkpoint}: not saved: {one_line(error)}"
-            advice = "fix that; the same command goes on from the checkpoint before"
-            raise UserError(f"{what}; {advice}") from error
-        finally:
-            self.args.save_total_limit = limit
-        if self.args.should_save:
-            rotate_checkpoints(run.path, limit, self.state.best_model_checkpoint)
-        self.accelerator.wait_for_everyone()
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        """Save all random states, also those of accelerators that transformers leaves out."""
-        super()._save_rng_state(output_dir)
-        save_random_states(Path(output_dir), self.args.process_index)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        super()._load_rng_state(checkpoint)
-        if checkpoint is not None:
-            load_random_states(Path(checkpoint), self.args.process_index)
-
-    def _seal(self, checkpoint: Path) -> None:
-        """Mark the checkpoint complete, after every row recorded so far has reached the disk."""
-        gone = None
-        if self.recorder:
-            try:
-                self.recorder.flush_to_disk()
-            except FileNotFoundError as error:
-                gone = error.filename
-        if self.args.should_save:
-            mark_complete(checkpoint)
-        if gone:
-            saved = f"the training is saved in {checkpoint}"
-            raise UserError(f"{gone}: taken away while it was recorded; {saved}")
-
-    def evaluate(
-        self,
-        eval_dataset: Any = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
-    ) -> dict[str, float]:
-        """EM and F1 in percent over the validation questions.
-
-        The model's mode and all random states are restored afterwards.
-        """
-        features = self.eval_dataset if eval_dataset is None else eval_dataset
-        records = self.eval_records
-        if records is None:
-            raise ValueError("evaluation needs eval_records, the questions of the features")
-        with undisturbed(self.model):
-            loader = self.get_eval_dataloader(features)
-            output = self.evaluation_loop(loader, "Evaluation", ignore_keys=ignore_keys)
-        start_logits, end_logits = output.predictions
-        contexts = records["context"]
-        answers = best_answers(contexts, features, start_logits, end_logits, self.data_args)
-        scores = score_answers([answer.text for answer in answers], records)
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        metrics[f"{metric_key_prefix}_samples"] = len(answers)
-        self.log(metrics)
-        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
+        """Save the trained model; the Trainer's state also says which step it is of."""
+        super().save_trained(folder)
+        saved = {SAVED_MODEL: {"step": self.step_of_model}}
+        state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
+        state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
 
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
@@ -259,7 +176,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             eval_features = evaluation_features(eval_records, tokenizer, data)
     recorder = None
     if records and features and config.on_main_process:
-        _say_what_no_window_holds(answers_in_no_window(records, features), len(records))
+        for line in check_labels(records, features).in_words():
+            warn(f"run_qa.py: {printable(line)}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, records, features)
     try:
@@ -269,10 +187,11 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             train_dataset=features,
             eval_dataset=eval_features,
             eval_records=eval_records,
+            trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
             processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(tokenizer),
+            data_collator=partial(padded, tokenizer),
             callbacks=[stop],
         )
     except (ValueError, ImportError, RuntimeError) as error:
@@ -289,7 +208,7 @@ def use_one_gpu(training: TrainingArguments) -> None:
     if visible > 1:
         training._n_gpu = 1
         advice = "torchrun takes more, see docs/overnight.md"
-        print(f"run_qa.py: trains on one of {visible} GPUs; {advice}", file=sys.stderr)
+        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -327,47 +246,47 @@ def build_recorder(
     )
 
 
-def _say_what_no_window_holds(answers: int, records: int) -> None:
-    """One line on stderr if some answers cannot be learned."""
-    if answers:
-        lost = f"{answers} of {records} answers are longer than any window"
-        advice = "raise max_seq_length or doc_stride"
-        print(
-            f"run_qa.py: {lost}; these questions are trained as unanswerable; {advice}",
-            file=sys.stderr,
-        )
-
-
 def train(
     config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, stop: SafeStop
 ) -> None:
     """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
     checkpoint = prepare(config, trainer, run, stop)
     if config.on_main_process:
-        print(f"run_qa.py: training on {describe_device(trainer.args.device)}", file=sys.stderr)
+        warn(f"run_qa.py: training on {describe_device(trainer.args.device)}")
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
         trainer.save_now()
     except (UserError, OSError):
-        print(file=sys.stderr)  # the progress bar's line ends, the error's begins
+        if shows_bars():
+            warn("")  # the progress bar's line ends, the error's begins
         raise
-    except (ValueError, TypeError, ImportError, RuntimeError, ArithmeticError) as error:
+    except Exception as error:
         if stop.has_begun:
             raise
-        raise UserError(one_line(error)) from None  # the optimizer or data loader refuses a key
+        raise UserError(_not_begun(error, checkpoint)) from None
     if trainer.recorder:
         trainer.recorder.close()
         _say_not_finite(run, trainer.recorder.not_finite)
-    if trainer.state.global_step >= trainer.state.max_steps and config.on_main_process:
-        save_beside(run.path, trainer.save_trained)
-        print(f"{run.path}: trained, {trainer.state.global_step} steps")
+    if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
+        if config.on_main_process:
+            save_beside(run.path, trainer.save_trained)
+            print(f"{run.path}: trained, {trainer.state.global_step} steps")
+        trainer.push_trained()
+
+
+def _not_begun(error: Exception, checkpoint: Path | None) -> str:
+    """Why no step was made: a checkpoint that cannot be loaded, or a key that is refused."""
+    if checkpoint is None or not isinstance(error, UNREADABLE):
+        return one_line(error)
+    what = f"{checkpoint}: cannot be loaded: {one_line(error)}"
+    return f"{what}; delete it, and the same command goes on from the one before"
 
 
 def _say_not_finite(run: RunFolder, steps: int) -> None:
     if steps:
         what = f"{run.path}: {steps} steps had no finite loss"
-        print(f"{what}; a lower learning_rate, or bf16 for fp16, may help", file=sys.stderr)
+        warn(f"{what}; a lower learning_rate, or bf16 for fp16, may help")
 
 
 def prepare(
@@ -378,6 +297,8 @@ def prepare(
     What an earlier run left is not touched before the training begins.
     """
     anew = config.recording.overwrite_output_dir
+    if anew:
+        _refuse_other_content(run)
     checkpoint = None if anew else newest_checkpoint(run)
     if checkpoint is None and not anew and run.trainer_state.exists():
         what = f"{run.path}: a trained model without a checkpoint"
@@ -389,12 +310,24 @@ def prepare(
     return checkpoint
 
 
+def _refuse_other_content(run: RunFolder) -> None:
+    """Raise UserError if a folder holds other things than a run: they are not ours to delete."""
+    others = {path.name for path in run.path.iterdir()} - {run.holder.name}
+    if others and not run.holds_a_run():
+        what = f"{run.path}: holds {sorted(others)[0]} and no run"
+        raise UserError(f"{what}; name another output_dir, or leave out overwrite_output_dir")
+
+
 def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
     """Print EM and F1 on the validation questions and keep them in the run's folder."""
     scores = trainer.evaluate()
-    if config.on_main_process:
-        write_json(run.eval_results, {"step": trainer.state.global_step, **scores})
-        name = Path(config.data.validation_file or config.data.dataset_name or "").name
-        em, f1 = scores["eval_exact_match"], scores["eval_f1"]
-        questions = f"{scores['eval_samples']} questions of {name}"
-        print(f"{run.path}: EM {em:.1f} %, F1 {f1:.1f} % over {questions}")
+    if not config.on_main_process:
+        return
+    facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
+    write_json(run.eval_results, facts | scores)
+    name = Path(config.data.validation_file or config.data.dataset_name or "").name
+    em = f"EM {scores['eval_exact_match']:.1f} %"
+    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    asked = int(scores["eval_samples"])
+    note = trained_on_in_words(trainer.trained_on, asked)
+    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")

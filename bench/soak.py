@@ -1,9 +1,11 @@
-"""Stop a run at random moments, go on, and compare its end with that of a run that never stopped.
+"""Stop a run at random moments, resume it, and compare its end with that of a run never stopped.
 
 python bench/soak.py --kills 50
 
-SIGINT, SIGTERM and kill -9 in turn at random, in start-up, training and saving. Where a run ends before all kills are
-done, it is compared and another one begins. Exit code 1 where any end differs.
+The faults come in random order, during start-up, training and saving: Ctrl-C, SIGTERM, SIGHUP,
+kill -9, a closed pipe (nobody reads stdout and stderr any more, then SIGTERM), and flipped bits
+(kill -9, then one bit of one file of the newest checkpoint is flipped). If a run ends before all
+faults are done, it is compared and another one begins. Exit code 1 if any end differs.
 """
 
 import argparse
@@ -16,18 +18,27 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tqdm import tqdm  # noqa: E402
 
+from huggin.common.progress import progress  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
 from huggin.recording.schema import TABLES  # noqa: E402
 from huggin.recording.summary import recording_summary  # noqa: E402
 
-SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+SIGNALS = {
+    "SIGKILL": signal.SIGKILL,
+    "SIGINT": signal.SIGINT,
+    "SIGTERM": signal.SIGTERM,
+    "SIGHUP": signal.SIGHUP,
+    "closed pipe": signal.SIGTERM,
+    "flipped bits": signal.SIGKILL,
+}
 FLAGS = ["--save_steps", "20", "--do_eval", "false"]
 
 
@@ -36,19 +47,17 @@ class Tally:
     """What has happened so far."""
 
     kills: int = 0
-    by_signal: dict[str, int] = field(
-        default_factory=lambda: {number.name: 0 for number in SIGNALS}
-    )
+    by_fault: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIGNALS, 0))
     runs: int = 0
     missing: int = 0
     twice: int = 0
     identical: bool = True
 
 
-def start(cfg: Path, folder: Path) -> subprocess.Popen:
-    """Start or resume the run in `folder`."""
+def start(cfg: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """Start or resume the run in `folder`; its output goes into pipes that take little."""
     line = [sys.executable, str(ROOT / "run_qa.py"), str(cfg), "--output_dir", "run", *FLAGS]
-    return subprocess.Popen(line, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def rows(run: Path) -> int:
@@ -62,7 +71,8 @@ def wait_for_moment(process: subprocess.Popen, run: Path, moments: random.Random
     if moments.random() < 0.2:
         time.sleep(moments.uniform(0, 4))
         return
-    before, deadline = rows(run), time.monotonic() + 60
+    before = rows(run)
+    deadline = time.monotonic() + 60
     while rows(run) == before and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(moments.uniform(0, 2))
@@ -77,31 +87,64 @@ def same_end(one: Path, other: Path) -> bool:
     return all(repr(first.to_pylist()) == repr(second.to_pylist()) for first, second in tables)
 
 
+def stop(process: subprocess.Popen[bytes], fault: str, moments: random.Random) -> None:
+    """End a process by a fault."""
+    if fault == "closed pipe":
+        close_pipes(process)
+        time.sleep(moments.uniform(0, 1))
+    process.send_signal(SIGNALS[fault])
+
+
+def close_pipes(process: subprocess.Popen[bytes]) -> None:
+    """Read a process's output no more."""
+    for pipe in (process.stdout, process.stderr):
+        cast(IO[bytes], pipe).close()
+
+
+def flip_a_bit(run: Path, moments: random.Random) -> None:
+    """Flip one bit of one file of the newest checkpoint, if there is one."""
+    checkpoints = RunFolder(run).checkpoints()
+    files = [path for path in checkpoints[-1][1].iterdir() if path.is_file()] if checkpoints else []
+    if not files:
+        return
+    path = moments.choice(sorted(files))
+    content = bytearray(path.read_bytes())
+    content[moments.randrange(len(content))] ^= 1 << moments.randrange(8)
+    path.write_bytes(content)
+
+
 def stop_and_go(
     cfg: Path, folder: Path, kills: int, moments: random.Random, tally: Tally, bar: tqdm
 ) -> None:
-    """Take one run to its end, stopping it until `kills` stops are done in all."""
+    """Take one run to its end, stopping it until `kills` faults are done in all."""
     while True:
         process = start(cfg, folder)
+        fault = None
         if tally.kills < kills:
             wait_for_moment(process, folder / "run", moments)
             if process.poll() is None:
-                number = moments.choice(SIGNALS)
-                process.send_signal(number)
+                fault = moments.choice(list(SIGNALS))
+                stop(process, fault, moments)
                 tally.kills += 1
-                tally.by_signal[number.name] += 1
+                tally.by_fault[fault] += 1
                 bar.update()
-        if process.wait() == 0:
+        code = process.wait()
+        close_pipes(process)
+        if fault == "flipped bits":
+            flip_a_bit(folder / "run", moments)
+        elif code == 0:
             return
 
 
 def soak(cfg: Path, kills: int, seed: int, minutes: float, folder: Path) -> Tally:
-    """Runs until `kills` stops are done, or the time is up; each compared with the one that never stopped."""
-    moments, tally, deadline = random.Random(seed), Tally(), time.monotonic() + 60 * minutes
+    """Take runs to their end until `kills` faults are done, or the time is up; compare each."""
+    moments = random.Random(seed)
+    tally = Tally()
+    deadline = time.monotonic() + 60 * minutes
     (folder / "whole").mkdir()
     if start(cfg, folder / "whole").wait() != 0:
         raise SystemExit(f"{cfg}: the run fails without being stopped; try it with run_qa.py")
-    with tqdm(total=kills, unit=" kills") as bar:
+    with progress(total=kills, label="soak", unit="faults", delay=0) as bar:
         while tally.kills < kills and time.monotonic() < deadline:
             stopped = folder / f"stopped-{tally.runs}"
             stopped.mkdir()
@@ -119,7 +162,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=50, help="how many faults (default: 50)")
     parser.add_argument("--cfg", type=Path, default=ROOT / "cfg.json")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -128,12 +171,12 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tally = soak(args.cfg.resolve(), args.kills, args.seed, args.minutes, Path(folder))
-    print(f"signals: {json.dumps(tally.by_signal)}; runs taken to their end: {tally.runs}")
+    print(f"faults: {json.dumps(tally.by_fault)}; runs taken to their end: {tally.runs}")
     verdict = "yes" if tally.identical else "no"
-    print(
-        f"{tally.kills} kills, {tally.missing} steps missing, {tally.twice} twice, weights identical: {verdict}"
-    )
-    return int(not tally.identical or bool(tally.missing or tally.twice))
+    counts = f"{tally.kills} faults, {tally.missing} steps missing, {tally.twice} twice"
+    print(f"{counts}, weights identical: {verdict}")
+    failed = not tally.identical or bool(tally.missing or tally.twice)
+    return int(failed or tally.runs == 0)
 
 
 if __name__ == "__main__":

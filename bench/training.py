@@ -1,4 +1,4 @@
-"""A training step of a BERT's shape, as PyTorch and any version of transformers make it: forward, backward, AdamW."""
+"""One training step of a BERT: forward, backward, AdamW, as in any version of transformers."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ BASE = {"vocab_size": 30522}  # the other defaults of BertConfig are BERT-base's
 
 
 class Training:
-    """A model with random weights and one random batch; both rivals' and our environment can run it."""
+    """A model with random weights and one random batch; runs in our and the rivals' venvs."""
 
     def __init__(self, config: Path | None, batch: int, tokens: int) -> None:
         from transformers import AutoModelForQuestionAnswering, BertConfig
@@ -29,7 +29,7 @@ class Training:
         return self.model.qa_outputs
 
     def step(self) -> tuple[Any, Any]:
-        """One step; its loss and the norm of its gradients."""
+        """Make one step; return its loss and the norm of its gradients, both scalars."""
         loss = self.model(**self.batch).loss
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

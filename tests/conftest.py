@@ -1,5 +1,6 @@
 """Fixtures: a tiny BERT, questions about ravens, and one short run that many tests read."""
 
+import atexit
 import contextlib
 import functools
 import importlib.util
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,6 +29,9 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 from huggin.common.cli import exit_code_of  # noqa: E402
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FORKS = ROOT / "tests" / "forks.py"
+TRAINING = ("trainer_qa", "huggin.asking.examination", "huggin.graphs.saving", "huggin.pages.pdf")
 TOKENIZER = ROOT / "sample" / "bert-tiny"
 CONTEXT = (
     "Huginn and Muninn are the ravens of Odin. "
@@ -50,6 +55,18 @@ def record(number: int, question: str, answer: str, context: str = CONTEXT) -> d
         "question": question,
         "answers": answers,
     }
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Type the README first, which trains the default run, and the pages, which need it, last."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.name != "test_typed_docs.py":
+            return 1
+        return 0 if item.name == "test_the_readme" else 2
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -166,8 +183,35 @@ def command(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProce
 
 def spawned(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command of the toolkit as a process of its own, as a user types it."""
-    line = [sys.executable, ROOT / words[0], *words[1:]]
-    return subprocess.run(map(str, line), cwd=cwd, capture_output=True, text=True, **options)
+    limits = "preexec_fn" in options  # they would limit the client in `process` only
+    line = [sys.executable, ROOT / words[0], *words[1:]] if limits else process(*words)
+    return subprocess.run(list(map(str, line)), cwd=cwd, capture_output=True, text=True, **options)
+
+
+def process(script: str, *words: Any) -> list[str]:
+    """The line that starts a script of the toolkit as a process of its own, without the seconds
+    that importing torch takes. It answers signals and ends as the script itself would.
+    """
+    line = [sys.executable, FORKS, "run", fork_server(*TRAINING), ROOT / script, *words]
+    return list(map(str, line))
+
+
+@functools.cache
+def fork_server(*modules: str) -> Path:
+    """Start the server of tests/forks.py with modules loaded; where it is asked."""
+    folder = tempfile.TemporaryDirectory(prefix="forks-")
+    address = Path(folder.name) / "socket"
+    line = [sys.executable, FORKS, "serve", address, *modules]
+    server = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdin and server.stdout
+
+    def end() -> None:
+        server.communicate()  # closes its standard input
+        folder.cleanup()
+
+    atexit.register(end)
+    assert server.stdout.readline() == b"ready\n"
+    return address
 
 
 @functools.cache
@@ -185,7 +229,7 @@ def main_of(script: str) -> Any:
 @contextlib.contextmanager
 def signals_restored() -> Iterator[None]:
     """Put handlers of signals back, and let the next training choose its own precision."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

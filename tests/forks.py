@@ -1,34 +1,27 @@
-"""A process with the toolkit's libraries loaded, which forks a process for each script to be run.
+"""Processes that start at once: a server has the toolkit's libraries loaded and forks for each.
 
-    python tests/forks.py SOCKET        # serves until its standard input ends
+A process that imports torch takes seconds to start, and the tests start more than a hundred. Here
+a small client process stands for it: it hands its streams, folder and environment to the server,
+which forks and runs the script. The client passes signals on and ends as the script ends, so that
+for whoever starts it the client is the script.
 
-Typing every block of the docs starts about 90 commands. Importing torch and TensorFlow anew for
-each would take most of the time. A forked process is a process of its own in all other respects:
-folder, environment, standard streams, exit code.
+    python tests/forks.py serve SOCKET MODULE...      # serves until its standard input ends
+    python tests/forks.py run SOCKET SCRIPT WORD...   # the client
 """
 
-import importlib
 import json
 import os
-import runpy
-import select
 import signal
 import socket
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
 STREAMS = (0, 1, 2)
-LIBRARIES = (
-    "trainer_qa",
-    "lime",
-    "huggin.asking.examination",
-    "huggin.graphs.saving",
-    "huggin.lime.figures",
-    "huggin.pages.legend_drawing",
-    "huggin.pages.pdf",
-)
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UNKNOWN = 70  # the exit code if the server is gone
 
 
 class Request(NamedTuple):
@@ -39,21 +32,36 @@ class Request(NamedTuple):
     environment: dict[str, str]
 
 
-def ask(address: str, words: list[str]) -> int:
-    """Let the server run a script on this process's streams, in its folder; the exit code.
+def run(address: str, words: list[str]) -> int:
+    """Let the server run a script for this process; the exit code.
 
-    words: the script's path and its arguments.
+    words: the script's path and its arguments. If a signal ended the script, it ends this process.
     """
     request = Request(words, str(Path.cwd()), dict(os.environ))
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
-        socket.send_fds(connection, [json.dumps(request).encode()], STREAMS)
-        connection.shutdown(socket.SHUT_WR)
-        return int(connection.recv(16) or b"70")
+        socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], STREAMS)
+        answer = connection.makefile()
+        pid = int(answer.readline())
+        for number in PASSED_ON:
+            signal.signal(number, lambda received, _: os.kill(pid, received))
+        code = int(answer.readline() or UNKNOWN)
+    if code < 0:
+        end_by(-code)
+    return code
+
+
+def end_by(number: int) -> None:
+    """End this process by a signal."""
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def serve(address: str) -> Request | None:
     """Fork for each request. Returns it in the forked process, None in the server at the end."""
+    import select
+
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forked processes
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
@@ -68,11 +76,11 @@ def serve(address: str) -> Request | None:
 
 
 def receive(connection: socket.socket) -> Request:
-    """Fork once more. Returns the request in the new process, whose exit code is sent back."""
+    """Fork once more. Returns the request in the new process; this one watches over it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     text, streams, _, _ = socket.recv_fds(connection, 1 << 20, len(STREAMS))
-    while more := connection.recv(1 << 20):
-        text += more
+    while not text.endswith(b"\n"):
+        text += connection.recv(1 << 20)
     runner = os.fork()
     if runner == 0:
         connection.close()
@@ -80,13 +88,30 @@ def receive(connection: socket.socket) -> Request:
             os.dup2(stream, number)
             os.close(stream)
         return Request(*json.loads(text))
-    _, status = os.waitpid(runner, 0)
-    connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+    watch_over(runner, connection, streams)
     os._exit(0)
 
 
-def run(request: Request) -> None:
+def watch_over(runner: int, connection: socket.socket, streams: list[int]) -> None:
+    """Tell the client the script's process and its exit code; kill the script if the client goes."""
+    for stream in (*streams, *STREAMS):
+        os.close(stream)  # else a reader would wait for this process, too
+    connection.sendall(f"{runner}\n".encode())
+
+    def kill_without_client() -> None:
+        with suppress(ProcessLookupError):  # the script has ended
+            if connection.recv(1) == b"":
+                os.kill(runner, signal.SIGKILL)
+
+    threading.Thread(target=kill_without_client, daemon=True).start()
+    _, status = os.waitpid(runner, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def become(request: Request) -> None:
     """Run a script as Python runs it from the command line."""
+    import runpy
+
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
@@ -95,15 +120,26 @@ def run(request: Request) -> None:
     runpy.run_path(request.words[0], run_name="__main__")
 
 
-def load_libraries() -> None:
-    """Import what commands import."""
-    sys.path.insert(0, str(ROOT))
-    for name in LIBRARIES:
+def load(modules: list[str]) -> None:
+    """Import modules of the toolkit, and with them the libraries that they need."""
+    import importlib
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    for name in modules:
         importlib.import_module(name)
 
 
+def main() -> int:
+    """Serve, or run one script."""
+    what, address, *words = sys.argv[1:]
+    if what == "run":
+        return run(address, words)
+    load(words)
+    request = serve(address)
+    if request:
+        become(request)
+    return 0
+
+
 if __name__ == "__main__":
-    load_libraries()
-    asked = serve(sys.argv[1])
-    if asked:
-        run(asked)
+    sys.exit(main())

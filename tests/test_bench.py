@@ -1,32 +1,60 @@
-"""The benchmarks: each explains itself without the rivals; what they share computes what it says."""
+"""The benchmarks: each explains itself without the rivals; what they share measures rightly."""
 
+import importlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from bench import start
 from bench.measure import Asked, Spread, alternate, last_line, ratios, row, short, spread
 from tests.conftest import ROOT
 
-SCRIPTS = sorted(
-    path.name
-    for path in (ROOT / "bench").glob("*.py")
-    if path.name not in ("measure.py", "training.py")
-)
+LIBRARIES = ("measure.py", "training.py")
+LOADING_TORCH = ("efficacy.py", "recording.py")
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_every_script_explains_itself(script, tmp_path):
-    line = [sys.executable, ROOT / "bench" / script, "--help"]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+def scripts() -> list:
+    """The names of all scripts; those that load torch before they answer are marked as slow."""
+    names = sorted(path.name for path in (ROOT / "bench").glob("*.py"))
+    return [
+        pytest.param(name, marks=pytest.mark.slow) if name in LOADING_TORCH else name
+        for name in names
+        if name not in LIBRARIES
+    ]
+
+
+@pytest.mark.parametrize("script", scripts())
+def test_every_script_explains_itself(script, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    module = importlib.import_module(f"bench.{script.removesuffix('.py')}")
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 0
+    explained = capsys.readouterr().out
+    assert f"python bench/{script}" in explained
+    assert ("--quick" in explained) == (script != "soak.py")
+    pages = (ROOT / "README.md", ROOT / "bench" / "README.md")
+    assert any(script in page.read_text() for page in pages)
+
+
+@pytest.mark.parametrize("driver", start.DRIVERS)
+def test_a_hollow_folder_needs_no_installation(driver, tmp_path, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    folder = start.hollow(tmp_path)
+    before = installed_in(folder)
+    done = subprocess.run([folder / driver], cwd=folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert f"python bench/{script}" in done.stdout
-    assert ("--quick" in done.stdout) == (script != "soak.py")
-    assert (
-        f"bench/{script}" in (ROOT / "README.md").read_text()
-        or script in (ROOT / "bench" / "README.md").read_text()
-    )
+    assert "installing" not in done.stderr
+    assert installed_in(folder) == before
+
+
+def installed_in(folder: Path) -> dict[str, bytes]:
+    files = [path for path in (folder / ".venv").rglob("*") if path.is_file()]
+    return {str(path): path.read_bytes() for path in files}
 
 
 def test_a_spread_is_median_lowest_and_highest():

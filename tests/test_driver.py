@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -27,6 +28,7 @@ def drive(folder, cfg):
     )
 
 
+@pytest.mark.slow
 def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     here = tmp_path / "a folder & more"
     here.mkdir()
@@ -45,6 +47,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     assert set(ROOT.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(record=False, output_dir="-run")))
     done = drive(tmp_path, "cfg.json")
@@ -72,6 +75,7 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
     assert done.stdout == "cfg-squad.json\n"
 
 
+@pytest.mark.slow
 def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
     done = drive(tmp_path, "cfg.json")
@@ -99,3 +103,30 @@ def test_setup_without_python_says_what_to_type(tmp_path):
     assert done.returncode == 2
     assert "setup: error: no Python 3.11" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "word", "taken"),
+    [
+        ([], "cfg-squad.json", str(ROOT / "cfg-squad.json")),
+        (["cfg-squad.json"], "cfg-squad.json", "cfg-squad.json"),
+        (["-mine.json"], "-mine.json", "./-mine.json"),
+        ([], "./cfg.json", None),
+        ([], "nope.json", None),
+    ],
+)
+def test_a_bare_name_is_looked_for_in_the_toolkits_folder(tmp_path, there, word, taken):
+    for name in there:
+        (tmp_path / name).write_text("{}")
+    script = f'set -euo pipefail; here="{ROOT}"; . "$here/stages.sh"; one_cfg "$1"; echo "$cfg"'
+    line = ["bash", "-c", script, "driver", word]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == (f"{taken}\n" if taken else "")
+    assert done.returncode == (0 if taken else 2)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("script", ["stages.sh", "get-training-output", "get-model-output"])
+def test_shellcheck_finds_nothing(script):
+    done = subprocess.run(["shellcheck", "-x", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == ""

@@ -28,7 +28,8 @@ def test_the_version_stands_in_the_package_only():
 
 
 def test_the_changelog_begins_with_this_version():
-    headings = re.findall(r"^## (\S+) — ", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    headings = re.findall(r"^## (\S+) — ", changes, re.MULTILINE)
     assert headings[0] == huggin.__version__
 
 
@@ -46,13 +47,13 @@ def test_no_package_is_pinned_twice():
 
 @pytest.mark.parametrize("file", PINS)
 def test_every_pin_is_in_the_lock(file):
-    """If this fails after a change of requirements*.txt, run locks/make-lock."""
+    """If this fails after you changed requirements*.txt, run locks/make-lock."""
     assert set(pins(file)) <= set(pins("locks/lock.txt"))
 
 
 @pytest.mark.parametrize("file", PINS)
 def test_the_lock_was_made_from_these_requirements(file):
-    """Under each package the lock says what requires it, so a pin that was removed shows there."""
+    """Under each package the lock names what requires it, so a removed pin is noticed."""
     text = (ROOT / "locks/lock.txt").read_text()
     entries = re.findall(r"^(\S+?)==.*\n((?:    #.*\n)+)", text, re.MULTILINE)
     required = {name for name, why in entries if re.search(rf"-r {re.escape(file)}$", why, re.M)}

@@ -5,14 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TRAINING, fork_server
 
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -23,23 +22,23 @@ HUGGIN = f"""#!{sys.executable}
 import sys
 sys.path[0] = {str(ROOT)!r}
 from huggin.common import console
-from tests.forks import ask
+from tests.forks import run
 
 become = console.run
 
-def run(path, words):
+def start(path, words):
     if path.suffix != ".py":
         become(path, words)
-    sys.exit(ask({{address!r}}, [str(path), *words]))
+    sys.exit(run({{address!r}}, [str(path), *words]))
 
-console.run = run
+console.run = start
 sys.exit(console.main())
 """
 PYTHON = f"""#!{sys.executable}
 import sys
 sys.path[0] = {str(ROOT)!r}
-from tests.forks import ask
-sys.exit(ask({{address!r}}, sys.argv[1:]))
+from tests.forks import run
+sys.exit(run({{address!r}}, sys.argv[1:]))
 """
 
 pytestmark = [
@@ -124,15 +123,9 @@ def type_all(terminal: Terminal, page: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory) -> Iterator[Path]:
-    """Where the process that forks commands is asked."""
-    socket = tmp_path_factory.mktemp("forks") / "socket"
-    line = [sys.executable, ROOT / "tests" / "forks.py", socket]
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdin and server.stdout
-        assert server.stdout.readline() == b"ready\n"
-        yield socket
-        server.stdin.close()
+def address() -> Path:
+    """Where processes are forked that have TensorFlow loaded, too."""
+    return fork_server(*TRAINING, "lime", "huggin.lime.figures", "huggin.pages.legend_drawing")
 
 
 @pytest.fixture(scope="session")

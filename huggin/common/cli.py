@@ -2,7 +2,6 @@
 
 import argparse
 import inspect
-import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -11,7 +10,9 @@ from typing import NoReturn
 
 from huggin import __version__
 from huggin.common.errors import BadValue, UserError
-from huggin.common.text import one_line, printable
+from huggin.common.progress import quieten_libraries_bars
+from huggin.common.streams import open_standard_files, standing_in, stdout_is_lost, warn
+from huggin.common.text import one_line
 
 BAD_INPUT = 2
 DEFECT = 70
@@ -46,6 +47,8 @@ class CommandParser(argparse.ArgumentParser):
 
 def run_command(main: Main) -> NoReturn:
     """Run a command as a process: with the arguments that were typed, to its exit code."""
+    open_standard_files()
+    quieten_libraries_bars()
     sys.exit(exit_code_of(main))
 
 
@@ -57,33 +60,66 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
     name = Path(inspect.getfile(main)).name
     if sys.platform == "win32":
         return _failed(name, f"error: {NOT_ON_WINDOWS}", BAD_INPUT)
+    with standing_in():
+        try:
+            return _code_of(main, argv)
+        except KeyboardInterrupt:
+            return _failed(name, "stopped by Ctrl-C", CTRL_C)
+        except Exception as error:
+            return _answer_to(name, error)
+
+
+def _code_of(main: Main, argv: Sequence[str] | None) -> int:
     try:
         code = main(argv)
-        sys.stdout.flush()
-        return code
     except SystemExit as stopped:  # --help, --version, or a signal before the training
-        return stopped.code if isinstance(stopped.code, int) else 0
-    except BrokenPipeError:  # the reader has left, as in `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = stopped.code if isinstance(stopped.code, int) else 0
+    sys.stdout.flush()
+    return code
+
+
+def _answer_to(name: str, error: Exception) -> int:
+    """Say in one line what an exception means to the user; the exit code."""
+    if isinstance(error, BrokenPipeError) and stdout_is_lost():  # as in `... | head`
         return 0
-    except BadValue as error:
+    if isinstance(error, BadValue):
         return _failed(name, f"error: {error.as_option()}", BAD_INPUT)
-    except UserError as error:
+    if isinstance(error, UserError):
         return _failed(name, f"error: {error}", BAD_INPUT)
-    except OSError as error:
+    if isinstance(error, OSError):
         advice = "check the path, who may write there, and the space on its disk"
         return _failed(name, f"error: {one_line(error)}; {advice}", BAD_INPUT)
-    except KeyboardInterrupt:
-        return _failed(name, "stopped by Ctrl-C", CTRL_C)
-    except Exception as error:  # a defect; exit code 1 would mean "done, and the answer is no"
-        if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
-            what = f"error: {error.name} is not installed, it is only needed for pictures"
-            return _failed(name, f"{what}; type: ./setup --with-pictures", BAD_INPUT)
-        traceback.print_exc()
-        what = "error: this is a defect of the toolkit; please report it with the lines above"
-        return _failed(name, what, DEFECT)
+    if _is_about_memory(error):
+        advice = "close other programs, or make the data, the batches or the model smaller"
+        return _failed(name, f"error: not enough memory; {advice}", BAD_INPUT)
+    if _is_about_a_path(error):
+        return _failed(name, "error: a path holds characters that no file name can have", BAD_INPUT)
+    if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
+        what = f"error: {error.name} is not installed, it is only needed for pictures"
+        return _failed(name, f"{what}; type: ./setup --with-pictures", BAD_INPUT)
+    # A defect; exit code 1 would mean "done, and the answer is no".
+    warn("".join(traceback.format_exception(error)).rstrip())
+    what = "error: this is a defect of the toolkit; please report it with the lines above"
+    return _failed(name, what, DEFECT)
+
+
+def _is_about_memory(error: Exception) -> bool:
+    """Whether memory ran out: NumPy's and Python's own error, or PyTorch's by its text."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "allocate memory" in text or "out of memory" in text
+    )
+
+
+def _is_about_a_path(error: Exception) -> bool:
+    """Whether the system refused a path: a NUL in it, or half of a surrogate pair."""
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == "surrogates not allowed"
+    return isinstance(error, ValueError) and "embedded null" in str(error)
 
 
 def _failed(name: str, text: str, code: int) -> int:
-    print(f"{name}: {printable(' '.join(text.split()))}", file=sys.stderr)
+    warn(f"{name}: {' '.join(text.split())}")
     return code

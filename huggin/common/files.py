@@ -1,15 +1,23 @@
-"""Files that are either whole or absent: write beside, flush to disk, rename."""
+"""Files are written whole or not at all, and read only if they are plain ones of sane size."""
 
 import json
 import os
+import re
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from huggin.common.errors import UserError
+
+LARGEST_TEXT = 1 << 28  # bytes of a JSON file that is read whole, far above any of ours
+
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file's or folder's content has reached the disk."""
+    """Wait until the content of a file or folder has reached the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -19,18 +27,74 @@ def flush_to_disk(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; at the end it takes `path`'s place, on an error it goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    """Yield a name to write to. At the end the file takes the place of `path`; on an error it goes.
+
+    A link stays a link: the file that it names is replaced. A character device is written to.
+    Raises OSError, with the name of `path`, if the file cannot be written, or if something is
+    there that is neither a file nor a character device.
+    """
+    target = Path(os.path.realpath(path))
     try:
-        yield beside
-        flush_to_disk(beside)
-        os.replace(beside, path)
+        is_device = _is_device(target)
+        folder = Path(tempfile.mkdtemp()) if is_device else target.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".{os.getpid()}-{target.name}"
+        try:
+            yield beside
+            if is_device:
+                _copy_to_device(beside, target)
+            else:
+                flush_to_disk(beside)
+                os.replace(beside, target)
+                remove_left_over(target)
+        finally:
+            with suppress(OSError):  # the first error is the one to tell
+                beside.unlink(missing_ok=True)
+                if is_device:
+                    folder.rmdir()
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    finally:
-        with suppress(OSError):  # the first error is the one to tell
-            beside.unlink(missing_ok=True)
+
+
+def _is_device(target: Path) -> bool:
+    """Whether a character device is there. Raises OSError for other things that are not files."""
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(21, "Is a directory", str(target))
+    if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
+        raise OSError(22, "not a regular file", str(target))
+    return stat.S_ISCHR(mode)
+
+
+def _copy_to_device(source: Path, device: Path) -> None:
+    with source.open("rb") as written, device.open("wb", buffering=0) as file:
+        shutil.copyfileobj(written, file)
+
+
+def remove_left_over(target: Path) -> None:
+    """Remove what processes that were killed while writing `target` have left beside it."""
+    for path in target.parent.glob(f".*-{glob_escaped(target.name)}"):
+        match = re.fullmatch(rf"\.(\d+)-{re.escape(target.name)}", path.name)
+        if match and not _is_alive(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def glob_escaped(name: str) -> str:
+    """A name as a pattern that matches only itself."""
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it belongs to somebody else
+        return True
+    return True
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -38,3 +102,40 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def refuse_special(path: Path, most: int | None = None) -> None:
+    """Raise UserError unless `path` is a regular file of at most `most` bytes.
+
+    A pipe or a device would be waited for, or read without end. Raises FileNotFoundError if
+    there is nothing.
+    """
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise UserError(f"{path}: not a regular file; name one")
+    if most is not None and facts.st_size > most:
+        raise UserError(f"{path}: {facts.st_size:,} bytes are too many; at most {most:,} are read")
+
+
+def read_text(path: Path, most: int = LARGEST_TEXT) -> str:
+    """The text of a regular file in UTF-8.
+
+    Raises UserError if it is none, and FileNotFoundError if there is nothing.
+    """
+    refuse_special(path, most)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not text in UTF-8") from None
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises UserError if it is not JSON, FileNotFoundError if it is missing.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: not JSON") from None

@@ -106,7 +106,7 @@ def random_states() -> dict[str, torch.Tensor]:
 
 
 def set_random_states(states: dict[str, torch.Tensor]) -> None:
-    """Undo what was drawn since `random_states`. States of devices that are not here are ignored."""
+    """Undo what was drawn since `random_states`; ignore devices that are not on this machine."""
     for name in states.keys() & set(_accelerators()):
         torch.get_device_module(name).set_rng_state(states[name], name)
 

@@ -5,7 +5,8 @@
 PyTorch multiplies float32 matrices with MKL. oneDNN, which PyTorch contains too, takes half of
 MKL's time on one processor and a little more than it on another (bench/README.md), so both are
 timed. oneDNN takes a weight in an order of its own, made once instead of at every call. PyTorch's
-compiler uses the same two operators where lengths vary (torch/_inductor/fx_passes/mkldnn_fusion.py).
+compiler uses the same two operators where lengths vary
+(torch/_inductor/fx_passes/mkldnn_fusion.py).
 """
 
 import time

@@ -1,7 +1,10 @@
-"""One forward pass through a model -> its parts and the arrows between them, with shapes, as torchview records them.
+"""One forward pass through a model -> its parts and the arrows between them, with shapes.
 
-What happens inside a box of the legend stays inside. Outside of boxes, a function is a part where it joins data
-(`add`); where it only passes data on (`view`, `split`) it is an arrow. What comes from constants alone is left out.
+    forward_pass(load_architecture("runs/mine"))
+
+torchview records the pass. What happens inside a box of the legend is not shown. Outside of boxes a
+function that joins data (`add`) is a part, and one that only passes data on (`view`, `split`) is an
+arrow. What comes from constants alone is left out.
 """
 
 from collections import Counter
@@ -20,38 +23,43 @@ from huggin.common.text import one_line
 from huggin.model.modules import boxes_of
 
 TOKENS = 16  # of the input
+EVERYTHING: dict[str, Any] = {
+    "depth": float("inf"),
+    "hide_module_functions": False,
+    "mode": "eval",
+}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A box with its number and name in the legend; a function (`add 3`: the third one) or a tensor."""
+    """A box of the legend, a function (`add 3` is the third one) or a tensor."""
 
     name: str
-    shape: str  # of what comes out of it
-    number: int | None = None
+    shape: str  # of its output
+    number: int | None = None  # of a box, in the legend
     is_tensor: bool = False
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """Parts in the order in which data reaches them, and arrows as pairs of their indices."""
+    """What `forward_pass` returns."""
 
-    parts: list[Part]
-    arrows: list[tuple[int, int]]
+    parts: list[Part]  # in the order in which data reaches them
+    arrows: list[tuple[int, int]]  # indices of the parts at both ends
 
 
 def forward_pass(model: nn.Module, depth: int | None = None) -> ForwardPass:
-    """Send TOKENS ids through a model on the meta device; `depth` as in `boxes_of`.
+    """Send TOKENS ids through a model on the meta device.
 
-    Raises UserError where they do not pass.
+    depth: as in `boxes_of`.
+    Raises UserError if they do not pass.
     """
     boxes = enumerate(boxes_of(model, depth), start=1)
     numbered = {id(module): (number, name) for number, (name, module, _) in boxes}
     recorded = _recorded(model)
     ends = _ends(recorded)
-    sources = _sources(
-        recorded.edge_list, dict(_placed(recorded.node_hierarchy, numbered, None)), ends
-    )
+    box_of = dict(_placed(recorded.node_hierarchy, numbered, None))
+    sources = _sources(recorded.edge_list, box_of, ends)
     nodes = list(TopologicalSorter(sources).static_order())
     index = {node: at for at, node in enumerate(nodes)}
     arrows = [(index[tail], index[head]) for head in nodes for tail in sources[head]]
@@ -60,33 +68,25 @@ def forward_pass(model: nn.Module, depth: int | None = None) -> ForwardPass:
 
 def _recorded(model: nn.Module) -> Any:
     """torchview's record, down to every function."""
-
-    settings: dict[str, Any] = {
-        "depth": float("inf"),
-        "hide_module_functions": False,
-        "mode": "eval",
-    }
     ids = torch.ones(1, TOKENS, dtype=torch.long, device="meta")
     reason = ""
-    for more in (
-        {},
-        {"attention_mask": ids},
-    ):  # most look into a mask, which has no values here; DeBERTa makes its own
+    # Most models look into a mask, which has no values here; DeBERTa needs one
+    for more in ({}, {"attention_mask": ids}):
         try:
             with _recorded_buffers(model):
-                return draw_graph(model, {"input_ids": ids, **more}, device="meta", **settings)
+                return draw_graph(model, {"input_ids": ids, **more}, device="meta", **EVERYTHING)
         except RuntimeError as error:
             reason = one_line(error.__cause__ or error)
-    raise UserError(
-        f"{type(model).__name__}: {TOKENS} tokens do not pass through it: {reason}; choose another model"
-    )
+    what = f"{type(model).__name__}: {TOKENS} tokens do not pass through it: {reason}"
+    raise UserError(f"{what}; choose another model")
 
 
 @contextmanager
 def _recorded_buffers(model: nn.Module) -> Iterator[None]:
-    """torchview follows the input and new tensors; so that it follows buffers such as BERT's position_ids, renew them.
+    """Replace each buffer by a new one during the pass.
 
-    On the meta device a buffer has no values to lose.
+    torchview follows the input and new tensors only, not buffers such as BERT's position_ids. On
+    the meta device a buffer has no values to lose.
     """
 
     def renew(module: nn.Module, _args: Any) -> None:
@@ -100,16 +100,18 @@ def _recorded_buffers(model: nn.Module) -> Iterator[None]:
 
 
 def _ends(recorded: Any) -> dict[Any, str]:
-    """torchview's nodes of what goes in and comes out, with their names."""
+    """torchview's nodes of the inputs and outputs, with their names."""
+    inputs = dict(zip(recorded.root_container, ("input_ids", "attention_mask")))
     heads = dict.fromkeys(head for _, head in recorded.edge_list if head.name == "output-tensor")
-    outputs = ("start_logits", "end_logits") if len(heads) == 2 else ("output",) * len(heads)
-    return dict(zip(recorded.root_container, ("input_ids", "attention_mask"))) | dict(
-        zip(heads, outputs)
-    )
+    names = ("start_logits", "end_logits") if len(heads) == 2 else ("output",) * len(heads)
+    return inputs | dict(zip(heads, names))
 
 
 def _placed(entry: Any, numbered: dict[int, Any], box: Any) -> Iterator[tuple[Any, Any]]:
-    """(torchview's node, the call of a box that it is in, or None) for all nodes in a nested hierarchy."""
+    """Each of torchview's nodes in a nested hierarchy, with the call of the box that it is in.
+
+    That is None outside of boxes.
+    """
     if not isinstance(entry, dict):
         yield entry, box
         return
@@ -124,15 +126,15 @@ def _sources(
 ) -> dict[Any, dict[Any, None]]:
     """Each part -> the parts that its data comes from."""
     before: dict[Any, list[Any]] = {}
-    for tail, head in edges:  # torchview gives an input another node in each module that it enters
+    for tail, head in edges:
+        # torchview gives an input another node in each module that it enters
         before.setdefault(head, []).append(getattr(tail, "main_node", tail))
     parts: dict[Any, dict[Any, None]] = {}
     carried: dict[Any, dict[Any, None]] = {}  # node -> the parts that its output comes from
     for node in TopologicalSorter(before).static_order():
         box = box_of[node]
-        sources = {
-            part: None for tail in before.get(node, []) for part in carried[tail] if part is not box
-        }
+        arriving = [part for tail in before.get(node, []) for part in carried[tail]]
+        sources = dict.fromkeys(part for part in arriving if part is not box)
         if box or len(sources) > 1 or node in ends:
             parts.setdefault(box or node, {}).update(sources)
             sources = {box or node: None}
@@ -143,6 +145,7 @@ def _sources(
 def _parts(
     nodes: list[Any], numbered: dict[int, tuple[int, str]], ends: dict[Any, str]
 ) -> Iterator[Part]:
+    """torchview's nodes as parts; functions of one name are counted."""
     functions: Counter[str] = Counter()
     for node in nodes:
         if node in ends:

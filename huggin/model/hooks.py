@@ -1,7 +1,11 @@
-"""Where a model is watched: its sites, the hooks on them, and a pass through the model that leaves no trace.
+"""Where a model is watched: its sites, the hooks on them, and passes that leave no trace.
 
-The model's code stays as `transformers` ships it: PyTorch hooks read what passes through its modules. Sites are found
-by structure and by watching one pass of a few tokens, never by a model's name.
+    with undisturbed(model), hooked(model, find_sites(model, "ends")) as outputs:
+        model(**inputs)
+
+The model's code stays as `transformers` ships it: PyTorch hooks read what passes through its
+modules. Sites are found by structure and by watching a pass of a few tokens, never by a model's
+name.
 """
 
 from collections import Counter
@@ -22,14 +26,19 @@ from huggin.model.loading import head_of
 
 WITHOUT = "set record to false to train it"
 RECEIVED = ("head", "in")  # components of a site that are what the module receives
+REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 
 
 def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
-    """The modules to hook: first and last self-attention and last output ("ends"), or those of "all" layers.
+    """The modules to hook.
 
-    The layers are the first list of modules with an attention inside, in the order in which a pass goes through them;
-    a layer's self-attention is its first submodule that is called an attention and has none inside. What the head is
-    given is a site where it is not the last output, as in ModernBERT. Raises UserError where there are no such sites.
+    node_layers: "all", the self-attention and the output of every layer; or "ends", the first and
+    the last self-attention and the last output.
+
+    The layers are the first list of modules with an attention inside, in the order in which a pass
+    calls them. A layer's self-attention is its first submodule that is called an attention and has
+    no other inside. If the head receives something else than the last output, as in ModernBERT,
+    that is a site, too. Raises UserError if the model has no such sites.
     """
     layers = _layers(model)
     last = len(layers)
@@ -37,9 +46,8 @@ def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
     for number, name in enumerate(layers, start=1):
         call = layers[: number - 1].count(name)
         if node_layers == "all" or number in (1, last):
-            sites.append(
-                Site(number, "self", _self_attention(name, model.get_submodule(name)), call)
-            )
+            attention = _self_attention(name, model.get_submodule(name))
+            sites.append(Site(number, "self", attention, call))
         if node_layers == "all" or number == last:
             sites.append(Site(number, "out", name, call))
     head = next(name for name, module in model.named_children() if module is head_of(model))
@@ -47,8 +55,7 @@ def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
 
 
 def _layers(model: PreTrainedModel) -> list[str]:
-    """The layers' names, each as often as a pass goes through it."""
-
+    """The layers' names, each as often as a pass calls it."""
     lists = (
         (name, module)
         for name, module in model.named_modules()
@@ -59,9 +66,8 @@ def _layers(model: PreTrainedModel) -> list[str]:
     if members and not model.config.is_encoder_decoder:
         passed = calls_in_a_pass(model, [f"{name}.{index}" for index in range(len(members))])
     if not passed:
-        raise UserError(
-            f"{type(model).__name__}: no list of layers to hook: looked for a single one with attentions; {WITHOUT}"
-        )
+        looked = "looked for a single one with attentions"
+        raise UserError(f"{type(model).__name__}: no list of layers to hook: {looked}; {WITHOUT}")
     return passed
 
 
@@ -78,8 +84,10 @@ def _self_attention(layer_name: str, layer: nn.Module) -> str:
 
 
 def _watched(model: PreTrainedModel, sites: list[Site]) -> list[Site]:
-    """The sites, less `head` (the last) where it is the same as `out`. Raises UserError for one that cannot be kept."""
+    """Drop the `head` site, the last, if the head receives exactly the last layer's output.
 
+    Raises UserError if a site does not give (batch, tokens, units).
+    """
     with hooked(model, sites) as outputs:
         shape = pass_through(model)
     hidden = head_of(model).in_features
@@ -95,7 +103,7 @@ def _watched(model: PreTrainedModel, sites: list[Site]) -> list[Site]:
 
 
 def calls_in_a_pass(model: PreTrainedModel, modules: list[str]) -> list[str]:
-    """Names of modules in the order in which a pass through the model calls them, each as often as it does."""
+    """The names of the modules in the order in which a pass calls them, once for each call."""
     calls: list[str] = []
 
     def note(name: str, *_: Any) -> None:
@@ -103,45 +111,38 @@ def calls_in_a_pass(model: PreTrainedModel, modules: list[str]) -> list[str]:
 
     with ExitStack() as hooks:
         for name in modules:
-            hooks.enter_context(
-                model.get_submodule(name).register_forward_pre_hook(partial(note, name))
-            )
-        hooks.enter_context(
-            model.register_forward_pre_hook(lambda *_: calls.clear())
-        )  # a failed pass does not count
+            module = model.get_submodule(name)
+            hooks.enter_context(module.register_forward_pre_hook(partial(note, name)))
+        # pass_through may try twice; what the first pass called does not count
+        hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))
         pass_through(model)
     return calls
 
 
 def pass_through(model: PreTrainedModel) -> tuple[int, ...]:
-    """Send the few tokens that `transformers` has for this through the model, without a trace; their shape."""
+    """Send the few tokens that `transformers` has for this through the model.
+
+    The model and all random states stay as they are. Returns the shape (batch, tokens).
+    Raises UserError if the tokens do not pass.
+    """
     tokens = model.dummy_inputs["input_ids"].to(model.device)
     failed: list[Exception] = []
-    for more in (
-        {},
-        {"attention_mask": tokens},
-    ):  # without weights a mask is too much for most, and DeBERTa needs one
+    # On the meta device most models cannot look into a mask; DeBERTa needs one
+    for more in ({}, {"attention_mask": tokens}):
         try:
             with undisturbed(model):
                 model(input_ids=tokens, **more)
             return tuple(tokens.shape)
-        except (
-            AssertionError,
-            AttributeError,
-            IndexError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except REFUSALS as error:
             failed.append(error)
     raise UserError(f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}; {WITHOUT}")
 
 
 @contextmanager
 def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Tensor]]:
-    """Yield a dict that each forward pass fills with the sites' outputs (`head`: its input), (batch, tokens, units).
+    """Yield a dict that each forward pass fills: site -> its output, (batch, tokens, units).
 
-    The hooks are gone afterwards, on errors too.
+    Of the site `head` it is the input. The hooks are removed afterwards, also after an error.
     """
     outputs: dict[Site, torch.Tensor] = {}
     calls: Counter[Site] = Counter()

@@ -24,10 +24,12 @@ from huggin.common.text import one_line
 from huggin.model.device import choose_device
 from huggin.qa.arguments import ModelArguments
 
+HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
+SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
+
 
 def quieten_libraries() -> None:
-    """Keep stderr for what the user can use: no notes on new heads, no retries, no bars within bars."""
-
+    """Turn off the libraries' notes on new heads, on retries, and their own progress bars."""
     hub_logging.set_verbosity_error()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -37,7 +39,10 @@ def quieten_libraries() -> None:
 def loading(
     what: str, name: str, advice: str = "name a folder that holds one, or a model on the Hub"
 ) -> Iterator[None]:
-    """Load something of a model: without a word where all is well, and else one line that it is missing or broken."""
+    """Load a part of a model inside `with`: say nothing if it works, else raise UserError.
+
+    what: the part. name: of the model or its folder. advice: what the user can do.
+    """
     quieten_libraries()
     try:
         yield
@@ -46,26 +51,29 @@ def loading(
 
 
 def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:
-    """The fast tokenizer of `tokenizer_name`, or of the model. Raises UserError where there is none."""
+    """The fast tokenizer of `tokenizer_name`, or else of the model.
 
+    Raises UserError if there is none.
+    """
     name = model.tokenizer_name or model.model_name_or_path or model.config_name or ""
     with loading("tokenizer found", name):
         tokenizer = AutoTokenizer.from_pretrained(
             name, cache_dir=model.cache_dir, revision=model.model_revision
         )
     if not tokenizer.is_fast:
-        raise UserError(
-            f"{name}: its tokenizer gives no character offsets; choose a model with a fast tokenizer"
-        )
+        what = "its tokenizer gives no character offsets"
+        raise UserError(f"{name}: {what}; choose a model with a fast tokenizer")
+    if tokenizer.pad_token is None:
+        what = "its tokenizer has no padding token"
+        raise UserError(f"{name}: {what}; set pad_token in tokenizer_config.json")
     return tokenizer
 
 
 def load_model(model: ModelArguments, seed: int) -> PreTrainedModel:
     """The model for question answering, its weights pretrained or drawn with `seed`.
 
-    Raises UserError where it cannot be found, or has no head (see `head_of`).
+    Raises UserError if it cannot be found, or has no head (see `head_of`).
     """
-
     name = model.model_name_or_path or model.config_name or ""
     hub = {"cache_dir": model.cache_dir, "revision": model.model_revision}
     set_seed(seed)
@@ -82,8 +90,11 @@ def load_model(model: ModelArguments, seed: int) -> PreTrainedModel:
 
 
 def load_architecture(name: str) -> PreTrainedModel:
-    """The model that a folder's config.json, or one on the Hub, describes, without weights: on torch's meta device."""
+    """A model without weights, on torch's meta device.
 
+    name: a folder with a config.json, or a model on the Hub.
+    Raises UserError if it is not a model for question answering.
+    """
     with loading("model for question answering", name), torch.device("meta"):
         config = AutoConfig.from_pretrained(name)
         return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
@@ -99,72 +110,75 @@ def load_trained(
     Raises UserError if there is no trained model in the folder.
     """
     with loading("trained model", str(folder), "run get-training-output first"):
-        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-        step = state["global_step"]
+        step = step_of_model(folder / "trainer_state.json")
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step
 
 
-def head_of(model: PreTrainedModel) -> nn.Linear:
-    """The head: the linear layer from a token's hidden units to its start and end logit.
+def step_of_model(trainer_state: Path) -> int:
+    """The step of the model beside a trainer_state.json.
 
-    It is called `qa_outputs`, or otherwise, as in ModernBERT. Raises UserError where there is none.
+    It is not the last step of the training if an earlier model was the best and was loaded again.
     """
+    state = json.loads(trainer_state.read_text(encoding="utf-8"))
+    saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
+    return saved.get("step", state["global_step"])
 
-    linear = {
-        name: module for name, module in model.named_children() if isinstance(module, nn.Linear)
-    }
+
+def head_of(model: PreTrainedModel) -> nn.Linear:
+    """The QA head: the linear layer from a token's hidden units to its start and end logit.
+
+    Most models call it `qa_outputs`; ModernBERT does not. Raises UserError if there is none.
+    """
+    children = model.named_children()
+    linear = {name: module for name, module in children if isinstance(module, nn.Linear)}
     heads = [module for module in linear.values() if module.out_features == 2]
     if len(heads) != 1:
-        found = (
-            ", ".join(f"{name} with {module.out_features}" for name, module in linear.items())
-            or "none"
-        )
-        wanted = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
-        raise UserError(
-            f"{type(model).__name__}: no head: looked for {wanted}; found {found}; choose another model"
-        )
+        outputs = [f"{name} with {module.out_features}" for name, module in linear.items()]
+        found = ", ".join(outputs) or "none"
+        what = f"{type(model).__name__}: no head: looked for {HEAD}; found {found}"
+        raise UserError(f"{what}; choose another model")
     return heads[0]
 
 
 def match_tokenizer(
     tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel, max_seq_length: int
 ) -> None:
-    """Let the tokenizer give what the model takes, and no more: some know no `token_type_ids`, or only one type.
+    """Let the tokenizer give only what the model takes.
 
-    Raises UserError where features would hold more tokens, or others, than the model knows.
+    Some models take no `token_type_ids`, or know only one type.
+    Raises UserError if there would be more tokens, or others, than the model knows.
     """
-    taken, config = inspect.signature(model.forward).parameters, model.config
+    taken = inspect.signature(model.forward).parameters
+    config = model.config
     names = [name for name in tokenizer.model_input_names if name in taken]
     if getattr(config, "type_vocab_size", 2) < 2:
         names = [name for name in names if name != "token_type_ids"]
     tokenizer.model_input_names = names
     positions = _positions(tokenizer, model)
     if positions and max_seq_length > positions:
-        raise UserError(
-            f"max_seq_length: {max_seq_length} is more than the model's {positions} positions; lower it"
-        )
+        what = f"{max_seq_length} is more than the model's {positions} positions"
+        raise UserError(f"max_seq_length: {what}; lower it")
     if len(tokenizer) > config.vocab_size:
-        raise UserError(
-            f"tokenizer_name: {len(tokenizer)} words, the model has {config.vocab_size}; choose its own"
-        )
+        what = f"{len(tokenizer)} words, the model has {config.vocab_size}"
+        raise UserError(f"tokenizer_name: {what}; choose its own")
 
 
 def _positions(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> int | None:
-    """How many tokens the model can place: in RoBERTa and its like positions are counted from the padding's id on."""
+    """How many tokens the model has positions for.
 
-    tables = (
-        module for name, module in model.named_modules() if name.endswith("position_embeddings")
-    )
+    RoBERTa and its like count positions from the padding's id on.
+    """
+    modules = model.named_modules()
+    tables = (module for name, module in modules if name.endswith("position_embeddings"))
     padding = next((table.padding_idx for table in tables if isinstance(table, nn.Embedding)), None)
     positions = getattr(model.config, "max_position_embeddings", None)
     if padding is None or positions is None:
         return positions
     if tokenizer.pad_token_id != padding:
-        ids = f"pads with id {tokenizer.pad_token_id}, the model counts positions from {padding}"
-        raise UserError(
-            f"tokenizer_name: {ids}; choose the model's own, or set its config's pad_token_id"
-        )
+        what = f"pads with id {tokenizer.pad_token_id}, the model counts positions from {padding}"
+        advice = "choose the model's own, or set its config's pad_token_id"
+        raise UserError(f"tokenizer_name: {what}; {advice}")
     return positions - padding - 1

@@ -1,7 +1,10 @@
 """A model's modules -> the rows of a legend: numbers, module, parameters.
 
-A module is opened while it holds the list of layers, is a layer, or holds embeddings; what is left are the boxes
-that data passes through, numbered in the order in which it does. Modules that are alike share a row.
+    legend_rows(model)
+
+A module that holds the list of layers or embeddings is replaced by what is inside, and so is a
+layer. What remains are boxes, numbered in the order in which data passes through them. Modules that
+are alike share a row.
 """
 
 from torch import nn
@@ -25,22 +28,23 @@ def legend_rows(model: nn.Module, depth: int | None = None) -> list[ModuleRow]:
 
 
 def boxes_of(model: nn.Module, depth: int | None = None) -> list[tuple[str, nn.Module, int]]:
-    """The boxes as (name, module, calls in a pass), number 1 first: the legend's, or the modules `depth` levels down.
+    """The boxes as (name, module, calls in a pass), in the order in which a pass first calls them.
 
-    They are in the order in which a pass first calls them. One that is never called comes behind the one before it
-    where its weight is used without a call; else it goes.
+    depth: how many levels down the boxes are; None for those of the legend.
+
+    A box that is never called is kept after its predecessor if it has parameters, because its
+    weight is then used directly; else it is dropped.
     """
     boxes = _boxes("", model, depth)
     calls = calls_in_a_pass(model, [name for name, _ in boxes])
-    place, placed = -1, []
+    placed = []
+    place = -1
     for name, module in boxes:
         place = calls.index(name) if name in calls else place
         if name in calls or _size(module):
             placed.append((place, name, module))
-    return [
-        (name, module, calls.count(name))
-        for _, name, module in sorted(placed, key=lambda entry: entry[0])
-    ]
+    placed.sort(key=lambda entry: entry[0])
+    return [(name, module, calls.count(name)) for _, name, module in placed]
 
 
 def _size(module: nn.Module) -> int:
@@ -50,11 +54,9 @@ def _size(module: nn.Module) -> int:
 def _boxes(
     name: str, module: nn.Module, depth: int | None, is_layer: bool = False
 ) -> list[tuple[str, nn.Module]]:
-
+    """The boxes in a module, which is one itself if it is not opened."""
     children = list(module.named_children())
-    is_list = isinstance(
-        module, nn.ModuleList
-    )  # no level of its own: data passes through what it holds
+    is_list = isinstance(module, nn.ModuleList)  # no level of its own: it is never called
     opened = is_layer or _holds_layers_or_embeddings(module) if depth is None else depth > 0
     if not children or not (is_list or opened):
         return [(name, module)]
@@ -68,6 +70,5 @@ def _boxes(
 
 
 def _holds_layers_or_embeddings(module: nn.Module) -> bool:
-
     has_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
     return has_layers or any(isinstance(child, nn.Embedding) for child in module.children())

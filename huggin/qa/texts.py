@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from datasets import load_dataset
+
 from huggin.common.errors import BadValue, UserError
+from huggin.common.text import one_line
 from huggin.qa.arguments import DataArguments
-from huggin.qa.questions import Record, from_hub, normalised, raw_records
+from huggin.qa.questions import Record, normalised, raw_records
 
 FIELDS = ("question", "context", "answers")
 
@@ -43,7 +46,12 @@ def _of_file(file: Path, by: str | None) -> Iterable[Record]:
 
 
 def _of_hub(data: DataArguments, cache_dir: str | None, by: str | None) -> list[Record]:
-    records = from_hub(data, "train", cache_dir)
+    name = data.dataset_name
+    try:
+        records = load_dataset(name, data.dataset_config_name, split="train", cache_dir=cache_dir)
+    except Exception as error:  # the library raises all kinds: a script, broken files, no network
+        problem = one_line(error.__cause__ or error)
+        raise UserError(f"{name}: {problem}; check dataset_name and the network") from None
     if by is not None and by not in records.column_names:
         raise BadValue(
             "by", by, f"{data.dataset_name} has no such column{_others(records.column_names)}"

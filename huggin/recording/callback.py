@@ -3,7 +3,6 @@
 trainer = Trainer(..., callbacks=[RecorderCallback("runs/mine", samples)])
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.recording.recorder import NAN, Recorder
 
@@ -73,7 +73,7 @@ class RecorderCallback(TrainerCallback):
         if losses:
             return torch.stack(losses).mean()
         if not self._said_no_loss:
-            print(NO_LOSS, file=sys.stderr)
+            warn(NO_LOSS)
         self._said_no_loss = True
         return NAN
 

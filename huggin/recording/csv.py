@@ -1,4 +1,7 @@
-"""A table of a recording -> CSV, a part at a time: lists become columns and rows, numbers come back as they were."""
+"""Write a table of a recording as CSV, in chunks.
+
+List columns become columns and rows of their own; every number is read back exactly as it was.
+"""
 
 from collections.abc import Sequence
 from typing import IO, Any
@@ -7,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
-from tqdm import tqdm
 
 from huggin.common.errors import UserError
+from huggin.common.progress import progress
 from huggin.recording.reader import Recording, columns_of_windows, flat_values
 from huggin.recording.schema import OF_A_WINDOW
 
@@ -24,20 +27,21 @@ PART = {  # rows that are held in memory at a time
 
 
 def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
-    """Write a table as `flat_table` has it, with a header. Raises UserError where it is empty."""
+    """Write a table as `flat_table` has it, with a header.
+
+    Raises UserError if the table is empty.
+    """
     table = recording.table(name)
     parts = recording.facts.parts
     if not len(table):
-        raise UserError(
-            f"{recording.run.recording}: no {name} recorded; run get-training-output first"
-        )
+        what = f"{recording.run.recording}: no {name} recorded"
+        raise UserError(f"{what}; run get-training-output first")
     schema = flat_table(name, table.slice(0, 1), parts).schema
-    shown = tqdm(total=len(table), desc=f"{name} as CSV", unit=" rows", delay=2, leave=False)
+    shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
     with shown, CSVWriter(sink, schema) as writer:
         for begin in range(0, len(table), PART[name]):
-            part = table.slice(
-                begin, PART[name]
-            ).combine_chunks()  # a chunk a row would be written a row at a time
+            # Arrow would write a table of one chunk per row a row at a time, which is slow.
+            part = table.slice(begin, PART[name]).combine_chunks()
             writer.write_table(flat_table(name, part, parts))
             shown.update(len(part))
 
@@ -45,19 +49,25 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
 def flat_table(name: str, table: pa.Table, parts: Sequence[str] = ()) -> pa.Table:
     """Rows of `name` without lists.
 
-    steps: a row per step, with start_weight_N and end_weight_N for node N. probes: a row per probe and token. nodes: a
-    row per snapshot, site and token, with node_N. lens: a row per probe, layer and token. layers: a row per step, with
-    a column for each of `parts`, the model's parts. questions: a row per step and window of its batch.
+    steps: a row per step, with start_weight_N and end_weight_N for node N.
+    probes: a row per probe and token.
+    nodes: a row per snapshot, site and token, with node_N.
+    lens: a row per probe, layer and token.
+    layers: a row per step, with a column for each of `parts`, the model's parts.
+    questions: a row per step and window of its batch.
     """
     if name == "layers":
-        return _joined(table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"])))
+        return _joined(
+            table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"]))
+        )
     if name == "questions":
         sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
         rows = np.repeat(np.arange(len(table)), sizes)
         windows = columns_of_windows(flat_values(table["windows"]))
         return _joined(table.select(["step"]).take(rows), windows)
     if name == "steps":
-        weights, bias = _by_row(table["weight"]), _by_row(table["bias"])
+        weights = _by_row(table["weight"])
+        bias = _by_row(table["bias"])
         halves = [
             f"{head}_weight_{node}"
             for head in ("start", "end")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -21,15 +22,21 @@ import pyarrow.compute as pc
 from huggin.common.errors import BadValue, UserError
 from huggin.common.site import Site
 from huggin.common.window import Window
+from huggin.recording.checks import problem_with_numbers, problem_with_step
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import OF_A_WINDOW, SINCE, schemas, types_of_steps
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
+NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
+NOT_OURS = "the file is damaged or of another run; delete it, or record the run again"
 
 
 def whole_batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
-    """The record batches of a stream up to its last whole one, wherever it was cut; `source` is left after that one."""
+    """The complete record batches of a stream; a truncated tail is ignored.
+
+    `source` is left just behind the last one.
+    """
     whole = 0
     try:
         stream = pa.ipc.open_stream(source)
@@ -111,18 +118,38 @@ class Recording:
         self.facts = read_facts(self.run)
 
     def rows(self, name: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a table in order, each step once: a later segment wins from its first on."""
+        """The rows of a table in order, each step once.
+
+        Where segments overlap, the later one replaces the earlier from its first step on.
+        Raises UserError for a segment that is not of this run, or whose steps go backwards.
+        """
         segments = self.run.segments(name)
         ends = [first_step for first_step, _ in segments[1:]] + [None]
-        for (_, path), end in zip(segments, ends):
-            with pa.memory_map(str(path)) as source:
-                for row in whole_batches(source):
-                    if end is not None and row["step"][0].as_py() >= end:
-                        break
-                    yield row
+        for (first_step, path), end in zip(segments, ends):
+            for row in self._rows_of(name, path, first_step):
+                if end is not None and row["step"][0].as_py() >= end:
+                    break
+                yield row
+
+    def _rows_of(self, name: str, path: Path, first_step: int) -> Iterator[pa.RecordBatch]:
+        """The whole rows of one segment, checked."""
+        schema = schemas(self.facts.hidden_size)[name]
+        before = None
+        with pa.memory_map(str(path)) as source:
+            for row in whole_batches(source):
+                if before is None and not row.schema.equals(schema):
+                    raise UserError(f"{path}: its columns are not those of this run; {NOT_OURS}")
+                for step in row["step"].to_pylist():
+                    if problem := problem_with_step(name, step, before, first_step):
+                        raise UserError(f"{path}: {problem}; {NOT_OURS}")
+                    before = step
+                yield row
 
     def table(self, name: str) -> pa.Table:
-        """The rows of a table, joined; Arrow's objects for a row take 4 KB beside its numbers."""
+        """The rows of a table, joined.
+
+        Arrow's objects for a row take 4 KB beside its numbers.
+        """
         return pa.Table.from_batches(self.rows(name), schemas(self.facts.hidden_size)[name])
 
     @cached_property
@@ -130,72 +157,87 @@ class Recording:
         """Every recorded step as arrays."""
         types = types_of_steps(self.facts.hidden_size)
         size = sum(path.stat().st_size for _, path in self.run.segments("steps"))
-        room = size // sum(
-            kind.itemsize for kind in types.values()
-        )  # more than enough; untouched it takes no memory
+        # An upper bound on the rows; pages that are never written cost no memory.
+        room = size // sum(kind.itemsize for kind in types.values())
         steps = Steps(**{name: np.empty(room, kind) for name, kind in types.items()})
-        count = fill(
-            vars(steps), islice(self.rows("steps"), room)
-        )  # what is added meanwhile is for the next reading
+        # Rows that are appended while we read are for the next reading.
+        count = fill(vars(steps), islice(self.rows("steps"), room))
         if count == 0:
-            raise UserError(
-                f"{self.run.recording}: no steps recorded; run get-training-output first"
-            )
-        return Steps(**{name: array[:count] for name, array in vars(steps).items()})
+            self._say_empty("no steps recorded")
+        steps = Steps(**{name: array[:count] for name, array in vars(steps).items()})
+        self._refuse_absurd("steps", {name: getattr(steps, name) for name in NUMBERS_OF_STEPS})
+        return steps
+
+    def _say_empty(self, what: str) -> NoReturn:
+        raise UserError(f"{self.run.recording}: {what}; run get-training-output first")
+
+    def _refuse_absurd(self, table: str, columns: dict[str, np.ndarray]) -> None:
+        """Raise UserError for numbers that no training can have."""
+        if problem := problem_with_numbers(columns):
+            where = f"{self.run.recording}: {table}"
+            raise UserError(f"{where}: {problem}; the file is damaged, record the run again")
 
     def tracked(self, sample: int = 0) -> Window:
         """A tracked sample. Raises UserError if there is none of that number."""
         samples = self.facts.samples
         if not 0 <= sample < len(samples):
-            known = f"{self.run.path} tracks 0 to {len(samples) - 1}"
+            last = len(samples) - 1
+            known = f"{self.run.path} tracks " + (f"0 to {last}" if samples else "no sample")
             raise BadValue("sample", sample, known)
         return samples[sample]
 
     def probes(self, sample: int = 0) -> Probes:
-        """The probes of one tracked sample as arrays."""
+        """The probes of one tracked sample as arrays. Raises UserError if there are none."""
         table = self.table("probes")
         table = table.filter(pc.equal(table["sample"], sample))
         if len(table) == 0:
-            raise UserError(
-                f"{self.run.recording}: no probes of sample {sample}; run get-training-output first"
-            )
-        columns = {
-            name: flat_values(table[name])
-            for name in table.column_names
-            if not name.endswith("logits")
-        }
-        del columns["sample"]
+            self._say_empty(f"no probes of sample {sample}")
+        self._refuse_other_lengths(table, sample)
+        numbers = [name for name in table.column_names if not name.endswith("logits")]
+        columns = {name: flat_values(table[name]) for name in numbers if name != "sample"}
+        losses = {name: columns[name] for name in ("start_loss", "end_loss")}
+        self._refuse_absurd("probes", losses)
         logits = {
             name: flat_values(table[name]).reshape(len(table), -1)
             for name in ("start_logits", "end_logits")
         }
         return Probes(**columns, **logits)
 
+    def _refuse_other_lengths(self, probes: pa.Table, sample: int) -> None:
+        """Raise UserError unless each probe has a logit for each token of its sample."""
+        known = self.facts.samples
+        lengths = {len(known[sample].tokens)} if sample < len(known) else set()
+        for name in ("start_logits", "end_logits"):
+            lengths |= set(pc.unique(pc.list_value_length(probes[name])).to_pylist())
+        if len(lengths) > 1:
+            where = f"{self.run.recording}: probes of sample {sample}"
+            raise UserError(f"{where}: logits for another number of tokens; {NOT_OURS}")
+
     def nodes(self, step: int, sample: int = 0) -> dict[Site, np.ndarray]:
-        """A tracked sample's activations (tokens, hidden) by site. Raises UserError for a step without a snapshot."""
+        """A tracked sample's activations (tokens, hidden) by site.
+
+        Raises BadValue for a step without a snapshot.
+        """
         table = self.table("nodes")
-        chosen = table.filter(
-            pc.and_(pc.equal(table["step"], step), pc.equal(table["sample"], sample))
-        )
-        if len(chosen) == 0:
+        places = zip(table["step"].to_pylist(), table["sample"].to_pylist())
+        rows = [row for row, place in enumerate(places) if place == (step, sample)]
+        if not rows:
             steps = ", ".join(map(str, pc.unique(table["step"]).to_pylist()))
             known = f"no snapshot of the nodes; there are some at {steps or 'no step'}"
             raise BadValue("step", step, known)
-        return site_activations(chosen)
+        return site_activations(table.take(rows))
 
     def head_inputs(self, sample: int = 0) -> dict[int, np.ndarray]:
-        """What the head was given (tokens, hidden), float16, by the step of each snapshot of a tracked sample.
+        """What the head received (tokens, hidden), float16, by the step of each snapshot.
 
-        That is the last layer's output, unless the model makes something else of it before its head.
+        That is the last layer's output, unless the model transforms it before its head.
         """
         table = self.table("nodes")
         table = table.filter(pc.equal(table["sample"], sample))
         inputs = table.filter(pc.equal(table["component"], "head"))
         table = inputs if len(inputs) else table.filter(pc.equal(table["component"], "out"))
         if len(table) == 0:
-            raise UserError(
-                f"{self.run.recording}: no nodes of sample {sample}; run get-training-output first"
-            )
+            self._say_empty(f"no nodes of sample {sample}")
         table = table.filter(pc.equal(table["layer"], pc.max(table["layer"])))
         steps = table["step"].to_pylist()
         return {
@@ -285,7 +327,10 @@ def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
 
 
 def fill(arrays: dict[str, np.ndarray], rows: Iterator[pa.RecordBatch]) -> int:
-    """Write rows, PART at a time, into arrays by column whose first axis is rows; how many there were."""
+    """Write rows, PART at a time, into arrays by column; returns how many rows there were.
+
+    arrays: by column, their first axis is rows.
+    """
     count = 0
     while some := list(islice(rows, PART)):
         part = pa.concat_batches(some)

@@ -182,7 +182,7 @@ class Recorder:
         part_norms: torch.Tensor | None = None,
         questions: torch.Tensor | None = None,
     ) -> None:
-        """Record the head after `step` optimizer steps, and the tracked samples if it is their turn.
+        """Record the head after `step` optimizer steps, and the samples if it is their turn.
 
         loss: of the step's batch. grad_norm: of all gradients, before clipping. Both scalars,
         on any device; they are not waited for. part_norms: what `gradient_norms` gave before the

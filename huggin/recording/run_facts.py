@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
-from huggin.common.files import write_json
+from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
+from huggin.recording.checks import problem_with_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
@@ -61,19 +62,26 @@ def write_facts(run: RunFolder, facts: RunFacts) -> None:
 
 
 def read_facts(run: RunFolder) -> RunFacts:
-    """Read run.json. Raises UserError if it is missing, damaged, or written by a newer program."""
+    """Read run.json.
+
+    Raises UserError if it is missing or damaged, if its fields do not fit together, or if a newer
+    program wrote it.
+    """
     try:
-        text = run.facts.read_text(encoding="utf-8")
+        text = read_text(run.facts)
     except FileNotFoundError:
         what = "nothing recorded here; run get-training-output first"
         raise UserError(f"{run.facts}: {what}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{run.facts}: not UTF-8 text; {NOT_READABLE}") from None
     _refuse_other_schemas(run, text)
     try:
-        return TypeAdapter(RunFacts).validate_json(text, strict=True)
+        facts = TypeAdapter(RunFacts).validate_json(text, strict=True)
     except ValidationError as error:
-        raise UserError(f"{run.facts}: {_first_problem(error)}; {NOT_READABLE}") from None
+        raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
+    if problem := problem_with_facts(
+        facts.hidden_size, facts.layers, facts.sites, facts.samples, facts.modules
+    ):
+        raise UserError(f"{run.facts}: {problem}; {NOT_READABLE}")
+    return facts
 
 
 def _refuse_other_schemas(run: RunFolder, text: str) -> None:
@@ -89,7 +97,7 @@ def _refuse_other_schemas(run: RunFolder, text: str) -> None:
         raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first field that is wrong, and why."""
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"])) or "its content"

@@ -1,7 +1,11 @@
-"""Every path that a run reads or writes, named once (the layout is in README.md)."""
+"""Every path that a run reads or writes, named once (the layout is in docs/recording.md)."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+SEGMENT = re.compile(r"[a-z]+-\d+\.arrow")
+FIGURE = re.compile(r"[^.].*\.(png|svg|pdf)")
 
 
 class RunFolder:
@@ -23,7 +27,8 @@ class RunFolder:
 
     def segments(self, table: str) -> list[tuple[int, Path]]:
         """The recorded segments of `table` as (first step, file), in the order of their steps."""
-        return _numbered(self.recording, rf"{table}-(\d+)\.arrow")
+        found = _numbered(self.recording, rf"{table}-(\d+)\.arrow")
+        return [(step, path) for step, path in found if path.is_file()]
 
     def checkpoint(self, step: int) -> Path:
         """Where the Trainer saves after `step` steps."""
@@ -31,7 +36,40 @@ class RunFolder:
 
     def checkpoints(self) -> list[tuple[int, Path]]:
         """The Trainer's checkpoints as (step, folder), oldest first."""
-        return _numbered(self.path, r"checkpoint-(\d+)")
+        found = _numbered(self.path, r"checkpoint-(\d+)")
+        return [(step, path) for step, path in found if path.is_dir()]
+
+    def holds_a_run(self) -> bool:
+        """Whether a run of ours has been in this folder."""
+        return (
+            self.facts.is_file()
+            or self.trainer_state.is_file()
+            or any(is_checkpoint(folder) for _, folder in self.checkpoints())
+        )
+
+    def own_files(self) -> Iterator[Path]:
+        """The run's recording, figures and results, without its checkpoints and model."""
+        yield from (self.trainer_state, self.eval_results, self.efficacy)
+        if not self.facts.is_file():
+            return
+        if self.graphs.is_dir():
+            yield from filter(_is_our_figure, self.graphs.iterdir())
+        segments = (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
+        yield from segments
+        yield self.facts
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a Trainer has begun to save in this folder."""
+    names = ("complete.json", "trainer_state.json", "model.safetensors")
+    return any((folder / name).is_file() for name in names)
+
+
+def _is_our_figure(path: Path) -> bool:
+    """Whether Matplotlib wrote a figure, by the name that it leaves in the file."""
+    if not FIGURE.fullmatch(path.name) or not path.is_file():
+        return False
+    return b"matplotlib" in path.read_bytes().lower()
 
 
 def _numbered(folder: Path, name: str) -> list[tuple[int, Path]]:

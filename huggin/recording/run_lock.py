@@ -4,7 +4,6 @@ The lock is the operating system's, so it goes with its process however that end
 """
 
 import fcntl
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -13,28 +12,27 @@ from datetime import datetime
 from pathlib import Path
 
 from huggin.common.errors import UserError
-from huggin.common.files import write_json
+from huggin.common.files import read_json, write_json
 from huggin.recording.run_folder import RunFolder
 
 
 @contextmanager
 def locked(run: RunFolder) -> Iterator[None]:
-    """Hold the run's folder, made where it is not there; a UserError says who holds it.
+    """Hold the lock of a run's folder, which is made if it is missing.
 
-    A folder that is empty at the end is taken away again.
+    Raises UserError, which says who holds it, if another process does. A folder that is empty at
+    the end is removed.
     """
     with ExitStack() as held:
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             held.enter_context(one_at_a_time(run.path, wait=False))
         except BlockingIOError:
-            raise UserError(
-                f"{run.path}: {_holder(run)}; wait for it, stop it, or name another output_dir"
-            ) from None
+            advice = "wait for it, stop it, or name another output_dir"
+            raise UserError(f"{run.path}: {_holder(run)}; {advice}") from None
         except OSError as error:
-            raise UserError(
-                f"{run.path}: no folder to write to: {error.strerror}; name another output_dir"
-            ) from None
+            what = f"no folder to write to: {error.strerror}"
+            raise UserError(f"{run.path}: {what}; name another output_dir") from None
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(run.holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
         try:
@@ -47,15 +45,18 @@ def locked(run: RunFolder) -> Iterator[None]:
 
 def _holder(run: RunFolder) -> str:
     try:
-        facts = json.loads(run.holder.read_text(encoding="utf-8"))
+        facts = read_json(run.holder)
         return f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, UserError, KeyError, TypeError):
         return "in use by another process"
 
 
 @contextmanager
 def one_at_a_time(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Go on when no other process is in a block for this folder; without `wait` raise BlockingIOError if one is."""
+    """Hold an exclusive lock on the folder.
+
+    Raises BlockingIOError if it is taken and `wait` is false.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

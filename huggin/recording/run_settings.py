@@ -13,7 +13,6 @@ from huggin.qa.config import Config
 from huggin.recording.run_facts import RunFacts
 from huggin.recording.run_folder import RunFolder
 
-PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "pyarrow")
 FIXED = (
     "seed",
     "data_seed",
@@ -48,7 +47,7 @@ def _source(config: Config) -> str:
 def fixed_settings(
     config: Config, model: PreTrainedModel, features: Dataset, tracked: int
 ) -> dict[str, Any]:
-    """What a resumed run must have in common with its beginning, for one recording to make sense of both."""
+    """What a resumed run must share with its beginning, so that one recording fits both."""
     fixed = {
         "model_name_or_path": Path(_source(config)).name,
         "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",
@@ -75,7 +74,7 @@ def _fingerprint(features: Dataset) -> str:
 
 
 def refuse_changed(run: RunFolder, begun: RunFacts, now: RunFacts) -> None:
-    """Raise a UserError that names each setting in which a resumed run differs from its beginning."""
+    """Raise a UserError that names each setting that has changed since the run began."""
     changed = [
         f"{key} was {value}, is now {now.fixed.get(key)}"
         for key, value in begun.fixed.items()

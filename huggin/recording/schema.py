@@ -21,7 +21,7 @@ OF_A_WINDOW: dict[
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
-    """The columns of each table for a head over `hidden_size` nodes."""
+    """The columns of each table for a QA head that reads `hidden_size` nodes."""
     logits = pa.list_(pa.float32())
     activations = pa.list_(pa.list_(pa.float16(), hidden_size))
     numbers = {name: pa.float64() for name in ("epoch", "loss", "learning_rate", "grad_norm")}
@@ -64,9 +64,8 @@ def column_of(value: Any, kind: pa.DataType) -> pa.Array:
     if not pa.types.is_list(kind):
         return pa.array([value], kind)
     inner = kind.value_type
-    items = (
-        column_of(value, inner) if pa.types.is_fixed_size_list(inner) else pa.array(value, inner)
-    )
+    nested = pa.types.is_fixed_size_list(inner)
+    items = column_of(value, inner) if nested else pa.array(value, inner)
     return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
 
 

@@ -13,11 +13,10 @@ from huggin.recording.schema import TABLES
 
 
 def recording_summary(path: Path | str) -> dict[str, Any]:
-    """What a run recorded: its steps, what is missing or twice in them, segments, bytes, and cut tails."""
+    """What a run recorded: steps, those that are missing or twice, segments, bytes, cut tails."""
     recording = Recording(path)
-    files = [
-        pa.memory_map(str(path)) for table in TABLES for _, path in recording.run.segments(table)
-    ]
+    segments = [path for table in TABLES for _, path in recording.run.segments(table)]
+    files = [pa.memory_map(str(path)) for path in segments]
     for file in files:
         deque(whole_batches(file), maxlen=0)
     step = recording.steps.step

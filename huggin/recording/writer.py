@@ -41,12 +41,11 @@ class RecordingWriter:
             self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
         except OSError as error:
             what = f"{self._paths[table]}: step {step} not recorded: {one_line(error)}"
-            raise UserError(
-                f"{what}; mend that, the same command goes on from the newest checkpoint"
-            ) from None
+            advice = "fix that; the same command goes on from the newest checkpoint"
+            raise UserError(f"{what}; {advice}") from None
 
     def flush_to_disk(self) -> None:
-        """Wait until every row has reached the disk, so that a checkpoint never outlives its rows."""
+        """Wait until every row is on the disk, so that no checkpoint outlives its rows."""
         for path in (*self._paths.values(), self._run.recording):
             flush_to_disk(path)
 
@@ -64,7 +63,6 @@ class RecordingWriter:
                 if step >= first_step:
                     superseded.unlink()
             self._paths[table] = self._run.segment(table, first_step)
-            self._files[table] = pa.OSFile(
-                str(self._paths[table]), "wb"
-            )  # unbuffered: a row is a write
+            # Without a buffer: a row is in the file when it is written.
+            self._files[table] = pa.OSFile(str(self._paths[table]), "wb")
             self._streams[table] = pa.ipc.new_stream(self._files[table], self._schemas[table])

@@ -47,8 +47,7 @@ def report(samples: Sequence[Sample], ending: Ending) -> str:
         share = 100 * count / len(samples)
         name = "(outside the Trainer: imports, data, saving)" if function == OUTSIDE else function
         lines.append(f"{share:5.1f} %   {low:4.1f} to {high:4.1f} %  {count:7}  {name}")
-    by_sequence = Counter(_below_the_trainer(sample) for sample in samples)
-    return printable("\n".join([*lines, "", *_sequences(by_sequence)]))
+    return printable("\n".join([*lines, *_sequences(samples)]))
 
 
 def _heading(samples: Sequence[Sample], ending: Ending) -> str:
@@ -58,12 +57,15 @@ def _heading(samples: Sequence[Sample], ending: Ending) -> str:
     return f"{len(samples)} samples of {first}{ending.seconds:.1f} s{missed}"
 
 
-def _sequences(counts: Counter[Sample]) -> Iterator[str]:
-    """The lines on the commonest call sequences."""
-    what = "The commonest call sequences, from the Trainer's innermost function on"
-    yield f"{what}, without {CALLS_FORWARD}:"
+def _sequences(samples: Sequence[Sample]) -> Iterator[str]:
+    """The lines on the commonest call sequences within the Trainer; none if it was never seen."""
+    inside = [sample for sample in samples if training_function(sample) != OUTSIDE]
+    if inside:
+        what = "The commonest call sequences, from the Trainer's innermost function on"
+        yield f"\n{what}, without {CALLS_FORWARD}:"
+    counts = Counter(_below_the_trainer(sample) for sample in inside)
     for frames, count in counts.most_common(COMMONEST):
-        yield f"\n{100 * count / counts.total():5.1f} %  {count} samples"
+        yield f"\n{100 * count / len(samples):5.1f} %  {count} samples"
         places = [f"{frame.file}:{frame.line}" for frame in frames]
         width = max(map(len, places))
         for place, frame in zip(places, frames):
@@ -72,8 +74,8 @@ def _sequences(counts: Counter[Sample]) -> Iterator[str]:
 
 def _below_the_trainer(sample: Sample) -> Sample:
     """The stack from the Trainer's innermost function on, without PyTorch's detour."""
-    last = max((at for at, frame in enumerate(sample) if TRAINER.search(frame.file)), default=0)
-    return tuple(frame for frame in sample[last:] if frame.file != CALLS_FORWARD) or sample[-1:]
+    last = max(at for at, frame in enumerate(sample) if TRAINER.search(frame.file))
+    return tuple(frame for frame in sample[last:] if frame.file != CALLS_FORWARD)
 
 
 def flame_svg(samples: Sequence[Sample]) -> str:

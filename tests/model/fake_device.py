@@ -35,7 +35,7 @@ def pytest_configure() -> None:
 
 
 class Generator:
-    """Random numbers of the device: an operation inside `with` draws from here, not from the CPU's."""
+    """Random numbers of the device: an operation inside `with` draws from here."""
 
     def __init__(self) -> None:
         self.seed(0)

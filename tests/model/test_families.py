@@ -1,4 +1,7 @@
-"""Ten families of models, built small from their configs: sites, legend, training, figures, answers, PDFs."""
+"""Ten families of models, built small from their configs.
+
+Each one's sites, legend, training, figures, answers and PDFs.
+"""
 
 import json
 import runpy
@@ -62,7 +65,10 @@ def config_of(family):
 
 
 def other_tokenizer(family):
-    """One that pads with 1 and gives two types of tokens: of bytes, or of word pieces that hold the blank before."""
+    """A tokenizer that pads with 1 and gives two types of tokens.
+
+    Its tokens are bytes, or word pieces that include the blank before them.
+    """
     pieces = family == "xlm-roberta"
     backend = Tokenizer(models.Unigram() if pieces else models.BPE())
     backend.pre_tokenizer = pre_tokenizers.Metaspace() if pieces else pre_tokenizers.ByteLevel()
@@ -114,17 +120,15 @@ def test_outputs_are_the_hidden_states(family, records):
     assert len(hidden) == 1 + SMALL["num_hidden_layers"]
     seen = {(site.layer, site.component): output for site, output in outputs.items()}
     assert [layer for layer, component in seen if component == "out"] == [1, 2, 3]
-    last = (
-        model.base_model.final_norm(seen[3, "out"])
-        if family.name == "modernbert"
-        else seen[3, "out"]
-    )
+    last = seen[3, "out"]
+    if family.name == "modernbert":
+        last = model.base_model.final_norm(last)
     for layer, output in enumerate([seen[1, "out"], seen[2, "out"], last], start=1):
         torch.testing.assert_close(output, hidden[layer])
 
 
 def test_the_self_attentions_are_where_tokens_hear_of_each_other(family, records):
-    """With their outputs held, another token changes nothing at any other place; without, it does."""
+    """With their outputs held, another token changes nothing elsewhere; without, it does."""
     model, sample = tracked(family, records)
     sites = [site for site in find_sites(model, "all") if site.component == "self"]
     assert [site.layer for site in sites] == [1, 2, 3]
@@ -134,9 +138,7 @@ def test_the_self_attentions_are_where_tokens_hear_of_each_other(family, records
     other[5] = other[5] + 1
     handles = []
     for module in {site.module for site in sites}:
-        held = [
-            outputs[site] for site in sites if site.module == module
-        ]  # in the order of its calls
+        held = [outputs[site] for site in sites if site.module == module]  # in order of calls
 
         def replace(_module, _given, output, held=held):
             value = held.pop(0)
@@ -147,9 +149,8 @@ def test_the_self_attentions_are_where_tokens_hear_of_each_other(family, records
     for handle in handles:
         handle.remove()
     together = passed(model, other).start_logits[0]
-    elsewhere = (
-        abs(torch.arange(len(other)) - 5) > 1
-    )  # a MobileBERT embeds a token with its neighbours
+    # MobileBERT embeds a token with its neighbours
+    elsewhere = abs(torch.arange(len(other)) - 5) > 1
     torch.testing.assert_close(alone[elsewhere], before[elsewhere])
     assert not torch.equal(together[elsewhere], before[elsewhere])
 
@@ -275,7 +276,7 @@ def test_trained_recorded_drawn_asked(family, tiny_cfg, tmp_path, monkeypatch, c
         (
             "splinter",
             {},
-            "SplinterForQuestionAnswering: no head: looked for one linear layer with two outputs, a",
+            "SplinterForQuestionAnswering: no head: looked for one linear layer with two outputs",
         ),
     ],
 )
@@ -311,7 +312,7 @@ def test_a_broken_file_of_a_model_is_one_line(tiny_run, tmp_path, name, content)
     [
         (
             "xlnet",
-            r"rel_attn gives \(5, 3, 16\), not \(3, 5, 16\) for \(batch, tokens, the head's nodes\)",
+            r"rel_attn gives \(5, 3, 16\), not \(3, 5, 16\) for \(batch, tokens, the head",
         ),
         ("longformer", "cannot be watched: There should be exactly three separator tokens"),
         ("bart", "no list of layers to hook: looked for a single one with attentions"),

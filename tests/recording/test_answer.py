@@ -1,6 +1,9 @@
 """An answer from the inside: round trip, the newest, what cannot be read."""
 
+import json
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from huggin.common.errors import UserError
@@ -61,4 +64,27 @@ def test_not_readable(tmp_path):
     path = write_answer(RunFolder(tmp_path), answer(7))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"answers-1\.arrow: not readable"):
+        read_answer(RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"start": 2, "end": 1}, "start 2, end 1: not a span of the 3 tokens"),
+        ({"end": 3}, "start 0, end 3: not a span"),
+        ({"start_logits": [0.0]}, "start_logits, end_logits: not one for each of the 3 tokens"),
+        ({"confidence": 7.0}, "confidence: 7 is not from 0 to 1"),
+        ({"step": None}, "step: Input should be a valid integer"),
+        ({"gold_start": 9}, "gold_start 9, gold_end 1: not a span"),
+        ({"tokens": ["x"]}, "parts: 3 for 1 tokens"),
+    ],
+)
+def test_parts_that_do_not_fit(tmp_path, change, said):
+    path = write_answer(RunFolder(tmp_path), answer(7))
+    table = pa.ipc.open_stream(path.read_bytes()).read_all()
+    facts = json.loads(table.schema.metadata[b"answer"]) | change
+    table = table.replace_schema_metadata({"answer": json.dumps(facts)})
+    with pa.ipc.new_stream(str(path), table.schema) as stream:
+        stream.write_table(table)
+    with pytest.raises(UserError, match=f"not readable: {said}"):
         read_answer(RunFolder(tmp_path))

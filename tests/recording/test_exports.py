@@ -27,7 +27,7 @@ ODD = [1 / 3, 1e-8, -0.0, np.nan, np.inf, 3.4028235e38]
 def recording(tmp_path):
     """300 steps of three nodes, two samples of different length, numbers that are hard to print."""
     run = RunFolder(tmp_path / "run")
-    write_run(run, HIDDEN, window(), window())
+    write_run(run, HIDDEN, window(), window(2))
     writer = RecordingWriter(run, HIDDEN)
     for step in range(300):
         numbers = {

@@ -29,6 +29,16 @@ def test_shares_and_sequences():
     ]
 
 
+def test_call_sequences_are_those_within_the_trainer():
+    imports = [(MAIN, Frame("torch/__init__.py", line, "<module>")) for line in range(5)] * 9
+    text = report([*SAMPLES, *imports], Ending(0, 15.0, 15.0, 0, ""))
+    assert re.findall(r"^ *([\d.]+) %  (\d+) samples$", text, re.MULTILINE) == [
+        ("18.5", "12"),
+        ("9.2", "6"),
+    ]
+    assert "call sequences" not in report(imports, Ending(0, 15.0, 15.0, 0, ""))
+
+
 def test_the_heading_says_if_py_spy_ended_early():
     text = report(SAMPLES, Ending(0, 15.0, 9.5, 0, "disk full"))
     assert text.startswith("20 samples of the first 9.5 s of 15.0 s;")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -14,16 +13,17 @@ import numpy as np
 import pytest
 
 import trainer_qa
-from checkpointing import SafeStop, is_complete, newest_checkpoint
+from checkpointing import SIGNALS, SafeStop
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from huggin.recording.checkpoints import is_complete, newest_checkpoint
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.summary import recording_summary
-from tests.conftest import ROOT, command
-from tests.training.test_training import same_rows, weights
+from tests.conftest import ROOT, command, process
+from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
 
@@ -33,7 +33,7 @@ def train_here(folder: Path, keys: dict) -> int:
     cfg.write_text(json.dumps(keys | {"output_dir": str(folder / "run")}))
     config, stop = read_config(cfg, []), SafeStop()
     stop.save_minutes = config.recording.save_minutes
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     stop.install()
     run = RunFolder(folder / "run")
     try:
@@ -84,29 +84,25 @@ def test_windows_of_all_micro_batches_are_recorded(tmp_path, tiny_cfg):
     np.testing.assert_allclose(whole, recording.steps.grad_norm[1:], rtol=1e-5)
 
 
-# 2. and 3. Exact resume; checkpoints are valid or absent (Ctrl-C, SIGTERM and kill -9 at any step: test_training.py)
+# 2. and 3. Exact resume; checkpoints are valid or absent
+# (Ctrl-C, SIGTERM and kill -9 at any step are in test_training.py)
 
 PLACES = [
     ("transformers:Trainer._save_optimizer_and_scheduler", 2),  # in the middle of a save
-    ("trainer_qa:mark_complete", 2),  # saved, the recording flushed, not yet marked
+    ("checkpointing:mark_complete", 2),  # saved, the recording flushed, not yet marked
     ("huggin.recording.recorder:Recorder.flush_to_disk", 3),  # saved, the recording not yet flushed
-    ("trainer_qa:rotate_checkpoints", 2),  # marked, the older one not yet gone
-    ("checkpointing:save_beside", 1),  # trained, the model not yet saved
+    ("checkpointing:let_older_go", 2),  # marked, the older one not yet gone
+    ("trainer_qa:save_beside", 1),  # trained, the model not yet saved
     ("huggin.recording.writer:RecordingWriter.append", 16),  # in the middle of a row
 ]
 
 
 @pytest.mark.parametrize(("place", "times"), PLACES)
+@pytest.mark.slow
 def test_killed_at_the_worst_moment(tmp_path, tiny_cfg, tiny_run, place, times):
     keys = tiny_cfg(save_steps=2, save_total_limit=1)
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
-    line = [
-        sys.executable,
-        ROOT / "tests" / "training" / "killed.py",
-        place,
-        str(times),
-        "cfg.json",
-    ]
+    line = process("tests/training/killed.py", place, times, "cfg.json")
     killed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert newest_checkpoint(RunFolder(tmp_path / "run")) is not None
@@ -152,7 +148,7 @@ def test_safety_checkpoints(tmp_path, tiny_cfg):
 
 
 def test_ctrl_c_while_evaluating(tmp_path, tiny_cfg, tiny_run, monkeypatch):
-    """The evaluation breaks off, the step before it is saved, and the next start goes on to the same end."""
+    """The evaluation is aborted, its step is saved, and the next start comes to the same end."""
     original = QuestionAnsweringTrainer.evaluation_loop
 
     def interrupted(self, *args, **kwargs):
@@ -180,7 +176,8 @@ def test_ctrl_c_before_training_stops_at_once_and_leaves_nothing(tmp_path, tiny_
 def test_a_second_ctrl_c_ends_the_process_where_it_is():
     code = (
         "import os, signal; from checkpointing import SafeStop; stop = SafeStop(); stop.install();"
-        "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT); print('waits', flush=True);"
+        "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT);"
+        "print('waits', flush=True);"
         "os.kill(os.getpid(), signal.SIGINT); print('never', flush=True)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -209,6 +206,7 @@ def test_a_signal_at_the_end_of_a_step_stops_after_the_next(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
     if not (ROOT / ".venv" / "installed.txt").exists():
         pytest.skip("the drivers run in .venv; ./setup makes it")
@@ -220,10 +218,8 @@ def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for line in started.stderr:
-        if "/200000" in line:  # the progress bar: it trains
-            started.send_signal(number)
-            break
+    wait_for_steps(tmp_path / "run", started)
+    started.send_signal(number)
     out, err = started.communicate(timeout=60)
     assert started.returncode == code, err
     assert "the same command goes on from there" in out
@@ -239,6 +235,7 @@ def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
     [(100_000, 20, "not saved: "), (20_000, 1000, "-0.arrow: step ")],
     ids=["checkpoint", "recording"],
 )
+@pytest.mark.slow
 def test_a_full_disk(tmp_path, tiny_cfg, limit, save_steps, said):
     """A limit on the size of files stands for the disk."""
     keys = tiny_cfg(num_train_epochs=30, save_steps=save_steps, do_eval=False)
@@ -286,6 +283,7 @@ def test_no_folder_to_write_to(tmp_path, tiny_cfg):
 # 8. Several processes
 
 
+@pytest.mark.slow
 def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg):
     keys = tiny_cfg(
         num_train_epochs=10_000, save_steps=100_000, per_device_train_batch_size=1, do_eval=False
@@ -303,10 +301,8 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     started = subprocess.Popen(
         line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    for text in started.stderr:
-        if re.search(r" [1-9]\d*/20000", text):  # the progress bar: they train
-            started.send_signal(signal.SIGINT)
-            break
+    wait_for_steps(tmp_path / "run", started)
+    started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=90)
     assert out.count("the same command goes on from there") == 1, err
     (stopped,) = [step for step, _ in RunFolder(tmp_path / "run").checkpoints()]
@@ -331,10 +327,11 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
 # 9. The soak
 
 
+@pytest.mark.slow
 def test_a_short_soak(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(num_train_epochs=20)))
     done = command("bench/soak.py", "--kills", "2", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)
     assert done.returncode == 0, done.stderr
     assert (
-        done.stdout.splitlines()[-1] == "2 kills, 0 steps missing, 0 twice, weights identical: yes"
+        done.stdout.splitlines()[-1] == "2 faults, 0 steps missing, 0 twice, weights identical: yes"
     )

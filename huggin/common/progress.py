@@ -1,0 +1,46 @@
+"""Progress bars: on a terminal only, so that a log file gets none."""
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+DELAY = 2.0  # seconds until a bar appears
+
+
+def progress(
+    items: Iterable[Any] | None = None,
+    *,
+    label: str,
+    unit: str,
+    total: int | None = None,
+    delay: float = DELAY,
+) -> tqdm:
+    """A progress bar on stderr around `items`, or one that is updated by hand.
+
+    label: what is done. unit: what is counted, in the plural. total: how many, if `items` cannot
+    say. delay: seconds until it appears. If stderr is no terminal there is no bar.
+    """
+    return tqdm(
+        items,
+        desc=label,
+        unit=f" {unit}",
+        total=total,
+        delay=delay,
+        leave=False,
+        disable=None,
+        dynamic_ncols=True,
+    )
+
+
+def shows_bars() -> bool:
+    """Whether stderr is a terminal, so that progress bars are shown."""
+    return bool(sys.stderr and sys.stderr.isatty())
+
+
+def quieten_libraries_bars() -> None:
+    """Keep the bars of `datasets` out of a log file; it reads this variable when it is imported."""
+    if not shows_bars():
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

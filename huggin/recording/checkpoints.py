@@ -1,0 +1,169 @@
+"""Checkpoints on disk: which are whole, which is the newest, which may go.
+
+A checkpoint counts only if it holds `complete.json`, which is written last: size and hash of each
+of its files. A checkpoint that is torn or damaged is passed over for the newest whole one.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from huggin.common.errors import UserError
+from huggin.common.files import flush_to_disk, read_json, write_json
+from huggin.common.streams import warn
+from huggin.recording.run_folder import RunFolder, is_checkpoint
+
+MARK = "complete.json"
+BLOCK = 1 << 20  # bytes that are read at a time
+
+
+def mark_complete(folder: Path, files: Iterable[Path] | None = None) -> None:
+    """Flush a folder's files to disk, then write their sizes and hashes into it.
+
+    files: those that count; all files of the folder by default.
+    """
+    if files is None:
+        files = [path for path in folder.rglob("*") if path.is_file() and path.name != MARK]
+    facts = {}
+    for path in sorted(files):
+        flush_to_disk(path)
+        facts[str(path.relative_to(folder))] = {
+            "size": path.stat().st_size,
+            "xxh3_128": hash_of(path),
+        }
+    write_json(folder / MARK, facts)
+    flush_to_disk(folder)
+    flush_to_disk(folder.parent)
+
+
+def hash_of(path: Path) -> str:
+    """The XXH3 hash of a file, 128 bits as hexadecimal digits: it finds damage, not forgery."""
+    digest = xxhash.xxh3_128()
+    block = memoryview(bytearray(BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(block[:count])
+    return digest.hexdigest()
+
+
+def damage_of(folder: Path) -> str | None:
+    """What keeps a marked folder from being used, in words; None if it is whole.
+
+    A folder that an older version marked holds sizes only, so flipped bits in it are not found.
+    """
+    try:
+        marked = read_json(folder / MARK)
+        for name, facts in marked.items():
+            size, digest = (facts, None) if isinstance(facts, int) else _of_mark(facts)
+            if (folder / name).stat().st_size != size:
+                return f"{name} has another size than it was saved with"
+            if digest and hash_of(folder / name) != digest:
+                return f"{name} has changed since it was saved"
+    except (FileNotFoundError, NotADirectoryError):
+        return "not complete"
+    except (UserError, AttributeError, KeyError, TypeError):
+        return f"{MARK} is damaged"
+    return None
+
+
+def _of_mark(facts: dict[str, Any]) -> tuple[int, str]:
+    return facts["size"], facts["xxh3_128"]
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether every file that the checkpoint was marked with is there as it was saved."""
+    return damage_of(checkpoint) is None
+
+
+def newest_checkpoint(run: RunFolder) -> Path | None:
+    """The newest whole checkpoint; says on stderr which damaged ones are passed over, and why."""
+    for _, checkpoint in reversed(run.checkpoints()):
+        damage = damage_of(checkpoint)
+        if damage is None:
+            return checkpoint
+        warn(f"{checkpoint}: {damage}, passed over")
+    return None
+
+
+def newest_model(run: RunFolder) -> Path:
+    """Where the model with the most steps is: the run's folder, or a newer whole checkpoint in it.
+
+    A trained model that is damaged is passed over for a whole checkpoint. Raises UserError if
+    there is none.
+    """
+    checkpoint = newest_checkpoint(run)
+    step = step_of(run.path)
+    if step is None:
+        return checkpoint or run.path
+    if checkpoint and step_in_name(checkpoint) > step:
+        return checkpoint
+    damage = damage_of(run.path) if (run.path / MARK).exists() else None
+    if damage is None:
+        return run.path
+    if checkpoint is None:
+        raise UserError(f"{run.path}: the trained model is damaged: {damage}; train it again")
+    warn(f"{run.path}: {damage}; {checkpoint.name} is used instead")
+    return checkpoint
+
+
+def step_of(folder: Path) -> int | None:
+    """The step in a folder's trainer_state.json; None if there is no such file or step."""
+    try:
+        step = read_json(folder / "trainer_state.json")["global_step"]
+    except (FileNotFoundError, UserError, KeyError, TypeError):
+        return None
+    return step if isinstance(step, int) else None
+
+
+def step_in_name(checkpoint: Path) -> int:
+    """The step that a checkpoint's name says."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def let_older_go(run: RunFolder, newest: Path, limit: int | None, best: str | None) -> None:
+    """Delete checkpoints until `limit` are left, never the newest whole one and never the best.
+
+    Those of a later step than the newest are damaged ones that were passed over: they go first.
+    """
+    if not limit or limit < 0:
+        return
+    kept = {newest.resolve(), Path(best).resolve()} if best else {newest.resolve()}
+    steps = run.checkpoints()
+    newest_step = step_in_name(newest)
+    later = [path for step, path in steps if step > newest_step]
+    earlier = [path for step, path in steps if step <= newest_step]
+    others = [path for path in later + earlier if path.resolve() not in kept]
+    for path in others[: max(0, len(steps) - max(limit, len(kept)))]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
+    """Call `save` with an empty folder, then move each file from there to `folder`; mark them."""
+    beside = folder / ".saving"
+    shutil.rmtree(beside, ignore_errors=True)  # left by a kill
+    beside.mkdir(parents=True)
+    save(str(beside))
+    moved = []
+    for path in sorted(beside.iterdir()):
+        flush_to_disk(path)
+        os.replace(path, folder / path.name)
+        moved.append(folder / path.name)
+    beside.rmdir()
+    mark_complete(folder, moved)
+
+
+def start_anew(run: RunFolder) -> None:
+    """Delete an earlier run's checkpoints, recording, figures and results. Other files stay."""
+    for _, checkpoint in run.checkpoints():
+        if is_checkpoint(checkpoint):
+            shutil.rmtree(checkpoint)
+    for path in list(run.own_files()):
+        path.unlink(missing_ok=True)
+    (run.path / MARK).unlink(missing_ok=True)
+    for folder in (run.recording, run.graphs):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

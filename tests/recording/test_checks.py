@@ -1,0 +1,146 @@
+"""Fields that do not fit together are named, and nothing untrue is read."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from huggin.common.errors import UserError
+from huggin.recording.efficacy import Efficacy, keep_efficacy, read_efficacy
+from huggin.recording.reader import Recording
+from huggin.recording.run_facts import read_facts
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.writer import RecordingWriter
+from tests.recordings import window, write_run
+
+HIDDEN = 4
+
+
+@pytest.fixture
+def run(tmp_path) -> RunFolder:
+    return write_run(tmp_path, HIDDEN, window(3))
+
+
+def write(run: RunFolder, steps, hidden=HIDDEN, tokens=3, **changes) -> None:
+    """Record steps with a probe each."""
+    writer = RecordingWriter(run, hidden)
+    for step in steps:
+        numbers = {"epoch": 0.0, "loss": 1.0, "learning_rate": 1e-3, "grad_norm": 1.0}
+        weight = np.zeros(2 * hidden, np.float32)
+        writer.append(
+            "steps", step=step, **numbers | changes, weight=weight, bias=np.zeros(2, np.float32)
+        )
+        logits = np.zeros(tokens, np.float32)
+        losses = {"start_loss": 1.0, "end_loss": changes.get("loss", 1.0)}
+        span = {"predicted_start": 1, "predicted_end": 1}
+        writer.append(
+            "probes", step=step, sample=0, start_logits=logits, end_logits=logits, **losses, **span
+        )
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"hidden_size": 0}, "hidden_size: 0 is no number of nodes"),
+        ({"layers": 0}, "layers: 0 is no number of layers"),
+        ({"sites": [{"layer": 9, "component": "out"}]}, "sites.0.layer: 9 is not among the 2"),
+        ({"sites": [{"layer": 1, "component": "x"}]}, "sites.0.component: 'x' is unknown"),
+        ({"sites": [{"layer": 1, "component": "out"}] * 2}, "sites: one is there twice"),
+        ({"samples": None}, "samples: Input should be a valid array"),
+    ],
+)
+def test_facts_that_do_not_fit(run, change, said):
+    facts = json.loads(run.facts.read_text())
+    run.facts.write_text(json.dumps(facts | change))
+    with pytest.raises(UserError, match=f"run.json: {said}"):
+        read_facts(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gold_start": -1}, "gold_start -1, gold_end 1: not a span of the 3 tokens"),
+        ({"gold_start": 2}, "gold_start 2, gold_end 1: not a span"),
+        ({"gold_end": 3}, "gold_start 1, gold_end 3: not a span"),
+        ({"gold_start": None}, "gold_start: Input should be a valid integer"),
+        ({"tokens": []}, "tokens: there are none"),
+        ({"parts": ["context"]}, "parts: 1 for 3 tokens"),
+        ({"parts": ["answer"] * 3}, "parts: 'answer' is none of"),
+        ({"inputs": {"input_ids": [1]}}, "inputs.input_ids: 1 for 3 tokens"),
+    ],
+)
+def test_samples_that_do_not_fit(run, change, said):
+    facts = json.loads(run.facts.read_text())
+    facts["samples"][0] |= change
+    run.facts.write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=f"samples.0.{said}"):
+        read_facts(run)
+
+
+def test_a_segment_of_another_run(run):
+    write(run, range(3), hidden=8)
+    with pytest.raises(UserError, match=r"steps-0\.arrow: its columns are not those of this run"):
+        _ = Recording(run.path).steps
+
+
+def test_a_segment_with_another_name(run):
+    write(run, range(3))
+    run.segment("steps", 0).rename(run.segment("steps", 1))
+    with pytest.raises(UserError, match=r"steps-1\.arrow: begins with step 0, its name says 1"):
+        _ = Recording(run.path).steps
+
+
+def test_steps_that_go_backwards(run):
+    write(run, range(3))
+    path = run.segment("steps", 0)
+    rows = pa.ipc.open_stream(path.read_bytes()).read_all()
+    with pa.ipc.new_stream(str(path), rows.schema) as stream:
+        for row in (0, 2, 1):
+            stream.write_table(rows.slice(row, 1).combine_chunks())
+    with pytest.raises(UserError, match=r"step 1 comes after step 2; the file is damaged"):
+        _ = Recording(run.path).steps
+
+
+def test_losses_that_no_training_has(run):
+    write(run, range(3), loss=1e308)
+    with pytest.raises(UserError, match=r"steps: loss: 1e\+308 is more than float32 can hold"):
+        _ = Recording(run.path).steps
+    with pytest.raises(UserError, match=r"probes: end_loss: 1e\+308"):
+        Recording(run.path).probes()
+
+
+def test_infinite_losses_are_kept(run):
+    write(run, range(3), loss=float("inf"))
+    assert np.isinf(Recording(run.path).steps.loss).all()
+
+
+def test_probes_of_another_length(run):
+    write(run, range(3), tokens=5)
+    with pytest.raises(UserError, match="sample 0: logits for another number of tokens"):
+        Recording(run.path).probes()
+
+
+MEASURED = Efficacy(8, "ravens.json", 4, 2, 50.0, (15.0, 85.0), 60.0, (20.0, 90.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"correct": 9}, "0.correct: 9 of 4 questions"),
+        ({"asked": 0, "correct": 0}, "0.correct: 0 of 0 questions"),
+        ({"exact_match": 101.0}, "0.exact_match: 101 is no percentage"),
+        ({"f1_interval": [9.0, 1.0]}, "0.f1_interval: 9 to 1 is no interval"),
+        ({"step": -1}, "0.step: -1 is negative"),
+        ({"step": "8"}, "0.step: Input should be a valid integer"),
+    ],
+)
+def test_measurements_that_cannot_be_true(tmp_path, change, said):
+    run = RunFolder(tmp_path)
+    keep_efficacy(run, MEASURED)
+    assert read_efficacy(run) == [MEASURED]
+    (entry,) = json.loads(run.efficacy.read_text())
+    run.efficacy.write_text(json.dumps([entry | change]))
+    with pytest.raises(UserError, match=f"efficacy.json: {said}"):
+        read_efficacy(run)

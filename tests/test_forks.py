@@ -1,0 +1,65 @@
+"""Forked processes behave as the scripts that they stand for: streams, exit codes, signals."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import FORKS, fork_server
+
+WAITING = """
+import signal, sys, time
+
+def leave(number, frame):
+    print("asked to leave", flush=True)
+    sys.exit(128 + number)
+
+signal.signal(signal.SIGTERM, leave)
+print("waits", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """A function that writes a script and returns the line that runs it in a forked process."""
+
+    def line_of(text, *words):
+        path = tmp_path / "script.py"
+        path.write_text(text)
+        return list(map(str, [sys.executable, FORKS, "run", fork_server(), path, *words]))
+
+    return line_of
+
+
+def test_streams_folder_words_and_exit_code(script, tmp_path):
+    text = "import os, sys\nprint(sys.argv[1:], os.getcwd(), os.environ['A'], sys.stdin.read())\n"
+    line = script(text + "print('wrong', file=sys.stderr)\nsys.exit(3)", "a b", "--c")
+    options = {"input": "typed", "cwd": tmp_path, "env": {"A": "1"}}
+    done = subprocess.run(line, capture_output=True, text=True, **options)
+    assert done.stdout == f"['a b', '--c'] {tmp_path} 1 typed\n"
+    assert (done.stderr, done.returncode) == ("wrong\n", 3)
+
+
+def test_an_error_is_told_as_python_tells_it(script):
+    done = subprocess.run(script("1 / 0"), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "code"),
+    [(signal.SIGTERM, "asked to leave\n", 143), (signal.SIGKILL, "", -9), (signal.SIGHUP, "", -1)],
+)
+def test_signals_reach_the_script(script, number, said, code):
+    with subprocess.Popen(script(WAITING), stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout.readline() == "waits\n"
+        started.send_signal(number)
+        assert started.stdout.read() == said  # ends when the script has ended
+    assert started.returncode == code
+
+
+def test_a_script_that_is_killed_kills_its_client(script):
+    done = subprocess.run(script("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"))
+    assert done.returncode == -signal.SIGKILL
