@@ -16,7 +16,6 @@ from safetensors import SafetensorError
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
-    TrainerState,
     TrainingArguments,
 )
 
@@ -33,6 +32,7 @@ from huggin.common.text import one_line, printable
 from huggin.model.device import copies_in_background, describe_device
 from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
+from huggin.model.parts import before_clipping
 from huggin.qa.config import Config
 from huggin.qa.features import (
     check_labels,
@@ -42,7 +42,8 @@ from huggin.qa.features import (
     training_features,
 )
 from huggin.qa.questions import load_questions, shared_questions
-from huggin.recording.callback import RecorderCallback
+from huggin.recording.batch import batch_rows
+from huggin.recording.callback import ReadyCallback
 from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
 from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
@@ -50,6 +51,8 @@ from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
 
+TRAINING = "Training"  # how the Trainer calls the loader of training data
+PLACE = ("record", "window")  # columns that say where in the data a window comes from
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
@@ -66,8 +69,9 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         """trained_on: how many of `eval_records` are in the training data, too."""
         super().__init__(*args, **kwargs)
         self.recorder = recorder
+        self._batch: dict[str, torch.Tensor] = {}
         self.trained_on = trained_on
-        self._recording = _Recording(recorder) if recorder else None
+        self._recording = ReadyCallback(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
 
@@ -75,15 +79,45 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any
     ) -> torch.Tensor:
         """One micro-batch. Its loss is recorded raw, before the Trainer hides NaN."""
+        self._batch = {name: inputs.pop(name) for name in PLACE if name in inputs}
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self._recording:
             self._recording.add_loss(loss)
         return loss
 
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The batch's loss; what it says of each question is recorded, from the same logits."""
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
+        if self._recording and model.training and self._batch:
+            rows = batch_rows(
+                outputs["start_logits"].detach(),
+                outputs["end_logits"].detach(),
+                inputs["start_positions"],
+                inputs["end_positions"],
+                self._batch["record"],
+                self._batch["window"],
+            )
+            self._recording.add_rows(rows)
+        return (loss, outputs) if return_outputs else loss
+
+    def _remove_unused_columns(self, dataset: Dataset, description: str | None = None) -> Dataset:
+        """What the model takes; in training also each window's place in the data."""
+        columns = super()._remove_unused_columns(dataset, description).column_names
+        if description == TRAINING and self._recording:
+            columns = [*columns, *(name for name in PLACE if name in dataset.column_names)]
+        return dataset.select_columns(columns)
+
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        if self._recording:
+        if self._recording and self.recorder:
             self._recording.grad_norm = grad_norm
+            self._recording.part_norms = before_clipping(self.recorder.gradient_norms(), grad_norm)
         return grad_norm
 
     @property
@@ -100,25 +134,6 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         saved = {SAVED_MODEL: {"step": self.step_of_model}}
         state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
         state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
-
-
-class _Recording(RecorderCallback):
-    """A RecorderCallback whose Recorder is ready, and which is handed every loss."""
-
-    reads_loss_of_model = False
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__(recorder.run.path, recorder.facts.samples)
-        self._ready = recorder
-
-    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
-        self._ready.last_step = state.max_steps
-        return self._ready
-
-    def loss_of_step(self) -> torch.Tensor | float:
-        """The sum of the micro-batches' losses, which the Trainer has divided by their number."""
-        losses = self.take_losses()
-        return sum(losses[1:], losses[0])
 
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:

@@ -60,6 +60,11 @@ def say_not_finite(axes: Axes, values: np.ndarray) -> None:
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=END)
 
 
+def plain(number: float, _place: float = 0) -> str:
+    """The label of a tick on a log scale: `0.01`; matplotlib's own needs formulas."""
+    return f"{number:g}"
+
+
 def legend_above(axes: Axes, rows: int = 1) -> None:
     """Put the legend above the axes' right end, where it covers no line, in `rows` rows."""
     columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)

@@ -31,7 +31,8 @@ def training_features(
 ) -> Dataset:
     """The features of records, with their labels.
 
-    Columns: what the model takes; `record`, the index in `records`; `start_positions` and
+    Columns: what the model takes; `record`, the index in `records`; `window`, 0 for the first of
+    its context; `start_positions` and
     `end_positions`, the first and the last token of the answer; `label_exact` and `label_text`,
     see `label_says`. Raises UserError for a question that is too long.
     """
@@ -40,18 +41,19 @@ def training_features(
     def label(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
         encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
         columns = {name: encoded[name] for name in tokenizer.model_input_names}
-        columns |= {name: [] for name in LABELS}
+        columns |= {name: [] for name in (*LABELS, "window")}
         for record, rows in _rows_by_record(encoded):
             context = batch["context"][record]
             answers = batch["answers"][record]
             places = [context_offsets(encoded, row) for row in rows]
             spans = answer_spans(places, answer_characters(answers), data.doc_stride)
             exact, text = label_says(context, places, spans, answers)
-            for row, span in zip(rows, spans, strict=True):
+            for window, (row, span) in enumerate(zip(rows, spans, strict=True)):
                 cls = _cls(encoded, row, tokenizer)
                 label = (indices[record], *(span or (cls, cls)), exact, text)
                 for name, value in zip(LABELS, label, strict=True):
                     columns[name].append(value)
+                columns["window"].append(window)
         return columns
 
     return _mapped(records, label, "training features")

@@ -95,6 +95,11 @@ def _normalised(raw: Iterable[tuple[str, Any]], where: str) -> list[Record]:
     return [normalised(entry, f"{where}: {position}") for position, entry in raw]
 
 
+def raw_records(file: Path) -> Iterator[tuple[str, Any]]:
+    """The records as they stand in a file, with all columns, each with its position in words."""
+    yield from _records_in(_parse(file), file)
+
+
 def _parse(file: Path) -> Any:
     """The JSON value of a file, or the list of those on its lines."""
     try:
