@@ -6,7 +6,7 @@ python run_qa.py cfg.json --num_train_epochs 3
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
@@ -23,9 +23,11 @@ and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_ra
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, or go on training; then evaluate if do_eval is set."""
     cfg, flags = read_command_line(sys.argv[1:] if argv is None else argv)
+    print(f"run_qa.py: starting with {cfg or 'flags'}; loading the libraries", file=sys.stderr)
     from checkpointing import SafeStop
     from huggin.qa.config import read_config
     from huggin.recording.run_lock import locked
+    from huggin.training.notify import notifying
     from trainer_qa import train_and_evaluate
 
     stop = SafeStop()
@@ -33,8 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_config(cfg, flags)
     stop.save_minutes = config.recording.save_minutes
     run = RunFolder(Path(config.training.output_dir))
-    with locked(run) if config.on_main_process else nullcontext():
-        return train_and_evaluate(config, run, stop)
+    told = config.recording.notify if config.on_main_process else None
+    with ExitStack() as around:
+        ending = around.enter_context(notifying(told, str(run.path)))
+        if config.on_main_process:
+            around.enter_context(locked(run))
+        ending.code = train_and_evaluate(config, run, stop)
+    return ending.code
 
 
 def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:

@@ -6,6 +6,8 @@ question answering needs beyond it.
 
 import shutil
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import rotate_checkpoints
 
 from checkpointing import (
@@ -51,6 +54,11 @@ from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
+from huggin.training.bar import TrainingBar, duration
+from huggin.training.plan import Plan, make_plan
+from huggin.training.standing import going_on, next_commands, nothing_to_do, trained_steps
+
+TRIED = 100  # records that become features in a dry run
 
 
 class QuestionAnsweringTrainer(Trainer):
@@ -68,6 +76,9 @@ class QuestionAnsweringTrainer(Trainer):
         self.data_args = data_args
         self.recorder = recorder
         self.eval_records = eval_records
+        for theirs in (ProgressCallback, PrinterCallback):
+            self.remove_callback(theirs)
+        self.add_callback(TrainingBar())
         self._recording = _Recording(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
@@ -190,14 +201,18 @@ class _Recording(RecorderCallback):
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     """Train, or go on training, then evaluate, as the cfg says; the exit code."""
     trainer = build_trainer(config, run, stop)
-    if config.training.do_train:
-        train(config, trainer, run, stop)
+    if config.recording.dry_run:
+        return dry_run(config, trainer)
+    if config.training.do_train and not train(config, trainer, run, stop):
+        return 0
     if stop.received:
         if config.on_main_process:
             _say_how_to_go_on(config, run, trainer.state.global_step)
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
+    if config.training.do_train and config.on_main_process:
+        print(next_commands(run))
     return 0
 
 
@@ -221,8 +236,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     eval_features = None
     with training.main_process_first(desc="features"):
         if records:
-            features = training_features(records, tokenizer, data)
-        if eval_records:
+            features = training_features(_tried(config, records), tokenizer, data)
+        if eval_records and not config.recording.dry_run:
             eval_features = evaluation_features(eval_records, tokenizer, data)
     recorder = None
     if records and features and config.on_main_process:
@@ -245,6 +260,11 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     except (ValueError, ImportError, RuntimeError) as error:
         # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
+
+
+def _tried(config: Config, records: Dataset) -> Dataset:
+    """The records that become features: all, or in a dry run the first ones."""
+    return records.select(range(min(TRIED, len(records)))) if config.recording.dry_run else records
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -295,9 +315,14 @@ def _say_what_no_window_holds(answers: int, records: int) -> None:
 
 def train(
     config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, stop: SafeStop
-) -> None:
-    """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
+) -> bool:
+    """Train from the newest whole checkpoint, or from the start; leave the model in the folder.
+
+    Returns whether there was anything left to train.
+    """
     checkpoint = prepare(config, trainer, run, stop)
+    if not say_what_will_happen(config, trainer, run, checkpoint):
+        return False
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
@@ -314,7 +339,68 @@ def train(
         _say_not_finite(run, trainer.recorder.not_finite)
     if trainer.state.global_step >= trainer.state.max_steps and config.on_main_process:
         save_beside(run.path, trainer.save_trained)
-        print(f"{run.path}: trained, {trainer.state.global_step} steps")
+        print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
+    return True
+
+
+def say_what_will_happen(
+    config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, checkpoint: Path | None
+) -> bool:
+    """Print the plan, and where a resumed training goes on. Returns whether anything is left to do.
+
+    Raises UserError if the disk is too full.
+    """
+    plan = plan_of(config, trainer, len(trainer.train_dataset))
+    trained = 0 if config.recording.overwrite_output_dir else trained_steps(run)
+    finished = trained >= plan.steps
+    if config.on_main_process and finished:
+        print(nothing_to_do(run, trained, plan.steps))
+    elif config.on_main_process:
+        print("\n".join(["this training:", *plan.lines()]))
+        if checkpoint:
+            print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))
+        sys.stdout.flush()
+        plan.refuse_full_disk()
+    return not finished
+
+
+def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:
+    """The plan of a training over so many windows."""
+    facts = trainer.recorder.facts if trainer.recorder else None
+    data = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
+    if trainer.eval_records is not None:
+        data += f"; {len(trainer.eval_records):,} questions to evaluate on"
+    return make_plan(config, trainer.model, windows, facts, data)
+
+
+def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
+    """Print the plan and how long a step takes; nothing is written. The exit code."""
+    if trainer.train_dataset is None:
+        raise UserError("dry_run: nothing to train; set do_train to true")
+    features = trainer.train_dataset
+    records = len(_load(config, "train"))
+    windows = round(len(features) * records / min(TRIED, records))
+    plan = plan_of(config, trainer, windows)
+    print("\n".join(["this training would be:", *plan.lines()]))
+    plan.refuse_full_disk()
+    seconds = seconds_of_a_step(trainer)
+    whole = duration(seconds * plan.steps)
+    print(f"  time      {seconds:.2f} s for a step, about {whole} in all (without evaluations)")
+    return 0
+
+
+def seconds_of_a_step(trainer: QuestionAnsweringTrainer) -> float:
+    """How long one optimizer step takes: the second of two, forward and backward."""
+    trainer.model.to(trainer.args.device).train()
+    wanted = min(len(trainer.train_dataset), trainer.args.per_device_train_batch_size)
+    kept = trainer._remove_unused_columns(trainer.train_dataset)
+    inputs = trainer._prepare_inputs(trainer.data_collator([kept[at] for at in range(wanted)]))
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
+        trainer.model(**inputs).loss.backward()
+        seconds = time.perf_counter() - begun
+    return seconds * trainer.args.gradient_accumulation_steps
 
 
 def _say_not_finite(run: RunFolder, steps: int) -> None:

@@ -64,6 +64,8 @@ class RecordingArguments:
     )
     save_minutes: float = _key(15.0, "a safety checkpoint at the latest so long after the last one")
     overwrite_output_dir: bool = _key(False, "start anew: delete the run that output_dir holds")
+    dry_run: bool = _key(False, "check everything, print the plan and the time of a step, and stop")
+    notify: str | None = _key(None, "a command to run at the end; see docs/overnight.md")
 
 
 OWN_ARGUMENTS: dict[str, type] = {

@@ -24,6 +24,7 @@ class TrainingBar(TrainerCallback):
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._bar: Any = None
+        self._evaluation: Any = None
         self._first_step = 0
         self._began = 0.0
 
@@ -71,6 +72,36 @@ class TrainingBar(TrainerCallback):
             seconds = self.seconds_left(state)
             left = f"  {duration(seconds)} left" if seconds >= 1 else ""
             self._say(line + left)
+
+    def on_prediction_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        eval_dataloader: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Move a second bar on while the model is evaluated."""
+        if not state.is_world_process_zero or eval_dataloader is None:
+            return
+        if self._evaluation is None:
+            self._evaluation = tqdm(
+                total=len(eval_dataloader),
+                desc="evaluation",
+                unit=" batches",
+                leave=False,
+                delay=2,
+                disable=None,
+            )
+        self._evaluation.update(1)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Close the bar of the evaluation."""
+        if self._evaluation is not None:
+            self._evaluation.close()
+            self._evaluation = None
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -4,6 +4,9 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
@@ -20,6 +23,36 @@ def words_of(command: str) -> list[str]:
     if not words:
         raise UserError("notify: no command; name one, as in notify-send")
     return words
+
+
+@dataclass
+class Ending:
+    """How a training ended, for the command that is told."""
+
+    code: int = 0
+
+
+@contextmanager
+def notifying(command: str | None, folder: str) -> Iterator[Ending]:
+    """Run the user's command after the block, with what the block has made of `Ending`.
+
+    An error in the block is told, too, and raised on. Nothing happens without a command.
+    """
+    ending = Ending()
+    if command is None:
+        yield ending
+        return
+    words_of(command)  # a wrong one is refused before the training and not after it
+    try:
+        yield ending
+    except UserError as error:
+        notify(command, f"failed: {error}", 2, folder)
+        raise
+    except OSError as error:
+        notify(command, f"failed: {one_line(error)}", 2, folder)
+        raise
+    result = {0: "done", 130: "stopped by Ctrl-C, saved"}.get(ending.code, "stopped, saved")
+    notify(command, f"{folder}: {result}", ending.code, folder)
 
 
 def notify(command: str, result: str, code: int, folder: str) -> None:

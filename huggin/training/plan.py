@@ -70,6 +70,7 @@ def make_plan(
     per_epoch = steps_per_epoch(windows, training)
     steps = total_steps(windows, training)
     recorded = recording_bytes(config, facts, steps) if facts else 0.0
+    needed = saved_bytes(model, steps, training) + recorded
     return Plan(
         model=describe_model(model, config.model.pretrained_model),
         data=data,
@@ -79,7 +80,7 @@ def make_plan(
         windows_per_step=windows_per_step(training),
         recording=describe_recording(config, facts, recorded),
         folder=folder,
-        disk_needed=saved_bytes(model, steps, training) + recorded,
+        disk_needed=max(0.0, needed - bytes_in(folder)),
         disk_free=float(shutil.disk_usage(nearest_folder(folder)).free),
     )
 
@@ -119,7 +120,7 @@ def describe_device(training: TrainingArguments) -> str:
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     elif device.type == "cpu":
-        name = f"CPU, {torch.get_num_threads()} threads"
+        name = f"CPU, {count(torch.get_num_threads(), 'thread')}"
     else:
         name = device.type.upper()
     processes = f", {training.world_size} processes" if training.world_size > 1 else ""
@@ -159,6 +160,11 @@ def nearest_folder(path: Path) -> Path:
     """The path, or the first folder above it that exists."""
     path = path.absolute()
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def bytes_in(folder: Path) -> float:
+    """How much the files of a folder take, all below it included."""
+    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
 
 
 def count(number: int, what: str) -> str:

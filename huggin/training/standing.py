@@ -32,13 +32,12 @@ def nothing_to_do(run: RunFolder, trained: int, steps: int) -> str:
     return f"{run.path}: already trained ({done}); nothing to do; {anew}"
 
 
-def next_commands(run: RunFolder, cfg: Path | None) -> str:
+def next_commands(run: RunFolder) -> str:
     """What a finished training says: where everything is, and what to type next."""
-    ask = f"get-model-output {cfg}" if cfg else f"graph-logits {run.path} --over-time"
     return "\n".join(
         (
-            f"{run.path}: the model, its checkpoints and recording/ are there",
+            f"the model is in {run.path}, what was recorded in {run.recording}; next:",
             f"  huggin graph-weights {run.path}",
-            f"  huggin {ask}",
+            f"  huggin graph-logits {run.path} --over-time",
         )
     )
