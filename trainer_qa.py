@@ -6,8 +6,6 @@ question answering needs beyond it.
 
 import shutil
 import sys
-import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +52,10 @@ from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
-from huggin.training.bar import TrainingBar, duration
+from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
+from huggin.training.bar import TrainingBar
 from huggin.training.plan import Plan, make_plan
-from huggin.training.standing import going_on, next_commands, nothing_to_do, trained_steps
+from huggin.training.standing import next_commands, trained_steps
 
 TRIED = 100  # records that become features in a dry run
 
@@ -321,7 +320,11 @@ def train(
     Returns whether there was anything left to train.
     """
     checkpoint = prepare(config, trainer, run, stop)
-    if not say_what_will_happen(config, trainer, run, checkpoint):
+    plan = plan_of(config, trainer, len(trainer.train_dataset))
+    trained = 0 if config.recording.overwrite_output_dir else trained_steps(run)
+    if config.on_main_process:
+        announce(plan, run, checkpoint, trained)
+    if trained >= plan.steps:
         return False
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -343,25 +346,10 @@ def train(
     return True
 
 
-def say_what_will_happen(
-    config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, checkpoint: Path | None
-) -> bool:
-    """Print the plan, and where a resumed training goes on. Returns whether anything is left to do.
-
-    Raises UserError if the disk is too full.
-    """
-    plan = plan_of(config, trainer, len(trainer.train_dataset))
-    trained = 0 if config.recording.overwrite_output_dir else trained_steps(run)
-    finished = trained >= plan.steps
-    if config.on_main_process and finished:
-        print(nothing_to_do(run, trained, plan.steps))
-    elif config.on_main_process:
-        print("\n".join(["this training:", *plan.lines()]))
-        if checkpoint:
-            print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))
-        sys.stdout.flush()
-        plan.refuse_full_disk()
-    return not finished
+def _say_not_finite(run: RunFolder, steps: int) -> None:
+    if steps:
+        what = f"{run.path}: {steps} steps had no finite loss"
+        print(f"{what}; a lower learning_rate, or bf16 for fp16, may help", file=sys.stderr)
 
 
 def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:
@@ -375,38 +363,13 @@ def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> 
 
 def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
     """Print the plan and how long a step takes; nothing is written. The exit code."""
-    if trainer.train_dataset is None:
-        raise UserError("dry_run: nothing to train; set do_train to true")
     features = trainer.train_dataset
+    if features is None:
+        raise UserError("dry_run: nothing to train; set do_train to true")
     records = len(_load(config, "train"))
     windows = round(len(features) * records / min(TRIED, records))
-    plan = plan_of(config, trainer, windows)
-    print("\n".join(["this training would be:", *plan.lines()]))
-    plan.refuse_full_disk()
-    seconds = seconds_of_a_step(trainer)
-    whole = duration(seconds * plan.steps)
-    print(f"  time      {seconds:.2f} s for a step, about {whole} in all (without evaluations)")
+    announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))
     return 0
-
-
-def seconds_of_a_step(trainer: QuestionAnsweringTrainer) -> float:
-    """How long one optimizer step takes: the second of two, forward and backward."""
-    trainer.model.to(trainer.args.device).train()
-    wanted = min(len(trainer.train_dataset), trainer.args.per_device_train_batch_size)
-    kept = trainer._remove_unused_columns(trainer.train_dataset)
-    inputs = trainer._prepare_inputs(trainer.data_collator([kept[at] for at in range(wanted)]))
-    seconds = 0.0
-    for _ in range(2):
-        begun = time.perf_counter()
-        trainer.model(**inputs).loss.backward()
-        seconds = time.perf_counter() - begun
-    return seconds * trainer.args.gradient_accumulation_steps
-
-
-def _say_not_finite(run: RunFolder, steps: int) -> None:
-    if steps:
-        what = f"{run.path}: {steps} steps had no finite loss"
-        print(f"{what}; a lower learning_rate, or bf16 for fp16, may help", file=sys.stderr)
 
 
 def prepare(
