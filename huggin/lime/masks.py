@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import hadamard
 
 from huggin.lime.choices import WIDTH
 
@@ -43,6 +42,14 @@ def _with_full(on: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((1, on.shape[1]), bool), on])
 
 
+def _hadamard_matrix(size: int) -> np.ndarray:
+    """Sylvester's Hadamard matrix, (size, size) of 1 and -1; size: a power of 2."""
+    matrix = np.ones((1, 1))
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
+
+
 def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: float) -> Masks:
     """Blocks of 2 m masks, m the least power of two from 1.5 (segments + 1) on.
 
@@ -54,7 +61,7 @@ def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: floa
     block that is cut.
     """
     size = block_size(segments)
-    matrix = hadamard(size // 2) > 0
+    matrix = _hadamard_matrix(size // 2) > 0
     blocks = -(-(samples - 1) // size)
     on = np.concatenate([_block(matrix, segments, rng) for _ in range(max(blocks, 1))])
     draw = np.concatenate([[0], 1 + np.arange(len(on)) // size])

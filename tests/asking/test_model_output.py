@@ -111,12 +111,14 @@ def test_a_stopped_run_is_asked_at_its_newest_checkpoint(morning):
     assert "NoPretrain-6-questions.json: " in done.stdout, done.stderr
 
 
-def test_a_torn_model_is_bad_input_and_not_a_wrong_answer(morning):
+def test_a_torn_model_is_passed_over_for_the_newest_checkpoint(morning):
+    whole = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
     os.truncate(morning / "run" / "model.safetensors", 1000)
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
-    assert done.returncode == 2
-    assert "run: no trained model: " in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode == whole.returncode
+    assert "model.safetensors has another size" in done.stderr
+    assert "checkpoint-8 is used" in done.stderr
+    assert done.stdout.splitlines()[:2] == whole.stdout.splitlines()[:2]
 
 
 def test_other_data_is_another_model_type_state(morning):
@@ -133,7 +135,7 @@ def test_what_cannot_be_kept_is_not_recorded_either(morning):
     (morning / "run" / "efficacy.json").write_text("{")
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
     assert done.returncode == 2
-    assert "efficacy.json: not readable" in done.stderr
+    assert "efficacy.json: its content: Invalid JSON" in done.stderr
     assert not (morning / "stack_trace.db").exists()
 
 

@@ -75,7 +75,7 @@ def test_of_two_measurements_of_a_step_the_larger_is_kept(tmp_path):
         ("other", 5, 1),
     ]
     run.efficacy.write_text("[{}]")
-    with pytest.raises(UserError, match="not readable; delete it"):
+    with pytest.raises(UserError, match="Field required; delete the file"):
         read_efficacy(run)
 
 
