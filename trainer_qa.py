@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedTokenizerFast,
     TrainingArguments,
 )
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from checkpointing import (
     EvaluationStopped,
@@ -29,7 +30,7 @@ from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line, printable
-from huggin.model.device import copies_in_background, describe_device
+from huggin.model.device import copies_in_background
 from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
 from huggin.model.parts import before_clipping
@@ -50,6 +51,12 @@ from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
+from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
+from huggin.training.bar import TrainingBar
+from huggin.training.plan import Plan, make_plan
+from huggin.training.standing import next_commands, trained_steps
+
+TRIED = 100  # records that become features in a dry run
 
 TRAINING = "Training"  # how the Trainer calls the loader of training data
 PLACE = ("record", "window")  # columns that say where in the data a window comes from
@@ -69,8 +76,11 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         """trained_on: how many of `eval_records` are in the training data, too."""
         super().__init__(*args, **kwargs)
         self.recorder = recorder
-        self._batch: dict[str, torch.Tensor] = {}
         self.trained_on = trained_on
+        self._batch: dict[str, torch.Tensor] = {}
+        for theirs in (ProgressCallback, PrinterCallback):
+            self.remove_callback(theirs)
+        self.add_callback(TrainingBar())
         self._recording = ReadyCallback(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
@@ -139,14 +149,18 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     """Train, or go on training, then evaluate, as the cfg says; the exit code."""
     trainer = build_trainer(config, run, stop)
-    if config.training.do_train:
-        train(config, trainer, run, stop)
+    if config.recording.dry_run:
+        return dry_run(config, trainer)
+    if config.training.do_train and not train(config, trainer, run, stop):
+        return 0
     if stop.received:
         if config.on_main_process:
             _say_how_to_go_on(config, run, trainer.state.global_step)
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
+    if config.training.do_train and config.on_main_process:
+        print(next_commands(run))
     return 0
 
 
@@ -171,8 +185,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     eval_features = None
     with training.main_process_first(desc="features"):
         if records:
-            features = training_features(records, tokenizer, data)
-        if eval_records:
+            features = training_features(_tried(config, records), tokenizer, data)
+        if eval_records and not config.recording.dry_run:
             eval_features = evaluation_features(eval_records, tokenizer, data)
     recorder = None
     if records and features and config.on_main_process:
@@ -209,6 +223,11 @@ def use_one_gpu(training: TrainingArguments) -> None:
         training._n_gpu = 1
         advice = "torchrun takes more, see docs/overnight.md"
         warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
+
+
+def _tried(config: Config, records: Dataset) -> Dataset:
+    """The records that become features: all, or in a dry run the first ones."""
+    return records.select(range(min(TRIED, len(records)))) if config.recording.dry_run else records
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -248,11 +267,18 @@ def build_recorder(
 
 def train(
     config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, stop: SafeStop
-) -> None:
-    """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
+) -> bool:
+    """Train from the newest whole checkpoint, or from the start; leave the model in the folder.
+
+    Returns whether there was anything left to train.
+    """
     checkpoint = prepare(config, trainer, run, stop)
+    plan = plan_of(config, trainer, len(trainer.train_dataset))
+    trained = 0 if config.recording.overwrite_output_dir else trained_steps(run)
     if config.on_main_process:
-        warn(f"run_qa.py: training on {describe_device(trainer.args.device)}")
+        announce(plan, run, checkpoint, trained)
+    if trained >= plan.steps:
+        return False
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
@@ -269,10 +295,15 @@ def train(
         trainer.recorder.close()
         _say_not_finite(run, trainer.recorder.not_finite)
     if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
-        if config.on_main_process:
-            save_beside(run.path, trainer.save_trained)
-            print(f"{run.path}: trained, {trainer.state.global_step} steps")
-        trainer.push_trained()
+        _keep_trained(config, trainer, run)
+    return True
+
+
+def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
+    if config.on_main_process:
+        save_beside(run.path, trainer.save_trained)
+        print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
+    trainer.push_trained()
 
 
 def _not_begun(error: Exception, checkpoint: Path | None) -> str:
@@ -287,6 +318,26 @@ def _say_not_finite(run: RunFolder, steps: int) -> None:
     if steps:
         what = f"{run.path}: {steps} steps had no finite loss"
         warn(f"{what}; a lower learning_rate, or bf16 for fp16, may help")
+
+
+def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:
+    """The plan of a training over so many windows."""
+    facts = trainer.recorder.facts if trainer.recorder else None
+    data = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
+    if trainer.eval_records is not None:
+        data += f"; {len(trainer.eval_records):,} questions to evaluate on"
+    return make_plan(config, trainer.model, windows, facts, data)
+
+
+def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
+    """Print the plan and how long a step takes; nothing is written. The exit code."""
+    features = trainer.train_dataset
+    if features is None:
+        raise UserError("dry_run: nothing to train; set do_train to true")
+    records = len(_load(config, "train"))
+    windows = round(len(features) * records / min(TRIED, records))
+    announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))
+    return 0
 
 
 def prepare(

@@ -1,6 +1,6 @@
 """Make the pictures of the docs from the present code.
 
-    python docs/make_pictures.py                  # all of them: trains the default run, takes minutes
+    python docs/make_pictures.py                  # all of them; trains the default run first
     python docs/make_pictures.py losses.png       # only these
     python docs/make_pictures.py --run RUN        # from a run of cfg.json that is there already
     python docs/make_pictures.py --check          # names the pictures whose code has changed since

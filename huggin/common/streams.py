@@ -79,8 +79,8 @@ def standing_in() -> Iterator[tuple[Stream, Stream]]:
     before = (sys.stdout, sys.stderr)
     out = Stream(sys.stdout or _nowhere())
     error = Stream(sys.stderr or _nowhere(), lasting=True, clean=False)
-    sys.stdout = out  # type: ignore[assignment]
-    sys.stderr = error  # type: ignore[assignment]
+    sys.stdout = out
+    sys.stderr = error
     try:
         yield out, error
     finally:

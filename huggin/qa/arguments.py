@@ -66,6 +66,8 @@ class RecordingArguments:
     )
     save_minutes: float = _key(15.0, "save a checkpoint at least every N minutes")
     overwrite_output_dir: bool = _key(False, "delete the run that output_dir holds and start again")
+    dry_run: bool = _key(False, "check everything, print the plan and the time of a step, and stop")
+    notify: str | None = _key(None, "a command to run at the end; see docs/overnight.md")
 
 
 OWN_ARGUMENTS: dict[str, type] = {
