@@ -43,7 +43,7 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
                 maps = probabilities(logits[place])
                 _draw_map(views, row * most + number, maps, colours, window)
                 label = f"step {lens.step[place]}\n{head}: layer"
-                views[0][1][row * most + number].set_ylabel(label, fontsize=8)
+                views[0].panels[row * most + number].set_ylabel(label, fontsize=8)
             _add_scale(views, range(row * most, (row + 1) * most), head, colours)
         _explain(views)
     name = "layers" if step is None else f"layers-step-{step}"
@@ -68,13 +68,13 @@ def _draw_map(
     """One row of panels; maps: (layers + 1, tokens) probabilities."""
     layers = np.arange(len(maps) + 1) - 0.5
     best = maps.argmax(axis=-1)
-    for view, panels in views:
-        axes = panels[row]
-        tokens = np.arange(view.start, view.stop + 1) - 0.5
+    for view in views:
+        axes = view.panels[row]
+        tokens = np.arange(view.tokens.start, view.tokens.stop + 1) - 0.5
         axes.pcolormesh(
             tokens,
             layers,
-            maps[:, view.start : view.stop],
+            view.cut(maps),
             cmap=colours,
             norm=LogNorm(LEAST, 1, clip=True),
             rasterized=True,
@@ -82,7 +82,7 @@ def _draw_map(
         )
         axes.plot(best, range(len(maps)), ".", color="black", markersize=4, zorder=ON_TOP + 1)
         _mark_answer(axes, window)
-        axes.set_xlim(view.start - 0.5, view.stop - 0.5)
+        axes.set_xlim(tokens[0], tokens[-1])
         axes.set_ylim(layers[0], layers[-1])
         axes.set_yticks(layer_ticks(len(maps)))
         axes.tick_params(axis="y", labelsize=7)
@@ -100,7 +100,7 @@ def _mark_answer(axes: Axes, window: Window) -> None:
 
 
 def _add_scale(views: Sequence[View], rows: range, head: str, colours: str) -> None:
-    panels = [axes for _, column in views for axes in column[rows.start : rows.stop]]
+    panels = [axes for view in views for axes in view.panels[rows.start : rows.stop]]
     scale = ScalarMappable(LogNorm(LEAST, 1), colours)
     label = f"probability as {head} (log scale)"
     panels[0].figure.colorbar(scale, ax=panels, label=label, pad=0.01, aspect=40, format=plain)
@@ -108,6 +108,9 @@ def _add_scale(views: Sequence[View], rows: range, head: str, colours: str) -> N
 
 def _explain(views: Sequence[View]) -> None:
     """What the marks mean, behind the names of the tokens."""
-    axes = views[-1][1][-1]
-    label = axes.get_xlabel().replace("shaded:", "between the green lines:")
-    axes.set_xlabel(f"{label}\nlayer 0: the embeddings; dot: the most probable token of the layer")
+    for view in views:
+        axes = view.panels[-1]
+        axes.set_xlabel(axes.get_xlabel().replace("shaded:", "between the green lines:"))
+    note = "layer 0: the embeddings; dot: the most probable token of the layer"
+    last = views[-1].panels[-1]
+    last.set_xlabel(f"{last.get_xlabel()}\n{note}")
