@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import accelerator
 from transformers import HfArgumentParser, TrainingArguments
+from transformers.hf_argparser import string_to_bool
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
@@ -131,7 +132,7 @@ def _typed_values(
             if value is not None and value != []:
                 values[key] = _typed(parser, key, value)
         except argparse.ArgumentError as error:
-            problems.append(f"{key}: {'needs a value' if value is True else error.message}")
+            problems.append(f"{key}: {error.message}")
     return values
 
 
@@ -141,14 +142,19 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
         return value
     if isinstance(value, list):
         tokens = [f"--{key}", *map(str, value)]
-    elif value is True:  # a bare --key: fine for a switch, and nothing else
-        tokens = [f"--{key}"]
+    elif value is True and not _is_switch(parser, key):  # a bare --key
+        raise argparse.ArgumentError(None, "needs a value")
     else:
         tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
     namespace, rest = parser.parse_known_args(tokens)
     if rest:
         raise argparse.ArgumentError(None, f"one value only, not {value!r}")
     return getattr(namespace, key)
+
+
+def _is_switch(parser: HfArgumentParser, key: str) -> bool:
+    """Whether a key can be true or false."""
+    return parser._option_string_actions[f"--{key}"].type is string_to_bool
 
 
 def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
