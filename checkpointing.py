@@ -212,11 +212,13 @@ class SafeTrainer(Trainer):
     def _without(self, **instead: Any) -> Iterator[None]:
         """Give the Trainer other arguments in this block."""
         before = {name: getattr(self.args, name) for name in instead}
-        vars(self.args).update(instead)
+        for name, value in instead.items():
+            setattr(self.args, name, value)
         try:
             yield
         finally:
-            vars(self.args).update(before)
+            for name, value in before.items():
+                setattr(self.args, name, value)
 
     def push_trained(self) -> None:
         """Push the trained model to the Hub if that is asked for."""

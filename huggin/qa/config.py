@@ -110,14 +110,15 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
     """One value as its key's type, by way of argparse. Raises argparse.ArgumentError."""
     if isinstance(value, list):
         tokens = [f"--{key}", *map(str, value)]
-    elif value is True:  # a bare --key: fine for a switch, and nothing else
-        tokens = [f"--{key}"]
     else:
         tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
     namespace, rest = parser.parse_known_args(tokens)
     if rest:
         raise argparse.ArgumentError(None, f"one value only, not {value!r}")
-    return getattr(namespace, key)
+    typed = getattr(namespace, key)
+    if value is True and isinstance(typed, str):  # a bare --output_dir would be a folder `True`
+        raise argparse.ArgumentError(None, "needs a value")
+    return typed
 
 
 def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
