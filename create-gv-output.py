@@ -1,4 +1,4 @@
-"""Compose the PDF of one answer: RUN/graphs + legend -> gv-graphs/qa-output-DATE.gv.pdf.
+"""Compose the PDF of one answer: recording -> gv-graphs/qa-output-DATE.gv.pdf.
 
 python create-gv-output.py RUN
 """
@@ -8,33 +8,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.text import printable
+from huggin.graphs.arguments import choose_node, choose_sample, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the DOT file and the PDF, and print the PDF's path."""
     parser = CommandParser(
-        "Compose the PDF of the newest answer, from the inside.",
+        "Compose the PDF of the newest answer of get-model-output. It draws its figures\n"
+        "from the recording, all of them for the same node.",
         "python create-gv-output.py runs/sample",
     )
-    parser.add_argument(
-        "run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir"
-    )
+    run = "a run's folder: output_dir in cfg.json"
+    parser.add_argument("run", metavar="RUN", type=Path, help=run)
+    choose_node(parser)
+    choose_sample(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
         type=Path,
         default=Path("gv-graphs"),
-        help="where to write (default: gv-graphs)",
+        help="folder to write to (default: gv-graphs)",
     )
     args = parser.parse_args(argv)
-    from huggin.pages.dot import missing_fonts, render
-    from huggin.pages.pdf import output_graph
+    load_matplotlib()
+    from huggin.analysis.nodes import NodeChoice
+    from huggin.pages.pdf import output_document
+    from huggin.pages.sheets import render
     from huggin.recording.reader import Recording
 
-    graph = output_graph(Recording(args.run), args.out)
-    if missing := missing_fonts(graph):
-        print(f"create-gv-output.py: {missing}", file=sys.stderr)
-    print(render(graph, args.out, "output"))
+    choice = NodeChoice(args.node, args.rank_by, args.sample)
+    document = output_document(Recording(args.run), choice)
+    pdf = render(document, args.out, "output")
+    for line in document.notes:
+        print(f"create-gv-output.py: {printable(line)}", file=sys.stderr)
+    print(printable(str(pdf)))
     return 0
 
 

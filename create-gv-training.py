@@ -1,4 +1,4 @@
-"""Compose the PDF of a training run: RUN/graphs + legend -> gv-graphs/qa-training-DATE.gv.pdf.
+"""Compose the PDF of a training run: recording -> gv-graphs/qa-training-DATE.gv.pdf.
 
 python create-gv-training.py RUN
 python create-gv-training.py RUN RUN2
@@ -9,34 +9,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.text import printable
+from huggin.graphs.arguments import add_runs, choose_node, choose_sample, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the DOT file and the PDF, and print the PDF's path."""
     parser = CommandParser(
-        "Compose the PDF of a training run from its figures.",
+        "Compose the PDF of a training run, or of several runs side by side. It draws its figures\n"
+        "from the recording, all of them for the same runs, node and sample.",
         "python create-gv-training.py runs/sample",
     )
-    parser.add_argument(
-        "run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir"
-    )
-    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help="runs to show beside it")
+    add_runs(parser, "runs to show beside it")
+    choose_node(parser)
+    choose_sample(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
         type=Path,
         default=Path("gv-graphs"),
-        help="where to write (default: gv-graphs)",
+        help="folder to write to (default: gv-graphs)",
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
+    from huggin.analysis.nodes import NodeChoice
     from huggin.graphs.runs import read_runs
-    from huggin.pages.dot import missing_fonts, render
-    from huggin.pages.pdf import training_graph
+    from huggin.pages.pdf import training_document
+    from huggin.pages.sheets import render
 
-    graph = training_graph(read_runs([args.run, *args.more]), args.out)
-    if missing := missing_fonts(graph):
-        print(f"create-gv-training.py: {missing}", file=sys.stderr)
-    print(render(graph, args.out, "training"))
+    choice = NodeChoice(args.node, args.rank_by, args.sample)
+    document = training_document(read_runs([args.run, *args.more]), choice)
+    pdf = render(document, args.out, "training")
+    for line in document.notes:
+        print(f"create-gv-training.py: {printable(line)}", file=sys.stderr)
+    print(printable(str(pdf)))
     return 0
 
 

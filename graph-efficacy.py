@@ -6,7 +6,7 @@ python graph-efficacy.py runs/sample runs/squad
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import graph_parser
+from huggin.graphs.arguments import graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,6 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw EM and F1 with their 95 % intervals by step, a line per run.", "graph-efficacy.py"
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.graphs.efficacy import draw_efficacy
     from huggin.graphs.runs import refuse_too_many
     from huggin.graphs.saving import finish

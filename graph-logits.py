@@ -7,7 +7,7 @@ python graph-logits.py RUN --over-time
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_sample, graph_parser
+from huggin.graphs.arguments import choose_sample, graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="draw heat maps, token by step, instead; print the steps at which the answer changed",
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.analysis.learning import flips_in_words, table_of_samples
     from huggin.graphs.logits import draw_logits
     from huggin.graphs.logits_over_time import draw_logits_over_time

@@ -6,7 +6,7 @@ python graph-losses.py RUN
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import graph_parser
+from huggin.graphs.arguments import graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,6 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "graph-losses.py",
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.graphs.losses import draw_losses
     from huggin.graphs.runs import read_runs
     from huggin.graphs.saving import finish

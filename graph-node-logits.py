@@ -7,35 +7,39 @@ python graph-node-logits.py RUN --share
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, graph_parser
+from huggin.graphs.arguments import choose_node, choose_sample, graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw a node's activation by token at the first and last self-attention and at the last\n"
-        "output, and the start and end logits, of the newest answer of get-model-output;\n"
-        "with --step or --sample, of a tracked sample at a step of the training.",
+        "Draw the activation of a node by token at the first and last self-attention and at the\n"
+        "last output, and the start and end logits, of the newest answer of get-model-output.\n"
+        "With --step or --sample, draw a tracked sample at a step of the training instead.",
         "graph-node-logits.py",
     )
-    choose_node(parser, default=None)
+    choose_node(parser)
     choose_sample(parser, default=None)
     parser.add_argument(
-        "--step", type=int, help="draw the tracked sample at this snapshot of the training instead"
+        "--step",
+        type=int,
+        metavar="K",
+        help="draw the tracked sample after K steps instead; K is a node snapshot",
     )
     parser.add_argument(
         "--share",
         action="store_true",
-        help="draw each node's share in the tracked sample's logits instead",
+        help="draw the share of each node in the tracked sample's logits instead",
     )
     parser.add_argument(
         "--token",
         metavar="T",
-        help="with --share: the token, by its text or its place (default: the gold answer's)",
+        help="with --share: the token, by its text or its place (default: the true answer's)",
     )
     args = parser.parse_args(argv)
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")
+    load_matplotlib()
     from huggin.analysis.nodes import NodeChoice
     from huggin.graphs.node_logits import draw_answer, draw_snapshot
     from huggin.graphs.runs import read_runs
@@ -44,8 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     runs = read_runs([args.run, *args.more])
     sample = args.sample or 0
-    rank_by = args.rank_by or ("share" if args.share else "percent")
-    choice = NodeChoice(args.node, rank_by, sample)
+    choice = NodeChoice(args.node, args.rank_by, sample)
     if args.share:
         finish(draw_shares(*runs, token=args.token, step=args.step, sample=sample), args)
         finish(draw_shares_over_time(*runs, choice=choice), args)

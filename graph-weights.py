@@ -7,34 +7,35 @@ python graph-weights.py RUN --rank-by share --all-rankings
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, graph_parser
+from huggin.graphs.arguments import choose_node, choose_sample, graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw the weights of the QA head at the first and last step, and their change;\n"
-        "print the first ten nodes of the ranking.",
+        "Draw the weights of the QA head at the first and last step, and their change.\n"
+        "Print the first ten nodes of the ranking.",
         "graph-weights.py",
     )
     choose_node(parser)
     choose_sample(parser)
     parser.add_argument(
-        "--all-rankings", action="store_true", help="print the nodes in all four rankings instead"
+        "--all-rankings",
+        action="store_true",
+        help="print the values and places of these nodes in all four rankings instead",
     )
     parser.add_argument(
-        "--over-time", action="store_true", help="draw the first nodes' weights by step instead"
+        "--over-time",
+        action="store_true",
+        help="draw the weights of the first nodes by step instead",
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
+    from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
     from huggin.analysis.nodes import NodeChoice
     from huggin.graphs.runs import print_tables, read_runs
     from huggin.graphs.saving import finish
-    from huggin.graphs.weights import (
-        draw_weights,
-        draw_weights_over_time,
-        table_of_nodes,
-        table_of_rankings,
-    )
+    from huggin.graphs.weights import draw_weights, draw_weights_over_time
 
     runs = read_runs([args.run, *args.more])
     choice = NodeChoice(args.node, args.rank_by, args.sample)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 
-TABLES = ("steps", "probes", "nodes")
+TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,30 +1,57 @@
-"""Explain a picture, hide what explains it, and see what it is called then: picture -> rounds, figures, numbers.
+"""Explain a picture, hide what explains it, and ask the classifier again.
 
-python inDeCeptionV3.py photo.jpg --rounds 3
+A picture and a classifier go in; figures and numbers of each round come out.
+
+    python inDeCeptionV3.py photo.jpg --rounds 3
 """
 
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.text import printable
-from huggin.lime.explanation import Explanation, as_json
-from huggin.lime.labels import target_of
-from huggin.lime.options import (
-    at_least,
-    checked,
-    lime_parser,
-    load,
-    refuse_unwritable,
-    remove_figures,
-)
+from huggin.graphs.arguments import load_matplotlib
+from huggin.lime.arguments import at_least, checked, lime_parser
+from huggin.lime.classifier import first_answers
+from huggin.lime.explanation import Explanation, Request, as_json, introduction
+from huggin.lime.labels import target_at
 from huggin.lime.predictions import Predictor
-from huggin.lime.rounds import deceive, summary
+from huggin.lime.results import refuse_unwritable, remove_figures
+from huggin.lime.rounds import Round, deceive, summary
 from huggin.lime.scene import Scene
 from lime import explain, record
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary of each round, draw what is left of the picture, and record why."""
+    args = read_arguments(argv)
+    # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
+    load_matplotlib()
+    from huggin.graphs.saving import save_figures
+    from huggin.lime.figures import draw_explanation, draw_rounds
+    from huggin.lime.fonts import missing_in
+    from huggin.lime.loading import load
+
+    scene, request = load(args)
+    refuse_unwritable(args)
+    print(*map(printable, introduction(scene)), sep="\n")
+    rounds = []
+    for one in deceive(scene, first_answer(args, request), args.rounds):
+        print(printable(summary(one)))
+        figures = draw_explanation(one.explanation)
+        save_figures(figures, args.out / f"round-{one.number}", show=False)
+        rounds.append(one)
+    remove_later_rounds(args, rounds)
+    save_figures({"rounds": draw_rounds(rounds)}, args.out, args.show)
+    explanations = [one.explanation for one in rounds]
+    if line := missing_in(one.target.name for one in explanations):
+        print(printable(line))
+    record(args, explanations, [as_json(one) for one in explanations])
+    return 0
+
+
+def read_arguments(argv: Sequence[str] | None) -> Namespace:
+    """The command line. Raises UserError for options that contradict each other."""
     parser = lime_parser(
         "Explain a picture, hide its top segments, and see what it is called then.",
         "python inDeCeptionV3.py photo.jpg --rounds 3",
@@ -34,36 +61,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=at_least(1),
         default=1,
         metavar="N",
-        help="go on, at most N times, while it changes (1)",
+        help="continue for at most N rounds while the answer changes (default: 1)",
     )
-    args = checked(parser.parse_args(argv))
-    scene, request = load(args)
-    refuse_unwritable(args)
-    from huggin.graphs.saving import save_figures
-    from huggin.lime.figures import draw_explanation, draw_rounds
+    return checked(parser.parse_args(argv))
 
-    def first_answer(scene: Scene, number: int) -> Explanation:
-        """Why a picture is called what it is called, by LIME's four steps."""
-        first = scene.classifier.predict(scene.picture).argmax()
-        target = target_of(str(first), scene.classifier.labels)
-        predictor = Predictor(scene, [target], args.out / f"round-{number}" / "predictions.npz")
-        return explain(predictor, [target], request, print)[0]
 
-    rounds = []
-    for one in deceive(scene, first_answer, args.rounds):
-        print(printable(summary(one)))
-        save_figures(
-            draw_explanation(one.explanation), args.out / f"round-{one.number}", show=False
-        )
-        rounds.append(one)
+def first_answer(args: Namespace, request: Request) -> Callable[[Scene, int], Explanation]:
+    """The function that explains a scene's first answer, by LIME's four steps."""
+
+    def explained(scene: Scene, number: int) -> Explanation:
+        probabilities = scene.classifier.predict(scene.picture)
+        target = target_at(int(first_answers(probabilities, 1)[0]), scene.classifier.labels)
+        file = args.out / f"round-{number}" / "predictions.npz"
+        return explain(Predictor(scene, [target], file), [target], request, print)[0]
+
+    return explained
+
+
+def remove_later_rounds(args: Namespace, rounds: list[Round]) -> None:
+    """Remove the figures of rounds that only an earlier start had."""
     kept = {f"round-{one.number}" for one in rounds}
-    remove_figures(
-        folder for folder in args.out.glob("round-*") if folder.name not in kept
-    )  # of an earlier explanation
-    save_figures({"rounds": draw_rounds(rounds)}, args.out, args.show)
-    explanations = [one.explanation for one in rounds]
-    record(args, explanations, [as_json(one) for one in explanations])
-    return 0
+    remove_figures(folder for folder in args.out.glob("round-*") if folder.name not in kept)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw a model's modules and what passes between them, with a legend: RUN or a model -> PDF, SVG or PNG.
+"""Draw a model's modules and its data flow, with a legend: RUN or a model -> PDF, SVG or PNG.
 
 python legend.py RUN
 """
@@ -7,23 +7,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.text import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Save the drawing and print its path."""
     parser = CommandParser(
-        "Draw one forward pass: the model's modules as numbered boxes, with the shapes of what comes out, and a\n"
-        "legend beside them. Only config.json is read, so the weights need not be there.",
+        "Draw one forward pass: the model's modules as numbered boxes with the shapes of their\n"
+        "outputs, and a legend beside them. Only config.json is read; weights are not needed.",
         "python legend.py runs/sample --out model.pdf",
     )
     parser.add_argument(
         "model", metavar="RUN_OR_MODEL", help="a run's or a model's folder, or a model on the Hub"
     )
     parser.add_argument(
-        "--depth", type=int, metavar="N", help="boxes are N levels down (what the PDFs' legend has)"
+        "--depth",
+        type=int,
+        metavar="N",
+        help="group modules N levels deep (default: one box per legend row)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", default=Path("legend.pdf"), help=".pdf, .svg or .png"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        default=Path("legend.pdf"),
+        help="file to write, .pdf, .svg or .png (default: legend.pdf)",
     )
     args = parser.parse_args(argv)
     if args.depth is not None and args.depth < 0:
@@ -32,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     format_of(args.out)
     draw(drawing(args.model, args.depth), args.out)
-    print(args.out)
+    print(printable(str(args.out)))
     return 0
 
 

@@ -1,9 +1,13 @@
-"""LIME: which parts of a picture made a classifier say what it said, and how sure is that? Picture -> figures, numbers.
+"""LIME: which parts of a picture made a classifier say what it said, and how sure is that?
+
+A picture and a classifier go in; figures and numbers come out.
 
     python lime.py photo.jpg
 
-The picture is cut into segments. Many copies of it are made in which some are hidden, and the classifier is asked about
-each. A linear model of its answers then says what each segment adds: https://arxiv.org/abs/1602.04938, in four steps.
+The picture is cut into segments. LIME makes many copies of it in which some segments are hidden,
+asks the classifier about each copy, and fits a linear model to the answers. The coefficients say
+what each segment adds to the answer. The four steps are in `explain` (Ribeiro et al. 2016,
+https://arxiv.org/abs/1602.04938).
 """
 
 from argparse import Namespace
@@ -11,9 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from numpy import array2string
+import numpy as np
 
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
@@ -22,25 +26,25 @@ from huggin.common.text import printable
 from huggin.database.connection import open_database
 from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
-from huggin.lime.explanation import Explanation, Request, as_json, as_row, in_words, segment_rows
-from huggin.lime.labels import Target, target_of
-from huggin.lime.masks import distance_weights, random_perturbations
-from huggin.lime.options import (
-    at_least,
-    checked,
-    folder_of,
-    lime_parser,
-    load,
-    refuse_unwritable,
-    remove_figures,
+from huggin.graphs.arguments import load_matplotlib
+from huggin.lime.arguments import at_least, checked, lime_parser
+from huggin.lime.classifier import first_answers
+from huggin.lime.explanation import (
+    Explanation,
+    Request,
+    as_json,
+    as_row,
+    in_words,
+    introduction,
+    segment_rows,
 )
-from huggin.lime.predictions import Predictor
+from huggin.lime.labels import Target, target_at, target_of
+from huggin.lime.masks import Masks, distance_weights, random_perturbations
+from huggin.lime.predictions import Predictions, Predictor
 from huggin.lime.quality import faithfulness, stability
+from huggin.lime.results import folder_of, refuse_unwritable, remove_figures
 from huggin.lime.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BATCH = 250  # masks that --until-stable adds at a time
 Say = Callable[[str], None]
@@ -50,82 +54,100 @@ def explain(
     predictor: Predictor, targets: Sequence[Target], request: Request, say: Say = lambda _: None
 ) -> list[Explanation]:
     """LIME's four steps; one explanation per target, all from the same predictions."""
-    scene = predictor.scene
-
     say("\nStep 1/4: random perturbations")
-    masks = random_perturbations(request.sampler, scene.count, request.samples, request.seed)
-    say(f"  masks: {masks.on.shape}, {request.sampler}, 1 where a segment is seen")
-    say(
-        f"  e.g. masks[1]: {array2string(masks.on[1].astype(int), max_line_width=500, threshold=64)}"
+    masks = random_perturbations(
+        request.sampler,
+        predictor.scene.count,
+        request.samples,
+        request.seed,
+        request.kernel_width,
     )
+    _tell_masks(masks, request, say)
 
     say("Step 2/4: predictions")
     answers = predictor.predictions(masks.on)
-    names = scene.classifier.labels.names
-    say(f"  of {len(masks.on)} masked pictures {scene.picture.shape}, {len(names)} classes each")
-    say(f"  e.g. of masks[1]: {printable(names[answers.top[1]])}")
+    _tell_predictions(answers, predictor.scene, say)
 
     say("Step 3/4: distance weights")
     weights = distance_weights(masks)
-    say(
-        f"  {weights.shape}, by the cosine distance from the full mask: {weights.min():.4f} to {weights.max():.4f}"
-    )
+    reach = f"{weights.min():.4f} to {weights.max():.4f}"
+    say(f"  {weights.shape}, by the cosine distance from the full mask: {reach}")
 
     say("Step 4/4: linear regression coefficients")
     found = []
     for target in targets:
-        scores, kept = (
-            answers.score(target, request.scale),
-            float((answers.top[1:] == target.plus).mean()),
-        )
+        scores = answers.score(target, request.scale)
         surrogate = linear_regression_coefficients(masks, scores, weights)
-        found.append(Explanation(scene, target, request, masks, scores, kept, surrogate))
-        shapes = (
-            f"{surrogate.coefficients.shape} from masks {masks.on.shape} and scores {weights.shape}"
-        )
-        say(f"  {printable(target.name)}: {shapes}")
-        say(
-            f"  lowest {surrogate.coefficients.min():.4g}, highest {surrogate.coefficients.max():.4g}"
-        )
+        kept = float((answers.top[1:] == target.plus).mean())
+        one = Explanation(predictor.scene, target, request, masks, scores, kept, surrogate)
+        _tell_coefficients(one, say)
+        found.append(one)
     return found
+
+
+def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
+    example = np.array2string(masks.on[1].astype(int), max_line_width=500, threshold=64)
+    say(f"  masks: {masks.on.shape}, {request.sampler}, 1 where a segment is seen")
+    say(f"  e.g. masks[1]: {example}")
+
+
+def _tell_predictions(answers: Predictions, scene: Scene, say: Say) -> None:
+    names = scene.classifier.labels.names
+    say(f"  of {len(answers.top)} masked pictures {scene.picture.shape}, {len(names)} classes each")
+    say(f"  e.g. of masks[1]: {printable(names[answers.top[1]])}")
+
+
+def _tell_coefficients(one: Explanation, say: Say) -> None:
+    found = one.surrogate.coefficients
+    shapes = f"{found.shape} from masks {one.masks.on.shape} and scores {one.scores.shape}"
+    say(f"  {printable(one.target.name)}: {shapes}")
+    say(f"  lowest {found.min():.4g}, highest {found.max():.4g}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain a picture, and save, print and record what was found."""
     args = read_arguments(argv)
+    # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
+    load_matplotlib()
+    from huggin.graphs.saving import save_figures
+    from huggin.lime.figures import draw_explanation, draw_faithfulness
+    from huggin.lime.fonts import missing_in
+    from huggin.lime.loading import load
+
     scene, request = load(args)
     targets = targets_of(args, scene)
     refuse_unwritable(args)
-    from huggin.graphs.saving import save_figures
-
     predictor = Predictor(scene, targets, args.out / "predictions.npz")
     explanations = explain(predictor, targets, request, print)
     if args.until_stable:
         explanations = until_stable(predictor, explanations, args.max_samples)
-    remove_figures([args.out, *args.out.glob("[0-9]*")])  # an earlier start's
+    remove_figures([args.out, *args.out.glob("[0-9]*")])  # those of an earlier start
     numbers = []
     for one in explanations:
         print("", *map(printable, in_words(one)), sep="\n")
-        found, figures = examine(args, predictor, one)
-        save_figures(
-            figures, args.out if len(targets) == 1 else args.out / folder_of(one.target), args.show
-        )
-        numbers.append(found)
+        quality = examine(args, predictor, one)
+        figures = draw_explanation(one)
+        if "faithfulness" in quality:
+            figures["faithfulness"] = draw_faithfulness(quality["faithfulness"], one)
+        folder = args.out if len(targets) == 1 else args.out / folder_of(one.target)
+        save_figures(figures, folder, args.show)
+        numbers.append(as_json(one) | quality)
+    if line := missing_in(one.target.name for one in explanations):
+        print(printable(line))
     record(args, explanations, numbers)
     return 0
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
-    """The command line."""
-    parser = lime_parser(
-        "Explain an image classifier's answer.", "python lime.py photo.jpg --until-stable"
-    )
+    """The command line. Raises UserError for options that contradict each other."""
+    example = "python lime.py photo.jpg --until-stable"
+    parser = lime_parser("Explain an image classifier's answer.", example)
     add = parser.add_argument
     add(
         "--classes",
         nargs="+",
         metavar="CLASS",
-        help="numbers, names, contrasts such as 'dog - cat' (the first answer)",
+        help="numbers, names, contrasts such as 'dog - cat' (default: the first answer)",
     )
     add(
         "--until-stable",
@@ -137,7 +159,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         type=at_least(1),
         default=20_000,
         metavar="N",
-        help="where --until-stable gives up (20000)",
+        help="number of masks at which --until-stable gives up (default: 20000)",
     )
     add(
         "--stability",
@@ -148,91 +170,81 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add(
         "--faithfulness",
         action="store_true",
-        help="draw what hiding and showing the segments in this order does",
+        help="draw how the score changes as segments are hidden and shown by rank",
     )
     args = checked(parser.parse_args(argv))
     if args.max_samples < (args.samples or 1):
-        raise UserError(
-            f"--max-samples {args.max_samples}: fewer than the masks to begin with; give more"
-        )
+        what = "fewer than the masks to begin with; give more"
+        raise UserError(f"--max-samples {args.max_samples}: {what}")
     if args.sampler == "leave-one-out" and (args.until_stable or args.stability):
-        raise UserError(
-            "--sampler leave-one-out: its masks are always the same; choose another to repeat"
-        )
+        what = "its masks are deterministic, so there is nothing to repeat; choose another sampler"
+        raise UserError(f"--sampler leave-one-out: {what}")
     return args
 
 
 def targets_of(args: Namespace, scene: Scene) -> list[Target]:
-    """What is to be explained: --classes, or the classifier's first answer. Prints its first answers."""
+    """What is to be explained: --classes, or the classifier's first answer.
+
+    Prints what was read from the model, and its first answers.
+    """
+    print(*map(printable, introduction(scene)), sep="\n")
     labels = scene.classifier.labels
-    probabilities = scene.classifier.predict(scene.picture)
-    first = probabilities.argsort()[::-1][:3]
-    print(printable(f"{scene.name}: {scene.count} segments, {scene.classifier.name}"))
-    for index in first:
-        print(f"  {probabilities[index]:.4f} {printable(labels.names[index])} (class {index})")
-    return list(
-        dict.fromkeys(target_of(words, labels) for words in args.classes or [str(first[0])])
-    )
+    if args.classes:
+        return list(dict.fromkeys(target_of(words, labels) for words in args.classes))
+    best = first_answers(scene.classifier.predict(scene.picture), 1)[0]
+    return [target_at(int(best), labels)]
 
 
 def until_stable(
     predictor: Predictor, explanations: list[Explanation], most: int
 ) -> list[Explanation]:
     """Add masks until the standard errors say that fresh ones would find the same top segments."""
+    targets = [one.target for one in explanations]
     while not all(is_stable(one.surrogate, one.request.top) for one in explanations):
-        request, targets = explanations[0].request, [one.target for one in explanations]
+        request = explanations[0].request
         if request.samples >= most:
-            print(
-                f"\nNOT STABLE after {request.samples} masks: segments are too close to each other or to 0"
-            )
+            why = "segments are too close to each other or to 0"
+            print(f"\nNOT STABLE after {request.samples} masks: {why}")
             return explanations
-        explanations = explain(
-            predictor, targets, replace(request, samples=min(request.samples + BATCH, most))
-        )
-    print(
-        f"\nstable after {explanations[0].request.samples} masks: the top segments stand out by more than chance"
-    )
+        more = replace(request, samples=min(request.samples + BATCH, most))
+        explanations = explain(predictor, targets, more)
+    why = "the top segments stand out by more than chance"
+    print(f"\nstable after {explanations[0].request.samples} masks: {why}")
     return explanations
 
 
-def examine(
-    args: Namespace, predictor: Predictor, one: Explanation
-) -> "tuple[dict[str, Any], dict[str, Figure]]":
-    """An explanation's numbers and figures, with those of the quality that was asked for."""
-    from huggin.lime.figures import draw_explanation, draw_faithfulness
-
-    found, figures = as_json(one), draw_explanation(one)
+def examine(args: Namespace, predictor: Predictor, one: Explanation) -> dict[str, Any]:
+    """Measure and print the quality that --stability and --faithfulness ask for."""
+    found: dict[str, Any] = {}
     if args.stability:
-        found["stability"] = repeated(predictor, one, args.stability)
-        words = (
-            "Jaccard@{top} {jaccard:.3f}, Kendall's W {kendall_w:.3f}, same sign {same_sign:.3f}"
-        )
+        agreement = repeated(predictor, one, args.stability)
+        found["stability"] = agreement
         print(
-            args.stability, "explanations:", words.format(top=one.request.top, **found["stability"])
+            f"{args.stability} explanations: "
+            f"Jaccard@{one.request.top} {agreement['jaccard']:.3f}, "
+            f"Kendall's W {agreement['kendall_w']:.3f}, same sign {agreement['same_sign']:.3f}"
         )
     if args.faithfulness:
         ask = partial(predictor.scores, target=one.target, scale=one.request.scale)
         curves = faithfulness(one.surrogate.ranking(), ask, one.request.seed)
         found["faithfulness"] = curves
-        figures["faithfulness"] = draw_faithfulness(curves, one)
         for order, curve in curves.items():
-            print(
-                f"{order}: deletion AUC {curve['deletion_auc']:.4f}, insertion AUC {curve['insertion_auc']:.4f}"
-            )
-    return found, figures
+            areas = f"deletion AUC {curve['deletion_auc']:.4f}"
+            print(f"{order}: {areas}, insertion AUC {curve['insertion_auc']:.4f}")
+    return found
 
 
 def repeated(predictor: Predictor, one: Explanation, repeats: int) -> dict[str, float]:
-    """Explain with fresh masks; those that an earlier start asked about come from its file."""
-    requests = [
-        replace(one.request, seed=one.request.seed + number) for number in range(1, repeats)
-    ]
-    others = [explain(predictor, [one.target], request)[0].surrogate for request in requests]
-    return stability([one.surrogate, *others], one.request.top)
+    """Explain with fresh masks and compare; masks of an earlier start come from its file."""
+    surrogates = [one.surrogate]
+    for number in range(1, repeats):
+        request = replace(one.request, seed=one.request.seed + number)
+        surrogates.append(explain(predictor, [one.target], request)[0].surrogate)
+    return stability(surrogates, one.request.top)
 
 
 def record(args: Namespace, explanations: list[Explanation], numbers: list[dict[str, Any]]) -> None:
-    """Write the numbers as --json wants them, and the explanations into the database."""
+    """Write the numbers for --json, and the explanations into the database."""
     if args.json:
         write_json(args.json, numbers)
     with closing(open_database(database_path(args.db))) as connection:

@@ -6,7 +6,7 @@ python run_qa.py cfg.json --num_train_epochs 3
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
@@ -20,15 +20,18 @@ DESCRIPTION = f"""Fine-tune a model for question answering, or resume where an e
 
 Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}
-and every key of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ..."""
+and the keys of Hugging Face's TrainingArguments: num_train_epochs, learning_rate, seed, ...;
+docs/data-and-models.md has a table of them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, or go on training; then evaluate if do_eval is set."""
     cfg, flags = read_command_line(sys.argv[1:] if argv is None else argv)
+    print(f"run_qa.py: starting with {cfg or 'flags'}; loading the libraries", file=sys.stderr)
     from checkpointing import SafeStop
     from huggin.qa.config import read_config
     from huggin.recording.run_lock import locked
+    from huggin.training.notify import notifying
     from trainer_qa import train_and_evaluate
 
     stop = SafeStop()
@@ -36,10 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_config(cfg, flags)
     stop.save_minutes = config.recording.save_minutes
     run = RunFolder(Path(config.training.output_dir))
-    with lasting_output():
-        with locked(run) if config.on_main_process else nullcontext():
-            code = train_and_evaluate(config, run, stop)
-        return code or code_of_output(run)
+    told = config.recording.notify if config.on_main_process else None
+    with ExitStack() as around:
+        around.enter_context(lasting_output())
+        ending = around.enter_context(notifying(told, str(run.path)))
+        if config.on_main_process:
+            around.enter_context(locked(run))
+        ending.code = train_and_evaluate(config, run, stop) or code_of_output(run)
+    return ending.code
 
 
 def code_of_output(run: RunFolder) -> int:
@@ -56,10 +63,8 @@ def read_command_line(words: Sequence[str]) -> tuple[Path | None, list[str]]:
     parser = CommandParser(DESCRIPTION, "python run_qa.py cfg.json --seed 7")
     parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="a JSON file of keys")
     own = ("--help", "--version")
-    first_flag = next(
-        (at for at, word in enumerate(words) if word.startswith("--") and word not in own),
-        len(words),
-    )
+    is_flag = [word.startswith("--") and word not in own for word in words]
+    first_flag = is_flag.index(True) if True in is_flag else len(words)
     cfg = parser.parse_args(words[:first_flag]).cfg
     if not words:
         parser.error("no CFG and no flags")

@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
@@ -39,28 +40,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
-    """The command line."""
+    """The command line. Raises UserError for options that exclude each other."""
     parser = CommandParser(
-        "Show a question of the data: by index, by words, or a random one. On a terminal, without any, it asks.",
+        "Show a question of the data: by its index, by words, or a random one.\n"
+        "Without INDEX and --search it asks for an index if it runs on a terminal.",
         "python squad-interface.py --search 'learning rate'",
     )
     parser.add_argument(
-        "index", nargs="?", metavar="INDEX", help="a question's place in the data, or: random"
+        "index", nargs="?", metavar="INDEX", help="a question's index in the data, or: random"
     )
-    parser.add_argument("--search", metavar="WORDS", help="questions that hold all of these words")
+    parser.add_argument(
+        "--search", metavar="WORDS", help="show the questions that contain all of these words"
+    )
     parser.add_argument(
         "--duplicates",
         action="store_true",
-        help="indices in more than one run of the efficacy test",
+        help="show the indices that occur in more than one call of test-qa-efficacy.py",
     )
     parser.add_argument(
         "--cfg",
         type=Path,
         default=HERE / "cfg.json",
-        help="whose data (cfg.json beside this script)",
+        help="the cfg that names the data (default: cfg.json beside this script)",
     )
     parser.add_argument(
-        "--split", choices=("train", "validation"), help="which (validation, if there are any)"
+        "--split",
+        choices=("train", "validation"),
+        help="which questions (default: validation, if the data has such questions)",
     )
     add_database_option(parser)
     args = parser.parse_args(argv)
@@ -72,19 +78,20 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def print_duplicates(db: Path | None) -> None:
-    """Per model-type-state, the indices that were drawn in more than one run of the efficacy test."""
+    """Per model-type-state, the indices that were drawn in more than one call."""
     with closing(open_database(database_path(db), must_exist=True)) as database:
         found = duplicates(database)
     for state, indices in found.items():
         print(printable(f"{state}: {', '.join(map(str, indices))}"))
     if not found:
-        print("no index was drawn in more than one run")
+        print("no index was drawn in more than one call")
 
 
-def converse(lookup: "Lookup") -> None:  # noqa: F821
-    """Ask for an index until there is none."""
+def converse(lookup: Any) -> None:
+    """Ask for an index until none is given. lookup: a huggin.asking.lookup.Lookup."""
+    prompt = f"index (0 to {lookup.last}), random, or nothing to end: "
     with suppress(EOFError):
-        while word := input(f"index (0 to {lookup.last}), random, or nothing to end: ").strip():
+        while word := input(prompt).strip():
             try:
                 print(printable(lookup.describe(lookup.index_of(word))))
             except UserError as error:

@@ -60,6 +60,10 @@ recorded() { # RUN: whether there is anything to draw; says so if there is not
   }
 }
 
+has_table() { # RUN TABLE: whether the recording has it; older ones lack some
+  compgen -G "$1/recording/$2-*.arrow" >/dev/null
+}
+
 one_cfg() { # [CFG]: leaves the file of keys in $cfg
   # Without an argument it is the toolkit's cfg.json. A bare name that is not where the user stands
   # is looked for in the toolkit's folder.

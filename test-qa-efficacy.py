@@ -1,13 +1,14 @@
-"""Ask a trained model questions and score its answers: cfg.json -> text, database, one answer from the inside.
+"""Ask a trained model questions and score its answers: cfg.json -> text, database, recording.
 
 python test-qa-efficacy.py cfg.json --samples 20
 """
 
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
@@ -15,46 +16,31 @@ from huggin.common.text import printable
 from huggin.database.option import add_database_option
 from huggin.recording.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    from huggin.qa.config import Config
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, print, record; 1 where no answer was right."""
+    """Ask, print, record; 1 if no answer was right."""
     args = read_arguments(argv)
     from huggin.qa.config import read_config
 
     config = read_config(args.cfg, [])
     run = RunFolder(Path(config.training.output_dir))
     models = models_to_ask(args, run)
+    refuse_unwritable(run, args.predictions)
     right = sum(examine(config, run, folder, args) for folder in models)
     return 0 if right else 1
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
-    """The command line; one line for what does not fit together."""
+    """The command line. Raises UserError for options that do not fit together."""
     parser = CommandParser(
-        "Ask a trained model random questions of its data, until one is answered right, and score the answers.",
+        "Ask a trained model random questions of its data and score the answers.\n"
+        "It stops at the first correct answer, unless --samples or --all is given.",
         "python test-qa-efficacy.py cfg.json --samples 20",
     )
     parser.add_argument("cfg", metavar="CFG", type=Path, help="the run's cfg.json")
-    how_many = parser.add_mutually_exclusive_group()
-    how_many.add_argument(
-        "--until-correct",
-        action="store_true",
-        help="stop at the first right answer (this is usual)",
-    )
-    how_many.add_argument("--samples", metavar="N", type=int, help="ask N questions")
-    how_many.add_argument("--all", action="store_true", help="ask all questions")
-    parser.add_argument(
-        "--max-samples", metavar="N", type=int, help="give up after N questions (all of them)"
-    )
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation"),
-        help="whose questions (validation, if there are any)",
-    )
-    parser.add_argument("--seed", type=int, help="draw the same questions again (others each time)")
+    add_how_many(parser)
+    add_which_questions(parser)
+    add_which_model(parser)
     parser.add_argument(
         "--batch-size",
         metavar="N",
@@ -71,39 +57,90 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "--bf16", action="store_true", help="compute in bfloat16: faster on most GPUs, less exact"
     )
     parser.add_argument(
+        "--predictions",
+        metavar="FILE",
+        type=Path,
+        help="write the answers in the format of SQuAD's official evaluation script",
+    )
+    add_database_option(parser)
+    args = parser.parse_args(argv)
+    refuse_unfit(args)
+    return args
+
+
+def add_how_many(parser: CommandParser) -> None:
+    """The options that say how many questions are asked."""
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument(
+        "--until-correct", action="store_true", help="stop at the first correct answer (default)"
+    )
+    how_many.add_argument("--samples", metavar="N", type=int, help="ask N questions")
+    how_many.add_argument("--all", action="store_true", help="ask all questions")
+    parser.add_argument(
+        "--max-samples",
+        metavar="N",
+        type=int,
+        help="with --until-correct: give up after N questions (default: all questions)",
+    )
+
+
+def add_which_questions(parser: CommandParser) -> None:
+    """The options that say which questions are asked."""
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation"),
+        help="whose questions (default: validation, if the data has such questions)",
+    )
+    parser.add_argument(
+        "--seed", type=int, help="seed for drawing the questions (default: others at each call)"
+    )
+    parser.add_argument(
         "--unseen",
         action="store_true",
-        help="skip those that this model-type-state was asked before",
+        help="skip the questions that this model was asked in earlier calls",
     )
+
+
+def add_which_model(parser: CommandParser) -> None:
+    """The options that say which of the run's models is asked."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--checkpoint", metavar="DIR", type=Path, help="this one of the run's (its newest model)"
+        "--checkpoint",
+        metavar="DIR",
+        type=Path,
+        help="ask this checkpoint of the run (default: its newest model)",
     )
     which.add_argument(
         "--checkpoints",
         action="store_true",
-        help="every checkpoint of the run, one after the other",
+        help="ask every checkpoint of the run, one after the other",
     )
-    parser.add_argument(
-        "--predictions",
-        metavar="FILE",
-        type=Path,
-        help="write the answers as SQuAD's script reads them",
-    )
-    add_database_option(parser)
-    args = parser.parse_args(argv)
+
+
+def refuse_unfit(args: Namespace) -> None:
+    """Raise UserError for values that no call can use, and for options that exclude each other."""
     for name in ("samples", "max_samples", "batch_size"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UserError(f"--{name.replace('_', '-')}: must be 1 or more")
     if args.max_samples and (args.samples or args.all):
-        raise UserError(
-            "--max-samples: is for --until-correct; leave it out beside --samples and --all"
-        )
+        problem = "is for --until-correct; leave it out beside --samples and --all"
+        raise UserError(f"--max-samples: {problem}")
     if args.predictions and (args.checkpoints or args.predictions.is_dir()):
-        raise UserError(
-            f"--predictions {args.predictions}: name a file, for one model; leave out --checkpoints"
-        )
-    return args
+        problem = "name a file, for one model; leave out --checkpoints"
+        raise UserError(f"--predictions {args.predictions}: {problem}")
+
+
+def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
+    """Raise UserError before the work if its results could not be kept."""
+    from huggin.recording.efficacy import read_efficacy
+
+    read_efficacy(run)  # new results are added to those that are there
+    for target in filter(None, (run.efficacy, run.recording / "answers", predictions)):
+        folder = target.parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise UserError(f"{target}: cannot be written, because {folder} is no writable folder")
 
 
 def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
@@ -111,13 +148,10 @@ def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
     from huggin.recording.checkpoints import is_complete, newest_model
 
     if args.checkpoint:
-        if run.path.resolve() not in (
-            args.checkpoint.resolve(),
-            *args.checkpoint.resolve().parents,
-        ):
-            raise UserError(
-                f"--checkpoint {args.checkpoint}: not in {run.path}; give the cfg of its own run"
-            )
+        checkpoint = args.checkpoint.resolve()
+        if run.path.resolve() not in (checkpoint, *checkpoint.parents):
+            problem = f"not in {run.path}; give the cfg of its own run"
+            raise UserError(f"--checkpoint {args.checkpoint}: {problem}")
         return [args.checkpoint]
     if not args.checkpoints:
         return [newest_model(run)]
@@ -127,8 +161,8 @@ def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
     return whole
 
 
-def examine(config: "Config", run: RunFolder, folder: Path, args: Namespace) -> int:
-    """Ask one model, print and store what comes of it, the database last.
+def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
+    """Ask one model; print the results, then keep them, in the database last.
 
     Returns how many answers were right.
     """
@@ -140,11 +174,14 @@ def examine(config: "Config", run: RunFolder, folder: Path, args: Namespace) -> 
     from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)
+    if args.predictions:
+        examination.refuse_repeated_ids(args.predictions)
     state = examination.state
     measuring = bool(args.all or args.samples)
     limit = None if args.all else args.samples or args.max_samples
     with closing(open_database(database_path(args.db))) as database:
         skip = asked_before(database, state) if args.unseen else set()
+        refuse_all_seen(skip, len(examination.records))
         asked = examination.ask(args.seed, limit, skip, args.batch_size, until_right=not measuring)
         efficacy = examination.efficacy(asked)
         print(printable(report(state, asked, efficacy)))
@@ -153,8 +190,17 @@ def examine(config: "Config", run: RunFolder, folder: Path, args: Namespace) -> 
         keep(examination, asked, efficacy if measuring else None)
         record_answers(database, state, [AnswerRow(**one.as_row()) for one in asked])
         correct_in_all, asked_in_all = standing(database, state)
-    print(f"{state}: {correct_in_all} of {asked_in_all} right in all calls so far")
+        different = len(asked_before(database, state))
+    in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"
+    print(f"{state}: {in_all} ({different} different questions)")
     return efficacy.correct
+
+
+def refuse_all_seen(seen: set[int], questions: int) -> None:
+    """Raise UserError if --unseen leaves no question."""
+    if seen.issuperset(range(questions)):
+        asked = f"this model-type-state was asked all {questions} questions before"
+        raise UserError(f"--unseen: {asked}; leave it out")
 
 
 if __name__ == "__main__":

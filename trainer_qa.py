@@ -4,6 +4,8 @@
 question answering needs beyond it.
 """
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,12 +14,11 @@ import torch
 from datasets import Dataset
 from safetensors import SafetensorError
 from transformers import (
-    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerFast,
-    TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from checkpointing import (
     EvaluationStopped,
@@ -28,46 +29,59 @@ from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
-from huggin.common.text import one_line
-from huggin.model.device import copies_in_background, describe_device
-from huggin.model.hooks import undisturbed
-from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
-from huggin.qa.answers import best_answers, score_answers
-from huggin.qa.arguments import DataArguments
+from huggin.common.text import one_line, printable
+from huggin.model.device import copies_in_background
+from huggin.model.evaluation import EvaluatingTrainer
+from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
+from huggin.model.parts import before_clipping
 from huggin.qa.config import Config
 from huggin.qa.features import (
-    answers_in_no_window,
+    check_labels,
     evaluation_features,
+    padded,
     track_samples,
     training_features,
 )
-from huggin.qa.questions import load_questions
-from huggin.recording.callback import RecorderCallback
+from huggin.qa.questions import load_questions, shared_questions
+from huggin.recording.batch import batch_rows
+from huggin.recording.callback import ReadyCallback
 from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
+from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
+from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
+from huggin.training.bar import TrainingBar
+from huggin.training.plan import Plan, make_plan
+from huggin.training.standing import next_commands, trained_steps
 
+TRIED = 100  # records that become features in a dry run
+
+TRAINING = "Training"  # how the Trainer calls the loader of training data
+PLACE = ("record", "window")  # columns that say where in the data a window comes from
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
-class QuestionAnsweringTrainer(SafeTrainer):
+class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
     """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(
         self,
         *args: Any,
-        data_args: DataArguments,
         recorder: Recorder | None = None,
-        eval_records: Dataset | None = None,
+        trained_on: int = 0,
         **kwargs: Any,
     ) -> None:
+        """trained_on: how many of `eval_records` are in the training data, too."""
         super().__init__(*args, **kwargs)
-        self.data_args = data_args
         self.recorder = recorder
-        self.eval_records = eval_records
-        self._recording = _Recording(recorder) if recorder else None
+        self.trained_on = trained_on
+        self._batch: dict[str, torch.Tensor] = {}
+        for theirs in (ProgressCallback, PrinterCallback):
+            self.remove_callback(theirs)
+        self.add_callback(TrainingBar())
+        self._recording = ReadyCallback(recorder) if recorder else None
         if self._recording:
             self.add_callback(self._recording)
 
@@ -75,75 +89,78 @@ class QuestionAnsweringTrainer(SafeTrainer):
         self, model: torch.nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any
     ) -> torch.Tensor:
         """One micro-batch. Its loss is recorded raw, before the Trainer hides NaN."""
+        self._batch = {name: inputs.pop(name) for name in PLACE if name in inputs}
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self._recording:
             self._recording.add_loss(loss)
         return loss
 
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The batch's loss; what it says of each question is recorded, from the same logits."""
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
+        if self._recording and model.training and self._batch:
+            rows = batch_rows(
+                outputs["start_logits"].detach(),
+                outputs["end_logits"].detach(),
+                inputs["start_positions"],
+                inputs["end_positions"],
+                self._batch["record"],
+                self._batch["window"],
+            )
+            self._recording.add_rows(rows)
+        return (loss, outputs) if return_outputs else loss
+
+    def _remove_unused_columns(self, dataset: Dataset, description: str | None = None) -> Dataset:
+        """What the model takes; in training also each window's place in the data."""
+        columns = super()._remove_unused_columns(dataset, description).column_names
+        if description == TRAINING and self._recording:
+            columns = [*columns, *(name for name in PLACE if name in dataset.column_names)]
+        return dataset.select_columns(columns)
+
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        if self._recording:
+        if self._recording and self.recorder:
             self._recording.grad_norm = grad_norm
+            self._recording.part_norms = before_clipping(self.recorder.gradient_norms(), grad_norm)
         return grad_norm
 
-    def evaluate(
-        self,
-        eval_dataset: Any = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
-    ) -> dict[str, float]:
-        """EM and F1 in percent over the validation questions.
+    @property
+    def step_of_model(self) -> int:
+        """The step that the model is of: the best one's if it was loaded after the training."""
+        best = self.state.best_model_checkpoint
+        if self.args.load_best_model_at_end and best:
+            return int(Path(best).name.rpartition("-")[2])
+        return self.state.global_step
 
-        The model's mode and all random states are restored afterwards.
-        """
-        features = self.eval_dataset if eval_dataset is None else eval_dataset
-        records = self.eval_records
-        if records is None:
-            raise ValueError("evaluation needs eval_records, the questions of the features")
-        with undisturbed(self.model):
-            loader = self.get_eval_dataloader(features)
-            output = self.evaluation_loop(loader, "Evaluation", ignore_keys=ignore_keys)
-        start_logits, end_logits = output.predictions
-        contexts = records["context"]
-        answers = best_answers(contexts, features, start_logits, end_logits, self.data_args)
-        scores = score_answers([answer.text for answer in answers], records)
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        metrics[f"{metric_key_prefix}_samples"] = len(answers)
-        self.log(metrics)
-        self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
-
-
-class _Recording(RecorderCallback):
-    """A RecorderCallback whose Recorder is ready, and which is handed every loss."""
-
-    reads_loss_of_model = False
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__(recorder.run.path, recorder.facts.samples)
-        self._ready = recorder
-
-    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
-        self._ready.last_step = state.max_steps
-        return self._ready
-
-    def loss_of_step(self) -> torch.Tensor | float:
-        """The sum of the micro-batches' losses, which the Trainer has divided by their number."""
-        losses = self.take_losses()
-        return sum(losses[1:], losses[0])
+    def save_trained(self, folder: str) -> None:
+        """Save the trained model; the Trainer's state also says which step it is of."""
+        super().save_trained(folder)
+        saved = {SAVED_MODEL: {"step": self.step_of_model}}
+        state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
+        state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
 
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     """Train, or go on training, then evaluate, as the cfg says; the exit code."""
     trainer = build_trainer(config, run, stop)
-    if config.training.do_train:
-        train(config, trainer, run, stop)
+    if config.recording.dry_run:
+        return dry_run(config, trainer)
+    if config.training.do_train and not train(config, trainer, run, stop):
+        return 0
     if stop.received:
         if config.on_main_process:
             _say_how_to_go_on(config, run, trainer.state.global_step)
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
+    if config.training.do_train and config.on_main_process:
+        print(next_commands(run))
     return 0
 
 
@@ -168,12 +185,13 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     eval_features = None
     with training.main_process_first(desc="features"):
         if records:
-            features = training_features(records, tokenizer, data)
-        if eval_records:
+            features = training_features(_tried(config, records), tokenizer, data)
+        if eval_records and not config.recording.dry_run:
             eval_features = evaluation_features(eval_records, tokenizer, data)
     recorder = None
     if records and features and config.on_main_process:
-        _say_what_no_window_holds(answers_in_no_window(records, features), len(records))
+        for line in check_labels(records, features).in_words():
+            warn(f"run_qa.py: {printable(line)}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, records, features)
     try:
@@ -183,10 +201,11 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             train_dataset=features,
             eval_dataset=eval_features,
             eval_records=eval_records,
+            trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
             processing_class=tokenizer,
-            data_collator=DataCollatorWithPadding(tokenizer),
+            data_collator=partial(padded, tokenizer),
             callbacks=[stop],
         )
     except (ValueError, ImportError, RuntimeError) as error:
@@ -204,6 +223,11 @@ def use_one_gpu(training: TrainingArguments) -> None:
         training._n_gpu = 1
         advice = "torchrun takes more, see docs/overnight.md"
         warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
+
+
+def _tried(config: Config, records: Dataset) -> Dataset:
+    """The records that become features: all, or in a dry run the first ones."""
+    return records.select(range(min(TRIED, len(records)))) if config.recording.dry_run else records
 
 
 def _load(config: Config, split: str) -> Dataset:
@@ -241,21 +265,20 @@ def build_recorder(
     )
 
 
-def _say_what_no_window_holds(answers: int, records: int) -> None:
-    """One line on stderr if some answers cannot be learned."""
-    if answers:
-        lost = f"{answers} of {records} answers are longer than any window"
-        advice = "raise max_seq_length or doc_stride"
-        warn(f"run_qa.py: {lost}; these questions are trained as unanswerable; {advice}")
-
-
 def train(
     config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, stop: SafeStop
-) -> None:
-    """Train from the newest whole checkpoint, or from the start; leave the model in the folder."""
+) -> bool:
+    """Train from the newest whole checkpoint, or from the start; leave the model in the folder.
+
+    Returns whether there was anything left to train.
+    """
     checkpoint = prepare(config, trainer, run, stop)
+    plan = plan_of(config, trainer, len(trainer.train_dataset))
+    trained = 0 if config.recording.overwrite_output_dir else trained_steps(run)
     if config.on_main_process:
-        warn(f"run_qa.py: training on {describe_device(trainer.args.device)}")
+        announce(plan, run, checkpoint, trained)
+    if trained >= plan.steps:
+        return False
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
@@ -272,10 +295,15 @@ def train(
         trainer.recorder.close()
         _say_not_finite(run, trainer.recorder.not_finite)
     if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
-        if config.on_main_process:
-            save_beside(run.path, trainer.save_trained)
-            print(f"{run.path}: trained, {trainer.state.global_step} steps")
-        trainer.push_trained()
+        _keep_trained(config, trainer, run)
+    return True
+
+
+def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
+    if config.on_main_process:
+        save_beside(run.path, trainer.save_trained)
+        print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
+    trainer.push_trained()
 
 
 def _not_begun(error: Exception, checkpoint: Path | None) -> str:
@@ -290,6 +318,26 @@ def _say_not_finite(run: RunFolder, steps: int) -> None:
     if steps:
         what = f"{run.path}: {steps} steps had no finite loss"
         warn(f"{what}; a lower learning_rate, or bf16 for fp16, may help")
+
+
+def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:
+    """The plan of a training over so many windows."""
+    facts = trainer.recorder.facts if trainer.recorder else None
+    data = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
+    if trainer.eval_records is not None:
+        data += f"; {len(trainer.eval_records):,} questions to evaluate on"
+    return make_plan(config, trainer.model, windows, facts, data)
+
+
+def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
+    """Print the plan and how long a step takes; nothing is written. The exit code."""
+    features = trainer.train_dataset
+    if features is None:
+        raise UserError("dry_run: nothing to train; set do_train to true")
+    records = len(_load(config, "train"))
+    windows = round(len(features) * records / min(TRIED, records))
+    announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))
+    return 0
 
 
 def prepare(
@@ -324,9 +372,13 @@ def _refuse_other_content(run: RunFolder) -> None:
 def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
     """Print EM and F1 on the validation questions and keep them in the run's folder."""
     scores = trainer.evaluate()
-    if config.on_main_process:
-        write_json(run.eval_results, {"step": trainer.state.global_step, **scores})
-        name = Path(config.data.validation_file or config.data.dataset_name or "").name
-        em, f1 = scores["eval_exact_match"], scores["eval_f1"]
-        questions = f"{scores['eval_samples']} questions of {name}"
-        print(f"{run.path}: EM {em:.1f} %, F1 {f1:.1f} % over {questions}")
+    if not config.on_main_process:
+        return
+    facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
+    write_json(run.eval_results, facts | scores)
+    name = Path(config.data.validation_file or config.data.dataset_name or "").name
+    em = f"EM {scores['eval_exact_match']:.1f} %"
+    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    asked = int(scores["eval_samples"])
+    note = trained_on_in_words(trainer.trained_on, asked)
+    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")

@@ -1,11 +1,12 @@
-"""LIME's predictions by time, memory and accuracy: ours, the bare model, one by one, the lime package, captum.
+"""Time, memory and accuracy of LIME: ours, the bare model, the lime package, captum.
 
     python bench/lime.py --quick
     python bench/lime.py --model FILE.keras --picture PHOTO.jpg --masks 1000
 
-Each way runs in a process of its own, and is asked in turns. Ours and the packages are timed with their regression,
-the bare model on pictures that are there already. Without --model: the sample's classifier, and (without --quick)
-InceptionV3 with random weights. Accuracy is measured with the first of these, 48,000 masks a sampler being the truth.
+Each way runs in a process of its own, and they take turns. Ours and the packages are timed with
+their regression, the bare model on pictures that are in memory already. Without --model, the
+sample's classifier is measured, and (without --quick) InceptionV3 with random weights. Accuracy is
+measured with the first of these; the truth is what 48,000 binomial masks say.
 """
 
 import sys
@@ -33,15 +34,17 @@ from bench.measure import (  # noqa: E402
     short,
     spread,
 )
-from huggin.lime.classifier import import_keras, load_classifier  # noqa: E402
-from huggin.lime.masks import SAMPLERS  # noqa: E402
+from huggin.lime.keras_models import Choices, load_classifier  # noqa: E402
+from huggin.lime.keras_quietly import keras  # noqa: E402
 from huggin.lime.pictures import read_picture  # noqa: E402
 from huggin.lime.scene import Scene, make_scene  # noqa: E402
 
 SHAPES = ROOT / "sample" / "shapes"
 PACKAGES = ("lime package", "captum")
 WAYS = ("ours", "predict", "compiled", "one by one", *PACKAGES)
-SIZES, REFERENCE, TOP = (100, 250, 500, 1000), 48_000, 4
+SIZES = (129, 257, 513, 1025)  # the full picture and whole blocks
+REFERENCE = 48_000
+TOP = 4
 
 
 def write_case(scene: Scene, file: Path) -> None:
@@ -64,7 +67,7 @@ def asked(way: str, case: Path, model: Path) -> Asked:
 
 
 def speed(label: str, case: Path, model: Path, masks: int, rounds: int, seconds: float) -> Spread:
-    """Milliseconds a picture of every way, by ours; their most memory. Slow ways are asked fewer."""
+    """Milliseconds per picture of every way, and its peak memory; slow ways get fewer masks."""
     peaks: dict[str, int] = {}
     with ExitStack() as stack:
         open_ways = {way: stack.enter_context(asked(way, case, model)) for way in WAYS}
@@ -114,26 +117,26 @@ def memory(label: str, case: Path, model: Path, counts: tuple[int, int]) -> None
 
 
 def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) -> None:
-    """Of every sampler: how far its coefficients are from its own, and from the usual sampler's, of many masks."""
+    """How far each sampler's coefficients are from the truth: binomial's of many masks.
+
+    `kernel` and `leave-one-out` weigh masks in another way and have a truth of their own, so they
+    are compared with many masks of `kernel`, and with the truth of all.
+    """
     with asked("ours", case, model) as ours, asked("lime package", case, model) as theirs:
-        samplers = [name for name in SAMPLERS if name != "leave-one-out"]
-        many = {name: found(ours, masks=reference, seed=10_000, sampler=name) for name in samplers}
-        many |= {"leave-one-out": many["binomial"], "lime package": many["binomial"]}
-        once = len(many["binomial"]) + 1
-        for name in (*samplers, "leave-one-out", "lime package"):
-            process, options = (theirs, {}) if name == "lime package" else (ours, {"sampler": name})
-            for size in (once,) if name == "leave-one-out" else SIZES:
-                ask = partial(found, process, masks=size, **options)
+        many = partial(found, ours, masks=reference, seed=10_000)
+        truth = many(sampler="binomial")
+        for name in ("hadamard", "binomial", "paired", "kernel"):
+            wanted = many(sampler="kernel") if name == "kernel" else truth
+            for size in SIZES:
                 several = [
-                    ask(seed=seed) for seed in range(1 if name == "leave-one-out" else seeds)
+                    found(ours, masks=size, sampler=name, seed=seed) for seed in range(seeds)
                 ]
-                errors = words_of(several, many[name])
-                usual = (
-                    f"; from binomial's {words_of(several, many['binomial'])}"
-                    if name == "kernel"
-                    else ""
-                )
-                row(f"{label}: {name}, {size} masks, from {reference:,}", errors + usual)
+                row(f"{label}: {name}, {size} masks, from {reference:,}", words_of(several, wanted))
+        once = [found(ours, masks=len(truth) + 1, sampler="leave-one-out", seed=0)]
+        row(f"{label}: leave-one-out, {len(truth) + 1} masks", words_of(once, truth))
+        for size in SIZES:
+            several = [found(theirs, masks=size, seed=seed) for seed in range(seeds)]
+            row(f"{label}: lime package, {size} masks", words_of(several, truth))
 
 
 def found(process: Asked, **request: Any) -> np.ndarray:
@@ -158,12 +161,18 @@ def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
         chosen = [("the sample", Path(f"{SHAPES}.keras"), picture, "slic", args.masks)]
         if not args.quick:
             inception = folder / "inception.keras"
-            import_keras().applications.InceptionV3(weights=None).save(inception)
+            keras.applications.InceptionV3(weights=None).save(inception)
             chosen += [("InceptionV3", inception, picture, "slic", args.masks // 4)]
     made = []
     for label, model, photo, segmenter, masks in chosen:
+        choices = Choices(pixels=args.pixels)
         scene = make_scene(
-            label, load_classifier(str(model)), read_picture(str(photo)), segmenter, 36, "grey"
+            label,
+            load_classifier(str(model), choices=choices),
+            read_picture(str(photo)),
+            segmenter,
+            36,
+            "grey",
         )
         write_case(scene, folder / f"{label}.npz")
         made.append((f"{label}, {scene.count} segments", folder / f"{label}.npz", model, masks))
@@ -183,6 +192,7 @@ def main() -> None:
         type=int,
         help=f"masks that count as the truth ({REFERENCE}; 4000 with --quick; 0: no accuracy)",
     )
+    parser.add_argument("--pixels", default="signed", help="what the model takes (default: signed)")
     args = parser.parse_args()
     args.masks = args.masks or (128 if args.quick else 1000)
     reference = (4000 if args.quick else REFERENCE) if args.reference is None else args.reference

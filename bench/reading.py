@@ -47,6 +47,8 @@ TOKENS = 384
 QUESTION = 20  # tokens of the question
 PROBES = 200
 SNAPSHOTS = 32
+LAYERS = 12
+BATCH = 12
 SITES = [Site(1, "self"), Site(12, "self"), Site(12, "out")]
 TENTH = 10
 FIGURES = {  # all that are drawn from a recording, and the options of each
@@ -54,6 +56,8 @@ FIGURES = {  # all that are drawn from a recording, and the options of each
     "graph-losses.py": [],
     "graph-logits.py": [],
     "graph-node-logits.py": ["--step", "0"],
+    "graph-layers.py": [],
+    "graph-questions.py": [],
 }
 READ = """
 import sys
@@ -82,10 +86,11 @@ def night(folder: Path, steps: int) -> RunFolder:
     """Write a recording of so many steps, with as many probes and snapshots as by default."""
     run = RunFolder(folder)
     numbers = np.random.default_rng(0)
-    write_facts(run, facts_of_night())
+    write_facts(run, facts_of_night(write_questions(folder / "questions.json", steps)))
     writer = RecordingWriter(run, HIDDEN)
     for step in range(steps):
         append_step(writer, numbers, step, steps)
+    append_batches(writer, numbers, steps)
     for step in np.linspace(0, steps - 1, PROBES).astype(int).tolist():
         append_probe(writer, numbers, step)
     for step in np.linspace(0, steps - 1, SNAPSHOTS).astype(int).tolist():
@@ -94,7 +99,23 @@ def night(folder: Path, steps: int) -> RunFolder:
     return run
 
 
-def facts_of_night() -> RunFacts:
+def write_questions(path: Path, steps: int) -> Path:
+    """Write as many questions as so many batches see twice, in SQuAD's layout and sizes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = ("Who", "When", "Where", "How many", "Why", "What", "Which")
+    answers = [{"text": "word", "answer_start": 250}]
+    asked = [
+        {"id": str(number), "question": f"{words[number % len(words)]}?", "answers": answers}
+        for number in range(steps * BATCH // 2)
+    ]
+    paragraphs = [
+        {"context": "word " * 120, "qas": asked[at : at + 5]} for at in range(0, len(asked), 5)
+    ]
+    path.write_text(json.dumps({"data": [{"title": "bench", "paragraphs": paragraphs}]}))
+    return path
+
+
+def facts_of_night(questions: Path) -> RunFacts:
     """run.json of a BERT-base with one tracked sample."""
     sample = Window(
         index=0,
@@ -112,10 +133,13 @@ def facts_of_night() -> RunFacts:
         pretrained=True,
         data_name="bench",
         hidden_size=HIDDEN,
-        layers=12,
+        layers=LAYERS,
         sites=SITES,
         samples=[sample],
         modules=[],
+        parts=["embeddings", *(f"layer {layer}" for layer in range(1, LAYERS + 1)), "head"],
+        has_lens=True,
+        cfg={"train_file": str(questions)},
     )
 
 
@@ -137,8 +161,10 @@ def append_step(
 
 
 def append_probe(writer: RecordingWriter, numbers: np.random.Generator, step: int) -> None:
-    """Add a row of `probes` with random logits."""
-    start_logits, end_logits = numbers.normal(size=(2, TOKENS)).astype(np.float32)
+    """Add a row of `probes` with random logits, and the head on every layer."""
+    logits = numbers.normal(size=(2, TOKENS)).astype(np.float32)
+    start_logits, end_logits = logits
+    append_lens(writer, step, logits)
     writer.append(
         "probes",
         step=step,
@@ -150,6 +176,31 @@ def append_probe(writer: RecordingWriter, numbers: np.random.Generator, step: in
         predicted_start=50,
         predicted_end=52,
     )
+
+
+def append_lens(writer: RecordingWriter, step: int, logits: np.ndarray) -> None:
+    """Add the head on every layer; the last row is the probe's own. logits: (2, tokens)."""
+    rows = []
+    for layer in range(LAYERS + 1):
+        start, end = (logits * (layer / LAYERS)).astype(np.float16)
+        rows.append(
+            {"step": step, "sample": 0, "layer": layer, "start_logits": start, "end_logits": end}
+        )
+    writer.append_together("lens", rows)
+
+
+def append_batches(writer: RecordingWriter, numbers: np.random.Generator, steps: int) -> None:
+    """Add gradients by part, and two passes through the questions."""
+    questions = steps * BATCH // 2
+    order = np.concatenate([numbers.permutation(questions) for _ in range(2)])
+    for step in range(1, steps):
+        windows = numbers.random((BATCH, 5)).astype(np.float32)
+        windows[:, 0] = order[(step - 1) * BATCH : step * BATCH]
+        windows[:, 1] = 0
+        windows[:, 4] = windows[:, 4] < step / steps
+        writer.append("questions", step=step, windows=windows.ravel())
+        norms = numbers.random(LAYERS + 2).astype(np.float32)
+        writer.append("layers", step=step, norms=norms)
 
 
 def append_snapshot(writer: RecordingWriter, numbers: np.random.Generator, step: int) -> None:

@@ -1,6 +1,6 @@
 """Make the pictures of the docs from the present code.
 
-    python docs/make_pictures.py                  # all of them: trains the default run, takes minutes
+    python docs/make_pictures.py                  # all of them; trains the default run first
     python docs/make_pictures.py losses.png       # only these
     python docs/make_pictures.py --run RUN        # from a run of cfg.json that is there already
     python docs/make_pictures.py --check          # names the pictures whose code has changed since
@@ -48,6 +48,7 @@ class Picture:
 
     lines: tuple[str, ...]
     made: str  # a pattern of the file in the folder where the lines are typed
+    page: int = 1  # of a PDF
 
 
 FIGURES = (f"graph-weights.py {RUN}", f"graph-losses.py {RUN}", f"graph-logits.py {RUN}")
@@ -60,11 +61,11 @@ ANSWER = (
 )
 CAT = ("lime.py MOBILENET --faithfulness --out cat",)
 PICTURES = {
-    "qa-training.png": Picture(TRAINING, "gv-graphs/qa-training-*.gv"),
+    "qa-training.png": Picture(TRAINING, "gv-graphs/qa-training-*.gv.pdf"),
     "qa-training-small.png": Picture(FIGURES, RUN),
     "losses.png": Picture(FIGURES[1:2], f"{RUN}/graphs/losses.png"),
     "logits.png": Picture(FIGURES[2:3], f"{RUN}/graphs/logits.png"),
-    "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv"),
+    "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf", page=2),
     "shares.png": Picture((f"graph-node-logits.py {RUN} --share",), f"{RUN}/graphs/shares.png"),
     "legend.png": Picture((f"legend.py {RUN} --out legend.png",), "legend.png"),
     "flame.svg": Picture(("track-trainer.py profiled.json --flame flame.svg",), "flame.svg"),
@@ -164,7 +165,7 @@ def make(names: Sequence[str], run: Path | None) -> None:
                 if line not in typed:
                     type_line(folder, line)
                 typed.add(line)
-            save(next(folder.glob(picture.made)), DOCS / name)
+            save(next(folder.glob(picture.made)), DOCS / name, picture.page)
             write_hash(name, hash_of(picture))
             print(f"docs/{name}")
 
@@ -196,16 +197,18 @@ def options_of_mobilenet() -> list[str]:
         return ["--model", "MobileNetV2"]
     files = Path(data).resolve()
     model = str(files / "mobilenet_v2_imagenet.keras")
-    return ["--model", model, "--labels", str(files / "imagenet_labels.txt")]
+    labels = str(files / "imagenet_labels.txt")
+    return ["--model", model, "--labels", labels, "--pixels", "signed"]
 
 
-def save(made: Path, target: Path) -> None:
-    """Turn what a command left into a picture of the docs."""
+def save(made: Path, target: Path, page: int) -> None:
+    """Turn what a command left into a picture of the docs; page: of a PDF."""
     if made.is_dir():
         draw_small(made, target)
-    elif made.suffix == ".gv":
-        graph = [made.name, "-Tpng", "-Gdpi=72", "-Gpad=0.2", f"-o{target}"]
-        subprocess.run(["dot", *graph], cwd=made.parent, check=True)
+    elif made.suffix == ".pdf":
+        pages = ["-f", str(page), "-l", str(page), "-singlefile"]
+        line = ["pdftoppm", "-r", "130", "-png", *pages, made, target.with_suffix("")]
+        subprocess.run(line, check=True)  # of the package poppler-utils
         compress(target, target)
     elif target.suffix == ".svg":
         shutil.copyfile(made, target)

@@ -1,9 +1,10 @@
-"""Draw shapes and train a small classifier on them: nothing -> shapes.keras, shapes.txt, shapes.png.
+"""Draw shapes and train a small classifier on them; write shapes.keras, shapes.txt, shapes.png.
 
     python sample/make_shapes.py
 
-The classifier sees a circle, a square, a triangle, a cross or nothing on a patterned ground. In shapes.png the shape
-is a triangle, and `TRIANGLE` says where, so one can tell whether an explanation finds it.
+The classifier sees a circle, a square, a triangle, a cross or nothing on a patterned ground. In
+shapes.png the shape is a triangle, and `TRIANGLE` says where, so one can tell whether an
+explanation finds it.
 """
 
 import os
@@ -31,7 +32,8 @@ def outline(
         count = {"circle": 40, "square": 4, "triangle": 3}[name]
         angles = 2 * np.pi * np.arange(count) / count
         corners = list(zip(np.cos(angles), np.sin(angles)))
-    cosine, sine = np.cos(turn), np.sin(turn)
+    cosine = np.cos(turn)
+    sine = np.sin(turn)
     return [
         (column + radius * (x * cosine - y * sine), row + radius * (x * sine + y * cosine))
         for x, y in corners
@@ -45,7 +47,7 @@ def ground(rng: np.random.Generator) -> Image.Image:
 
 
 def draw(name: str, place: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
-    """A picture (SIZE, SIZE, 3) uint8 of a shape at (column, row, radius), its colour and turn drawn at random."""
+    """A picture (SIZE, SIZE, 3) uint8 of a shape at (column, row, radius), in a random colour."""
     picture = ground(rng)
     colour = tuple(int(value) for value in rng.choice([0, 255], 3) * 0.8 + rng.integers(0, 50, 3))
     if name != "nothing":
@@ -57,7 +59,7 @@ def draw(name: str, place: tuple[float, float, float], rng: np.random.Generator)
 
 
 def hide_squares(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture with a few grey squares on it, so that hidden parts are nothing new to the classifier."""
+    """The picture with grey squares on it, so that the classifier learns from hidden parts, too."""
     hidden = picture.copy()
     for _ in range(rng.integers(0, 9)):
         row, column = rng.integers(0, SIZE - 16, 2)

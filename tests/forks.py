@@ -93,7 +93,7 @@ def receive(connection: socket.socket) -> Request:
 
 
 def watch_over(runner: int, connection: socket.socket, streams: list[int]) -> None:
-    """Tell the client the script's process and its exit code; kill the script if the client goes."""
+    """Tell the client the script's process and exit code; kill the script if the client goes."""
     for stream in (*streams, *STREAMS):
         os.close(stream)  # else a reader would wait for this process, too
     connection.sendall(f"{runner}\n".encode())

@@ -40,9 +40,10 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     assert pdf.parent == here / "gv-graphs"
     assert pdf.read_bytes().startswith(b"%PDF")
     names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
-    assert names == {
-        f"{name}.png" for name in ("weights", "weight-change", "losses", "logits", "sample-losses")
-    }
+    head = ("weights", "weight-change", "losses", "logits", "sample-losses")
+    layers = ("layers", "layers-over-time", "gradients")
+    questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
+    assert names == {f"{name}.png" for name in (*head, *layers, *questions)}
     assert set(ROOT.iterdir()) == before
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from huggin.analysis.learning import margins, when_learned
-from huggin.analysis.nodes import NodeChoice, ranked_nodes, snapshots, weight_change
+from huggin.analysis.nodes import NodeChoice, rank_nodes, snapshots, weight_change
 from huggin.recording.answer import read_answer
 from huggin.recording.efficacy import read_efficacy
 from huggin.recording.reader import Recording
@@ -126,7 +126,8 @@ def test_nodes(recording):
     samples = range(len(recording.facts.samples))
     close([snapshots(recording, at).logits().sum(axis=2) for at in samples], "snapshots")
     for rank_by, nodes in VALUES["ranked"].items():
-        assert ranked_nodes(recording, NodeChoice(rank_by=rank_by)).tolist() == nodes
+        found = rank_nodes(recording, NodeChoice(rank_by=rank_by)).nodes
+        assert found.tolist() == nodes
 
 
 def test_efficacy():

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "graphs": ["common", "recording", "analysis"],
     "pages": ["common", "model", "recording", "analysis", "graphs"],
     "asking": ["common", "qa", "model", "recording"],
+    "training": ["common", "qa", "model", "recording"],
     "database": ["common"],
     "tracking": ["common", "database"],
     "lime": ["common", "database", "graphs", "model", "qa"],

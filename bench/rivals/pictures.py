@@ -1,4 +1,7 @@
-"""One way to ask a classifier about masked pictures, in a process of its own: seconds, most memory, coefficients."""
+"""One way to ask a classifier about masked pictures, in a process of its own.
+
+It answers with seconds, peak memory and coefficients.
+"""
 
 import os
 import sys
@@ -20,19 +23,21 @@ Answer = dict[str, Any]
 def ours(case: dict[str, Any], model: str) -> Any:
     """LIME's steps of the toolkit; `coefficients` of a sampler, too."""
     sys.path.insert(0, str(ROOT))
-    from huggin.lime.classifier import load_classifier
+    from huggin.lime.keras_models import Choices, load_classifier
     from huggin.lime.labels import Target
     from huggin.lime.masks import distance_weights, random_perturbations
     from huggin.lime.predictions import Predictor
     from huggin.lime.scene import Scene
     from huggin.lime.surrogate import linear_regression_coefficients
 
-    classifier = load_classifier(model, pixels="signed" if case["signed"] else "byte")
+    classifier = load_classifier(
+        model, choices=Choices(pixels="signed" if case["signed"] else "byte")
+    )
     scene = Scene("", classifier, case["picture"], case["segments"], case["fill"])
     target = Target("", int(case["target"]))
     predictor = Predictor(scene, [target], Path("predictions.npz"))
 
-    def answer(masks: int, seed: int, sampler: str = "binomial") -> list[float]:
+    def answer(masks: int, seed: int, sampler: str = "hadamard") -> list[float]:
         drawn = random_perturbations(sampler, scene.count, masks, seed)
         scores = predictor.scores(drawn.on, target, "probability")
         return linear_regression_coefficients(
@@ -97,7 +102,7 @@ def captum(case: dict[str, Any], model: str) -> Any:
 
 
 def predict(case: dict[str, Any], model: str, how: str) -> Any:
-    """The bare model on ready-made pictures: model.predict in batches or one by one, or a compiled forward pass."""
+    """The bare model on pictures in memory: predict in batches or one by one, or compiled."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
     import tensorflow as tf
@@ -123,7 +128,7 @@ def predict(case: dict[str, Any], model: str, how: str) -> Any:
 
 
 def main() -> None:
-    """WAY CASE MODEL; answers {"masks": n, "seed": s} with seconds, most bytes and what was found."""
+    """WAY CASE MODEL; answers {"masks": n, "seed": s} with seconds, peak bytes, coefficients."""
     way, case_file, model = sys.argv[1:]
     with np.load(case_file) as saved:
         case = dict(saved)

@@ -1,4 +1,4 @@
-"""How learning went: the loss smoothed and fitted, and when the tracked sample was answered right."""
+"""When a tracked sample was answered right, and by how much its answer leads."""
 
 from dataclasses import dataclass
 
@@ -13,42 +13,44 @@ SHOWN = 60  # characters of a question in the table
 
 @dataclass(frozen=True)
 class Learned:
-    """When a tracked sample was answered right, exactly; as fine as its probes are."""
+    """When a tracked sample was answered right, exactly. The steps are those of probes."""
 
-    first_right: int | None  # the first probed step with the gold span, None where there is none
-    flips: list[
-        int
-    ]  # the probed steps at which it was right and not before, or wrong and right before
-    right_since: (
-        int | None
-    )  # the probed step from which it is right at every later one, None where it ends wrong
+    first_right: int | None  # the first step with the true span; None if there is none
+    flips: list[int]  # the steps at which a right answer became wrong, or a wrong one right
+    right_since: int | None  # the step from which on it is always right; None if it ends wrong
 
 
 def when_learned(probes: Probes, window: Window) -> Learned:
-    """When the predicted span was the gold one. A window without an answer is never right."""
+    """When the predicted span was the true one. A window without an answer is never right."""
     start_right = probes.predicted_start == window.gold_start
     end_right = probes.predicted_end == window.gold_end
     right = start_right & end_right & window.has_answer
     flips = probes.step[1:][right[1:] != right[:-1]].tolist()
     first = int(probes.step[right.argmax()]) if right.any() else None
-    return Learned(first, flips, (flips[-1] if flips else first) if right[-1] else None)
+    since = None
+    if right[-1]:
+        since = flips[-1] if flips else first
+    return Learned(first, flips, since)
 
 
 def margins(probes: Probes, window: Window) -> np.ndarray:
-    """How far the gold start and the gold end are above their best rivals at the last probe, (2,).
+    """The logits of the true start and end minus those of their best rivals, last probe, (2,).
 
     Infinite if there is no rival (see `nodes.rivals`).
     """
-    rows = (
-        (probes.start_logits[-1], window.gold_start),
-        (probes.end_logits[-1], window.gold_end),
-    )
-    best = [logits[rivals(gold, window.parts)].max(initial=-np.inf) for logits, gold in rows]
-    return np.array([logits[gold] for logits, gold in rows]) - best
+    start = _margin(probes.start_logits[-1], window.gold_start, window)
+    end = _margin(probes.end_logits[-1], window.gold_end, window)
+    return np.array([start, end])
+
+
+def _margin(logits: np.ndarray, gold: int, window: Window) -> float:
+    """The logit of `gold` minus that of its best rival; logits: (tokens,)."""
+    best = logits[rivals(gold, window.parts)].max(initial=-np.inf)
+    return float(logits[gold] - best)
 
 
 def flips_in_words(recording: Recording, sample: int = 0) -> str:
-    """When a tracked sample was first answered right, each later step at which that changed, and how it ended."""
+    """When a tracked sample was first answered right, when that changed, and how it ended."""
     learned = when_learned(recording.probes(sample), recording.tracked(sample))
     if learned.first_right is None:
         return f"sample {sample}: never answered right"
@@ -59,22 +61,28 @@ def flips_in_words(recording: Recording, sample: int = 0) -> str:
 
 
 def table_of_samples(recording: Recording) -> str:
-    """All tracked samples as text: when each was learned, and by how much its answer leads at the last probe."""
-    lines = [
-        f"{'sample':>6} {'question':>8} {'first right':>11} {'flips':>5} {'last flip':>9} {'at the end':>10}"
-        f" {'start margin':>12} {'end margin':>10}  question"
-    ]
-    for number, window in enumerate(recording.facts.samples):
-        probes = recording.probes(number)
-        learned = when_learned(probes, window)
-        start, end = margins(probes, window)
-        lines.append(
-            f"{number:6d} {window.index:8d} {_step(learned.first_right):>11} {len(learned.flips):5d}"
-            f" {_step(learned.flips[-1] if learned.flips else None):>9}"
-            f" {'wrong' if learned.right_since is None else 'right':>10}"
-            f" {start:+12.2f} {end:+10.2f}  {' '.join(window.question.split())[:SHOWN]}"
-        )
-    return "\n".join(lines)
+    """All tracked samples as text: when each was learned, and its margins at the last probe."""
+    heads = (
+        f"{'sample':>6} {'question':>8} {'first right':>11} {'flips':>5} {'last flip':>9}"
+        f" {'at the end':>10} {'start margin':>12} {'end margin':>10}  question"
+    )
+    samples = range(len(recording.facts.samples))
+    return "\n".join([heads, *(_row(recording, sample) for sample in samples)])
+
+
+def _row(recording: Recording, sample: int) -> str:
+    """A tracked sample's row of the table."""
+    window = recording.tracked(sample)
+    probes = recording.probes(sample)
+    learned = when_learned(probes, window)
+    last_flip = learned.flips[-1] if learned.flips else None
+    end = "wrong" if learned.right_since is None else "right"
+    start_margin, end_margin = margins(probes, window)
+    question = " ".join(window.question.split())[:SHOWN]
+    return (
+        f"{sample:6d} {window.index:8d} {_step(learned.first_right):>11} {len(learned.flips):5d}"
+        f" {_step(last_flip):>9} {end:>10} {start_margin:+12.2f} {end_margin:+10.2f}  {question}"
+    )
 
 
 def _step(step: int | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import curve_fit
 
-LEAST_EXPLAINED = 0.2  # R^2 under which a fitted curve says nothing about the loss
+LEAST_EXPLAINED = 0.2  # the smallest R² of a fit that is worth drawing
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class ExponentialFit:
 
     floor: float
     height: float
-    decay: float  # steps in which the loss above the floor falls to 1/e
-    explained: float  # R^2
+    decay: float  # steps after which the loss above the floor has fallen to 1/e
+    explained: float  # R²
 
     def at(self, step: np.ndarray) -> np.ndarray:
         """The fitted loss at each step."""
@@ -27,14 +27,14 @@ def _curve(step: np.ndarray, floor: float, height: float, decay: float) -> np.nd
 
 
 def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None:
-    """The exponential that fits the loss (least squares), or None where none does.
+    """The exponential that fits the loss by least squares, or None if none does.
 
-    step, loss: (steps,); NaN and infinite losses are left out. None for fewer than five steps, for a loss that
-    does not fall, and where the curve explains less than a fifth of the loss's variance.
+    step, loss: (steps,); NaN and infinite losses are left out. None for fewer than five steps, for
+    a loss that does not fall, and if the curve explains less than a fifth of the loss's variance.
     """
-
     finite = np.isfinite(loss)
-    step, loss = step[finite], loss[finite]
+    step = step[finite]
+    loss = loss[finite]
     if len(loss) < 5 or np.ptp(loss) == 0:
         return None
     length = float(np.ptp(step))
@@ -52,7 +52,10 @@ def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean over `window` steps around each, NaN left out, (steps,); NaN where all of them are."""
+    """The mean of the `window` values around each value, (steps,).
+
+    NaN and infinite values are left out; the mean is NaN where all of them are.
+    """
     known = np.isfinite(values)
     kernel = np.ones(window)
     total = np.convolve(np.where(known, values, 0.0), kernel, mode="same")

@@ -1,8 +1,9 @@
-"""Arithmetic on recordings: how the head's weights changed, what each node gives to a logit, which nodes matter most.
+"""Arithmetic on recordings: changes of weight, shares of nodes in a logit, rankings of nodes.
 
-A node is a hidden unit, the index on the last axis of activations and of the head's weight. The head is linear: a
-token's logit is the sum over the nodes of weight x activation, plus the bias. So a node's *share*, weight x
-activation, is exact: nothing is estimated, and the shares and the bias add up to the logit.
+A node is a hidden unit, the index on the last axis of activations and of the head's weight. The
+QA head is linear: a token's logit is the sum over the nodes of weight x activation, plus the bias.
+Therefore a node's *share*, weight x activation, is exact and not an estimate: the shares and the
+bias add up to the logit. The field calls it direct logit attribution.
 """
 
 from dataclasses import dataclass
@@ -14,39 +15,38 @@ from huggin.common.window import Window
 from huggin.recording.reader import Recording, Steps
 
 RANKINGS = ("percent", "absolute", "share", "share-change")
-HALF, BFLOAT = (
-    2.0**-11,
-    2.0**-8,
-)  # what rounding to float16, and to bfloat16, changes at most, relatively
+OF_WEIGHTS = ("percent", "absolute")  # those that need no node snapshots
+HALF = 2.0**-11  # the largest relative error of rounding to float16
+BFLOAT = 2.0**-8  # the largest relative error of rounding to bfloat16
 ROUNDINGS = 3  # of the activation, of the weight and of their sum
-SMALLEST = 2.0**-24  # float16's smallest step, for what is too small to be rounded relatively
+SMALLEST = 2.0**-24  # float16's smallest step: smaller numbers have no relative error
 
 
 @dataclass(frozen=True)
 class WeightChange:
-    """The head's weights at two steps; rows are start and end."""
+    """The head's weights at two steps; row 0 = start, row 1 = end."""
 
     first_step: int
     last_step: int
     first: np.ndarray  # (2, hidden)
     last: np.ndarray  # (2, hidden)
     absolute: np.ndarray  # (2, hidden) last - first
-    percent: np.ndarray  # (2, hidden) of the first weight's size; NaN where that is 0
+    percent: np.ndarray  # (2, hidden) of the first weight's size; NaN if that is 0
 
 
 def weight_change(steps: Steps) -> WeightChange:
     """The change from the first recorded step to the last: 100 (last - first) / |first| percent."""
-    first, last = steps.weight[0].astype(float), steps.weight[-1].astype(float)
+    first = steps.weight[0].astype(float)
+    last = steps.weight[-1].astype(float)
     size = np.where(first == 0, np.nan, np.abs(first))
     absolute = last - first
-    return WeightChange(
-        int(steps.step[0]), int(steps.step[-1]), first, last, absolute, 100 * absolute / size
-    )
+    percent = 100 * absolute / size
+    return WeightChange(int(steps.step[0]), int(steps.step[-1]), first, last, absolute, percent)
 
 
 @dataclass(frozen=True)
 class Snapshots:
-    """The head, and what it was given for one tracked sample, at each snapshot of the nodes (the first axis)."""
+    """The head and its input for one tracked sample, at each node snapshot (the first axis)."""
 
     step: np.ndarray  # (snapshots,)
     activations: np.ndarray  # (snapshots, tokens, hidden) float16
@@ -54,7 +54,10 @@ class Snapshots:
     bias: np.ndarray  # (snapshots, 2)
 
     def place(self, step: int | None) -> int:
-        """The snapshot after `step` steps, the last without one. Raises UserError where there is none."""
+        """The index of the snapshot after `step` steps; without a step, of the last one.
+
+        Raises BadValue if there is no snapshot at this step.
+        """
         if step is None:
             return len(self.step) - 1
         places = np.flatnonzero(self.step == step)
@@ -64,21 +67,24 @@ class Snapshots:
         return int(places[0])
 
     def shares(self, row: int, token: int) -> np.ndarray:
-        """Each node's share in a token's start logit (row 0) or end logit (row 1), (snapshots, hidden)."""
+        """Each node's share in a token's logit, (snapshots, hidden); row 0 = start, 1 = end."""
         return self.weight[:, row] * self.activations[:, token].astype(np.float32)
 
     def margin_shares(self, gold: int, rival: int) -> np.ndarray:
-        """Each node's share in how far the start logit of `gold` is above `rival`'s, (snapshots, hidden); no bias."""
+        """Each node's share in the start logit of `gold` minus that of `rival`.
+
+        Returns (snapshots, hidden). The bias cancels out.
+        """
         return self.shares(0, gold) - self.shares(0, rival)
 
     def logits(self) -> np.ndarray:
-        """What all shares and the bias add up to, (snapshots, 2, tokens)."""
+        """The sum of all shares and the bias, (snapshots, 2, tokens)."""
         return _over_nodes(self.weight, self.activations.astype(np.float32)) + self.bias[:, :, None]
 
     def rival(self, place: int, window: Window) -> int:
-        """The token with the highest start logit at one snapshot of those that could be answered instead of `gold`.
+        """The token with the highest start logit of all rivals of the true start, at one snapshot.
 
-        Raises UserError for a context without another token.
+        Raises UserError if the context has no other token.
         """
         allowed = rivals(window.gold_start, window.parts)
         if not allowed.any():
@@ -88,26 +94,30 @@ class Snapshots:
 
 
 def rivals(gold: int, parts: list[str]) -> np.ndarray:
-    """Which tokens could be answered instead of `gold`, (tokens,) bool: of the context, so not [CLS]."""
+    """The tokens that could be answered instead of `gold`, (tokens,) bool: those of the context."""
     allowed = np.array(parts) == "context"
     allowed[gold] = False
     return allowed
 
 
 def _over_nodes(weight: np.ndarray, activations: np.ndarray) -> np.ndarray:
-    """The sums over the nodes, (snapshots, 2, tokens); without BLAS, whose threads take longer to start than this."""
+    """The sums over the nodes, (snapshots, 2, tokens).
+
+    Computed without BLAS: starting its threads takes longer than these sums.
+    """
     return np.einsum("srh,sth->srt", weight, activations)
 
 
 def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
-    """All snapshots of a tracked sample.
+    """All node snapshots of a tracked sample.
 
-    Raises UserError where there are none, and where the shares do not add up to the recorded logits: then the
-    activations are not what the head was given.
+    Raises UserError if there are none, or if the shares do not add up to the recorded logits: then
+    the recorded activations are not the head's input.
     """
-    outputs, steps = recording.head_inputs(sample), recording.steps
+    outputs = recording.head_inputs(sample)
+    steps = recording.steps
     places = {int(step): place for place, step in enumerate(steps.step)}
-    known = [step for step in outputs if step in places]  # a killed run may have lost the last head
+    known = [step for step in outputs if step in places]  # a killed run may have lost its last step
     rows = [places[step] for step in known]
     activations = np.stack([outputs[step] for step in known])
     found = Snapshots(np.array(known), activations, steps.weight[rows], steps.bias[rows])
@@ -116,16 +126,19 @@ def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
 
 
 def tolerance(found: Snapshots, unit: float) -> np.ndarray:
-    """How far rounding alone can take the sums from the model's own logits, (snapshots, 2, tokens).
+    """The largest error that rounding can cause in the sums, (snapshots, 2, tokens).
 
-    unit: the relative error of one rounding. Each term is rounded, so the errors add up like the terms' sizes.
+    unit: the relative error of one rounding. Each term is rounded, so the errors add up in
+    proportion to the terms' sizes.
     """
     sizes = np.abs(found.activations.astype(np.float32))
     terms = _over_nodes(np.abs(found.weight), sizes) + np.abs(found.bias)[:, :, None]
-    return ROUNDINGS * unit * terms + SMALLEST * np.abs(found.weight).sum(axis=2)[:, :, None]
+    too_small = SMALLEST * np.abs(found.weight).sum(axis=2)[:, :, None]
+    return ROUNDINGS * unit * terms + too_small
 
 
 def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
+    """Raise UserError if the shares do not add up to the logits that the model computed."""
     probes = recording.probes(sample)
     shared, ours, theirs = np.intersect1d(found.step, probes.step, return_indices=True)
     recorded = np.stack([probes.start_logits[theirs], probes.end_logits[theirs]], axis=1)
@@ -135,21 +148,22 @@ def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
     wrong = ~(true | ~np.isfinite(recorded)).all(axis=(1, 2))
     if wrong.any() or not len(shared):
         at = f"step {shared[wrong][0]}" if wrong.any() else "no step"
-        why = "they are not what its head was given, or some are beyond float16"
+        why = "the model transforms them before its head, or they overflow float16"
         what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
         raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
 
 
 def ranking_values(recording: Recording, rank_by: str, sample: int = 0) -> np.ndarray:
-    """What nodes are ranked by, with its sign, (hidden,).
+    """The values by which nodes are ranked, with their signs, (hidden,).
 
-    percent, absolute: the larger of the changes of a node's start and end weight. share: in the margin of the gold
-    start over its best rival, at the last snapshot. share-change: that less the share in the margin over the same
-    rival at the first snapshot. Raises UserError for another name.
+    percent, absolute: the larger of the changes of a node's start and end weight. share: in the
+    margin of the true start over its best rival, at the last snapshot. share-change: that minus
+    the share in the margin over the same rival at the first snapshot. Raises BadValue for another
+    name, and UserError as `snapshots` does.
     """
     if rank_by not in RANKINGS:
         raise BadValue("rank_by", rank_by, f"choose from {', '.join(RANKINGS)}")
-    if rank_by in ("percent", "absolute"):
+    if rank_by in OF_WEIGHTS:
         values = getattr(weight_change(recording.steps), rank_by)
         rows = np.nan_to_num(np.abs(values)).argmax(axis=0)
         return np.take_along_axis(values, rows[None], axis=0)[0]
@@ -158,7 +172,10 @@ def ranking_values(recording: Recording, rank_by: str, sample: int = 0) -> np.nd
 
 
 def margin_shares(recording: Recording, sample: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The steps (snapshots,) and each node's share in the margin over the last snapshot's rival (snapshots, hidden)."""
+    """The snapshots' steps (snapshots,), and each node's share in the margin (snapshots, hidden).
+
+    The margin is over the best rival at the last snapshot. Raises UserError as `snapshots` does.
+    """
     window = recording.tracked(sample)
     found = snapshots(recording, sample)
     rival = found.rival(-1, window)
@@ -166,13 +183,13 @@ def margin_shares(recording: Recording, sample: int = 0) -> tuple[np.ndarray, np
 
 
 def nodes_for_half(shares: np.ndarray) -> int:
-    """How few nodes give half of all that pushes up; shares: (hidden,)."""
+    """The smallest number of nodes that give half of all positive shares; shares: (hidden,)."""
     up = np.sort(shares[shares > 0])[::-1].cumsum()
     return int(np.searchsorted(up, up[-1] / 2)) + 1 if len(up) else 0
 
 
 def ranked(values: np.ndarray) -> np.ndarray:
-    """All nodes (hidden,), the one with the largest value first, whatever its sign; undefined values last."""
+    """All nodes (hidden,), the one with the largest absolute value first, undefined values last."""
     return np.argsort(-np.nan_to_num(np.abs(values)), kind="stable")
 
 
@@ -181,27 +198,54 @@ class NodeChoice:
     """Which node is tracked."""
 
     node: int | None = None  # None: the first of the ranking
-    rank_by: str = "percent"  # one of RANKINGS
+    rank_by: str | None = None  # one of RANKINGS; None: share, or else absolute
     sample: int = 0  # the tracked sample that `share` and `share-change` are about
 
 
-BY_PERCENT = NodeChoice()
+TOP_RANKED = NodeChoice()
 
 
-def ranked_nodes(recording: Recording, choice: NodeChoice) -> np.ndarray:
-    """All nodes (hidden,) by rank, but the tracked node first.
+@dataclass(frozen=True)
+class Ranking:
+    """All nodes by rank."""
 
-    Raises UserError if the head has no such node.
+    name: str  # one of RANKINGS
+    nodes: np.ndarray  # (hidden,) the tracked node first, the others by rank
+
+
+def rank_nodes(recording: Recording, choice: NodeChoice) -> Ranking:
+    """All nodes by rank, but the tracked node first.
+
+    Raises BadValue if the head has no such node, and as `ranking_values` does.
     """
-    ranking = ranked(ranking_values(recording, choice.rank_by, choice.sample))
+    name, values = _chosen_values(recording, choice)
+    nodes = ranked(values)
     node = choice.node
     if node is None:
-        return ranking
-    if not 0 <= node < len(ranking):
-        raise BadValue("node", node, f"the head has nodes 0 to {len(ranking) - 1}")
-    return np.concatenate([[node], ranking[ranking != node]])
+        return Ranking(name, nodes)
+    if not 0 <= node < len(nodes):
+        raise BadValue("node", node, f"the head has nodes 0 to {len(nodes) - 1}")
+    return Ranking(name, np.concatenate([[node], nodes[nodes != node]]))
+
+
+def _chosen_values(recording: Recording, choice: NodeChoice) -> tuple[str, np.ndarray]:
+    """The chosen ranking and its values (hidden,).
+
+    If none is chosen: `share` if the recording has node snapshots of the sample whose shares are
+    known, else `absolute`. Raises BadValue if there is no such sample.
+    """
+    if choice.rank_by is not None:
+        return choice.rank_by, ranking_values(recording, choice.rank_by, choice.sample)
+    recording.tracked(choice.sample)
+    try:
+        shares = ranking_values(recording, "share", choice.sample)
+    except UserError:
+        shares = np.array(np.nan)
+    if np.isfinite(shares).all():
+        return "share", shares
+    return "absolute", ranking_values(recording, "absolute", choice.sample)
 
 
 def tracked_node(recording: Recording, choice: NodeChoice) -> int:
-    """The node that is chosen. Raises UserError if the head has no such node."""
-    return int(ranked_nodes(recording, choice)[0])
+    """The node that is chosen. Raises as `rank_nodes` does."""
+    return int(rank_nodes(recording, choice).nodes[0])

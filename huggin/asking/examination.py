@@ -1,7 +1,7 @@
-"""A run's model before its questions: load both, ask, and look inside an answer."""
+"""Evaluate a run's model: load it and the questions, ask, and look inside one answer."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +10,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue
 from huggin.common.files import write_json
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
@@ -18,7 +18,7 @@ from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
-from huggin.qa.questions import default_split, load_questions
+from huggin.qa.questions import default_split, load_questions, shared_questions
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.efficacy import Efficacy
 from huggin.recording.run_facts import model_type_state
@@ -40,6 +40,7 @@ class Examination:
     tokenizer: PreTrainedTokenizerFast
     model: PreTrainedModel
     step: int
+    trained_on: Collection[int] = field(default=frozenset())  # indices of records
 
     @classmethod
     def load(
@@ -51,8 +52,9 @@ class Examination:
         device: str | None = None,
         bf16: bool = False,
     ) -> Self:
-        """The model in `folder` and the questions of `split` (validation, if there are any).
+        """The model in `folder` and the questions of `split`.
 
+        split: `train` or `validation`; default: validation if the data has such questions.
         device: where to compute; default: the accelerator, unless the cfg says use_cpu.
         bf16: compute in bfloat16.
         Raises UserError if one of them cannot be used.
@@ -63,16 +65,35 @@ class Examination:
         records = load_questions(config.data, split, config.model.cache_dir)
         match_tokenizer(tokenizer, model, config.data.max_seq_length)
         refuse_long_questions(records, tokenizer, config.data)
-        return cls(config, run, records, _name_of(config, split), tokenizer, speed_up(model), step)
+        return cls(
+            config=config,
+            run=run,
+            records=records,
+            asked_data=_name_of(config, split),
+            tokenizer=tokenizer,
+            model=speed_up(model),
+            step=step,
+            trained_on=_trained_on(config, split, records),
+        )
 
     @property
     def state(self) -> str:
-        """The model-type-state; it ends with the data asked if that is not what it was trained on."""
+        """The model-type-state; it ends with the data asked if that is not the training data."""
         trained_on = self.config.data_name
         asked = self.asked_data
         name = trained_on if asked == trained_on else f"{trained_on}-{asked}"
         pretrained = self.config.model.pretrained_model
         return model_type_state(type(self.model).__name__, pretrained, self.step, name)
+
+    def refuse_repeated_ids(self, path: Path) -> None:
+        """Raise UserError if two questions have one id, of which a file can keep only one."""
+        ids = self.records["id"][:]
+        first = {id_: at for at, id_ in reversed(list(enumerate(ids)))}
+        repeated = next((at for at, id_ in enumerate(ids) if first[id_] != at), None)
+        if repeated is not None:
+            what = f"records {first[ids[repeated]] + 1} and {repeated + 1} have one id"
+            problem = f"{what}, {ids[repeated]!r}; give each question its own id"
+            raise BadValue("predictions", path, problem)
 
     def ask(
         self,
@@ -103,36 +124,51 @@ class Examination:
 
     def efficacy(self, asked: Sequence[Asked]) -> Efficacy:
         """How good the model is by these questions."""
-        return efficacy_of(asked, self.step, self.asked_data)
+        trained_on = sum(one.index in self.trained_on for one in asked)
+        return efficacy_of(asked, self.step, self.asked_data, trained_on)
 
     def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
-        """Write the answers as SQuAD's official script reads them: {id: text}."""
-        texts = {one.record["id"]: one.answer.text for one in asked}
-        if len(texts) < len(asked):
-            raise UserError(
-                f"{path}: not written: ids of questions occur twice in the data; give each its own"
-            )
-        write_json(path, texts)
+        """Write the answers in the format of SQuAD's official script: {id: text}."""
+        write_json(path, {one.record["id"]: one.answer.text for one in asked})
 
     def facts_of(self, one: Asked) -> AnswerFacts:
         """An answer, and the window that it was given in."""
+        window = track_sample(
+            one.record, one.index, self.tokenizer, self.config.data, one.answer.window
+        )
         return AnswerFacts(
             state=self.state,
             step=self.step,
-            window=track_sample(
-                one.record, one.index, self.tokenizer, self.config.data, one.answer.window
-            ),
+            window=window,
             answered=one.answer.text,
             right=one.right,
             confidence=one.answer.confidence,
             start=one.answer.start,
             end=one.answer.end,
+            trained_on=one.index in self.trained_on,
         )
 
 
 def _name_of(config: Config, split: str) -> str:
-    """The name of the data that is asked: the training data's own, for its usual split."""
+    """The name of the data asked: on the Hub, the validation split has the plain name."""
     data = config.data
-    if data.dataset_name:
-        return config.data_name if split == "validation" else f"{config.data_name}-train"
-    return Path((data.train_file if split == "train" else data.validation_file) or "").name
+    file = data.train_file if split == "train" else data.validation_file
+    if file:
+        return Path(file).name
+    return config.data_name if split == "validation" else f"{config.data_name}-train"
+
+
+def _trained_on(config: Config, split: str, records: Dataset) -> set[int]:
+    """The indices of the records that the model was trained on.
+
+    The training split of a data set on the Hub is not read for this: its validation split counts
+    as apart from it.
+    """
+    data = config.data
+    if not config.training.do_train:
+        return set()
+    if split == "train" or (data.train_file and data.train_file == data.validation_file):
+        return set(range(len(records))[: data.max_train_samples])
+    if not data.train_file:
+        return set()
+    return shared_questions(records, load_questions(data, "train", config.model.cache_dir))

@@ -1,4 +1,4 @@
-"""What was asked -> the run's folder: what was measured, and one answer from the inside."""
+"""Questions that were asked -> the run's folder: the efficacy, and one answer from the inside."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from huggin.recording.run_lock import one_at_a_time
 
 
 def keep(examination: Examination, asked: Sequence[Asked], efficacy: Efficacy | None) -> None:
-    """Keep what was measured, and look inside the first right answer, or else the last one."""
+    """Keep the efficacy, if given, and the inside of the first right answer, else the last."""
     run = examination.run
     run.recording.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(run.recording):
@@ -22,7 +22,7 @@ def keep(examination: Examination, asked: Sequence[Asked], efficacy: Efficacy | 
 
 
 def look_inside(examination: Examination, one: Asked) -> None:
-    """Ask a question again with hooks on every layer, and keep what they saw."""
+    """Ask a question again with hooks on every layer, and keep what they recorded."""
     model = examination.model
     facts = examination.facts_of(one)
     seen = probe(model, facts.window, find_sites(model, "all"), examination.config.data)

@@ -1,4 +1,4 @@
-"""Model + questions -> efficacy: asked in batches, answered, scored."""
+"""Model + questions -> efficacy: ask in batches, score the answers, sum up."""
 
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from huggin.common.statistics import wilson_interval
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.qa.answers import Answer, best_answers, score_answer
 from huggin.qa.arguments import DataArguments
-from huggin.qa.features import windows
+from huggin.qa.features import padded, windows
 from huggin.recording.efficacy import Efficacy
 
 
@@ -31,7 +31,7 @@ class Asked:
     f1: float  # percent
 
     def as_row(self) -> dict[str, Any]:
-        """What the database keeps of it, by the names of its columns."""
+        """The columns of its row in the database."""
         return {
             "index": self.index,
             "expected": next(iter(self.record["answers"]["text"]), ""),
@@ -48,12 +48,13 @@ class Asked:
 
 
 def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> list[int]:
-    """All indices but those to skip, in random order, none twice. Raises UserError where none is left."""
+    """All indices but those to skip, in random order, none twice.
+
+    Raises UserError if none is left.
+    """
     left = [index for index in range(count) if index not in skip]
     if not left:
-        raise UserError(
-            f"--unseen: this model-type-state was asked all {count} questions before; leave it out"
-        )
+        raise UserError(f"this model-type-state was asked all {count} questions before")
     random.Random(seed).shuffle(left)
     return left
 
@@ -69,7 +70,8 @@ def ask(
 ) -> Iterator[Asked]:
     """Ask the questions of `indices` in that order, `batch_size` windows at a time.
 
-    `ahead` batches of questions are taken together and their windows sorted by length, so that little is padded.
+    `ahead` batches of questions are taken together and their windows are sorted by length, so that
+    there is little padding.
     """
     for begin in range(0, len(indices), batch_size * ahead):
         chosen = indices[begin : begin + batch_size * ahead]
@@ -89,7 +91,6 @@ def _logits(
     batch_size: int,
 ) -> np.ndarray:
     """Start and end logits (2, windows, tokens) of all windows, padded with -inf."""
-
     names = [name for name in tokenizer.model_input_names if name in placed]
     lengths = [len(ids) for ids in placed["input_ids"]]
     order = np.argsort(lengths, kind="stable")
@@ -97,9 +98,8 @@ def _logits(
     with torch.inference_mode(), _memory_advice(batch_size):
         for begin in range(0, len(order), batch_size):
             rows = order[begin : begin + batch_size]
-            batch = tokenizer.pad(
-                {name: [placed[name][row] for row in rows] for name in names}, return_tensors="pt"
-            )
+            columns = {name: [placed[name][row] for row in rows] for name in names}
+            batch = padded(tokenizer, columns)
             output = model(**batch.to(model.device))
             both = torch.stack([output.start_logits, output.end_logits]).float()
             computed.append((rows, copy_to_host(both)))
@@ -121,15 +121,15 @@ def _memory_advice(batch_size: int) -> Iterator[None]:
 
 
 def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
-    """Pass the questions on up to the first that was answered right."""
+    """Pass the questions on, up to the first one that was answered right."""
     for one in asked:
         yield one
         if one.right:
             return
 
 
-def efficacy_of(asked: Sequence[Asked], step: int, data: str) -> Efficacy:
-    """Sum up the questions that were asked."""
+def efficacy_of(asked: Sequence[Asked], step: int, data: str, trained_on: int = 0) -> Efficacy:
+    """Sum up the questions asked; trained_on: how many of them are in the training data."""
     exact_match, f1 = np.array([(one.exact_match, one.f1) for one in asked]).T
     correct = sum(one.right for one in asked)
     return Efficacy(
@@ -141,4 +141,5 @@ def efficacy_of(asked: Sequence[Asked], step: int, data: str) -> Efficacy:
         exact_match_interval=wilson_interval(correct, len(asked)),
         f1=float(f1.mean()),
         f1_interval=wilson_interval(float(f1.mean()) / 100 * len(asked), len(asked)),
+        trained_on=trained_on,
     )

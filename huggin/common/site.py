@@ -8,7 +8,8 @@ class Site:
     """A hook point. Two sites are equal if layer and component are, whatever module they name.
 
     component: `self` = the layer's self-attention, `out` = the layer's output,
-    `head` = what the QA head receives, if that is not the last layer's output.
+    `in` = what the layer receives, `head` = what the QA head receives, if that is not the last
+    layer's output.
     """
 
     layer: int  # 1 = the first

@@ -1,50 +1,87 @@
-"""Arguments that commands which draw have in common."""
+"""Arguments that the commands that draw have in common."""
 
+import importlib
 import os
 from pathlib import Path
 
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 
+FORMATS = ("png", "svg", "pdf")
+
 
 def graph_parser(description: str, command: str) -> CommandParser:
-    """Arguments of a graph command: RUN and others beside it, --format, --show."""
+    """A parser with the arguments of every graph command: RUN ..., --format and --show."""
     parser = CommandParser(description, f"python {command} runs/sample --format png,svg")
+    add_runs(parser, "runs to draw beside it")
     parser.add_argument(
-        "run", metavar="RUN", type=Path, help="a run's folder: cfg.json's output_dir"
-    )
-    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help="runs to draw beside it")
-    parser.add_argument(
-        "--format", type=_formats, default="png", help="png, svg, pdf, or several with commas (png)"
+        "--format",
+        type=_formats,
+        default=["png"],
+        metavar="FORMATS",
+        help="png, svg or pdf, or several of them separated by commas (default: png)",
     )
     add_show_option(parser)
     return parser
 
 
+def add_runs(parser: CommandParser, what_for: str) -> None:
+    """Add the arguments RUN ...: one run, and others beside it."""
+    run = "a run's folder: output_dir in cfg.json"
+    parser.add_argument("run", metavar="RUN", type=Path, help=run)
+    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help=what_for)
+
+
 def _formats(text: str) -> list[str]:
-    unknown = [name for name in text.split(",") if name not in ("png", "svg", "pdf")]
+    """Names separated by commas as a list. Raises UserError for a format that is not known."""
+    names = text.split(",")
+    unknown = [name for name in names if name not in FORMATS]
     if unknown:
-        raise UserError(f"--format {','.join(unknown)}: choose from png, svg, pdf")
-    return text.split(",")
+        raise UserError(f"--format {','.join(unknown)}: choose from {', '.join(FORMATS)}")
+    return names
 
 
 def add_show_option(parser: CommandParser) -> None:
-    """The argument --show. A backend that a notebook, say, has set for itself would not be there for us."""
-    os.environ.pop("MPLBACKEND", None)
-    parser.add_argument("--show", action="store_true", help="open the figures in windows too")
+    """Add the argument --show."""
+    shown = "also open the figures in windows, if there is a screen (default: only save them)"
+    parser.add_argument("--show", action="store_true", help=shown)
 
 
-def choose_node(parser: CommandParser, default: str | None = "percent") -> None:
-    """Arguments that choose the tracked node: --node, --rank-by."""
-    rankings = "percent or absolute change of weight, share in the tracked sample's margin, or share-change (percent)"
-    parser.add_argument("--node", type=int, help="the tracked node (the first of the ranking)")
+def choose_node(parser: CommandParser) -> None:
+    """Add the arguments that choose the tracked node: --node and --rank-by."""
     parser.add_argument(
-        "--rank-by", default=default, metavar="WHAT", help=f"rank the nodes by {rankings}"
+        "--node", type=int, metavar="N", help="node to track (default: the top-ranked one)"
+    )
+    parser.add_argument(
+        "--rank-by",
+        metavar="WHAT",
+        help="rank the nodes by the percent or absolute change of their weights, by their share in "
+        "the tracked sample's margin, or by share-change, the change of that share "
+        "(default: share, or absolute if the recording has no node snapshots)",
     )
 
 
 def choose_sample(parser: CommandParser, default: int | None = 0) -> None:
-    """The argument --sample."""
+    """Add the argument --sample."""
     parser.add_argument(
-        "--sample", type=int, default=default, metavar="I", help="the tracked sample, 0 = the first"
+        "--sample",
+        type=int,
+        default=default,
+        metavar="I",
+        help="number of the tracked sample, 0 is the first (default: 0)",
     )
+
+
+def load_matplotlib() -> None:
+    """Import matplotlib, whatever the variable MPLBACKEND says.
+
+    matplotlib cannot be imported if MPLBACKEND names a backend that it does not know, and a
+    notebook names one of its own. Saving a figure needs no backend, so the variable is hidden
+    from the import, and is what it was afterwards.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        importlib.import_module("matplotlib")
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend

@@ -1,6 +1,7 @@
-"""Measured efficacy of runs -> figure of EM and F1 by step, with 95 % intervals."""
+"""Measured efficacy of runs -> EM and F1 by step, with 95 % intervals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import cycle, groupby
 from pathlib import Path
 
@@ -11,50 +12,86 @@ from matplotlib.figure import Figure
 from huggin.common.errors import UserError
 from huggin.graphs.runs import COLOURS
 from huggin.graphs.style import by_step, new_figure
-from huggin.recording.efficacy import Efficacy, read_efficacy
+from huggin.recording.efficacy import Efficacy, read_efficacy, read_evaluations
 from huggin.recording.run_folder import RunFolder
 
 MARKERS = "osD^"  # one for each data
+AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
+CURVE = 3  # points from which on a line joins them
+UNITS = {"exact_match": "exact match in %", "f1": "F1 in %"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """What was measured of one run with one data."""
+
+    label: str
+    entries: list[Efficacy]  # by step
+    colour: str
+    marker: str
 
 
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
-    """`efficacy`: a panel for EM and one for F1. Raises UserError for a run of which nothing was measured."""
+    """`efficacy`: a panel for EM and one for F1.
+
+    It shows what test-qa-efficacy.py measured and the evaluations during the training. Raises
+    UserError for a run of which nothing was measured.
+    """
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
-    for run, colour in zip(runs, cycle(COLOURS)):
-        entries = read_efficacy(RunFolder(run))
-        if not entries:
-            raise UserError(
-                f"{run}: no efficacy measured; run test-qa-efficacy.py CFG --checkpoints --all first"
-            )
-        for (data, group), marker in zip(
-            groupby(entries, key=lambda entry: entry.data), cycle(MARKERS)
-        ):
-            _draw_run(panels, f"{run}, {data}", list(group), colour, marker)
-    for axes, unit in zip(panels, ("exact match in %", "F1 in %")):
+    for run, colour in zip(runs, COLOURS):
+        for series in _series_of(run, colour):
+            _draw(panels, series)
+    for axes, unit in zip(panels, UNITS.values(), strict=True):
         axes.set_ylim(-2, 102)
         by_step(axes, unit)
     panels[0].set_xlabel("")
+    panels[0].set_xlim(left=0, right=1.05 * max(panels[0].get_xlim()[1], 1))
     panels[1].legend()
     return {"efficacy": figure}
 
 
-def _draw_run(
-    panels: Sequence[Axes], label: str, entries: list[Efficacy], colour: str, marker: str
-) -> None:
-    steps = [entry.step for entry in entries]
-    asked = sorted({entry.asked for entry in entries})
-    count = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
-    for axes, name in zip(panels, ("exact_match", "f1")):
-        values = np.array([getattr(entry, name) for entry in entries])
-        low, high = np.array([getattr(entry, f"{name}_interval") for entry in entries]).T
-        spread = np.clip([values - low, high - values], 0, None)
+def _series_of(run: Path, colour: str) -> list[Series]:
+    """All that was measured of a run, by data."""
+    folder = RunFolder(run)
+    asked = read_efficacy(folder)
+    evaluated = read_evaluations(folder)
+    if not asked and len(evaluated) < AT_LEAST:
+        advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
+        raise UserError(f"{run}: no efficacy measured; {advice}")
+    by_data = groupby([*asked, *evaluated], key=lambda entry: entry.data)
+    return [
+        Series(f"{run}, {data}", list(entries), colour, marker)
+        for (data, entries), marker in zip(by_data, cycle(MARKERS))
+    ]
+
+
+def _draw(panels: Sequence[Axes], series: Series) -> None:
+    """A marker for each measurement, with its interval; three or more are joined."""
+    steps = [entry.step for entry in series.entries]
+    for axes, name in zip(panels, UNITS, strict=True):
+        values = np.array([getattr(entry, name) for entry in series.entries])
+        intervals = np.array([getattr(entry, f"{name}_interval") for entry in series.entries])
+        spread = np.clip([values - intervals[:, 0], intervals[:, 1] - values], 0, None)
         axes.errorbar(
             steps,
             values,
             spread,
-            color=colour,
-            marker=marker,
+            color=series.colour,
+            marker=series.marker,
+            linestyle="-" if len(steps) >= CURVE else "none",
             capsize=3,
-            label=f"{label}: {count} questions",
+            label=f"{series.label}: {_asked(series.entries)} {_kind(series.entries)}",
         )
+
+
+def _asked(entries: Sequence[Efficacy]) -> str:
+    """How many questions were asked, in words."""
+    asked = sorted({entry.asked for entry in entries})
+    return f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
+
+
+def _kind(entries: Sequence[Efficacy]) -> str:
+    """Questions, and whether the model was trained on them."""
+    known = any(entry.trained_on for entry in entries)
+    return "questions, from the training data" if known else "questions"

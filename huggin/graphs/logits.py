@@ -1,7 +1,6 @@
-"""Recording -> figures of a tracked sample: its logits by token at three probes, its losses by step."""
+"""Recording -> a tracked sample's logits by token at three probes, and its losses by step."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,12 +20,18 @@ from huggin.graphs.style import (
     new_figure,
     say_not_finite,
 )
-from huggin.graphs.tokens import Shown, same_scale, token_figure
+from huggin.graphs.tokens import Shown, View, same_scale, token_figure
 from huggin.recording.reader import Probes, Recording
+
+FAINTEST = 0.3  # opacity of the first probe's line
+ROOM = 0.12  # share of the losses' height that stays free above and below them
 
 
 def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
-    """`logits` and `sample-losses` of one tracked sample. Raises UserError where the runs track another question."""
+    """`logits` and `sample-losses` of a tracked sample.
+
+    Raises UserError if the runs track different questions.
+    """
     windows = same_sample(runs, sample)
     beside = side_by_side(runs)
     probes = [run.probes(sample) for run in runs]
@@ -37,41 +42,46 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
 
 
+def with_last_answer(window: Window, probes: Probes) -> Shown:
+    """A window with the span that the model predicted at the last probe."""
+    start = int(probes.predicted_start[-1])
+    end = int(probes.predicted_end[-1])
+    return Shown(window, has_prediction=True, start=start, end=end)
+
+
 def _logits(
     beside: Sequence[Beside], windows: Sequence[Window], probes: Sequence[Probes]
 ) -> Figure:
-    figure, parts = token_figure(
-        "Logits of the tracked sample by token",
-        [Shown(window) for window in windows],
-        beside,
-        rows=2,
-        height=6,
-    )
+    title = "Logits of the tracked sample by token"
+    shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
+    figure, parts = token_figure(title, shown, beside, rows=2, height=6)
     for views, seen in zip(parts, probes, strict=True):
-        for view, panels in views:
-            _draw_probes(panels[0], seen.step, seen.start_logits, START, view)
-            _draw_probes(panels[1], seen.step, seen.end_logits, END, view)
+        for view in views:
+            _draw_probes(view, 0, seen.step, seen.start_logits, START)
+            _draw_probes(view, 1, seen.step, seen.end_logits, END)
         for row, name in enumerate(("start", "end")):
-            views[0][1][row].set_ylabel(f"{name} logit")
-            legend_above(views[-1][1][row])
+            views[0].panels[row].set_ylabel(f"{name} logit")
+            legend_above(views[-1].panels[row])
     same_scale(parts)
     return figure
 
 
-def _draw_probes(
-    axes: Axes, step: np.ndarray, logits: np.ndarray, colour: str, view: range
-) -> None:
-    """A line for the first, the middle and the last probe over the tokens of `view`."""
+def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, colour: str) -> None:
+    """A line for the first, the middle and the last probe; logits: (probes, tokens)."""
+    axes = view.panels[row]
     places = sorted({0, len(logits) // 2, len(logits) - 1})
-    for place, alpha in zip(places, np.linspace(0.3, 1, len(places)), strict=True):
-        look: dict[str, Any] = {
-            "color": colour,
-            "alpha": alpha,
-            "linewidth": 0.6 + alpha,
-            "marker": dots(len(view)),
-        }
-        axes.plot(view, logits[place, view.start : view.stop], label=f"step {step[place]}", **look)
-    say_not_finite(axes, logits[places, view.start : view.stop])
+    opacities = np.linspace(FAINTEST, 1, len(places))
+    for place, opacity in zip(places, opacities, strict=True):
+        axes.plot(
+            view.tokens,
+            view.cut(logits[place]),
+            color=colour,
+            alpha=opacity,
+            linewidth=0.6 + opacity,
+            marker=dots(len(view.tokens)),
+            label=f"step {step[place]}",
+        )
+    say_not_finite(axes, view.cut(logits[places]))
 
 
 def _losses(
@@ -81,35 +91,37 @@ def _losses(
     axes = figure.subplots()
     axes.set_title(short(windows[0].question))
     for run, window, seen in zip(beside, windows, probes, strict=True):
-        _draw_run(axes, run, seen, when_learned(seen, window).right_since)
-    axes.set_ylim(bottom=0)
+        since = when_learned(seen, window).right_since
+        if run.name:
+            _draw_in_colour(axes, run, seen, since)
+        else:
+            _draw_alone(axes, seen, since)
+    axes.margins(y=ROOM)
     axes.legend()
-    say_not_finite(
-        axes,
-        np.concatenate([values for seen in probes for values in (seen.start_loss, seen.end_loss)]),
-    )
+    losses = [values for seen in probes for values in (seen.start_loss, seen.end_loss)]
+    say_not_finite(axes, np.concatenate(losses))
     by_step(axes, "loss (cross-entropy, nats)")
     if len(beside) > 1:
-        axes.set_xlabel(
-            "step (solid: start loss; dashed: end loss; dotted: answered right from there on)"
-        )
+        lines = "solid: start loss; dashed: end loss; dotted: answered right from there on"
+        axes.set_xlabel(f"step ({lines})")
     return figure
 
 
-def _draw_run(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
-    """The start's and the end's loss, told apart by colour in one run, by the line's style among several."""
+def _draw_alone(axes: Axes, probes: Probes, since: int | None) -> None:
+    """The losses of a single run; since: the step from which its answer is right."""
     marker = dots(len(probes.step))
-    start, end, right = (run.colour,) * 3 if run.name else (START, END, ACCENT)
-    first, *others = (
-        [run.name, None, None]
-        if run.name
-        else ["start loss", "end loss", "answered right from step"]
-    )
-    axes.plot(probes.step, probes.start_loss, color=start, marker=marker, label=first)
-    axes.plot(
-        probes.step, probes.end_loss, color=end, marker=marker, linestyle="--", label=others[0]
-    )
+    step = probes.step
+    axes.plot(step, probes.start_loss, color=START, marker=marker, label="start loss")
+    axes.plot(step, probes.end_loss, color=END, marker=marker, linestyle="--", label="end loss")
     if since is not None:
-        axes.axvline(
-            since, color=right, linestyle=":", label=others[1] and f"{others[1]} {since} on"
-        )
+        label = f"answered right from step {since} on"
+        axes.axvline(since, color=ACCENT, linestyle=":", label=label)
+
+
+def _draw_in_colour(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
+    """The losses of one of several runs; the style of a line says which loss it is."""
+    marker = dots(len(probes.step))
+    axes.plot(probes.step, probes.start_loss, color=run.colour, marker=marker, label=run.name)
+    axes.plot(probes.step, probes.end_loss, color=run.colour, marker=marker, linestyle="--")
+    if since is not None:
+        axes.axvline(since, color=run.colour, linestyle=":")

@@ -1,4 +1,4 @@
-"""Recording -> figure of the training loss by step, with an exponential fit and the learning rate beneath."""
+"""Recording -> the training loss by step with an exponential fit, and the learning rate."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,6 +8,8 @@ from huggin.analysis.loss_curve import fit_exponential, running_mean
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps
+
+MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
 
 
 def draw_losses(*runs: Recording) -> dict[str, Figure]:
@@ -20,9 +22,8 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
             _draw_mean(loss_axes, run, steps)
         else:
             _draw_loss(loss_axes, steps)
-        rate_axes.plot(
-            steps.step, steps.learning_rate, color=run.colour if run.name else GOLD, linewidth=1.2
-        )
+        colour = run.colour if run.name else GOLD
+        rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
@@ -31,44 +32,46 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
 
 
 def _window(steps: Steps) -> int:
-    """How many steps the running mean is over: odd, so that it stands in their middle."""
-    return len(steps.step) // 80 * 2 + 1
+    """Over how many steps the running mean is: an odd number, so that each mean has a middle."""
+    return len(steps.step) // (2 * MEANS) * 2 + 1
 
 
 def _draw_mean(axes: Axes, run: Beside, steps: Steps) -> None:
-    """A run's running mean over its batches, which stand behind it as a haze."""
+    """The running mean of one of several runs; the loss of each batch stands behind it, faint."""
     window = _window(steps)
+    label = f"{run.name}, mean of {window} steps" if window > 1 else run.name
     axes.plot(steps.step, steps.loss, color=run.colour, linewidth=0.5, alpha=0.25)
-    label = f"{run.name}, mean of {window} steps"
     axes.plot(steps.step, running_mean(steps.loss, window), color=run.colour, label=label)
 
 
 def _draw_loss(axes: Axes, steps: Steps) -> None:
-    window, marker = _window(steps), dots(len(steps.step))
+    """The loss of each batch of a single run, its running mean and its fit."""
+    window = _window(steps)
     axes.plot(
         steps.step,
         steps.loss,
         color=QUIET,
         linewidth=0.7,
         alpha=0.7,
-        marker=marker,
+        marker=dots(len(steps.step)),
         label="each batch",
     )
     if window > 1:
-        axes.plot(
-            steps.step,
-            running_mean(steps.loss, window),
-            color=START,
-            label=f"mean of {window} steps",
-        )
-    fit = fit_exponential(steps.step, steps.loss)
-    if fit:
-        label = f"{fit.floor:.2f} + {fit.height:.2f} exp(-step / {fit.decay:.0f}), R² {fit.explained:.2f}"
-        axes.plot(
-            steps.step, fit.at(steps.step), color=END, linestyle="--", linewidth=1.5, label=label
-        )
+        mean = running_mean(steps.loss, window)
+        axes.plot(steps.step, mean, color=START, label=f"mean of {window} steps")
+    _draw_fit(axes, steps)
     broken = steps.step[1:][~np.isfinite(steps.loss[1:])]
     if len(broken):
-        axes.plot(
-            broken, np.zeros(len(broken)), "x", color=END, label=f"{len(broken)} steps not finite"
-        )
+        label = f"{len(broken)} steps not finite"
+        axes.plot(broken, np.zeros(len(broken)), "x", color=END, label=label)
+
+
+def _draw_fit(axes: Axes, steps: Steps) -> None:
+    """The exponential that fits the loss, if one does."""
+    fit = fit_exponential(steps.step, steps.loss)
+    if fit is None:
+        return
+    formula = f"{fit.floor:.2f} + {fit.height:.2f} exp(-step / {fit.decay:.0f})"
+    label = f"{formula}, R² {fit.explained:.2f}"
+    curve = fit.at(steps.step)
+    axes.plot(steps.step, curve, color=END, linestyle="--", linewidth=1.5, label=label)

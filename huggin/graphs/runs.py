@@ -1,22 +1,17 @@
-"""Several runs in one figure: which, what they are called, their colours, whether they can be compared."""
+"""Several runs in one figure: their names, their colours, and whether they can be compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggin.common.errors import UserError
+from huggin.common.text import printable
 from huggin.common.window import Window
-from huggin.graphs.style import ACCENT, END, GOLD, START
 from huggin.recording.reader import Recording
 
-COLOURS = (
-    START,
-    END,
-    GOLD,
-    ACCENT,
-    "#56B4E9",
-    "#E69F00",
-)  # Okabe and Ito's; a run has the same everywhere
+# Of each run, the same in every figure: indigo, ochre, wine, sky blue, olive, black.
+# None is a colour of huggin.graphs.style, which says what is drawn and not of which run.
+COLOURS = ("#332288", "#B8860B", "#882255", "#3AA6C4", "#777722", "#222222")
 
 
 @dataclass(frozen=True)
@@ -24,16 +19,16 @@ class Beside:
     """A run in a figure."""
 
     recording: Recording
-    name: str  # its model-type-state; "" where it is alone
+    name: str  # its model-type-state; "" if it is the only run
     colour: str
 
     def headline(self, text: str) -> str:
-        """The text of a title, beneath the run's name."""
+        """A title below the run's name."""
         return f"{self.name}\n{text}" if self.name else text
 
 
 def refuse_too_many(paths: Sequence[Path]) -> None:
-    """Raise UserError for more runs than there are colours, or for one that is named twice."""
+    """Raise UserError if there are more runs than colours, or if a run is named twice."""
     if len(paths) > len(COLOURS):
         most = f"at most {len(COLOURS)} can be told apart in a figure"
         raise UserError(f"{len(paths)} runs: {most}; name fewer")
@@ -45,13 +40,16 @@ def refuse_too_many(paths: Sequence[Path]) -> None:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Recording]:
-    """The recordings. Raises UserError as `refuse_too_many` does."""
+    """The recordings of the runs. Raises UserError as `refuse_too_many` does."""
     refuse_too_many(paths)
     return [Recording(path) for path in paths]
 
 
 def side_by_side(runs: Sequence[Recording]) -> list[Beside]:
-    """The runs with name and colour: their model-type-states, with the folder where these are the same."""
+    """The runs with names and colours.
+
+    A run's name is its model-type-state, with its folder if another run has the same.
+    """
     if len(runs) == 1:
         return [Beside(runs[0], "", "black")]
     states = [run.facts.model_type_state(int(run.steps.step[-1])) for run in runs]
@@ -63,9 +61,9 @@ def side_by_side(runs: Sequence[Recording]) -> list[Beside]:
 
 
 def print_tables(runs: Sequence[Recording], tables: Sequence[str]) -> None:
-    """Print each run's table, beneath the run's name where there are several."""
+    """Print each run's table, below the run's name if there are several."""
     for run, text in zip(side_by_side(runs), tables, strict=True):
-        print(run.headline(text))
+        print(printable(run.headline(text)))
 
 
 def same_sample(runs: Sequence[Recording], sample: int) -> list[Window]:
@@ -76,7 +74,7 @@ def same_sample(runs: Sequence[Recording], sample: int) -> list[Window]:
 
 
 def refuse_other_texts(windows: Sequence[Window], what: str, runs: Sequence[Recording]) -> None:
-    """Raise UserError if not all windows are of one question and context; tokens may differ."""
+    """Raise UserError unless all windows have one question and context; tokens may differ."""
     first = windows[0]
     for window, run in zip(windows, runs, strict=True):
         if (window.question, window.context) != (first.question, first.context):
@@ -86,7 +84,7 @@ def refuse_other_texts(windows: Sequence[Window], what: str, runs: Sequence[Reco
 
 
 def figure_name(name: str, runs: Sequence[Recording], sample: int = 0) -> str:
-    """A figure's file name: of the first sample of one run, the plain one."""
-    return (
-        name + (f"-sample-{sample}" if sample else "") + ("-side-by-side" if len(runs) > 1 else "")
-    )
+    """The name of a figure's file; of the first sample of a single run, `name` itself."""
+    of_sample = f"-sample-{sample}" if sample else ""
+    of_runs = "-side-by-side" if len(runs) > 1 else ""
+    return name + of_sample + of_runs

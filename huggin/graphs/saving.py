@@ -1,35 +1,38 @@
-"""Figures -> files."""
+"""Figures -> files, and windows if the user asks for them."""
 
+import importlib
 import os
+import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from huggin.common.files import replacing
-from huggin.common.text import printable
+from huggin.common.text import printable, storable
+from huggin.graphs.drawn_for import drawn_for
 from huggin.recording.run_folder import RunFolder
 
 DPI = 160
+NO_WINDOW = (
+    "no window opened: there is no screen, or Python has no window toolkit such as Tk; "
+    "the figures are saved"
+)
 
 
-def paths_beside(runs: list[Path]) -> str:
-    """Where the other runs are, from the first one's folder, a line each."""
-    return "\n".join(os.path.relpath(run.resolve(), runs[0].resolve()) for run in runs[1:])
+def paths_beside(runs: Sequence[Path]) -> str:
+    """The paths of all runs but the first, relative to the first one's folder, a line each."""
+    first = runs[0].resolve()
+    return "\n".join(os.path.relpath(run.resolve(), first) for run in runs[1:])
 
 
 def finish(figures: Mapping[str, Figure], args: Namespace) -> None:
-    """Save each figure in RUN/graphs of the first run."""
-    save_figures(
-        figures,
-        RunFolder(args.run).graphs,
-        args.show,
-        args.format,
-        paths_beside([args.run, *args.more]),
-    )
+    """Save the figures of a graph command in RUN/graphs of its first run."""
+    runs = [args.run, *args.more]
+    folder = RunFolder(args.run).graphs
+    save_figures(figures, folder, args.show, args.format, paths_beside(runs))
 
 
 def save_figures(
@@ -39,21 +42,46 @@ def save_figures(
     formats: Sequence[str] = ("png",),
     runs: str = "",
 ) -> None:
-    """Save each figure as FOLDER/NAME.FORMAT, print the paths, and show them where asked.
+    """Save each figure as FOLDER/NAME.FORMAT, print the paths, and open windows if `show`.
 
-    runs: what `paths_beside` says; a PNG of several carries it in its text `Runs`.
+    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG.
     """
-    warnings.filterwarnings(
-        "ignore", message="Glyph .* missing"
-    )  # a name that no font here can write
+    ignore_missing_glyphs()
     for name, figure in figures.items():
         for extension in formats:
             path = folder / f"{name}.{extension}"
-            with replacing(path) as beside:
-                texts = {"Runs": runs} if runs and extension == "png" else None
-                figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
+            _save(figure, path, extension, runs)
             print(printable(str(path)))
     if show:
-        for figure in figures.values():
-            plt.figure(figure)
-        plt.show()
+        show_figures(figures.values())
+
+
+def ignore_missing_glyphs() -> None:
+    """Do not warn of characters, say in a question, that no font of this machine can draw."""
+    warnings.filterwarnings("ignore", message="Glyph .* missing")
+
+
+def _save(figure: Figure, path: Path, extension: str, runs: str) -> None:
+    texts = metadata_of(figure, extension, runs)
+    with replacing(path) as beside:
+        figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
+
+
+def metadata_of(figure: Figure, extension: str, runs: str = "") -> dict[str, str]:
+    """What a figure's file says about itself: its title, and what it was drawn for."""
+    about = "Subject" if extension == "pdf" else "Description"
+    texts = {"Title": figure.get_suptitle(), about: drawn_for(figure)}
+    if extension == "png":
+        texts["Runs"] = runs
+    return {name: storable(printable(text)) for name, text in texts.items() if text}
+
+
+def show_figures(figures: Iterable[Figure]) -> None:
+    """Open the figures in windows and wait until they are closed; without a screen say so."""
+    pyplot = importlib.import_module("matplotlib.pyplot")  # slow, and needed nowhere else
+    if pyplot.get_backend().lower() == "agg":  # matplotlib's choice where it finds no screen
+        print(NO_WINDOW, file=sys.stderr)
+        return
+    for figure in figures:
+        pyplot.figure(figure)
+    pyplot.show()

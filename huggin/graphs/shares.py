@@ -1,17 +1,19 @@
-"""Recording -> figures of what each node gives to a tracked sample's logits, at one snapshot and by step."""
+"""Recording -> each node's share in a tracked sample's logits, at one snapshot and by step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
-from huggin.analysis.nodes import NodeChoice, nodes_for_half, ranked_nodes, snapshots
+from huggin.analysis.nodes import TOP_RANKED, NodeChoice, nodes_for_half, rank_nodes, snapshots
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.runs import figure_name, same_sample, side_by_side
+from huggin.graphs.drawn_for import say_drawn_for
+from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
 from huggin.graphs.style import (
     ACCENT,
     END,
@@ -27,27 +29,43 @@ from huggin.recording.reader import Recording
 
 EACH_WAY = 6  # nodes drawn of those that push up, and of those that push down
 BY_STEP = 6  # nodes drawn by step
-PALE = 0.45
-BY_SHARE = NodeChoice(rank_by="share")
-Sum = tuple[
-    str, str, np.ndarray, float | None
-]  # title, colour, shares (hidden,), bias where it does not cancel
+PALE = 0.45  # opacity of a bar below 0
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum of shares that is drawn: a logit, or the margin between two."""
+
+    title: str
+    colour: str
+    shares: np.ndarray  # (hidden,)
+    bias: float | None  # None if it cancels out
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a panel."""
+
+    name: str
+    value: float
+    colour: str
 
 
 def draw_shares(
     *runs: Recording, token: str | None = None, step: int | None = None, sample: int = 0
 ) -> dict[str, Figure]:
-    """`shares` at a snapshot, the last without `step`: the largest shares, up and down, and what remains.
+    """`shares` at a node snapshot, the last one without `step`: the largest ones and the rest.
 
-    Of the start and end logit of `token` (its place or its text), without one of the gold start and the gold end; and
-    of the margin of the gold start over `token`, without one over its best rival. Raises UserError for a token that is
-    not there, and as `nodes.snapshots` does.
+    Three sums are drawn: the start logit of the true start, the end logit of the true end, and the
+    margin of the true start over its best rival. With `token` (its text or its place) the logits
+    are that token's, and the margin is over it. Raises BadValue for a token that is not there, and
+    UserError as `nodes.snapshots` does.
     """
     windows = same_sample(runs, sample)
     places = [None if token is None else find_token(window.tokens, token) for window in windows]
     sums = [_sums(*each, step, sample) for each in zip(runs, windows, places, strict=True)]
-    what = "What each node gives to the logits of the tracked sample: weight x activation"
-    figure = new_figure(14, 5.5 * len(runs), what)
+    title = "Share of each node in the logits of the tracked sample: weight x activation"
+    figure = new_figure(14, 5.5 * len(runs), title)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     for part, run, window, (at, panels) in zip(
         parts, side_by_side(runs), windows, sums, strict=True
@@ -56,44 +74,42 @@ def draw_shares(
         part.suptitle(title, fontsize=10, color=run.colour)
         grid = part.subplots(2, len(panels), height_ratios=[3, 1])
         for axes, panel in zip(grid.T, panels, strict=True):
-            _draw_sum(axes[0], axes[1], *panel)
-    asked = "".join(
-        f"-{name}-{value}"
-        for name, value in (("token", places[0]), ("step", step))
-        if value is not None
-    )
-    return {figure_name("shares" + asked, runs, sample): figure}
+            _draw_sum(axes[0], axes[1], panel)
+    say_drawn_for(figure, sample=sample, step=sums[0][0], token=places[0])
+    of_token = "" if places[0] is None else f"-token-{places[0]}"
+    of_step = "" if step is None else f"-step-{step}"
+    return {figure_name(f"shares{of_token}{of_step}", runs, sample): figure}
 
 
-def draw_shares_over_time(*runs: Recording, choice: NodeChoice = BY_SHARE) -> dict[str, Figure]:
-    """`shares-over-time`: the margin of the gold start by step, with the shares of the ranking's first nodes.
+def draw_shares_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
+    """`shares-over-time`: the margin of the true start by step, and the shares of the first nodes.
 
-    The rival is the best one at the last snapshot, at every step.
+    The rival is at every step the best one at the last snapshot.
     """
-    figure = new_figure(7 * len(runs), 5, "Shares in the margin of the gold start, by step")
-    panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
-    for axes, run, window in zip(
-        panels, side_by_side(runs), same_sample(runs, choice.sample), strict=True
-    ):
-        found = snapshots(run.recording, choice.sample)
-        gold = window.gold_start
-        rival = found.rival(-1, window)
-        title = run.headline(f"{_name(window, gold)} over {_name(window, rival)}")
-        axes.set_title(title + "\n", color=run.colour)  # the legend's line
-        shown = ranked_nodes(run.recording, choice)[:BY_STEP]
-        _draw_by_step(axes, found.step, found.margin_shares(gold, rival), shown)
+    title = "Shares in the margin of the true start, by step"
+    figure = new_figure(12, 5 * len(runs), title)
+    parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
+    windows = same_sample(runs, choice.sample)
+    for part, run, window in zip(parts, side_by_side(runs), windows, strict=True):
+        _draw_margin(part, run, window, choice)
+    say_drawn_for(figure, sample=choice.sample, node=choice.node, ranked_by=choice.rank_by)
     return {figure_name("shares-over-time", runs, choice.sample): figure}
 
 
 def find_token(tokens: Sequence[str], wanted: str) -> int:
-    """The place of a token that is given by its place, or by its text where that stands there once."""
+    """The place of a token, given by its place, or by its text if that occurs only once.
+
+    Raises BadValue if there is no such token, or if there are several.
+    """
     if wanted.isdecimal() and int(wanted) < len(tokens):
         return int(wanted)
     places = [place for place, token in enumerate(tokens) if token == wanted]
-    if len(places) != 1:
-        unknown = f"not in the sample; name one of its tokens, or a place, 0 to {len(tokens) - 1}"
-        several = f"stands at the places {', '.join(map(str, places))}; name one of them"
-        raise BadValue("token", wanted, several if places else unknown)
+    if len(places) > 1:
+        several = ", ".join(map(str, places))
+        raise BadValue("token", wanted, f"stands at the places {several}; name one of them")
+    if not places:
+        known = f"name one of its tokens, or a place, 0 to {len(tokens) - 1}"
+        raise BadValue("token", wanted, f"not in the sample; {known}")
     return places[0]
 
 
@@ -103,17 +119,20 @@ def _sums(
     """The snapshot's step, and the three sums that are drawn."""
     found = snapshots(run, sample)
     at = found.place(step)
-    gold = start = window.gold_start
-    end = window.gold_end
+    gold = window.gold_start
     rival = found.rival(at, window)
-    if token is not None:
-        start = end = token
-        rival = rival if start == gold else start
-    bias, margin = found.bias[at].tolist(), found.margin_shares(gold, rival)[at]
+    start = gold if token is None else token
+    end = window.gold_end if token is None else token
+    if token is not None and token != gold:
+        rival = token
+    start_bias, end_bias = found.bias[at].tolist()
+    of_start = f"start logit of {_name(window, start)}"
+    of_end = f"end logit of {_name(window, end)}"
+    of_margin = f"start of {_name(window, gold)} over {_name(window, rival)}"
     return int(found.step[at]), [
-        (f"start logit of {_name(window, start)}", START, found.shares(0, start)[at], bias[0]),
-        (f"end logit of {_name(window, end)}", END, found.shares(1, end)[at], bias[1]),
-        (f"start of {_name(window, gold)} over {_name(window, rival)}", ACCENT, margin, None),
+        Sum(of_start, START, found.shares(0, start)[at], start_bias),
+        Sum(of_end, END, found.shares(1, end)[at], end_bias),
+        Sum(of_margin, ACCENT, found.margin_shares(gold, rival)[at], None),
     ]
 
 
@@ -121,16 +140,10 @@ def _name(window: Window, token: int) -> str:
     return f"“{short(window.tokens[token], 16)}” ({token})"
 
 
-def _draw_sum(
-    named_axes: Axes,
-    sum_axes: Axes,
-    title: str,
-    colour: str,
-    shares: np.ndarray,
-    bias: float | None,
-) -> None:
-    """Above, bars from the largest share up to the largest down; below, on a scale of its own, how all adds up."""
-    named_axes.set_title(title)
+def _draw_sum(named_axes: Axes, sum_axes: Axes, panel: Sum) -> None:
+    """Above, the largest shares; below, on a scale of its own, how everything adds up."""
+    shares = panel.shares
+    named_axes.set_title(panel.title)
     say_not_finite(named_axes, shares)
     if not np.isfinite(shares).all():
         return
@@ -138,45 +151,93 @@ def _draw_sum(
     up = [node for node in order[:EACH_WAY] if shares[node] > 0]
     down = [node for node in order[EACH_WAY:][-EACH_WAY:] if shares[node] < 0]
     named = [*up, *down]
-    above, total = float(shares[named].sum()), float(shares.sum())
-    _draw_bars(named_axes, [(f"node {node}", float(shares[node]), colour) for node in named])
+    bars = [Bar(f"node {node}", float(shares[node]), panel.colour) for node in named]
+    _draw_bars(named_axes, bars)
     named_axes.set_xlabel(f"share ({nodes_for_half(shares)} nodes give half of what pushes up)")
-    rows = [(f"the {len(named)} nodes above", above, colour)]
-    rows.append((f"the other {len(order) - len(named)} nodes", total - above, QUIET))
-    if bias is not None:
-        rows.append(("bias", bias, QUIET))
-    rows.append(("together", total + (bias or 0.0), "black"))
-    _draw_bars(sum_axes, rows)
+    _draw_bars(sum_axes, _adding_up(panel, named))
 
 
-def _draw_bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
-    """rows: name, value, colour, from top to bottom; bars to the left are paler."""
-    values = [value for _, value, _ in rows]
-    shades = [
-        to_rgba(colour, PALE if value < 0 and colour != "black" else 1) for _, value, colour in rows
+def _adding_up(panel: Sum, named: Sequence[int]) -> list[Bar]:
+    """The shares of the named nodes, those of the others, the bias, and their sum."""
+    above = float(panel.shares[named].sum())
+    total = float(panel.shares.sum())
+    others = len(panel.shares) - len(named)
+    bars = [
+        Bar(f"the {len(named)} nodes above", above, panel.colour),
+        Bar(f"the other {others} nodes", total - above, QUIET),
     ]
-    bars = axes.barh(range(len(rows)), values, color=shades)
-    digits = int(
-        np.clip(2 - np.floor(np.log10(max([1e-9, *map(abs, values)]))), 0, 9)
-    )  # three of the largest
-    axes.bar_label(bars, fmt=f"{{:+.{digits}f}}", padding=3, fontsize=8)
-    axes.set_yticks(range(len(rows)), [name for name, *_ in rows], fontsize=8)
+    if panel.bias is not None:
+        bars.append(Bar("bias", panel.bias, QUIET))
+    bars.append(Bar("together", total + (panel.bias or 0.0), "black"))
+    return bars
+
+
+def _draw_bars(axes: Axes, rows: Sequence[Bar]) -> None:
+    """Horizontal bars from top to bottom; those below 0 are paler."""
+    values = [row.value for row in rows]
+    names = [row.name for row in rows]
+    bars = axes.barh(range(len(rows)), values, color=[_shade(row) for row in rows])
+    axes.bar_label(bars, fmt=f"{{:+.{_digits(values)}f}}", padding=3, fontsize=8)
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)
-    axes.margins(x=0.25)  # for the numbers
+    axes.margins(x=0.25)  # room for the numbers
     axes.axvline(0, color=QUIET, linewidth=0.6)
     axes.grid(visible=False)
 
 
-def _draw_by_step(axes: Axes, step: np.ndarray, shares: np.ndarray, shown: np.ndarray) -> None:
-    """shares: (snapshots, hidden) in the margin; shown: the nodes with a line of their own."""
-    axes.plot(
-        step, shares[:, shown], marker=dots(len(step)), linewidth=1.2, label=list(map(str, shown))
-    )
-    rest = shares.sum(axis=1) - shares[:, shown].sum(axis=1)
-    axes.plot(step, rest, color=QUIET, linestyle="--", label="the others")
-    axes.plot(step, shares.sum(axis=1), color="black", linewidth=1.8, label="margin")
+def _shade(bar: Bar) -> tuple[float, ...]:
+    is_pale = bar.value < 0 and bar.colour != "black"
+    return to_rgba(bar.colour, PALE if is_pale else 1)
+
+
+def _digits(values: Sequence[float]) -> int:
+    """Decimals that show three digits of the largest value."""
+    largest = max([1e-9, *map(abs, values)])
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))
+
+
+def _draw_margin(part: SubFigure, run: Beside, window: Window, choice: NodeChoice) -> None:
+    """On the left how the margin adds up by step, on the right a small panel for each node."""
+    found = snapshots(run.recording, choice.sample)
+    gold = window.gold_start
+    rival = found.rival(-1, window)
+    shares = found.margin_shares(gold, rival)
+    nodes = rank_nodes(run.recording, choice).nodes[:BY_STEP]
+    left, right = part.subfigures(1, 2, squeeze=False, width_ratios=[5, 7])[0]
+    axes = left.subplots()
+    title = run.headline(f"{_name(window, gold)} over {_name(window, rival)}")
+    axes.set_title(title + "\n", color=run.colour)  # the legend's line
+    _draw_together(axes, found.step, shares, nodes)
+    panels = right.subplots(2, 3, sharex=True, sharey=True)
+    _draw_each(list(panels.flat), found.step, shares, nodes)
+
+
+def _draw_together(axes: Axes, step: np.ndarray, shares: np.ndarray, nodes: np.ndarray) -> None:
+    """The margin, and what the chosen nodes and all others give to it; shares: (steps, hidden)."""
+    margin = shares.sum(axis=1)
+    chosen = shares[:, nodes].sum(axis=1)
+    label = f"the {len(nodes)} nodes"
+    axes.plot(step, chosen, color=ACCENT, marker=dots(len(step)), linewidth=1.2, label=label)
+    axes.plot(step, margin - chosen, color=QUIET, linestyle="--", label="the others")
+    axes.plot(step, margin, color="black", linewidth=1.8, label="margin")
     axes.axhline(0, color=QUIET, linewidth=0.6)
     say_not_finite(axes, shares)
     legend_above(axes)
     by_step(axes, "share in the margin of start logits")
+
+
+def _draw_each(
+    panels: Sequence[Axes], step: np.ndarray, shares: np.ndarray, nodes: np.ndarray
+) -> None:
+    """Each chosen node's share in a panel of its own, the other chosen ones faint behind it."""
+    for axes, node in zip(panels, nodes):
+        axes.plot(step, shares[:, nodes], color=QUIET, linewidth=0.6, alpha=0.4)
+        axes.plot(step, shares[:, node], color=ACCENT, marker=dots(len(step)), linewidth=1.5)
+        axes.axhline(0, color=QUIET, linewidth=0.6)
+        axes.set_title(f"node {node}: {shares[0, node]:+.3f} to {shares[-1, node]:+.3f}")
+        axes.tick_params(labelsize=8)
+    for axes in panels[len(nodes) :]:
+        axes.set_axis_off()
+    for axes in panels[3:]:
+        axes.set_xlabel("step")

@@ -1,4 +1,4 @@
-"""The look of all figures."""
+"""The look that all figures share: their colours, their axes and their legends."""
 
 from typing import Any
 
@@ -8,11 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-START, END = (
-    "#0072B2",
-    "#D55E00",
-)  # Okabe and Ito's blue and vermilion, told apart by the colour-blind
-GOLD, ACCENT, QUIET = "#009E73", "#CC79A7", "#8c8c8c"
+# Okabe and Ito's colours, which colour-blind people can tell apart
+START = "#0072B2"
+END = "#D55E00"
+GOLD = "#009E73"  # the true answer
+ACCENT = "#CC79A7"  # what is marked: the tracked node, the model's answer
+QUIET = "#8c8c8c"
+LAYERS = ("#B39DDB", "#7E57C2", "#311B92")  # purple, from early layers to late ones
+NODES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")  # Paul Tol's "bright"
+MOST_DOTS = 110  # points of a line that is drawn with a dot at each
 LOOK: Any = {
     "text.parse_math": False,  # questions, tokens and names of classes are never formulas
     "axes.titlelocation": "left",
@@ -30,8 +34,7 @@ LOOK: Any = {
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
-    """An empty figure in the LOOK of all, `width` x `height` inches."""
-
+    """An empty figure of `width` x `height` inches in the common look."""
     matplotlib.rcParams.update(LOOK)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, fontsize=12, fontweight="bold")
@@ -40,26 +43,29 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 def by_step(axes: Axes, ylabel: str) -> None:
     """Label axes whose x is the step, with whole numbers only."""
-
     axes.set(xlabel="step", ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def dots(points: int) -> str:
-    """A line's marker: dots where there is room for them."""
-    return "." if points <= 110 else ""
+    """The marker of a line: a dot at each point if there is room for them."""
+    return "." if points <= MOST_DOTS else ""
 
 
 def say_not_finite(axes: Axes, values: np.ndarray) -> None:
-    """Write into the axes how many of the values to be drawn are NaN or infinite, where some are."""
-
+    """Write into the axes how many values are NaN or infinite, if any."""
     broken = int((~np.isfinite(values)).sum())
     if broken:
         text = f"{broken} of {values.size} values are not finite"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=END)
 
 
+def plain(number: float, _place: float = 0) -> str:
+    """The label of a tick on a log scale: `0.01`; matplotlib's own needs formulas."""
+    return f"{number:g}"
+
+
 def legend_above(axes: Axes, rows: int = 1) -> None:
-    """The legend in one row, or more, above the axes' right end, where it covers no line."""
+    """Put the legend above the axes' right end, where it covers no line, in `rows` rows."""
     columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=columns)

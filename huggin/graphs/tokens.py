@@ -1,6 +1,7 @@
-"""Axes whose x is the token, with names where they fit.
+"""Axes whose x is the token, with the tokens' names if they fit.
 
-A long window is drawn twice: as a whole, and enlarged around the answer with its tokens written.
+A long window is drawn more than once: as a whole, and enlarged around the true answer and around
+the model's answer, with the tokens' names.
 """
 
 from collections.abc import Sequence
@@ -15,26 +16,52 @@ from huggin.common.window import Window
 from huggin.graphs.runs import Beside
 from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure
 
-READABLE = 110  # tokens that can be written side by side on one axis
-AROUND = 20  # tokens shown on either side of the answer in an enlargement
+READABLE = 110  # tokens whose names fit side by side on one axis
+AROUND = 20  # tokens on either side of the answers in an enlargement of both
+AROUND_EACH = 12  # tokens on either side of one answer if each has its own enlargement
 INCHES_PER_TOKEN = 0.145
+WHOLE_INCHES = 6.0  # width of a view that has no names
 
-View = tuple[range, list[Axes]]  # tokens, and their panels from top to bottom
+
+@dataclass(frozen=True)
+class View:
+    """A part of a window, and the panels that show it."""
+
+    tokens: range
+    panels: list[Axes]  # from top to bottom
+
+    def cut(self, values: np.ndarray) -> np.ndarray:
+        """The view's part of values whose last axis is the token."""
+        return values[..., self.tokens.start : self.tokens.stop]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A window that is drawn, with the model's answer where the figure is about one."""
+    """A window that is drawn, with the model's answer if the figure is about one."""
 
     window: Window
     has_prediction: bool = False
     start: int = 0  # first token of the model's answer
-    end: int = 0  # last token of the model's answer, 0 if it gave none
+    end: int = 0  # last token of the model's answer; 0 or less if it gave none
 
     @property
-    def gold(self) -> tuple[int, int]:
-        """First and last token of the true answer."""
-        return self.window.gold_start, self.window.gold_end
+    def answers(self) -> list[tuple[int, int]]:
+        """First and last token of the true answer and of the model's, of those that there are."""
+        gold = (self.window.gold_start, self.window.gold_end)
+        spans = [gold] if self.window.has_answer else []
+        if self.has_answered and (self.start, self.end) != gold:
+            spans.append((self.start, self.end))
+        return spans
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether there is an answer of the model."""
+        return self.has_prediction and self.end > 0
+
+    @property
+    def predicted_text(self) -> str:
+        """The model's answer as its tokens."""
+        return short(" ".join(self.window.tokens[self.start : self.end + 1]), 40)
 
 
 def token_figure(
@@ -44,8 +71,8 @@ def token_figure(
 
     height: inches for each run. Returns the figure and each run's views.
     """
-    ranges = [_views_of(each) for each in shown]
-    widths = [_width(views) for views in ranges]
+    ranges = [views_of(each) for each in shown]
+    widths = [sum(map(_inches, views)) for views in ranges]
     figure = new_figure(max(widths), height * len(shown), title)
     parts = figure.subfigures(len(shown), 1, squeeze=False)[:, 0]
     views = [_panels(*each, rows) for each in zip(parts, names, shown, ranges, strict=True)]
@@ -53,60 +80,75 @@ def token_figure(
 
 
 def same_scale(parts: Sequence[Sequence[View]]) -> None:
-    """Give the panels of each row the same limits in all runs, so that these can be compared."""
-    for row in zip(*(views[0][1] for views in parts), strict=True):
+    """Give the panels of each row the same limits in all runs, so that they can be compared."""
+    for row in zip(*(views[0].panels for views in parts), strict=True):
         limits = np.array([axes.get_ylim() for axes in row])
         for axes in row:
             axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
-def _views_of(shown: Shown) -> list[range]:
-    """All tokens; of a long window also those near the answer."""
-    tokens = range(len(shown.window.tokens))
-    if len(tokens) <= READABLE:
-        return [tokens]
-    return [tokens, _near_answer(shown)]
+def views_of(shown: Shown) -> list[range]:
+    """All tokens; of a long window also those around the answers."""
+    size = len(shown.window.tokens)
+    if size <= READABLE:
+        return [range(size)]
+    return [range(size), *_enlarged(shown.answers or [(0, 0)], size)]
 
 
-def _width(views: Sequence[range]) -> float:
-    """Inches for the views of one run; all are as wide as the one with written tokens."""
-    return max(6.0, 1.2 + INCHES_PER_TOKEN * len(views[-1])) * len(views)
+def _enlarged(spans: list[tuple[int, int]], size: int) -> list[range]:
+    """The tokens around all spans if they fit side by side, else around each of them."""
+    first = min(start for start, _ in spans)
+    last = max(end for _, end in spans)
+    if last - first <= READABLE - 2 * AROUND or len(spans) == 1:
+        return [_around(first, last, AROUND, size)]
+    return [_around(start, end, AROUND_EACH, size) for start, end in sorted(spans)]
 
 
-def _near_answer(shown: Shown) -> range:
-    """The tokens around the true answer and the model's, if both fit side by side."""
-    spans = [shown.gold, (shown.start, shown.end)]
-    places = [span for span in spans if span[1]] or spans[:1]
-    first = min(start for start, _ in places)
-    last = max(end for _, end in places)
-    if last - first > READABLE - 2 * AROUND:
-        first, last = places[0]
-    begin = max(0, first - AROUND)
-    return range(begin, min(len(shown.window.tokens), last + AROUND + 1, begin + READABLE))
+def _around(first: int, last: int, room: int, size: int) -> range:
+    """Tokens `first` to `last` with `room` tokens on either side, at most READABLE of them."""
+    begin = max(0, first - room)
+    return range(begin, min(size, last + room + 1, begin + READABLE))
+
+
+def _inches(view: range) -> float:
+    """Width of a view: enough for its names, or the usual one."""
+    if len(view) > READABLE:
+        return WHOLE_INCHES
+    return max(4.0, 1.2 + INCHES_PER_TOKEN * len(view))
 
 
 def _panels(
     part: FigureBase, run: Beside, shown: Shown, views: Sequence[range], rows: int
 ) -> list[View]:
-    grid = part.subplots(rows, len(views), squeeze=False, sharex="col", sharey="row")
+    grid = part.subplots(
+        rows,
+        len(views),
+        squeeze=False,
+        sharex="col",
+        sharey="row",
+        width_ratios=[_inches(view) for view in views],
+    )
     if run.name:
         part.suptitle(run.name, fontsize=10, color=run.colour)
     grid[0, 0].set_title(short(shown.window.question))
-    for column, view in enumerate(views):
-        _name_tokens(grid[-1, column], shown, view, written=view is views[-1])
-        for axes in grid[:, column]:
+    for view, panels in zip(views, grid.T, strict=True):
+        _name_tokens(panels[-1], shown, view)
+        for axes in panels:
             _mark(axes, shown, view)
-    return [(view, list(grid[:, column])) for column, view in enumerate(views)]
+    return [View(view, list(panels)) for view, panels in zip(views, grid.T, strict=True)]
 
 
 def _mark(axes: Axes, shown: Shown, view: range) -> None:
-    """Shade the true answer, underline the model's, and draw a line between question and context."""
+    """Shade the true answer, underline the model's, and separate question and context."""
     window = shown.window
     if window.has_answer:
-        left, right = window.gold_start - 0.5, window.gold_end + 0.5
+        left = window.gold_start - 0.5
+        right = window.gold_end + 0.5
         axes.axvspan(left, right, color=GOLD, alpha=0.18, linewidth=0)
-    if shown.end:
-        axes.axvspan(shown.start - 0.5, shown.end + 0.5, ymax=0.03, color=ACCENT, linewidth=0)
+    if shown.has_answered:
+        left = shown.start - 0.5
+        right = shown.end + 0.5
+        axes.axvspan(left, right, ymax=0.03, color=ACCENT, linewidth=0)
     for token in range(1, len(window.parts)):
         before, after = window.parts[token - 1 : token + 1]
         if before != after and "special" in (before, after):
@@ -115,28 +157,45 @@ def _mark(axes: Axes, shown: Shown, view: range) -> None:
     axes.set_xlim(view.start - 0.5, view.stop - 0.5)
 
 
-def _name_tokens(axes: Axes, shown: Shown, view: range, written: bool) -> None:
-    if not written:
-        axes.set_xlabel("token's place (enlarged on the right)")
+def _name_tokens(axes: Axes, shown: Shown, view: range) -> None:
+    """Write the tokens below the axes if they fit, and what the marks mean."""
+    if len(view) > READABLE:
+        axes.set_xlabel(f"token's place ({'; '.join(_places(shown))})")
         return
-    window = shown.window
-    names = window.tokens[view.start : view.stop]
+    names = shown.window.tokens[view.start : view.stop]
     axes.set_xticks(view, names, rotation=90, fontsize=7, family="monospace")
-    parts = window.parts[view.start : view.stop]
+    parts = shown.window.parts[view.start : view.stop]
     for label, part in zip(axes.get_xticklabels(), parts, strict=True):
         label.set_color("black" if part == "context" else QUIET)
     axes.set_xlabel(f"token ({'; '.join(_notes(shown, view))})")
 
 
+def _places(shown: Shown) -> list[str]:
+    """Where the answers are, for a view that is too narrow to see it."""
+    places = ["enlarged on the right"]
+    if shown.window.has_answer:
+        places.append(f"true answer: {_span(shown.window.gold_start, shown.window.gold_end)}")
+    if shown.has_answered:
+        places.append(f"model's: {_span(shown.start, shown.end)}")
+    return places
+
+
+def _span(start: int, end: int) -> str:
+    return str(start) if start == end else f"{start} to {end}"
+
+
 def _notes(shown: Shown, view: range) -> list[str]:
-    """What the colours and marks of an axis mean."""
-    gold = "shaded: the gold answer"
-    notes = ["grey: the question"]
-    notes.append(gold if shown.window.has_answer else "no gold answer in this window")
-    if not shown.has_prediction:
-        return notes
-    if not shown.end:
-        return [*notes, "the model gave no answer"]
-    elsewhere = f"the model's: tokens {shown.start} to {shown.end}, on the left"
-    notes.append("underlined: the model's" if shown.start in view else elsewhere)
-    return notes
+    """What the colours and marks of a view mean."""
+    window = shown.window
+    notes = []
+    if "question" in window.parts[view.start : view.stop]:
+        notes.append("grey: the question")
+    if not window.has_answer:
+        notes.append("no true answer in this window")
+    elif window.gold_start in view:
+        notes.append("shaded: the true answer")
+    if shown.has_answered and shown.start in view:
+        notes.append(f"underlined: the model's, “{shown.predicted_text}”")
+    elif shown.has_prediction and not shown.has_answered:
+        notes.append("the model gave no answer")
+    return notes or ["around the answer"]

@@ -1,27 +1,26 @@
-"""Recording -> figures of the head's weights: first and last step, the change of each node, weights by step."""
+"""Recording -> the head's weights: before and after, the change of each node, weights by step."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from huggin.analysis.nodes import (
-    BY_PERCENT,
-    RANKINGS,
+    TOP_RANKED,
     NodeChoice,
+    Ranking,
     WeightChange,
-    ranked,
-    ranked_nodes,
-    ranking_values,
-    tracked_node,
+    rank_nodes,
     weight_change,
 )
+from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import (
     ACCENT,
     END,
+    NODES,
     QUIET,
     START,
     by_step,
@@ -31,160 +30,187 @@ from huggin.graphs.style import (
 )
 from huggin.recording.reader import Recording
 
-LABELLED = 3  # nodes named in a panel
-TOP = 10  # nodes in the tables
-BY_STEP = 6  # nodes whose weights are drawn by step
-CELLS = "{:11.5f} {:9.5f} {:+9.5f} {:+8.1f}%"  # of the table: first, last, change, percent
+LABELLED = 4  # ranked nodes that are named in a panel
+SMALL_HEAD = 128  # nodes up to which the older toolkit's picture of lines can be read
+LINEAR = 100  # percent up to which the scale of changes is linear, beyond it is logarithmic
+BY_STEP = len(NODES)  # nodes whose weights are drawn by step
+ENDS = (("start", START), ("end", END))  # the rows of the head's weight
 
 
-def draw_weights(*runs: Recording, choice: NodeChoice = BY_PERCENT) -> dict[str, Figure]:
-    """`weights` and `weight-change`, with the tracked node (`node`, or the first of the ranking) marked."""
+def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
+    """`weights` and `weight-change`, with the first nodes of the ranking named."""
     beside = side_by_side(runs)
     changes = [weight_change(run.steps) for run in runs]
-    tracked = [tracked_node(run, choice) for run in runs]
+    rankings = [rank_nodes(run, choice) for run in runs]
+    named = [ranking.nodes[:LABELLED].tolist() for ranking in rankings]
     figures = {
-        "weights": _weights(beside, changes, tracked),
-        "weight-change": _changes(beside, changes, tracked),
+        "weights": _weights(beside, changes, named),
+        "weight-change": _changes(beside, changes, named),
     }
+    for figure in figures.values():
+        _note(figure, rankings, choice)
     return {figure_name(name, runs, choice.sample): figure for name, figure in figures.items()}
 
 
-def draw_weights_over_time(*runs: Recording, choice: NodeChoice = BY_PERCENT) -> dict[str, Figure]:
-    """`weights-over-time`: the start and end weights of the first nodes of the ranking by step, a column per run."""
-    figure, grid = _columns(
-        len(runs), 6, f"Weights of the head by step: the first {BY_STEP} nodes by {choice.rank_by}"
-    )
-    for run, panels in zip(side_by_side(runs), grid, strict=True):
+def draw_weights_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
+    """`weights-over-time`: how far the weights of the first nodes have moved, a column per run."""
+    title = f"Change of the head's weights by step: the first {BY_STEP} nodes"
+    figure, grid = _columns(len(runs), 6, title)
+    rankings = [rank_nodes(run, choice) for run in runs]
+    for run, ranking, panels in zip(side_by_side(runs), rankings, grid, strict=True):
         steps = run.recording.steps
-        shown = ranked_nodes(run.recording, choice)[:BY_STEP]
+        nodes = ranking.nodes[:BY_STEP].tolist()
         for row, axes in enumerate(panels):
-            axes.plot(
-                steps.step, steps.weight[:, row, shown], linewidth=1.2, label=list(map(str, shown))
-            )
-            axes.axhline(0, color=QUIET, linewidth=0.6)
-            by_step(axes, "weight")
-            say_not_finite(axes, steps.weight[:, row])
-            legend_above(axes)
-        panels[0].set_title(run.headline("start weights, by node"), color=run.colour)
-        panels[1].set_title("end weights, by node")
+            _draw_moves(axes, steps.step, steps.weight[:, row], nodes)
+        title = f"start weights; number: node (weight at step {steps.step[0]})"
+        panels[0].set_title(run.headline(f"{title}; ranked by {ranking.name}"), color=run.colour)
+        panels[1].set_title("end weights")
         panels[0].set_xlabel("")
+    _note(figure, rankings, choice)
     return {figure_name("weights-over-time", runs, choice.sample): figure}
 
 
-def table_of_nodes(recording: Recording, choice: NodeChoice = BY_PERCENT) -> str:
-    """The top nodes of the ranking as text, the tracked one first."""
-    change = weight_change(recording.steps)
-    numbers = np.stack(
-        [change.first, change.last, change.absolute, change.percent], axis=-1
-    )  # (2, hidden, 4)
-    names = [
-        f"{end + ' first':>11} {'last':>9} {'change':>9} {'percent':>9}" for end in ("start", "end")
-    ]
-    lines = [f"{'node':>6}  " + "   ".join(names)]
-    for index in ranked_nodes(recording, choice)[:TOP]:
-        lines.append(
-            f"{index:6d}  " + "   ".join(CELLS.format(*half) for half in numbers[:, index])
-        )
-    return "\n".join(lines)
+def _note(figure: Figure, rankings: Sequence[Ranking], choice: NodeChoice) -> None:
+    """Note in the figure which nodes it is about."""
+    nodes = " and ".join(str(ranking.nodes[0]) for ranking in rankings)
+    names = " and ".join(dict.fromkeys(ranking.name for ranking in rankings))
+    say_drawn_for(figure, node=nodes, ranked_by=names, sample=choice.sample)
 
 
-def table_of_rankings(recording: Recording, choice: NodeChoice = BY_PERCENT) -> str:
-    """The top nodes with their value and place in all four rankings, and how far these name the same nodes."""
-    values = {name: ranking_values(recording, name, choice.sample) for name in RANKINGS}
-    order = {name: ranked(value) for name, value in values.items()}
-    place = {name: np.argsort(nodes) + 1 for name, nodes in order.items()}
-    lines = [f"{'node':>6}" + "".join(f"{name:>15} {'place':>6}" for name in RANKINGS)]
-    for index in ranked_nodes(recording, choice)[:TOP]:
-        cells = [
-            f"{_cell(name, values[name][index]):>15} {place[name][index]:6d}" for name in RANKINGS
-        ]
-        lines.append(f"{index:6d}" + "".join(cells))
-    lines.append(f"of the first {TOP} nodes by")
-    top = {name: set(nodes[:TOP].tolist()) for name, nodes in order.items()}
-    for name in RANKINGS:
-        shared = [
-            f"{len(top[name] & top[other])} by {other}" for other in RANKINGS if other != name
-        ]
-        lines.append(f"{name:>14}: {', '.join(shared)} too")
-    return "\n".join(lines)
+def _columns(runs: int, height: float, title: str) -> tuple[Figure, np.ndarray]:
+    """A figure, and a pair of panels, one above the other, per run: (runs, 2).
 
-
-def _cell(ranking: str, value: float) -> str:
-    return f"{value:+.1f}%" if ranking == "percent" else f"{value:+.5f}"
-
-
-def _columns(
-    runs: int, height: float, title: str, sharey: Any = "row"
-) -> tuple[Figure, np.ndarray]:
-    """A figure, and a pair of panels, one above the other, per run: (runs, 2)."""
+    Each run has its own scale: the head of a pretrained model moves a hundred times less.
+    """
     figure = new_figure(7 * runs, height, title)
-    return figure, figure.subplots(2, runs, squeeze=False, sharex="col", sharey=sharey).T
+    return figure, figure.subplots(2, runs, squeeze=False, sharex="col").T
 
 
 def _weights(
-    beside: Sequence[Beside], changes: Sequence[WeightChange], tracked: Sequence[int]
+    beside: Sequence[Beside], changes: Sequence[WeightChange], named: Sequence[list[int]]
 ) -> Figure:
-    figure, grid = _columns(len(beside), 5, "Weights of the head by node", sharey=True)
-    for run, change, node, panels in zip(beside, changes, tracked, grid, strict=True):
-        for axes, weight in zip(panels, (change.first, change.last), strict=True):
-            _lines(axes, weight, "weight")
-            axes.axvline(node, color=ACCENT, linewidth=1, linestyle=":", zorder=0)
-        panels[0].set_title(run.headline(f"after step {change.first_step}"), color=run.colour)
-        panels[1].set_title(f"after step {change.last_step}")
-        legend_above(panels[0])
-        panels[1].set_xlabel(f"node (hidden unit, not token); dotted: node {node}")
+    """Weights after over weights before; of a small head also all weights in a row, as lines."""
+    figure = new_figure(7, 5 * len(beside), "Weights of the head by node")
+    parts = figure.subfigures(len(beside), 1, squeeze=False)[:, 0]
+    for part, run, change, nodes in zip(parts, beside, changes, named, strict=True):
+        if run.name:
+            part.suptitle(run.name, fontsize=10, color=run.colour)
+        if change.first.shape[1] <= SMALL_HEAD:
+            lines, points = part.subfigures(1, 2, squeeze=False, width_ratios=[4, 3])[0]
+            _draw_lines(lines, change, nodes[0])
+            _draw_afters(points.subplots(2, 1, sharex=True, sharey=True), change, nodes)
+        else:
+            _draw_scatter(part, change, nodes)
     return figure
 
 
+def _draw_lines(part: SubFigure, change: WeightChange, tracked: int) -> None:
+    """The older toolkit's picture: the weights of all nodes before and after."""
+    panels = part.subplots(2, 1, sharex=True, sharey=True)
+    for axes, weight, step in (
+        (panels[0], change.first, change.first_step),
+        (panels[1], change.last, change.last_step),
+    ):
+        for row, (name, colour) in enumerate(ENDS):
+            axes.plot(weight[row], color=colour, linewidth=0.8, label=name, alpha=0.85)
+        axes.axvline(tracked, color=ACCENT, linewidth=1, linestyle=":", zorder=0)
+        axes.axhline(0, color=QUIET, linewidth=0.6)
+        axes.set_ylabel("weight")
+        axes.set_title(f"after step {step}")
+        say_not_finite(axes, weight)
+    legend_above(panels[0])
+    panels[1].set_xlabel(f"node (hidden unit, not token); dotted: node {tracked}")
+
+
+def _draw_scatter(part: Any, change: WeightChange, nodes: Sequence[int]) -> None:
+    """A point per node: above, its weight after; below, its change; both over its weight before."""
+    grid = part.subplots(2, 2, sharex=True, sharey="row")
+    _draw_afters(grid[0], change, nodes)
+    for row, axes in enumerate(grid[1]):
+        _draw_points(axes, change.first[row], change.absolute[row], ENDS[row][1], nodes)
+        axes.axhline(0, color=QUIET, linewidth=0.8, zorder=0)
+        axes.set_xlabel(f"after step {change.first_step} (grey lines: no change)")
+        axes.set_ylabel("change")
+    for axes in grid[0]:
+        axes.set_xlabel("")
+
+
+def _draw_afters(panels: Sequence[Axes], change: WeightChange, nodes: Sequence[int]) -> None:
+    """The weights after over the weights before, with the diagonal: start, and end."""
+    for row, (axes, (name, colour)) in enumerate(zip(panels, ENDS, strict=True)):
+        _draw_points(axes, change.first[row], change.last[row], colour, nodes)
+        axes.axline((0, 0), slope=1, color=QUIET, linewidth=0.8, zorder=0)
+        axes.set_title(f"{name} weights, a point per node")
+        axes.set_ylabel(f"after step {change.last_step}")
+    panels[-1].set_xlabel(f"after step {change.first_step} (grey: no change)")
+
+
+def _draw_points(
+    axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, nodes: Sequence[int]
+) -> None:
+    axes.plot(x, y, ".", color=colour, markersize=4, alpha=0.5)
+    axes.margins(0.1)
+    _name_nodes(axes, x, y, nodes)
+    say_not_finite(axes, y)
+
+
 def _changes(
-    beside: Sequence[Beside], changes: Sequence[WeightChange], tracked: Sequence[int]
+    beside: Sequence[Beside], changes: Sequence[WeightChange], named: Sequence[list[int]]
 ) -> Figure:
+    """The change of each node's weights, absolute and in percent, as needles."""
     title = "Change of the head's weights"
     if len(beside) == 1:
         title += f" from step {changes[0].first_step} to step {changes[0].last_step}"
     figure, grid = _columns(len(beside), 5, title)
-    for run, change, node, panels in zip(beside, changes, tracked, grid, strict=True):
-        for axes, values, unit in (
-            (panels[0], change.percent, "change in %"),
-            (panels[1], change.absolute, "change"),
-        ):
-            _lines(axes, values, unit)
-            _name_largest(axes, values, node)
-            axes.margins(y=0.15)
-        panels[0].set_title(
-            run.headline("in percent of the first weight: huge where that was near 0"),
-            color=run.colour,
-        )
-        panels[1].set_title("absolute, in the weight's own unit")
+    for run, change, nodes, panels in zip(beside, changes, named, grid, strict=True):
+        _draw_needles(panels[0], change.absolute, "change", nodes)
+        _draw_needles(panels[1], change.percent, "change in %", nodes)
+        panels[0].set_title(run.headline("absolute"), color=run.colour)
+        panels[1].set_title("in percent of the first weight: huge if that was near 0")
+        panels[1].set_yscale("symlog", linthresh=LINEAR)
+        panels[1].yaxis.set_major_formatter("{x:,.0f}")
         legend_above(panels[0])
         panels[1].set_xlabel("node (hidden unit, not token)")
     return figure
 
 
-def _lines(axes: Axes, values: np.ndarray, unit: str) -> None:
-    """values: (2, hidden), start and end."""
-    for row, colour, label in ((0, START, "start"), (1, END, "end")):
-        axes.plot(values[row], color=colour, linewidth=0.8, label=label, alpha=0.85)
+def _draw_needles(axes: Axes, values: np.ndarray, unit: str, nodes: Sequence[int]) -> None:
+    """A needle from 0 for each node; values: (2, hidden), start and end."""
+    places = np.arange(values.shape[1])
+    for row, (name, colour) in enumerate(ENDS):
+        axes.vlines(places, 0, values[row], color=colour, linewidth=0.9, label=name, alpha=0.85)
     axes.axhline(0, color=QUIET, linewidth=0.6)
     axes.set_ylabel(unit)
+    axes.margins(y=0.15)
+    rows = np.nan_to_num(np.abs(values)).argmax(axis=0)
+    _name_nodes(axes, places, values[rows, places], nodes)
     say_not_finite(axes, values)
 
 
-def _name_largest(axes: Axes, values: np.ndarray, tracked: int) -> None:
-    """Write the numbers of the most changed nodes, and of the tracked one, at their peaks."""
-    size = np.nan_to_num(np.abs(values))
-    largest = np.argsort(-size.max(axis=0))[:LABELLED]
-    for node in dict.fromkeys([tracked, *largest.tolist()]):
-        value = values[size[:, node].argmax(), node]
-        if np.isfinite(value):
-            colour = ACCENT if node == tracked else "black"
-            place = (0, 4 if value >= 0 else -11)
-            axes.annotate(
-                str(node),
-                (node, value),
-                place,
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-                color=colour,
-            )
+def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: Sequence[int]) -> None:
+    """Write the numbers of nodes at their points; the first one is the tracked node."""
+    for place, node in enumerate(nodes):
+        if not np.isfinite([x[node], y[node]]).all():
+            continue
+        axes.annotate(
+            str(node),
+            (x[node], y[node]),
+            (0, 4 if y[node] >= 0 else -11),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=ACCENT if place == 0 else "black",
+            fontweight="bold" if place == 0 else "normal",
+        )
+
+
+def _draw_moves(axes: Axes, step: np.ndarray, weight: np.ndarray, nodes: Sequence[int]) -> None:
+    """How far some nodes' weights are from their first value; weight: (steps, hidden)."""
+    moved = weight - weight[0]
+    for node, colour in zip(nodes, NODES):
+        label = f"{node} ({weight[0, node]:+.3f})"
+        axes.plot(step, moved[:, node], color=colour, linewidth=1.2, label=label)
+    axes.axhline(0, color=QUIET, linewidth=0.6)
+    by_step(axes, "change of weight")
+    say_not_finite(axes, weight)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,4 +1,4 @@
-"""Explanation -> figures: coefficients, segments on the picture, scores over the masks, one sheet with all, quality."""
+"""Explanation -> figures: segments on the picture, coefficients, scores, quality, rounds."""
 
 import textwrap
 from collections.abc import Callable
@@ -6,37 +6,61 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from scipy.ndimage import distance_transform_edt
 from skimage.segmentation import mark_boundaries
 
 from huggin.common.text import short
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
+from huggin.lime.classifier import first_answers
 from huggin.lime.explanation import Explanation, in_words
+from huggin.lime.fonts import families_for, use_fonts
+from huggin.lime.labelling import number_segments, remove_covered
 from huggin.lime.rounds import Round
 
-DIMMED = 0.3  # of a picture's light outside the top segments
-SHARP = 400  # pixels of a picture with lines on it, at least
+FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
+AGAINST = END
+NEITHER = "#c0c8cf"
+TINT = 0.45  # of the colour on a segment
+PALE = 0.55  # of white on the rest of the picture
+SHARP = 400  # pixels that a picture with lines on it has at least
 LABELLED = 40  # segments, above which the axis does not number each
+LONG = 8.0  # inches of a picture's longer side
+SHORT = 3.2  # inches of its shorter side, at least
 ORDERS = {"LIME": START, "leave-one-out": END, "random": QUIET}
 
 
 def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
-    """`segment_coeffs`, `top_segments`, `numbered_segments`, `prob_topclassification`, and `lime`, a sheet with all."""
+    """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
     figures = {}
     for name, (title, size, draw) in PANELS.items():
-        figures[name] = new_figure(*size, f"{title}: {called(explanation)}")
+        inches = size or _size_of_picture(explanation)
+        figures[name] = new_figure(*inches, f"{title}: {called(explanation)}")
         draw(figures[name].subplots(), explanation)
-    return {**figures, "lime": _sheet(explanation)}
+    figures["lime"] = _sheet(explanation)
+    for figure in figures.values():
+        _finish(figure, explanation)
+    return figures
+
+
+def _finish(figure: Figure, explanation: Explanation) -> None:
+    """Fonts for the names, and numbers that do not cover each other."""
+    names = explanation.scene.classifier.labels.names
+    use_fonts(figure, families_for("".join(names))[0])
+    remove_covered(figure)
+
+
+def _size_of_picture(explanation: Explanation) -> tuple[float, float]:
+    """Inches (width, height) in the picture's shape, with room for the title."""
+    height, width = explanation.scene.segments.shape
+    longer = max(height, width)
+    return max(SHORT, LONG * width / longer), max(SHORT, LONG * height / longer) + 0.7
 
 
 def _sheet(explanation: Explanation) -> Figure:
-    figure = new_figure(13, 10.5, f"Why {called(explanation)}? {short(explanation.scene.name)}")
-    grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.32))
-    for place, name in enumerate(
-        ("top_segments", "numbered_segments", "segment_coeffs", "prob_topclassification")
-    ):
-        title, _, draw = PANELS[name]
+    figure = new_figure(13, 10.8, f"Why {called(explanation)}? {short(explanation.scene.name)}")
+    grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.34))
+    for place, (title, _, draw) in enumerate(PANELS.values()):
         axes = figure.add_subplot(grid[place // 2, place % 2])
         axes.set_title(title)
         draw(axes, explanation)
@@ -54,29 +78,19 @@ def called(explanation: Explanation) -> str:
 
 
 def _coefficients(axes: Axes, explanation: Explanation) -> None:
-    surrogate, top = explanation.surrogate, explanation.top
+    surrogate = explanation.surrogate
     numbers = np.arange(len(surrogate.coefficients))
-    colours = np.where(
-        np.isin(numbers, top), START, np.where(surrogate.coefficients > 0, "#9ecae1", END)
-    )
+    colours = np.full(len(numbers), NEITHER)
+    colours[explanation.top] = FOR
+    colours[explanation.against] = AGAINST
     known = bool(np.isfinite(surrogate.standard_errors).all())
     errors = surrogate.standard_errors if known else None
+    whiskers = {"lw": 1}
     axes.bar(
-        numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw={"lw": 1}
+        numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw=whiskers
     )
-    for rank, segment in enumerate(top, start=1):
-        height = surrogate.coefficients[segment] + (
-            surrogate.standard_errors[segment] if known else 0
-        )
-        axes.annotate(
-            f"{rank}",
-            (segment, height),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
-    note = "dark blue: top segments, by rank" + (";  whiskers: ± 1 standard error" if known else "")
+    note = "green: speak for it;  red: against it"
+    note += ";  whiskers: ± 1 standard error" if known else ""
     axes.set(xlabel=f"segment    ({note})", ylabel=f"coefficient ({explanation.request.scale})")
     axes.axhline(0, color="black", lw=0.8)
     axes.margins(x=0.01, y=0.1)
@@ -85,41 +99,40 @@ def _coefficients(axes: Axes, explanation: Explanation) -> None:
 
 
 def _top_segments(axes: Axes, explanation: Explanation) -> None:
-    scene, top = explanation.scene, explanation.top
-    seen = np.isin(scene.segments, top)[..., None]
-    show_picture(axes, np.where(seen, scene.picture, scene.picture * DIMMED))
-    for rank, segment in enumerate(top, start=1):
-        inside = scene.segments == segment
-        around = np.pad(inside, 1)  # so that lines close at the picture's edge
-        places = [np.arange(-1, size + 1) for size in inside.shape[::-1]]
-        axes.contour(*places, around, levels=[0.5], colors="white", linewidths=1.2)
-        _number(axes, inside, str(rank), fontsize=13)
-    if not len(top):
-        note = "no segment speaks for it beyond chance"
-        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", color="white")
+    """The picture, pale; green where segments speak for the class, red where against it."""
+    scene = explanation.scene
+    picture = scene.picture * (1 - PALE) + PALE
+    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
+        inside = np.isin(scene.segments, segments)[..., None]
+        tinted = scene.picture * (1 - TINT) + np.array(to_rgb(colour)) * TINT
+        picture = np.where(inside, tinted, picture)
+    show_picture(axes, picture)
+    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
+        for segment in segments:
+            _outline(axes, scene.segments == segment, colour)
+    chosen = np.concatenate([explanation.top, explanation.against])
+    number_segments(axes, scene.segments, chosen, fontsize=10)
+    if not len(chosen):
+        note = "no segment speaks for it or against it beyond chance"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        wrapped = textwrap.fill(note, 26)
+        axes.text(0.5, 0.5, wrapped, transform=axes.transAxes, ha="center", va="center", bbox=box)
+
+
+def _outline(axes: Axes, inside: np.ndarray, colour: str) -> None:
+    around = np.pad(inside, 1)  # so that lines close at the picture's edge
+    places = [np.arange(-1, size + 1) for size in inside.shape[::-1]]
+    axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
-
     scene = explanation.scene
-    larger = -(-SHARP // scene.picture.shape[0])  # so that the lines are thin
-    picture, segments = (
-        each.repeat(larger, 0).repeat(larger, 1) for each in (scene.picture, scene.segments)
-    )
+    scale = -(-SHARP // min(scene.picture.shape[:2]))  # so that the lines are thin
+    picture = scene.picture.repeat(scale, 0).repeat(scale, 1)
+    segments = scene.segments.repeat(scale, 0).repeat(scale, 1)
     show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
-    for segment in range(scene.count):
-        _number(axes, segments == segment, str(segment), fontsize=8)
-
-
-def _number(axes: Axes, inside: np.ndarray, text: str, fontsize: float) -> None:
-    """Write in the middle of the segment's widest place, which is never outside it."""
-
-    depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
-    row, column = np.unravel_index(depth.argmax(), depth.shape)
-    box = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
-    axes.text(
-        column, row, text, ha="center", va="center", fontsize=fontsize, color="white", bbox=box
-    )
+    fontsize = 8 if scene.count <= LABELLED else 5.5
+    number_segments(axes, scene.segments, np.arange(scene.count), fontsize, scale)
 
 
 def show_picture(axes: Axes, picture: np.ndarray) -> None:
@@ -130,58 +143,59 @@ def show_picture(axes: Axes, picture: np.ndarray) -> None:
 
 def _scores(axes: Axes, explanation: Explanation) -> None:
     scores = explanation.scores
-    axes.hist(scores, bins=30, color="#9ecae1")
-    lines = (
-        ("mean over the masks", scores.mean(), ACCENT, "--"),
-        ("full picture", scores[0], GOLD, "-"),
-    )
-    for name, value, colour, style in lines:
-        axes.axvline(value, color=colour, ls=style, label=f"{name}: {value:.3g}")
-    axes.set(
-        xlabel=f"{explanation.request.scale} of {called(explanation)}", ylabel="masked pictures"
-    )
+    spread = None if np.ptp(scores) > 0 else (scores[0] - 0.5, scores[0] + 0.5)
+    axes.hist(scores, bins=30, range=spread, color="#9ecae1")
+    mean = scores.mean()
+    full = scores[0]
+    axes.axvline(mean, color=ACCENT, ls="--", label=f"mean over the masks: {mean:.3g}")
+    axes.axvline(full, color=GOLD, ls="-", label=f"full picture: {full:.3g}")
+    what = f"{explanation.request.scale} of {called(explanation)}"
+    axes.set(xlabel=what, ylabel="masked pictures")
     axes.locator_params(axis="x", nbins=5)
     legend_above(axes)
 
 
 def draw_faithfulness(curves: dict[str, dict[str, Any]], explanation: Explanation) -> Figure:
-    """The score as segments are hidden one by one, and as they are shown one by one, in several orders."""
+    """The score while segments are hidden one by one, and while they are shown, in three orders."""
     title = f"What the order of the segments is worth: {called(explanation)}"
     figure = new_figure(11, 4.2, title)
-    for axes, way, xlabel in zip(
-        figure.subplots(1, 2), ("deletion", "insertion"), ("hidden", "seen")
-    ):
+    ways = (("deletion", "hidden", "lower"), ("insertion", "seen", "higher"))
+    for axes, (way, done, better) in zip(figure.subplots(1, 2), ways):
         for name, one in curves.items():
             label = f"{name}: area {one[f'{way}_auc']:.3f}"
             axes.plot(one[way], color=ORDERS[name], label=label, marker=".", markersize=4)
-        axes.set(xlabel=f"segments {xlabel}", ylabel=explanation.request.scale)
+        axes.set(xlabel=f"segments {done}", ylabel=explanation.request.scale)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"{way} ({'lower' if way == 'deletion' else 'higher'} is better)")
+        axes.set_title(f"{way} ({better} is better)")
         axes.legend()
+    _finish(figure, explanation)
     return figure
 
 
 def draw_rounds(rounds: list[Round]) -> Figure:
-    """A strip: the picture, and what is left of it after each round, with what the classifier says of it."""
+    """A strip: the picture and what is left of it after each round, with the classifier's words."""
     scene = rounds[0].explanation.scene
+    names = scene.classifier.labels.names
     shown = [(scene.picture, rounds[0].before)] + [(one.hidden, one.after) for one in rounds]
     title = f"What is it without the segments that speak for it? {short(scene.name)}"
     figure = new_figure(3.6 * len(shown), 4.9, title)
     for number, (picture, probabilities) in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), number + 1)
         show_picture(axes, picture)
-        names = scene.classifier.labels.names
-        best = probabilities.argsort()[::-1][:3]
-        lines = [f"{probabilities[index]:.3f}  {short(names[index], 34)}" for index in best]
+        lines = [
+            f"{probabilities[index]:.3f}  {short(names[index], 34)}"
+            for index in first_answers(probabilities, 3)
+        ]
         axes.set_title("full picture" if number == 0 else f"round {number}")
         axes.text(0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)
+    _finish(figure, rounds[0].explanation)
     return figure
 
 
-Panel = tuple[str, tuple[float, float], Callable[[Axes, Explanation], None]]
-PANELS: dict[str, Panel] = {
+Panel = tuple[str, tuple[float, float] | None, Callable[[Axes, Explanation], None]]
+PANELS: dict[str, Panel] = {  # title, inches (None: in the picture's shape), how it is drawn
+    "top_segments": ("Green: for it; red: against it", None, _top_segments),
+    "numbered_segments": ("Segments", None, _numbered_segments),
     "segment_coeffs": ("Coefficient of each segment", (9, 4.2), _coefficients),
-    "top_segments": ("Top segments, by rank", (6, 6.2), _top_segments),
-    "numbered_segments": ("Segments", (6, 6.2), _numbered_segments),
     "prob_topclassification": ("The class's score over the masks", (7, 4.2), _scores),
 }

@@ -1,48 +1,67 @@
-"""What a classifier's outputs are called: a file, or Keras's list of ImageNet's classes -> names; words -> a class."""
+"""The names of a classifier's outputs, and the class that a name or number means."""
 
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 
 IMAGENET = 1000  # classes of the models in keras.applications
+IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A name per class, and its WordNet id, or its number where there is none."""
+    """A name per class, and its WordNet id, or its number if it has none."""
 
     names: tuple[str, ...]
     codes: tuple[str, ...]
 
     def named(self, words: str) -> list[int]:
-        """The classes of a whole name, or else those with it as one of their names."""
+        """The classes with exactly this name; else regardless of case; else those that list it."""
+        exact = [index for index, name in enumerate(self.names) if words == name]
         plain = [_plain(name) for name in self.names]
         whole = [index for index, name in enumerate(plain) if _plain(words) == name]
-        return whole or [
-            index for index, name in enumerate(plain) if _plain(words) in name.split(", ")
-        ]
+        listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+        return exact or whole or listed
 
     def find(self, words: str) -> int:
-        """The class of a number or a name (no matter the case, `_` like a blank). Raises UserError where unclear."""
-        if words.isdecimal() and int(words) < len(self.names):
-            return int(words)
-        found, plain = self.named(words), [_plain(name) for name in self.names]
+        """The class of `208` or `index:208`, of `dog` or `name:dog`.
+
+        Case is ignored unless names differ only in it, and `_` counts as a blank. Raises BadValue
+        if there is no such class or more than one, or if a number is one class's index and
+        another one's name.
+        """
+        kind, _, rest = words.partition(":")
+        number = rest if kind == "index" else words
+        found = self.named(rest if kind == "name" else words)
+        indexed = number.isdecimal() and int(number) < len(self.names) and kind != "name"
+        if indexed and (kind == "index" or found in ([], [int(number)])):
+            return int(number)
+        if indexed:
+            raise BadValue("classes", words, self._two_classes(int(number), found[0]))
         if len(found) == 1:
             return found[0]
-        near = found or [
-            plain.index(name)
-            for name in difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
-        ]
-        near = near or [index for index, name in enumerate(plain) if _plain(words) in name]
-        advice = "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
-        what = f"--classes {words}: {'several classes' if found else 'no class'} of that name"
-        raise UserError(
-            f"{what}; {advice if near else f'give a number from 0 to {len(self.names) - 1}'}"
-        )
+        what = "several classes of that name" if found else "no class of that name"
+        raise BadValue("classes", words, f"{what}; {self._advice(found or self._near(words))}")
+
+    def _two_classes(self, index: int, named: int) -> str:
+        what = f"index {index} is called {self.names[index]}"
+        other = f"the class that is called {self.names[named]} has index {named}"
+        return f"{what}, but {other}; give index:{index} or name:{self.names[named]}"
+
+    def _near(self, words: str) -> list[int]:
+        """Classes with a similar name, else those whose name contains the words."""
+        plain = [_plain(name) for name in self.names]
+        similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
+        if similar:
+            return [plain.index(name) for name in similar]
+        return [index for index, name in enumerate(plain) if _plain(words) in name]
+
+    def _advice(self, near: list[int]) -> str:
+        if not near:
+            return f"give a number from 0 to {len(self.names) - 1}"
+        return "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
 
 
 def _plain(words: str) -> str:
@@ -50,54 +69,54 @@ def _plain(words: str) -> str:
 
 
 def labels_of_file(path: Path, classes: int) -> Labels:
-    """Labels from a file with a line per class. Raises UserError for another number of them."""
+    """Labels from a file with a line per class. Raises UserError if their number is another."""
     try:
         names = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise UserError(
-            f"{path}: not text in UTF-8; give a file with a label on each line"
-        ) from None
+        what = "not text in UTF-8; give a file with a label on each line"
+        raise UserError(f"{path}: {what}") from None
     while names and not names[-1].strip():
         names.pop()
     if len(names) != classes:
-        raise UserError(
-            f"{path}: {len(names)} labels, the model has {classes} classes; give a line per class"
-        )
+        what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
+        raise UserError(f"{path}: {what}")
     return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
 
 
 def numbers(classes: int) -> Labels:
-    """Labels where nobody knows the names: `class 0` and so on."""
-    return Labels(
-        tuple(f"class {index}" for index in range(classes)), tuple(map(str, range(classes)))
-    )
+    """Labels if nobody knows the names: `class 0` and so on."""
+    names = tuple(f"class {index}" for index in range(classes))
+    return Labels(names, tuple(map(str, range(classes))))
 
 
 def imagenet_labels() -> Labels:
-    """The names and WordNet ids of ImageNet's 1000 classes, which Keras downloads once."""
-    from keras.applications.imagenet_utils import decode_predictions
-
-    rows = decode_predictions(np.eye(IMAGENET), top=1)
-    return Labels(tuple(row[0][1] for row in rows), tuple(row[0][0] for row in rows))
+    """The WordNet ids and names of ImageNet's 1000 classes, in the order of keras.applications."""
+    lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is explained: the score of class `plus`, less that of class `minus` where there is one."""
+    """What is explained: the score of class `plus`, minus that of class `minus` if there is one."""
 
     name: str
     plus: int
     minus: int | None = None
 
 
+def target_at(index: int, labels: Labels) -> Target:
+    """The class of an index."""
+    return Target(labels.names[index], index)
+
+
 def target_of(words: str, labels: Labels) -> Target:
-    """`dog`, `208`, or a contrast such as `dog - cat`. Raises UserError for a class that is not there."""
+    """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
     plus, dash, minus = words.partition(" - ")
     if not dash or labels.named(words):
-        only = labels.find(words.strip())
-        return Target(labels.names[only], only)
+        return target_at(labels.find(words.strip()), labels)
     first = labels.find(plus.strip())
     second = labels.find(minus.strip())
     if first == second:
-        raise UserError(f"--classes {words}: twice the same class; a contrast takes two")
+        raise BadValue("classes", words, "twice the same class; a contrast takes two")
     return Target(f"{labels.names[first]} - {labels.names[second]}", first, second)

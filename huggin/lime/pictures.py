@@ -4,50 +4,56 @@ import io
 import string
 import urllib.request
 import warnings
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
+from huggin.lime.addresses import is_address
+from huggin.lime.deep_grey import in_unit_range, is_deep
 
+Say = Callable[[str], None]
+
+ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download
-PATIENCE = 30  # seconds that a server may say nothing
-LARGE = 2048  # pixels of a side; one of some times as many is averaged down first
+PATIENCE = 30  # seconds without an answer from the server
+LARGE = 2048  # pixels of a side; a picture with a multiple of this is averaged down first
 
 
-def is_address(where: str) -> bool:
-    """Whether a picture is to be downloaded."""
-    return where.lower().startswith(("http://", "https://"))
-
-
-def read_picture(where: str) -> np.ndarray:
+def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     """The picture of a path or an http(s) address, (height, width, 3) float32 in [0, 1].
 
-    Upright by its EXIF, transparency on white, grey repeated in three channels. Raises UserError where there is none.
+    EXIF turns it upright, an ICC profile gives its colours, transparency is laid on white, grey is
+    repeated in three channels. `say` is called with a line about what the file does not tell.
+    Raises UserError if there is no picture.
     """
     source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
             with Image.open(source) as image:
-                return _in_unit_range(ImageOps.exif_transpose(image))
+                return _read(image, say)
     except UnidentifiedImageError:
-        raise UserError(
-            f"{where}: not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
-        ) from None
+        what = "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
+        raise UserError(f"{where}: {what}") from None
     except Image.DecompressionBombError:
-        raise UserError(
-            f"{where}: too large; give a picture of at most 178 million pixels"
-        ) from None
+        what = "too large; give a picture of at most 178 million pixels"
+        raise UserError(f"{where}: {what}") from None
     except Exception as error:  # whatever a broken file makes its reader raise
-        raise UserError(
-            f"{where}: a broken picture ({one_line(error)}); make or download it again"
-        ) from None
+        what = f"a broken picture ({one_line(error)}); make or download it again"
+        raise UserError(f"{where}: {what}") from None
+
+
+def _read(image: Image.Image, say: Say) -> np.ndarray:
+    if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
+        return _in_unit_range(image, say)  # turning a picture would lose what its file says
+    return _in_unit_range(ImageOps.exif_transpose(image), say)
 
 
 def _existing(where: str) -> Path:
@@ -58,7 +64,7 @@ def _existing(where: str) -> Path:
 
 
 class _NoFtp(urllib.request.FTPHandler):
-    """Urllib's own would follow a server that redirects there."""
+    """Refuse a redirection to ftp, which urllib would follow."""
 
     def ftp_open(self, req: urllib.request.Request) -> NoReturn:
         raise ValueError(f"redirected to {req.full_url}, which is not http(s)")
@@ -67,7 +73,8 @@ class _NoFtp(urllib.request.FTPHandler):
 def _download(address: str) -> bytes:
     try:
         spelt = quote(address, safe=string.punctuation)
-        request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310 http(s) only
+        # Only http and https come here: see is_address.
+        request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310
         with urllib.request.build_opener(_NoFtp).open(request, timeout=PATIENCE) as answer:
             content: bytes = answer.read(MOST_BYTES + 1)
     except (OSError, ValueError, HTTPException) as error:
@@ -75,31 +82,47 @@ def _download(address: str) -> bytes:
         cause = one_line(reason if isinstance(reason, Exception) else error)
         raise UserError(f"{address}: {cause}; check the address, or give a file") from None
     if len(content) > MOST_BYTES:
-        raise UserError(
-            f"{address}: more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
-        )
+        what = f"more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
+        raise UserError(f"{address}: {what}")
     return content
 
 
-def _in_unit_range(image: Image.Image) -> np.ndarray:
-    smaller = max(1, image.width // LARGE), max(1, image.height // LARGE)
-    if image.mode.startswith(("I", "F")):  # one channel of more than 8 bits
-        deep = image if image.mode == "F" else image.convert("I").convert("F")
-        return _deep_grey(np.asarray(deep.reduce(smaller)), image.mode)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.asarray(image.convert("RGB").reduce(smaller), np.float32) / np.float32(255)
+def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:
+    """(height, width, 3) float32 in [0, 1]."""
+    smaller = (max(1, image.width // LARGE), max(1, image.height // LARGE))
+    if is_deep(image):
+        grey, line = in_unit_range(image)
+        if line:
+            say(line)
+        reduced = np.asarray(Image.fromarray(grey).reduce(smaller))
+        return np.repeat(reduced[..., None], 3, axis=2)
+    colours = _on_white(image, _in_srgb(image, say))
+    return np.asarray(colours.reduce(smaller), np.float32) / np.float32(255)
 
 
-def _deep_grey(values: np.ndarray, mode: str) -> np.ndarray:
-    known = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
-    top = max(float(known.max()), 1 if mode == "F" else 65535)
-    return np.repeat(np.clip(known / np.float32(top), 0, 1)[..., None], 3, axis=2)
+def _in_srgb(image: Image.Image, say: Say) -> Image.Image:
+    """The picture in RGB, by its ICC profile if it has one."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    coloured = image if image.mode in ("RGB", "CMYK", "L") else image.convert("RGB")
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(own):
+            return image.convert("RGB")
+        usual = ImageCms.createProfile("sRGB")
+        found = ImageCms.profileToProfile(coloured, own, usual, outputMode="RGB")
+        assert found is not None
+        return found
+    except (ImageCms.PyCMSError, OSError) as error:
+        say(f"its colour profile is not used ({one_line(error)})")
+        return image.convert("RGB")
 
 
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture (height, width, 3) at another size, with anti-aliasing, in [0, 1] still."""
-    from skimage.transform import resize
-
-    return np.clip(resize(picture, size, anti_aliasing=True), 0, 1).astype(np.float32)
+def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
+    """The colours of a picture on white, as far as it is transparent."""
+    if not image.has_transparency_data:
+        return colours
+    layer = colours.convert("RGBA")
+    layer.putalpha(image.convert("RGBA").getchannel("A"))
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")

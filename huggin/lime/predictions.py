@@ -1,25 +1,25 @@
-"""LIME's step 2, predictions: masks -> the classifier's answers to the masked pictures, a batch at a time.
+"""LIME's step 2, predictions: masks -> the classifier's answers to the masked pictures.
 
-The masking is compiled into one graph with the model, so no masked picture is ever held outside it. Answers are kept
-in a file by picture, segments, fill, model and classes: what was asked before is not asked again.
+The classifier is asked a batch at a time, so masked pictures are never all held in memory. Answers
+are kept in a file under a hash of the picture, segments, fill, model and classes, so the same
+question is never asked twice.
 """
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from huggin.common.files import replacing
 from huggin.common.progress import progress
 from huggin.common.text import one_line
+from huggin.lime.classifier import BATCH
 from huggin.lime.labels import Target
 from huggin.lime.scene import Scene
 
-BATCH = 16  # always this many: a smaller last batch might give other last digits
 SMALLEST = np.finfo(np.float32).tiny
 
 
@@ -29,46 +29,44 @@ class Predictions:
 
     classes: tuple[int, ...]
     probability: np.ndarray  # (masks, classes) float32
-    others: (
-        np.ndarray
-    )  # (masks, classes) float32: the other classes' probability, exact where 1 - p is not
+    others: np.ndarray  # (masks, classes) float32: all other classes together; exact, unlike 1 - p
     top: np.ndarray  # (masks,) int32: the class with the highest probability
 
     def score(self, target: Target, scale: str) -> np.ndarray:
-        """The target's score for each mask (masks,) float64: `probability`, or `logit` = ln(p / (1 - p)).
+        """The target's score for each mask (masks,) float64.
 
-        A contrast is the difference of two probabilities, or ln(p / q).
+        scale: `probability`, or `logit` = ln(p / (1 - p)). The score of a contrast is the
+        difference of two probabilities p - q, or ln(p / q).
         """
-        column = self.classes.index(target.plus)
-        plus = self.probability[:, column].astype(float)
-        less = self.others[:, column].astype(float) if scale == "logit" else np.zeros_like(plus)
-        if target.minus is not None:
-            less = self.probability[:, self.classes.index(target.minus)].astype(float)
+        plus = self._of(target.plus)
         if scale == "logit":
-            return np.log(np.maximum(plus, SMALLEST)) - np.log(np.maximum(less, SMALLEST))
-        return plus - less
+            others = self.others[:, self.classes.index(target.plus)].astype(float)
+            minus = others if target.minus is None else self._of(target.minus)
+            return np.log(np.maximum(plus, SMALLEST)) - np.log(np.maximum(minus, SMALLEST))
+        return plus if target.minus is None else plus - self._of(target.minus)
+
+    def _of(self, number: int) -> np.ndarray:
+        """A class's probability, (masks,) float64."""
+        return self.probability[:, self.classes.index(number)].astype(float)
 
 
 class Predictor:
-    """Predicts for the masks of one scene; a file keeps the answers from one start to the next."""
+    """Predicts for the masks of one scene; a file keeps the answers for the next start."""
 
     def __init__(self, scene: Scene, targets: Sequence[Target], file: Path) -> None:
-        classes = {
-            index
-            for target in targets
-            for index in (target.plus, target.minus)
-            if index is not None
-        }
-        self.scene, self._classes, self._file = scene, tuple(sorted(classes)), file
-        self._graph = _compiled(scene, self._classes)
+        self.scene = scene
+        self._classes = _classes_of(targets)
+        self._file = file
+        self._answers = scene.classifier.masked(
+            scene.picture, scene.fill, scene.segments, self._classes
+        )
         self._key = _key(scene, self._classes)
-        self._known: dict[
-            bytes, np.ndarray
-        ] = {}  # a packed mask -> its row of answers (2 * classes + 1,)
+        # A packed mask -> its row of answers (2 * classes + 1,)
+        self._known: dict[bytes, np.ndarray] = {}
         self._load()
 
     def predictions(self, on: np.ndarray) -> Predictions:
-        """The answers to masks (masks, segments) bool, with a progress bar while the classifier is asked."""
+        """The answers to masks (masks, segments) bool. Shows a progress bar if it takes long."""
         packed = [row.tobytes() for row in np.packbits(on, axis=1)]
         new = {key: row for row, key in enumerate(packed) if key not in self._known}
         if new:
@@ -78,9 +76,9 @@ class Predictor:
                 self._save()
         rows = np.stack([self._known[key] for key in packed])
         columns = len(self._classes)
-        return Predictions(
-            self._classes, rows[:, :columns], rows[:, columns:-1], rows[:, -1].astype(np.int32)
-        )
+        probability = rows[:, :columns]
+        others = rows[:, columns:-1]
+        return Predictions(self._classes, probability, others, rows[:, -1].astype(np.int32))
 
     def scores(self, on: np.ndarray, target: Target, scale: str) -> np.ndarray:
         """The target's score for each mask (masks,)."""
@@ -91,7 +89,7 @@ class Predictor:
             for first in range(0, len(keys), BATCH):
                 batch = on[first : first + BATCH]
                 full = np.resize(batch, (BATCH, on.shape[1]))
-                rows = np.asarray(self._graph(full))[: len(batch)]
+                rows = self._answers(full)[: len(batch)]
                 self._known |= zip(keys[first : first + BATCH], rows)
                 bar.update(len(batch))
 
@@ -99,20 +97,19 @@ class Predictor:
         try:
             with np.load(self._file, allow_pickle=False) as saved:
                 if str(saved["key"]) == self._key:
-                    self._known = self._whole(saved["masks"], saved["answers"])
+                    self._known = self._checked(saved["masks"], saved["answers"])
         except FileNotFoundError:
             pass
         except Exception as error:  # whatever a broken file makes NumPy raise
             print(f"{self._file}: not read ({one_line(error)}); predicting anew", file=sys.stderr)
 
-    def _whole(self, masks: np.ndarray, answers: np.ndarray) -> dict[bytes, np.ndarray]:
-        """The file's rows by their mask. Raises ValueError for what cannot be this predictor's."""
-        forms = (len(answers), -(-self.scene.count // 8)), (len(masks), 2 * len(self._classes) + 1)
-        if (
-            (masks.shape, answers.shape) != forms
-            or answers.dtype != np.float32
-            or not np.isfinite(answers).all()
-        ):
+    def _checked(self, masks: np.ndarray, answers: np.ndarray) -> dict[bytes, np.ndarray]:
+        """The file's rows by their mask. Raises ValueError if they have another form."""
+        of_masks = (len(answers), -(-self.scene.count // 8))
+        of_answers = (len(masks), 2 * len(self._classes) + 1)
+        if masks.shape != of_masks or answers.shape != of_answers:
+            raise ValueError("not of this form")
+        if answers.dtype != np.float32 or not np.isfinite(answers).all():
             raise ValueError("not of this form")
         return {row.tobytes(): known for row, known in zip(masks, answers)}
 
@@ -120,47 +117,20 @@ class Predictor:
         if not self._known:  # Ctrl-C before the first answer
             return
         masks = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), -1)
+        answers = np.stack(list(self._known.values()))
         with replacing(self._file) as beside, beside.open("wb") as file:
-            np.savez(
-                file,
-                key=np.array(self._key),
-                masks=masks,
-                answers=np.stack(list(self._known.values())),
-            )
+            np.savez(file, key=np.array(self._key), masks=masks, answers=answers)
 
 
-def _compiled(scene: Scene, classes: tuple[int, ...]) -> Callable[[np.ndarray], Any]:
-    """Masks (BATCH, segments) bool -> answers (BATCH, 2 * classes + 1): the masking and the model in one graph."""
-    import tensorflow as tf
-
-    classifier = scene.classifier
-    picture = tf.constant(
-        classifier.pixels(scene.picture), tf.float32
-    )  # hiding commutes with a rule for each pixel
-    fill = tf.constant(classifier.pixels(scene.fill), tf.float32)
-    segments = tf.constant(scene.segments)
-    others = tf.constant(1 - np.eye(len(classifier.labels.names))[:, list(classes)], tf.float32)
-
-    @tf.function(input_signature=[tf.TensorSpec([BATCH, scene.count], tf.bool)])
-    def answers(on: Any) -> Any:
-        seen = tf.gather(on, segments, axis=1)[..., None]  # (BATCH, height, width, 1)
-        masked = tf.where(seen, picture, fill)
-        probability = classifier.probabilities(masked)  # (BATCH, all classes)
-        asked = tf.gather(probability, classes, axis=1)
-        rest = 1 - asked if classifier.ending == "sigmoid" else probability @ others
-        top = tf.cast(tf.argmax(probability, axis=1), tf.float32)[:, None]
-        return tf.concat([asked, rest, top], axis=1)
-
-    return answers
+def _classes_of(targets: Sequence[Target]) -> tuple[int, ...]:
+    both = [(target.plus, target.minus) for target in targets]
+    return tuple(sorted({index for pair in both for index in pair if index is not None}))
 
 
 def _key(scene: Scene, classes: tuple[int, ...]) -> str:
     digest = hashlib.sha256(scene.classifier.fingerprint.encode())
     digest.update(repr((classes, scene.picture.shape)).encode())
-    for array in (
-        scene.classifier.pixels(scene.picture),
-        scene.classifier.pixels(scene.fill),
-        scene.segments,
-    ):
+    pixels = scene.classifier.pixels
+    for array in (pixels(scene.picture), pixels(scene.fill), scene.segments):
         digest.update(array.tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""How far an explanation can be trusted: would fresh masks say the same, and does hiding what it names matter?"""
+"""How far to trust an explanation: do fresh masks agree, does hiding its segments matter?"""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -11,20 +11,19 @@ from huggin.lime.surrogate import Surrogate
 
 RANDOM_ORDERS = 10
 
+Scores = Callable[[np.ndarray], np.ndarray]  # masks (n, segments) bool -> scores (n,)
+
 
 def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
-    """Compare two or more surrogates of the same segments and different masks; each number at most 1.
+    """Compare two or more surrogates of the same segments and different masks.
 
-    `jaccard`: mean over pairs, top segments in common / in either. `kendall_w`: of the rankings, 1 the same ones, 0 as
-    by chance. `same_sign`: mean share of the repeats with a segment's commoner sign.
-    W = 12 S / (m² (n³ - n)) of the rankings of n segments in m repeats, S the squared deviations of their rank sums
-    (Kendall and Babington Smith 1939, https://doi.org/10.1214/aoms/1177732186).
+    Each number is 1 if all agree. `jaccard`: mean over pairs of the top segments in common over
+    those in either. `kendall_w`: agreement of the rankings, 0 by chance. `same_sign`: mean share
+    of the repeats that have the segment's more common sign.
+    W = 12 S / (m² (n³ - n)) for n segments in m repeats, where S is the sum of the squared
+    deviations of the rank sums (Kendall and Babington Smith 1939,
+    https://doi.org/10.1214/aoms/1177732186).
     """
-    tops = [set(surrogate.top(top).tolist()) for surrogate in surrogates]
-    pairs = [
-        len(one & other) / len(one | other) if one | other else 1.0
-        for one, other in combinations(tops, 2)
-    ]
     ranks = np.array([np.argsort(surrogate.ranking()) for surrogate in surrogates])
     repeats, segments = ranks.shape
     sums = ranks.sum(axis=0)
@@ -32,21 +31,28 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     positive = np.mean([surrogate.coefficients > 0 for surrogate in surrogates], axis=0)
     return {
         "repeats": repeats,
-        "jaccard": float(np.mean(pairs)),
+        "jaccard": _jaccard([set(surrogate.top(top).tolist()) for surrogate in surrogates]),
         "kendall_w": float(12 * spread / (repeats**2 * (segments**3 - segments))),
         "same_sign": float(np.maximum(positive, 1 - positive).mean()),
     }
 
 
-Scores = Callable[[np.ndarray], np.ndarray]  # masks (n, segments) bool -> scores (n,)
+def _jaccard(sets: list[set[int]]) -> float:
+    """The mean over pairs; 1 for two empty sets."""
+    pairs = combinations(sets, 2)
+    shares = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
+    return float(np.mean(shares))
 
 
 def faithfulness(ranking: np.ndarray, scores: Scores, seed: int) -> dict[str, dict[str, Any]]:
-    """Deletion and insertion (Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421) in LIME's order and two others.
+    """Deletion and insertion curves of three orders of the segments.
 
-    `leave-one-out` puts first what lowers the score most when it alone is hidden, `random` is the mean of RANDOM_ORDERS
-    orders. Each has the score as segments go (`deletion`) and as they come (`insertion`), (segments + 1,), and the
-    areas beneath these (`deletion_auc`, low where the order finds soon what matters, and `insertion_auc`, high there).
+    `LIME` is the order `ranking` (segments,). `leave-one-out` puts first the segment that lowers
+    the score most when it alone is hidden. `random` is the mean of RANDOM_ORDERS orders.
+    Each has the score while segments are hidden one by one (`deletion`) and while they are shown
+    one by one (`insertion`), (segments + 1,), and the areas under both (`deletion_auc`, lower is
+    better; `insertion_auc`, higher is better). Petsiuk et al. 2018,
+    https://arxiv.org/abs/1806.07421.
     """
     segments = len(ranking)
     alone = scores(random_perturbations("leave-one-out", segments, segments + 1, seed).on)
@@ -59,11 +65,10 @@ def faithfulness(ranking: np.ndarray, scores: Scores, seed: int) -> dict[str, di
 
 
 def _curves(orders: Sequence[np.ndarray], scores: Scores) -> dict[str, Any]:
-    come = [
-        np.arange(len(order) + 1)[:, None] > np.argsort(order) for order in orders
-    ]  # (segments + 1, segments) each
-    deletion = np.mean([scores(~on) for on in come], axis=0)
-    insertion = np.mean([scores(on) for on in come], axis=0)
+    # (segments + 1, segments) each: row k shows the first k segments of the order
+    shown = [np.arange(len(order) + 1)[:, None] > np.argsort(order) for order in orders]
+    deletion = np.mean([scores(~on) for on in shown], axis=0)
+    insertion = np.mean([scores(on) for on in shown], axis=0)
     step = 1 / (len(deletion) - 1)
     return {
         "deletion": deletion.tolist(),

@@ -1,15 +1,14 @@
-"""Picture + classifier -> what LIME works on: segments of the picture, and the fill that hides them."""
+"""Picture + classifier -> what LIME works on: the segments, and the fill that hides them."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from skimage import color, filters, segmentation, transform
 
 from huggin.common.errors import UserError
 from huggin.lime.classifier import Classifier
-from huggin.lime.pictures import resized
 
-SEGMENTERS = ("quickshift", "slic", "felzenszwalb", "grid")
-FILLS = ("grey", "black", "mean", "blur")
+ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
 
 
 @dataclass(frozen=True)
@@ -37,57 +36,59 @@ def make_scene(
 ) -> Scene:
     """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
 
-    `wanted`: about how many segments `slic` and `grid` make. Raises UserError where there is but one, or one colour.
+    wanted: about how many segments `slic` and `grid` make.
+    Raises UserError if only one segment is found, or the picture has a single colour.
     """
     fitted = resized(picture, classifier.size)
-    if np.ptp(fitted, axis=(0, 1)).max() < 1 / 255:
+    if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
     if segments.max() == 0:
-        advice = "give more --segments" if segmenter in ("grid", "slic") else "try --segmenter grid"
+        advice = "ask for more segments" if segmenter in ("grid", "slic") else "try the grid"
         raise UserError(f"{name}: {segmenter} finds one segment only; {advice}")
     return Scene(name, classifier, fitted, segments, filled(fitted, segments, fill))
 
 
+def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture (height, width, 3) at another size, with anti-aliasing, in [0, 1] still."""
+    return np.clip(transform.resize(picture, size, anti_aliasing=True), 0, 1).astype(np.float32)
+
+
 def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:
     """The number of each pixel's segment, (height, width) int32, 0 to count - 1."""
-    from skimage import segmentation
-
-    height, width = picture.shape[:2]
     match segmenter:
-        case (
-            "quickshift"
-        ):  # the older toolkit's, on its range of pixels: other ranges give other segments
-            labels = segmentation.quickshift(
-                picture * 2 - 1, kernel_size=6, max_dist=200, ratio=0.2
-            )
+        case "quickshift":  # in [-1, 1], like the older toolkit: the range changes the segments
+            signed = picture * 2 - 1
+            labels = segmentation.quickshift(signed, kernel_size=6, max_dist=200, ratio=0.2)
         case "slic":
             labels = segmentation.slic(picture, n_segments=wanted)
         case "felzenszwalb":
-            labels = segmentation.felzenszwalb(
-                picture, scale=200, sigma=0.8, min_size=height * width // 200
-            )
-        case "grid":  # cells of equal size, about as many rows as columns
-            rows = max(1, round(wanted**0.5))
-            columns = max(1, round(wanted / rows))
-            labels = (np.arange(height) * rows // height)[:, None] * columns + np.arange(
-                width
-            ) * columns // width
-    return np.unique(labels, return_inverse=True)[1].reshape(height, width).astype(np.int32)
+            least = picture.shape[0] * picture.shape[1] // 200
+            labels = segmentation.felzenszwalb(picture, scale=200, sigma=0.8, min_size=least)
+        case _:
+            labels = _grid(picture.shape[0], picture.shape[1], wanted)
+    numbers = np.unique(labels, return_inverse=True)[1]
+    return numbers.reshape(labels.shape).astype(np.int32)
+
+
+def _grid(height: int, width: int, wanted: int) -> np.ndarray:
+    """Cells of equal size (height, width), about as many rows as columns."""
+    rows = max(1, round(wanted**0.5))
+    columns = max(1, round(wanted / rows))
+    row = np.arange(height) * rows // height
+    column = np.arange(width) * columns // width
+    return row[:, None] * columns + column
 
 
 def filled(picture: np.ndarray, segments: np.ndarray, fill: str) -> np.ndarray:
     """What is seen where a segment is hidden, (height, width, 3) float32."""
-    from skimage.color import label2rgb
-    from skimage.filters import gaussian
-
     match fill:
-        case "grey":  # 0 in a model's [-1, 1]
+        case "grey":  # 0 for a model that takes [-1, 1]
             hidden = np.full_like(picture, 0.5)
         case "black":
             hidden = np.zeros_like(picture)
         case "mean":  # each segment in its own mean colour
-            hidden = label2rgb(segments, picture, kind="avg", bg_label=-1)
-        case "blur":
-            hidden = gaussian(picture, sigma=picture.shape[0] / 16, channel_axis=2)
+            hidden = color.label2rgb(segments, picture, kind="avg", bg_label=-1)
+        case _:
+            hidden = filters.gaussian(picture, sigma=picture.shape[0] / 16, channel_axis=2)
     return hidden.astype(np.float32)

@@ -1,4 +1,4 @@
-"""LIME's step 4, linear regression coefficients: masks, scores and weights -> what each segment adds to the score."""
+"""LIME's step 4, linear regression coefficients: masks, scores, weights -> effects."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -10,25 +10,31 @@ from huggin.lime.masks import Masks
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
 ALPHA = 0.05  # chance of calling stable what is not
 ROUNDING = 1e-7  # relative size of changes that a float32's rounding makes
-SATURATED = (
-    1 - 1e-9
-)  # leverage at which a mask fixes its own prediction: as many coefficients as masks
+NO_EFFECT = 1e-5  # of the scores' range: a coefficient this small is called rounding, too
+PRIOR = 16  # blocks that the mean over all coefficients counts for
+SATURATED = 1 - 1e-9  # leverage of a mask that fixes its own prediction
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """The linear model score = intercept + sum of the coefficients of the segments that are seen."""
+    """The linear model score = intercept + sum of the coefficients of the segments that are seen.
+
+    `covariance` is that of the coefficients over other draws of masks. It is NaN, like the
+    held-out R², if there are as many coefficients as masks.
+    """
 
     intercept: float
     coefficients: np.ndarray  # (segments,) in units of the score
-    covariance: (
-        np.ndarray
-    )  # (segments, segments) of the coefficients over other draws of masks; NaN where saturated
+    covariance: np.ndarray  # (segments, segments)
     r2: float  # in-sample
-    held_out_r2: (
-        float  # of predictions for masks that were left out of the fit; NaN where saturated
-    )
+    held_out_r2: float  # of predictions for masks that were left out of the fit
     effective_samples: float
+    floor: float = 0.0  # a smaller coefficient or difference is rounding, however small its error
+
+    @property
+    def constant(self) -> bool:
+        """Whether the score is the same for all masks, so that there is nothing to explain."""
+        return bool(np.isnan(self.r2))
 
     @property
     def standard_errors(self) -> np.ndarray:
@@ -37,7 +43,7 @@ class Surrogate:
 
     @property
     def local_prediction(self) -> float:
-        """What the surrogate says of the full picture."""
+        """The surrogate's score for the full picture."""
         return float(self.intercept + self.coefficients.sum())
 
     def ranking(self) -> np.ndarray:
@@ -45,10 +51,19 @@ class Surrogate:
         return np.argsort(-self.coefficients, kind="stable")
 
     def top(self, wanted: int) -> np.ndarray:
-        """The highest segments, at most `wanted`, and only those that speak for the class beyond chance."""
+        """The highest segments, at most `wanted`; only those above 0 beyond chance and rounding."""
         ranking = self.ranking()[:wanted]
-        chance = np.nan_to_num(CHANCE * self.standard_errors)
-        return ranking[self.coefficients[ranking] > chance[ranking]]
+        return ranking[self.coefficients[ranking] > self._noise[ranking]]
+
+    def against(self, wanted: int) -> np.ndarray:
+        """The lowest segments, at most `wanted`; only those below 0 beyond chance and rounding."""
+        ranking = self.ranking()[::-1][:wanted]
+        return ranking[self.coefficients[ranking] < -self._noise[ranking]]
+
+    @property
+    def _noise(self) -> np.ndarray:
+        """(segments,) what a coefficient may be by chance or rounding."""
+        return np.maximum(np.nan_to_num(CHANCE * self.standard_errors), self.floor)
 
 
 def linear_regression_coefficients(
@@ -56,25 +71,28 @@ def linear_regression_coefficients(
 ) -> Surrogate:
     """Weighted least squares of `scores` (masks,) on the masks and an intercept.
 
-    The standard errors hold where the spread differs from mask to mask, and where the true score is not linear: HC3,
-    the sandwich with residuals over 1 - leverage (MacKinnon and White 1985, "Some heteroskedasticity-consistent
-    covariance matrix estimators", eq. 12), summed within draws first, as masks of a pair depend on each other. These
-    residuals are also the errors of predictions for masks left out of the fit, hence the held-out R². Effective
+    The standard errors also hold if the spread differs from mask to mask, and if the true score is
+    not linear: HC3, the sandwich estimator with residuals over 1 - leverage (MacKinnon and White
+    1985, "Some heteroskedasticity-consistent covariance matrix estimators", eq. 12). Rows of the
+    same draw are summed first, as masks of a pair depend on each other. These residuals are also
+    the errors of predictions for masks left out of the fit, hence the held-out R². Effective
     samples: (sum of weights)² / sum of squared weights (Kish 1965, "Survey Sampling", sec. 11.7).
     """
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
-    root, centre = np.sqrt(weights), np.average(scores, weights=weights)
-    spread = scores - centre
-    spread[np.abs(spread) <= ROUNDING * np.abs(scores).max()] = (
-        0  # where nothing changes, noise explains nothing
-    )
+    root = np.sqrt(weights)
+    centre = np.average(scores, weights=weights)
+    spread = _without_rounding(scores - centre, np.abs(scores).max())
     solution = np.linalg.lstsq(design * root[:, None], spread * root)[0]
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
-    moments = _sum_by(masks.draw, design * (weights * outside)[:, None])
-    covariance = bread @ (moments.T @ moments) @ bread
+    if masks.balanced and _blocks(masks) > 1:
+        covariance = _by_block(masks, design, weights, residuals, bread)
+    else:
+        draw = np.arange(len(scores)) if masks.balanced else masks.draw
+        moments = _sum_by(draw, design * (weights * outside)[:, None])
+        covariance = bread @ (moments.T @ moments) @ bread
     return Surrogate(
         intercept=float(centre + solution[0]),
         coefficients=solution[1:],
@@ -82,42 +100,82 @@ def linear_regression_coefficients(
         r2=_explained(spread, residuals, weights),
         held_out_r2=_explained(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
+        floor=_floor(scores),
     )
 
 
+def _blocks(masks: Masks) -> int:
+    """How many blocks of a balanced design there are; the full mask is none."""
+    return int(masks.draw.max())
+
+
+def _by_block(
+    masks: Masks, design: np.ndarray, weights: np.ndarray, residuals: np.ndarray, bread: np.ndarray
+) -> np.ndarray:
+    """The covariance of the coefficients over other draws of blocks.
+
+    The error of a coefficient is what the sums over blocks say (a sandwich with blocks as
+    clusters), relative to the covariance of independent errors. A few blocks say little about one
+    coefficient, but columns and signs are drawn at random, so the errors of all coefficients are
+    nearly alike: each is shrunk towards their mean, as if that were known from PRIOR blocks more.
+    """
+    meat = design.T @ (design * (weights**2)[:, None])
+    alike = bread @ meat @ bread  # the covariance if errors are independent, with variance 1
+    moments = _sum_by(masks.draw, design * (weights * residuals)[:, None]) @ bread
+    share = np.bincount(masks.draw, weights) / weights.sum()
+    found = (moments**2).sum(axis=0) / (1 - (share**2).sum())
+    ratio = found / np.diag(alike)
+    degrees = _blocks(masks) - 1
+    shrunk = (PRIOR * ratio[1:].mean() + degrees * ratio) / (PRIOR + degrees)
+    return alike * np.sqrt(np.outer(shrunk, shrunk))
+
+
+def _floor(scores: np.ndarray) -> float:
+    """What rounding alone can make of a coefficient."""
+    return float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max()))
+
+
+def _without_rounding(spread: np.ndarray, largest: float) -> np.ndarray:
+    """Treat differences within float32 rounding as no change."""
+    return np.where(np.abs(spread) <= ROUNDING * largest, 0, spread)
+
+
 def _sum_by(draw: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Rows of the same draw, summed: (draws, columns)."""
+    """Sum the rows of each draw: (draws, columns)."""
     sums = np.zeros((draw.max() + 1, rows.shape[1]))
     np.add.at(sums, draw, rows)
     return sums
 
 
 def _explained(scores: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float:
-    """R²: the weighted share of the scores' variance that the errors leave; NaN where the scores do not vary."""
-    variance = np.average((scores - np.average(scores, weights=weights)) ** 2, weights=weights)
-    return (
-        float(1 - np.average(errors**2, weights=weights) / variance)
-        if variance > 0
-        else float("nan")
-    )
+    """R²: 1 - weighted mean squared error / weighted variance; NaN if the scores do not vary."""
+    mean = np.average(scores, weights=weights)
+    variance = np.average((scores - mean) ** 2, weights=weights)
+    if variance == 0:
+        return float("nan")
+    return float(1 - np.average(errors**2, weights=weights) / variance)
 
 
 def is_stable(surrogate: Surrogate, wanted: int) -> bool:
-    """Whether fresh masks would find the same `wanted` top segments, as far as the standard errors say.
+    """Whether fresh masks would find the same `wanted` top segments, by the standard errors.
 
-    Each top segment must differ from each other one by more than chance, by a two-sided test of the difference with
-    Bonferroni's correction for the number of pairs. Where fewer speak for the class, 0 counts as one more segment;
-    where none does, there is nothing yet to be stable.
+    Each top segment must differ from each other segment by more than chance, by a two-sided test
+    of the difference with Bonferroni's correction for the number of pairs. If fewer segments speak
+    for the class, 0 counts as one more segment. If none does, nothing is stable yet.
     """
     top = surrogate.top(wanted)
     rest = np.setdiff1d(np.arange(len(surrogate.coefficients)), top)
-    values, covariance = surrogate.coefficients, surrogate.covariance
-    if len(top) < wanted:  # their number hangs on the signs
-        values, covariance = np.append(values, 0), np.pad(covariance, (0, 1))
+    values = surrogate.coefficients
+    covariance = surrogate.covariance
+    if len(top) < wanted:  # how many there are depends on the signs
+        values = np.append(values, 0)
+        covariance = np.pad(covariance, (0, 1))
         rest = np.append(rest, len(values) - 1)
     if len(rest) == 0 or len(top) == 0:
         return len(top) > 0
     gaps = values[top][:, None] - values[rest]  # (top, rest)
     variances = np.diag(covariance)
-    errors = np.sqrt(variances[top][:, None] + variances[rest] - 2 * covariance[np.ix_(top, rest)])
-    return bool((gaps > NormalDist().inv_cdf(1 - ALPHA / 2 / gaps.size) * errors).all())
+    shared = covariance[np.ix_(top, rest)]
+    errors = np.sqrt(variances[top][:, None] + variances[rest] - 2 * shared)
+    limit = NormalDist().inv_cdf(1 - ALPHA / 2 / gaps.size)
+    return bool((gaps > np.maximum(limit * errors, surrogate.floor)).all())

@@ -56,7 +56,8 @@ def choose_device(name: str | None = None, use_cpu: bool = False) -> torch.devic
 def describe_device(device: torch.device) -> str:
     """A device in words, such as "cuda:0 (NVIDIA GeForce RTX 3060)"."""
     if device.type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        threads = torch.get_num_threads()
+        return f"cpu ({threads} thread{'s' if threads > 1 else ''})"
     name_of = getattr(torch.get_device_module(device), "get_device_name", None)
     return f"{device} ({name_of(device)})" if name_of else str(device)
 

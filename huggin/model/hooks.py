@@ -25,6 +25,7 @@ from huggin.model.device import random_states_kept
 from huggin.model.loading import head_of
 
 WITHOUT = "set record to false to train it"
+RECEIVED = ("head", "in")  # components of a site that are what the module receives
 REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 
 
@@ -147,7 +148,7 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
     calls: Counter[Site] = Counter()
 
     def keep(site: Site, _module: nn.Module, given: Any, output: Any = None) -> None:
-        value = given if site.component == "head" else output
+        value = _received(given, output) if site.component in RECEIVED else output
         if calls[site] == site.call:
             outputs[site] = (value[0] if isinstance(value, tuple) else value).detach()
         calls[site] += 1
@@ -155,14 +156,18 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
     with ExitStack() as hooks:
         for site in sites:
             module = model.get_submodule(site.module)
-            register = (
-                module.register_forward_pre_hook
-                if site.component == "head"
-                else module.register_forward_hook
-            )
-            hooks.enter_context(register(partial(keep, site)))
+            if site.component in RECEIVED:
+                hook = module.register_forward_pre_hook(partial(keep, site), with_kwargs=True)
+            else:
+                hook = module.register_forward_hook(partial(keep, site))
+            hooks.enter_context(hook)
         hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))
         yield outputs
+
+
+def _received(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+    """The hidden states that a module was called with."""
+    return args[0] if args else kwargs["hidden_states"]
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from huggin.model.device import choose_device
 from huggin.qa.arguments import ModelArguments
 
 HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
+SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
 
 
 def quieten_libraries() -> None:
@@ -62,6 +63,9 @@ def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:
     if not tokenizer.is_fast:
         what = "its tokenizer gives no character offsets"
         raise UserError(f"{name}: {what}; choose a model with a fast tokenizer")
+    if tokenizer.pad_token is None:
+        what = "its tokenizer has no padding token"
+        raise UserError(f"{name}: {what}; set pad_token in tokenizer_config.json")
     return tokenizer
 
 
@@ -106,12 +110,21 @@ def load_trained(
     Raises UserError if there is no trained model in the folder.
     """
     with loading("trained model", str(folder), "run get-training-output first"):
-        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-        step = state["global_step"]
+        step = step_of_model(folder / "trainer_state.json")
         model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step
+
+
+def step_of_model(trainer_state: Path) -> int:
+    """The step of the model beside a trainer_state.json.
+
+    It is not the last step of the training if an earlier model was the best and was loaded again.
+    """
+    state = json.loads(trainer_state.read_text(encoding="utf-8"))
+    saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
+    return saved.get("step", state["global_step"])
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear:

@@ -1,7 +1,7 @@
-"""One forward pass + legend -> DOT -> PDF, SVG or PNG, with Graphviz.
+"""One forward pass and its legend -> DOT -> PDF, SVG or PNG, with Graphviz.
 
-The parts stand in columns, read downwards and from left to right. Graphviz lays out each column by itself, so an arrow
-from another column is a small label with the number that it comes from.
+The parts stand in columns, read from top to bottom and from left to right. Graphviz lays out each
+column by itself, so an arrow from another column becomes a small label with the number of its part.
 """
 
 import math
@@ -23,6 +23,7 @@ from huggin.pages.dot import (
     LEGEND_GREEN,
     advising,
     cell_text,
+    label,
     legend_table,
     table,
 )
@@ -30,36 +31,37 @@ from huggin.pages.dot import (
 FORMATS = (".pdf", ".svg", ".png")
 TENSOR_YELLOW = "#fff6cc"
 SHORTEST = 12  # parts of a column
-SHAPE = 5  # a column has about the root of this times all parts
-SLACK = 3  # how far a column's start may be moved
+SHAPE = 5  # a column has about sqrt(SHAPE x number of parts) parts
+SLACK = 3  # parts by which a column's start may be moved
 
 
 def format_of(path: Path) -> str:
-    """pdf, svg or png, by the file's ending. Raises UserError for another one."""
+    """pdf, svg or png: the file's ending. Raises UserError for another ending."""
     if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: its ending says how to draw; choose from {', '.join(FORMATS)}")
+        raise UserError(f"{path}: unknown ending; choose from {', '.join(FORMATS)}")
     return path.suffix.lower().removeprefix(".")
 
 
 def drawing(name: str, depth: int | None = None) -> graphviz.Digraph:
-    """The drawing of the model that the config.json of a folder or the Hub describes; `depth` as in `boxes_of`."""
+    """The drawing of the model that the config.json of a folder or on the Hub describes.
+
+    depth: as in `boxes_of`. Raises UserError if there is no such model.
+    """
     model = load_architecture(name)
-    passed, modules = forward_pass(model, depth), legend_rows(model, depth)
-    missing = {number for row in modules for number in row.numbers} - {
-        part.number for part in passed.parts
-    }
+    passed = forward_pass(model, depth)
+    modules = legend_rows(model, depth)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    what = f"one forward pass of {TOKENS} tokens; below each name the shape of its output"
     facts: list[tuple[str, ...]] = [
         ("model", f"{type(model).__name__} of {name}"),
-        ("parameters", f"{sum(parameter.numel() for parameter in model.parameters()):,}"),
-        (
-            "drawn",
-            f"one forward pass of {TOKENS} tokens; under each name the shape of what comes out of it",
-        ),
+        ("parameters", f"{parameters:,}"),
+        ("drawn", what),
     ]
+    numbered = {number for row in modules for number in row.numbers}
+    missing = sorted(numbered - {part.number for part in passed.parts})
     if missing:
-        facts.append(
-            ("left out", f"{', '.join(map(str, sorted(missing)))}: not called, or changing nothing")
-        )
+        numbers = ", ".join(map(str, missing))
+        facts.append(("left out", f"{numbers}: not called, or changing nothing"))
     return _graph(passed, modules, facts)
 
 
@@ -78,8 +80,8 @@ def _graph(
     graph = graphviz.Digraph(
         graph_attr=layout, node_attr={"shape": "plain", "fontname": FONT, "fontsize": "12"}
     )
-    graph.node("facts", table(facts, FACTS_BLUE, (16, 112)), sortv="0")
-    graph.node("legend", legend_table(modules), sortv="0")
+    graph.node("facts", label(table(facts, FACTS_BLUE, (16, 112))), sortv="0")
+    graph.node("legend", label(legend_table(modules)), sortv="0")
     graph.edge("facts", "legend", style="invis")
     for index, part in enumerate(passed.parts):
         graph.node(str(index), _label(part), sortv=str(columns[index]))
@@ -88,23 +90,25 @@ def _graph(
 
 
 def _column_starts(passed: ForwardPass) -> list[int]:
-    """The index of each column's first part: columns of like length, cut where few arrows pass."""
+    """The index of each column's first part: similar lengths, cut where few arrows pass."""
     total = len(passed.parts)
     columns = math.ceil(total / max(SHORTEST, math.isqrt(SHAPE * total)))
     starts = [0]
-    for aim in (round(column * total / columns) for column in range(1, columns)):
-        passing = {
-            at: sum(tail < at <= head for tail, head in passed.arrows)
-            for at in range(aim - SLACK, aim + SLACK + 1)
-        }
-        starts.append(min(passing, key=lambda at: (passing[at], abs(at - aim))))  # noqa: B023 called at once
+    for column in range(1, columns):
+        aim = round(column * total / columns)
+        candidates = []
+        for at in range(aim - SLACK, aim + SLACK + 1):
+            passing = sum(tail < at <= head for tail, head in passed.arrows)
+            candidates.append((passing, abs(at - aim), at))
+        starts.append(min(candidates)[2])
     return starts
 
 
 def _label(part: Part) -> str:
     colour = LEGEND_GREEN if part.number else TENSOR_YELLOW if part.is_tensor else "white"
     number = f'<TD ROWSPAN="2"><B>{part.number}</B></TD>' if part.number else ""
-    name, shape = (cell_text(text, 44) for text in (_from_the_layer_on(part.name), part.shape))
+    name = cell_text(_from_the_layer_on(part.name), 44)
+    shape = cell_text(part.shape, 44)
     attributes = f'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="5" BGCOLOR="{colour}"'
     return (
         f"<<TABLE {attributes}><TR>{number}<TD>{name}</TD></TR><TR><TD>{shape}</TD></TR></TABLE>>"
@@ -117,16 +121,21 @@ def _from_the_layer_on(name: str) -> str:
 
 
 def _join_columns(graph: graphviz.Digraph, passed: ForwardPass, columns: list[int]) -> None:
-    """Arrows within a column, labels for those from another, and invisible ones that keep a column in one piece."""
+    """Draw the arrows.
+
+    An arrow within a column is drawn, one from another column becomes a label. Invisible arrows
+    keep a column in one piece.
+    """
     led_to = set()
     for tail, head in passed.arrows:
         if columns[tail] == columns[head]:
             graph.edge(str(tail), str(head))
             led_to.add(head)
         else:
-            part, label = passed.parts[tail], f"{tail}-{head}"
-            graph.node(label, f"from {part.number or part.name}", fontsize="11")
-            graph.edge(label, str(head))
+            part = passed.parts[tail]
+            origin = f"{tail}-{head}"
+            graph.node(origin, f"from {part.number or part.name}", fontsize="11")
+            graph.edge(origin, str(head))
     for index in set(range(len(columns))) - led_to:
         first = columns.index(columns[index])
         if index != first:
@@ -134,6 +143,6 @@ def _join_columns(graph: graphviz.Digraph, passed: ForwardPass, columns: list[in
 
 
 def draw(graph: graphviz.Digraph, path: Path) -> None:
-    """Write the drawing, whole or not at all. Raises UserError where Graphviz cannot."""
+    """Write the drawing, whole or not at all. Raises UserError if Graphviz is missing or fails."""
     with advising(path), replacing(path) as beside:
         beside.write_bytes(graph.pipe(format=format_of(path), quiet=True))

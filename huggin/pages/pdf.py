@@ -1,187 +1,164 @@
-"""A recording, its figures and its legend -> the pictures that a PDF shows."""
+"""A recording -> the pages of its PDF.
 
-import json
+The pages draw their figures themselves, from the recording and with one choice of node. So a PDF
+never mixes nodes or runs.
+"""
+
 from collections.abc import Sequence
-from itertools import pairwise
-from pathlib import Path
 
-import graphviz
-import numpy as np
-from PIL import Image
+from matplotlib.figure import Figure
 
-from huggin.analysis.learning import flips_in_words
-from huggin.common.errors import UserError
-from huggin.graphs.runs import figure_name, side_by_side
-from huggin.graphs.saving import paths_beside
-from huggin.pages.dot import FACTS_BLUE, FONT, legend_table, pictures, table
-from huggin.recording.answer import AnswerFacts, read_answer
-from huggin.recording.reader import Recording, Steps
-from huggin.recording.run_folder import RunFolder
+from huggin.analysis.nodes import TOP_RANKED, NodeChoice
+from huggin.common.errors import BadValue, UserError
+from huggin.graphs.logits import draw_logits
+from huggin.graphs.logits_over_time import draw_logits_over_time
+from huggin.graphs.losses import draw_losses
+from huggin.graphs.node_logits import draw_answer
+from huggin.graphs.runs import Beside, same_sample, side_by_side
+from huggin.graphs.shares import draw_shares, draw_shares_over_time
+from huggin.graphs.weights import draw_weights, draw_weights_over_time
+from huggin.pages.blocks import (
+    GAP,
+    Block,
+    beside,
+    boxed,
+    figure_block,
+    heading,
+    in_rows,
+    stacked,
+    text_block,
+)
+from huggin.pages.dot import FACTS_BLUE, legend_table, table
+from huggin.pages.facts import (
+    Row,
+    answer_facts,
+    in_columns,
+    question_facts,
+    title_line,
+    training_facts,
+)
+from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, section
+from huggin.recording.answer import read_answer
+from huggin.recording.reader import Recording
 
-ARROW = {"penwidth": "4", "arrowsize": "1.5"}
-LEARNING = {
-    "weights": "graph-weights.py",
-    "weight-change": "graph-weights.py",
-    "losses": "graph-losses.py",
-}
+LEGEND = 62  # characters of a module in the legend beside the figures
+LEGEND_POINTS = 440  # width of that legend
+LEGEND_HEIGHT = 600  # points; a longer legend has a page of its own
+LABELS = 16  # characters of the labels of facts
+TEXTS = 70  # characters of the texts of facts
+WIDE = 160  # characters of texts across the page
 
 
-def training_graph(runs: Sequence[Recording], folder: Path) -> graphviz.Digraph:
-    """The picture of a training run, to be rendered in `folder`; of several runs their figures side by side.
+def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED) -> Document:
+    """What was trained, how it learned, and one question through time, of one or several runs.
 
-    Raises UserError for a figure that is not there, or not of these runs.
+    What cannot be drawn of all runs, such as different tracked questions, is left out and noted.
+    Raises UserError for a sample or node that is not there.
     """
-    logits, losses = (
-        _figure(runs, name, "graph-logits.py") for name in ("logits", "sample-losses")
-    )
-    graph = _graph_of_learning(runs, folder)
-    heads = ("black", *(run.colour for run in side_by_side(runs)))
-    widths = (18, *[80 // min(len(runs), 2)] * len(runs))
-    graph.node("facts", table(facts_beside(runs), FACTS_BLUE, widths, heads))
-    graph.node("logits", pictures([logits], folder, border=0))
-    graph.node("losses", pictures([losses], folder, border=0))
-    _side_by_side(graph, "facts", "logits", "losses")
-    graph.edge("legend", "facts", style="invis")
-    for tracked in ("logits", "losses"):
-        graph.edge("learning", tracked, **ARROW)
-    return graph
+    titles = [title_line(run) for run in runs]
+    paths = ", ".join(str(run.run.path) for run in runs)
+    document = Document("; ".join(titles), f"Training, as recorded in {paths}")
+    learning = _learning(runs, choice)
+    if len(runs) == 1:
+        document.pages += _first_pages(runs[0], choice, learning)
+    else:
+        document.pages.append(_page_of_facts(runs, titles, choice))
+        document.pages += section("2  How they learned", learning)
+    document.pages += _one_question(document, runs, choice)
+    return document
 
 
-def output_graph(recording: Recording, folder: Path) -> graphviz.Digraph:
-    """The picture of one answer from the inside, to be rendered in `folder`. Raises UserError for what is not there."""
+def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
+    """The run, and its newest answer from the inside. Raises UserError if it has no answer."""
     answer = read_answer(recording.run).facts
-    since = recording.run.segments("answers")[-1][1]
-    names = ("node-logits", "answer-logits")
-    nodes, logits = (_figure([recording], name, "graph-node-logits.py", since) for name in names)
-    graph = _graph_of_learning([recording], folder)
-    graph.node("nodes", pictures([nodes], folder, border=0))
-    graph.node("logits", pictures([logits], folder, border=0))
-    graph.node("context", table([(answer.window.context,)], FACTS_BLUE, (100,)))
-    graph.node("answer", table(answer_facts(answer), FACTS_BLUE, (18, 80)))
-    _side_by_side(graph, "context", "nodes")
-    _side_by_side(graph, "answer", "logits")
-    graph.edge("legend", "context", style="invis")
-    graph.edge("learning", "nodes", **ARROW)
-    graph.edge("nodes", "logits", **ARROW)
-    graph.edge(
-        "context", "answer", xlabel="  context + question  ", fontname=FONT, style="dotted", **ARROW
-    )
-    return graph
+    document = Document(title_line(recording), f"An answer, as recorded in {recording.run.path}")
+    document.pages += _first_pages(recording, choice, _learning([recording], choice))
+    facts = text_block(table(answer_facts(answer), FACTS_BLUE, (LABELS, TEXTS)))
+    context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))
+    figures = list(draw_answer(recording, choice=choice).values())
+    document.pages += section("3  One answer from the inside", figures, [beside([facts, context])])
+    return document
 
 
-def _graph_of_learning(runs: Sequence[Recording], folder: Path) -> graphviz.Digraph:
-    """What all pictures begin with: the legend, and the box of weights, their change and the loss."""
-    learning = [_figure(runs, name, command) for name, command in LEARNING.items()]
-    graph = graphviz.Digraph(graph_attr={"nodesep": "0.5", "ranksep": "0.9"})
-    graph.attr("node", shape="plain", fontname=FONT, fontsize="12")
-    graph.node("legend", _legends(runs))
-    graph.node("learning", pictures(learning, folder, border=2, stacked=len(runs) > 1))
-    _side_by_side(graph, "legend", "learning")
-    return graph
+def _learning(runs: Sequence[Recording], choice: NodeChoice) -> list[Figure]:
+    """The figures of how the head learned."""
+    figures = {
+        **draw_weights(*runs, choice=choice),
+        **draw_losses(*runs),
+        **draw_weights_over_time(*runs, choice=choice),
+    }
+    return list(figures.values())
 
 
-def _legends(runs: Sequence[Recording]) -> str:
-    """The legend; of runs whose models differ one beneath the other, each headed by its run's name."""
+def _first_pages(
+    recording: Recording, choice: NodeChoice, learning: Sequence[Figure]
+) -> list[Block]:
+    """What was trained on the left, how it learned in a box on the right.
+
+    A legend that is too long for this page gets one of its own.
+    """
+    modules = recording.facts.modules
+    facts = table(training_facts(recording, choice), FACTS_BLUE, (LABELS, TEXTS))
+    legend = text_block(legend_table(modules, width=LEGEND))
+    fits = legend.height <= LEGEND_HEIGHT
+    left = [heading("1  What was trained"), text_block(facts), *([legend] if fits else [])]
+    width = (WIDTH - LEGEND_POINTS - 4 * GAP) / 2
+    blocks = [figure_block(figure, width, HEIGHT / 2, SCALE) for figure in learning]
+    box = boxed(stacked(in_rows(blocks, 2 * width + GAP)))
+    right = [heading("2  How it learned"), box]
+    columns = beside([stacked(left), stacked(right)])
+    page = stacked([heading(title_line(recording), 18), columns])
+    if fits:
+        return [page]
+    return [page, stacked([heading("The modules of the model"), legend])]
+
+
+def _page_of_facts(runs: Sequence[Recording], titles: Sequence[str], choice: NodeChoice) -> Block:
+    """What was trained, of several runs: a column each."""
+    facts = _side_by_side(runs, [training_facts(run, choice) for run in runs])
+    names = [heading(title) for title in titles]
+    return stacked([*names, heading("1  What was trained"), facts, beside(_legends(runs))])
+
+
+def _side_by_side(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
+    """Facts of several runs in one table, each run's first fact in its colour."""
+    heads = ("black", *(run.colour for run in side_by_side(runs)))
+    widths = (LABELS, *[max(30, WIDE // len(runs))] * len(runs))
+    return text_block(table(in_columns(texts), FACTS_BLUE, widths, heads))
+
+
+def _legends(runs: Sequence[Recording]) -> list[Block]:
+    """The legend; of runs whose models differ one each, headed by the run's name."""
     first, *others = [run.facts.modules for run in runs]
     if all(other == first for other in others):
-        return legend_table(first)
-    rows = [
-        legend_table(run.recording.facts.modules, (run.name, run.colour))[1:-1]
-        for run in side_by_side(runs)
-    ]
-    return f'<<TABLE BORDER="0">{"".join(f"<TR><TD>{row}</TD></TR>" for row in rows)}</TABLE>>'
+        return [text_block(legend_table(first))]
+    return [_legend_of(run) for run in side_by_side(runs)]
 
 
-def _side_by_side(graph: graphviz.Digraph, *names: str) -> None:
-    with graph.subgraph(graph_attr={"rank": "same"}) as row:
-        for left, right in pairwise(names):
-            row.edge(left, right, style="invis")
+def _legend_of(run: Beside) -> Block:
+    modules = run.recording.facts.modules
+    return text_block(legend_table(modules, run.name, run.colour, LEGEND))
 
 
-def answer_facts(answer: AnswerFacts) -> list[tuple[str, ...]]:
-    """A question and its answer in words: label and text."""
-    verdict = "" if answer.right else "not answered right: "
-    return [
-        ("model", answer.state),
-        ("question", answer.window.question),
-        ("answer", verdict + (answer.answered or "(none)")),
-        ("expected", answer.window.answer or "(no answer)"),
-        ("start index", str(answer.start)),
-        ("end index", str(answer.end)),
-        ("token length", str(len(answer.window.tokens))),
-        ("confidence", f"{answer.confidence:.2f}"),
-    ]
-
-
-def facts_beside(runs: Sequence[Recording]) -> list[tuple[str, ...]]:
-    """`training_facts` of each run, a column per run; empty where a run has no such fact."""
-    columns = [dict(training_facts(run)) for run in runs]
-    labels = dict.fromkeys(
-        label for column in sorted(columns, key=len, reverse=True) for label in column
-    )
-    return [(label, *(column.get(label, "") for column in columns)) for label in labels]
-
-
-def training_facts(recording: Recording) -> list[tuple[str, str]]:
-    """What the run was, in words: label and text."""
-    facts, steps = recording.facts, recording.steps
-    sample, last = facts.samples[0], int(steps.step[-1])
-    start = "its pretrained weights" if facts.pretrained else "random weights"
-    rows: list[tuple[str, str]] = [
-        ("model", facts.model_type_state(last)),
-        ("training", f"{facts.model_name} from {start}, {last} steps, seed {facts.seed}"),
-        ("loss", _first_and_last_loss(steps)),
-        ("tracked question", sample.question),
-        ("its answer", sample.answer or "(none)"),
-    ]
-    if recording.run.eval_results.is_file():
-        rows.insert(3, ("evaluation", _evaluation(recording.run)))
-    if len(facts.samples) > 1:
-        rows.append(
-            (
-                "when learned",
-                "\n".join(flips_in_words(recording, at) for at in range(len(facts.samples))),
-            )
-        )
-    return rows
-
-
-def _first_and_last_loss(steps: Steps) -> str:
-    known = np.flatnonzero(np.isfinite(steps.loss))
-    if len(known) == 0:
-        return "none that is finite"
-    first, last = known[0], known[-1]
-    broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
-    note = f"; not finite at {broken} steps" if broken else ""
-    begin = f"{steps.loss[first]:.3f} at step {steps.step[first]}"
-    end = f"{steps.loss[last]:.3f} at step {steps.step[last]}"
-    return f"{begin}, {end}{note}"
-
-
-def _evaluation(run: RunFolder) -> str:
+def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
+    """The pages of the tracked sample; none if the runs track different questions."""
+    sample = choice.sample
     try:
-        scores = json.loads(run.eval_results.read_text(encoding="utf-8"))
-        em, f1 = scores["eval_exact_match"], scores["eval_f1"]
-        return f"EM {em:.1f} %, F1 {f1:.1f} % over {scores['eval_samples']} questions, after step {scores['step']}"
-    except (ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{run.eval_results}: not readable; run run_qa.py again, it writes a new one"
-        ) from None
-
-
-def _figure(runs: Sequence[Recording], name: str, command: str, since: Path | None = None) -> Path:
-    """The figure's path; it must be of these runs, and younger than `since`, or else their newest start or resume."""
-
-    path = runs[0].run.graphs / f"{figure_name(name, runs)}.png"
-    paths = [run.run.path for run in runs]
-    line = " ".join(map(str, [command, *paths]))
-    if not path.is_file():
-        raise UserError(f"{path}: not there; run {line} first")
-    if path.stat().st_mtime < max(
-        file.stat().st_mtime for file in ([since] if since else [r.run.facts for r in runs])
-    ):
-        raise UserError(f"{path}: older than what was recorded since; run {line} again")
-    with Image.open(path) as picture:
-        if picture.info.get("Runs", "") != paths_beside(paths):
-            raise UserError(f"{path}: of other runs; run {line} again")
-    return path
+        same_sample(runs, sample)
+    except BadValue:
+        raise
+    except UserError as error:
+        document.notes.append(f"left out, one question through time: {error}")
+        return []
+    logits, losses = draw_logits(*runs, sample=sample).values()
+    figures = {"logits": logits, **draw_logits_over_time(*runs, sample=sample)}
+    try:
+        figures |= draw_shares_over_time(*runs, choice=choice)
+        figures |= draw_shares(*runs, sample=sample)
+    except UserError as error:
+        document.notes.append(f"left out, the shares of the nodes: {error}")
+    texts = [question_facts(run, sample) for run in runs]
+    alone = text_block(table(texts[0], FACTS_BLUE, (LABELS, 100)))
+    facts = alone if len(runs) == 1 else _side_by_side(runs, texts)
+    above = in_rows([facts, figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
+    return section("3  One question through time", list(figures.values()), above)

@@ -1,10 +1,13 @@
-"""Logits -> answers; answers -> EM, F1 and what they are worth.
+"""Logits -> answers; answers -> EM and F1.
 
-Extraction as in Hugging Face's question-answering example: the `n_best_size` best starts and ends of every window are
-paired, and the best valid pair over all windows of a question is its answer.
+Answers are found as in Hugging Face's question-answering example: in every window the
+`n_best_size` best starts and ends are paired, and the best valid pair over all windows of a
+question is its answer.
 """
 
 import math
+import re
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +17,10 @@ from datasets import Dataset
 from torchmetrics.functional.text import squad
 
 from huggin.qa.arguments import DataArguments
+from huggin.qa.labels import Offsets, read_span
+
+PUNCTUATION = str.maketrans("", "", string.punctuation)
+ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 @dataclass(frozen=True)
@@ -29,35 +36,32 @@ class Span:
 class Answer:
     """The best answer to one question."""
 
-    text: str  # "" where there is none
+    text: str  # "" if there is none
     confidence: float  # its share in the softmax over the scores of the n best
     window: int  # of its context, 0 = the first
-    start: int  # first token, 0 ([CLS]) where there is none
+    start: int  # first token, 0 ([CLS]) if there is none
     end: int
 
 
 def best_spans(
     start_logits: np.ndarray, end_logits: np.ndarray, allowed: np.ndarray, data: DataArguments
 ) -> list[Span]:
-    """The `n_best_size` best spans of a window, best first; none where no pair is valid.
+    """The `n_best_size` best spans of a window, best first; none if no pair is valid.
 
-    start_logits, end_logits: (tokens,). allowed: (tokens,) bool, tokens of the context. A valid pair is in the
-    context, in order, and at most `max_answer_length` tokens long.
+    start_logits, end_logits: (tokens,). allowed: (tokens,) bool, tokens of the context. A pair is
+    valid if both are in the context, in order, and at most `max_answer_length` tokens long.
     """
     starts = np.argsort(start_logits, kind="stable")[: -data.n_best_size - 1 : -1]
     ends = np.argsort(end_logits, kind="stable")[: -data.n_best_size - 1 : -1]
     lengths = ends[None, :] - starts[:, None] + 1  # (starts, ends)
-    valid = (
-        (lengths >= 1)
-        & (lengths <= data.max_answer_length)
-        & allowed[starts][:, None]
-        & allowed[ends][None, :]
-    )
-    rows, columns = np.nonzero(valid)
+    in_length = (lengths >= 1) & (lengths <= data.max_answer_length)
+    in_context = allowed[starts][:, None] & allowed[ends][None, :]
+    rows, columns = np.nonzero(in_length & in_context)
     scores = start_logits[starts[rows]] + end_logits[ends[columns]]
     order = np.argsort(-scores, kind="stable")[: data.n_best_size]
-    pairs = zip(starts[rows[order]].tolist(), ends[columns[order]].tolist(), scores[order].tolist())
-    return [Span(*pair) for pair in pairs]
+    firsts = starts[rows[order]].tolist()
+    lasts = ends[columns[order]].tolist()
+    return [Span(*span) for span in zip(firsts, lasts, scores[order].tolist())]
 
 
 def best_answers(
@@ -67,10 +71,10 @@ def best_answers(
     end_logits: np.ndarray,
     data: DataArguments,
 ) -> list[Answer]:
-    """The best answer in each context over all of its windows (`squad.windows`).
+    """The best answer in each context over all of its windows (`huggin.qa.features.windows`).
 
-    start_logits, end_logits: (windows, tokens), padded on the right. With `version_2_with_negative` the answer is ""
-    where [CLS] scores higher than the best span by more than `null_score_diff_threshold`.
+    start_logits, end_logits: (windows, tokens), padded on the right. With `version_2_with_negative`
+    the answer is "" if [CLS] beats the best span by more than `null_score_diff_threshold`.
     """
     offsets = list(windows["offset_mapping"])
     rows_of: list[list[int]] = [[] for _ in contexts]
@@ -78,18 +82,20 @@ def best_answers(
         rows_of[record].append(row)
     answers = []
     for context, rows in zip(contexts, rows_of, strict=True):
-        found = [
-            _candidates(offsets[row], start_logits[row], end_logits[row], data) for row in rows
-        ]
-        nulls = [float(start_logits[row, 0] + end_logits[row, 0]) for row in rows]
-        answers.append(_answer(found, nulls, context, [offsets[row] for row in rows], data))
+        places = [offsets[row] for row in rows]
+        logits = [(start_logits[row], end_logits[row]) for row in rows]
+        found = [_candidates(*pair, data) for pair in zip(places, logits, strict=True)]
+        nulls = [float(start[0] + end[0]) for start, end in logits]
+        answers.append(_answer(found, nulls, context, places, data))
     return answers
 
 
 def _candidates(
-    places: Sequence[Any], starts: np.ndarray, ends: np.ndarray, data: DataArguments
+    places: Offsets, logits: tuple[np.ndarray, np.ndarray], data: DataArguments
 ) -> list[Span]:
+    """The best spans of one window."""
     allowed = np.array([place is not None for place in places])
+    starts, ends = logits
     return best_spans(starts[: len(places)], ends[: len(places)], allowed, data)
 
 
@@ -97,10 +103,14 @@ def _answer(
     found: list[list[Span]],
     nulls: list[float],
     context: str,
-    offsets: list[Any],
+    windows: list[Offsets],
     data: DataArguments,
 ) -> Answer:
-    """The best of a question's spans, a list per window, as text, or no answer; nulls: [CLS]'s score per window."""
+    """The best answer to one question, or no answer.
+
+    found: the best spans of each window. nulls: the score of [CLS] in each window. windows: the
+    offsets of each window.
+    """
     null_score = min(nulls)
     spans = [(span, window) for window, spans in enumerate(found) for span in spans]
     ranked = sorted(spans, key=lambda entry: -entry[0].score)[: data.n_best_size]
@@ -111,22 +121,27 @@ def _answer(
     if not ranked or (data.version_2_with_negative and lead > data.null_score_diff_threshold):
         return Answer("", _share(null_score, scores), nulls.index(null_score), 0, 0)
     best, window = ranked[0]
-    first, last = offsets[window][best.start][0], offsets[window][best.end][1]
+    characters = read_span(context, windows, window, (best.start, best.end))
     confidence = _share(best.score, scores)
-    text = context[
-        first:last
-    ].strip()  # tokens of some tokenizers begin with the blank before the word
-    return Answer(text, confidence, window, best.start, best.end)
+    return Answer(context[slice(*characters)], confidence, window, best.start, best.end)
 
 
 def _share(score: float, scores: list[float]) -> float:
-    """A score's share in the softmax over all."""
+    """A score's share in the softmax over all scores."""
     return 1 / sum(math.exp(min(other - score, 700.0)) for other in scores)
 
 
-def score_answer(text: str, answers: dict[str, list[Any]]) -> tuple[float, float]:
-    """Exact match and F1 of one answer in percent, as SQuAD's official script has them (arXiv:1606.05250)."""
+def normalised_text(text: str) -> str:
+    """A text as SQuAD compares it: lower case, no punctuation, no articles, single blanks."""
+    words = ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split()
+    return " ".join(words)
 
+
+def score_answer(text: str, answers: dict[str, list[Any]]) -> tuple[float, float]:
+    """Exact match and F1 of one answer in percent.
+
+    They are those of SQuAD's official script (arXiv:1606.05250).
+    """
     gold = {"text": answers["text"] or [""], "answer_start": answers["answer_start"] or [0]}
     scores = squad({"prediction_text": text, "id": "0"}, {"answers": gold, "id": "0"})
     return float(scores["exact_match"]), float(scores["f1"])
@@ -134,8 +149,6 @@ def score_answer(text: str, answers: dict[str, list[Any]]) -> tuple[float, float
 
 def score_answers(texts: Sequence[str], records: Dataset) -> dict[str, float]:
     """Mean exact match and F1 over all records, in percent."""
-    scores = [
-        score_answer(text, answers) for text, answers in zip(texts, records["answers"], strict=True)
-    ]
-    exact_match, f1 = np.mean(scores, axis=0)
+    pairs = zip(texts, records["answers"], strict=True)
+    exact_match, f1 = np.mean([score_answer(*pair) for pair in pairs], axis=0)
     return {"exact_match": float(exact_match), "f1": float(f1)}

@@ -1,7 +1,7 @@
 """cfg.json (or flags) -> typed arguments; a typo is refused.
 
-The schema is Hugging Face's: one dataclass for the model, the data and the recording each, beside its own
-`TrainingArguments`. Every key of all four can stand in cfg.json or be given as `--key value`.
+The schema is Hugging Face's: a dataclass each for the model, the data and the recording, beside its
+own `TrainingArguments`. Every key of all four can stand in cfg.json or be given as `--key value`.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,17 +27,42 @@ from huggin.qa.arguments import (
     ModelArguments,
     RecordingArguments,
 )
+from huggin.qa.trainer_keys import refused_keys
 
 TOOLKIT = Path(__file__).resolve().parents[2]
-LOGITS = "EM and F1 need the logits of all questions together"
-LEAVE: dict[str, tuple[Any, str]] = {
-    "save_only_model": (False, "a checkpoint without its optimizer cannot be resumed"),
-    "enable_jit_checkpoint": (False, "Ctrl-C and SIGTERM already save"),
-    "resume_from_checkpoint": (None, "a run goes on from its newest whole checkpoint by itself"),
-    "prediction_loss_only": (False, LOGITS),
-    "batch_eval_metrics": (False, LOGITS),
-    "eval_do_concat_batches": (True, LOGITS),
-    "remove_unused_columns": (True, "features hold more than the model takes"),
+LARGEST_SEED = 2**32 - 1  # that NumPy takes
+
+# may be one name or a list of names
+LISTS = ("report_to", "optim_target_modules")
+
+# the least value of numbers; None: more than 0
+LEAST: dict[int | None, tuple[str, ...]] = {
+    None: ("learning_rate", "save_minutes", "logging_steps", "save_steps", "eval_steps"),
+    0: (
+        "adam_epsilon",
+        "dataloader_num_workers",
+        "eval_delay",
+        "max_grad_norm",
+        "warmup_steps",
+        "weight_decay",
+    ),
+    1: (
+        "dataloader_prefetch_factor",
+        "ddp_timeout",
+        "eval_accumulation_steps",
+        "gradient_accumulation_steps",
+        "max_answer_length",
+        "max_eval_samples",
+        "max_train_samples",
+        "n_best_size",
+        "per_device_eval_batch_size",
+        "per_device_train_batch_size",
+        "probe_samples",
+        "save_total_limit",
+        "torch_empty_cache_steps",
+    ),
+    2: ("node_points", "probe_points"),
+    8: ("max_seq_length",),
 }
 
 
@@ -59,18 +84,16 @@ class Config:
     @property
     def on_main_process(self) -> bool:
         """Whether this process records and writes; one of those that torchrun starts does."""
-        return (
-            self.training.device is not None and self.training.process_index == 0
-        )  # `device` joins the others
+        joined = self.training.device is not None  # reading `device` makes the processes meet
+        return joined and self.training.process_index == 0
 
 
 def read_config(cfg: Path | None, flags: list[str]) -> Config:
     """Read a JSON of keys, `--key value` flags, or both (flags win).
 
-    Raises UserError with all problems in one line: unknown keys with the nearest known one, bad values, files
-    that are not there, values that exclude each other.
+    Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
+    values, files that are not there, values that exclude each other.
     """
-
     given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
     parser = HfArgumentParser(
@@ -79,14 +102,17 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     known = {key.name for arguments in classes.values() for key in fields(arguments) if key.init}
     problems = [_unknown(key, known) for key in given if key not in known]
     values = _typed_values(parser, {key: given[key] for key in given if key in known}, problems)
+    for key, default, why in list(refused_keys(values)):
+        problems.append(f"{key}: leave it {json.dumps(default)}; {why}")
+        del values[key]
+    problems += _out_of_range(values)
     if "LOCAL_RANK" in os.environ and not accelerator.is_available():
-        values.setdefault(
-            "use_cpu", True
-        )  # else each process that torchrun starts would train alone
+        # otherwise each process that torchrun starts would train alone
+        values.setdefault("use_cpu", True)
     parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
     config = Config(**parts, given=given)
     if None not in parts.values():
-        problems += [*_missing(config), *_out_of_range(config), *_unsafe(config.training)]
+        problems += [*_missing(config), *_do_not_fit(config)]
     if problems:
         raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
     return config
@@ -95,7 +121,10 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
 def _typed_values(
     parser: HfArgumentParser, given: dict[str, Any], problems: list[str]
 ) -> dict[str, Any]:
-    """Each key's value as its type; what cannot be one is added to `problems`. null leaves the default."""
+    """Each key's value as its type; null leaves the default.
+
+    What cannot be converted is added to `problems`.
+    """
     values = {}
     for key, value in given.items():
         try:
@@ -107,7 +136,9 @@ def _typed_values(
 
 
 def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
-    """One value as its key's type, by way of argparse. Raises argparse.ArgumentError."""
+    """One value as its key's type, converted by argparse. Raises argparse.ArgumentError."""
+    if isinstance(value, list) and key in LISTS:
+        return value
     if isinstance(value, list):
         tokens = [f"--{key}", *map(str, value)]
     else:
@@ -122,11 +153,14 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
 
 
 def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
-    """The dataclass with its share of `values`, or None where its own checks refuse them."""
+    """Build the dataclass from the keys that it owns.
+
+    On a rejected value, append to `problems` and return None.
+    """
     own = {key.name: values[key.name] for key in fields(arguments) if key.name in values}
     try:
         return arguments(**own)
-    except (ValueError, TypeError, ImportError) as error:
+    except (ValueError, TypeError, ImportError, OSError, AttributeError, KeyError) as error:
         problems.append(one_line(error))
         return None
 
@@ -141,7 +175,7 @@ def _here_or_own(cfg: Path) -> Path:
 
 
 def _read_json(cfg: Path) -> dict[str, Any]:
-    """The keys of a cfg.json; inputs that lie beside it are found from anywhere."""
+    """The keys of a cfg.json; input files that lie beside it get their full path."""
     cfg = _here_or_own(cfg)
     refuse_special(cfg, LARGEST_TEXT)
     try:
@@ -172,7 +206,7 @@ def _no_number(name: str) -> None:
 
 def _read_flags(flags: list[str]) -> dict[str, Any]:
     """`--key value`, `--key=value`, `--key a b`, or a bare `--key` for true."""
-    given: dict[str, Any] = {}
+    given: dict[str, list[str]] = {}
     key = None
     for flag in flags:
         if flag.startswith("--"):
@@ -183,10 +217,14 @@ def _read_flags(flags: list[str]) -> dict[str, Any]:
             raise UserError(f"{flag}: not expected here; flags are --key value")
         else:
             given[key].append(flag)
-    return {
-        key: {0: True, 1: values[0] if values else None}.get(len(values), values)
-        for key, values in given.items()
-    }
+    return {key: _value_of(words) for key, words in given.items()}
+
+
+def _value_of(words: list[str]) -> Any:
+    """What the words behind a flag mean: none is true, one is itself, several are a list."""
+    if not words:
+        return True
+    return words[0] if len(words) == 1 else words
 
 
 def _unknown(key: str, known: set[str]) -> str:
@@ -194,9 +232,28 @@ def _unknown(key: str, known: set[str]) -> str:
     return f"{key}: no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
 
 
+def _out_of_range(values: dict[str, Any]) -> Iterator[str]:
+    """Numbers that no run can use."""
+    for least, keys in LEAST.items():
+        for key in keys:
+            number = values.get(key, 1e9)
+            if least is None and not 0 < number < float("inf"):
+                yield f"{key}: must be more than 0"
+            if least is not None and not number >= least:
+                yield f"{key}: must be {least} or more"
+    for key in ("seed", "data_seed"):
+        if not 0 <= values.get(key, 0) <= LARGEST_SEED:
+            yield f"{key}: must be 0 or more, and {LARGEST_SEED} at most"
+    for key in ("adam_beta1", "adam_beta2"):
+        if not 0 <= values.get(key, 0) < 1:
+            yield f"{key}: must be 0 or more, and less than 1"
+
+
 def _missing(config: Config) -> Iterator[str]:
     """Keys that are needed and not given, files that are named and not there."""
-    model, data, training = config.model, config.data, config.training
+    model = config.model
+    data = config.data
+    training = config.training
     if not config.given.get("output_dir"):  # the Trainer would make up a name
         yield "output_dir: missing; name the run's folder"
     if not (training.do_train or training.do_eval):
@@ -213,54 +270,32 @@ def _missing(config: Config) -> Iterator[str]:
             yield f"{key}: no file {file}"
 
 
-def _out_of_range(config: Config) -> Iterator[str]:
-    """Numbers that no run can use."""
-    batches = (
-        "per_device_train_batch_size",
-        "per_device_eval_batch_size",
-        "gradient_accumulation_steps",
-    )
-    samples = tuple(
-        key
-        for key in ("max_train_samples", "max_eval_samples")
-        if getattr(config.data, key) is not None
-    )
-    least = (
-        (config.data, ("n_best_size", "max_answer_length", *samples), 1),
-        (config.data, ("max_seq_length",), 8),
-        (config.training, batches, 1),
-        (
-            config.training,
-            ("seed", "weight_decay", "max_grad_norm", "warmup_steps", "dataloader_num_workers"),
-            0,
-        ),
-        (config.recording, ("probe_samples",), 1),
-        (config.recording, ("probe_points", "node_points"), 2),
-    )
-    for arguments, keys, number in least:
-        yield from (
-            f"{key}: must be {number} or more" for key in keys if getattr(arguments, key) < number
-        )
-    for arguments, key in ((config.training, "learning_rate"), (config.recording, "save_minutes")):
-        if not 0 < getattr(arguments, key) < float("inf"):
-            yield f"{key}: must be more than 0"
-    if config.training.max_steps < 1 and (
-        config.training.max_steps != -1 or config.training.num_train_epochs <= 0
-    ):
+def _do_not_fit(config: Config) -> Iterator[str]:
+    """Values that exclude each other, or that need a GPU."""
+    data = config.data
+    training = config.training
+    if training.max_steps < 1 and (training.max_steps != -1 or training.num_train_epochs <= 0):
         yield "num_train_epochs, max_steps: one of them must be more than 0"
-    if not 0 <= config.data.doc_stride < config.data.max_seq_length - 3:
-        yield f"doc_stride: {config.data.doc_stride} must be from 0 to less than max_seq_length - 3"
-
-
-def _unsafe(training: TrainingArguments) -> Iterator[str]:
-    """Options of the Trainer that would end in an error later, or keep a stopped run from going on."""
+    if not 0 <= data.doc_stride < data.max_seq_length - 3:
+        yield f"doc_stride: {data.doc_stride} must be from 0 to less than max_seq_length - 3"
     metric = (training.metric_for_best_model or "f1").removeprefix("eval_")
     if metric not in ("exact_match", "f1"):
         yield f"metric_for_best_model: {metric} is not measured; choose exact_match or f1"
     if training.save_strategy == "best" and not training.metric_for_best_model:
         yield "metric_for_best_model: missing, and save_strategy is best; choose exact_match or f1"
-    for key, (usual, why) in LEAVE.items():
-        if getattr(training, key) != usual:
-            yield f"{key}: leave it {json.dumps(usual)}; {why}"
     if training.fp16 and training.device.type == "cpu":
         yield "fp16: needs a GPU; leave it out here"
+    for key in _needing_workers(training):
+        yield f"{key}: needs dataloader_num_workers of 1 or more"
+
+
+def _needing_workers(training: TrainingArguments) -> Sequence[str]:
+    """The keys given that are for the workers of a data loader, if there are no workers."""
+    keys = (
+        "dataloader_persistent_workers",
+        "dataloader_prefetch_factor",
+        "dataloader_multiprocessing_context",
+    )
+    if training.dataloader_num_workers:
+        return ()
+    return [key for key in keys if getattr(training, key)]

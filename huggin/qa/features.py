@@ -1,76 +1,163 @@
 """Questions and contexts -> features.
 
-A feature is a question and one window of its context as tokens, `[CLS] question [SEP] window [SEP]`, as in Hugging
-Face's question-answering example: windows overlap by `doc_stride`, and where a window does not hold the answer the
-answer is [CLS].
+A feature is a question and one window of its context as tokens: `[CLS] question [SEP] window
+[SEP]`, as in Hugging Face's question-answering example. Windows overlap by `doc_stride`. In a
+window that does not hold the whole answer, the answer is [CLS].
 """
 
 import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from huggin.common.errors import UserError
+from huggin.common.text import short
 from huggin.common.window import Window
+from huggin.qa.answers import normalised_text
 from huggin.qa.arguments import DataArguments
+from huggin.qa.labels import Offsets, answer_characters, answer_spans, read_span
+
+CONTEXT = 1  # the number of the context in a pair of question and context
+LABELS = ("record", "start_positions", "end_positions", "label_exact", "label_text")
 
 
 def training_features(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> Dataset:
-    """Features with `start_positions` and `end_positions`, in tokens, and `record`, the index in `records`.
+    """The features of records, with their labels.
 
-    Raises UserError for a question too long.
+    Columns: what the model takes; `record`, the index in `records`; `window`, 0 for the first of
+    its context; `start_positions` and
+    `end_positions`, the first and the last token of the answer; `label_exact` and `label_text`,
+    see `label_says`. Raises UserError for a question that is too long.
     """
     refuse_long_questions(records, tokenizer, data)
 
     def label(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
         encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
-        spans = [
-            answer_tokens(encoded, window, batch["answers"][record], tokenizer)
-            for window, record in enumerate(encoded["overflow_to_sample_mapping"])
-        ]
-        kept = {name: encoded[name] for name in tokenizer.model_input_names}
-        kept["record"] = [indices[record] for record in encoded["overflow_to_sample_mapping"]]
-        return {
-            **kept,
-            "start_positions": [s for s, _ in spans],
-            "end_positions": [e for _, e in spans],
-        }
+        columns = {name: encoded[name] for name in tokenizer.model_input_names}
+        columns |= {name: [] for name in (*LABELS, "window")}
+        for record, rows in _rows_by_record(encoded):
+            context = batch["context"][record]
+            answers = batch["answers"][record]
+            places = [context_offsets(encoded, row) for row in rows]
+            spans = answer_spans(places, answer_characters(answers), data.doc_stride)
+            exact, text = label_says(context, places, spans, answers)
+            for window, (row, span) in enumerate(zip(rows, spans, strict=True)):
+                cls = _cls(encoded, row, tokenizer)
+                label = (indices[record], *(span or (cls, cls)), exact, text)
+                for name, value in zip(LABELS, label, strict=True):
+                    columns[name].append(value)
+                columns["window"].append(window)
+        return columns
 
-    columns = records.column_names
-    return records.map(
-        label, batched=True, with_indices=True, remove_columns=columns, desc="training features"
+    return _mapped(records, label, "training features")
+
+
+def label_says(
+    context: str,
+    windows: Sequence[Offsets],
+    spans: Sequence[tuple[int, int] | None],
+    answers: dict[str, list[Any]],
+) -> tuple[bool, str]:
+    """Whether the label of a record says its answer, as SQuAD compares texts, and what it says.
+
+    windows, spans: as for `answer_spans`. The text is "" if the answer has no token at all. Where
+    there is no answer, or no window holds it, there is nothing to compare: (True, "").
+    """
+    characters = answer_characters(answers)
+    if characters is None:
+        return True, ""
+    answer = context[slice(*characters)]
+    for window, span in enumerate(spans):
+        if span:
+            text = context[slice(*read_span(context, windows, window, span))]
+            return text == answer or normalised_text(text) == normalised_text(answer), text
+    first, last = characters
+    places = (place for offsets in windows for place in offsets if place)
+    return any(place[0] < last and place[1] > first for place in places), ""
+
+
+@dataclass(frozen=True)
+class LabelCheck:
+    """How well the labels of training features say what the answers are."""
+
+    answers: int
+    not_exact: int  # labels whose own text is not the answer
+    too_long: int  # answers that no window holds, so that they are trained as no answer
+    first: str  # the first label that is not exact, in words; "" if there is none
+
+    def in_words(self) -> list[str]:
+        """A line for each way in which labels do not say what the answers are."""
+        lines = []
+        if self.too_long:
+            lost = f"{self.too_long} of {self.answers} answers are longer than any window"
+            advice = "raise max_seq_length or doc_stride"
+            lines.append(f"{lost}; these questions are trained as unanswerable; {advice}")
+        if self.not_exact:
+            wrong = f"{self.not_exact} of {self.answers} labels are not exactly the answer"
+            lines.append(f"{wrong}; the first: {self.first}; see docs/data-and-models.md, Labels")
+        return lines
+
+
+def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
+    """Sum up the labels of `training_features`."""
+    labels = zip(*(features[name][:] for name in LABELS), strict=True)
+    labelled = set()
+    says = {}
+    for record, _, end, exact, text in labels:
+        if end > 0:
+            labelled.add(record)
+        if not exact:
+            says[record] = text
+    answered = {at for at, answers in enumerate(records["answers"][:]) if answers["text"]}
+    return LabelCheck(
+        answers=len(answered),
+        not_exact=len(says),
+        too_long=len(answered - labelled - says.keys()),
+        first=_first_in_words(records, says),
     )
 
 
-def answers_in_no_window(records: Dataset, features: Dataset) -> int:
-    """How many answers no window holds as a whole, so that they are trained as no answer; features: of training."""
-    held = {
-        record
-        for record, end in zip(features["record"][:], features["end_positions"][:])
-        if end > 0
-    }
-    return sum(
-        bool(answers["text"]) and record not in held
-        for record, answers in enumerate(records["answers"][:])
-    )
+def _first_in_words(records: Dataset, says: dict[int, str]) -> str:
+    """The first record of `says`, what its label says, and its answer."""
+    if not says:
+        return ""
+    index = min(says)
+    record = records[index]
+    text = f"label {short(says[index])!r}" if says[index] else "no token"
+    answer = short(record["answers"]["text"][0])
+    return f"record {index + 1} (id {record['id']!r}): {text}, answer {answer!r}"
 
 
 def evaluation_features(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> Dataset:
-    """Features as `windows` has them; `record` is the index in `records`."""
+    """The features of records as `windows` has them; `record` is the index in `records`.
+
+    Raises UserError for a question that is too long.
+    """
     refuse_long_questions(records, tokenizer, data)
 
     def place(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
         placed = windows(batch["question"], batch["context"], tokenizer, data)
         return {**placed, "record": [indices[record] for record in placed["record"]]}
 
-    columns = records.column_names
+    return _mapped(records, place, "evaluation features")
+
+
+def _mapped(records: Dataset, function: Any, description: str) -> Dataset:
     return records.map(
-        place, batched=True, with_indices=True, remove_columns=columns, desc="evaluation features"
+        function,
+        batched=True,
+        with_indices=True,
+        remove_columns=records.column_names,
+        desc=description,
     )
 
 
@@ -80,12 +167,14 @@ def windows(
     tokenizer: PreTrainedTokenizerFast,
     data: DataArguments,
 ) -> dict[str, list[Any]]:
-    """The model's inputs, `record` (whose window) and `offset_mapping` (None outside the context), a list each."""
+    """All windows of the contexts, a list per column.
+
+    Columns: what the model takes; `record`, the index of the question; `offset_mapping`, each
+    token's characters in the context, None outside of it.
+    """
     encoded = tokenize(questions, contexts, tokenizer, data)
     inputs = {name: encoded[name] for name in tokenizer.model_input_names}
-    offsets = [
-        context_offsets(encoded, window, tokenizer) for window in range(len(encoded["input_ids"]))
-    ]
+    offsets = [context_offsets(encoded, window) for window in range(len(encoded["input_ids"]))]
     return {**inputs, "record": encoded["overflow_to_sample_mapping"], "offset_mapping": offsets}
 
 
@@ -95,82 +184,89 @@ def tokenize(
     tokenizer: PreTrainedTokenizerFast,
     data: DataArguments,
 ) -> Any:
-    """Windows of at most `max_seq_length` tokens, unpadded, as a BatchEncoding with offsets."""
-    questions = [
-        question.lstrip() for question in questions
-    ]  # its blanks would count as tokens of some tokenizers
-    question_first = tokenizer.padding_side == "right"
-    return tokenizer(
-        questions if question_first else contexts,
-        contexts if question_first else questions,
-        truncation="only_second" if question_first else "only_first",
-        max_length=data.max_seq_length,
-        stride=data.doc_stride,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-        padding=False,
-    )
+    """Windows of at most `max_seq_length` tokens, unpadded, as a BatchEncoding with offsets.
+
+    The question comes first and the windows follow each other from the context's beginning,
+    whatever sides the tokenizer itself pads and truncates on.
+    """
+    with _truncating_right(tokenizer):
+        return tokenizer(
+            [plain_question(question) for question in questions],
+            contexts,
+            truncation="only_second",
+            max_length=data.max_seq_length,
+            stride=data.doc_stride,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            padding=False,
+        )
+
+
+def padded(tokenizer: PreTrainedTokenizerFast, features: Any) -> Any:
+    """Features as a batch of tensors (features, tokens).
+
+    features: a list of mappings, or a mapping of lists. The padding is on the right, whatever side
+    the tokenizer itself pads on, because labels and offsets count from the first token.
+    """
+    return tokenizer.pad(features, padding_side="right", return_tensors="pt")
+
+
+@contextmanager
+def _truncating_right(tokenizer: PreTrainedTokenizerFast) -> Iterator[None]:
+    before = tokenizer.truncation_side
+    tokenizer.truncation_side = "right"
+    try:
+        yield
+    finally:
+        tokenizer.truncation_side = before
+
+
+def plain_question(question: str) -> str:
+    """A question as it is tokenized: blanks in front would be tokens of some tokenizers."""
+    return question.lstrip()
 
 
 def refuse_long_questions(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> None:
-    """Raise a UserError that names the first question that leaves no room for new context beside the stride."""
-    room = (
-        data.max_seq_length - data.doc_stride - tokenizer.num_special_tokens_to_add(pair=True) - 1
-    )
+    """Raise UserError for the first question that leaves no room for new context in a window."""
+    special = tokenizer.num_special_tokens_to_add(pair=True)
+    room = data.max_seq_length - data.doc_stride - special - 1
     for start in range(0, len(records), 1000):
         batch = records[start : start + 1000]
-        lengths = [
-            len(ids) for ids in tokenizer(batch["question"], add_special_tokens=False)["input_ids"]
-        ]
-        if max(lengths) > room:
-            row = next(row for row, length in enumerate(lengths) if length > room)
-            where = f"record {start + row + 1} (id {batch['id'][row]!r})"
-            raise UserError(
-                f"{where}: a question of {lengths[row]} tokens; raise max_seq_length or lower doc_stride"
-            )
+        questions = [plain_question(question) for question in batch["question"]]
+        encoded = tokenizer(questions, add_special_tokens=False)
+        for row, ids in enumerate(encoded["input_ids"]):
+            if len(ids) > room:
+                where = f"record {start + row + 1} (id {batch['id'][row]!r})"
+                advice = "raise max_seq_length or lower doc_stride"
+                raise UserError(f"{where}: a question of {len(ids)} tokens; {advice}")
 
 
-def context_offsets(
-    encoded: Any, window: int, tokenizer: PreTrainedTokenizerFast
-) -> list[tuple[int, int] | None]:
-    """Each token's place in the context, in characters; None for the question's and the special tokens."""
-    context = 1 if tokenizer.padding_side == "right" else 0
+def context_offsets(encoded: Any, window: int) -> list[tuple[int, int] | None]:
+    """Each token's characters in the context; None for the question and the special tokens."""
+    places = encoded["offset_mapping"][window]
     parts = encoded.sequence_ids(window)
-    return [
-        place if part == context else None
-        for place, part in zip(encoded["offset_mapping"][window], parts)
-    ]
+    return [place if part == CONTEXT else None for place, part in zip(places, parts)]
 
 
-def answer_tokens(
-    encoded: Any, window: int, answers: dict[str, list[Any]], tokenizer: PreTrainedTokenizerFast
-) -> tuple[int, int]:
-    """First and last token of the first answer; [CLS] twice where the window does not hold all of it."""
+def _rows_by_record(encoded: Any) -> Iterator[tuple[int, list[int]]]:
+    """Each record of a batch, and the rows of its windows."""
+    owners = encoded["overflow_to_sample_mapping"]
+    for record, rows in groupby(range(len(owners)), key=owners.__getitem__):
+        yield record, list(rows)
+
+
+def _cls(encoded: Any, window: int, tokenizer: PreTrainedTokenizerFast) -> int:
+    """The place of [CLS]; 0 if the tokenizer has none."""
     ids = encoded["input_ids"][window]
-    cls = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
-    if not answers["text"]:
-        return cls, cls
-    text = answers["text"][0]
-    first = answers["answer_start"][0] + len(text) - len(text.lstrip())
-    last = first + len(text.strip())
-    places = [
-        (t, place)
-        for t, place in enumerate(context_offsets(encoded, window, tokenizer))
-        if place is not None
-    ]
-    if not places or places[0][1][0] > first or places[-1][1][1] < last:
-        return cls, cls
-    start = max(token for token, place in places if place[0] <= first)
-    end = min(token for token, place in places if place[1] >= last)
-    return start, end
+    return ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
 
 
 def track_samples(
     records: Dataset, count: int, seed: int, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> list[Window]:
-    """The first record and `count - 1` others that `seed` draws, as features."""
+    """The first record and `count - 1` others that `seed` draws, a window of each."""
     count = min(count, len(records))
     others = random.Random(seed).sample(range(1, len(records)), count - 1)
     return [track_sample(records[index], index, tokenizer, data) for index in (0, *sorted(others))]
@@ -183,15 +279,15 @@ def track_sample(
     data: DataArguments,
     window: int | None = None,
 ) -> Window:
-    """One window of a record: the given one, else the first that holds the answer, else the first."""
+    """A window of a record: the given one, else the first with the answer, else the first."""
     encoded = tokenize([record["question"]], [record["context"]], tokenizer, data)
-    spans = [
-        answer_tokens(encoded, at, record["answers"], tokenizer)
-        for at in range(len(encoded["input_ids"]))
-    ]
+    places = [context_offsets(encoded, at) for at in range(len(encoded["input_ids"]))]
+    spans = answer_spans(places, answer_characters(record["answers"]), data.doc_stride)
     if window is None:
-        window = next((at for at, span in enumerate(spans) if span[1] > 0), 0)
-    names = ("context", "question") if tokenizer.padding_side == "left" else ("question", "context")
+        window = next((at for at, span in enumerate(spans) if span), 0)
+    cls = _cls(encoded, window, tokenizer)
+    start, end = spans[window] or (cls, cls)
+    names = {None: "special", 0: "question", CONTEXT: "context"}
     return Window(
         index=index,
         question=record["question"],
@@ -199,8 +295,8 @@ def track_sample(
         answer=next(iter(record["answers"]["text"]), ""),
         inputs={name: encoded[name][window] for name in tokenizer.model_input_names},
         tokens=tokenizer.convert_ids_to_tokens(encoded["input_ids"][window]),
-        parts=["special" if part is None else names[part] for part in encoded.sequence_ids(window)],
+        parts=[names[part] for part in encoded.sequence_ids(window)],
         offsets=encoded["offset_mapping"][window],
-        gold_start=spans[window][0],
-        gold_end=spans[window][1],
+        gold_start=start,
+        gold_end=end,
     )

@@ -49,6 +49,7 @@ class AnswerFacts:
     confidence: float
     start: int  # first token of the model's answer
     end: int  # last token of the model's answer
+    trained_on: bool = False  # whether the question is in the training data
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class RecorderCallback(TrainerCallback):
         """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer."""
         self.recorder: Recorder | None = None
         self.grad_norm: torch.Tensor | float = NAN
+        self.part_norms: torch.Tensor | None = None
+        self._rows: list[torch.Tensor] = []
         self._folder = folder
         self._samples = samples
         self._options = options
@@ -48,6 +50,10 @@ class RecorderCallback(TrainerCallback):
     def add_loss(self, loss: torch.Tensor) -> None:
         """Note the loss of one micro-batch, a scalar."""
         self._losses.append(loss.detach())
+
+    def add_rows(self, rows: torch.Tensor) -> None:
+        """Note how the windows of one micro-batch did: what `batch_rows` gave."""
+        self._rows.append(rows)
 
     def take_losses(self) -> list[torch.Tensor]:
         """The losses since the last call: those handed over, else the model's own."""
@@ -83,6 +89,22 @@ class RecorderCallback(TrainerCallback):
         if self.reads_loss_of_model:
             self._hook = model.register_forward_hook(self._note_loss)
 
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Note the norms of the gradients, if the Trainer has not handed them over.
+
+        They are clipped by now. A step whose gradients were clipped gets NaN.
+        """
+        if self.recorder is None or self.part_norms is not None:
+            return
+        norms = self.recorder.gradient_norms()
+        total = torch.linalg.vector_norm(norms)
+        most = args.max_grad_norm if args.max_grad_norm > 0 else float("inf")
+        whole = total < 0.999 * most
+        self.grad_norm = torch.where(whole, total, NAN)
+        self.part_norms = torch.where(whole, norms, NAN)
+
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -101,8 +123,12 @@ class RecorderCallback(TrainerCallback):
             grad_norm=self.grad_norm,
             learning_rate=self._learning_rate,
             epoch=state.epoch or 0.0,
+            part_norms=self.part_norms,
+            questions=torch.cat(self._rows) if self._rows else None,
         )
         self.grad_norm = NAN
+        self.part_norms = None
+        self._rows = []
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -117,3 +143,24 @@ class RecorderCallback(TrainerCallback):
         loss = getattr(output, "loss", None)
         if module.training and loss is not None:
             self._losses_of_model.append(loss.detach())
+
+
+class ReadyCallback(RecorderCallback):
+    """A RecorderCallback whose Recorder is ready, and which is handed every loss."""
+
+    reads_loss_of_model = False
+
+    def __init__(self, recorder: Recorder) -> None:
+        """recorder: not yet started."""
+        super().__init__(recorder.run.path, recorder.facts.samples)
+        self._ready = recorder
+
+    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
+        """The Recorder that is ready; how long the training is becomes known only now."""
+        self._ready.last_step = state.max_steps
+        return self._ready
+
+    def loss_of_step(self) -> torch.Tensor | float:
+        """The sum of the micro-batches' losses, which the Trainer has divided by their number."""
+        losses = self.take_losses()
+        return sum(losses[1:], losses[0])

@@ -3,6 +3,7 @@
 List columns become columns and rows of their own; every number is read back exactly as it was.
 """
 
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -12,37 +13,58 @@ from pyarrow.csv import CSVWriter
 
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
-from huggin.recording.reader import Recording, flat_values
+from huggin.recording.reader import Recording, columns_of_windows, flat_values
+from huggin.recording.schema import OF_A_WINDOW
 
-PART = {"steps": 256, "probes": 64, "nodes": 4}  # rows that are held in memory at a time
+PART = {  # rows that are held in memory at a time
+    "steps": 256,
+    "probes": 64,
+    "nodes": 4,
+    "lens": 64,
+    "layers": 256,
+    "questions": 256,
+}
 
 
 def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
-    """Write `steps`, `probes` or `nodes` as `flat_table` has it, with a header.
+    """Write a table as `flat_table` has it, with a header.
 
     Raises UserError if the table is empty.
     """
     table = recording.table(name)
+    parts = recording.facts.parts
     if not len(table):
         what = f"{recording.run.recording}: no {name} recorded"
         raise UserError(f"{what}; run get-training-output first")
-    schema = flat_table(name, table.slice(0, 1)).schema
+    schema = flat_table(name, table.slice(0, 1), parts).schema
     shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
     with shown, CSVWriter(sink, schema) as writer:
         for begin in range(0, len(table), PART[name]):
             # Arrow would write a table of one chunk per row a row at a time, which is slow.
             part = table.slice(begin, PART[name]).combine_chunks()
-            writer.write_table(flat_table(name, part))
+            writer.write_table(flat_table(name, part, parts))
             shown.update(len(part))
 
 
-def flat_table(name: str, table: pa.Table) -> pa.Table:
+def flat_table(name: str, table: pa.Table, parts: Sequence[str] = ()) -> pa.Table:
     """Rows of `name` without lists.
 
     steps: a row per step, with start_weight_N and end_weight_N for node N.
     probes: a row per probe and token.
     nodes: a row per snapshot, site and token, with node_N.
+    lens: a row per probe, layer and token.
+    layers: a row per step, with a column for each of `parts`, the model's parts.
+    questions: a row per step and window of its batch.
     """
+    if name == "layers":
+        return _joined(
+            table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"]))
+        )
+    if name == "questions":
+        sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
+        rows = np.repeat(np.arange(len(table)), sizes)
+        windows = columns_of_windows(flat_values(table["windows"]))
+        return _joined(table.select(["step"]).take(rows), windows)
     if name == "steps":
         weights = _by_row(table["weight"])
         bias = _by_row(table["bias"])
@@ -53,7 +75,7 @@ def flat_table(name: str, table: pa.Table) -> pa.Table:
         ]
         wide = {**_columns(halves, weights), **_columns(["start_bias", "end_bias"], bias)}
         return _joined(table.drop_columns(["weight", "bias"]), wide)
-    if name == "probes":
+    if name in ("probes", "lens"):
         logits = {
             f"{head}_logit": flat_values(table[f"{head}_logits"]) for head in ("start", "end")
         }

@@ -1,11 +1,15 @@
-"""What was measured of a run's models <-> RUN/efficacy.json."""
+"""What was measured of a run's models <-> RUN/efficacy.json, and its evaluations while training."""
 
+import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
+from huggin.common.statistics import wilson_interval
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
 
@@ -23,7 +27,18 @@ class Efficacy:
     exact_match: float
     exact_match_interval: tuple[float, float]  # Wilson's
     f1: float
-    f1_interval: tuple[float, float]  # Wilson's for a share of that size; F1 varies less
+    f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
+    trained_on: int = 0  # how many of the questions asked the model was trained on
+
+
+def trained_on_in_words(trained_on: int, asked: int) -> str:
+    """What a score does not say by itself: how many of its questions are training questions."""
+    if trained_on == 0:
+        return ""
+    which = "all" if trained_on == asked else f"{trained_on} of them"
+    return (
+        f" ({which} from the training data: this shows what it remembers, not what it can answer)"
+    )
 
 
 def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
@@ -73,3 +88,58 @@ def _problem_with(entry: Efficacy) -> str | None:
         if not 0 <= low <= high <= 100:
             return f"{name}_interval: {low:g} to {high:g} is no interval of percentages"
     return None
+
+
+def read_evaluations(run: RunFolder) -> list[Efficacy]:
+    """The evaluations while a run was trained, and the one at its end, by step.
+
+    Raises UserError if a file of the run cannot be read.
+    """
+    found = {}
+    for path, scores in _scores_of(run):
+        try:
+            found[scores["step"]] = _as_efficacy(scores)
+        except (KeyError, TypeError, ZeroDivisionError):
+            raise UserError(
+                f"{path}: not readable; run run_qa.py again, it writes a new one"
+            ) from None
+    return [found[step] for step in sorted(found)]
+
+
+def _scores_of(run: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
+    """The scores that the Trainer logged, and those that run_qa.py kept, with their files."""
+    found = []
+    if run.trainer_state.is_file():
+        state = _read_object(run.trainer_state)
+        history = state.get("log_history", [])
+        found += [(run.trainer_state, row) for row in history if "eval_exact_match" in row]
+    if run.eval_results.is_file():
+        found.append((run.eval_results, _read_object(run.eval_results)))
+    return found
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_text(path))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: not readable; run run_qa.py again, it writes a new one")
+    return value
+
+
+def _as_efficacy(scores: dict[str, Any]) -> Efficacy:
+    """What the Trainer's evaluation found; its EM is a share of whole questions."""
+    asked = scores["eval_samples"]
+    exact_match = scores["eval_exact_match"]
+    f1 = scores["eval_f1"]
+    return Efficacy(
+        step=scores["step"],
+        data="evaluated while training",
+        asked=asked,
+        correct=round(exact_match / 100 * asked),
+        exact_match=exact_match,
+        exact_match_interval=wilson_interval(exact_match / 100 * asked, asked),
+        f1=f1,
+        f1_interval=wilson_interval(f1 / 100 * asked, asked),
+    )

@@ -11,6 +11,7 @@ from huggin.common.site import Site
 from huggin.common.window import Window
 from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
+from huggin.model.lens import Lens
 from huggin.model.loading import head_of
 from huggin.qa.answers import Span, best_spans
 from huggin.qa.arguments import DataArguments
@@ -27,17 +28,27 @@ class Probe:
     start_loss: float  # cross-entropy in nats
     end_loss: float  # cross-entropy in nats
     predicted: tuple[int, int]  # first and last token of the best span, (-1, -1) if none is valid
+    lens: np.ndarray | None  # (layers + 1, 2, tokens) float32
     activations: dict[Site, np.ndarray]  # (tokens, hidden) float16, NaN beyond a site's own units
 
 
-def probe(model: PreTrainedModel, window: Window, sites: list[Site], data: DataArguments) -> Probe:
+def probe(
+    model: PreTrainedModel,
+    window: Window,
+    sites: list[Site],
+    data: DataArguments,
+    lens: Lens | None = None,
+) -> Probe:
     """Send a window through the model. The model, its mode and all random states stay as they are.
 
     data: `n_best_size` and `max_answer_length` say which spans can be the answer.
+    lens: to apply the head to every layer's output, too.
     """
     inputs = {name: torch.tensor([ids], device=model.device) for name, ids in window.inputs.items()}
-    with undisturbed(model), hooked(model, sites) as outputs:
+    watched = list(dict.fromkeys([*sites, *(lens.sites if lens else [])]))
+    with undisturbed(model), hooked(model, watched) as outputs:
         logits = model(**inputs)
+        by_layer = copy_to_host(lens.logits(outputs)).wait().numpy() if lens else None
     start = copy_to_host(logits.start_logits.float()).wait()  # (1, tokens)
     end = copy_to_host(logits.end_logits.float()).wait()  # (1, tokens)
     in_context = np.array(window.parts) == "context"
@@ -50,7 +61,8 @@ def probe(model: PreTrainedModel, window: Window, sites: list[Site], data: DataA
         start_loss=cross_entropy(start, torch.tensor([window.gold_start])).item(),
         end_loss=cross_entropy(end, torch.tensor([window.gold_end])).item(),
         predicted=(best.start, best.end),
-        activations={site: _as_nodes(output, hidden) for site, output in outputs.items()},
+        lens=by_layer,
+        activations={site: _as_nodes(outputs[site], hidden) for site in sites},
     )
 
 

@@ -1,9 +1,11 @@
 """The recording of a run: rows -> Arrow IPC streams, and back to arrays.
 
-Three tables, a row per event: `steps` (the head after every optimizer step), `probes` (a tracked
-sample's logits) and `nodes` (a tracked sample's activations at the hooked sites). Step k means:
-after k optimizer steps. Every start or resume opens new segments, named by their first step; a
-later segment replaces the earlier ones from that step on.
+Six tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a
+tracked sample's logits), `nodes` (a tracked sample's activations at the hooked sites), `lens` (the
+head on each layer's output), `layers` (the gradient's norm in each part of the model), and
+`questions` (how each window of a batch did). The last three are there since schema 2. Step k
+means: after k optimizer steps. Every start or resume opens new segments named by their first step;
+a later segment wins from that step on.
 """
 
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from huggin.common.window import Window
 from huggin.recording.checks import problem_with_numbers, problem_with_step
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import schemas, types_of_steps
+from huggin.recording.schema import OF_A_WINDOW, SINCE, schemas, types_of_steps
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
 NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
@@ -73,6 +75,39 @@ class Probes:
     predicted_end: np.ndarray  # (probes,)
 
 
+@dataclass(frozen=True)
+class LensLogits:
+    """What the QA head makes of each layer's output, for one tracked sample; first axis = probes.
+
+    Layer 0 is the embeddings' output, the last row is the model's own answer.
+    """
+
+    step: np.ndarray  # (probes,)
+    start_logits: np.ndarray  # (probes, layers + 1, tokens) float16
+    end_logits: np.ndarray  # (probes, layers + 1, tokens) float16
+
+
+@dataclass(frozen=True)
+class PartNorms:
+    """The Euclidean norm of the gradient in each part of the model, before clipping."""
+
+    step: np.ndarray  # (steps,) int64, from 1 on
+    norms: np.ndarray  # (steps, parts) float32; NaN if unknown, 0 in a part that is frozen
+    parts: list[str]  # names, in the order of a forward pass
+
+
+@dataclass(frozen=True)
+class TrainedWindows:
+    """How each window did in the batch that led to a step, in train mode; first axis = windows."""
+
+    step: np.ndarray  # (windows,) int64
+    index: np.ndarray  # (windows,) int32 of the question in the data
+    window: np.ndarray  # (windows,) int16 of the question's context, 0 = the first
+    start_loss: np.ndarray  # (windows,) float32 cross-entropy in nats
+    end_loss: np.ndarray  # (windows,) float32
+    right: np.ndarray  # (windows,) bool: the highest start and end logit are the labels
+
+
 class Recording:
     """A run's recording, read on demand. Raises UserError where nothing is recorded."""
 
@@ -83,7 +118,7 @@ class Recording:
         self.facts = read_facts(self.run)
 
     def rows(self, name: str) -> Iterator[pa.RecordBatch]:
-        """The rows of `steps`, `probes` or `nodes` in order, each step once.
+        """The rows of a table in order, each step once.
 
         Where segments overlap, the later one replaces the earlier from its first step on.
         Raises UserError for a segment that is not of this run, or whose steps go backwards.
@@ -111,7 +146,7 @@ class Recording:
                 yield row
 
     def table(self, name: str) -> pa.Table:
-        """The rows of `steps`, `probes` or `nodes`, joined.
+        """The rows of a table, joined.
 
         Arrow's objects for a row take 4 KB beside its numbers.
         """
@@ -209,6 +244,75 @@ class Recording:
             step: next(iter(site_activations(table.slice(row, 1)).values()))
             for row, step in enumerate(steps)
         }
+
+    def lens(self, sample: int = 0) -> LensLogits:
+        """The head on every layer's output at each probe of a tracked sample.
+
+        Raises UserError if the table is not there.
+        """
+        self.tracked(sample)
+        layers = self.facts.layers + 1
+        parts = [part.filter(pc.equal(part["sample"], sample)) for part in self._parts("lens")]
+        steps = _joined(parts, "step").reshape(-1, layers)[:, 0]
+        if not len(steps):
+            raise UserError(f"{self.run.recording}: no probe of sample {sample} in the table lens")
+        logits = {
+            name: _joined(parts, name).reshape(len(steps), layers, -1)
+            for name in ("start_logits", "end_logits")
+        }
+        return LensLogits(steps, **logits)
+
+    @cached_property
+    def layers(self) -> PartNorms:
+        """The gradients' norms by part. Raises UserError if the table is not there."""
+        parts = list(self._parts("layers"))
+        steps = _joined(parts, "step")
+        return PartNorms(steps, _joined(parts, "norms").reshape(len(steps), -1), self.facts.parts)
+
+    @cached_property
+    def questions(self) -> TrainedWindows:
+        """Every window that was trained on, batch by batch. Raises UserError if there is no table."""
+        parts = list(self._parts("questions"))
+        sizes = np.concatenate(
+            [flat_values(pc.list_value_length(part["windows"])) for part in parts]
+        )
+        steps = np.repeat(_joined(parts, "step"), sizes // len(OF_A_WINDOW))
+        return TrainedWindows(step=steps, **columns_of_windows(_joined(parts, "windows")))
+
+    def has(self, table: str) -> bool:
+        """Whether the recording has rows of a table."""
+        return next(self.rows(table), None) is not None
+
+    def _parts(self, name: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, PART at a time. Raises UserError if there are none."""
+        if not self.has(name):
+            raise UserError(f"{self.run.recording}: no table {name}: {self._why_without(name)}")
+        rows = self.rows(name)
+        while some := list(islice(rows, PART)):
+            yield pa.concat_batches(some)
+
+    def _why_without(self, name: str) -> str:
+        if self.facts.schema_version < SINCE[name]:
+            return "an older version of the toolkit recorded this run; train again to have it"
+        if name == "lens" and not self.facts.has_lens:
+            return "the head of this model cannot be applied to the output of every layer"
+        if name == "questions":
+            return "only run_qa.py, and a loop that gives them to Recorder.step, record it"
+        return "nothing has been recorded yet"
+
+
+def _joined(parts: list[pa.RecordBatch], name: str) -> np.ndarray:
+    """All numbers of a column over several parts, one after the other."""
+    return np.concatenate([flat_values(part[name]) for part in parts])
+
+
+def columns_of_windows(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Numbers of windows, one after the other -> each column of OF_A_WINDOW, (windows,)."""
+    columns = values.reshape(-1, len(OF_A_WINDOW)).T
+    return {
+        name: column.astype(kind)
+        for (name, kind), column in zip(OF_A_WINDOW.items(), columns, strict=True)
+    }
 
 
 def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -26,8 +27,10 @@ from huggin.common.errors import UserError
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.model.hooks import find_sites
+from huggin.model.lens import find_lens
 from huggin.model.loading import head_of
 from huggin.model.modules import legend_rows
+from huggin.model.parts import gradient_norms, parameters_by_part
 from huggin.qa.arguments import DataArguments
 from huggin.recording.probe import probe
 from huggin.recording.run_facts import RunFacts, write_facts
@@ -53,7 +56,8 @@ class _StepRow:
     step: int
     epoch: float
     learning_rate: float
-    numbers: HostCopy  # (2 x hidden + 2 + 2,): weight, bias, loss, grad_norm
+    numbers: HostCopy  # (2 x hidden + 2 + 2 + parts,): weight, bias, loss, grad_norm, norms
+    questions: HostCopy | None  # (windows of the batch, 5), see `batch.batch_rows`
 
 
 class Recorder:
@@ -104,6 +108,9 @@ class Recorder:
         self._overwrite = overwrite
         self._head = head_of(model)
         self._sites = find_sites(model, node_layers)
+        layers = [site for site in find_sites(model, "all") if site.component == "out"]
+        self._parts = parameters_by_part(model, layers)
+        self._lens = find_lens(model)
         self._writer = RecordingWriter(self.run, self._head.in_features)
         self._pending: _StepRow | None = None
         self._probe_steps: set[int] = set()
@@ -120,6 +127,10 @@ class Recorder:
             samples=self._samples,
             modules=legend_rows(model),
             seed=seed,
+            parts=list(self._parts),
+            has_lens=self._lens is not None,
+            n_best_size=self._data.n_best_size,
+            max_answer_length=self._data.max_answer_length,
             versions={"huggin": __version__, **{name: version(name) for name in PACKAGES}},
             fixed=fixed or {"bf16": model.dtype == torch.bfloat16},
             cfg=cfg or {},
@@ -168,13 +179,19 @@ class Recorder:
         grad_norm: torch.Tensor | float = NAN,
         learning_rate: float = NAN,
         epoch: float = NAN,
+        part_norms: torch.Tensor | None = None,
+        questions: torch.Tensor | None = None,
     ) -> None:
         """Record the head after `step` optimizer steps, and the samples if it is their turn.
 
         loss: of the step's batch. grad_norm: of all gradients, before clipping. Both scalars,
-        on any device; they are not waited for.
+        on any device; they are not waited for. part_norms: what `gradient_norms` gave before the
+        gradients were clipped. questions: what `batch_rows` gave for the batch.
         """
-        row = _StepRow(step, epoch, learning_rate, self._copy_head(loss, grad_norm))
+        norms = self._no_norms() if part_norms is None else part_norms
+        numbers = self._copy_head(loss, grad_norm, norms)
+        asked = None if questions is None else copy_to_host(questions)
+        row = _StepRow(step, epoch, learning_rate, numbers, asked)
         self._write_pending()
         self._pending = row
         if row.numbers.is_there or step in self._probe_steps:
@@ -182,6 +199,10 @@ class Recorder:
         if step in self._probe_steps | self._node_steps:
             for number, window in enumerate(self._samples):
                 self._record_probe(step, number, window)
+
+    def gradient_norms(self) -> torch.Tensor:
+        """The norm of the gradient in each part of the model, (parts,); call it before clipping."""
+        return gradient_norms(self._parts.values())
 
     def flush_to_disk(self) -> None:
         """Wait until all that was recorded has reached the disk."""
@@ -193,14 +214,22 @@ class Recorder:
         self._write_pending()
         self._writer.close()
 
-    def _copy_head(self, loss: torch.Tensor | float, grad_norm: torch.Tensor | float) -> HostCopy:
+    def _no_norms(self) -> torch.Tensor:
+        return torch.full((len(self._parts),), NAN, device=self._head.weight.device)
+
+    def _copy_head(
+        self,
+        loss: torch.Tensor | float,
+        grad_norm: torch.Tensor | float,
+        norms: torch.Tensor,
+    ) -> HostCopy:
         weight = self._head.weight.detach()
         scalars = [
             torch.as_tensor(value, dtype=torch.float32, device=weight.device).detach()
             for value in (loss, grad_norm)
         ]
         bias = self._head.bias.detach()
-        parts = [weight.reshape(-1).float(), bias.float(), torch.stack(scalars)]
+        parts = [weight.reshape(-1).float(), bias.float(), torch.stack(scalars), norms.float()]
         return copy_to_host(torch.cat(parts))
 
     def _write_pending(self) -> None:
@@ -208,7 +237,8 @@ class Recorder:
         self._pending = None
         if row is None:
             return
-        numbers = row.numbers.wait().numpy()
+        copied = row.numbers.wait().numpy()
+        numbers, norms = np.split(copied, [len(copied) - len(self._parts)])
         loss, grad_norm = numbers[-2:].tolist()
         if row.step > 0 and not math.isfinite(loss):
             self.not_finite += 1
@@ -222,10 +252,16 @@ class Recorder:
             weight=numbers[:-4],
             bias=numbers[-4:-2],
         )
+        if row.step > 0:
+            self._writer.append("layers", step=row.step, norms=norms)
+        if row.questions is not None:
+            windows = row.questions.wait().numpy().ravel()
+            self._writer.append("questions", step=row.step, windows=windows)
 
     def _record_probe(self, step: int, number: int, window: Window) -> None:
         sites = self._sites if step in self._node_steps else []
-        seen = probe(self._model, window, sites, self._data)
+        lens = self._lens if step in self._probe_steps else None
+        seen = probe(self._model, window, sites, self._data, lens)
         if step in self._probe_steps:
             self._writer.append(
                 "probes",
@@ -238,6 +274,7 @@ class Recorder:
                 predicted_start=seen.predicted[0],
                 predicted_end=seen.predicted[1],
             )
+            self._write_lens(step, number, seen.lens)
         for site, activations in seen.activations.items():
             self._writer.append(
                 "nodes",
@@ -247,3 +284,19 @@ class Recorder:
                 component=site.component,
                 activations=activations,
             )
+
+    def _write_lens(self, step: int, number: int, lens: np.ndarray | None) -> None:
+        """lens: (layers + 1, 2, tokens), None if the model has none."""
+        if lens is None:
+            return
+        rows = [
+            {
+                "step": step,
+                "sample": number,
+                "layer": layer,
+                "start_logits": start,
+                "end_logits": end,
+            }
+            for layer, (start, end) in enumerate(lens.astype(np.float16))
+        ]
+        self._writer.append_together("lens", rows)

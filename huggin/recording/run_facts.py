@@ -12,7 +12,7 @@ from huggin.common.text import one_line
 from huggin.common.window import Window
 from huggin.recording.checks import problem_with_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import SCHEMA_VERSION
+from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
 
@@ -32,6 +32,10 @@ class RunFacts:
     modules: list[ModuleRow]  # the legend
     seed: int | None = None
     versions: dict[str, str] = field(default_factory=dict)  # of the toolkit and its packages
+    parts: list[str] = field(default_factory=list)  # columns of the table `layers`
+    n_best_size: int = 20  # starts and ends that are paired when a probe's answer is sought
+    max_answer_length: int = 30  # tokens
+    has_lens: bool = False  # whether the head can be applied to every layer's output
     fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given
     schema_version: int = SCHEMA_VERSION
@@ -87,8 +91,8 @@ def _refuse_other_schemas(run: RunFolder, text: str) -> None:
     except ValidationError:
         raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
     version = facts.get("schema_version")
-    if version != SCHEMA_VERSION:
-        readable = f"this program reads schema {SCHEMA_VERSION}"
+    if version not in READABLE_VERSIONS:
+        readable = f"this program reads schemas {', '.join(map(str, READABLE_VERSIONS))}"
         advice = "read it with the version of the toolkit that wrote it"
         raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
 

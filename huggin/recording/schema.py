@@ -5,8 +5,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
-TABLES = ("steps", "probes", "nodes")
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2}
+TABLES = tuple(SINCE)
+OF_A_WINDOW: dict[
+    str, np.dtype[Any]
+] = {  # numbers of each window of a batch in `windows`, one list: 350 bytes a step less
+    "index": np.dtype(np.int32),
+    "window": np.dtype(np.int16),
+    "start_loss": np.dtype(np.float32),
+    "end_loss": np.dtype(np.float32),
+    "right": np.dtype(np.bool_),
+}
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
@@ -28,10 +39,19 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "component": pa.string(),
         "activations": activations,
     }
+    lens = {
+        "sample": pa.int32(),
+        "layer": pa.int32(),
+        "start_logits": pa.list_(pa.float16()),
+        "end_logits": pa.list_(pa.float16()),
+    }
     return {
         "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
         "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
         "nodes": pa.schema({"step": pa.int64(), **site}),
+        "lens": pa.schema({"step": pa.int64(), **lens}),
+        "layers": pa.schema({"step": pa.int64(), "norms": pa.list_(pa.float32())}),
+        "questions": pa.schema({"step": pa.int64(), "windows": pa.list_(pa.float32())}),
     }
 
 

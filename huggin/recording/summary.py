@@ -26,9 +26,17 @@ def recording_summary(path: Path | str) -> dict[str, Any]:
         "steps": len(step),
         "probes": len(recording.table("probes")),
         "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
+        "lens_probes": _rows(recording, "lens"),
+        "layer_steps": _rows(recording, "layers"),
+        "question_steps": _rows(recording, "questions"),
         "bytes": sum(file.size() for file in files),
         "segments": len(recording.run.segments("steps")),
         "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
         "duplicate_steps": len(step) - len(np.unique(step)),
         "dropped_tail_bytes": sum(file.size() - file.tell() for file in files),
     }
+
+
+def _rows(recording: Recording, table: str) -> int:
+    """How often something was added to a table; all layers of a probe are added together."""
+    return sum(1 for _ in recording.rows(table))

@@ -1,5 +1,6 @@
 """Rows of a training run -> Arrow IPC streams, a row per event, flushed as written."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,22 @@ class RecordingWriter:
 
     def append(self, table: str, **row: Any) -> None:
         """Add a row: a value per column of the table's schema; tensors as NumPy arrays."""
+        self.append_together(table, [row])
+
+    def append_together(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows of one step; a kill leaves all of them in the file, or none."""
+        step = rows[0]["step"]
         if not self._streams:
-            self._open(row["step"])
+            self._open(step)
         schema = self._schemas[table]
-        columns = [column_of(row[field.name], field.type) for field in schema]
+        columns = [
+            pa.concat_arrays([column_of(row[field.name], field.type) for row in rows])
+            for field in schema
+        ]
         try:
             self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
         except OSError as error:
-            what = f"{self._paths[table]}: step {row['step']} not recorded: {one_line(error)}"
+            what = f"{self._paths[table]}: step {step} not recorded: {one_line(error)}"
             advice = "fix that; the same command goes on from the newest checkpoint"
             raise UserError(f"{what}; {advice}") from None
 

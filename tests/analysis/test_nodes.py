@@ -10,8 +10,8 @@ from huggin.analysis.nodes import (
     NodeChoice,
     margin_shares,
     nodes_for_half,
+    rank_nodes,
     ranked,
-    ranked_nodes,
     ranking_values,
     snapshots,
     weight_change,
@@ -37,7 +37,10 @@ NUMBERS = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), 0.0)
 
 
 def made(folder, last=LAST, offset=0.0):
-    """A recording of two snapshots with the same inputs; `offset`: what something after the last layer adds."""
+    """A recording of two snapshots with the same inputs.
+
+    offset: added to all logits, as by something between the last layer and the head.
+    """
     run = RunFolder(folder)
     write_run(run, 4, WINDOW)
     writer = RecordingWriter(run, 4)
@@ -72,7 +75,7 @@ def test_change(recording):
 
 
 def test_shares(recording):
-    """Last start weights [2, -1, 3, 0.5] times the gold start's [1, 1, 1, 0], and the rival's [1, 0, 0, 2]."""
+    """Last start weights [2, -1, 3, 0.5] times the true start's [1, 1, 1, 0] and the rival's."""
     found = snapshots(recording)
     assert found.step.tolist() == [0, 10]
     assert found.shares(0, GOLD)[-1].tolist() == [2, -1, 3, 0]
@@ -98,7 +101,9 @@ def test_rankings(recording):
     np.testing.assert_array_equal(ranking_values(recording, "absolute"), [1, 1, 3, -6])
     np.testing.assert_array_equal(ranking_values(recording, "share"), [0, -1, 3, -1])
     np.testing.assert_array_equal(ranking_values(recording, "share-change"), [0, 1, 3, 0])
-    orders = {name: ranked_nodes(recording, NodeChoice(rank_by=name)).tolist() for name in RANKINGS}
+    orders = {
+        name: rank_nodes(recording, NodeChoice(rank_by=name)).nodes.tolist() for name in RANKINGS
+    }
     assert orders == {
         "percent": [3, 0, 1, 2],
         "absolute": [3, 2, 0, 1],
@@ -122,13 +127,25 @@ def test_ranking_leaves_undefined_values_last():
 
 
 def test_the_tracked_node_comes_first(recording):
-    assert ranked_nodes(recording, NodeChoice(2)).tolist() == [2, 3, 0, 1]
+    assert rank_nodes(recording, NodeChoice(1)).nodes.tolist() == [1, 2, 3, 0]
+
+
+def test_nodes_are_ranked_by_share_if_their_shares_are_known(recording, tmp_path):
+    assert rank_nodes(recording, NodeChoice()).name == "share"
+    assert rank_nodes(recording, NodeChoice()).nodes.tolist() == [2, 1, 3, 0]
+    assert rank_nodes(recording, NodeChoice(rank_by="percent")).name == "percent"
+    untrue = made(tmp_path / "untrue", offset=0.1)
+    assert rank_nodes(untrue, NodeChoice()).name == "absolute"
+    diverged = made(tmp_path / "diverged", last=np.full((2, 4), np.nan))
+    assert rank_nodes(diverged, NodeChoice()).name == "absolute"
+    with pytest.raises(UserError, match="^sample 1: "):
+        rank_nodes(recording, NodeChoice(sample=1))
 
 
 @pytest.mark.parametrize("node", [-1, 4])
 def test_a_node_that_is_not_there(recording, node):
     with pytest.raises(UserError, match="nodes 0 to 3"):
-        ranked_nodes(recording, NodeChoice(node))
+        rank_nodes(recording, NodeChoice(node))
 
 
 def test_how_few_nodes_give_half():
@@ -138,9 +155,8 @@ def test_how_few_nodes_give_half():
 
 
 def test_sums_that_are_not_the_models_logits_are_refused(tmp_path):
-    with pytest.raises(
-        UserError, match=r"do not add up to the logits \(step 0, sample 0\): they are not what"
-    ):
+    said = r"do not add up to the logits \(step 0, sample 0\): the model transforms them"
+    with pytest.raises(UserError, match=said):
         snapshots(made(tmp_path, offset=0.1))
 
 

@@ -1,5 +1,6 @@
 """Asking: in batches, at random, until right; scores and what is kept."""
 
+import copy
 import json
 import random
 from dataclasses import replace
@@ -33,9 +34,7 @@ def test_questions_are_drawn_at_random_and_none_twice():
 
 
 def test_none_left():
-    with pytest.raises(
-        UserError, match="--unseen: this model-type-state was asked all 2 questions before"
-    ):
+    with pytest.raises(UserError, match="this model-type-state was asked all 2 questions before"):
         draw_questions(2, None, skip={0, 1})
 
 
@@ -76,7 +75,7 @@ def test_of_two_measurements_of_a_step_the_larger_is_kept(tmp_path):
         ("other", 5, 1),
     ]
     run.efficacy.write_text("[{}]")
-    with pytest.raises(UserError, match="not readable; delete it"):
+    with pytest.raises(UserError, match="Field required; delete the file"):
         read_efficacy(run)
 
 
@@ -130,6 +129,16 @@ def test_batches_give_the_same_answers_as_one_at_a_time(examination):
             confidences, [one.answer.confidence for one in single], rtol=1e-3
         )
     assert any(one.answer.window > 0 for one in single)
+
+
+def test_a_tokenizer_that_pads_left_gives_the_same_answers(examination):
+    left = copy.deepcopy(examination.tokenizer)
+    left.padding_side = "left"
+    parts = (examination.records, range(40), examination.config.data)
+    expected = list(ask(examination.model, examination.tokenizer, *parts, batch_size=1))
+    for batch_size in (1, 8):
+        answers = list(ask(examination.model, left, *parts, batch_size=batch_size))
+        assert [one.answer.text for one in answers] == [one.answer.text for one in expected]
 
 
 def test_the_answer_stands_where_its_tokens_are(examination):

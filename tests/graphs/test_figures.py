@@ -5,16 +5,21 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from huggin.analysis.node_tables import table_of_nodes
 from huggin.analysis.nodes import NodeChoice
+from huggin.graphs import style
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
-from huggin.graphs.weights import draw_weights, table_of_nodes
+from huggin.graphs.runs import COLOURS, side_by_side
+from huggin.graphs.tokens import Shown, token_figure, views_of
+from huggin.graphs.weights import draw_weights
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.writer import RecordingWriter
@@ -70,16 +75,18 @@ def test_refusals(run, door, words, said):
 
 def test_the_table_has_the_tracked_node_first(tiny_run):
     lines = table_of_nodes(Recording(tiny_run), NodeChoice(5)).splitlines()
-    assert len(lines) == 11
+    assert len(lines) == 12
+    assert lines[11] == "ranked by share"
     assert lines[1].split()[0] == "5"
 
 
 def test_no_torch_and_no_transformers(tiny_run):
     code = (
         "import sys; from huggin.recording.reader import Recording;"
-        "from huggin.graphs.logits import draw_logits; from huggin.graphs.losses import draw_losses;"
+        "from huggin.graphs.logits import draw_logits;"
+        "from huggin.graphs.losses import draw_losses;"
         "from huggin.graphs.weights import draw_weights; import huggin.pages.pdf;"
-        f"r = Recording({str(tiny_run)!r}); [draw(r) for draw in (draw_logits, draw_losses, draw_weights)];"
+        f"r = Recording({str(tiny_run)!r}); draw_logits(r), draw_losses(r), draw_weights(r);"
         "print([name for name in ('torch', 'transformers', 'tensorflow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -154,6 +161,71 @@ def test_long_samples_are_enlarged_around_the_answer(long_run):
     labels = [label.get_text() for label in axes[3].get_xticklabels()]
     assert labels[-1] == "t380"
     assert 15 < len(labels) < 60
+
+
+def test_both_answers_are_enlarged(long_run):
+    window = Recording(long_run.path).tracked()
+    near = Shown(window, has_prediction=True, start=340, end=341)
+    assert views_of(near) == [range(384), range(320, 384)]
+    far = Shown(window, has_prediction=True, start=20, end=21)
+    assert views_of(far) == [range(384), range(8, 34), range(368, 384)]
+    assert views_of(Shown(window)) == [range(384), range(360, 384)]
+    no_answer = Shown(replace(window, gold_start=0, gold_end=0))
+    assert views_of(no_answer) == [range(384), range(21)]
+
+
+def test_the_models_answer_is_named(long_run):
+    window = Recording(long_run.path).tracked()
+    shown = [Shown(window, has_prediction=True, start=20, end=21)]
+    beside = side_by_side([Recording(long_run.path)])
+    figure, _ = token_figure("title", shown, beside, rows=1, height=3)
+    whole, around_model, around_gold = [axes.get_xlabel() for axes in figure.axes]
+    assert whole == (
+        "token's place (enlarged on the right; true answer: 380 to 383; model's: 20 to 21)"
+    )
+    assert around_model == "token (underlined: the model's, “t17 t18”)"
+    assert around_gold == "token (shaded: the true answer)"
+
+
+def test_a_loss_that_hardly_changes_fills_the_panel(tiny_run):
+    recording = Recording(tiny_run)
+    probes = recording.probes()
+    axes = draw_logits(recording)["sample-losses"].axes[0]
+    losses = np.concatenate([probes.start_loss, probes.end_loss])
+    low, high = axes.get_ylim()
+    assert low < losses.min() < losses.max() < high
+    assert np.ptp(losses) > 0.7 * (high - low)
+
+
+def test_a_mean_of_one_step_is_not_called_a_mean(tiny_run, pretrained_run):
+    axes = draw_losses(Recording(tiny_run), Recording(pretrained_run))
+    labels = axes["losses-side-by-side"].axes[0].get_legend_handles_labels()[1]
+    assert len(labels) == 2
+    assert "mean" not in " ".join(labels)
+
+
+def test_a_large_head_is_drawn_as_points_only(tmp_path):
+    run = write_run(tmp_path / "large", 200, window())
+    writer = RecordingWriter(run, 200)
+    numbers = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), 0.0)
+    weights = np.random.default_rng(0).normal(size=(2, 400)).astype(np.float32)
+    for step, weight in enumerate(weights):
+        writer.append("steps", step=step, **numbers, weight=weight, bias=np.zeros(2, np.float32))
+    writer.close()
+    axes = draw_weights(Recording(run.path))["weights"].axes
+    for row in (0, 1):
+        (points,) = [line for line in axes[row].lines if line.get_marker() == "."]
+        np.testing.assert_array_equal(points.get_xdata(), weights[0].reshape(2, 200)[row])
+        np.testing.assert_array_equal(points.get_ydata(), weights[1].reshape(2, 200)[row])
+    assert all(line.get_linestyle() == "None" for line in axes[2].lines[:1])
+
+
+def test_colours_mean_one_thing_each():
+    of_what = {style.START, style.END, style.GOLD, style.ACCENT}
+    assert of_what.isdisjoint(COLOURS)
+    assert of_what.isdisjoint(style.LAYERS)
+    assert of_what.isdisjoint(style.NODES)
+    assert set(COLOURS).isdisjoint({*style.LAYERS, *style.NODES})
 
 
 def test_the_summary_command(tiny_run):

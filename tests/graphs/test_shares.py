@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huggin.analysis.nodes import RANKINGS, NodeChoice, ranked_nodes, snapshots
+from huggin.analysis.node_tables import TOP, table_of_rankings
+from huggin.analysis.nodes import RANKINGS, NodeChoice, rank_nodes, snapshots
 from huggin.common.errors import UserError
-from huggin.graphs.shares import draw_shares, draw_shares_over_time, find_token
-from huggin.graphs.weights import TOP, draw_weights_over_time, table_of_rankings
+from huggin.graphs.shares import BY_STEP, draw_shares, draw_shares_over_time, find_token
+from huggin.graphs.weights import draw_weights_over_time
 from huggin.recording.reader import Recording
 from tests.analysis.test_nodes import made
 from tests.conftest import ROOT, command
@@ -91,9 +92,12 @@ def test_a_token_by_its_text_or_place():
 
 
 def test_the_margin_by_step_is_drawn_from_the_recorded_logits(recording):
-    axes = draw_shares_over_time(recording)["shares-over-time"].axes[0]
-    *nodes, rest, margin = [line.get_ydata() for line in axes.lines[:-1]]
-    np.testing.assert_allclose(np.sum([*nodes, rest], axis=0), margin, atol=1e-5)
+    axes, *panels = draw_shares_over_time(recording)["shares-over-time"].axes
+    chosen, rest, margin = [line.get_ydata() for line in axes.lines[:-1]]
+    each = [panel.lines[-2].get_ydata() for panel in panels]
+    assert len(each) == BY_STEP
+    np.testing.assert_allclose(np.sum(each, axis=0), chosen, atol=1e-5)
+    np.testing.assert_allclose(chosen + rest, margin, atol=1e-5)
     probes, window = recording.probes(), recording.tracked()
     allowed = [
         at for at, part in enumerate(window.parts) if part == "context" and at != window.gold_start
@@ -103,14 +107,14 @@ def test_the_margin_by_step_is_drawn_from_the_recorded_logits(recording):
 
 
 def test_weights_by_step(recording):
-    first = ranked_nodes(recording, NodeChoice(rank_by="share"))[0]
+    first = rank_nodes(recording, NodeChoice(rank_by="share")).nodes[0]
     axes = draw_weights_over_time(recording, choice=NodeChoice(rank_by="share"))[
         "weights-over-time"
     ].axes
     for row in (0, 1):
-        np.testing.assert_array_equal(
-            axes[row].lines[0].get_ydata(), recording.steps.weight[:, row, first]
-        )
+        weight = recording.steps.weight[:, row, first]
+        np.testing.assert_array_equal(axes[row].lines[0].get_ydata(), weight - weight[0])
+        assert axes[row].lines[0].get_label() == f"{first} ({weight[0]:+.3f})"
 
 
 def test_one_table_of_all_rankings(recording):
@@ -120,7 +124,7 @@ def test_one_table_of_all_rankings(recording):
         range(1, TOP + 1)
     )  # places by absolute change
     percent, *others = [
-        {*ranked_nodes(recording, NodeChoice(rank_by=name))[:TOP].tolist()} for name in RANKINGS
+        {*rank_nodes(recording, NodeChoice(rank_by=name)).nodes[:TOP].tolist()} for name in RANKINGS
     ]
     shared = [
         f"{len(percent & other)} by {name}"
@@ -202,10 +206,13 @@ def test_refusals(run, words, said):
 
 def test_no_torch(pretrained_run):
     code = (
-        "import sys; from huggin.recording.reader import Recording; from huggin.graphs.shares import *;"
+        "import sys; from huggin.recording.reader import Recording;"
+        "from huggin.graphs.shares import *;"
         "from huggin.graphs.weights import *; from huggin.graphs.logits_over_time import *;"
+        "from huggin.analysis.node_tables import *;"
         "from huggin.analysis.learning import *;"
-        f"r = Recording({str(pretrained_run)!r}); draw_shares(r), draw_shares_over_time(r), table_of_rankings(r);"
+        f"r = Recording({str(pretrained_run)!r});"
+        "draw_shares(r), draw_shares_over_time(r), table_of_rankings(r);"
         "draw_logits_over_time(r), draw_weights_over_time(r), table_of_samples(r);"
         "print([name for name in ('torch', 'transformers', 'tensorflow') if name in sys.modules])"
     )

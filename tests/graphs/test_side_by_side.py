@@ -1,12 +1,12 @@
 """Several runs in one figure and one PDF: named, comparable, never the wrong ones."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pypdf import PdfReader
 
 from huggin.common.errors import UserError
 from huggin.graphs.efficacy import draw_efficacy
@@ -53,11 +53,10 @@ def test_each_run_is_drawn_as_it_was_recorded(runs):
     for at, recording in enumerate(recordings):
         np.testing.assert_array_equal(lines[2 * at].get_ydata(), recording.steps.loss)
         assert lines[2 * at].get_color() == COLOURS[at]
-    axes = draw_weights(*recordings)["weights-side-by-side"].axes  # two columns, row by row
+    axes = draw_weights(*recordings)["weights-side-by-side"].axes  # four panels per run
     for at, recording in enumerate(recordings):
-        np.testing.assert_array_equal(
-            axes[2 + at].lines[0].get_ydata(), recording.steps.weight[-1, 0]
-        )
+        lines = axes[4 * at + 1].lines
+        np.testing.assert_array_equal(lines[0].get_ydata(), recording.steps.weight[-1, 0])
     axes = draw_logits(*recordings)["logits-side-by-side"].axes  # two rows per run
     for at, recording in enumerate(recordings):
         np.testing.assert_array_equal(
@@ -90,8 +89,47 @@ def test_a_run_has_its_colour_whatever_it_was_asked(runs):
         (run / "efficacy.json").write_text(json.dumps(entries))
     axes = draw_efficacy(runs)["efficacy"].axes[0]
     lines = [bars.lines[0] for bars in axes.containers]
-    assert [line.get_color() for line in lines] == [COLOURS[0], COLOURS[0], COLOURS[1], COLOURS[1]]
-    assert [line.get_marker() for line in lines] == ["o", "s", "o", "s"]
+    of_scratch = [COLOURS[0]] * 3  # it was evaluated at its end, too
+    assert [line.get_color() for line in lines] == [*of_scratch, COLOURS[1], COLOURS[1]]
+    assert [line.get_marker() for line in lines] == ["o", "s", "D", "o", "s"]
+
+
+def test_evaluations_on_the_way_are_drawn_and_joined(runs):
+    log = [{"step": step, "eval_exact_match": 25.0 * step, "eval_f1": 30.0} for step in (1, 2, 3)]
+    state = json.loads((runs[0] / "trainer_state.json").read_text())
+    state["log_history"] += [{**row, "eval_samples": 4} for row in log]
+    (runs[0] / "trainer_state.json").write_text(json.dumps(state))
+    (bars,) = draw_efficacy(runs[:1])["efficacy"].axes[0].containers
+    assert bars.lines[0].get_xdata().tolist() == [1, 2, 3, 8]
+    assert bars.lines[0].get_ydata().tolist()[:3] == [25.0, 50.0, 75.0]
+    assert bars.lines[0].get_linestyle() == "-"
+
+
+def test_two_points_are_not_joined(runs):
+    log = {"step": 4, "eval_exact_match": 50.0, "eval_f1": 60.0, "eval_samples": 4}
+    state = json.loads((runs[0] / "trainer_state.json").read_text())
+    state["log_history"].append(log)
+    (runs[0] / "trainer_state.json").write_text(json.dumps(state))
+    (bars,) = draw_efficacy(runs[:1])["efficacy"].axes[0].containers
+    assert len(bars.lines[0].get_xdata()) == 2
+    assert bars.lines[0].get_linestyle() == "None"
+
+
+def test_a_run_of_which_nothing_was_measured(runs):
+    with pytest.raises(UserError, match="pre: no efficacy measured; run test-qa-efficacy.py"):
+        draw_efficacy(runs[1:])
+
+
+def test_efficacy_of_too_many_runs_or_one_twice_is_refused(runs):
+    folder = runs[0].parent
+    seven = [f"run-{number}" for number in range(7)]
+    done = command("graph-efficacy.py", *seven, cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith("graph-efficacy.py: error: 7 runs: at most 6 can be told apart")
+    done = command("graph-efficacy.py", "scratch", "pre/../scratch", cwd=folder)
+    assert done.returncode == 2
+    assert "pre/../scratch: named twice; name other runs" in done.stderr
+    assert not (runs[0] / "graphs").exists()
 
 
 def test_too_many_and_twice(runs):
@@ -101,53 +139,44 @@ def test_too_many_and_twice(runs):
         read_runs([runs[0], runs[0].parent / "pre" / ".." / "scratch"])
 
 
-@pytest.fixture
-def drawn(runs) -> list[Path]:
-    """The runs, with what a PDF of both needs."""
-    for door in ("graph-weights.py", "graph-losses.py", "graph-logits.py"):
-        done = command(door, "scratch", "pre", cwd=runs[0].parent)
-        assert done.returncode == 0, done.stderr
-    return runs
-
-
-def test_one_pdf_of_two_runs(drawn):
-    folder = drawn[0].parent
-    done = command("create-gv-training.py", "scratch", "pre", cwd=folder)
+def pdf_of(runs: list[Path]) -> tuple[str, list[str], list[str]]:
+    """The DOT source, the text of each page, and the lines on stderr of a PDF of some runs."""
+    folder = runs[0].parent
+    done = command("create-gv-training.py", *[run.name for run in runs], cwd=folder)
     assert done.returncode == 0, done.stderr
-    source = (folder / done.stdout.strip()).with_suffix("").read_text()
-    assert source.count("<IMG") == source.count("-side-by-side.png") == 5
+    pdf = folder / done.stdout.strip()
+    pages = [" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages]
+    return pdf.with_suffix("").read_text(), pages, done.stderr.splitlines()
+
+
+@pytest.mark.slow
+def test_one_pdf_of_two_runs(runs):
+    source, pages, said = pdf_of(runs)
+    assert said == []
     assert f'<FONT COLOR="{COLOURS[1]}">' in source
     assert "sample 2: " in source.replace("<BR/>", " ")
     assert source.count("BertSelfAttention") == 1  # one legend for models that are alike
-    alone = command("create-gv-training.py", "scratch", cwd=folder)
-    assert "graphs/logits.png: not there; run graph-logits.py scratch first" in alone.stderr
+    text = " ".join(pages)
+    for figure in ("Weights of the head", "Training loss", "Logits of the tracked", "Shares in"):
+        assert figure in text
+    assert "3 One question through time" in text
 
 
-def test_models_that_differ_have_a_legend_each(drawn):
-    path = drawn[1] / "recording" / "run.json"
-    facts, before = json.loads(path.read_text()), path.stat()
+@pytest.mark.slow
+def test_models_that_differ_have_a_legend_each(runs):
+    path = runs[1] / "recording" / "run.json"
+    facts = json.loads(path.read_text())
     facts["modules"] = facts["modules"][1:]
     path.write_text(json.dumps(facts))
-    os.utime(path, (before.st_atime, before.st_mtime))
-    done = command("create-gv-training.py", "scratch", "pre", cwd=drawn[0].parent)
-    assert done.returncode == 0, done.stderr
-    assert (drawn[0].parent / done.stdout.strip()).with_suffix("").read_text().count(
-        "BertSelfAttention"
-    ) == 2
+    assert pdf_of(runs)[0].count("BertSelfAttention") == 2
 
 
-def test_figures_of_other_runs_or_of_before_are_refused(drawn):
-    folder = drawn[0].parent
-    shutil.copytree(drawn[1], folder / "other")
-    done = command("create-gv-training.py", "scratch", "other", cwd=folder)
-    assert done.returncode == 2
-    assert (
-        "logits-side-by-side.png: of other runs; run graph-logits.py scratch other again"
-        in done.stderr
-    )
-    os.utime(drawn[1] / "recording" / "run.json")
-    done = command("create-gv-training.py", "scratch", "pre", cwd=folder)
-    assert done.returncode == 2
-    assert (
-        "older than what was recorded since; run graph-logits.py scratch pre again" in done.stderr
-    )
+@pytest.mark.slow
+def test_a_pdf_of_runs_on_other_questions_has_all_else(runs):
+    edit(runs[1], question="Who flies?")
+    _, pages, said = pdf_of(runs)
+    (line,) = said
+    assert line.startswith("create-gv-training.py: left out, one question through time: sample 0: ")
+    assert "pre has another question than scratch" in line
+    assert "2 How they learned" in " ".join(pages)
+    assert "3 One question" not in " ".join(pages)

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.classifier import load_classifier
+from huggin.lime.keras_models import load_classifier
 from huggin.lime.labels import Labels, Target, labels_of_file, target_of
-from tests.conftest import ROOT
-
-
-def saved(model, tmp_path) -> str:
-    model.save(tmp_path / "model.keras")
-    return str(tmp_path / "model.keras")
+from tests.lime.conftest import SHAPES, loaded, saved
 
 
 def small(keras, inputs=1, shape=(8, 8, 3), classes=3, activation="softmax"):
@@ -28,9 +23,9 @@ def small(keras, inputs=1, shape=(8, 8, 3), classes=3, activation="softmax"):
     ("changes", "message"),
     [
         ({"inputs": 2}, r"takes \[.*\]; give a model that takes one picture"),
-        ({"shape": (8, 8, 1)}, r"takes \(None, 8, 8, 1\); give a model that takes one picture"),
         ({"shape": (8, 8, 4)}, r"takes \(None, 8, 8, 4\)"),
-        ({"classes": 1}, r"returns \(2, 1\) for two pictures; give a model that returns"),
+        ({"shape": (3, 8, 8)}, r"takes \(None, 3, 8, 8\) .its channels come first"),
+        ({"classes": 1}, r"has one output behind a softmax, which is always 1"),
     ],
 )
 def test_a_model_of_another_form_is_refused(changes, message, tmp_path):
@@ -45,7 +40,7 @@ def test_probabilities_are_found_behind_other_layers_and_inside_of_models(tmp_pa
 
     inner = small(keras)
     wrapped = [keras.Input((8, 8, 3)), inner, keras.layers.Dropout(0.5)]
-    classifier = load_classifier(saved(keras.Sequential(wrapped), tmp_path))
+    classifier = loaded(saved(keras.Sequential(wrapped), tmp_path), pixels="signed")
     picture = np.random.default_rng(0).random((8, 8, 3), np.float32)
     assert np.allclose(
         classifier.predict(picture), inner.predict(picture[None] * 2 - 1, verbose=0)[0], atol=1e-6
@@ -64,25 +59,25 @@ def test_half_precision_and_what_is_not_finite(tmp_path):
     model.layers[-1].set_weights(
         [np.full_like(weight, np.nan) for weight in model.layers[-1].get_weights()]
     )
-    with pytest.raises(UserError, match="its answer is not finite"):
-        load_classifier(saved(model, tmp_path)).predict(np.zeros((8, 8, 3), np.float32))
+    with pytest.raises(UserError, match="it predicts NaN or infinity"):
+        loaded(saved(model, tmp_path), pixels="unit").predict(np.zeros((8, 8, 3), np.float32))
     keras.config.set_dtype_policy("mixed_float16")
     try:
         path = saved(small(keras), tmp_path)
     finally:
         keras.config.set_dtype_policy("float32")
-    classifier = load_classifier(path)
+    classifier = loaded(path, pixels="unit")
     assert classifier.predict(np.zeros((8, 8, 3), np.float32)).dtype == np.float32
     assert classifier.ending == "softmax"
 
 
-def test_a_dictionary_is_refused(tmp_path):
+def test_a_dictionary_of_one_output_is_that_output(tmp_path):
     import keras
 
     picture = keras.Input((8, 8, 3))
     answer = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(picture))
-    with pytest.raises(UserError, match="returns a dict"):
-        load_classifier(saved(keras.Model(picture, {"answer": answer}), tmp_path))
+    classifier = loaded(saved(keras.Model(picture, {"answer": answer}), tmp_path), pixels="unit")
+    assert classifier.ending == "softmax"
 
 
 def test_what_is_no_model_is_refused(tmp_path):
@@ -95,12 +90,14 @@ def test_what_is_no_model_is_refused(tmp_path):
             load_classifier(str(tmp_path / name))
     with pytest.raises(UserError, match="did you mean InceptionV3"):
         load_classifier("InceptionV4")
+    with pytest.raises(UserError, match="neither a file nor in keras.applications; it has "):
+        load_classifier("ravens")
 
 
 def test_weights_are_refused_where_they_do_not_belong(tmp_path):
     (tmp_path / "a.h5").write_text("ravens")
     with pytest.raises(UserError, match="has its own"):
-        load_classifier(str(ROOT / "sample" / "shapes.keras"), weights="random")
+        load_classifier(f"{SHAPES}.keras", weights="random")
     with pytest.raises(UserError, match="no such file"):
         load_classifier("MobileNetV2", weights=str(tmp_path / "b.h5"))
     with pytest.raises(UserError, match="do not fit MobileNetV2"):
@@ -112,7 +109,7 @@ def test_outputs_become_probabilities(activation, tmp_path):
     import keras
 
     model = small(keras, activation=activation)
-    classifier = load_classifier(saved(model, tmp_path))
+    classifier = loaded(saved(model, tmp_path), pixels="signed")
     picture = np.random.default_rng(0).random((8, 8, 3), np.float32)
     outputs = model.predict(picture[None] * 2 - 1, verbose=0)[0]
     expected = outputs if activation else np.exp(outputs) / np.exp(outputs).sum()
@@ -130,7 +127,7 @@ def test_pixels_of_applications_and_of_models_that_scale(tmp_path):
     )
     path = saved(model, tmp_path)
     assert load_classifier(path).pixels(np.float32(1)) == 255
-    assert load_classifier(path, pixels="unit").pixels(np.float32(1)) == 1
+    assert loaded(path, pixels="unit").pixels(np.float32(1)) == 1
 
 
 # Labels

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from huggin.lime.masks import SAMPLERS, distance_weights, kernel, random_perturbations
+from huggin.lime import choices
+from huggin.lime.masks import (
+    SAMPLERS,
+    distance_weights,
+    kernel,
+    random_perturbations,
+    usual_samples,
+)
+from huggin.lime.surrogate import linear_regression_coefficients
+
+
+def test_options_name_the_samplers_that_there_are():
+    assert tuple(SAMPLERS) == choices.SAMPLERS
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -45,6 +57,59 @@ def test_kernel_masks_lie_near_the_full_picture_and_count_alike():
 def test_leave_one_out_hides_each_segment_alone():
     masks = random_perturbations("leave-one-out", 4, 5, seed=0)
     assert (masks.on[1:] == ~np.eye(4, dtype=bool)).all()
+
+
+@pytest.mark.parametrize("segments", [3, 12, 31, 34])
+def test_a_hadamard_block_is_balanced_and_free_of_interactions(segments):
+    size = {3: 16, 12: 64, 31: 128, 34: 128}[segments]
+    masks = random_perturbations("hadamard", segments, 1 + 3 * size, seed=0)
+    assert np.bincount(masks.draw).tolist() == [1, size, size, size]
+    for block in range(1, 4):
+        signs = 2 * masks.on[masks.draw == block].astype(int) - 1
+        assert (signs[::2] == -signs[1::2]).all()
+        assert (signs.T @ signs == size * np.eye(segments)).all()  # uncorrelated, half are seen
+        products = signs[:, :, None] * signs[:, None, :]
+        assert (np.einsum("mi,mjk->ijk", signs, products) == 0).all()
+    assert (masks.on[masks.draw == 1] != masks.on[masks.draw == 2]).any()
+
+
+@pytest.mark.parametrize(("segments", "samples"), [(12, 513), (84, 513), (85, 1025), (308, 2049)])
+def test_the_usual_number_of_masks_has_two_blocks_at_least(segments, samples):
+    assert usual_samples("hadamard", segments) == samples
+    assert random_perturbations("hadamard", segments, samples, seed=0).draw.max() >= 2
+    assert usual_samples("leave-one-out", segments) == segments + 1
+    assert usual_samples("binomial", segments) == 1000
+
+
+def mean_squared_error(sampler: str, samples: int) -> float:
+    """Of the coefficients of 34 segments, pairs of which interact."""
+    rng = np.random.default_rng(0)
+    effects = rng.normal(size=34)
+    pairs = np.triu(rng.normal(size=(34, 34)) * (rng.random((34, 34)) < 0.1), 1)
+
+    def fitted(sampler, samples, seed):
+        masks = random_perturbations(sampler, 34, samples, seed)
+        on = masks.on.astype(float)
+        scores = on @ effects + np.einsum("mi,ij,mj->m", on, pairs, on)
+        return linear_regression_coefficients(masks, scores, distance_weights(masks)).coefficients
+
+    truth = fitted("binomial", 200_000, 10**6)
+    errors = [fitted(sampler, samples, seed) - truth for seed in range(30)]
+    return float(np.mean(np.square(errors)))
+
+
+@pytest.mark.parametrize("samples", [129, 257])
+def test_hadamard_masks_are_twice_as_exact(samples):
+    ours = mean_squared_error("hadamard", samples)
+    assert ours < 0.5 * mean_squared_error("binomial", samples)
+
+
+def test_the_width_of_the_kernel_is_an_option():
+    wide, narrow = (random_perturbations("binomial", 8, 50, 0, width) for width in (1.0, 0.1))
+    assert (wide.on == narrow.on).all()
+    distance = 1 - np.sqrt(wide.on.mean(axis=1))
+    assert np.allclose(distance_weights(wide), np.exp(-(distance**2) / 2))
+    assert (distance_weights(narrow) <= distance_weights(wide)).all()
 
 
 def test_weights_are_those_of_the_cosine_distance():

@@ -1,6 +1,8 @@
 """Pictures of every kind come out alike; what is none is refused in a line."""
 
+import struct
 import threading
+import zlib
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,7 +11,8 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.pictures import read_picture, resized
+from huggin.lime.pictures import read_picture
+from huggin.lime.scene import resized
 
 
 @pytest.fixture
@@ -97,7 +100,12 @@ def test_resizing_keeps_the_range_and_smooths():
 
 
 def bomb(path) -> None:
-    Image.new("1", (30_000, 30_000)).save(path)
+    """A PNG whose header says 30,000 x 30,000 pixels."""
+    Image.new("L", (1, 1)).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", 30_000, 30_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
 
 
 BAD = {

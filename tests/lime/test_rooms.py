@@ -1,44 +1,28 @@
 """LIME's rooms: segments, fills, predictions, quality, rounds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.classifier import Classifier, load_classifier
+from huggin.lime.choices import FILLS, SEGMENTERS
 from huggin.lime.labels import Target
 from huggin.lime.masks import random_perturbations
-from huggin.lime.pictures import read_picture
 from huggin.lime.predictions import Predictions, Predictor
 from huggin.lime.quality import faithfulness, stability
 from huggin.lime.rounds import Round, deceive, summary
-from huggin.lime.scene import FILLS, SEGMENTERS, Scene, filled, make_scene, segmented
+from huggin.lime.scene import Scene, filled, make_scene, segmented
 from huggin.lime.surrogate import Surrogate
-from tests.conftest import ROOT
+from tests.lime.conftest import SHAPES, loaded
 
 TRIANGLE = Target("triangle", 2)
 
 
-@pytest.fixture(scope="session")
-def shapes() -> Classifier:
-    """The classifier of --demo."""
-    return load_classifier(
-        str(ROOT / "sample" / "shapes.keras"), labels=ROOT / "sample" / "shapes.txt"
-    )
-
-
-@pytest.fixture(scope="session")
-def scene(shapes: Classifier) -> Scene:
-    """The picture of --demo, in 6 x 6 cells."""
-    return make_scene(
-        "shapes.png", shapes, read_picture(str(ROOT / "sample" / "shapes.png")), "grid", 36, "grey"
-    )
-
-
 def test_the_demo_knows_its_picture(scene):
     assert scene.classifier.predict(scene.picture).argmax() == TRIANGLE.plus
-    assert (ROOT / "sample" / "shapes.keras").stat().st_size < 500_000
+    assert Path(f"{SHAPES}.keras").stat().st_size < 500_000
 
 
 # Segments and fills
@@ -68,7 +52,7 @@ def test_a_grid_has_about_as_many_cells_as_wanted():
 def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
-    with pytest.raises(UserError, match="one segment only; give more --segments"):
+    with pytest.raises(UserError, match="one segment only; ask for more segments"):
         make_scene("a.png", shapes, picture, "grid", 1, "grey")
 
 
@@ -102,7 +86,7 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 70, seed=0).on
     seen = on[:, scene.segments][..., None]
     pictures = np.where(seen, scene.picture, scene.fill) * 2 - 1
-    expected = scene.classifier.model.predict(pictures, verbose=0)
+    expected = np.asarray(scene.classifier.call(pictures.astype(np.float32)))
     found = predictor(scene, tmp_path, TRIANGLE, Target("c - n", 0, 4)).predictions(on)
     assert np.allclose(found.probability, expected[:, [0, 2, 4]], atol=1e-6)
     assert np.allclose(found.others, 1 - expected[:, [0, 2, 4]], atol=1e-6)
@@ -110,7 +94,7 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
 
 
 def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
-    shapes = load_classifier(str(ROOT / "sample" / "shapes.keras"))
+    shapes = loaded(f"{SHAPES}.keras", pixels="signed")
     on = random_perturbations("binomial", scene.count, 5, seed=0).on
     assert (
         predictor(replace(scene, classifier=shapes), tmp_path).predictions(on).top[0]
@@ -133,7 +117,7 @@ def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
     again = predictor(scene, tmp_path)
-    monkeypatch.setattr(again, "_graph", None)  # it could not predict
+    monkeypatch.setattr(again, "_answers", None)  # it could not predict
     assert (again.predictions(on).probability == first.probability).all()
 
 
@@ -182,7 +166,8 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 100, seed=0).on
     one = predictor(scene, tmp_path)
-    real, asked = one._graph, []
+    real = one._answers
+    asked = []
 
     def stop(batch):
         asked.append(1)
@@ -190,7 +175,7 @@ def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(batch)
 
-    monkeypatch.setattr(one, "_graph", stop)
+    monkeypatch.setattr(one, "_answers", stop)
     with pytest.raises(KeyboardInterrupt):
         one.predictions(on)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:
@@ -231,7 +216,9 @@ class Answers:
     """Explains nothing: the segments to hide are given, and so are the classes."""
 
     def __init__(self, scene: Scene, top: list[int]) -> None:
-        self.scene, self.top = scene, np.array(top)
+        self.scene = scene
+        self.top = np.array(top)
+        self.surrogate = surrogate(0.1)
 
 
 def test_rounds_end_where_the_answer_stays(scene):
@@ -255,9 +242,21 @@ def test_each_round_explains_what_the_one_before_has_left(scene):
     assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
 
 
-def test_the_summary_says_where_the_second_stood(scene):
-    before, after = np.array([0.1, 0.2, 0.5, 0.15, 0.05]), np.array([0.6, 0.1, 0.1, 0.1, 0.1])
-    text = summary(Round(1, Answers(scene, [3, 1]), before, after, scene.picture))
-    assert "  triangle :\n    ('2', 'triangle', 0.5)\n    ('1', 'square', 0.2)" in text
-    assert "triangle entry 4 : ['0', 'circle', '0.1']" in text
-    assert "hidden: segments 3, 1" in text
+def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood(scene):
+    before = np.array([0.1, 0.2, 0.5, 0.15, 0.05])
+    after = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
+    lines = summary(Round(1, Answers(scene, [3, 1]), before, after, scene.picture)).splitlines()
+    assert lines == [
+        "",
+        "Round 1: hidden: the segments that speak for triangle (3, 1)",
+        "  before  0.5000  triangle (class 2)",
+        "          0.2000  square (class 1)",
+        "          0.1500  cross (class 3)",
+        "  after   0.6000  circle (class 0)",
+        "          0.1000  square (class 1)",
+        "          0.1000  triangle (class 2)",
+        "  the answer is circle now; it was number 4 before, with 0.1",
+    ]
+    stays = summary(Round(1, Answers(scene, []), before, before, scene.picture))
+    assert "nothing is hidden, as no segment speaks for triangle beyond chance" in stays
+    assert "the answer stays the same: triangle" in stays

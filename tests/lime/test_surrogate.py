@@ -39,6 +39,7 @@ def truth(sampler: str, model) -> np.ndarray:
     return fit(masks, model(masks.on.astype(float), np.zeros(len(masks.on)))).coefficients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [linear, interacting])
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_95_percent_intervals_cover_the_truth_in_95_percent_of_500_repeats(sampler, model):
@@ -52,6 +53,19 @@ def test_95_percent_intervals_cover_the_truth_in_95_percent_of_500_repeats(sampl
     assert (
         np.mean(inside, axis=0).min() > 0.90
     )  # of each segment; chance alone moves 500 repeats by 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [linear, interacting])
+@pytest.mark.parametrize("samples", [256, 1000])
+def test_intervals_of_hadamard_blocks_cover_the_truth_of_other_samplers(samples, model):
+    wanted, inside = truth("binomial", model), []
+    for seed in range(500):
+        masks = random_perturbations("hadamard", SEGMENTS, samples, seed)
+        noise = np.random.default_rng(10**6 + seed).normal(size=samples)
+        found = fit(masks, model(masks.on.astype(float), noise))
+        inside.append(np.abs(found.coefficients - wanted) < 1.96 * found.standard_errors)
+    assert 0.93 < np.mean(inside) < 0.97
 
 
 def test_errors_that_take_all_masks_for_alike_would_be_too_small():

@@ -252,8 +252,10 @@ def test_trained_recorded_drawn_asked(family, tiny_cfg, tmp_path, monkeypatch, c
     assert recording.steps.step.tolist() == recording.probes().step.tolist() == [0, 1, 2]
     assert np.abs(recording.steps.weight[2] - recording.steps.weight[0]).max() > 0
     assert {site.component for site in recording.facts.sites} >= {"self", "out"}
-    for graph in ("graph-weights.py", "graph-losses.py", "graph-logits.py"):
-        assert door(monkeypatch, graph, "run") == 0
+    assert recording.layers.norms.shape == (2, len(recording.facts.parts))
+    assert recording.lens().start_logits.shape[:2] == (3, 4)
+    for graph in ("weights", "losses", "logits", "layers", "questions"):
+        assert door(monkeypatch, f"graph-{graph}.py", "run") == 0
     assert door(monkeypatch, "create-gv-training.py", "run") == 0
     assert door(monkeypatch, "test-qa-efficacy.py", "cfg.json", "--samples", "4") in (0, 1)
     for words in ([], ["--share"]):

@@ -1,4 +1,4 @@
-"""The drawing of a forward pass: true boxes, arrows and shapes for every family, legible columns, whole files."""
+"""The drawing of a forward pass: boxes, arrows and shapes of every family, columns, whole files."""
 
 import re
 from pathlib import Path
@@ -183,7 +183,7 @@ def test_the_legend_stands_beside_the_drawing(tmp_path):
     [
         (
             ("m", "--out", "a.jpg"),
-            "a.jpg: its ending says how to draw; choose from .pdf, .svg, .png",
+            "a.jpg: unknown ending; choose from .pdf, .svg, .png",
         ),
         (("m", "--out", "a"), "choose from .pdf, .svg, .png"),
         (("m", "--depth", "-1"), "--depth -1: give 0 or more"),

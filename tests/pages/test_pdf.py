@@ -1,19 +1,23 @@
-"""The PDF: all figures, a true legend, every text whole."""
+"""The PDF: its figures, its sections, a true legend, every text whole."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
+import unicodedata
 from pathlib import Path
 
 import graphviz
 import pytest
 import torch
+from pypdf import PdfReader
 from transformers import BertConfig, BertForQuestionAnswering
 
+from huggin.analysis.nodes import NodeChoice, rank_nodes
 from huggin.model.modules import legend_rows
-from huggin.pages.dot import UNKNOWN, cell_text, missing_fonts, render, table
+from huggin.pages.blocks import Block, Part, beside, in_rows, stacked, text_block
+from huggin.pages.dot import UNKNOWN, cell_text, label, missing_fonts, table
+from huggin.pages.sheets import Document, render
+from huggin.recording.reader import Recording
 from tests.conftest import command
 
 HOSTILE = (
@@ -23,40 +27,104 @@ HOSTILE = (
 
 @pytest.fixture
 def run(tiny_run, tmp_path) -> Path:
-    copy = Path(shutil.copytree(tiny_run, tmp_path / "a run & <more>"))
-    for door in ("graph-weights.py", "graph-losses.py", "graph-logits.py"):
-        assert command(door, copy, cwd=tmp_path).returncode == 0
-    return copy
+    return Path(shutil.copytree(tiny_run, tmp_path / "a run & <more>"))
 
 
+def pdf_of(run: Path, *words: str) -> Path:
+    """The PDF of the training that a command makes; nothing else is said."""
+    done = command("create-gv-training.py", run, *words, cwd=run.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    return run.parent / done.stdout.strip()
+
+
+def texts_of(pdf: Path) -> list[str]:
+    """The text of each page, as a search finds it: without ligatures and line feeds."""
+    texts = [unicodedata.normalize("NFKC", page.extract_text()) for page in PdfReader(pdf).pages]
+    return [" ".join(text.split()) for text in texts]
+
+
+@pytest.mark.slow
 def test_the_pdf_of_a_run(run):
-    done = command("create-gv-training.py", run, cwd=run.parent)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    pdf = run.parent / done.stdout.strip()
+    pdf = pdf_of(run)
     assert re.fullmatch(r"qa-training-\d{4}-\d\d-\d\d-\d{6}\.gv\.pdf", pdf.name)
-    assert pdf.read_bytes().startswith(b"%PDF")
     assert sorted(path.name for path in pdf.parent.iterdir()) == sorted([pdf.stem, pdf.name])
-    source = pdf.with_suffix("").read_text()
-    assert source.count("<IMG") == 5
-    assert "BertSelfAttention" in source
-    assert "Who owns the ravens?" in source
-    assert "questions, after step 8" in source
+    assert "BertSelfAttention" in pdf.with_suffix("").read_text()
+    first, *others = texts_of(pdf)
+    others = " ".join(others)
+    for text in ("1 What was trained", "2 How it learned", "questions, after step 8"):
+        assert text in first
+    assert "BertSelfAttention" in first
+    for figure in ("Weights of the head", "Change of the head's weights", "Training loss"):
+        assert figure in first
+    assert "3 One question through time" in others
+    assert "Who owns the ravens?" in others
+    for figure in ("Loss of the tracked sample", "Logits of the tracked sample", "Shares in"):
+        assert figure in others
+    assert "muninn" in others  # a token of a figure
 
 
-def test_a_missing_figure_is_named_and_no_half_pdf_is_left(run):
-    (run / "graphs" / "losses.png").unlink()
-    done = command("create-gv-training.py", run, "--out", "there", cwd=run.parent)
+@pytest.mark.slow
+def test_the_pdf_says_what_it_is(run):
+    reader = PdfReader(pdf_of(run))
+    title = reader.metadata.title
+    assert re.match(r"BertForQuestionAnswering \(.*\) on questions.json, 8 steps, EM ", title)
+    assert re.search(r", F1 [0-9.]+ %, \d{4}-\d\d-\d\d$", title)
+    assert reader.metadata.subject == f"Training, as recorded in {run}"
+    assert title[:40] in texts_of(reader.stream)[0]
+
+
+@pytest.mark.slow
+def test_figures_are_vectors_on_a3_at_most(run):
+    reader = PdfReader(pdf_of(run))
+    for page in reader.pages:
+        assert page.mediabox.width <= 1190.56
+        assert page.mediabox.height <= 841.9
+    assert [len(page.images) for page in reader.pages][0] == 0
+    maps = sum(len(page.images) for page in reader.pages)
+    assert maps <= 4  # logits over time: two heat maps and their scales
+
+
+@pytest.mark.slow
+def test_a_pdf_is_about_one_node_whatever_was_drawn_before(run):
+    assert command("graph-weights.py", run, "--node", "12", cwd=run.parent).returncode == 0
+    chosen = texts_of(pdf_of(run, "--node", "5", "--out", "chosen"))
+    assert re.search("tracked node ?5, as chosen", chosen[0])
+    assert "dotted: node 5" in chosen[0]
+    best = rank_nodes(Recording(run), NodeChoice()).nodes[0]
+    ranked = texts_of(pdf_of(run))
+    why = "the first one ranked by share of sample 0"
+    assert re.search(f"tracked node ?{best}, {why}", ranked[0])
+    assert f"dotted: node {best}" in ranked[0]
+
+
+def test_a_node_that_is_not_there(run):
+    done = command("create-gv-training.py", run, "--node", "16", "--out", "there", cwd=run.parent)
     assert done.returncode == 2
-    assert "losses.png: not there; run graph-losses.py" in done.stderr
-    assert not (run.parent / "there").exists() or list((run.parent / "there").iterdir()) == []
+    assert "--node 16: the head has nodes 0 to 15" in done.stderr
+    assert not (run.parent / "there").exists()
 
 
-def test_a_figure_older_than_the_run_is_refused(run):
-    os.utime(run / "graphs" / "losses.png", (1, 1))
+@pytest.mark.slow
+def test_a_recording_without_node_snapshots_has_a_pdf(run):
+    for path in (run / "recording").glob("nodes-*.arrow"):
+        path.unlink()
     done = command("create-gv-training.py", run, cwd=run.parent)
-    assert done.returncode == 2
-    assert "losses.png: older than what was recorded since; run graph-losses.py" in done.stderr
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert "left out, the shares of the nodes: " in line
+    assert "no nodes of sample 0" in line
+
+
+def test_blocks_beside_and_below_each_other():
+    first = Block(30, 20, [Part(None, 1.0, 0.0, 0.0)])
+    second = Block(50, 10, [Part(None, 1.0, 0.0, 0.0)])
+    row = beside([first, second])
+    assert (row.width, row.height) == (90, 20)
+    assert [(part.left, part.top) for part in row.parts] == [(0, 0), (40, 0)]
+    column = stacked([row, first])
+    assert (column.width, column.height) == (90, 50)
+    assert [(part.left, part.top) for part in column.parts] == [(0, 0), (40, 0), (0, 30)]
+    assert [block.width for block in in_rows([first, second, first], 90)] == [90, 30]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{"])
@@ -67,18 +135,18 @@ def test_scores_that_cannot_be_read(run, content):
     assert "eval_results.json: not readable" in done.stderr
 
 
-def test_no_dot(tmp_path, monkeypatch):
-    from huggin.common.errors import UserError
-
+def test_no_dot(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="`dot` not found; run ./setup"):
-        render(graphviz.Digraph(), tmp_path / "out", "training")
-    assert list((tmp_path / "out").iterdir()) == []
+    done = command("create-gv-training.py", run, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`dot` not found; run ./setup" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_hostile_text_comes_out_whole(tmp_path):
     graph = graphviz.Digraph()
-    graph.node("text", table([("label", HOSTILE)], "white", (10, 80)), shape="plain")
+    markup = table([("label", HOSTILE)], "white", (10, 80))
+    graph.node("text", label(markup), shape="plain")
     svg = graph.pipe(format="svg", encoding="utf-8")
     shown = re.sub(
         r"\s+", " ", " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg)).replace("&#160;", " ")
@@ -88,7 +156,10 @@ def test_hostile_text_comes_out_whole(tmp_path):
     assert "DROP TABLE\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in shown
     assert shown.count("word") == 700
     assert "世界" in shown
-    assert render(graph, tmp_path, "training").stat().st_size > 1000
+    document = Document(HOSTILE, HOSTILE, [text_block(markup)])
+    text = " ".join(texts_of(render(document, tmp_path, "training"))).replace("\n", " ")
+    assert "DROP TABLE" in text
+    assert text.count("word") == 700
 
 
 def test_blanks_and_joiners_are_not_unknown():
@@ -108,14 +179,10 @@ def test_an_endless_text_is_shortened_with_a_mark():
 def test_a_character_that_no_font_has_is_named():
     if shutil.which("fc-list") is None:
         pytest.skip("fc-list (fontconfig) is not installed")
-    private = graphviz.Digraph()
-    private.node("a", "\ue123")
-    assert missing_fonts(private) == (
+    assert missing_fonts("a \ue123") == (
         "no font here can draw \ue123; install one, as in: sudo apt-get install fonts-noto-cjk"
     )
-    latin = graphviz.Digraph()
-    latin.node("a", "plain")
-    assert missing_fonts(latin) is None
+    assert missing_fonts("plain") is None
 
 
 def test_lines_keep_their_indent():
@@ -145,13 +212,3 @@ def test_the_legend_groups_like_modules():
 def test_the_legend_is_in_run_json(tiny_run):
     modules = json.loads((tiny_run / "recording" / "run.json").read_text())["modules"]
     assert [row["numbers"] for row in modules if row["names"][0].endswith("attention")] == [[6, 9]]
-
-
-def test_the_pdf_has_one_page(run):
-    done = command("create-gv-training.py", run, cwd=run.parent)
-    if shutil.which("pdfinfo") is None:
-        pytest.skip("pdfinfo (poppler-utils) is not installed")
-    info = subprocess.run(
-        ["pdfinfo", run.parent / done.stdout.strip()], capture_output=True, text=True
-    )
-    assert re.search(r"Pages:\s+1\n", info.stdout)

@@ -7,6 +7,7 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from huggin.qa.trainer_keys import REFUSED, WORKS, describe_trainer_keys, trainer_keys
 from tests.conftest import ROOT
 
 
@@ -49,7 +50,7 @@ def test_flags_win_over_the_json(tmp_path, tiny_cfg):
         "--record",
         "false",
         "--fp16_full_eval",
-        "--label_names",
+        "--optim_target_modules",
         "a",
         "b",
     ]
@@ -60,7 +61,7 @@ def test_flags_win_over_the_json(tmp_path, tiny_cfg):
         False,
     )
     assert config.training.fp16_full_eval is True
-    assert config.training.label_names == ["a", "b"]
+    assert config.training.optim_target_modules == ["a", "b"]
 
 
 def test_flags_alone(tiny):
@@ -125,11 +126,20 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"max_seq_length": 0}, "max_seq_length: must be 8 or more"),
         ({"learning_rate": -1}, "learning_rate: must be more than 0"),
         ({"seed": -1}, "seed: must be 0 or more"),
+        ({"seed": 2**32}, "seed: must be 0 or more, and 4294967295 at most"),
+        ({"data_seed": 2**32}, "data_seed: must be 0 or more, and 4294967295 at most"),
+        ({"adam_beta2": 1}, "adam_beta2: must be 0 or more, and less than 1"),
+        ({"push_to_hub": True}, "push_to_hub: leave it false; a lost network would end"),
+        ({"label_smoothing_factor": 0.2}, "label_smoothing_factor: leave it 0.0; the loss of"),
+        (
+            {"dataloader_persistent_workers": True},
+            "dataloader_persistent_workers: needs dataloader_num_workers",
+        ),
         ({"num_train_epochs": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         ({"max_steps": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         (
             {"prediction_loss_only": True},
-            "prediction_loss_only: leave it false; EM and F1 need the logits",
+            "prediction_loss_only: leave it false; EM and F1 are computed from the logits",
         ),
         ({"resume_from_checkpoint": "x"}, "resume_from_checkpoint: leave it null; a run goes on"),
         ({"fp16": True}, "fp16: needs a GPU"),
@@ -160,6 +170,52 @@ def test_a_flag_without_its_value(tmp_path, tiny_cfg):
 def test_a_stray_word_among_flags():
     with pytest.raises(UserError, match="not expected here"):
         read_config(None, ["stray"])
+
+
+def test_every_key_of_the_trainer_works_or_is_refused():
+    """Fails for a key that a new transformers brings: try it, then add it to trainer_keys.py."""
+    assert set(trainer_keys()) == set(WORKS) | set(REFUSED)
+    assert set(WORKS) & set(REFUSED) == set()
+
+
+OTHER_VALUES = {
+    "dataloader_in_order": False,
+    "average_tokens_across_devices": False,
+    "eval_do_concat_batches": False,
+    "remove_unused_columns": False,
+    "label_smoothing_factor": 0.2,
+    "include_for_metrics": ["inputs"],
+    "label_names": ["labels"],
+    "hub_strategy": "end",
+    "hub_private_repo": True,
+    "deepspeed": {"stage": 2},
+    "fsdp_config": {"version": 2},
+}
+
+
+NOT_IN_JSON = {"parallelism_config", "liger_kernel_config"}  # refused as they cannot be converted
+
+
+@pytest.mark.parametrize("key", sorted(REFUSED.keys() - NOT_IN_JSON))
+def test_a_refused_key_is_named_with_a_reason(tmp_path, tiny_cfg, key):
+    value = OTHER_VALUES.get(key, True if trainer_keys()[key] is False else "x")
+    text = refusal(tmp_path, tiny_cfg(**{key: value}))
+    assert f"{key}: leave it " in text
+    assert REFUSED[key] in text
+    default = tiny_cfg(**{key: trainer_keys()[key]})
+    read_config(write(tmp_path, default), [])
+
+
+def test_the_table_of_the_trainers_keys_is_current():
+    """To renew it, print huggin.qa.trainer_keys.describe_trainer_keys()."""
+    page = (ROOT / "docs" / "data-and-models.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition("<!-- generated: trainer keys -->\n\n")
+    assert rest.partition("\n\n<!-- end -->")[0] == describe_trainer_keys()
+
+
+def test_a_key_can_be_a_list_of_names(tmp_path, tiny_cfg):
+    keys = tiny_cfg(report_to=["tensorboard", "wandb"])
+    assert read_config(write(tmp_path, keys), []).training.report_to == ["tensorboard", "wandb"]
 
 
 def test_without_a_file_here_the_toolkits_own_is_taken(tmp_path, monkeypatch, capsys):

@@ -2,11 +2,13 @@
 
 import pytest
 from datasets import Dataset
+from transformers import AutoTokenizer
 
+from bench.labels import train_tokenizer
 from huggin.common.errors import UserError
 from huggin.qa.arguments import DataArguments
-from huggin.qa.features import track_samples, training_features
-from tests.conftest import CONTEXT, LETTERS, letters, record
+from huggin.qa.features import padded, track_samples, training_features
+from tests.conftest import CONTEXT, LETTERS, TOKENIZER, letters, record
 
 
 def spans(features):
@@ -23,7 +25,7 @@ def test_one_window(tokenizer):
 
 
 def test_stride_windows(tokenizer):
-    """12 tokens hold 7 of the context, of which 2 overlap: a-g, f-l, k-p; an answer outside is [CLS] = 0."""
+    """12 tokens hold 7 of the context, and 2 overlap: a-g, f-l, k-p. No answer is [CLS] = 0."""
     data = DataArguments(max_seq_length=12, doc_stride=2)
     features = training_features(letters("f g"), tokenizer, data)
     words = [tokenizer.convert_ids_to_tokens(ids)[4:-1] for ids in features["input_ids"]]
@@ -92,3 +94,26 @@ def test_the_tracked_window_is_the_one_that_holds_the_answer(tokenizer):
         letters("p"), 1, 0, tokenizer, DataArguments(max_seq_length=12, doc_stride=2)
     )
     assert sample.tokens[sample.gold_start] == "p"
+
+
+def test_blanks_before_a_question_are_not_counted():
+    """They would be tokens of a byte-level tokenizer, of which the question then has too many."""
+    tokenizer = train_tokenizer("byte-level BPE", [LETTERS, "z ?"])
+    records = Dataset.from_list([record(1, " " * 40 + "z ?", "c d", context=LETTERS)])
+    data = DataArguments(max_seq_length=32, doc_stride=8)
+    plain = Dataset.from_list([record(1, "z ?", "c d", context=LETTERS)])
+    blanks = training_features(records, tokenizer, data)
+    assert blanks["input_ids"][:] == training_features(plain, tokenizer, data)["input_ids"][:]
+
+
+def test_the_sides_of_the_tokenizer_do_not_matter():
+    """Labels count from the first token: the question comes first, padding is on the right."""
+    data = DataArguments(max_seq_length=12, doc_stride=2)
+    right = AutoTokenizer.from_pretrained(TOKENIZER)
+    left = AutoTokenizer.from_pretrained(TOKENIZER, padding_side="left", truncation_side="left")
+    expected = training_features(letters("f g"), right, data)
+    assert training_features(letters("f g"), left, data).to_dict() == expected.to_dict()
+    rows = [{"input_ids": ids} for ids in expected["input_ids"]]
+    assert padded(left, rows)["input_ids"].tolist() == padded(right, rows)["input_ids"].tolist()
+    assert padded(left, rows)["attention_mask"][2].tolist() == [1] * 11 + [0]
+    assert left.truncation_side == "left"

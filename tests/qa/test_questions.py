@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
 from huggin.common.errors import UserError
 from huggin.qa.arguments import DataArguments
-from huggin.qa.questions import load_questions, read_records
+from huggin.qa.questions import load_questions, read_records, shared_questions
 from tests.conftest import CONTEXT, record
 
 
@@ -113,6 +114,7 @@ GOOD = record(1, "Who owns the ravens?", "Odin")
         ({"question": ""}, "empty question"),
         ({"question": 4}, "question is not text"),
         ({"context": None}, "no context"),
+        ({"title": "half a pair: \ud800"}, "title is not text"),
     ],
 )
 def test_a_wrong_record_is_named_by_position_and_id(tmp_path, change, said):
@@ -151,7 +153,10 @@ def test_no_answer_is_right_where_it_is_meant(tmp_path):
         ),
         ('["a"]', "record 1: not an object"),
         ('{"a": 1}\n{oops}\n', "line 2 is not JSON"),
-        ('{"data": [{"paragraphs": [{"qas": []}]}]}', "article 1: paragraphs need a context"),
+        (
+            '{"data": [{"paragraphs": [{"qas": []}]}]}',
+            "article 1, paragraph 1: paragraphs need a context",
+        ),
     ],
 )
 def test_a_file_that_holds_no_questions(tmp_path, content, said):
@@ -171,6 +176,103 @@ def test_not_text(tmp_path):
     path = tmp_path / "data.json"
     path.write_bytes(b"\xff\xfe\x00")
     assert "not UTF-8" in refusal(path)
+
+
+def test_half_a_surrogate_pair_in_an_id(tmp_path):
+    assert "record 1 (id '\\udc00'): id is not text" in refusal(
+        write(tmp_path, [{**GOOD, "id": "\udc00"}])
+    )
+
+
+NO_ANSWER = (
+    {"text": "", "answer_start": 0},
+    {"text": [""], "answer_start": [-1]},
+    [{"text": "", "answer_start": 0}],
+    [],
+)
+
+
+@pytest.mark.parametrize("answers", NO_ANSWER)
+def test_an_empty_text_is_no_answer(tmp_path, answers):
+    """Haystack writes an unanswerable question so."""
+    path = write(tmp_path, [{**GOOD, "answers": answers}])
+    data = DataArguments(train_file=str(path), version_2_with_negative=True)
+    assert load_questions(data, "train")["answers"] == [{"text": [], "answer_start": []}]
+    assert "no answer; set version_2_with_negative to true" in refusal(path)
+
+
+def test_a_list_of_paragraphs_is_taken(tmp_path, records):
+    """The layout of simpletransformers."""
+    qas = [{key: r[key] for key in ("id", "question", "answers")} for r in records]
+    read = list(read_records(write(tmp_path, [{"context": CONTEXT, "qas": qas}])))
+    assert read == [{**r, "title": ""} for r in records]
+    broken = [{"context": CONTEXT, "qas": qas}, {"context": CONTEXT, "qas": [{"id": "x"}]}]
+    assert "paragraph 2, question 1 (id 'x'): no question, answers" in refusal(
+        write(tmp_path, broken)
+    )
+
+
+def hub(folder, rows):
+    """A data set in a folder, which is read as one on the Hub is."""
+    lines = rows if isinstance(rows, str) else "\n".join(map(json.dumps, rows))
+    (folder / "data").mkdir()
+    (folder / "data" / "train.jsonl").write_text(lines)
+    return DataArguments(dataset_name=str(folder / "data"))
+
+
+def hub_refusal(folder, rows):
+    with pytest.raises(UserError) as refused:
+        load_questions(hub(folder, rows), "train", str(folder / "cache"))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_rows_of_the_hub(tmp_path, records):
+    assert (
+        load_questions(hub(tmp_path, records), "train", str(tmp_path / "cache")).to_list()
+        == records
+    )
+
+
+def test_answers_of_the_hub_can_be_a_list(tmp_path):
+    answers = [{"text": "Odin", "answer_start": CONTEXT.index("Odin")}]
+    rows = [{**GOOD, "answers": answers, "other": 3}]
+    read = load_questions(hub(tmp_path, rows), "train", str(tmp_path / "cache"))
+    assert read.to_list() == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            [{key: GOOD[key] for key in ("id", "context", "question")}],
+            "record 1 (id 'q1'): no answers",
+        ),
+        ([GOOD, {**GOOD, "context": None}], "record 2 (id 'q1'): no context"),
+        ([{**GOOD, "answers": "Odin"}], "answers must be"),
+        (
+            [{**GOOD, "answers": {"text": ["Odin"], "answer_start": [3]}}],
+            "is not at answer_start 3",
+        ),
+        ('{"id": "1", oops', "(train): "),
+    ],
+)
+def test_wrong_rows_of_the_hub(tmp_path, rows, said):
+    assert said in hub_refusal(tmp_path, rows)
+
+
+def test_a_script_is_no_data_set(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "data.py").write_text("import datasets")
+    with pytest.raises(UserError, match=r"data \(train\): .*; check dataset_name"):
+        load_questions(DataArguments(dataset_name=str(tmp_path / "data")), "train")
+
+
+def test_questions_that_two_sets_share(records):
+    others = [*records[:2], {**records[2], "question": "Another ?"}]
+    sets = [Dataset.from_list(rows) for rows in (records, others)]
+    assert shared_questions(*sets) == {0, 1}
+    assert shared_questions(sets[0], None) == set()
 
 
 def test_a_hub_that_cannot_be_reached():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import trainer_qa
@@ -51,6 +52,7 @@ def train_here(folder: Path, keys: dict) -> int:
     [
         {"seed": 1},
         {"seed": 2, "gradient_accumulation_steps": 2},
+        {"seed": 5, "max_grad_norm": 0.1},
         {"seed": 3, "probe_samples": 3, "node_points": 200, "node_layers": "all"},
         {"seed": 4, "eval_strategy": "steps", "eval_steps": 3},
     ],
@@ -67,6 +69,19 @@ def test_evaluating_on_the_way_changes_nothing(tmp_path, tiny_cfg):
         (tmp_path / name).mkdir()
         assert train_here(tmp_path / name, tiny_cfg(**changes)) == 0
     assert weights(tmp_path / "with" / "run") == weights(tmp_path / "without" / "run")
+
+
+def test_windows_of_all_micro_batches_are_recorded(tmp_path, tiny_cfg):
+    keys = tiny_cfg(gradient_accumulation_steps=2, do_eval=False)
+    assert train_here(tmp_path, keys) == 0
+    recording = Recording(tmp_path / "run")
+    asked = recording.questions
+    assert asked.step.tolist() == [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4
+    both = (asked.start_loss + asked.end_loss).astype(float) / 2
+    means = both.reshape(4, 4).mean(axis=1)
+    np.testing.assert_allclose(means, recording.steps.loss[1:], rtol=1e-5)
+    whole = np.sqrt(np.square(recording.layers.norms.astype(float)).sum(axis=1))
+    np.testing.assert_allclose(whole, recording.steps.grad_norm[1:], rtol=1e-5)
 
 
 # 2. and 3. Exact resume; checkpoints are valid or absent
@@ -304,6 +319,9 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
         0,
         0,
     )
+
+    asked = Recording(tmp_path / "run").questions
+    assert asked.step.tolist() == list(range(1, stopped + 6))  # rank 0's windows: one a step
 
 
 # 9. The soak

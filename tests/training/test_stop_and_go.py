@@ -12,6 +12,7 @@ from transformers import EarlyStoppingCallback
 
 import trainer_qa
 from huggin.common.errors import UserError
+from huggin.model import evaluation
 from huggin.recording.checkpoints import is_complete
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
@@ -60,7 +61,7 @@ def falling():
         return evaluate(self, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trainer_qa, "score_answers", score)
+        patched.setattr(evaluation, "score_answers", score)
         patched.setattr(trainer_qa.QuestionAnsweringTrainer, "evaluate", noting_the_step)
         yield
 

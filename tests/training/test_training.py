@@ -12,10 +12,9 @@ import pytest
 
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import TABLES
 from huggin.recording.summary import recording_summary
 from tests.conftest import command, process
-
-TABLES = ("steps", "probes", "nodes")
 
 
 def train(folder: Path, keys: dict) -> subprocess.CompletedProcess[str]:

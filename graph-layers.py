@@ -1,0 +1,71 @@
+"""Draw the QA head on every layer's output, and the gradients by part: recording -> PNG.
+
+python graph-layers.py RUN
+python graph-layers.py RUN --sample 1 --step 0
+"""
+
+import sys
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import choose_sample, graph_parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Save the figures in RUN/graphs and print their paths, and two tables."""
+    parser = graph_parser(
+        "Draw what the QA head makes of each layer's output for a tracked sample, by token and\n"
+        "by step, and the norm of the gradient by part of the model. Print when the head on each\n"
+        "layer was first right.",
+        "graph-layers.py",
+    )
+    choose_sample(parser)
+    parser.add_argument(
+        "--step",
+        type=int,
+        metavar="K",
+        help="draw the layers at this probe alone (default: first, middle and last probe)",
+    )
+    parser.add_argument(
+        "--part",
+        action="append",
+        metavar="NAME",
+        help="a part whose gradient is drawn as a line, such as 'layer 2'; several times for\n"
+        "several (default: the ends, and the first, middle and last layer)",
+    )
+    args = parser.parse_args(argv)
+    from huggin.analysis.gradients import table_of_parts
+    from huggin.analysis.lens import table_of_layers
+    from huggin.common.errors import BadValue, UserError
+    from huggin.graphs.gradients import draw_gradients
+    from huggin.graphs.layers import draw_layers
+    from huggin.graphs.layers_over_time import draw_layers_over_time
+    from huggin.graphs.runs import print_tables, read_runs
+    from huggin.graphs.saving import finish
+
+    runs = read_runs([args.run, *args.more])
+    missing: list[str] = []
+    try:
+        finish(draw_layers(*runs, sample=args.sample, step=args.step), args)
+        finish(draw_layers_over_time(*runs, sample=args.sample), args)
+        print_tables(runs, [table_of_layers(run, args.sample) for run in runs])
+    except BadValue:
+        raise
+    except UserError as error:
+        missing.append(str(error))
+    try:
+        finish(draw_gradients(*runs, parts=args.part), args)
+        print_tables(runs, [table_of_parts(run.layers) for run in runs])
+    except BadValue:
+        raise
+    except UserError as error:
+        missing.append(str(error))
+    if len(missing) == 2:
+        raise UserError(missing[0])
+    for line in missing:
+        print(f"graph-layers.py: {line}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,71 @@
+"""Draw how the questions did in training, by kind: recording -> PNG.
+
+python graph-questions.py RUN
+python graph-questions.py RUN --by title
+"""
+
+import sys
+from collections.abc import Sequence
+
+from huggin.common.cli import run_command
+from huggin.graphs.arguments import graph_parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Save the figures in RUN/graphs and print their paths, and tables."""
+    parser = graph_parser(
+        "Draw the loss and the share of right answers in the batches of the training, by kind of\n"
+        "question: question word, length of the answer, place in the context. Draw what was\n"
+        "learned and forgotten between epochs. Print the 20 hardest questions.",
+        "graph-questions.py",
+    )
+    parser.add_argument(
+        "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
+    )
+    args = parser.parse_args(argv)
+    from huggin.analysis.questions import (
+        all_in_one,
+        between_passes,
+        groupings,
+        passes_in_words,
+        same_kinds,
+        table_of_hardest,
+        table_of_kinds,
+        texts_of,
+    )
+    from huggin.common.errors import BadValue, UserError
+    from huggin.graphs.questions import draw_kinds, draw_passes
+    from huggin.graphs.runs import print_tables, read_runs
+    from huggin.graphs.saving import finish
+    from huggin.qa.texts import training_records
+
+    runs = read_runs([args.run, *args.more])
+    found = [run.questions for run in runs]
+    try:
+        texts = [texts_of(run, training_records(run.facts.cfg, args.by)) for run in runs]
+    except BadValue:
+        raise
+    except (UserError, OSError) as error:
+        if args.by is not None:
+            raise
+        print(f"graph-questions.py: no texts, so no kinds are drawn: {error}", file=sys.stderr)
+        texts = []
+    kinds = [groupings(each, args.by) for each in texts] or [[all_in_one(each)] for each in found]
+    for group in same_kinds(kinds):
+        finish(draw_kinds(*runs, kinds=group), args)
+        tables = [table_of_kinds(each, one) for each, one in zip(found, group, strict=True)]
+        print_tables(runs, tables)
+    finish(draw_passes(*runs), args)
+    print_tables(runs, [passes_in_words(between_passes(each)) for each in found])
+    print_tables(
+        runs,
+        [
+            table_of_hardest(each, text)
+            for each, text in zip(found, texts or [None] * len(found), strict=True)
+        ],
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,163 @@
+"""The QA head on every layer's output -> how probable the true answer is there, and when it won.
+
+The head on a layer says what the head makes of that layer's output. It was trained on the last
+layer's output alone, so an early layer can hold an answer that the head does not find.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from huggin.analysis.nodes import BFLOAT, HALF, ROUNDINGS
+from huggin.common.errors import UserError
+from huggin.common.window import Window
+from huggin.recording.reader import LensLogits, Probes, Recording
+
+
+@dataclass(frozen=True)
+class LayerAnswers:
+    """How the head on each layer does with a tracked sample; first axis = probes."""
+
+    step: np.ndarray  # (probes,)
+    probability: np.ndarray  # (probes, 2, layers + 1) of the true start and the true end
+    right: np.ndarray  # (probes, layers + 1) bool: the best span is the true answer
+
+    @property
+    def lowest_right(self) -> np.ndarray:
+        """The lowest layer whose best span is right, (probes,) float; NaN if none is."""
+        return np.where(self.right.any(axis=1), self.right.argmax(axis=1), np.nan)
+
+    def first_right(self, layer: int) -> int | None:
+        """The first probed step at which the best span of the head on `layer` is right."""
+        steps = self.step[self.right[:, layer]]
+        return int(steps[0]) if len(steps) else None
+
+
+def true_lens(recording: Recording, sample: int = 0) -> LensLogits:
+    """The lens of a tracked sample, checked.
+
+    Raises UserError if there is none, or if its last row is not what the model itself computed.
+    """
+    lens = recording.lens(sample)
+    unit = BFLOAT if recording.facts.uses_bf16 else HALF
+    _refuse_untrue(recording, lens, sample, unit)
+    return lens
+
+
+def _refuse_untrue(recording: Recording, lens: LensLogits, sample: int, unit: float) -> None:
+    probes = recording.probes(sample)
+    steps, ours, theirs = np.intersect1d(lens.step, probes.step, return_indices=True)
+    last = np.stack([lens.start_logits[ours, -1], lens.end_logits[ours, -1]], axis=1)
+    own = _own_logits(probes)[theirs]
+    off = np.abs(last.astype(np.float32) - own) > tolerance(own, unit)
+    wrong = (off & np.isfinite(own)).any(axis=(1, 2))
+    if wrong.any() or not len(steps):
+        at = f"step {steps[wrong][0]}" if wrong.any() else "no step"
+        what = f"{recording.run.path}: the head on the last layer is not the model's own answer"
+        raise UserError(f"{what} ({at}, sample {sample}); no layers are drawn")
+
+
+def _own_logits(probes: Probes) -> np.ndarray:
+    """(probes, 2, tokens): start and end."""
+    return np.stack([probes.start_logits, probes.end_logits], axis=1)
+
+
+def tolerance(logits: np.ndarray, unit: float) -> np.ndarray:
+    """How far rounding can take the lens from the model's logits, of the same shape (.., tokens).
+
+    unit: the relative error of one rounding. The largest logit of a row stands for the size of the
+    terms that were added up.
+    """
+    size = np.abs(np.where(np.isfinite(logits), logits, 0))
+    return ROUNDINGS * unit * (size + size.max(axis=-1, keepdims=True))
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """The softmax over the tokens, the last axis, as in the loss: all tokens take part."""
+    shifted = logits.astype(np.float32)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    exponents = np.exp(shifted)
+    return exponents / exponents.sum(axis=-1, keepdims=True)
+
+
+def layer_answers(recording: Recording, sample: int = 0) -> LayerAnswers:
+    """How the head on each layer does with a tracked sample.
+
+    Raises UserError as `true_lens` does.
+    """
+    window = recording.tracked(sample)
+    lens = true_lens(recording, sample)
+    start = probabilities(lens.start_logits)[..., window.gold_start]
+    end = probabilities(lens.end_logits)[..., window.gold_end]
+    return LayerAnswers(lens.step, np.stack([start, end], axis=1), _right(recording, lens, window))
+
+
+def _right(recording: Recording, lens: LensLogits, window: Window) -> np.ndarray:
+    """Whether each layer's best span is the true answer, (probes, layers + 1)."""
+    facts = recording.facts
+    starts = _candidates(lens.start_logits, window, facts.n_best_size)
+    ends = _candidates(lens.end_logits, window, facts.n_best_size)
+    first, last = best_span(starts, ends, facts.max_answer_length)
+    return (first == window.gold_start) & (last == window.gold_end) & window.has_answer
+
+
+def _candidates(logits: np.ndarray, window: Window, n_best: int) -> np.ndarray:
+    """The `n_best` highest logits of each row if they are of the context, -inf elsewhere."""
+    values = np.nan_to_num(logits.astype(np.float32), nan=-np.inf, neginf=-np.inf)
+    tokens = values.shape[-1]
+    least = np.sort(values, axis=-1)[..., max(0, tokens - n_best), None]
+    in_context = np.array(window.parts) == "context"
+    return np.where((values >= least) & in_context, values, -np.inf)
+
+
+def best_span(starts: np.ndarray, ends: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last token of the best pair in each row; -1 if no pair is valid.
+
+    starts, ends: (.., tokens), -inf for a token that cannot be one. A pair is in order, and at
+    most `longest` tokens long.
+    """
+    best = np.full(starts.shape[:-1], -np.inf, np.float32)
+    first = np.full(best.shape, -1)
+    last = np.full(best.shape, -1)
+    tokens = starts.shape[-1]
+    for more in range(min(longest, tokens)):  # tokens after the first
+        scores = starts[..., : tokens - more] + ends[..., more:]
+        place = scores.argmax(axis=-1)
+        score = np.take_along_axis(scores, place[..., None], axis=-1)[..., 0]
+        better = score > best
+        best = np.where(better, score, best)
+        first = np.where(better, place, first)
+        last = np.where(better, place + more, last)
+    return first, last
+
+
+def table_of_layers(recording: Recording, sample: int = 0) -> str:
+    """A row per layer: when the head on it was first right, how often, and the probabilities."""
+    found = layer_answers(recording, sample)
+    lines = [
+        "layer  first right  right at probes  true start: first, last probe  true end: first, last"
+    ]
+    for layer in range(found.right.shape[1]):
+        first = found.first_right(layer)
+        start, end = found.probability[:, :, layer].T
+        at = "-" if first is None else f"step {first}"
+        lines.append(
+            f"{layer:5d}  {at:>11}  {found.right[:, layer].mean():14.0%} "
+            f"{start[0]:21.3f}, {start[-1]:.3f} {end[0]:22.3f}, {end[-1]:.3f}"
+        )
+    return "\n".join([*lines, lowest_in_words(found, sample)])
+
+
+def lowest_in_words(found: LayerAnswers, sample: int = 0) -> str:
+    """The lowest layer with which the head is right: the first time, and at the last probe."""
+    lowest = found.lowest_right
+    known = np.flatnonzero(np.isfinite(lowest))
+    if not len(known):
+        return f"sample {sample}: the head is not right on any layer at any probe"
+    begin = known[0]
+    first = f"first right at step {found.step[begin]}, on layer {lowest[begin]:.0f}"
+    after = f"at the last probe, step {found.step[-1]}"
+    if np.isnan(lowest[-1]):
+        return f"sample {sample}: the head is {first}; {after}, it is right on no layer"
+    end = f"the lowest layer on which it is right is {lowest[-1]:.0f}"
+    return f"sample {sample}: the head is {first}; {after}, {end}"

@@ -1,0 +1,164 @@
+"""Recording -> loss and share of right answers by kind of question, and changes between passes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from huggin.analysis.questions import Grouping, Passes, Running, all_in_one, between_passes, running
+from huggin.common.text import short
+from huggin.graphs.runs import Beside, figure_name, side_by_side
+from huggin.graphs.style import END, GOLD, QUIET, START, by_step, new_figure
+from huggin.recording.reader import Recording
+
+PER_ROW = 5  # kinds beside each other
+PASSES = (  # in the order of the stack, from below
+    ("stayed_right", GOLD, "right before and now"),
+    ("learned", START, "learned: wrong before, right now"),
+    ("forgotten", END, "forgotten: right before, wrong now"),
+    ("stayed_wrong", "#d9d9d9", "wrong before and now"),
+)
+BARS = 40  # passes that are drawn as bars; more are drawn as areas
+
+
+def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]:
+    """`questions-KEY`: two panels for each kind of question, loss and share of right answers.
+
+    kinds: one grouping for each run, with the same names. Grey: all questions of the first run.
+    Raises UserError if a run has no such table.
+    """
+    seen = [running(run.questions, grouping) for run, grouping in zip(runs, kinds, strict=True)]
+    names = kinds[0].names
+    shown = [
+        kind for kind in range(len(names)) if any(each.windows[:, kind].any() for each in seen)
+    ]
+    title = f"How the questions did in training, {kinds[0].title}"
+    figure, pairs = _pairs(title, len(shown))
+    first = runs[0].questions
+    everything = running(first, all_in_one(first), most=len(seen[0].edges) - 1)
+    beside = side_by_side(runs)
+    for kind, pair in zip(shown, pairs, strict=True):
+        total = sum(int(each.windows[:, kind].sum()) for each in seen)
+        pair[0].set_title(f"{short(names[kind], 20)} ({total:,} windows)")
+        _draw_all(pair, everything)
+        for run, each in zip(beside, seen, strict=True):
+            _draw_kind(pair, run, each, kind)
+        _label(pair, is_left=_is_left(pair[0]))
+    _same_losses([loss for loss, _ in pairs])
+    _explain(figure, pairs[0][0], beside)
+    return {figure_name(f"questions-{kinds[0].key}", runs): figure}
+
+
+def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
+    """A figure with two panels, one below the other, for each of `count` kinds."""
+    blocks = -(-count // PER_ROW)
+    columns = -(-count // blocks)
+    figure = new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
+    panels = figure.subplots(2 * blocks, columns, squeeze=False, sharex=True)
+    pairs = [
+        panels[2 * block : 2 * block + 2, column].tolist()
+        for block in range(blocks)
+        for column in range(columns)
+    ]
+    for unused in pairs[count:]:
+        for axes in unused:
+            axes.set_axis_off()
+    return figure, pairs[:count]
+
+
+def _middles(seen: Running) -> np.ndarray:
+    return (seen.edges[1:] + seen.edges[:-1]) / 2
+
+
+def _draw_all(pair: Sequence[Axes], everything: Running) -> None:
+    """All questions of the first run, for comparison."""
+    at = _middles(everything)
+    pair[0].plot(at, everything.loss[:, 0], color=QUIET, linewidth=1, linestyle="--")
+    pair[1].plot(at, everything.right[:, 0], color=QUIET, linewidth=1, linestyle="--")
+
+
+def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> None:
+    """One kind of one run; bands are 95 % intervals."""
+    colour = run.colour if run.name else START
+    known = np.flatnonzero(seen.windows[:, kind])
+    at = _middles(seen)[known]
+    loss = seen.loss[known, kind]
+    error = seen.loss_error[known, kind]
+    pair[0].fill_between(at, loss - error, loss + error, color=colour, alpha=0.2, linewidth=0)
+    pair[0].plot(at, loss, color=colour, marker=".")
+    low, high = seen.right_interval[known, kind].T
+    pair[1].fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
+    pair[1].plot(at, seen.right[known, kind], color=colour, marker=".")
+
+
+def _is_left(axes: Axes) -> bool:
+    place = axes.get_subplotspec()
+    return place is not None and place.is_first_col()
+
+
+def _label(pair: Sequence[Axes], is_left: bool) -> None:
+    by_step(pair[0], "loss (nats)" if is_left else "")
+    by_step(pair[1], "right (%)" if is_left else "")
+    pair[0].set_xlabel("")
+    pair[1].set_ylim(-3, 103)
+    pair[1].tick_params(labelbottom=True)
+    pair[1].xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _same_losses(panels: Sequence[Axes]) -> None:
+    """Give all panels of losses the same limits."""
+    limits = np.array([axes.get_ylim() for axes in panels])
+    for axes in panels:
+        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+
+
+def _explain(figure: Figure, axes: Axes, beside: Sequence[Beside]) -> None:
+    colours = {run.name or "this kind": run.colour if run.name else START for run in beside}
+    lines: list[Artist] = [
+        axes.plot([], [], color=colour, label=name)[0] for name, colour in colours.items()
+    ]
+    lines += axes.plot([], [], color=QUIET, linestyle="--", label="all questions")
+    lines += [axes.fill_between([], [], color=QUIET, alpha=0.3, label="95 % interval")]
+    figure.legend(
+        handles=lines, loc="outside lower right", ncols=3, title="train mode, before each step"
+    )
+
+
+def draw_passes(*runs: Recording) -> dict[str, Figure]:
+    """`questions-passes`: windows that were learned and forgotten from each pass to the next.
+
+    Empty if every window was seen once in all runs. Raises UserError if a run has no such table.
+    """
+    found = [between_passes(run.questions) for run in runs]
+    if not any(len(passes.learned) for passes in found):
+        return {}
+    title = "Learned and forgotten from one pass through the data to the next"
+    figure = new_figure(1 + 6 * len(runs), 5, title)
+    panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
+    for axes, run, passes in zip(panels, side_by_side(runs), found, strict=True):
+        axes.set_title(run.headline("in train mode; a pass is an epoch"))
+        _draw_stack(axes, passes)
+    panels[0].set_ylabel("windows of questions")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
+    return {figure_name("questions-passes", runs): figure}
+
+
+def _draw_stack(axes: Axes, passes: Passes) -> None:
+    numbers = np.arange(2, len(passes.learned) + 2)
+    values = [getattr(passes, name) for name, _, _ in PASSES]
+    if len(numbers) > BARS:
+        colours = [colour for _, colour, _ in PASSES]
+        names = [name for _, _, name in PASSES]
+        axes.stackplot(numbers, *values, colors=colours, labels=names)
+    else:
+        below = np.zeros(len(numbers))
+        for counts, (_, colour, name) in zip(values, PASSES, strict=True):
+            axes.bar(numbers, counts, bottom=below, color=colour, label=name)
+            below += counts
+    axes.set_xlabel("pass (compared with the one before)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(1.4, len(numbers) + 1.6)

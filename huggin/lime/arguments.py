@@ -1,0 +1,193 @@
+"""The arguments that lime.py and inDeCeptionV3.py share, and their defaults."""
+
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from huggin.common.cli import CommandParser
+from huggin.common.errors import UserError
+from huggin.database.option import add_database_option
+from huggin.graphs.arguments import add_show_option
+from huggin.lime.addresses import name_of
+from huggin.lime.choices import ENDINGS, FILLS, PIXELS, SAMPLERS, SCALES, SEGMENTERS, WIDTH
+
+SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
+MOST = 2**32 - 1  # the largest seed
+LARGEST = 4096  # pixels of an input's side
+OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size")
+
+
+def lime_parser(description: str, example: str) -> CommandParser:
+    """The arguments of both commands."""
+    parser = CommandParser(description, example)
+    _add_model(parser)
+    _add_scene(parser)
+    _add_explanation(parser)
+    _add_output(parser)
+    return parser
+
+
+def _add_model(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "image",
+        nargs="?",
+        metavar="IMAGE",
+        help="a path or an http(s) address (default: a cat that comes with scikit-image)",
+    )
+    add(
+        "--demo",
+        action="store_true",
+        help="explain a small classifier and a picture that come with the toolkit; no network",
+    )
+    add(
+        "--model",
+        help="a name of keras.applications, a .keras or .h5 file, a SavedModel folder, "
+        "or a .tflite file (default: InceptionV3)",
+    )
+    add(
+        "--weights",
+        metavar="FILE",
+        help="weights of a named model, or: random (default: ImageNet's, downloaded by Keras)",
+    )
+    add("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
+    add(
+        "--pixels",
+        choices=PIXELS,
+        help="what the model of a file takes: -1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 "
+        "less ImageNet's mean (default: read from the model's first operations)",
+    )
+    add(
+        "--ending",
+        choices=ENDINGS,
+        help="what its outputs are (default: read from the model's last activation)",
+    )
+    add("--output", metavar="NAME", help="one output, by name or number, if it has several")
+    add(
+        "--size",
+        type=size,
+        metavar="HxW",
+        help="size of its input, if it takes any (default: 224x224)",
+    )
+
+
+def _add_scene(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--segmenter",
+        choices=SEGMENTERS,
+        help="how the picture is cut into segments (default: quickshift; with --demo: slic)",
+    )
+    add(
+        "--segments",
+        type=at_least(1),
+        default=36,
+        metavar="N",
+        help="about how many segments slic and grid make (default: 36)",
+    )
+    add("--fill", choices=FILLS, default="grey", help="what hides a segment (default: grey)")
+
+
+def _add_explanation(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--target",
+        choices=SCALES,
+        default="probability",
+        help="the score that is explained (default: probability)",
+    )
+    add(
+        "--sampler",
+        choices=SAMPLERS,
+        default="hadamard",
+        help="how the masks are drawn (default: hadamard)",
+    )
+    add(
+        "--samples",
+        type=at_least(1),
+        metavar="N",
+        help="number of masks (default: 513 for up to 84 segments, more for more; "
+        "leave-one-out: one per segment; other samplers: 1000)",
+    )
+    add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
+    add(
+        "--kernel-width",
+        type=width,
+        default=WIDTH,
+        metavar="W",
+        help=f"width of the kernel that weighs the masks by distance (default: {WIDTH})",
+    )
+    add(
+        "--top",
+        type=at_least(1),
+        default=4,
+        metavar="K",
+        help="how many segments count as the top ones (default: 4)",
+    )
+
+
+def _add_output(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results (default: explanations/NAME OF THE PICTURE)",
+    )
+    add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
+    add_show_option(parser)
+    add_database_option(parser)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A type of argument: a number from `least` to MOST."""
+
+    def number(text: str) -> int:
+        if not least <= int(text) <= MOST:
+            raise ArgumentTypeError(f"{text}: give a number from {least} to {MOST}")
+        return int(text)
+
+    return number
+
+
+def size(text: str) -> tuple[int, int]:
+    """A type of argument: `224` or `192x256`, height first."""
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) > 2 or not all(0 < side <= LARGEST for side in sides):
+        raise ArgumentTypeError(f"{text}: give one number or HEIGHTxWIDTH, at most {LARGEST}")
+    return sides[0], sides[-1]
+
+
+def width(text: str) -> float:
+    """A type of argument: a positive number."""
+    if not 0.01 <= float(text) <= 100:
+        raise ArgumentTypeError(f"{text}: give a number from 0.01 to 100")
+    return float(text)
+
+
+def checked(args: Namespace) -> Namespace:
+    """Fill in the defaults that --demo and a missing IMAGE imply.
+
+    Raises UserError for options that contradict each other.
+    """
+    if args.sampler == "leave-one-out" and args.samples:
+        raise UserError("--sampler leave-one-out: asks once per segment; leave out --samples")
+    own = [name for name in OF_MODELS if getattr(args, name)]
+    if args.demo and own:
+        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
+    if args.demo:
+        args.model = f"{SAMPLE}.keras"
+        args.labels = SAMPLE.with_suffix(".txt")
+        args.pixels = "signed"
+    args.model = args.model or "InceptionV3"
+    args.image = args.image or (f"{SAMPLE}.png" if args.demo else _cat())
+    args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
+    args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
+    return args
+
+
+def _cat() -> str:
+    place = find_spec("skimage")
+    assert place and place.origin
+    return str(Path(place.origin).parent / "data" / "chelsea.png")

@@ -1,0 +1,76 @@
+"""Grey pictures of more than 8 bits: medical, astronomical, microscopes' -> values in [0, 1].
+
+They are scaled by what the file says about its values. If it says nothing that fits, they are
+scaled by their own range, and a line says so.
+"""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+BITS = 258  # BitsPerSample; all by the numbers of TIFF 6.0
+PHOTOMETRIC = 262
+LOWEST = (340, 280)  # SMinSampleValue, MinSampleValue
+HIGHEST = (341, 281)  # SMaxSampleValue, MaxSampleValue
+SAMPLE_FORMAT = 339
+UNSIGNED = 1
+WHITE_IS_0 = 0
+FULL = 65535
+DEEP = 2**14  # a largest value below this means that not all of 16 bits are used
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture has one channel of more than 8 bits."""
+    return image.mode.startswith(("I", "F"))
+
+
+def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
+    """A deep picture -> (height, width) float32 in [0, 1], and a line about it or ''.
+
+    NaN and infinity become 0.
+    """
+    tags = getattr(image, "tag_v2", {})
+    values = _values(image, tags)
+    finite = np.isfinite(values)
+    known = np.where(finite, values, values[finite].min() if finite.any() else 0)
+    low, high, line = _ends(known, image.mode, tags)
+    share = np.clip((known - low) / max(high - low, np.finfo(float).tiny), 0, 1)
+    if tags.get(PHOTOMETRIC) == WHITE_IS_0:
+        share = 1 - share
+    return np.where(finite, share, 0).astype(np.float32), line
+
+
+def _values(image: Image.Image, tags: Any) -> np.ndarray:
+    """The numbers in the file, (height, width) float64."""
+    values = np.asarray(image)
+    unsigned = _first(tags, SAMPLE_FORMAT, UNSIGNED) == UNSIGNED
+    if image.mode == "I" and unsigned and _first(tags, BITS, 0) == 32:
+        values = values.view(np.uint32)  # Pillow takes them for signed ones
+    return values.astype(np.float64)
+
+
+def _first(tags: Any, number: int, default: float) -> float:
+    value = tags.get(number, default)
+    return float(value[0] if isinstance(value, tuple) else value)
+
+
+def _ends(values: np.ndarray, mode: str, tags: Any) -> tuple[float, float, str]:
+    """The values that become 0 and 1, and a line if the file does not say them."""
+    for lowest, highest in zip(LOWEST, HIGHEST):
+        if highest in tags:
+            low = _first(tags, lowest, 0)
+            high = _first(tags, highest, 0)
+            if low < high and low <= values.min() and values.max() <= high:
+                return low, high, ""
+    low = float(values.min())
+    high = float(values.max())
+    bits = int(_first(tags, BITS, 16))
+    if mode != "F" and low >= 0:
+        if 8 < bits < 16:
+            return 0, 2**bits - 1, ""
+        if bits == 16 and DEEP < high <= FULL:
+            return 0, FULL, ""
+    if mode == "F" and low >= 0 and high <= 1:
+        return 0, 1, ""
+    return low, high, f"its values go from {low:.6g} to {high:.6g}: shown from black to white"

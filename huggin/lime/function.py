@@ -1,0 +1,60 @@
+"""LIME for any function from masks to probabilities, such as a model of another library."""
+
+from typing import Protocol
+
+import numpy as np
+
+from huggin.common.errors import UserError
+from huggin.lime.choices import WIDTH
+from huggin.lime.masks import distance_weights, random_perturbations
+from huggin.lime.surrogate import Surrogate, linear_regression_coefficients
+
+
+class Probabilities(Protocol):
+    """What is explained: a function that hides what a mask hides and asks a model."""
+
+    def __call__(self, on: np.ndarray) -> np.ndarray:
+        """Masks (n, segments) bool, True where a segment is seen -> probabilities (n, classes)."""
+
+
+def explain_function(
+    probabilities: Probabilities,
+    segments: int,
+    target: int,
+    samples: int = 1000,
+    sampler: str = "hadamard",
+    seed: int = 0,
+    kernel_width: float = WIDTH,
+    batch: int = 64,
+) -> Surrogate:
+    """LIME's four steps for a function; it is called with at most `batch` masks at a time.
+
+    segments: how many parts (of a picture, a text, a table's row) can be hidden.
+    target: the class that is explained, a column of the probabilities.
+    Raises UserError for too few samples, and if the function returns another form or NaN.
+
+    >>> effects = np.array([0.5, 0.0, -0.25])
+    >>> found = explain_function(lambda on: (on @ effects)[:, None], 3, target=0, samples=64)
+    >>> [int(segment) for segment in found.top(2)], [int(one) for one in found.against(2)]
+    ([0], [2])
+    """
+    if samples <= segments:
+        raise UserError(
+            f"{samples} samples are too few for {segments} segments; give twice as many"
+        )
+    masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
+    batches = [masks.on[first : first + batch] for first in range(0, samples, batch)]
+    scores = np.concatenate([_scores(probabilities, on, target) for on in batches])
+    return linear_regression_coefficients(masks, scores, distance_weights(masks))
+
+
+def _scores(probabilities: Probabilities, on: np.ndarray, target: int) -> np.ndarray:
+    found = np.asarray(probabilities(on), np.float64)
+    if found.ndim != 2 or len(found) != len(on) or found.shape[1] <= target:
+        wanted = f"({len(on)}, classes) with more than {target} classes"
+        raise UserError(
+            f"the function returned {found.shape} for {len(on)} masks; wanted: {wanted}"
+        )
+    if not np.isfinite(found).all():
+        raise UserError("the function returned NaN or infinity; check the model's input")
+    return found[:, target]

@@ -1,0 +1,129 @@
+"""A run or an answer in words: the title line, and rows of label and text."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from huggin.analysis.learning import flips_in_words
+from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
+from huggin.common.errors import UserError
+from huggin.recording.answer import AnswerFacts
+from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.reader import Recording, Steps
+from huggin.recording.run_folder import RunFolder
+
+Row = tuple[str, str]  # label and text
+
+
+def title_line(recording: Recording) -> str:
+    """Model, data, steps, EM and F1 if the run was evaluated, and the day of its last step."""
+    facts = recording.facts
+    model = f"{facts.model_class} ({facts.model_name})"
+    parts = [f"{model} on {facts.data_name}", f"{recording.steps.step[-1]} steps"]
+    scores = _scores(recording.run)
+    if scores:
+        parts.append(f"EM {scores['exact_match']:.1f} %, F1 {scores['f1']:.1f} %")
+    last_segment = recording.run.segments("steps")[-1][1]
+    parts.append(f"{datetime.fromtimestamp(last_segment.stat().st_mtime):%Y-%m-%d}")
+    return ", ".join(parts)
+
+
+def training_facts(recording: Recording, choice: NodeChoice = TOP_RANKED) -> list[Row]:
+    """What was trained, how it ended, and which node is tracked: label and text."""
+    facts = recording.facts
+    steps = recording.steps
+    last = int(steps.step[-1])
+    start = "its pretrained weights" if facts.pretrained else "random weights"
+    rows = [
+        ("model", facts.model_type_state(last)),
+        ("training", f"{facts.model_name} from {start}, {last} steps, seed {facts.seed}"),
+        ("loss", _first_and_last_loss(steps)),
+    ]
+    scores = _scores(recording.run)
+    if scores:
+        measured = f"EM {scores['exact_match']:.1f} %, F1 {scores['f1']:.1f} %"
+        asked = f"over {scores['samples']} questions, after step {scores['step']}"
+        note = trained_on_in_words(scores["trained_on"], scores["samples"])
+        rows.append(("evaluation", f"{measured} {asked}{note}"))
+    rows.append(("tracked node", _node_in_words(recording, choice)))
+    return rows
+
+
+def _node_in_words(recording: Recording, choice: NodeChoice) -> str:
+    """The number of the tracked node, and why it is this one."""
+    ranking = rank_nodes(recording, choice)
+    node = ranking.nodes[0]
+    if choice.node is not None:
+        return f"{node}, as chosen"
+    of_sample = "" if ranking.name in OF_WEIGHTS else f" of sample {choice.sample}"
+    return f"{node}, the first one ranked by {ranking.name}{of_sample}"
+
+
+def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
+    """The tracked question, its answer, and when it was learned: label and text."""
+    window = recording.tracked(sample)
+    count = len(recording.facts.samples)
+    learned = "\n".join(flips_in_words(recording, number) for number in range(count))
+    return [
+        ("tracked question", window.question),
+        ("its answer", window.answer or "(none)"),
+        ("when learned", learned),
+    ]
+
+
+def answer_facts(answer: AnswerFacts) -> list[Row]:
+    """A question and the model's answer: label and text."""
+    note = " (from the training data)" if answer.trained_on else ""
+    verdict = "" if answer.right else "not answered right: "
+    return [
+        ("model", answer.state),
+        ("question", answer.window.question + note),
+        ("answer", verdict + (answer.answered or "(none)")),
+        ("expected", answer.window.answer or "(no answer)"),
+        ("start index", str(answer.start)),
+        ("end index", str(answer.end)),
+        ("token length", str(len(answer.window.tokens))),
+        ("confidence", f"{answer.confidence:.2f}"),
+    ]
+
+
+def in_columns(columns: Sequence[Sequence[Row]]) -> list[tuple[str, ...]]:
+    """Facts of several runs in one table: a label, and a text of each run, "" if it has none."""
+    longest_first = sorted(columns, key=len, reverse=True)
+    labels = dict.fromkeys(label for column in longest_first for label, _ in column)
+    by_label = [dict(column) for column in columns]
+    return [(label, *(texts.get(label, "") for texts in by_label)) for label in labels]
+
+
+def _first_and_last_loss(steps: Steps) -> str:
+    known = np.flatnonzero(np.isfinite(steps.loss))
+    if len(known) == 0:
+        return "none that is finite"
+    first = known[0]
+    last = known[-1]
+    broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
+    note = f"; not finite at {broken} steps" if broken else ""
+    begin = f"{steps.loss[first]:.3f} at step {steps.step[first]}"
+    end = f"{steps.loss[last]:.3f} at step {steps.step[last]}"
+    return f"{begin}, {end}{note}"
+
+
+def _scores(run: RunFolder) -> dict[str, Any]:
+    """The final evaluation, empty if there was none. Raises UserError if it cannot be read."""
+    if not run.eval_results.is_file():
+        return {}
+    try:
+        scores = json.loads(run.eval_results.read_text(encoding="utf-8"))
+        return {
+            "exact_match": float(scores["eval_exact_match"]),
+            "f1": float(scores["eval_f1"]),
+            "samples": int(scores["eval_samples"]),
+            "step": int(scores["step"]),
+            "trained_on": int(scores.get("trained_on", 0)),
+        }
+    except (ValueError, KeyError, TypeError):
+        advice = "run run_qa.py again, it writes a new one"
+        raise UserError(f"{run.eval_results}: not readable; {advice}") from None

@@ -1,0 +1,97 @@
+"""Blocks -> a PDF on A3 landscape sheets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from pypdf import PageObject, PdfWriter, Transformation
+
+from huggin import __version__
+from huggin.common.files import replacing
+from huggin.common.text import printable, storable
+from huggin.pages.blocks import GAP, Block, figure_block, heading, in_rows, stacked
+from huggin.pages.dot import missing_fonts
+
+A3_WIDTH = 1190.55  # points, landscape
+A3_HEIGHT = 841.89
+MARGIN = 24
+WIDTH = A3_WIDTH - 2 * MARGIN  # of a page's content
+HEIGHT = A3_HEIGHT - 2 * MARGIN
+SCALE = 0.77  # of a figure, if there is room for it
+
+
+@dataclass
+class Document:
+    """What a PDF consists of."""
+
+    title: str
+    subject: str
+    pages: list[Block] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # for the user, such as what is left out
+
+
+def section(title: str, figures: Sequence[Figure], above: Sequence[Block] = ()) -> list[Block]:
+    """The pages of a section: its title, the blocks above, and the figures in rows.
+
+    If a page is full, another one follows.
+    """
+    blocks = [figure_block(figure, WIDTH, HEIGHT - 60, SCALE) for figure in figures]
+    pages = [[heading(title), *above]]
+    for row in in_rows(blocks, WIDTH):
+        used = sum(block.height + GAP for block in pages[-1])
+        if used + row.height > HEIGHT and len(pages[-1]) > 1:
+            pages.append([heading(f"{title} (continued)")])
+        pages[-1].append(row)
+    return [stacked(page) for page in pages]
+
+
+def render(document: Document, folder: Path, kind: str) -> Path:
+    """Write `folder`/qa-KIND-DATE.gv and .gv.pdf, whole or not at all; returns the PDF's path.
+
+    The .gv holds the texts. If no font here can draw some of their characters, a line is added to
+    the document's notes.
+    """
+    dot = folder / f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}.gv"
+    pdf = folder / f"{dot.name}.pdf"
+    source = "\n".join(source for page in document.pages for source in page.sources)
+    if missing := missing_fonts(source):
+        document.notes.append(missing)
+    writer = _written(document)
+    with replacing(pdf) as beside_pdf, replacing(dot) as beside_dot:
+        beside_dot.write_text(source, encoding="utf-8")
+        writer.write(beside_pdf)
+    return pdf
+
+
+def _written(document: Document) -> PdfWriter:
+    """The document as a PDF with its metadata."""
+    writer = PdfWriter()
+    for page in document.pages:
+        writer.add_page(_sheet(page))
+    for sheet in writer.pages:
+        sheet.compress_content_streams()
+    writer.add_metadata(
+        {
+            "/Title": storable(printable(document.title)),
+            "/Subject": storable(printable(document.subject)),
+            "/Creator": f"huggin {__version__}",
+            "/CreationDate": f"D:{datetime.now():%Y%m%d%H%M%S}",
+        }
+    )
+    return writer
+
+
+def _sheet(block: Block) -> PageObject:
+    """A block on a sheet, made smaller if it does not fit."""
+    scale = min(1.0, WIDTH / block.width, HEIGHT / block.height)
+    sheet = PageObject.create_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
+    for part in block.parts:
+        size = scale * part.scale
+        left = MARGIN + scale * part.left
+        top = A3_HEIGHT - MARGIN - scale * part.top
+        bottom = top - size * float(part.page.mediabox.height)
+        placed = Transformation().scale(size).translate(left, bottom)
+        sheet.merge_transformed_page(part.page, placed)
+    return sheet

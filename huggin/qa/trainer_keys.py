@@ -1,0 +1,168 @@
+"""What each key of Hugging Face's TrainingArguments does here: it works, or it is refused.
+
+A test compares this list with the installed transformers, so that a new key is noticed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+from transformers import TrainingArguments
+
+SCORES = "EM and F1 are computed from the logits of all questions together"
+RESUME = "a resumed run would differ from an uninterrupted one"
+UPLOAD = "a lost network would end the training; upload the finished run with `hf upload`"
+WHOLE_MODEL = "the recording needs the whole model in one process; use torchrun without it"
+GENERATION = "it is for models that generate text"
+
+# key -> why only its default can be used
+REFUSED = {
+    "auto_find_batch_size": RESUME,
+    "average_tokens_across_devices": "the loss is a mean over questions, not over tokens",
+    "batch_eval_metrics": SCORES,
+    "dataloader_in_order": RESUME,
+    "deepspeed": WHOLE_MODEL,
+    "do_predict": "test-qa-efficacy.py --predictions writes the answers",
+    "enable_jit_checkpoint": "Ctrl-C and SIGTERM save already",
+    "eval_do_concat_batches": SCORES,
+    "eval_use_gather_object": SCORES,
+    "fsdp": WHOLE_MODEL,
+    "fsdp_config": WHOLE_MODEL,
+    "hub_always_push": UPLOAD,
+    "hub_model_id": UPLOAD,
+    "hub_private_repo": UPLOAD,
+    "hub_revision": UPLOAD,
+    "hub_strategy": UPLOAD,
+    "hub_token": UPLOAD,
+    "ignore_data_skip": RESUME,
+    "include_for_metrics": SCORES,
+    "label_names": "the labels are start_positions and end_positions",
+    "label_smoothing_factor": "the loss of question answering has no smoothing",
+    "length_column_name": "features have no such column; group_by_length counts their tokens",
+    "liger_kernel_config": GENERATION,
+    "parallelism_config": WHOLE_MODEL,
+    "prediction_loss_only": SCORES,
+    "push_to_hub": UPLOAD,
+    "remove_unused_columns": "features hold more than the model takes",
+    "resume_from_checkpoint": "a run goes on from its newest whole checkpoint by itself",
+    "save_only_model": "a checkpoint without its optimizer cannot be resumed",
+    "use_cache": GENERATION,
+    "use_liger_kernel": GENERATION,
+}
+
+TRAINING_ONLY = "the training only; an evaluation takes all questions in order"
+MORE_CHECKPOINTS = "also saved: every save_minutes, at a stop, and after the last step"
+AS_DOCUMENTED = "as in transformers"
+
+# key -> what there is to know about it here
+WORKS = {
+    "accelerator_config": TRAINING_ONLY,
+    "activation_checkpointing": AS_DOCUMENTED,
+    "activation_checkpointing_kwargs": AS_DOCUMENTED,
+    "adam_beta1": AS_DOCUMENTED,
+    "adam_beta2": AS_DOCUMENTED,
+    "adam_epsilon": AS_DOCUMENTED,
+    "bf16": AS_DOCUMENTED,
+    "bf16_full_eval": "the evaluation after the training",
+    "data_seed": "from 0 to 4294967295",
+    "dataloader_drop_last": TRAINING_ONLY,
+    "dataloader_multiprocessing_context": TRAINING_ONLY,
+    "dataloader_num_workers": TRAINING_ONLY,
+    "dataloader_persistent_workers": f"{TRAINING_ONLY}; needs dataloader_num_workers",
+    "dataloader_pin_memory": "on a GPU only",
+    "dataloader_prefetch_factor": f"{TRAINING_ONLY}; needs dataloader_num_workers",
+    "ddp_backend": "with torchrun",
+    "ddp_broadcast_buffers": "with torchrun",
+    "ddp_bucket_cap_mb": "with torchrun",
+    "ddp_find_unused_parameters": "with torchrun",
+    "ddp_static_graph": "with torchrun",
+    "ddp_timeout": "with torchrun",
+    "debug": AS_DOCUMENTED,
+    "disable_tqdm": AS_DOCUMENTED,
+    "do_eval": "evaluate on the validation questions after the training",
+    "do_train": "train",
+    "eval_accumulation_steps": AS_DOCUMENTED,
+    "eval_delay": AS_DOCUMENTED,
+    "eval_on_start": AS_DOCUMENTED,
+    "eval_steps": AS_DOCUMENTED,
+    "eval_strategy": AS_DOCUMENTED,
+    "fp16": "needs a GPU",
+    "fp16_full_eval": "the evaluation after the training",
+    "full_determinism": AS_DOCUMENTED,
+    "gradient_accumulation_steps": AS_DOCUMENTED,
+    "gradient_checkpointing": AS_DOCUMENTED,
+    "gradient_checkpointing_kwargs": AS_DOCUMENTED,
+    "greater_is_better": AS_DOCUMENTED,
+    "include_num_input_tokens_seen": AS_DOCUMENTED,
+    "learning_rate": AS_DOCUMENTED,
+    "load_best_model_at_end": "the run's model is then named after the step of the best one",
+    "local_rank": "set by torchrun",
+    "log_level": AS_DOCUMENTED,
+    "log_level_replica": AS_DOCUMENTED,
+    "log_on_each_node": AS_DOCUMENTED,
+    "logging_first_step": AS_DOCUMENTED,
+    "logging_nan_inf_filter": "what is printed only; the recording keeps every loss as it is",
+    "logging_steps": "what is printed only; the recording keeps every step",
+    "logging_strategy": "what is printed only; the recording keeps every step",
+    "lr_scheduler_kwargs": AS_DOCUMENTED,
+    "lr_scheduler_type": AS_DOCUMENTED,
+    "max_grad_norm": AS_DOCUMENTED,
+    "max_steps": AS_DOCUMENTED,
+    "metric_for_best_model": "exact_match or f1",
+    "neftune_noise_alpha": AS_DOCUMENTED,
+    "num_train_epochs": AS_DOCUMENTED,
+    "optim": AS_DOCUMENTED,
+    "optim_args": AS_DOCUMENTED,
+    "optim_target_modules": AS_DOCUMENTED,
+    "output_dir": "the run's folder, relative to where you stand",
+    "per_device_eval_batch_size": "the scores do not depend on it",
+    "per_device_train_batch_size": AS_DOCUMENTED,
+    "project": "with report_to",
+    "report_to": "as in transformers, beside the recording",
+    "restore_callback_states_from_checkpoint": AS_DOCUMENTED,
+    "run_name": "with report_to",
+    "save_on_each_node": AS_DOCUMENTED,
+    "save_steps": MORE_CHECKPOINTS,
+    "save_strategy": MORE_CHECKPOINTS,
+    "save_total_limit": "the newest whole checkpoint is always kept",
+    "seed": "from 0 to 4294967295",
+    "skip_memory_metrics": AS_DOCUMENTED,
+    "tf32": "needs a GPU",
+    "torch_compile": AS_DOCUMENTED,
+    "torch_compile_backend": AS_DOCUMENTED,
+    "torch_compile_mode": AS_DOCUMENTED,
+    "torch_empty_cache_steps": AS_DOCUMENTED,
+    "trackio_bucket_id": "with report_to",
+    "trackio_space_id": "with report_to",
+    "trackio_static_space_id": "with report_to",
+    "train_sampling_strategy": TRAINING_ONLY,
+    "use_cpu": AS_DOCUMENTED,
+    "warmup_steps": AS_DOCUMENTED,
+    "weight_decay": AS_DOCUMENTED,
+}
+
+
+def trainer_keys() -> dict[str, Any]:
+    """The keys of the installed transformers and their defaults."""
+    return {key.name: _default(key) for key in fields(TrainingArguments) if key.init}
+
+
+def _default(key: Field[Any]) -> Any:
+    if key.default is not MISSING:
+        return key.default
+    return key.default_factory() if key.default_factory is not MISSING else None
+
+
+def refused_keys(values: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """(key, its default, why) for each value that is refused. values: typed, as they were given."""
+    defaults = trainer_keys()
+    for key, value in values.items():
+        if key in REFUSED and value != defaults.get(key):
+            yield key, defaults.get(key), REFUSED[key]
+
+
+def describe_trainer_keys() -> str:
+    """All keys as rows of a table in Markdown."""
+    rows = [f"| `{key}` | yes | {note} |" for key, note in WORKS.items()]
+    rows += [f"| `{key}` | no | {why} |" for key, why in REFUSED.items()]
+    return "\n".join(["| key | can be set | note |", "|---|---|---|", *sorted(rows)])

@@ -1,0 +1,50 @@
+"""What a start says before it trains."""
+
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from transformers import Trainer
+
+from huggin.recording.run_folder import RunFolder
+from huggin.training.bar import duration
+from huggin.training.plan import Plan
+from huggin.training.standing import going_on, nothing_to_do
+
+
+def announce(plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int) -> None:
+    """Print the plan and where a resumed training goes on, or that there is nothing left to do.
+
+    trained: steps that the run has already. Raises UserError if the disk is too full.
+    """
+    if trained >= plan.steps:
+        print(nothing_to_do(run, trained, plan.steps))
+        return
+    print("\n".join(["this training:", *plan.lines()]))
+    if checkpoint:
+        print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))
+    sys.stdout.flush()
+    plan.refuse_full_disk()
+
+
+def announce_dry_run(plan: Plan, seconds: float) -> None:
+    """Print the plan and how long it takes. seconds: of one optimizer step."""
+    print("\n".join(["this training would be:", *plan.lines()]))
+    whole = duration(seconds * plan.steps)
+    print(f"  time      {seconds:.2f} s for a step, about {whole} in all (without evaluations)")
+    plan.refuse_full_disk()
+
+
+def seconds_of_a_step(trainer: Trainer) -> float:
+    """How long one optimizer step takes: the second of two, forward and backward."""
+    trainer.model.to(trainer.args.device).train()
+    rows = min(len(trainer.train_dataset), trainer.args.per_device_train_batch_size)
+    features = trainer._remove_unused_columns(trainer.train_dataset)
+    inputs = trainer._prepare_inputs(trainer.data_collator([features[at] for at in range(rows)]))
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
+        trainer.model(**inputs).loss.backward()
+        seconds = time.perf_counter() - begun
+    return seconds * trainer.args.gradient_accumulation_steps

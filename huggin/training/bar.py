@@ -1,0 +1,148 @@
+"""What a training says while it runs: a bar on a terminal, lines of losses, when it will end."""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+WARM_UP = 20  # steps before the first estimate
+
+Clock = Callable[[], float]
+
+
+class TrainingBar(TrainerCallback):
+    """Takes the place of the Trainer's own bar and of its printed dictionaries.
+
+    The bar of a resumed training begins where the training goes on, so its estimate is true.
+    Lines go to stdout, the bar to stderr; a log file gets no bar.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._bar: Any = None
+        self._evaluation: Any = None
+        self._first_step = 0
+        self._began = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Open the bar at the step where the training goes on."""
+        self._first_step = state.global_step
+        self._began = self._clock()
+        if state.is_world_process_zero:
+            self._bar = tqdm(
+                total=state.max_steps,
+                initial=state.global_step,
+                desc="training",
+                unit=" steps",
+                disable=None,
+                dynamic_ncols=True,
+            )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Move the bar on; after the first steps say when the training will end."""
+        if self._bar is None:
+            return
+        self._bar.update(state.global_step - self._bar.n)
+        if state.global_step - self._first_step == WARM_UP:
+            seconds = self.seconds_left(state)
+            ends = datetime.now().astimezone() + timedelta(seconds=seconds)
+            self._say(f"about {duration(seconds)} left, until {ends:%a %H:%M}")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Print a line of what the Trainer logs: losses on the way, EM and F1 where measured."""
+        if self._bar is None:
+            return
+        line = line_of(logs or {}, state)
+        if line:
+            seconds = self.seconds_left(state)
+            left = f"  {duration(seconds)} left" if seconds >= 1 else ""
+            self._say(line + left)
+
+    def on_prediction_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        eval_dataloader: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Move a second bar on while the model is evaluated."""
+        if not state.is_world_process_zero or eval_dataloader is None:
+            return
+        if self._evaluation is None:
+            self._evaluation = tqdm(
+                total=len(eval_dataloader),
+                desc="evaluation",
+                unit=" batches",
+                leave=False,
+                delay=2,
+                disable=None,
+            )
+        self._evaluation.update(1)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Close the bar of the evaluation."""
+        if self._evaluation is not None:
+            self._evaluation.close()
+            self._evaluation = None
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def seconds_left(self, state: TrainerState) -> float:
+        """Until the last step, at the mean speed since this start."""
+        done = state.global_step - self._first_step
+        if done == 0:
+            return 0.0
+        return (state.max_steps - state.global_step) * (self._clock() - self._began) / done
+
+    def _say(self, text: str) -> None:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+
+def line_of(logs: dict[str, Any], state: TrainerState) -> str:
+    """A log of the Trainer as a line; "" for one that says nothing about a step."""
+    step = f"step {state.global_step:,} of {state.max_steps:,}"
+    if "loss" in logs:
+        rate = logs.get("learning_rate", float("nan"))
+        return f"{step}  loss {logs['loss']:.3f}  learning rate {rate:.2e}"
+    if "eval_f1" in logs:
+        return f"{step}  EM {logs['eval_exact_match']:.1f} %  F1 {logs['eval_f1']:.1f} %"
+    return ""
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 12 min, 7 h 30 min, 2 d 3 h."""
+    minutes = round(seconds / 60)
+    hours, minutes_left = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if seconds < 100:
+        return f"{round(seconds)} s"
+    if hours == 0:
+        return f"{minutes} min"
+    if days == 0:
+        return f"{hours} h {minutes_left} min"
+    return f"{days} d {hours_left} h"

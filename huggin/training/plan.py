@@ -1,0 +1,172 @@
+"""What a training will do -> the lines that are printed before it begins."""
+
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedModel, TrainingArguments
+
+from huggin.common.errors import UserError
+from huggin.model.device import describe_device
+from huggin.model.loading import head_of
+from huggin.qa.config import Config
+from huggin.recording.run_facts import RunFacts
+
+FLOAT = 4  # bytes
+ADAM_STATES = 2  # numbers that Adam keeps for each parameter
+ACTIVATION = 2  # bytes of a recorded activation, float16
+MEGABYTE = 1e6
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training in numbers."""
+
+    model: str  # its class, its size, where its weights come from
+    data: str  # how many questions and windows
+    device: str
+    steps: int  # optimizer steps from the beginning to the end
+    steps_per_epoch: int
+    windows_per_step: int
+    recording: str  # what is recorded
+    folder: Path  # the run's folder
+    disk_needed: float  # bytes that checkpoints, the model and the recording will take
+    disk_free: float  # bytes
+
+    def lines(self) -> list[str]:
+        """The plan as it is printed, a fact a line."""
+        epochs = self.steps / self.steps_per_epoch
+        steps = f"{self.steps:,} steps: {epochs:.3g} epochs of {self.steps_per_epoch:,} steps"
+        disk = f"about {size(self.disk_needed)} needed, {size(self.disk_free)} free"
+        facts = (
+            ("model", self.model),
+            ("data", self.data),
+            ("device", self.device),
+            ("training", f"{steps}, {self.windows_per_step} windows in a step"),
+            ("recording", self.recording),
+            ("folder", f"{self.folder}: {disk}"),
+        )
+        return [f"  {name:9} {text}" for name, text in facts]
+
+    def refuse_full_disk(self) -> None:
+        """Raise UserError if the disk has too little space for what the training will write."""
+        if self.disk_needed > self.disk_free:
+            what = f"{self.folder}: about {size(self.disk_needed)} needed"
+            advice = "make room, lower save_total_limit, or name another output_dir"
+            raise UserError(f"{what}, {size(self.disk_free)} free on its disk; {advice}")
+
+
+def make_plan(
+    config: Config, model: PreTrainedModel, windows: int, facts: RunFacts | None, data: str
+) -> Plan:
+    """The plan of a training over so many windows.
+
+    facts: of what is recorded, None if nothing is. data: the questions, in words.
+    """
+    training = config.training
+    folder = Path(training.output_dir)
+    per_epoch = steps_per_epoch(windows, training)
+    steps = total_steps(windows, training)
+    recorded = recording_bytes(config, facts, steps) if facts else 0.0
+    needed = saved_bytes(model, steps, training) + recorded
+    return Plan(
+        model=describe_model(model, config.model.pretrained_model),
+        data=data,
+        device=where(training),
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        windows_per_step=windows_per_step(training),
+        recording=describe_recording(config, facts, recorded),
+        folder=folder,
+        disk_needed=max(0.0, needed - bytes_in(folder)),
+        disk_free=float(shutil.disk_usage(nearest_folder(folder)).free),
+    )
+
+
+def windows_per_step(training: TrainingArguments) -> int:
+    """How many windows all processes together take in one optimizer step."""
+    batch = training.per_device_train_batch_size
+    return batch * training.world_size * training.gradient_accumulation_steps
+
+
+def steps_per_epoch(windows: int, training: TrainingArguments) -> int:
+    """Optimizer steps in an epoch, as the Trainer counts them: an incomplete batch is one, too."""
+    batch = training.per_device_train_batch_size * training.world_size
+    round_off = math.floor if training.dataloader_drop_last else math.ceil
+    batches = round_off(windows / batch)
+    return max(1, math.ceil(batches / training.gradient_accumulation_steps))
+
+
+def total_steps(windows: int, training: TrainingArguments) -> int:
+    """Optimizer steps of the whole training: `max_steps`, or else those of all epochs."""
+    if training.max_steps > 0:
+        return training.max_steps
+    return math.ceil(training.num_train_epochs * steps_per_epoch(windows, training))
+
+
+def describe_model(model: PreTrainedModel, pretrained: bool) -> str:
+    """Class, layers, units, parameters, and where the weights come from."""
+    layers = f"{model.config.num_hidden_layers} layers of {head_of(model).in_features} units"
+    parameters = f"{model.num_parameters():,} parameters"
+    weights = "pretrained weights" if pretrained else "random weights"
+    return f"{type(model).__name__}: {layers}, {parameters}, {weights}"
+
+
+def where(training: TrainingArguments) -> str:
+    """The device that the model is trained on, and how many processes train together."""
+    processes = f", {training.world_size} processes" if training.world_size > 1 else ""
+    return describe_device(training.device) + processes
+
+
+def describe_recording(config: Config, facts: RunFacts | None, recorded: float) -> str:
+    """What is recorded, and how much space that takes."""
+    if facts is None:
+        return "nothing (record is false)"
+    wanted = config.recording
+    samples = count(len(facts.samples), "tracked sample")
+    points = f"{wanted.probe_points} probes, {wanted.node_points} snapshots of the nodes"
+    return f"{samples}, {points} at most; about {size(recorded)}"
+
+
+def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
+    """How large the recording becomes: rows of the head, logits and nodes of the samples."""
+    tokens = sum(len(window.tokens) for window in facts.samples)
+    probes = min(config.recording.probe_points, steps + 1)
+    snapshots = min(config.recording.node_points, steps + 1)
+    head = (steps + 1) * (2 * facts.hidden_size + 2) * FLOAT
+    logits = probes * tokens * 2 * FLOAT
+    nodes = snapshots * tokens * len(facts.sites) * facts.hidden_size * ACTIVATION
+    return float(head + logits + nodes)
+
+
+def saved_bytes(model: PreTrainedModel, steps: int, training: TrainingArguments) -> float:
+    """How much the trained model and its checkpoints take, the one being saved included."""
+    weights = model.num_parameters() * FLOAT
+    checkpoint = weights * (1 + ADAM_STATES)
+    kept = training.save_total_limit or max(1, math.ceil(steps / max(1.0, training.save_steps)))
+    return float(weights + checkpoint * (kept + 1))
+
+
+def nearest_folder(path: Path) -> Path:
+    """The path, or the first folder above it that exists."""
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def bytes_in(folder: Path) -> float:
+    """How much the files of a folder take, all below it included."""
+    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+
+
+def count(number: int, what: str) -> str:
+    """`1 sample`, `2 samples`."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def size(bytes_: float) -> str:
+    """Bytes as people read them: 12 MB, 3.4 GB."""
+    if bytes_ < GIGABYTE:
+        return f"{max(1, round(bytes_ / MEGABYTE)):,} MB"
+    return f"{bytes_ / GIGABYTE:.1f} GB"

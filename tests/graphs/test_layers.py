@@ -1,0 +1,186 @@
+"""Figures of layers, gradients and questions: what is drawn is what was recorded."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from huggin.analysis.lens import layer_answers, probabilities
+from huggin.common.errors import BadValue
+from huggin.graphs.gradients import draw_gradients
+from huggin.graphs.layers import draw_layers, layer_ticks
+from huggin.graphs.layers_over_time import draw_layers_over_time
+from huggin.graphs.questions import draw_passes
+from huggin.recording.reader import Recording
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.writer import RecordingWriter
+from tests.conftest import ROOT, command
+from tests.recordings import window, write_run
+
+LAYER_FIGURES = ["layers", "layers-over-time", "gradients"]
+QUESTION_FIGURES = ["questions-kind", "questions-length", "questions-place", "questions-passes"]
+
+
+@pytest.fixture
+def run(pretrained_run, tmp_path) -> Path:
+    """A copy of a finished run with three tracked samples."""
+    return Path(shutil.copytree(pretrained_run, tmp_path / "run"))
+
+
+def is_drawn(path: Path) -> bool:
+    with Image.open(path) as picture:
+        return min(picture.size) > 400 and len(set(picture.convert("L").getdata())) > 20
+
+
+def test_the_commands_draw_and_print(run):
+    done = command("graph-layers.py", "run", cwd=run.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "sample 0: the head is " in done.stdout
+    assert "share of the square" in done.stdout
+    done = command("graph-questions.py", "run", cwd=run.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "over 4 passes: " in done.stdout
+    assert "Who owns the ravens? -> Odin" in done.stdout
+    for name in [*LAYER_FIGURES, *QUESTION_FIGURES]:
+        assert is_drawn(run / "graphs" / f"{name}.png")
+
+
+def test_another_sample_step_format_and_part(run):
+    words = ["--sample", "2", "--step", "4", "--format", "svg", "--part", "layer 2"]
+    done = command("graph-layers.py", "run", *words, cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    for name in ("layers-step-4-sample-2", "layers-over-time-sample-2", "gradients"):
+        assert "<svg" in (run / "graphs" / f"{name}.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["graph-layers.py", "run", "--step", "99"], "--step 99: not probed; the nearest probe"),
+        (["graph-layers.py", "run", "--sample", "3"], "--sample 3: run tracks 0 to 2"),
+        (["graph-layers.py", "run", "--part", "tail"], "--part tail: choose from embeddings, "),
+        (["graph-questions.py", "run", "--by", "colour"], "--by colour: "),
+        (["graph-questions.py", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_refusals(run, words, said):
+    done = command(*words, cwd=run.parent)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert said in line
+
+
+def test_own_kinds(run):
+    done = command("graph-questions.py", "run", "--by", "title", cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    assert "by title" in done.stdout
+    assert "Ravens" in done.stdout
+    assert (run / "graphs" / "questions-own.png").exists()
+    assert not (run / "graphs" / "questions-kind.png").exists()
+
+
+def test_without_the_texts_the_index_is_all(run):
+    path = run / "recording" / "run.json"
+    facts = json.loads(path.read_text())
+    facts["cfg"]["train_file"] = "gone.json"
+    path.write_text(json.dumps(facts))
+    done = command("graph-questions.py", "run", cwd=run.parent)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert "no texts, so no kinds are drawn: gone.json: no such file any more" in line
+    assert (run / "graphs" / "questions-all.png").exists()
+    assert "Odin" not in done.stdout
+    refused = command("graph-questions.py", "run", "--by", "title", cwd=run.parent)
+    assert refused.returncode == 2
+
+
+def test_side_by_side(tiny_run, run):
+    shutil.copytree(tiny_run, run.parent / "other")
+    for name in ("layers", "questions"):
+        done = command(f"graph-{name}.py", "run", "other", cwd=run.parent)
+        assert (done.returncode, done.stderr) == (0, "")
+    for name in [*LAYER_FIGURES, *QUESTION_FIGURES]:
+        assert is_drawn(run / "graphs" / f"{name}-side-by-side.png")
+
+
+def test_maps_are_the_probabilities_of_the_recorded_logits(pretrained_run):
+    recording = Recording(pretrained_run)
+    lens = recording.lens(1)
+    (figure,) = draw_layers(recording, sample=1).values()
+    maps = [axes.collections for axes in figure.axes if "layer" in axes.get_ylabel()]
+    drawn = [max(found, key=lambda one: one.get_zorder()).get_array() for found in maps]
+    expected = [
+        probabilities(logits[place])
+        for logits in (lens.start_logits, lens.end_logits)
+        for place in (0, 4, 8)
+    ]
+    assert len(drawn) == 6
+    for one, other in zip(drawn, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_map_over_time_and_its_line(pretrained_run):
+    recording = Recording(pretrained_run)
+    found = layer_answers(recording)
+    (figure,) = draw_layers_over_time(recording).values()
+    np.testing.assert_array_equal(
+        figure.axes[1].collections[0].get_array(), found.probability[:, 1].T
+    )
+    (line,) = figure.axes[0].patches
+    np.testing.assert_array_equal(line.get_data().values, found.lowest_right)
+
+
+def test_the_norms_that_are_drawn(pretrained_run):
+    recording = Recording(pretrained_run)
+    (figure,) = draw_gradients(recording, parts=["head"]).values()
+    heat, lines = figure.axes[:2]
+    np.testing.assert_allclose(
+        heat.collections[0].get_array(), np.log10(recording.layers.norms.T), rtol=1e-5
+    )
+    np.testing.assert_allclose(lines.lines[0].get_ydata(), recording.layers.norms[:, -1], rtol=1e-6)
+    with pytest.raises(BadValue):
+        draw_gradients(recording, parts=["layer 12"])
+
+
+def test_frozen_parts_are_said(tmp_path):
+    run = write_run(tmp_path, 4, window())
+    run.facts.write_text(json.dumps(json.loads(run.facts.read_text()) | {"parts": ["a", "b"]}))
+    writer = RecordingWriter(RunFolder(tmp_path), 4)
+    for step in (1, 2):
+        writer.append("layers", step=step, norms=np.array([0, 2], np.float32))
+    writer.close()
+    (figure,) = draw_gradients(Recording(tmp_path)).values()
+    assert "frozen, so without a gradient (grey): a" in figure.axes[0].get_title(loc="left")
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["a (frozen)", "b"]
+
+
+def test_one_pass_has_no_figure(tmp_path):
+    write_run(tmp_path, 4, window())
+    writer = RecordingWriter(RunFolder(tmp_path), 4)
+    writer.append("questions", step=1, windows=np.array([0, 0, 1, 1, 0], np.float32))
+    writer.close()
+    assert draw_passes(Recording(tmp_path)) == {}
+
+
+def test_ticks_of_layers():
+    assert layer_ticks(3) == [0, 1, 2]
+    assert layer_ticks(13) == [0, 2, 4, 6, 8, 10, 12]
+    assert layer_ticks(25) == [0, 4, 8, 12, 16, 20, 24]
+
+
+def test_no_torch_is_loaded_for_layers(pretrained_run):
+    code = (
+        "import sys, runpy; sys.argv = ['graph-layers.py', sys.argv[1]];"
+        "from contextlib import suppress\n"
+        "with suppress(SystemExit): runpy.run_path('graph-layers.py', run_name='__main__')\n"
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    line = [sys.executable, "-c", code, pretrained_run]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr

@@ -1,0 +1,178 @@
+"""What is printed and recorded is right, on models whose explanation is known."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from huggin.common.errors import UserError
+from huggin.lime.explanation import Explanation, Request, as_json, in_words, introduction
+from huggin.lime.keras_quietly import keras
+from huggin.lime.labels import Labels, Target
+from huggin.lime.masks import distance_weights, random_perturbations
+from huggin.lime.scene import Scene
+from huggin.lime.surrogate import is_stable, linear_regression_coefficients
+from tests.conftest import command
+from tests.lime.conftest import saved
+
+NAMES = ("cat", "dog")
+
+
+class Planted:
+    """A classifier whose name, facts and answer are given."""
+
+    name = "planted"
+    size = (8, 8)
+    labels = Labels(NAMES, ("0", "1"))
+    facts = ("pixels: 0 to 1, as chosen",)
+    fingerprint = "a"
+
+    def __init__(self, *answer: float) -> None:
+        self.answer = np.array(answer)
+
+    def predict(self, _: np.ndarray) -> np.ndarray:
+        return self.answer
+
+
+def explained(score, segments: int, samples: int, sampler: str = "binomial") -> Explanation:
+    """The explanation of a score: masks (n, segments) -> (n,)."""
+    masks = random_perturbations(sampler, segments, samples, seed=0)
+    scores = score(masks.on.astype(float))
+    surrogate = linear_regression_coefficients(masks, scores, distance_weights(masks))
+    cells = np.arange(segments, dtype=np.int32)[None]
+    picture = np.zeros((1, segments, 3), np.float32)
+    scene = Scene("a.png", Planted(0.25, 0.75), picture, cells, picture)
+    request = Request(sampler, samples, 0, "probability", 4, "grid", "grey")
+    return Explanation(scene, Target("dog", 1), request, masks, scores, 0.5, surrogate)
+
+
+# Segments without effect
+
+
+def test_segments_without_effect_are_never_top_segments():
+    """Rounding alone gives the other segments 1e-17, and standard errors as small."""
+    one = explained(lambda on: 0.1 + 0.6 * on[:, 2] + 0.2 * on[:, 5], 6, 100)
+    assert one.top.tolist() == [2, 5]
+    assert one.against.tolist() == []
+    assert is_stable(one.surrogate, 4)
+
+
+def test_float32_rounding_is_no_effect_either():
+    noise = np.random.default_rng(0).normal(size=8) * 2e-8
+
+    def score(on):
+        return (0.1 + 0.6 * on[:, 2] + on @ noise).astype(np.float32).astype(float)
+
+    assert explained(score, 8, 300).top.tolist() == [2]
+
+
+def test_segments_against_are_found():
+    one = explained(lambda on: 0.5 + 0.3 * on[:, 1] - 0.4 * on[:, 0] - 0.1 * on[:, 3], 6, 200)
+    assert one.top.tolist() == [1]
+    assert one.against.tolist() == [0, 3]
+    assert as_json(one)["segments_against"] == [0, 3]
+
+
+# Too few masks, or segments that interact
+
+
+def noisy_line(on):
+    """Mostly a line; the rest is an interaction of each mask's own."""
+    return on @ np.linspace(-1, 1, on.shape[1]) + 2.5 * np.sin(37 * (on @ np.arange(on.shape[1])))
+
+
+def parity(on):
+    return 0.5 + 0.4 * np.prod(2 * on[:, :3] - 1, axis=1)
+
+
+def test_too_few_masks_are_told_from_segments_that_interact():
+    few = explained(noisy_line, 54, 150)
+    assert few.surrogate.held_out_r2 < 0.5 < few.surrogate.r2
+    [line] = [line for line in in_words(few) if line.startswith("LOW")]
+    assert "150 masks are too few for 54 segments; give about --samples" in line
+    enough = explained(noisy_line, 54, int(line.split()[-1]))
+    assert enough.surrogate.held_out_r2 > 0.5
+    assert not any(line.startswith("LOW") for line in in_words(enough))
+
+
+def test_segments_that_interact_are_said_to():
+    one = explained(parity, 8, 2000)
+    [line] = [line for line in in_words(one) if line.startswith("LOW")]
+    assert "segments interact" in line
+
+
+# Nothing to explain, and ties
+
+
+def test_a_constant_score_is_nothing_to_explain():
+    one = explained(lambda on: np.full(len(on), 0.75), 8, 100)
+    assert in_words(one) == [
+        "dog: nothing to explain, its probability is 0.75 whatever is hidden",
+    ]
+
+
+def test_a_tie_is_said_and_the_first_class_is_explained():
+    one = explained(lambda on: on[:, 0], 8, 100)
+    tied = Scene("a.png", Planted(0.5, 0.5), one.scene.picture, one.scene.segments, one.scene.fill)
+    lines = introduction(tied)
+    assert lines[1] == "  pixels: 0 to 1, as chosen"
+    assert lines[-1] == "  TIE: 2 classes have this probability; cat is explained"
+
+
+@pytest.fixture(scope="module")
+def constant(tmp_path_factory):
+    """A folder with a model whose answer never changes, and a picture."""
+    folder = tmp_path_factory.mktemp("constant")
+    inputs = keras.Input((16, 16, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
+    dense = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")
+    saved(keras.Model(inputs, dense(features)), folder)
+    noise = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "a.png")
+    return folder
+
+
+OPTIONS = ("--segmenter", "grid", "--segments", "9", "--samples", "40", "--json", "a.json")
+
+
+@pytest.mark.parametrize("script", ["lime.py", "inDeCeptionV3.py"])
+def test_both_commands_say_the_same_of_a_constant_model(script, constant):
+    done = command(script, "a.png", "--model", "model.keras", *OPTIONS, cwd=constant)
+    assert done.returncode == 0, done.stderr
+    assert "TIE: 3 classes have this probability; class 0 is explained" in done.stdout
+    assert "class 0: nothing to explain, its probability is 0.3333" in done.stdout
+    [found] = json.loads((constant / "a.json").read_text())
+    assert (found["class"], found["top_segments"]) == (0, [])
+    assert found["model_facts"][0].startswith("pixels: 0 to 255, read from its first operations")
+
+
+# A class named by a number
+
+SORTED = Labels(("0", "1", "10", "11", "2"), ("0", "1", "2", "3", "4"))
+
+
+@pytest.mark.parametrize(
+    ("words", "index"),
+    [("0", 0), ("1", 1), ("10", 2), ("name:2", 4), ("index:2", 2), ("name:10", 2), ("3", 3)],
+)
+def test_numbers_that_are_clear(words, index):
+    assert SORTED.find(words) == index
+
+
+def test_a_number_that_is_one_classs_index_and_another_ones_name_is_refused():
+    with pytest.raises(UserError) as caught:
+        SORTED.find("2")
+    text = "index 2 is called 10, but the class that is called 2 has index 4"
+    assert f"{text}; give index:2 or name:2" in str(caught.value)
+    shifted = Labels(tuple("1234567890"), tuple("0123456789"))
+    for number in "0123456789":
+        with pytest.raises(UserError, match=f"give index:{number} or name:{number}"):
+            shifted.find(number)
+
+
+def test_an_exact_name_is_not_ambiguous():
+    labels = Labels(("cat", "Cat", "dog"), ("0", "1", "2"))
+    assert [labels.find(words) for words in ("cat", "Cat", "DOG")] == [0, 1, 2]
+    with pytest.raises(UserError, match="several classes"):
+        labels.find("CAT")

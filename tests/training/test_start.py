@@ -1,0 +1,104 @@
+"""Each sentence that a start says is true: plan, resume, finished, fewer epochs, full disk, dry run."""
+
+import json
+import shutil
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from huggin.recording.run_folder import RunFolder
+from tests.conftest import command
+from tests.training.test_training import weights
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def trained(tiny_run, tiny_cfg, tmp_path) -> Path:
+    """A folder with cfg.json and a finished run of 8 steps."""
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
+    shutil.copytree(tiny_run, tmp_path / "run")
+    return tmp_path
+
+
+def test_a_plan_comes_first(tiny_cfg, tmp_path):
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
+    done = command("run_qa.py", "cfg.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("run_qa.py: starting with cfg.json")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "this training:"
+    assert "  training  8 steps: 4 epochs of 2 steps, 2 windows in a step" in lines
+    assert any(line.startswith("  data      questions.json, 4 windows") for line in lines)
+    assert lines[-1] == "  huggin graph-logits run --over-time"
+    assert "{" not in done.stdout  # no dictionaries
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(trained):
+    before = weights(trained / "run")
+    results = (trained / "run" / "eval_results.json").stat().st_mtime_ns
+    done = command("run_qa.py", "cfg.json", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "run: already trained (8 of 8 steps); nothing to do; "
+        "--overwrite_output_dir true starts anew\n"
+    )
+    assert weights(trained / "run") == before
+    assert (trained / "run" / "eval_results.json").stat().st_mtime_ns == results
+
+
+def test_fewer_epochs_than_are_there_is_a_line(trained):
+    done = command("run_qa.py", "cfg.json", "--num_train_epochs", "2", cwd=trained)
+    assert "already trained (8 steps, more than the 4 that are asked for)" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_resumed_start_says_where_it_goes_on(trained):
+    done = command("run_qa.py", "cfg.json", "--num_train_epochs", "6", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert "run: going on from step 8 of 12, checkpoint of " in done.stdout
+    assert "run: trained, 12 steps" in done.stdout
+
+
+def test_too_little_disk_is_refused_before_training(tiny_cfg, tmp_path, monkeypatch):
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1, 1, 1000))
+    done = command("run_qa.py", "cfg.json", cwd=tmp_path)
+    assert done.returncode == 2
+    (error,) = [line for line in done.stderr.splitlines() if "error:" in line]
+    assert "needed, 1 MB free on its disk; make room" in error
+    assert RunFolder(tmp_path / "run").checkpoints() == []
+
+
+def test_a_dry_run_writes_nothing(tiny_cfg, tmp_path):
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
+    done = command("run_qa.py", "cfg.json", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "this training would be:" in done.stdout
+    assert "s for a step, about" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
+
+
+def test_a_dry_run_finds_a_wrong_record(tiny_cfg, records, tmp_path):
+    records = [*records, records[0] | {"id": "last", "context": " "}]
+    (tmp_path / "wrong.json").write_text(json.dumps(records))
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(train_file="wrong.json")))
+    done = command("run_qa.py", "cfg.json", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "record 5 (id 'last'): empty context" in done.stderr
+
+
+def test_a_command_is_told_how_it_ended(trained):
+    script = trained / "tell.py"
+    script.write_text(
+        "import os, pathlib\n"
+        "text = os.environ['HUGGIN_RESULT'] + ' ' + os.environ['HUGGIN_EXIT_CODE']\n"
+        "pathlib.Path(__file__).with_name('told').write_text(text)"
+    )
+    line = f"{sys.executable} {script}"
+    command("run_qa.py", "cfg.json", "--notify", line, cwd=trained)
+    assert (trained / "told").read_text() == "run: done 0"
+    command("run_qa.py", "cfg.json", "--notify", line, "--seed", "7", cwd=trained)
+    assert (trained / "told").read_text().startswith("failed: run: begun with other settings")
