@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TextIO, cast
 
 from huggin.common.text import printable
 
@@ -79,8 +79,8 @@ def standing_in() -> Iterator[tuple[Stream, Stream]]:
     before = (sys.stdout, sys.stderr)
     out = Stream(sys.stdout or _nowhere())
     error = Stream(sys.stderr or _nowhere(), lasting=True, clean=False)
-    sys.stdout = out
-    sys.stderr = error
+    sys.stdout = cast(TextIO, out)
+    sys.stderr = cast(TextIO, error)
     try:
         yield out, error
     finally:

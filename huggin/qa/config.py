@@ -16,7 +16,6 @@ from typing import Any
 
 from torch import accelerator
 from transformers import HfArgumentParser, TrainingArguments
-from transformers.hf_argparser import string_to_bool
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
@@ -142,19 +141,15 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
         return value
     if isinstance(value, list):
         tokens = [f"--{key}", *map(str, value)]
-    elif value is True and not _is_switch(parser, key):  # a bare --key
-        raise argparse.ArgumentError(None, "needs a value")
     else:
         tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
     namespace, rest = parser.parse_known_args(tokens)
     if rest:
         raise argparse.ArgumentError(None, f"one value only, not {value!r}")
-    return getattr(namespace, key)
-
-
-def _is_switch(parser: HfArgumentParser, key: str) -> bool:
-    """Whether a key can be true or false."""
-    return parser._option_string_actions[f"--{key}"].type is string_to_bool
+    typed = getattr(namespace, key)
+    if value is True and isinstance(typed, str):  # a bare --output_dir would be a folder `True`
+        raise argparse.ArgumentError(None, "needs a value")
+    return typed
 
 
 def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
