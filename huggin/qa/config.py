@@ -131,7 +131,7 @@ def _typed_values(
             if value is not None and value != []:
                 values[key] = _typed(parser, key, value)
         except argparse.ArgumentError as error:
-            problems.append(f"{key}: {error.message}")
+            problems.append(f"{key}: {'needs a value' if value is True else error.message}")
     return values
 
 
