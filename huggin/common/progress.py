@@ -17,11 +17,14 @@ def progress(
     unit: str,
     total: int | None = None,
     delay: float = DELAY,
+    initial: int = 0,
+    leave: bool = False,
 ) -> tqdm:
     """A progress bar on stderr around `items`, or one that is updated by hand.
 
     label: what is done. unit: what is counted, in the plural. total: how many, if `items` cannot
-    say. delay: seconds until it appears. If stderr is no terminal there is no bar.
+    say. delay: seconds until it appears. initial: how many are done already. leave: whether the
+    bar stays when it is full. If stderr is no terminal there is no bar.
     """
     return tqdm(
         items,
@@ -29,7 +32,8 @@ def progress(
         unit=f" {unit}",
         total=total,
         delay=delay,
-        leave=False,
+        initial=initial,
+        leave=leave,
         disable=None,
         dynamic_ncols=True,
     )

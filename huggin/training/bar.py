@@ -9,6 +9,8 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from huggin.common.progress import progress
+
 WARM_UP = 20  # steps before the first estimate
 
 Clock = Callable[[], float]
@@ -35,13 +37,13 @@ class TrainingBar(TrainerCallback):
         self._first_step = state.global_step
         self._began = self._clock()
         if state.is_world_process_zero:
-            self._bar = tqdm(
+            self._bar = progress(
+                label="training",
+                unit="steps",
                 total=state.max_steps,
                 initial=state.global_step,
-                desc="training",
-                unit=" steps",
-                disable=None,
-                dynamic_ncols=True,
+                delay=0,
+                leave=True,
             )
 
     def on_step_end(
@@ -85,13 +87,8 @@ class TrainingBar(TrainerCallback):
         if not state.is_world_process_zero or eval_dataloader is None:
             return
         if self._evaluation is None:
-            self._evaluation = tqdm(
-                total=len(eval_dataloader),
-                desc="evaluation",
-                unit=" batches",
-                leave=False,
-                delay=2,
-                disable=None,
+            self._evaluation = progress(
+                label="evaluation", unit="batches", total=len(eval_dataloader)
             )
         self._evaluation.update(1)
 
