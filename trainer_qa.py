@@ -274,7 +274,7 @@ def train(
     """
     checkpoint = prepare(config, trainer, run, stop)
     plan = plan_of(config, trainer, len(trainer.train_dataset))
-    trained = 0 if config.recording.overwrite_output_dir else trained_steps(run)
+    trained = trained_steps(run, checkpoint)
     if config.on_main_process:
         announce(plan, run, checkpoint, trained)
     if trained >= plan.steps:

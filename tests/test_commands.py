@@ -20,7 +20,6 @@ HEAVY = (
     "scipy",
     "pandas",
     "sklearn",
-    "skimage",
 )
 
 

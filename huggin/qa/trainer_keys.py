@@ -11,7 +11,6 @@ from transformers import TrainingArguments
 
 SCORES = "EM and F1 are computed from the logits of all questions together"
 RESUME = "a resumed run would differ from an uninterrupted one"
-UPLOAD = "a lost network would end the training; upload the finished run with `hf upload`"
 WHOLE_MODEL = "the recording needs the whole model in one process; use torchrun without it"
 GENERATION = "it is for models that generate text"
 
@@ -28,12 +27,6 @@ REFUSED = {
     "eval_use_gather_object": SCORES,
     "fsdp": WHOLE_MODEL,
     "fsdp_config": WHOLE_MODEL,
-    "hub_always_push": UPLOAD,
-    "hub_model_id": UPLOAD,
-    "hub_private_repo": UPLOAD,
-    "hub_revision": UPLOAD,
-    "hub_strategy": UPLOAD,
-    "hub_token": UPLOAD,
     "ignore_data_skip": RESUME,
     "include_for_metrics": SCORES,
     "label_names": "the labels are start_positions and end_positions",
@@ -42,7 +35,6 @@ REFUSED = {
     "liger_kernel_config": GENERATION,
     "parallelism_config": WHOLE_MODEL,
     "prediction_loss_only": SCORES,
-    "push_to_hub": UPLOAD,
     "remove_unused_columns": "features hold more than the model takes",
     "resume_from_checkpoint": "a run goes on from its newest whole checkpoint by itself",
     "save_only_model": "a checkpoint without its optimizer cannot be resumed",
@@ -53,6 +45,7 @@ REFUSED = {
 TRAINING_ONLY = "the training only; an evaluation takes all questions in order"
 MORE_CHECKPOINTS = "also saved: every save_minutes, at a stop, and after the last step"
 AS_DOCUMENTED = "as in transformers"
+UPLOAD = "an upload that fails is said in one line; everything is saved here"
 
 # key -> what there is to know about it here
 WORKS = {
@@ -93,6 +86,12 @@ WORKS = {
     "gradient_checkpointing": AS_DOCUMENTED,
     "gradient_checkpointing_kwargs": AS_DOCUMENTED,
     "greater_is_better": AS_DOCUMENTED,
+    "hub_always_push": UPLOAD,
+    "hub_model_id": UPLOAD,
+    "hub_private_repo": UPLOAD,
+    "hub_revision": UPLOAD,
+    "hub_strategy": UPLOAD,
+    "hub_token": UPLOAD,
     "include_num_input_tokens_seen": AS_DOCUMENTED,
     "learning_rate": AS_DOCUMENTED,
     "load_best_model_at_end": "the run's model is then named after the step of the best one",
@@ -118,6 +117,7 @@ WORKS = {
     "per_device_eval_batch_size": "the scores do not depend on it",
     "per_device_train_batch_size": AS_DOCUMENTED,
     "project": "with report_to",
+    "push_to_hub": UPLOAD,
     "report_to": "as in transformers, beside the recording",
     "restore_callback_states_from_checkpoint": AS_DOCUMENTED,
     "run_name": "with report_to",

@@ -7,17 +7,29 @@ from pathlib import Path
 from huggin.recording.run_folder import RunFolder
 
 
-def trained_steps(run: RunFolder) -> int:
-    """Steps of the trained model in the run's folder, 0 if there is none that can be read."""
+def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
+    """Steps of the trained model in the run's folder; 0 if a start must go on from before it.
+
+    checkpoint: the newest whole one. If it is of an earlier step, the last one was damaged.
+    """
+    if checkpoint is None:
+        return 0
     try:
-        return int(json.loads(run.trainer_state.read_text(encoding="utf-8"))["global_step"])
+        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
+        trained = int(state["global_step"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return 0
+    return trained if step_of(checkpoint) >= trained else 0
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step in the name of a checkpoint."""
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str:
     """What a resumed start says. steps: of the whole training."""
-    step = int(checkpoint.name.rpartition("-")[2])
+    step = step_of(checkpoint)
     saved = datetime.fromtimestamp(checkpoint.stat().st_mtime).astimezone()
     when = f"{saved:%H:%M}" if now - saved < timedelta(hours=20) else f"{saved:%Y-%m-%d %H:%M}"
     return f"{run.path}: going on from step {step:,} of {steps:,}, checkpoint of {when}"

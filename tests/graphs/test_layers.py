@@ -174,13 +174,13 @@ def test_ticks_of_layers():
     assert layer_ticks(25) == [0, 4, 8, 12, 16, 20, 24]
 
 
-def test_no_torch_is_loaded_for_layers(pretrained_run):
+def test_no_torch_is_loaded_for_layers(run):
     code = (
         "import sys, runpy; sys.argv = ['graph-layers.py', sys.argv[1]];"
         "from contextlib import suppress\n"
         "with suppress(SystemExit): runpy.run_path('graph-layers.py', run_name='__main__')\n"
         "print([name for name in ('torch', 'transformers') if name in sys.modules])"
     )
-    line = [sys.executable, "-c", code, pretrained_run]
+    line = [sys.executable, "-c", code, run]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

@@ -11,7 +11,13 @@ import torch
 from transformers import TrainingArguments
 
 from huggin.common.errors import UserError
-from huggin.model.device import choose_device, copy_to_host, random_states, save_random_states
+from huggin.model.device import (
+    choose_device,
+    copy_to_host,
+    describe_device,
+    random_states,
+    save_random_states,
+)
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import ROOT, command
 from tests.training.test_overnight import train_here
@@ -54,7 +60,7 @@ def test_what_is_on_the_cpu_is_not_copied():
 def test_a_training_says_where_it_is(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(use_cpu=True, max_steps=1)))
     done = command("run_qa.py", "cfg.json", cwd=tmp_path)
-    assert f"run_qa.py: training on cpu ({torch.get_num_threads()} threads)\n" in done.stderr
+    assert f"  device    {describe_device(torch.device('cpu'))}\n" in done.stdout
 
 
 # Several GPUs without torchrun

@@ -101,11 +101,14 @@ def test_lines_of_the_log():
 
 def test_how_far_a_run_has_come(tmp_path):
     run = RunFolder(tmp_path)
-    assert trained_steps(run) == 0
+    newest = tmp_path / "checkpoint-24"
+    assert trained_steps(run, newest) == 0
     run.trainer_state.write_text('{"global_step": 24}')
-    assert trained_steps(run) == 24
+    assert trained_steps(run, newest) == 24
+    assert trained_steps(run, tmp_path / "checkpoint-20") == 0  # the last one is damaged
+    assert trained_steps(run, None) == 0
     run.trainer_state.write_text("{")
-    assert trained_steps(run) == 0
+    assert trained_steps(run, newest) == 0
 
 
 def test_where_a_start_goes_on(tmp_path):

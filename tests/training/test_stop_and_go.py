@@ -264,4 +264,4 @@ def test_a_checkpoint_of_an_older_version_that_cannot_be_loaded_is_named(
     optimizer = checkpoint / "optimizer.pt"
     optimizer.write_bytes(b"x" * optimizer.stat().st_size)
     with pytest.raises(UserError, match=r"checkpoint-8: cannot be loaded: .*; delete it, and"):
-        train_here(tmp_path, tiny_cfg())
+        train_here(tmp_path, tiny_cfg(num_train_epochs=6))
