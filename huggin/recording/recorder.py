@@ -109,6 +109,7 @@ class Recorder:
         self._head = head_of(model)
         self._sites = find_sites(model, node_layers)
         layers = [site for site in find_sites(model, "all") if site.component == "out"]
+        self._layers = layers
         self._parts = parameters_by_part(model, layers)
         self._lens = find_lens(model)
         self._writer = RecordingWriter(self.run, self._head.in_features)
@@ -165,6 +166,8 @@ class Recorder:
         if step == 0 and self.run.segments("steps") and not self._overwrite:
             advice = "name another folder, or say overwrite=True"
             raise UserError(f"{self.run.recording}: holds a recording already; {advice}")
+        # a model that was moved to some devices has other parameters than before
+        self._parts = parameters_by_part(self._model, self._layers)
         self._probe_steps = schedule(self.last_step, self._points["probes"])
         self._node_steps = schedule(self.last_step, self._points["nodes"])
         write_facts(self.run, self.facts)

@@ -129,7 +129,6 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"seed": 2**32}, "seed: must be 0 or more, and 4294967295 at most"),
         ({"data_seed": 2**32}, "data_seed: must be 0 or more, and 4294967295 at most"),
         ({"adam_beta2": 1}, "adam_beta2: must be 0 or more, and less than 1"),
-        ({"push_to_hub": True}, "push_to_hub: leave it false; a lost network would end"),
         ({"label_smoothing_factor": 0.2}, "label_smoothing_factor: leave it 0.0; the loss of"),
         (
             {"dataloader_persistent_workers": True},
