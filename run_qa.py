@@ -16,7 +16,7 @@ from huggin.recording.run_folder import RunFolder
 
 OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
-DESCRIPTION = f"""Fine-tune a model for question answering, or resume where an earlier start stopped.
+DESCRIPTION = f"""Fine-tune a model for question answering, or resume where a start stopped.
 
 Any key of cfg.json can also be given as --key value, which wins. The toolkit's own keys:
 {describe_keys()}

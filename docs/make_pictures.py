@@ -31,7 +31,6 @@ sys.path.insert(0, str(ROOT))
 
 from huggin.graphs.logits import draw_logits  # noqa: E402
 from huggin.graphs.losses import draw_losses  # noqa: E402
-from huggin.graphs.weights import draw_weights  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 
 HASHES = DOCS / "pictures.json"
@@ -62,7 +61,7 @@ ANSWER = (
 CAT = ("lime.py MOBILENET --faithfulness --out cat",)
 PICTURES = {
     "qa-training.png": Picture(TRAINING, "gv-graphs/qa-training-*.gv.pdf"),
-    "qa-training-small.png": Picture(FIGURES, RUN),
+    "qa-training-small.png": Picture(FIGURES[1:], RUN),
     "losses.png": Picture(FIGURES[1:2], f"{RUN}/graphs/losses.png"),
     "logits.png": Picture(FIGURES[2:3], f"{RUN}/graphs/logits.png"),
     "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf", page=2),
@@ -232,11 +231,12 @@ def draw_small(run: Path, target: Path) -> None:
     """Draw figures of the training PDF anew, with text that is readable in a README's column."""
     recording = Recording(run)
     width, dpi = SMALL
-    weights = draw_weights(recording)["weights"]
     losses = draw_losses(recording)["losses"]
-    logits = draw_logits(recording)["logits"]
-    sizes = {weights: (width / 2, 3.7), losses: (width / 2, 3.7), logits: (width, 3.6)}
-    places = {weights: (0, 0), losses: (width / 2, 0), logits: (0, 3.8)}
+    of_sample = draw_logits(recording)
+    learned = of_sample["sample-losses"]
+    logits = of_sample["logits"]
+    sizes = {losses: (width / 2, 3.7), learned: (width / 2, 3.7), logits: (width, 3.6)}
+    places = {losses: (0, 0), learned: (width / 2, 0), logits: (0, 3.8)}
     sheet = Image.new("RGB", (round(width * dpi), round(7.4 * dpi)), "white")
     for figure, size in sizes.items():
         figure.set_size_inches(*size)

@@ -90,7 +90,8 @@ def _of_modules(modules: list[ModuleRow]) -> Iterator[str]:
 def problem_with_step(table: str, step: int, before: int | None, first_step: int) -> str | None:
     """Whether a row's step follows the one before it in its segment.
 
-    first_step: what the segment's name says. before: None for the first row. Only `steps` has a single row per step.
+    first_step: what the segment's name says. before: None for the first row.
+    Only `steps` has a single row per step.
     """
     single = table == "steps"
     if before is None:

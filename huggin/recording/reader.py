@@ -271,7 +271,10 @@ class Recording:
 
     @cached_property
     def questions(self) -> TrainedWindows:
-        """Every window that was trained on, batch by batch. Raises UserError if there is no table."""
+        """Every window that was trained on, batch by batch.
+
+        Raises UserError if there is no table.
+        """
         parts = list(self._parts("questions"))
         sizes = np.concatenate(
             [flat_values(pc.list_value_length(part["windows"])) for part in parts]

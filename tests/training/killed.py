@@ -1,7 +1,7 @@
 """Run run_qa.py and kill it at a place of one's choice: python killed.py PLACE TIMES CFG.
 
-PLACE is `module:owner.name` (or `module:name`); at its TIMES-th call the process dies as by kill -9. Killed in
-`append`, it leaves the recording cut in the middle of its last row.
+PLACE is `module:owner.name` (or `module:name`); at its TIMES-th call the process dies as by
+kill -9. Killed in `append`, it leaves the recording cut in the middle of its last row.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Each sentence that a start says is true: plan, resume, finished, fewer epochs, full disk, dry run."""
+"""Each sentence that a start says is true."""
 
 import json
 import shutil
