@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.graphs.weights import draw_weights, draw_weights_over_time
 
     runs = read_runs([args.run, *args.more])
+    for run in runs:
+        run.tracked(args.sample)  # raises if there is no such sample
     choice = NodeChoice(args.node, args.rank_by, args.sample)
     draw = draw_weights_over_time if args.over_time else draw_weights
     table_of = table_of_rankings if args.all_rankings else table_of_nodes

@@ -8,8 +8,8 @@ import math
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -103,19 +103,35 @@ def track(args: Namespace) -> int:
     keys = read_keys(args.cfg, args.flags)
     run = RunFolder(Path(keys["output_dir"]).expanduser())
     trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
-    with closing(open_database(path)) as database, tempfile.TemporaryDirectory() as folder:
+    is_new = not path.exists()
+    samples: list[Sample] = []
+    with (
+        removed_if_empty(path, samples) if is_new else nullcontext(),
+        closing(open_database(path)) as database,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         seen = Path(folder) / "seen.json"
         ending = watch(line, looks, seen)
         if ending.code == 0 and trained_before and steps_trained(run) == trained_before:
             say_that_nothing_was_trained(run, trained_before)
             return 0
-        samples = looks.kept(read_samples(seen))
+        samples += looks.kept(read_samples(seen))
         record_samples(database, started, args.seed, samples)
-        say_what_ended_early(ending, f"{len(samples)} samples are kept in {path}")
+        say_what_ended_early(
+            ending, f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
+        )
         print(report(samples, ending))
         if args.flame and samples:
             write_flame(args.flame, samples, seen)
     return ending.code
+
+
+@contextmanager
+def removed_if_empty(path: Path, samples: list[Sample]) -> Iterator[None]:
+    """Remove the database, which this start has made, if there was nothing to keep in it."""
+    yield
+    if not samples:
+        path.unlink(missing_ok=True)
 
 
 def read_keys(cfg: Path, flags: list[str]) -> dict[str, Any]:

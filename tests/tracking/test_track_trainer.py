@@ -65,7 +65,8 @@ def test_a_training_that_does_not_begin_is_told(tmp_path):
     assert done.returncode == 2
     assert "run_qa.py: error:" in done.stderr
     assert "run_qa.py ended early, after" in done.stderr
-    assert "with exit code 2; 0 samples are kept in stack_trace.db" in done.stderr
+    assert "with exit code 2; 0 samples are kept\n" in done.stderr
+    assert not (tmp_path / "stack_trace.db").exists()
     assert done.stdout.startswith("no samples in ")
 
 
@@ -94,7 +95,7 @@ def test_a_finished_run_is_not_profiled(tmp_path, watched, words):
     done = command("track-trainer.py", *words, "--flame", "a.svg", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "run: already trained, 400 steps; there is nothing to profile" in done.stderr
-    assert rows(tmp_path / "stack_trace.db", "SELECT * FROM stack_samples") == []
+    assert not (tmp_path / "stack_trace.db").exists()
     assert not (tmp_path / "a.svg").exists()
     assert len(watched) == 1  # run_qa.py knows best whether there is something to train
 
