@@ -95,7 +95,7 @@ def knows(command: str, option: str) -> bool:
     """Whether the command takes the option, itself or as a key that it passes on to `run_qa`."""
     if option in ("--help", "--version"):
         return True
-    if command in ("run_qa", "track-trainer") and is_key(option[2:]):
+    if command in ("run_qa", "track-trainer") and is_key(option[2:].replace("-", "_")):
         return True
     return command != "run_qa" and f'"{option}"' in sources_of(script_of(command))
 
