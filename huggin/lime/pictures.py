@@ -2,10 +2,11 @@
 
 import io
 import string
+import time
 import urllib.request
 import warnings
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
@@ -23,6 +24,7 @@ Say = Callable[[str], None]
 ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download
 PATIENCE = 30  # seconds without an answer from the server
+LONGEST_DOWNLOAD = 300  # seconds for the whole download
 LARGE = 2048  # pixels of a side; a picture with a multiple of this is averaged down first
 
 
@@ -76,7 +78,7 @@ def _download(address: str) -> bytes:
         # Only http and https come here: see is_address.
         request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310
         with urllib.request.build_opener(_NoFtp).open(request, timeout=PATIENCE) as answer:
-            content: bytes = answer.read(MOST_BYTES + 1)
+            content = _read_in_time(answer)
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         cause = one_line(reason if isinstance(reason, Exception) else error)
@@ -85,6 +87,17 @@ def _download(address: str) -> bytes:
         what = f"more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
         raise UserError(f"{address}: {what}")
     return content
+
+
+def _read_in_time(answer: HTTPResponse) -> bytes:
+    """What the server sends, up to one byte too many. Raises TimeoutError if it is too slow."""
+    ends = time.monotonic() + LONGEST_DOWNLOAD
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (part := answer.read1(2**16)):
+        content += part
+        if time.monotonic() > ends:
+            raise TimeoutError(f"not sent within {LONGEST_DOWNLOAD} seconds")
+    return bytes(content)
 
 
 def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:

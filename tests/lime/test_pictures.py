@@ -2,7 +2,9 @@
 
 import struct
 import threading
+import time
 import zlib
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -145,7 +147,18 @@ def address(tmp_path):
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
+        def send_slowly(self) -> None:
+            """A byte every 50 ms, for up to 5 seconds."""
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # the reader has given up
+                for _ in range(100):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+
         def do_GET(self) -> None:
+            if self.path == "/slow.png":
+                return self.send_slowly()
             if self.path != "/away.png":
                 return super().do_GET()
             self.send_response(302)
@@ -169,6 +182,12 @@ def test_a_redirection_to_ftp_is_refused(address):
         UserError, match="redirected to ftp://127.0.0.1:9/a.png, which is not http.s.; check"
     ):
         read_picture(f"{address}/away.png")
+
+
+def test_a_server_that_sends_a_byte_at_a_time_is_given_up(address, monkeypatch):
+    monkeypatch.setattr("huggin.lime.pictures.LONGEST_DOWNLOAD", 0.2)
+    with pytest.raises(UserError, match="not sent within 0.2 seconds; check the address"):
+        read_picture(f"{address}/slow.png")
 
 
 def test_an_address_that_fails_is_refused(address, tmp_path):
