@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from huggin.common.files import replacing
 from huggin.common.text import printable, storable
 from huggin.pages.blocks import GAP, Block, figure_block, heading, in_rows, stacked
 from huggin.pages.dot import missing_fonts
+from huggin.recording.run_lock import one_at_a_time
 
 A3_WIDTH = 1190.55  # points, landscape
 A3_HEIGHT = 841.89
@@ -53,16 +55,25 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     The .gv holds the texts. If no font here can draw some of their characters, a line is added to
     the document's notes.
     """
-    dot = folder / f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}.gv"
-    pdf = folder / f"{dot.name}.pdf"
     source = "\n".join(source for page in document.pages for source in page.sources)
     if missing := missing_fonts(source):
         document.notes.append(missing)
     writer = _written(document)
-    with replacing(pdf) as beside_pdf, replacing(dot) as beside_dot:
-        beside_dot.write_text(source, encoding="utf-8")
-        writer.write(beside_pdf)
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(folder):
+        dot = _free_name(folder, kind)
+        pdf = folder / f"{dot.name}.pdf"
+        with replacing(pdf) as beside_pdf, replacing(dot) as beside_dot:
+            beside_dot.write_text(source, encoding="utf-8")
+            writer.write(beside_pdf)
     return pdf
+
+
+def _free_name(folder: Path, kind: str) -> Path:
+    """A name with this second in it that no file has yet: others may be made in the same one."""
+    stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    names = chain([f"{stem}.gv"], (f"{stem}-{number}.gv" for number in count(2)))
+    return next(folder / name for name in names if not (folder / name).exists())
 
 
 def _written(document: Document) -> PdfWriter:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import unicodedata
+from datetime import datetime
 from pathlib import Path
 
 import graphviz
@@ -141,6 +142,19 @@ def test_no_dot(run, tmp_path, monkeypatch):
     assert done.returncode == 2
     assert "`dot` not found; run ./setup" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_pdfs_of_the_same_second_are_all_kept(tmp_path, monkeypatch):
+    class Noon(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 3, 1, 12, 0, 0)
+
+    monkeypatch.setattr("huggin.pages.sheets.datetime", Noon)
+    document = Document("T", "S", [text_block(table([("a",)], "white", (9,)))])
+    names = [render(document, tmp_path, "training").name for _ in range(3)]
+    stem = "qa-training-2026-03-01-120000"
+    assert names == [f"{stem}.gv.pdf", f"{stem}-2.gv.pdf", f"{stem}-3.gv.pdf"]
 
 
 def test_hostile_text_comes_out_whole(tmp_path):
