@@ -60,13 +60,15 @@ _WRONG: dict[type, tuple[Any, ...]] = {
     dict: (None, [], "x"),
 }
 _OPTIONAL = ("seed", "versions", "fixed", "cfg", "schema_version", "inputs", "offsets")
+_OF_SCHEMA_2 = ("parts", "n_best_size", "max_answer_length", "has_lens")  # older runs lack them
 
 
 def _wrong_types(facts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for key, value in facts.items():
         if key in _OPTIONAL:
             continue
-        yield f"no {key}", {name: kept for name, kept in facts.items() if name != key}
+        if key not in _OF_SCHEMA_2:
+            yield f"no {key}", {name: kept for name, kept in facts.items() if name != key}
         for wrong in _WRONG[type(value)]:
             yield f"{key} {wrong!r}", facts | {key: wrong}
     sample = facts["samples"][0]
@@ -167,8 +169,9 @@ def of_measurements(base: Path) -> Iterator[Fault]:
         for wrong in (None, "x" if not isinstance(value, str) else 3, -1, [5]):
             changed = [entry | {key: wrong}]
             yield Fault("efficacy.json", f"{key} {wrong!r}", reader, writing(path, changed))
-        less = [{name: kept for name, kept in entry.items() if name != key}]
-        yield Fault("efficacy.json", f"no {key}", reader, writing(path, less))
+        if key != "trained_on":  # older measurements lack it
+            less = [{name: kept for name, kept in entry.items() if name != key}]
+            yield Fault("efficacy.json", f"no {key}", reader, writing(path, less))
     for name, change in (
         ("more right than asked", {"correct": 9, "asked": 2}),
         ("none asked", {"correct": 0, "asked": 0}),

@@ -78,6 +78,8 @@ def _problem_with(entry: Efficacy) -> str | None:
         return f"step: {entry.step} is negative"
     if not 0 <= entry.correct <= entry.asked or entry.asked == 0:
         return f"correct: {entry.correct} of {entry.asked} questions"
+    if not 0 <= entry.trained_on <= entry.asked:
+        return f"trained_on: {entry.trained_on} of {entry.asked} questions"
     measured = {
         "exact_match": (entry.exact_match, entry.exact_match_interval),
         "f1": (entry.f1, entry.f1_interval),

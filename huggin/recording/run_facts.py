@@ -1,9 +1,9 @@
 """RUN/recording/run.json: what must be known of a run to read its recording."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
@@ -15,6 +15,8 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
+
+AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class RunFacts:
     seed: int | None = None
     versions: dict[str, str] = field(default_factory=dict)  # of the toolkit and its packages
     parts: list[str] = field(default_factory=list)  # columns of the table `layers`
-    n_best_size: int = 20  # starts and ends that are paired when a probe's answer is sought
-    max_answer_length: int = 30  # tokens
+    n_best_size: AtLeastOne = 20  # starts and ends that are paired when a probe's answer is sought
+    max_answer_length: AtLeastOne = 30  # tokens
     has_lens: bool = False  # whether the head can be applied to every layer's output
     fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given
