@@ -102,3 +102,9 @@ def test_a_command_is_told_how_it_ended(trained):
     assert (trained / "told").read_text() == "run: done 0"
     command("run_qa.py", "cfg.json", "--notify", line, "--seed", "7", cwd=trained)
     assert (trained / "told").read_text().startswith("failed: run: begun with other settings")
+
+
+def test_a_hostile_name_does_not_reach_the_terminal(tmp_path):
+    done = command("run_qa.py", "\x1b[2J.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
