@@ -116,7 +116,8 @@ def track(args: Namespace) -> int:
             say_that_nothing_was_trained(run, trained_before)
             return 0
         samples += looks.kept(read_samples(seen))
-        record_samples(database, started, args.seed, samples)
+        if samples:
+            record_samples(database, started, args.seed, samples)
         say_what_ended_early(
             ending, f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
         )
