@@ -19,6 +19,7 @@ from huggin.common.files import replacing
 from huggin.common.text import printable
 from huggin.database.connection import as_cell, as_text, open_database
 from huggin.database.option import add_database_option, database_path
+from huggin.recording.checkpoints import step_of
 from huggin.recording.run_folder import RunFolder
 from huggin.tracking.report import flame_svg, report
 from huggin.tracking.samples import Looks, Sample, read_samples
@@ -102,7 +103,7 @@ def track(args: Namespace) -> int:
     line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
     keys = read_keys(args.cfg, args.flags)
     run = RunFolder(Path(keys["output_dir"]).expanduser())
-    trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
+    trained_before = None if keys["overwrite_output_dir"] else step_of(run.path)
     is_new = not path.exists()
     samples: list[Sample] = []
     with (
@@ -112,7 +113,7 @@ def track(args: Namespace) -> int:
     ):
         seen = Path(folder) / "seen.json"
         ending = watch(line, looks, seen)
-        if ending.code == 0 and trained_before and steps_trained(run) == trained_before:
+        if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
             say_that_nothing_was_trained(run, trained_before)
             return 0
         samples += looks.kept(read_samples(seen))
@@ -152,15 +153,6 @@ def read_keys(cfg: Path, flags: list[str]) -> dict[str, Any]:
     given |= {key: value for key, value in vars(parser.parse_known_args(flags)[0]).items() if value}
     anew = str(given.get("overwrite_output_dir")).lower() in ("true", "yes", "t", "y", "1")
     return {"output_dir": str(given.get("output_dir", "")), "overwrite_output_dir": anew}
-
-
-def steps_trained(run: RunFolder) -> int:
-    """How many steps the trained model of a run's folder has; 0 if there is none."""
-    try:
-        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
-        return int(state["global_step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
 
 
 def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:

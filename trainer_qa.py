@@ -45,7 +45,7 @@ from huggin.qa.features import (
 from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.batch import batch_rows
 from huggin.recording.callback import ReadyCallback
-from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
+from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew, step_in_name
 from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
@@ -135,7 +135,7 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         """The step that the model is of: the best one's if it was loaded after the training."""
         best = self.state.best_model_checkpoint
         if self.args.load_best_model_at_end and best:
-            return int(Path(best).name.rpartition("-")[2])
+            return step_in_name(Path(best))
         return self.state.global_step
 
     def save_trained(self, folder: str) -> None:

@@ -1,9 +1,9 @@
 """How far a run has come: where a start goes on, or that there is nothing left to do."""
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from huggin.recording.checkpoints import step_in_name, step_of
 from huggin.recording.run_folder import RunFolder
 
 
@@ -12,24 +12,15 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
 
     checkpoint: the newest whole one. If it is of an earlier step, the last one was damaged.
     """
-    if checkpoint is None:
+    trained = step_of(run.path)
+    if checkpoint is None or trained is None:
         return 0
-    try:
-        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
-        trained = int(state["global_step"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return 0
-    return trained if step_of(checkpoint) >= trained else 0
-
-
-def step_of(checkpoint: Path) -> int:
-    """The step in the name of a checkpoint."""
-    return int(checkpoint.name.rpartition("-")[2])
+    return trained if step_in_name(checkpoint) >= trained else 0
 
 
 def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str:
     """What a resumed start says. steps: of the whole training."""
-    step = step_of(checkpoint)
+    step = step_in_name(checkpoint)
     saved = datetime.fromtimestamp(checkpoint.stat().st_mtime).astimezone()
     when = f"{saved:%H:%M}" if now - saved < timedelta(hours=20) else f"{saved:%Y-%m-%d %H:%M}"
     return f"{run.path}: going on from step {step:,} of {steps:,}, checkpoint of {when}"
