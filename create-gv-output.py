@@ -5,11 +5,10 @@ python create-gv-output.py RUN
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.text import printable
-from huggin.graphs.arguments import choose_node, choose_sample, load_matplotlib
+from huggin.graphs.arguments import add_run, choose_page, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,17 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "from the recording, all of them for the same node.",
         "python create-gv-output.py runs/sample",
     )
-    run = "a run's folder: output_dir in cfg.json"
-    parser.add_argument("run", metavar="RUN", type=Path, help=run)
-    choose_node(parser)
-    choose_sample(parser)
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
-    )
+    add_run(parser)
+    choose_page(parser)
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.nodes import NodeChoice

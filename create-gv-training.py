@@ -6,11 +6,10 @@ python create-gv-training.py RUN RUN2
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.text import printable
-from huggin.graphs.arguments import add_runs, choose_node, choose_sample, load_matplotlib
+from huggin.graphs.arguments import add_runs, choose_page, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,15 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python create-gv-training.py runs/sample",
     )
     add_runs(parser, "runs to show beside it")
-    choose_node(parser)
-    choose_sample(parser)
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
-    )
+    choose_page(parser)
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.nodes import NodeChoice

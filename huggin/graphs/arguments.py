@@ -25,10 +25,15 @@ def graph_parser(description: str, command: str) -> CommandParser:
     return parser
 
 
-def add_runs(parser: CommandParser, what_for: str) -> None:
-    """Add the arguments RUN ...: one run, and others beside it."""
+def add_run(parser: CommandParser) -> None:
+    """Add the argument RUN."""
     run = "a run's folder: output_dir in cfg.json"
     parser.add_argument("run", metavar="RUN", type=Path, help=run)
+
+
+def add_runs(parser: CommandParser, what_for: str) -> None:
+    """Add the arguments RUN ...: one run, and others beside it."""
+    add_run(parser)
     parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help=what_for)
 
 
@@ -69,6 +74,19 @@ def choose_sample(parser: CommandParser, default: int | None = 0) -> None:
         default=default,
         metavar="I",
         help="number of the tracked sample, 0 is the first (default: 0)",
+    )
+
+
+def choose_page(parser: CommandParser) -> None:
+    """Add the arguments of a page: --node, --rank-by, --sample and --out."""
+    choose_node(parser)
+    choose_sample(parser)
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("gv-graphs"),
+        help="folder to write to (default: gv-graphs)",
     )
 
 
