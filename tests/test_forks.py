@@ -1,12 +1,12 @@
 """Forked processes behave as the scripts that they stand for: streams, exit codes, signals."""
 
+import resource
 import signal
 import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import FORKS, fork_server
+from tests.conftest import python
 
 WAITING = """
 import signal, sys, time
@@ -28,7 +28,7 @@ def script(tmp_path):
     def line_of(text, *words):
         path = tmp_path / "script.py"
         path.write_text(text)
-        return list(map(str, [sys.executable, FORKS, "run", fork_server(), path, *words]))
+        return list(map(str, [python("nothing"), path, *words]))
 
     return line_of
 
@@ -63,3 +63,37 @@ def test_signals_reach_the_script(script, number, said, code):
 def test_a_script_that_is_killed_kills_its_client(script):
     done = subprocess.run(script("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"))
     assert done.returncode == -signal.SIGKILL
+
+
+def test_an_ignored_signal_stays_ignored(script):
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    line = script("import signal\nprint(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)")
+    done = subprocess.run(line, preexec_fn=ignore, capture_output=True, text=True)
+    assert done.stdout == "True\n"
+
+
+def test_the_limit_of_a_files_size_holds(script, tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    line = script("from pathlib import Path\nPath('a').write_text(11 * 'x')")
+    done = subprocess.run(line, preexec_fn=limit, cwd=tmp_path, capture_output=True, text=True)
+    assert "OSError: [Errno 27]" in done.stderr
+    assert (tmp_path / "a").stat().st_size == 10
+
+
+def test_other_words_are_those_of_python():
+    done = subprocess.run([python("nothing"), "-c", "print(1 + 1)"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "2\n")
+
+
+def test_a_module_is_run_and_starts_others(script, tmp_path):
+    script("print(__name__, end='')")
+    (tmp_path / "starts.py").write_text(
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-u', 'script.py', 'a'])"
+    )
+    line = [python("nothing"), "-m", "starts"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "__main__", "")
