@@ -47,6 +47,8 @@ TRAINING = (
     "fontTools.subset",  # for the letters of a PDF
 )
 PICTURES = ("lime", "huggin.lime.figures", "huggin.lime.loading")
+# Scripts that load little by themselves: the server that has loaded nothing is enough.
+LIGHT = ("db_utils.py", "db-indices.py", "graph-losses.py")
 LOADED = {"training": TRAINING, "pictures": PICTURES, "nothing": ()}
 FOLDER = pytest.StashKey[str]()
 SERVERS = pytest.StashKey[list[subprocess.Popen[bytes]]]()
@@ -77,6 +79,7 @@ def record(number: int, question: str, answer: str, context: str = CONTEXT) -> d
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make a copy of the toolkit and start its fork servers, once for all workers."""
+    hear_signals()
     if hasattr(config, "workerinput"):
         return
     folder = Path(tempfile.mkdtemp(prefix="forks-"))
@@ -84,6 +87,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[FORK_SERVERS] = str(folder)
     config.stash[SERVERS] = [start_server(folder, name) for name in LOADED]
     make_toolkit(folder / "huggin-api", {name: python(name) for name in LOADED})
+
+
+def hear_signals() -> None:
+    """Let the processes that tests start hear signals, also where nohup or `&` has made this one
+    ignore them: a signal with a handler is one with its default in a new process.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def start_server(folder: Path, name: str) -> subprocess.Popen[bytes]:
@@ -237,7 +249,8 @@ def process(script: str, *words: Any) -> list[str]:
     """The line that starts a script of the toolkit as a process of its own, without the seconds
     that importing torch takes. It answers signals and ends as the script itself would.
     """
-    return list(map(str, [python(), ROOT / script, *words]))
+    server = "nothing" if script in LIGHT else "training"
+    return list(map(str, [python(server), ROOT / script, *words]))
 
 
 def toolkit() -> Path:

@@ -53,6 +53,7 @@ def demo(made_once):
     return folder / "here", (folder / "printed").read_text(), numbers
 
 
+@pytest.mark.slow
 def test_the_demo_finds_the_triangle(demo, shapes):
     _, _, found = demo
     scene = make_scene("a", shapes, read_picture(f"{SHAPES}.png"), "slic", 36, "grey")
@@ -66,6 +67,7 @@ def test_the_demo_finds_the_triangle(demo, shapes):
     assert (first & blue).sum() > 0.8 * first.sum()
 
 
+@pytest.mark.slow
 def test_the_four_steps_are_told_in_their_order(demo):
     _, printed, _ = demo
     steps = [line for line in printed.splitlines() if line.startswith("Step")]
@@ -78,6 +80,7 @@ def test_the_four_steps_are_told_in_their_order(demo):
     assert "masks: (200, 3" in printed
 
 
+@pytest.mark.slow
 def test_the_figures_are_there_and_legible_in_size(demo):
     folder, _, _ = demo
     made = folder / "explanations" / "shapes"
@@ -90,6 +93,7 @@ def test_the_figures_are_there_and_legible_in_size(demo):
             assert np.asarray(image).std() > 10
 
 
+@pytest.mark.slow
 def test_the_json_has_every_number(demo):
     _, _, found = demo
     masks = np.array([[int(bit) for bit in row] for row in found["masks"]])
@@ -108,6 +112,7 @@ def test_the_json_has_every_number(demo):
     )
 
 
+@pytest.mark.slow
 def test_the_database_has_a_row_and_its_segments(demo):
     folder, _, found = demo
     with closing(sqlite3.connect(folder / "stack_trace.db")) as connection:

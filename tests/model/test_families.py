@@ -97,13 +97,20 @@ def family(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tracked(family, records):
-    """A model in training mode with random weights, and a tracked sample."""
+def built(family, records):
+    """A model with random weights, and a tracked sample."""
     arguments = ModelArguments(model_name_or_path=str(family), pretrained_model=False)
     model = load_model(arguments, seed=1)
     tokenizer = AutoTokenizer.from_pretrained(family)
     match_tokenizer(tokenizer, model, DATA.max_seq_length)
-    return model.train(), track_samples(Dataset.from_list(records), 1, 0, tokenizer, DATA)[0]
+    return model, track_samples(Dataset.from_list(records), 1, 0, tokenizer, DATA)[0]
+
+
+@pytest.fixture
+def tracked(built):
+    """A model in training mode with random weights, and a tracked sample."""
+    model, sample = built
+    return model.train(), sample
 
 
 def passed(model, ids, **more):
@@ -227,6 +234,7 @@ def test_an_answer_begins_with_its_word():
     assert best_answers([CONTEXT], placed, logits, logits, DATA)[0].text == "ravens"
 
 
+@pytest.mark.slow
 def test_trained_recorded_drawn_asked(family, tiny_cfg, tmp_path):
     """The two PDFs draw the figures of the other graph commands, too."""
 

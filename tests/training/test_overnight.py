@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -173,14 +172,16 @@ def test_ctrl_c_before_training_stops_at_once_and_leaves_nothing(tmp_path, tiny_
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
 
-def test_a_second_ctrl_c_ends_the_process_where_it_is():
-    code = (
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_the_process_where_it_is(tmp_path):
+    script = tmp_path / "stopped.py"
+    script.write_text(
         "import os, signal; from checkpointing import SafeStop; stop = SafeStop(); stop.install();"
         "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT);"
         "print('waits', flush=True);"
         "os.kill(os.getpid(), signal.SIGINT); print('never', flush=True)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([python(), script], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (-signal.SIGINT, "waits\n")
     assert "once more stops at once" in done.stderr
 

@@ -175,6 +175,7 @@ def test_a_callback_that_stops_early_loses_nothing(tmp_path, tiny_cfg, monkeypat
     )
 
 
+@pytest.mark.slow
 def test_the_best_model_is_found_in_a_run_that_was_moved(
     tmp_path, tiny_cfg, monkeypatch, uninterrupted
 ):
