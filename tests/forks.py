@@ -13,6 +13,7 @@ the client as a program, which also stands for Python in the processes that the 
 is neither a script nor `-m MODULE` is run by the real Python.
 """
 
+import atexit
 import json
 import os
 import resource
@@ -28,6 +29,7 @@ from typing import NamedTuple
 STREAMS = (0, 1, 2)
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 UNKNOWN = 70  # the exit code if the server is gone
+NOT_FLUSHED = 120  # Python's exit code if its last output could not be written
 PYTHON = """#!/bin/sh
 exec {python} -I -S {forks} run {address} "$@"
 """
@@ -173,6 +175,37 @@ def become(request: Request) -> None:
         runpy.run_path(script, run_name="__main__")
 
 
+def run_to_end(request: Request) -> int:
+    """Run a script; the exit code that Python gives it, below 0 if a signal is to end it."""
+    try:
+        become(request)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        print(ended.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def leave(code: int) -> None:
+    """End this process as Python does, but leave the libraries to the system: to take them apart
+    would take longer than most scripts.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        code = code or NOT_FLUSHED
+    if code < 0:
+        end_by(-code)
+    os._exit(code)
+
+
 def load(root: str, modules: list[str]) -> None:
     """Import modules of the toolkit, and with them the libraries that they need."""
     import gc
@@ -190,7 +223,7 @@ def main() -> int:
     if what == "serve":
         request = serve(address, words[0], words[1:])
         if request:
-            become(request)
+            leave(run_to_end(request))
         return 0
     if words[:1] == ["-u"]:
         words = words[1:]

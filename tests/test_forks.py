@@ -42,6 +42,27 @@ def test_streams_folder_words_and_exit_code(script, tmp_path):
     assert (done.stderr, done.returncode) == ("wrong\n", 3)
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "code"),
+    [
+        ("sys.exit('wrong')", "wrong\n", 1),
+        ("sys.exit()", "", 0),
+        ("atexit.register(print, 'late', file=sys.stderr)", "late\n", 0),
+        ("threading.Timer(0.1, print, ['thread'], {'file': sys.stderr}).start()", "thread\n", 0),
+    ],
+)
+def test_it_ends_as_python_ends(script, text, said, code):
+    line = script(f"import atexit, sys, threading\nprint('out')\n{text}")
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("out\n", said, code)
+
+
+def test_ctrl_c_without_a_handler_ends_it(script):
+    done = subprocess.run(script("raise KeyboardInterrupt"), capture_output=True, text=True)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
 def test_an_error_is_told_as_python_tells_it(script):
     done = subprocess.run(script("1 / 0"), capture_output=True, text=True)
     assert done.returncode == 1

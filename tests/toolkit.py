@@ -16,9 +16,11 @@ FILES = ("*.py", "*.sh", "*.json", "*.txt", "setup", "get-*")
 FEWER_STEPS = {"num_train_epochs": 3, "warmup_steps": 3, "logging_steps": 10, "save_steps": 8}
 LAST_STEP = 24
 PICTURES = ("lime.py", "inDeCeptionV3.py")  # the scripts that need TensorFlow, and no torch
-# Which of the Pythons runs the words: the one that has loaded TensorFlow, or torch.
+# Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch. For py-spy it
+# must be the real one.
 PYTHON = """#!/bin/sh
 case $1 in
+  */track-trainer.py) exec '{{real}}' "$@" ;;
   {pictures}) exec '{{pictures}}' "$@" ;;
   *) exec '{{training}}' "$@" ;;
 esac
@@ -46,7 +48,7 @@ def make_toolkit(folder: Path, pythons: dict[str, Path]) -> None:
     cfg.write_text(json.dumps(json.loads(cfg.read_text("utf-8")) | FEWER_STEPS), "utf-8")
     tools = folder / ".venv" / "bin"
     install(folder, folder / ".venv")
-    write_program(tools / "python", PYTHON.format(**pythons))
     words = {"real": sys.executable, "toolkit": str(folder), "python": str(tools / "python")}
+    write_program(tools / "python", PYTHON.format(**words | pythons))
     write_program(tools / "huggin", HUGGIN.format(**words))
     (tools / "activate").write_text(f"export PATH='{tools}':$PATH\n", encoding="utf-8")
