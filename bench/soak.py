@@ -1,7 +1,7 @@
 """Stop a run at random moments, resume it, and compare its end with that of a run never stopped.
 
 python bench/soak.py --kills 50            the default run
-python bench/soak.py --kills 50 --small    a tiny model, 1,500 steps; about 10 minutes
+python bench/soak.py --kills 50 --small    a tiny model, 1,000 steps
 
 The faults come in random order, during start-up, training and saving: Ctrl-C, SIGTERM, SIGHUP,
 kill -9, a closed pipe (nobody reads stdout and stderr any more, then SIGTERM), and flipped bits
@@ -39,7 +39,7 @@ SIGNALS = {
     "flipped bits": signal.SIGKILL,
 }
 FLAGS = ["--save_steps", "20", "--do_eval", "false"]
-SMALL = {"max_steps": 1500, "save_total_limit": 2, "probe_points": 40}  # beside those of keys()
+SMALL = {"max_steps": 1000, "save_total_limit": 2, "probe_points": 40}  # beside those of keys()
 
 
 @dataclass
@@ -57,7 +57,20 @@ class Tally:
 def start(cfg: Path, folder: Path) -> subprocess.Popen[bytes]:
     """Start or resume the run in `folder`; its output goes into pipes that take little."""
     line = [sys.executable, str(ROOT / "run_qa.py"), str(cfg), "--output_dir", "run", *FLAGS]
-    return subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        line,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_signals,
+    )
+
+
+def hear_signals() -> None:
+    """Let no signal be ignored in a child, as SIGHUP would be if the soak runs under nohup."""
+    for number in SIGNALS.values():
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def rows(run: Path) -> int:

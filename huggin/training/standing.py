@@ -22,6 +22,17 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
     return trained if step_of(checkpoint) >= trained else 0
 
 
+def ended_early(run: RunFolder, trained: int, steps: int) -> bool:
+    """Whether a callback has ended a training that had as many steps before it, or more.
+
+    A run that a signal has stopped has no trained model, so `trained` is 0.
+    """
+    if trained == 0:
+        return False
+    planned = json.loads(run.trainer_state.read_text(encoding="utf-8")).get("max_steps")
+    return isinstance(planned, int) and trained < planned and steps <= planned
+
+
 def step_of(checkpoint: Path) -> int:
     """The step in the name of a checkpoint."""
     return int(checkpoint.name.rpartition("-")[2])
@@ -38,6 +49,8 @@ def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str
 def nothing_to_do(run: RunFolder, trained: int, steps: int) -> str:
     """What a start says if the run has all the steps that it asks for, or more."""
     done = f"{trained:,} of {steps:,} steps"
+    if trained < steps:
+        done += ", then a callback ended it"
     if trained > steps:
         done = f"{trained:,} steps, more than the {steps:,} that are asked for"
     anew = "--overwrite_output_dir true starts anew"
