@@ -4,10 +4,10 @@ python graph-layers.py RUN
 python graph-layers.py RUN --sample 1 --step 0
 """
 
-import sys
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
+from huggin.common.streams import warn
 from huggin.graphs.arguments import choose_sample, graph_parser
 
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(missing) == 2:
         raise UserError(missing[0])
     for line in missing:
-        print(f"graph-layers.py: {line}", file=sys.stderr)
+        warn(f"graph-layers.py: {line}")
     return 0
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.files import replacing
+from huggin.common.streams import warn
 from huggin.common.text import printable
 from huggin.database.connection import as_cell, as_text, check_database, open_database
 from huggin.database.option import add_database_option, database_path
@@ -153,9 +154,9 @@ def steps_trained(run: RunFolder) -> int:
 
 def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:
     """Say on stderr why there is no profile."""
-    what = printable(f"{run.path}: already trained, {steps} steps; there is nothing to profile")
+    what = f"{run.path}: already trained, {steps} steps; there is nothing to profile"
     advice = "--overwrite_output_dir true starts anew"
-    print(f"track-trainer.py: {what}; {advice}", file=sys.stderr)
+    warn(f"track-trainer.py: {what}; {advice}")
 
 
 def say_what_ended_early(ending: Ending, kept: str) -> None:
@@ -167,7 +168,7 @@ def say_what_ended_early(ending: Ending, kept: str) -> None:
     if ending.trouble:
         lines.append(f"py-spy ended early: {ending.trouble}")
     for line in lines:
-        print(f"track-trainer.py: {printable(f'{line}; {kept}')}", file=sys.stderr)
+        warn(f"track-trainer.py: {line}; {kept}")
 
 
 def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:

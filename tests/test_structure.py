@@ -115,6 +115,15 @@ def test_folders_without_torch_do_not_load_it():
     assert done.stdout.strip() == "False", done.stderr
 
 
+def test_one_function_writes_to_stderr():
+    """A stderr that is closed or full must end no command, nor control characters reach it."""
+    for path in (*LIBRARY, *COMMANDS):
+        if name_of(path) != "huggin.common.streams":
+            lines = path.read_text().splitlines()
+            written = ("file=sys.stderr", "file=stderr", "stderr.write", "stderr.buffer")
+            assert [line for line in lines for word in written if word in line] == [], path
+
+
 def test_nothing_unsafe():
     banned = ("import pickle", "shell=True", "trust_remote_code=True", "os.system", "eval(")
     for path in (*LIBRARY, *COMMANDS):
