@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.streams import warn
-from huggin.graphs.arguments import choose_sample, graph_parser
+from huggin.graphs.arguments import choose_sample, graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "several (default: the ends, and the first, middle and last layer)",
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.analysis.gradients import table_of_parts
     from huggin.analysis.lens import table_of_layers
     from huggin.common.errors import BadValue, UserError

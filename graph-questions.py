@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.streams import warn
-from huggin.graphs.arguments import graph_parser
+from huggin.graphs.arguments import graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.analysis.questions import (
         all_in_one,
         between_passes,
