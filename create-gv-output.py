@@ -3,10 +3,10 @@
 python create-gv-output.py RUN
 """
 
-import sys
 from collections.abc import Sequence
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.streams import warn
 from huggin.common.text import printable
 from huggin.graphs.arguments import add_run, choose_page, load_matplotlib
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     document = output_document(Recording(args.run), choice)
     pdf = render(document, args.out, "output")
     for line in document.notes:
-        print(f"create-gv-output.py: {printable(line)}", file=sys.stderr)
+        warn(f"create-gv-output.py: {line}")
     print(printable(str(pdf)))
     return 0
 

@@ -4,10 +4,10 @@ python create-gv-training.py RUN
 python create-gv-training.py RUN RUN2
 """
 
-import sys
 from collections.abc import Sequence
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.streams import warn
 from huggin.common.text import printable
 from huggin.graphs.arguments import add_runs, choose_page, load_matplotlib
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     document = training_document(read_runs([args.run, *args.more]), choice)
     pdf = render(document, args.out, "training")
     for line in document.notes:
-        print(f"create-gv-training.py: {printable(line)}", file=sys.stderr)
+        warn(f"create-gv-training.py: {line}")
     print(printable(str(pdf)))
     return 0
 

@@ -54,7 +54,7 @@ from huggin.recording.run_settings import fixed_settings, model_name, refuse_cha
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
 from huggin.training.plan import Plan, make_plan
-from huggin.training.standing import next_commands, trained_steps
+from huggin.training.standing import ended_early, next_commands, trained_steps
 
 TRIED = 100  # records that become features in a dry run
 
@@ -275,9 +275,10 @@ def train(
     checkpoint = prepare(config, trainer, run, stop)
     plan = plan_of(config, trainer, len(trainer.train_dataset))
     trained = trained_steps(run, checkpoint)
+    is_finished = trained >= plan.steps or ended_early(run, trained, plan.steps)
     if config.on_main_process:
-        announce(plan, run, checkpoint, trained)
-    if trained >= plan.steps:
+        announce(plan, run, checkpoint, trained, is_finished)
+    if is_finished:
         return False
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

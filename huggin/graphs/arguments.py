@@ -1,7 +1,9 @@
 """Arguments that the commands that draw have in common."""
 
 import importlib
+import importlib.util
 import os
+from contextlib import chdir
 from pathlib import Path
 
 from huggin.common.cli import CommandParser
@@ -91,15 +93,21 @@ def choose_page(parser: CommandParser) -> None:
 
 
 def load_matplotlib() -> None:
-    """Import matplotlib, whatever the variable MPLBACKEND says.
+    """Import matplotlib with its own settings, so that figures look the same everywhere.
 
-    matplotlib cannot be imported if MPLBACKEND names a backend that it does not know, and a
+    It takes the first file of the name matplotlibrc that it finds, and looks in the current folder
+    first. That is its own folder here, as another file may be unreadable or break a figure.
+    It cannot be imported either if MPLBACKEND names a backend that it does not know, and a
     notebook names one of its own. Saving a figure needs no backend, so the variable is hidden
     from the import, and is what it was afterwards.
     """
     backend = os.environ.pop("MPLBACKEND", None)
+    spec = importlib.util.find_spec("matplotlib")
+    assert spec
+    assert spec.origin
     try:
-        importlib.import_module("matplotlib")
+        with chdir(Path(spec.origin).parent / "mpl-data"):
+            importlib.import_module("matplotlib")
     finally:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend

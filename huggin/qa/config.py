@@ -8,7 +8,6 @@ import argparse
 import difflib
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
+from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
     INPUT_PATHS,
@@ -170,7 +170,7 @@ def _here_or_own(cfg: Path) -> Path:
     own = TOOLKIT / cfg.name
     if cfg.exists() or cfg.parent != Path() or not own.is_file():
         return cfg
-    print(f"{cfg}: not in this folder; taking {own}", file=sys.stderr)
+    warn(f"{cfg}: not in this folder; taking {own}")
     return own
 
 

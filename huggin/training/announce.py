@@ -13,12 +13,14 @@ from huggin.training.plan import Plan
 from huggin.training.standing import going_on, nothing_to_do
 
 
-def announce(plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int) -> None:
+def announce(
+    plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int, is_finished: bool
+) -> None:
     """Print the plan and where a resumed training goes on, or that there is nothing left to do.
 
     trained: steps that the run has already. Raises UserError if the disk is too full.
     """
-    if trained >= plan.steps:
+    if is_finished:
         print(nothing_to_do(run, trained, plan.steps))
         return
     print("\n".join(["this training:", *plan.lines()]))

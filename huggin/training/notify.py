@@ -3,12 +3,12 @@
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.common.text import one_line
 
 LONGEST = 60  # seconds that the command may take
@@ -73,4 +73,4 @@ def notify(command: str, result: str, code: int, folder: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = one_line(error)
     if problem:
-        print(f"run_qa.py: notify {command!r}: {problem}", file=sys.stderr)
+        warn(f"run_qa.py: notify {command!r}: {problem}")

@@ -1,5 +1,6 @@
 """How far a run has come: where a start goes on, or that there is nothing left to do."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,17 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
     return trained if step_in_name(checkpoint) >= trained else 0
 
 
+def ended_early(run: RunFolder, trained: int, steps: int) -> bool:
+    """Whether a callback has ended a training that had as many steps before it, or more.
+
+    A run that a signal has stopped has no trained model, so `trained` is 0.
+    """
+    if trained == 0:
+        return False
+    planned = json.loads(run.trainer_state.read_text(encoding="utf-8")).get("max_steps")
+    return isinstance(planned, int) and trained < planned and steps <= planned
+
+
 def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str:
     """What a resumed start says. steps: of the whole training."""
     step = step_in_name(checkpoint)
@@ -29,6 +41,8 @@ def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str
 def nothing_to_do(run: RunFolder, trained: int, steps: int) -> str:
     """What a start says if the run has all the steps that it asks for, or more."""
     done = f"{trained:,} of {steps:,} steps"
+    if trained < steps:
+        done += ", then a callback ended it"
     if trained > steps:
         done = f"{trained:,} steps, more than the {steps:,} that are asked for"
     anew = "--overwrite_output_dir true starts anew"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.database.connection import open_database
+from huggin.database.connection import check_database, open_database
 from huggin.database.queries import asked_before, duplicates, record_answers, rows_of, standing
 from huggin.database.schema import MIGRATIONS
 from tests.conftest import command
@@ -166,6 +166,18 @@ def test_places_without_a_database_are_refused(tmp_path):
     with pytest.raises(BadValue, match="no database here"):
         open_database(tmp_path / "a.db", must_exist=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_refuses_what_opening_refuses_and_writes_nothing(older, tmp_path):
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"no database")
+    before = content(tmp_path)
+    check_database(tmp_path / "new.db")
+    check_database(older)
+    for place in (broken, tmp_path, tmp_path / "nowhere" / "a.db", Path("/dev/null")):
+        with pytest.raises(BadValue, match="name another"):
+            check_database(place)
+    assert content(tmp_path) == before
 
 
 OTHERS = {
