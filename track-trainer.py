@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import tempfile
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
@@ -19,6 +19,7 @@ from huggin.common.files import replacing
 from huggin.common.text import printable
 from huggin.database.connection import as_cell, as_text, open_database
 from huggin.database.option import add_database_option, database_path
+from huggin.qa.flags import is_true, keys_as_given
 from huggin.recording.run_folder import RunFolder
 from huggin.tracking.report import flame_svg, report
 from huggin.tracking.samples import Looks, Sample, read_samples
@@ -100,9 +101,10 @@ def track(args: Namespace) -> int:
     path = database_path(args.db)
     looks = Looks(args.interval, args.samples, args.seed)
     line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
-    keys = read_keys(args.cfg, args.flags)
-    run = RunFolder(Path(keys["output_dir"]).expanduser())
-    trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
+    keys = keys_as_given(args.cfg, args.flags)
+    run = RunFolder(Path(str(keys.get("output_dir", ""))).expanduser())
+    anew = is_true(keys.get("overwrite_output_dir"))
+    trained_before = 0 if anew else steps_trained(run)
     is_new = not path.exists()
     samples: list[Sample] = []
     with (
@@ -133,25 +135,6 @@ def removed_if_empty(path: Path, samples: list[Sample]) -> Iterator[None]:
     yield
     if not samples:
         path.unlink(missing_ok=True)
-
-
-def read_keys(cfg: Path, flags: list[str]) -> dict[str, Any]:
-    """The keys that say where the run is and whether it starts anew, as run_qa.py reads them.
-
-    run_qa.py tells what is wrong with a cfg; here it is read as far as it can be.
-    """
-    try:
-        given = json.loads(cfg.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        given = {}
-    parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--output_dir", "--output-dir", nargs="?")
-    parser.add_argument("--overwrite_output_dir", "--overwrite-output-dir", nargs="?", const="true")
-    given |= {key: value for key, value in vars(parser.parse_known_args(flags)[0]).items() if value}
-    anew = str(given.get("overwrite_output_dir")).lower() in ("true", "yes", "t", "y", "1")
-    return {"output_dir": str(given.get("output_dir", "")), "overwrite_output_dir": anew}
 
 
 def steps_trained(run: RunFolder) -> int:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -145,6 +146,11 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
         state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
 
+    def load_trained(self, run: RunFolder) -> None:
+        """Take the trained model of a run's folder, and its state."""
+        self._load_from_checkpoint(str(run.path))
+        self.state = TrainerState.load_from_json(str(run.trainer_state))
+
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     """Train, or go on training, then evaluate, as the cfg says; the exit code."""
@@ -152,7 +158,9 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     if config.recording.dry_run:
         return dry_run(config, trainer)
     if config.training.do_train and not train(config, trainer, run, stop):
-        return 0
+        if not lacks_scores(config, run):
+            return 0
+        trainer.load_trained(run)
     if stop.received:
         if config.on_main_process:
             _say_how_to_go_on(config, run, trainer.state.global_step)
@@ -276,7 +284,7 @@ def train(
     plan = plan_of(config, trainer, len(trainer.train_dataset))
     trained = trained_steps(run, checkpoint)
     if config.on_main_process:
-        announce(plan, run, checkpoint, trained)
+        announce(plan, run, checkpoint, trained, lacks_scores(config, run))
     if trained >= plan.steps:
         return False
     try:
@@ -297,6 +305,11 @@ def train(
     if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
         _keep_trained(config, trainer, run)
     return True
+
+
+def lacks_scores(config: Config, run: RunFolder) -> bool:
+    """Whether an evaluation is asked for that the run does not have, as after a power cut."""
+    return config.training.do_eval and not run.eval_results.exists()
 
 
 def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:

@@ -10,16 +10,19 @@ from transformers import Trainer
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.plan import Plan
-from huggin.training.standing import going_on, nothing_to_do
+from huggin.training.standing import already_trained, going_on
 
 
-def announce(plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int) -> None:
-    """Print the plan and where a resumed training goes on, or that there is nothing left to do.
+def announce(
+    plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int, evaluates: bool
+) -> None:
+    """Print the plan and where a resumed training goes on, or that nothing is left to train.
 
-    trained: steps that the run has already. Raises UserError if the disk is too full.
+    trained: steps that the run has already. evaluates: whether a trained run is evaluated now.
+    Raises UserError if the disk is too full.
     """
     if trained >= plan.steps:
-        print(nothing_to_do(run, trained, plan.steps))
+        print(already_trained(run, trained, plan.steps, evaluates))
         return
     print("\n".join(["this training:", *plan.lines()]))
     if checkpoint:

@@ -35,11 +35,16 @@ def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str
     return f"{run.path}: going on from step {step:,} of {steps:,}, checkpoint of {when}"
 
 
-def nothing_to_do(run: RunFolder, trained: int, steps: int) -> str:
-    """What a start says if the run has all the steps that it asks for, or more."""
+def already_trained(run: RunFolder, trained: int, steps: int, evaluates: bool) -> str:
+    """What a start says if the run has all the steps that it asks for, or more.
+
+    evaluates: whether it has no scores yet, so that they are measured now.
+    """
     done = f"{trained:,} of {steps:,} steps"
     if trained > steps:
         done = f"{trained:,} steps, more than the {steps:,} that are asked for"
+    if evaluates:
+        return f"{run.path}: already trained ({done}); not evaluated yet, which is done now"
     anew = "--overwrite_output_dir true starts anew"
     return f"{run.path}: already trained ({done}); nothing to do; {anew}"
 
