@@ -54,6 +54,7 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
+from huggin.training.lengths import GroupingTrainer
 from huggin.training.plan import Plan, make_plan
 from huggin.training.standing import next_commands, trained_steps
 
@@ -64,7 +65,7 @@ PLACE = ("record", "window")  # columns that say where in the data a window come
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
-class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
+class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
     """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(

@@ -110,6 +110,8 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if "LOCAL_RANK" in os.environ and not accelerator.is_available():
         # otherwise each process that torchrun starts would train alone
         values.setdefault("use_cpu", True)
+    if values.get("bf16") and not accelerator.is_available():
+        values.setdefault("use_cpu", True)  # transformers asks for this before it uses bf16 there
     parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
     config = Config(**parts, given=given)
     if None not in parts.values():

@@ -8,7 +8,7 @@ from pathlib import Path
 from transformers import PreTrainedModel, TrainingArguments
 
 from huggin.common.errors import UserError
-from huggin.model.device import describe_device
+from huggin.model.device import computes_bf16, describe_device
 from huggin.model.loading import head_of
 from huggin.qa.config import Config
 from huggin.recording.run_facts import RunFacts
@@ -115,9 +115,20 @@ def describe_model(model: PreTrainedModel, pretrained: bool) -> str:
 
 
 def where(training: TrainingArguments) -> str:
-    """The device that the model is trained on, and how many processes train together."""
+    """The device that the model is trained on, its numbers, how many processes train together."""
     processes = f", {training.world_size} processes" if training.world_size > 1 else ""
-    return describe_device(training.device) + processes
+    return describe_device(training.device) + processes + precision(training)
+
+
+def precision(training: TrainingArguments) -> str:
+    """What is said of the numbers that a training computes with, "" for float32."""
+    if training.fp16:
+        return ", in fp16"
+    if not training.bf16:
+        return ""
+    emulated = training.device.type == "cpu" and not computes_bf16()
+    note = ", which this processor has to emulate, so it is slower" if emulated else ""
+    return f", in bf16{note}"
 
 
 def describe_recording(config: Config, facts: RunFacts | None, recorded: float) -> str:
