@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.measure import Spread, last_line, parser_of, row  # noqa: E402
+from huggin.qa.questions import read_records  # noqa: E402
 
 ARMS = ("random", "group_by_length")
 
@@ -63,7 +64,7 @@ def arguments() -> ArgumentParser:
     add = parser.add_argument
     add("--results", type=Path, required=True, metavar="FILE", help="JSON lines, a run each")
     add("--model", type=Path, metavar="FOLDER", help="a pretrained model (default: cfg.json's)")
-    add("--questions", type=Path, metavar="FILE", help="questions for --model, as a JSON list")
+    add("--questions", type=Path, metavar="FILE", help="questions for --model")
     add("--train", type=int, default=800, help="how many to train on (default: 800)")
     add("--seeds", type=int, default=4, help="how many seeds (default: 4)")
     add("--epochs", type=int, help="epochs (default: 3, without --model those of cfg.json)")
@@ -99,7 +100,7 @@ def flags_of(args: Namespace, folder: Path) -> dict[str, Any]:
     if epochs_of(args):
         flags["num_train_epochs"] = epochs_of(args)
     if args.model:
-        asked = json.loads(args.questions.read_text(encoding="utf-8"))
+        asked = list(read_records(args.questions))
         for name, part in (("train", asked[: args.train]), ("validation", asked[args.train :])):
             file = folder / f"{name}.json"
             file.write_text(json.dumps(part), encoding="utf-8")

@@ -8,6 +8,8 @@ from pathlib import Path
 from transformers import PreTrainedModel, TrainingArguments
 
 from huggin.common.errors import UserError
+from huggin.common.files import bytes_in
+from huggin.common.text import size
 from huggin.model.device import computes_bf16, describe_device
 from huggin.model.loading import head_of
 from huggin.qa.config import Config
@@ -16,8 +18,6 @@ from huggin.recording.run_facts import RunFacts
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
 ACTIVATION = 2  # bytes of a recorded activation, float16
-MEGABYTE = 1e6
-GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
@@ -166,18 +166,6 @@ def nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
-def bytes_in(folder: Path) -> float:
-    """How much the files of a folder take, all below it included."""
-    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
-
-
 def count(number: int, what: str) -> str:
     """`1 sample`, `2 samples`."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def size(bytes_: float) -> str:
-    """Bytes as people read them: 12 MB, 3.4 GB."""
-    if bytes_ < GIGABYTE:
-        return f"{max(1, round(bytes_ / MEGABYTE)):,} MB"
-    return f"{bytes_ / GIGABYTE:.1f} GB"

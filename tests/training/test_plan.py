@@ -9,10 +9,11 @@ import pytest
 from transformers import TrainerState, TrainingArguments
 
 from huggin.common.errors import UserError
+from huggin.common.text import size
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import WARM_UP, TrainingBar, duration, line_of
 from huggin.training.notify import notify, words_of
-from huggin.training.plan import Plan, nearest_folder, size, steps_per_epoch, total_steps
+from huggin.training.plan import Plan, nearest_folder, steps_per_epoch, total_steps
 from huggin.training.standing import already_trained, going_on, trained_steps
 
 
