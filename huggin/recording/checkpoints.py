@@ -156,6 +156,14 @@ def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
     mark_complete(folder, moved)
 
 
+def refuse_other_content(run: RunFolder) -> None:
+    """Raise UserError if a folder holds other things than a run: they are not ours to delete."""
+    others = {path.name for path in run.path.iterdir()} - {run.holder.name}
+    if others and not run.holds_a_run():
+        what = f"{run.path}: holds {sorted(others)[0]} and no run"
+        raise UserError(f"{what}; name another output_dir, or leave out overwrite_output_dir")
+
+
 def start_anew(run: RunFolder) -> None:
     """Delete an earlier run's checkpoints, recording, figures and results. Other files stay."""
     for _, checkpoint in run.checkpoints():
