@@ -7,12 +7,10 @@ question answering needs beyond it.
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -52,6 +50,7 @@ from huggin.recording.checkpoints import (
     save_beside,
     start_anew,
     step_in_name,
+    why_not_begun,
 )
 from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
@@ -74,7 +73,6 @@ TRIED = 100  # records that become features in a dry run
 
 TRAINING = "Training"  # how the Trainer calls the loader of training data
 PLACE = ("record", "window")  # columns that say where in the data a window comes from
-UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
 class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
@@ -325,7 +323,7 @@ def _train_from(checkpoint: Path | None, trainer: QuestionAnsweringTrainer, stop
     except Exception as error:
         if stop.has_begun:
             raise
-        raise UserError(_not_begun(error, checkpoint)) from None
+        raise UserError(why_not_begun(error, checkpoint)) from None
 
 
 def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
@@ -333,14 +331,6 @@ def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFol
         save_beside(run.path, trainer.save_trained)
         print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
     trainer.push_trained()
-
-
-def _not_begun(error: Exception, checkpoint: Path | None) -> str:
-    """Why no step was made: a checkpoint that cannot be loaded, or a key that is refused."""
-    if checkpoint is None or not isinstance(error, UNREADABLE):
-        return one_line(error)
-    what = f"{checkpoint}: cannot be loaded: {one_line(error)}"
-    return f"{what}; delete it, and the same command goes on from the one before"
 
 
 def _say_not_finite(run: RunFolder, steps: int) -> None:

@@ -8,16 +8,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import xxhash
+from safetensors import SafetensorError
 
 from huggin.common.errors import UserError
 from huggin.common.files import flush_to_disk, read_json, write_json
 from huggin.common.streams import warn
+from huggin.common.text import one_line
 from huggin.recording.run_folder import RunFolder, is_checkpoint
 
 MARK = "complete.json"
+# what loading a broken checkpoint raises
+UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 BLOCK = 1 << 20  # bytes that are read at a time
 
 
@@ -154,6 +159,14 @@ def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
         moved.append(folder / path.name)
     beside.rmdir()
     mark_complete(folder, moved)
+
+
+def why_not_begun(error: Exception, checkpoint: Path | None) -> str:
+    """Why no step was made: a checkpoint that cannot be loaded, or a key that is refused."""
+    if checkpoint is None or not isinstance(error, UNREADABLE):
+        return one_line(error)
+    what = f"{checkpoint}: cannot be loaded: {one_line(error)}"
+    return f"{what}; delete it, and the same command goes on from the one before"
 
 
 def refuse_other_content(run: RunFolder) -> None:
