@@ -36,9 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.graphs.runs import read_runs
     from huggin.pages.pdf import training_document
     from huggin.pages.sheets import render
+    from huggin.qa.texts import training_records
 
     choice = NodeChoice(args.node, args.rank_by, args.sample)
-    document = training_document(read_runs([args.run, *args.more]), choice)
+    document = training_document(read_runs([args.run, *args.more]), training_records, choice)
     pdf = render(document, args.out, "training")
     for line in document.notes:
         print(f"create-gv-training.py: {printable(line)}", file=sys.stderr)

@@ -62,6 +62,29 @@ def test_the_pdf_of_a_run(run):
     for figure in ("Loss of the tracked sample", "Logits of the tracked sample", "Shares in"):
         assert figure in others
     assert "muninn" in others  # a token of a figure
+    assert "4 Through the layers" in others
+    assert "sample 0: the head is " in others
+    for figure in ("layer's output: the probability of each token", "Norm of the gradient by part"):
+        assert figure in others
+    assert "5 Question by question" in others
+    assert "by question word: " in others
+    assert "The questions with the highest loss when they were last seen" in others
+    assert "Each part of the model put back" not in others  # this run was never rewound
+
+
+@pytest.mark.slow
+def test_what_rewinding_found_is_in_the_pdf_and_lost_texts_are_said(run):
+    assert command("rewind.py", run, "--samples", "2", cwd=run.parent).returncode == 0
+    path = run / "recording" / "run.json"
+    facts = json.loads(path.read_text())
+    facts["cfg"]["train_file"] = "gone.json"
+    path.write_text(json.dumps(facts))
+    done = command("create-gv-training.py", run, cwd=run.parent)
+    (line,) = done.stderr.splitlines()
+    assert "left out, the kinds of questions: gone.json: no such file any more" in line
+    text = " ".join(texts_of(run.parent / done.stdout.strip()))
+    assert "Each part of the model put back to step 0, and trained alone" in text
+    assert "all questions" in text
 
 
 @pytest.mark.slow
@@ -82,7 +105,7 @@ def test_figures_are_vectors_on_a3_at_most(run):
         assert page.mediabox.height <= 841.9
     assert [len(page.images) for page in reader.pages][0] == 0
     maps = sum(len(page.images) for page in reader.pages)
-    assert maps <= 4  # logits over time: two heat maps and their scales
+    assert maps <= 18  # logits over time, the layers, the gradients: heat maps and their scales
 
 
 @pytest.mark.slow
