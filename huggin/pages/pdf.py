@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
 from huggin.common.errors import BadValue, UserError
+from huggin.graphs.attention import draw_attention
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.logits_over_time import draw_logits_over_time
 from huggin.graphs.losses import draw_losses
@@ -84,7 +85,10 @@ def output_document(
     document.pages += _first_pages(recording, choice, _learning([recording], choice))
     facts = text_block(table(answer_facts(answer), FACTS_BLUE, (LABELS, TEXTS)))
     context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))
-    figures = list(draw_answer(recording, choice=choice).values())
+    figures = [
+        *draw_answer(recording, choice=choice).values(),
+        *draw_attention(recording).values(),
+    ]
     document.pages += section("3  One answer from the inside", figures, [beside([facts, context])])
     add_inside(document, [recording], choice.sample, read_records)
     return document

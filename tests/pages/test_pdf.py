@@ -44,9 +44,19 @@ def texts_of(pdf: Path) -> list[str]:
     return [" ".join(text.split()) for text in texts]
 
 
+@pytest.fixture(scope="session")
+def pdf(made_once, tiny_run) -> Path:
+    """The PDF of a run in a folder with an odd name, made once."""
+
+    def make(folder: Path) -> None:
+        pdf_of(Path(shutil.copytree(tiny_run, folder / "a run & <more>")))
+
+    (made,) = (made_once("pdf", make) / "gv-graphs").glob("*.pdf")
+    return made
+
+
 @pytest.mark.slow
-def test_the_pdf_of_a_run(run):
-    pdf = pdf_of(run)
+def test_the_pdf_of_a_run(pdf):
     assert re.fullmatch(r"qa-training-\d{4}-\d\d-\d\d-\d{6}\.gv\.pdf", pdf.name)
     assert sorted(path.name for path in pdf.parent.iterdir()) == sorted([pdf.stem, pdf.name])
     assert "BertSelfAttention" in pdf.with_suffix("").read_text()
@@ -88,18 +98,19 @@ def test_what_rewinding_found_is_in_the_pdf_and_lost_texts_are_said(run):
 
 
 @pytest.mark.slow
-def test_the_pdf_says_what_it_is(run):
-    reader = PdfReader(pdf_of(run))
+def test_the_pdf_says_what_it_is(pdf):
+    reader = PdfReader(pdf)
     title = reader.metadata.title
     assert re.match(r"BertForQuestionAnswering \(.*\) on questions.json, 8 steps, EM ", title)
     assert re.search(r", F1 [0-9.]+ %, \d{4}-\d\d-\d\d$", title)
+    run = pdf.parent.parent / "a run & <more>"
     assert reader.metadata.subject == f"Training, as recorded in {run}"
     assert title[:40] in texts_of(reader.stream)[0]
 
 
 @pytest.mark.slow
-def test_figures_are_vectors_on_a3_at_most(run):
-    reader = PdfReader(pdf_of(run))
+def test_figures_are_vectors_on_a3_at_most(pdf):
+    reader = PdfReader(pdf)
     for page in reader.pages:
         assert page.mediabox.width <= 1190.56
         assert page.mediabox.height <= 841.9
