@@ -25,10 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.analysis.nodes import NodeChoice
     from huggin.pages.pdf import output_document
     from huggin.pages.sheets import render
+    from huggin.qa.texts import training_records
     from huggin.recording.reader import Recording
 
     choice = NodeChoice(args.node, args.rank_by, args.sample)
-    document = output_document(Recording(args.run), choice)
+    document = output_document(Recording(args.run), training_records, choice)
     pdf = render(document, args.out, "output")
     for line in document.notes:
         warn(f"create-gv-output.py: {line}")
