@@ -33,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     # torch and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
-    from huggin.lime.words_figures import draw_kept
-
     from huggin.graphs.saving import save_figures
+    from huggin.lime.fonts import missing_in
+    from huggin.lime.words_figures import draw_kept
     from huggin.lime.words_found import write_kept
     from huggin.recording.checkpoints import newest_model
     from huggin.recording.reader import Recording
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = explain_answer(args, recording, loaded, chosen, out)
     write_kept(out, kept)
     save_figures(draw_kept(kept), out, args.show)
+    if line := missing_in([kept.asked.question, kept.asked.context]):
+        say(line)
     record(args, kept)
     return 0
 

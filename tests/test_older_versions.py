@@ -67,9 +67,15 @@ def test_tables_as_csv(folder, line):
 
 @pytest.mark.parametrize("line", TEXTS)
 def test_the_database(folder, line):
-    before = dump(folder / "stack_trace.db")
+    before = inserts(folder / "stack_trace.db")
+    assert len(before) > 20
     assert printed(line, folder) == EXPECTED["texts"][line]
-    assert dump(folder / "stack_trace.db") == before
+    assert inserts(folder / "stack_trace.db") == before
+
+
+def inserts(path: Path) -> list[str]:
+    """Every row of a database; a migration may change the tables around them."""
+    return [line for line in dump(path) if line.startswith("INSERT")]
 
 
 @pytest.mark.slow

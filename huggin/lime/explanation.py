@@ -59,6 +59,7 @@ def as_row(explanation: Explanation) -> dict[str, Any]:
     scene = explanation.scene
     surrogate = explanation.surrogate
     return {
+        "kind": "picture",
         "picture": scene.name,
         "model": scene.classifier.name,
         "target": explanation.target.name,
@@ -109,6 +110,7 @@ def segment_rows(explanation: Explanation) -> list[dict[str, Any]]:
             "standard_error": known(surrogate.standard_errors[segment]),
             "rank": int(ranks[segment]),
             "area": float(shares[segment]),
+            "text": None,  # only segments of a text have one
         }
         for segment in range(len(ranks))
     ]

@@ -127,8 +127,8 @@ def what_to_believe(agreement: Agreement, held_out_r2: float) -> str:
         found = f"Believe {good[0]} most: {why}"
     if held_out_r2 >= TRUSTED:
         return f"{found}."
-    why = f"segments work together (held-out R² {held_out_r2:.2f})"
-    return f"{found}, but no coefficient's exact size: {why}."
+    r2 = "not known" if np.isnan(held_out_r2) else f"{held_out_r2:.2f}"
+    return f"{found}, but no coefficient's exact size: the held-out R² is {r2}."
 
 
 def _agree(agreement: Agreement, name: str) -> bool:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
 from huggin.lime.explained import Explained, known
-from huggin.lime.surrogate import Surrogate
+from huggin.lime.surrogate import CHANCE, Surrogate
 from huggin.lime.words_cutting import Place
 from huggin.lime.words_predictions import SpanTarget
 from huggin.lime.words_scene import TextScene, cut, place_of_token, text_of
@@ -96,6 +96,11 @@ class Finding:
     agreement: dict[str, Any] | None = None  # huggin.lime.words_agreement
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
+
+    def is_clear(self, segment: Segment) -> bool:
+        """Whether a coefficient differs from 0 by more than chance."""
+        error = segment.standard_error
+        return error is None or abs(segment.coefficient) > CHANCE * error
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from huggin.lime.words_found import Asked, Finding, Segment, TextExplanation
 from huggin.lime.words_others import Integrated, NodeShares
 
 SELDOM = 0.2  # share of the masks below which the model is said to answer otherwise
+NEARLY_ALL = 0.95  # share from which on the text is said to matter little
 LONG = 40  # characters of a segment that is named
 NODES = 5  # that are named
 
@@ -40,6 +41,8 @@ def in_words(one: TextExplanation, finding: Finding) -> list[str]:
 def kept_in_words(finding: Finding) -> str:
     """On how many masks the model gives its answer, and what it means if they are few."""
     line = f"the model still gives its answer in {finding.kept:.0%} of the masked texts"
+    if finding.kept >= NEARLY_ALL:
+        return f"{line}. NEARLY ALL: the answer hardly depends on these {finding.kind}"
     if finding.kept >= SELDOM:
         return line
     why = "a masked text is unlike any that it was trained on"
