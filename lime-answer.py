@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     recording = Recording(args.run)
     chosen = choose_question(args, recording)
-    out = args.out or recording.run.path / "explanations" / chosen.folder
+    out = args.out or recording.run.explanations / chosen.folder
     refuse_unwritable(args, out)
     loaded = load(args, recording, newest_model(recording.run))
     kept = explain_answer(args, recording, loaded, chosen, out)
@@ -118,16 +118,15 @@ def load(args: Namespace, recording: Any, folder: Path) -> tuple[Any, int]:
     from huggin.model.fast_linear import speed_up
     from huggin.model.loading import load_trained, match_tokenizer
     from huggin.qa.texts import data_arguments
-    from huggin.recording.checkpoints import hash_of
+    from huggin.recording.checkpoints import hash_of_weights
 
     facts = recording.facts
     data = data_arguments(facts.cfg)
     place = choose_device(args.device, bool(facts.cfg.get("use_cpu")))
     tokenizer, model, step = load_trained(folder, place)
     match_tokenizer(tokenizer, model, data.max_seq_length)
-    weights = [hash_of(path) for path in sorted(folder.glob("*.safetensors"))]
     name = facts.model_type_state(step)
-    return TextModel(name, speed_up(model), tokenizer, data, "-".join(weights)), step
+    return TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder)), step
 
 
 def case_of(
