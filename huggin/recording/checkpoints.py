@@ -55,6 +55,11 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def hash_of_weights(folder: Path) -> str:
+    """The hashes of the weights in the folder of a model, joined."""
+    return "-".join(hash_of(path) for path in sorted(folder.glob("*.safetensors")))
+
+
 def damage_of(folder: Path) -> str | None:
     """What keeps a marked folder from being used, in words; None if it is whole.
 
