@@ -59,7 +59,7 @@ def hardest_first(found: Histories) -> np.ndarray:
 
 
 def learned_first(found: Histories) -> np.ndarray:
-    """The places of the questions that were wrong, and then right to the end; the earliest first."""
+    """The places of those that were wrong, then right to the end; the earliest first."""
     learned = np.flatnonzero((found.since != NEVER) & (found.right < found.seen))
     return learned[np.argsort(found.since[learned], kind="stable")]
 

@@ -1,4 +1,4 @@
-"""A recording -> what the page shows of a run: facts, curves, questions, and its tracked samples."""
+"""A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any

@@ -123,12 +123,12 @@ function factColumn(run, colour) {
   return node;
 }
 
-function legendOf(run, several_) {
-  const title = `The modules of the model, in the order of a forward pass${several_ ? `: ${run.name}` : ""}`;
+function legendOf(run, ofSeveral) {
+  const title = `The modules of the model, in the order of a forward pass${ofSeveral ? `: ${run.name}` : ""}`;
   if (!run.modules.length) return el("details", {}, el("summary", { text: title }), missingLine("no modules were recorded"));
   const rows = run.modules.map((row) => [numbersOf(row.numbers), el("code", { text: row.module }), row.parameters.toLocaleString("en"), el("code", { text: row.names.join(", ") })]);
   const columns = [{ head: "No." }, { head: "Module", words: true }, { head: "Parameters of one", number: true }, { head: "Name in the model", words: true }];
-  return el("details", {}, el("summary", { text: title }), tableOf("Modules that are alike share a row", columns, rows));
+  return el("details", {}, el("summary", { text: title }), tableOf(`${ofSeveral ? `${run.name}. ` : ""}Modules that are alike share a row`, columns, rows));
 }
 
 function numbersOf(numbers) {
