@@ -95,13 +95,14 @@ path = os.path.expanduser(json.load(open(sys.argv[1], encoding="utf-8-sig"))["ou
 print("./" + path if path.startswith("-") else path)' "$1"
 }
 
-open_newest_pdf() { # KIND: open it if there is a screen
-  local pdf
+open_newest() { # KIND ENDING: open the newest of these files if there is a screen
+  local file
   # shellcheck disable=SC2012 # our own names, and no other tool of both systems sorts by time
-  pdf=$(ls -t gv-graphs/qa-"$1"-*.gv.pdf | sed -n 1p)
+  file=$(ls -t gv-graphs/qa-"$1"-*."$2" 2>/dev/null | sed -n 1p) || return 0
+  [ -n "$file" ] || return 0
   if [ "$(uname)" = Darwin ]; then
-    open "$pdf"
+    open "$file"
   elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then
-    xdg-open "$pdf" >/dev/null 2>&1 || true
+    xdg-open "$file" >/dev/null 2>&1 || true
   fi
 }

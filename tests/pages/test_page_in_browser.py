@@ -189,7 +189,7 @@ def test_two_runs_play_together_and_what_is_missing_is_said(tab, page):
     drag_to(tab, 0)
     assert re.fullmatch(
         "Step 0\nA answers (right|wrong), B answers (right|wrong)", tab.inner_text("#now")
-    )  # noqa: E501
+    )
     tab.select_option("#beside", "")
     expect(tab.locator(".story")).to_have_count(1)
 
