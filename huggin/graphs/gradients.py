@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from huggin.analysis.gradients import chosen_parts, frozen, over_time, unknown_steps
-from huggin.analysis.loss_curve import running_mean
+from huggin.analysis.curves import running_mean
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
 from huggin.graphs.style import by_step, legend_above, new_figure, plain
 from huggin.recording.reader import PartNorms, Recording

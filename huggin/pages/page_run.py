@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from huggin.analysis.loss_curve import running_mean
+from huggin.analysis.curves import running_mean, thinned
 from huggin.analysis.question_lists import (
     NEVER,
     Histories,
@@ -14,7 +14,6 @@ from huggin.analysis.question_lists import (
     learned_first,
     most_forgotten_first,
 )
-from huggin.analysis.thinning import thinned
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short

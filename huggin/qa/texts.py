@@ -1,15 +1,14 @@
 """A run's cfg -> the texts of the questions that it was trained on, without checking them again."""
 
+import importlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from datasets import load_dataset
-
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
 from huggin.qa.arguments import DataArguments
-from huggin.qa.questions import Record, normalised, raw_records
+from huggin.qa.records import Record, normalised, raw_records
 
 FIELDS = ("question", "context", "answers")
 
@@ -80,8 +79,11 @@ def _of_file(file: Path, by: str | None) -> Iterable[Record]:
 
 def _of_hub(data: DataArguments, cache_dir: str | None, by: str | None) -> list[Record]:
     name = data.dataset_name
+    datasets = importlib.import_module("datasets")  # slow, and not needed for files
     try:
-        records = load_dataset(name, data.dataset_config_name, split="train", cache_dir=cache_dir)
+        records = datasets.load_dataset(
+            name, data.dataset_config_name, split="train", cache_dir=cache_dir
+        )
     except Exception as error:  # the library raises all kinds: a script, broken files, no network
         problem = one_line(error.__cause__ or error)
         raise UserError(f"{name}: {problem}; check dataset_name and the network") from None

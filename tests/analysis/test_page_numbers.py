@@ -11,7 +11,7 @@ from huggin.analysis.question_lists import (
     learned_first,
     most_forgotten_first,
 )
-from huggin.analysis.thinning import thinned
+from huggin.analysis.curves import thinned
 from huggin.analysis.top_shares import largest_both_ways, top_shares
 from huggin.recording.reader import Probes, Recording, TrainedWindows
 from tests.recordings import window

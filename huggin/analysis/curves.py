@@ -1,4 +1,4 @@
-"""Long curves -> the few points that look the same on a screen."""
+"""Long curves -> smoothed ones, and the few points that look the same on a screen."""
 
 import numpy as np
 
@@ -25,3 +25,15 @@ def thinned(values: np.ndarray, buckets: int = MOST_BUCKETS) -> np.ndarray:
         if not known.all():
             kept.add(int(begin + known.argmin()))
     return np.array(sorted(kept))
+
+
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """The mean of the `window` values around each value, (steps,).
+
+    NaN and infinite values are left out; the mean is NaN where all of them are.
+    """
+    known = np.isfinite(values)
+    kernel = np.ones(window)
+    total = np.convolve(np.where(known, values, 0.0), kernel, mode="same")
+    count = np.convolve(known.astype(float), kernel, mode="same")
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
