@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from huggin.analysis.curves import thinned
 from huggin.analysis.learning import margins, margins_over_time
 from huggin.analysis.nodes import snapshots
 from huggin.analysis.question_lists import (
@@ -11,7 +12,6 @@ from huggin.analysis.question_lists import (
     learned_first,
     most_forgotten_first,
 )
-from huggin.analysis.curves import thinned
 from huggin.analysis.top_shares import largest_both_ways, top_shares
 from huggin.recording.reader import Probes, Recording, TrainedWindows
 from tests.recordings import window
