@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.database.connection import open_database
+from huggin.database.connection import check_database, open_database
 from huggin.database.queries import asked_before, duplicates, record_answers, rows_of, standing
 from huggin.database.schema import MIGRATIONS
 from tests.conftest import command
@@ -168,6 +168,18 @@ def test_places_without_a_database_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_check_refuses_what_opening_refuses_and_writes_nothing(older, tmp_path):
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"no database")
+    before = content(tmp_path)
+    check_database(tmp_path / "new.db")
+    check_database(older)
+    for place in (broken, tmp_path, tmp_path / "nowhere" / "a.db", Path("/dev/null")):
+        with pytest.raises(BadValue, match="name another"):
+            check_database(place)
+    assert content(tmp_path) == before
+
+
 OTHERS = {
     "another program's": SONGS,
     "with a version": f"{SONGS} PRAGMA user_version = 1",
@@ -221,3 +233,18 @@ def test_a_link_to_a_database_is_followed(older, tmp_path):
 def test_null_prints_as_nothing(older):
     done = command("db_utils.py", "--list", "--db", older, cwd=older.parent)
     assert "2|data-1026|7|7||the first\n" in done.stdout
+
+
+def test_explanations_of_pictures_become_that_kind(path):
+    """Version 3 knew pictures only; version 4 has texts, too."""
+    with closing(sqlite3.connect(path)) as connection:
+        for change in MIGRATIONS[:3]:
+            change(connection)
+        connection.executescript(
+            """PRAGMA user_version = 3;
+            INSERT INTO explanations (id, picture) VALUES (7, 'cat.png');
+            INSERT INTO segments (explanation_id, segment, coefficient) VALUES (7, 0, 0.5)"""
+        )
+    open_database(path).close()
+    assert rows(path, "SELECT id, picture, kind FROM explanations") == [(7, "cat.png", "picture")]
+    assert rows(path, "SELECT coefficient, text FROM segments") == [(0.5, None)]
