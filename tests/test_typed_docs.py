@@ -22,6 +22,15 @@ SET_UP = "~/huggin-api/setup && source ~/huggin-api/.venv/bin/activate"
 NOT_TYPED = ("network", "gpu")
 LIMIT = 900  # seconds for a block; only a command that hangs reaches it
 TYPED = {"--step 1200": f"--step {LAST_STEP}"}  # what depends on the steps of cfg.json
+# After so few steps a model may answer nothing right, which is the exit code 1 of these commands.
+BASH = """set -eo pipefail
+huggin() {
+  command huggin "$@" || case "$? $1" in
+    "1 test-qa-efficacy" | "1 get-model-output") ;;
+    *) return 1 ;;
+  esac
+}
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +73,7 @@ class Terminal:
                 typed = typed.replace(real, short)
         activate = "" if block.text.startswith("~") else "source ~/huggin-api/.venv/bin/activate\n"
         done = subprocess.run(
-            ["bash", "-c", f"set -eo pipefail\n{activate}{typed}"],
+            ["bash", "-c", f"{BASH}{activate}{typed}"],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
