@@ -102,7 +102,8 @@ def start_server(folder: Path, name: str) -> subprocess.Popen[bytes]:
     """Start a server of tests/forks.py; it loads nothing until it is asked."""
     (folder / name).mkdir()
     line = [sys.executable, FORKS, "serve", folder / name / "socket", folder / "huggin-api"]
-    return subprocess.Popen([*map(str, line), *LOADED[name]], stdin=PIPE, stdout=PIPE)
+    words = [*map(str, line), *LOADED[name]]
+    return subprocess.Popen(words, stdin=PIPE, stdout=PIPE, start_new_session=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -224,6 +224,8 @@ def main() -> int:
         request = serve(address, words[0], words[1:])
         if request:
             leave(run_to_end(request))
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)  # scripts that were left, if the tests were killed
         return 0
     if words[:1] == ["-u"]:
         words = words[1:]

@@ -3,10 +3,11 @@
 import resource
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from tests.conftest import python
+from tests.conftest import FORKS, python
 
 WAITING = """
 import signal, sys, time
@@ -84,6 +85,20 @@ def test_signals_reach_the_script(script, number, said, code):
 def test_a_script_that_is_killed_kills_its_client(script):
     done = subprocess.run(script("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"))
     assert done.returncode == -signal.SIGKILL
+
+
+def test_a_script_ends_with_its_server(tmp_path):
+    (tmp_path / "script.py").write_text(WAITING)
+    line = [sys.executable, FORKS, "serve", tmp_path / "socket", tmp_path]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    server = subprocess.Popen(list(map(str, line)), start_new_session=True, **pipes)
+    assert server.stdout.readline() == b"ready\n"
+    client = [tmp_path / "python", tmp_path / "script.py"]
+    with subprocess.Popen(client, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout.readline() == "waits\n"
+        server.communicate()
+        assert started.stdout.read() == ""
+    assert started.returncode == 70
 
 
 def test_an_ignored_signal_stays_ignored(script):
