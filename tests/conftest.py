@@ -111,7 +111,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for server in config.stash.get(SERVERS, []):
         server.communicate()  # closes its standard input
     if FOLDER in config.stash:
-        shutil.rmtree(config.stash[FOLDER])
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:
