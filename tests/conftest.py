@@ -101,8 +101,9 @@ def hear_signals() -> None:
 def start_server(folder: Path, name: str) -> subprocess.Popen[bytes]:
     """Start a server of tests/forks.py; it loads nothing until it is asked."""
     (folder / name).mkdir()
-    line = [sys.executable, FORKS, "serve", folder / name / "socket", folder / "huggin-api"]
-    words = [*map(str, line), *LOADED[name]]
+    socket = folder / name / "socket"
+    root = folder / "huggin-api"
+    words = [*map(str, [sys.executable, "-B", FORKS, "serve", socket, root]), *LOADED[name]]
     return subprocess.Popen(words, stdin=PIPE, stdout=PIPE, start_new_session=True)
 
 
