@@ -84,7 +84,7 @@ def test_standard_errors_cover_the_truth_of_all_masks(tokenizer, tmp_path):
     """As for pictures: 95 % of 200 explanations, of a score that is not linear in the words."""
     predictor = predictor_of(tokenizer, tmp_path, pair=True, over=False)
     window = predictor.scene.window
-    kept = tokens_of_words(window, target_of(window).spans)
+    kept = tokens_of_words(window, target_of(window, over=False).spans)
     places = predictor.scene.segments[-len(BINARY) :]
     scene = make_text_scene("planted", window, places, kept, "words", "mask")
     assert SECOND in scene.texts
