@@ -1,12 +1,12 @@
 """Masks -> a model's answers to them, kept in a file, so that no question is asked twice."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from huggin.common.files import replacing
 from huggin.common.progress import progress
+from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.lime.classifier import Answers
 
@@ -62,7 +62,7 @@ class Remembered:
         except FileNotFoundError:
             pass
         except Exception as error:  # whatever a broken file makes NumPy raise
-            print(f"{self._file}: not read ({one_line(error)}); predicting anew", file=sys.stderr)
+            warn(f"{self._file}: not read ({one_line(error)}); predicting anew")
 
     def _checked(self, masks: np.ndarray, answers: np.ndarray) -> dict[bytes, np.ndarray]:
         """The file's rows by their mask. Raises ValueError if they have another form."""
