@@ -3,13 +3,12 @@
 python create-gv-output.py RUN
 """
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.streams import warn
 from huggin.common.text import printable
-from huggin.graphs.arguments import choose_node, choose_sample, load_matplotlib
+from huggin.graphs.arguments import add_run, choose_page, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,17 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "from the recording, all of them for the same node.",
         "python create-gv-output.py runs/sample",
     )
-    run = "a run's folder: output_dir in cfg.json"
-    parser.add_argument("run", metavar="RUN", type=Path, help=run)
-    choose_node(parser)
-    choose_sample(parser)
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
-    )
+    add_run(parser)
+    choose_page(parser)
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.nodes import NodeChoice
@@ -41,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     document = output_document(Recording(args.run), choice)
     pdf = render(document, args.out, "output")
     for line in document.notes:
-        print(f"create-gv-output.py: {printable(line)}", file=sys.stderr)
+        warn(f"create-gv-output.py: {line}")
     print(printable(str(pdf)))
     return 0
 

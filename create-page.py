@@ -27,12 +27,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=Path("gv-graphs"),
         help="folder to write to (default: gv-graphs)",
     )
+    parser.add_argument(
+        "--if-needed",
+        action="store_true",
+        help="keep a page of these runs that is newer than their training, and print its path",
+    )
     args = parser.parse_args(argv)
     from huggin.graphs.runs import read_runs
-    from huggin.pages.page import training_page, write_page
+    from huggin.pages.page import made_before, training_page, write_page
     from huggin.qa.texts import some_training_records
 
     runs = read_runs([args.run, *args.more])
+    there = made_before(args.out, runs) if args.if_needed else None
+    if there:
+        print(printable(str(there)))
+        return 0
     text = training_page(runs, lambda run, places: some_training_records(run.facts.cfg, places))
     path = write_page(text, args.out, "training")
     print(printable(str(path)))

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -45,7 +46,7 @@ from huggin.qa.features import (
 from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.batch import batch_rows
 from huggin.recording.callback import ReadyCallback
-from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
+from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew, step_in_name
 from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
@@ -53,8 +54,15 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
+from huggin.training.lengths import GroupingTrainer
 from huggin.training.plan import Plan, make_plan
-from huggin.training.standing import next_commands, trained_steps
+from huggin.training.standing import (
+    already_trained,
+    is_finished,
+    lacks_scores,
+    next_commands,
+    trained_steps,
+)
 
 TRIED = 100  # records that become features in a dry run
 
@@ -63,7 +71,7 @@ PLACE = ("record", "window")  # columns that say where in the data a window come
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
-class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
+class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
     """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(
@@ -135,7 +143,7 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         """The step that the model is of: the best one's if it was loaded after the training."""
         best = self.state.best_model_checkpoint
         if self.args.load_best_model_at_end and best:
-            return int(Path(best).name.rpartition("-")[2])
+            return step_in_name(Path(best))
         return self.state.global_step
 
     def save_trained(self, folder: str) -> None:
@@ -145,6 +153,11 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
         state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
 
+    def load_trained(self, run: RunFolder) -> None:
+        """Take the trained model of a run's folder, and its state."""
+        self._load_from_checkpoint(str(run.path))
+        self.state = TrainerState.load_from_json(str(run.trainer_state))
+
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     """Train, or go on training, then evaluate, as the cfg says; the exit code."""
@@ -152,7 +165,9 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     if config.recording.dry_run:
         return dry_run(config, trainer)
     if config.training.do_train and not train(config, trainer, run, stop):
-        return 0
+        if not lacks_scores(run, config.training.do_eval):
+            return 0
+        trainer.load_trained(run)
     if stop.received:
         if config.on_main_process:
             _say_how_to_go_on(config, run, trainer.state.global_step)
@@ -275,10 +290,16 @@ def train(
     checkpoint = prepare(config, trainer, run, stop)
     plan = plan_of(config, trainer, len(trainer.train_dataset))
     trained = trained_steps(run, checkpoint)
-    if config.on_main_process:
-        announce(plan, run, checkpoint, trained)
-    if trained >= plan.steps:
+    if is_finished(run, trained, plan.steps):
+        if config.on_main_process:
+            print(
+                already_trained(
+                    run, trained, plan.steps, lacks_scores(run, config.training.do_eval)
+                )
+            )
         return False
+    if config.on_main_process:
+        announce(plan, run, checkpoint)
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:

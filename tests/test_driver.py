@@ -15,12 +15,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def drive(folder, cfg):
+def drive(folder, *words):
     environment = {
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     return subprocess.run(
-        [ROOT / "get-training-output", cfg],
+        [ROOT / "get-training-output", *words],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -47,6 +47,18 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
     assert names == {f"{name}.png" for name in (*head, *layers, *questions)}
     assert set(ROOT.iterdir()) == before
+    (here / "my runs" / "one" / "graphs" / "losses.png").unlink()
+    again = drive(here, "my cfg.json", "--notify", "printenv HUGGIN_RESULT")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines() == [
+        "my runs/one: already trained (8 of 8 steps); nothing to do; "
+        "--overwrite_output_dir true starts anew",
+        "my runs/one/graphs/losses.png",
+        str(page.relative_to(here)),
+        str(pdf.relative_to(here)),
+        "my runs/one: done",
+    ]
+    assert list((here / "gv-graphs").glob("*.pdf")) == [pdf]
 
 
 @pytest.mark.parametrize("system", ["Darwin", "Linux"])
@@ -59,10 +71,10 @@ def test_what_was_made_is_opened_where_there_is_a_screen(tmp_path, system):
         (tools / name).chmod(0o755)
     (tmp_path / "gv-graphs").mkdir()
     (tmp_path / "gv-graphs" / "qa-training-1.html").touch()
-    script = f"set -euo pipefail; here={ROOT}; . $here/stages.sh; "
-    script += (
-        "open_newest training html; open_newest training gv.pdf; [ ! -f opened ] || cat opened"
+    script = (
+        f'set -euo pipefail; here={ROOT}; . $here/stages.sh; open_file "$(newest training html)"'
     )
+    script += "; [ ! -f opened ] || cat opened"
     environment = {"PATH": f"{tools}:{os.environ['PATH']}", "DISPLAY": ":0"}
     line = ["bash", "-c", script]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
@@ -96,6 +108,34 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
     (tmp_path / "cfg-squad.json").write_text("{}")
     done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "cfg-squad.json\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["output_dir", "cfg.json"], "runs/one"),
+        (["output_dir", "cfg.json", "--output_dir", "-two"], "./-two"),
+        (["output_dir", "cfg.json", "--seed=1", "--output-dir=runs/my two"], "runs/my two"),
+        (["output_dir", "none.json"], ""),
+        (["dry_run", "cfg.json", "--dry-run"], "true"),
+        (["dry_run", "cfg.json", "--dry_run", "false"], "false"),
+        (["notify", "cfg.json"], "echo done"),
+    ],
+)
+def test_the_driver_reads_keys_as_run_qa_does(tmp_path, words, value):
+    (tmp_path / "cfg.json").write_text('{"output_dir": "runs/one", "notify": "echo done"}')
+    code = f'here={ROOT}; source $here/stages.sh; key_of "$@"'
+    line = ["bash", "-c", code, "driver", *words]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{value}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["--seed", "7"]])
+def test_flags_without_a_file_go_with_the_toolkits_own(tmp_path, words):
+    code = f'here={ROOT}; source $here/stages.sh; one_cfg "$@"; shift $named; echo $cfg $*'
+    line = ["bash", "-euc", code, "driver", *words]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [f"{ROOT}/cfg.json", *words]
 
 
 @pytest.mark.slow

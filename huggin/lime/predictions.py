@@ -6,7 +6,6 @@ question is never asked twice.
 """
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from huggin.common.files import replacing
 from huggin.common.progress import progress
+from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.lime.classifier import BATCH
 from huggin.lime.labels import Target
@@ -101,7 +101,7 @@ class Predictor:
         except FileNotFoundError:
             pass
         except Exception as error:  # whatever a broken file makes NumPy raise
-            print(f"{self._file}: not read ({one_line(error)}); predicting anew", file=sys.stderr)
+            warn(f"{self._file}: not read ({one_line(error)}); predicting anew")
 
     def _checked(self, masks: np.ndarray, answers: np.ndarray) -> dict[bytes, np.ndarray]:
         """The file's rows by their mask. Raises ValueError if they have another form."""

@@ -114,7 +114,7 @@ def step_of(folder: Path) -> int | None:
     """The step in a folder's trainer_state.json; None if there is no such file or step."""
     try:
         step = read_json(folder / "trainer_state.json")["global_step"]
-    except (FileNotFoundError, UserError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, UserError, KeyError, TypeError):
         return None
     return step if isinstance(step, int) else None
 

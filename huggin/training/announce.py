@@ -10,17 +10,14 @@ from transformers import Trainer
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.plan import Plan
-from huggin.training.standing import going_on, nothing_to_do
+from huggin.training.standing import going_on
 
 
-def announce(plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int) -> None:
-    """Print the plan and where a resumed training goes on, or that there is nothing left to do.
+def announce(plan: Plan, run: RunFolder, checkpoint: Path | None) -> None:
+    """Print the plan, and where a resumed training goes on.
 
-    trained: steps that the run has already. Raises UserError if the disk is too full.
+    Raises UserError if the disk is too full.
     """
-    if trained >= plan.steps:
-        print(nothing_to_do(run, trained, plan.steps))
-        return
     print("\n".join(["this training:", *plan.lines()]))
     if checkpoint:
         print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))

@@ -8,7 +8,9 @@ from pathlib import Path
 from transformers import PreTrainedModel, TrainingArguments
 
 from huggin.common.errors import UserError
-from huggin.model.device import describe_device
+from huggin.common.files import bytes_in
+from huggin.common.text import size
+from huggin.model.device import computes_bf16, describe_device
 from huggin.model.loading import head_of
 from huggin.qa.config import Config
 from huggin.recording.run_facts import RunFacts
@@ -16,8 +18,6 @@ from huggin.recording.run_facts import RunFacts
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
 ACTIVATION = 2  # bytes of a recorded activation, float16
-MEGABYTE = 1e6
-GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,20 @@ def describe_model(model: PreTrainedModel, pretrained: bool) -> str:
 
 
 def where(training: TrainingArguments) -> str:
-    """The device that the model is trained on, and how many processes train together."""
+    """The device that the model is trained on, its numbers, how many processes train together."""
     processes = f", {training.world_size} processes" if training.world_size > 1 else ""
-    return describe_device(training.device) + processes
+    return describe_device(training.device) + processes + precision(training)
+
+
+def precision(training: TrainingArguments) -> str:
+    """What is said of the numbers that a training computes with, "" for float32."""
+    if training.fp16:
+        return ", in fp16"
+    if not training.bf16:
+        return ""
+    emulated = training.device.type == "cpu" and not computes_bf16()
+    note = ", which this processor has to emulate, so it is slower" if emulated else ""
+    return f", in bf16{note}"
 
 
 def describe_recording(config: Config, facts: RunFacts | None, recorded: float) -> str:
@@ -155,18 +166,6 @@ def nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
-def bytes_in(folder: Path) -> float:
-    """How much the files of a folder take, all below it included."""
-    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
-
-
 def count(number: int, what: str) -> str:
     """`1 sample`, `2 samples`."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def size(bytes_: float) -> str:
-    """Bytes as people read them: 12 MB, 3.4 GB."""
-    if bytes_ < GIGABYTE:
-        return f"{max(1, round(bytes_ / MEGABYTE)):,} MB"
-    return f"{bytes_ / GIGABYTE:.1f} GB"

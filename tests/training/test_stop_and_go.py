@@ -41,6 +41,7 @@ WAYS = {
     "none saved": {"save_strategy": "no"},
     "none saved, evaluated": {"save_strategy": "no", "eval_strategy": "epoch"},
     "evaluated at the start": {"eval_on_start": True, "eval_strategy": "epoch"},
+    "grouped by length": {**EVERY_3, "train_sampling_strategy": "group_by_length"},
     "ends within an epoch": {"max_steps": 7, "num_train_epochs": 1},
 }
 STEPS = 12
@@ -156,7 +157,9 @@ def test_fewer_steps_on_resume_train_none(tmp_path, tiny_cfg):
     assert weights(tmp_path / "run") == before
 
 
-def test_a_callback_that_stops_early_loses_nothing(tmp_path, tiny_cfg, monkeypatch):
+def test_a_callback_that_stops_early_loses_nothing_and_the_run_is_finished(
+    tmp_path, tiny_cfg, monkeypatch, capsys
+):
     original = trainer_qa.build_trainer
 
     def build(*args):
@@ -173,6 +176,10 @@ def test_a_callback_that_stops_early_loses_nothing(tmp_path, tiny_cfg, monkeypat
         weights(tmp_path / "run")
         == (tmp_path / "run" / "checkpoint-6" / "model.safetensors").read_bytes()
     )
+    assert train_here(tmp_path, keys) == 0
+    finished = "already trained (6 of 12 steps, then a callback ended it); nothing to do"
+    assert finished in capsys.readouterr().out
+    assert checkpoints(tmp_path) == [6]
 
 
 def test_the_best_model_is_found_in_a_run_that_was_moved(
