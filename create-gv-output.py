@@ -4,6 +4,7 @@ python create-gv-output.py RUN
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.streams import warn
@@ -25,15 +26,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.analysis.nodes import NodeChoice
     from huggin.pages.pdf import output_document
     from huggin.pages.sheets import render
+    from huggin.qa.texts import training_records
     from huggin.recording.reader import Recording
 
     choice = NodeChoice(args.node, args.rank_by, args.sample)
-    document = output_document(Recording(args.run), choice)
+    recording = Recording(args.run)
+    document = output_document(recording, training_records, choice)
+    if recording.run.explanations.is_dir():
+        document.pages += explanation_of_answer(recording)
     pdf = render(document, args.out, "output")
     for line in document.notes:
         warn(f"create-gv-output.py: {line}")
     print(printable(str(pdf)))
     return 0
+
+
+def explanation_of_answer(recording: Any) -> list[Any]:
+    """The pages that say which words made the answer; none if lime-answer.py was not run for it."""
+    from huggin.lime.words_figures import draw_kept
+    from huggin.lime.words_found import newest_kept
+    from huggin.pages.sheets import section
+    from huggin.recording.answer import read_answer
+    from huggin.recording.checkpoints import hash_of_weights, newest_model
+
+    run = recording.run
+    window = read_answer(run).facts.window
+    weights = hash_of_weights(newest_model(run))
+    kept = newest_kept(run.explanations, window.question, window.context, weights)
+    if kept is None:
+        return []
+    return section("4  Which words made this answer", list(draw_kept(kept).values()))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.graphs.runs import read_runs
     from huggin.pages.pdf import made_before, training_document
     from huggin.pages.sheets import render
+    from huggin.qa.texts import training_records
 
     choice = NodeChoice(args.node, args.rank_by, args.sample)
     runs = read_runs([args.run, *args.more])
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if there:
         print(printable(str(there)))
         return 0
-    document = training_document(runs, choice)
+    document = training_document(runs, training_records, choice)
     pdf = render(document, args.out, "training")
     for line in document.notes:
         warn(f"create-gv-training.py: {line}")

@@ -71,10 +71,8 @@ def test_what_was_made_is_opened_where_there_is_a_screen(tmp_path, system):
         (tools / name).chmod(0o755)
     (tmp_path / "gv-graphs").mkdir()
     (tmp_path / "gv-graphs" / "qa-training-1.html").touch()
-    script = (
-        f'set -euo pipefail; here={ROOT}; . $here/stages.sh; open_file "$(newest training html)"'
-    )
-    script += "; [ ! -f opened ] || cat opened"
+    script = f"set -euo pipefail; here={ROOT}; . $here/stages.sh; "
+    script += 'open_file "$(newest training html)"; [ ! -f opened ] || cat opened'
     environment = {"PATH": f"{tools}:{os.environ['PATH']}", "DISPLAY": ":0"}
     line = ["bash", "-c", script]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)

@@ -16,6 +16,12 @@ def graph_parser(description: str, command: str) -> CommandParser:
     """A parser with the arguments of every graph command: RUN ..., --format and --show."""
     parser = CommandParser(description, f"python {command} runs/sample --format png,svg")
     add_runs(parser, "runs to draw beside it")
+    add_saving(parser)
+    return parser
+
+
+def add_saving(parser: CommandParser) -> None:
+    """Add the arguments --format and --show."""
     parser.add_argument(
         "--format",
         type=_formats,
@@ -24,7 +30,6 @@ def graph_parser(description: str, command: str) -> CommandParser:
         help="png, svg or pdf, or several of them separated by commas (default: png)",
     )
     add_show_option(parser)
-    return parser
 
 
 def add_run(parser: CommandParser) -> None:

@@ -8,7 +8,7 @@ import argparse
 import difflib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,24 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if problems:
         raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
     return config
+
+
+def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArguments]:
+    """The model's and the data's arguments among the keys of a run, as its recording keeps them.
+
+    given: keys of cfg.json and flags, as in `RunFacts.cfg`. Raises UserError for a value that
+    cannot be used.
+    """
+    classes = (ModelArguments, DataArguments)
+    parser = HfArgumentParser(classes, allow_abbrev=False, exit_on_error=False, add_help=False)
+    names = {key.name for arguments in classes for key in fields(arguments)}
+    problems: list[str] = []
+    own = {key: value for key, value in given.items() if key in names}
+    values = _typed_values(parser, own, problems)
+    model, data = (_built(arguments, values, problems) for arguments in classes)
+    if problems:
+        raise UserError("; ".join(problems))
+    return model, data
 
 
 def _typed_values(

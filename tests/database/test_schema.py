@@ -233,3 +233,18 @@ def test_a_link_to_a_database_is_followed(older, tmp_path):
 def test_null_prints_as_nothing(older):
     done = command("db_utils.py", "--list", "--db", older, cwd=older.parent)
     assert "2|data-1026|7|7||the first\n" in done.stdout
+
+
+def test_explanations_of_pictures_become_that_kind(path):
+    """Version 3 knew pictures only; version 4 has texts, too."""
+    with closing(sqlite3.connect(path)) as connection:
+        for change in MIGRATIONS[:3]:
+            change(connection)
+        connection.executescript(
+            """PRAGMA user_version = 3;
+            INSERT INTO explanations (id, picture) VALUES (7, 'cat.png');
+            INSERT INTO segments (explanation_id, segment, coefficient) VALUES (7, 0, 0.5)"""
+        )
+    open_database(path).close()
+    assert rows(path, "SELECT id, picture, kind FROM explanations") == [(7, "cat.png", "picture")]
+    assert rows(path, "SELECT coefficient, text FROM segments") == [(0.5, None)]
