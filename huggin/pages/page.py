@@ -19,6 +19,7 @@ from huggin.common.progress import progress
 from huggin.common.text import printable, storable
 from huggin.graphs.runs import side_by_side
 from huggin.pages.packing import as_script
+from huggin.pages.page_answer import page_of_answer
 from huggin.pages.page_run import QuestionsAt, page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
@@ -33,6 +34,7 @@ SCRIPTS = (  # in the order in which they run
     "text.js",
     "maps.js",
     "shares.js",
+    "answer.js",
     "curves.js",
     "tables.js",
     "story.js",
@@ -50,7 +52,14 @@ def training_page(runs: Sequence[Recording], questions_at: QuestionsAt) -> str:
     named = side_by_side(runs)
     bar = progress(named, label="reading", unit="runs")
     pages = [page_of_run(run.recording, run.name, questions_at) for run in bar]
-    return as_html({"version": __version__, "runs": pages}, _about(runs))
+    return as_html({"kind": "training", "version": __version__, "runs": pages}, _about(runs))
+
+
+def answer_page(recording: Recording, words: Page | None) -> str:
+    """The page of a run's newest answer as HTML. words: see `page_of_answer`."""
+    pages = [page_of_answer(recording, words)]
+    about = f"An answer, as recorded in {recording.run.path}"
+    return as_html({"kind": "answer", "version": __version__, "runs": pages}, about)
 
 
 def _about(runs: Sequence[Recording]) -> str:
