@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from huggin.analysis.gradients import chosen_parts, frozen, over_time, unknown_steps
-from huggin.analysis.loss_curve import running_mean
+from huggin.analysis.smoothing import running_mean
 from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
 from huggin.graphs.style import by_step, legend_above, new_figure, plain
