@@ -31,7 +31,7 @@ from bench.measure import (  # noqa: E402
     row,
     spread,
 )
-from bench.training import Training  # noqa: E402
+from bench.one_step import Training  # noqa: E402
 from huggin.common.window import Window  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
