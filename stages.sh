@@ -138,12 +138,12 @@ is_trained_since() { # RUN FILE: whether a step was recorded after the file was 
   [ -n "$(find "$1/recording" -name 'steps-*.arrow' -newer "$2")" ]
 }
 
-newest_pdf() { # KIND: print the newest PDF, or nothing
+newest() { # KIND ENDING: print the newest of these files, or nothing
   # shellcheck disable=SC2012 # our own names, and no other tool of both systems sorts by time
-  ls -t gv-graphs/qa-"$1"-*.gv.pdf 2>/dev/null | sed -n 1p || true
+  ls -t gv-graphs/qa-"$1"-*."$2" 2>/dev/null | sed -n 1p || true
 }
 
-open_pdf() { # PDF: open it if there is a screen
+open_file() { # FILE: open it if there is a screen
   if [ "$(uname)" = Darwin ]; then
     open "$1"
   elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then

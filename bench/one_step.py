@@ -29,10 +29,13 @@ class Training:
         return self.model.qa_outputs
 
     def step(self) -> tuple[Any, Any]:
-        """Make one step; return its loss and the norm of its gradients, both scalars."""
-        loss = self.model(**self.batch).loss
-        loss.backward()
+        """Make one step; return its loss and the norm of its gradients, both scalars.
+
+        Its gradients, clipped, and its `output` are there until the next step.
+        """
+        self._optimizer.zero_grad()
+        self.output = self.model(**self.batch)
+        self.output.loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimizer.step()
-        self._optimizer.zero_grad()
-        return loss, norm
+        return self.output.loss, norm

@@ -62,7 +62,7 @@ def serve(address: str) -> Request | None:
     """Fork for each request. Returns it in the forked process, None in the server at the end."""
     import select
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forked processes
+    signal.signal(signal.SIGCHLD, reap)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()
@@ -73,6 +73,13 @@ def serve(address: str) -> Request | None:
                 return receive(connection)
             connection.close()
     return None
+
+
+def reap(_number: int, _frame: object) -> None:
+    """Wait for the processes that have ended, so that their time counts as the server's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def receive(connection: socket.socket) -> Request:

@@ -39,6 +39,8 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     pdf = here / done.stdout.splitlines()[-1]
     assert pdf.parent == here / "gv-graphs"
     assert pdf.read_bytes().startswith(b"%PDF")
+    (page,) = (here / "gv-graphs").glob("qa-training-*.html")
+    assert page.read_bytes().startswith(b"<!doctype html>")
     names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
     head = ("weights", "weight-change", "losses", "logits", "sample-losses")
     layers = ("layers", "layers-over-time", "gradients")
@@ -56,6 +58,25 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
         "my runs/one: done",
     ]
     assert list((here / "gv-graphs").glob("*.pdf")) == [pdf]
+
+
+@pytest.mark.parametrize("system", ["Darwin", "Linux"])
+def test_what_was_made_is_opened_where_there_is_a_screen(tmp_path, system):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    programs = {"uname": f"echo {system}", "open": "echo opened $1", "xdg-open": "echo $1 >opened"}
+    for name, does in programs.items():
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tools / name).chmod(0o755)
+    (tmp_path / "gv-graphs").mkdir()
+    (tmp_path / "gv-graphs" / "qa-training-1.html").touch()
+    script = f"set -euo pipefail; here={ROOT}; . $here/stages.sh; "
+    script += 'open_file "$(newest training html)"; [ ! -f opened ] || cat opened'
+    environment = {"PATH": f"{tools}:{os.environ['PATH']}", "DISPLAY": ":0"}
+    line = ["bash", "-c", script]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[-1] == "gv-graphs/qa-training-1.html"
 
 
 @pytest.mark.slow

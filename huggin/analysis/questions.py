@@ -212,6 +212,18 @@ def half_right(found: Running) -> list[int | None]:
     return [round(float(at[0])) if len(at) else None for at in steps]
 
 
+def learned_in_words(found: TrainedWindows, grouping: Grouping) -> str:
+    """When half of each kind's answers were right for the first time, the earliest kind first."""
+    seen = np.bincount(grouping.kind[found.index], minlength=len(grouping.names)) > 0
+    half_at = half_right(running(found, grouping))
+    pairs = [pair for pair, there in zip(zip(half_at, grouping.names), seen, strict=True) if there]
+    steps = [f"{at} ({name})" for at, name in sorted((at, name) for at, name in pairs if at)]
+    never = [name for at, name in pairs if not at]
+    first = f"at least half right, for the first time at step: {', '.join(steps)}" if steps else ""
+    last = f"never: {', '.join(never)}" if never else ""
+    return f"{grouping.title}: " + "; ".join(filter(None, (first, last)))
+
+
 def pass_of(found: TrainedWindows) -> np.ndarray:
     """How often each window had been seen before, (windows,): 0 = in the first pass.
 

@@ -105,8 +105,20 @@ def meaning_of(error: Exception) -> tuple[str, int]:
     if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
         what = f"{error.name} is not installed, it is only needed for pictures"
         return f"{what}; type: ./setup --with-pictures", BAD_INPUT
+    if library := _library_that_loaded(error):
+        advice = "check the environment variables that it reads, or type ./setup"
+        return f"{library} cannot be loaded: {one_line(error)}; {advice}", BAD_INPUT
     # A defect; exit code 1 would mean "done, and the answer is no".
     return "this is a defect of the toolkit; please report it with the lines above", DEFECT
+
+
+def _library_that_loaded(error: Exception) -> str | None:
+    """The package whose import has failed, as with TORCH_LOGS=nonsense; None if none has."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        parts = Path(frame.f_code.co_filename).parts
+        if frame.f_code.co_name == "<module>" and "site-packages" in parts[:-1]:
+            return parts[parts.index("site-packages") + 1].removesuffix(".py")
+    return None
 
 
 def _is_about_memory(error: Exception) -> bool:

@@ -22,7 +22,8 @@ A3_HEIGHT = 841.89
 MARGIN = 24
 WIDTH = A3_WIDTH - 2 * MARGIN  # of a page's content
 HEIGHT = A3_HEIGHT - 2 * MARGIN
-SCALE = 0.77  # of a figure, if there is room for it
+SCALE = 0.77  # of a figure in a row of figures
+LARGEST = 1.3  # by how much a page that is not full is made larger
 
 
 @dataclass
@@ -35,14 +36,19 @@ class Document:
     notes: list[str] = field(default_factory=list)  # for the user, such as what is left out
 
 
-def section(title: str, figures: Sequence[Figure], above: Sequence[Block] = ()) -> list[Block]:
-    """The pages of a section: its title, the blocks above, and the figures in rows.
+def section(
+    title: str,
+    figures: Sequence[Figure],
+    above: Sequence[Block] = (),
+    below: Sequence[Block] = (),
+) -> list[Block]:
+    """The pages of a section: its title, the blocks above, the figures in rows, the blocks below.
 
     If a page is full, another one follows.
     """
     blocks = [figure_block(figure, WIDTH, HEIGHT - 60, SCALE) for figure in figures]
     pages = [[heading(title), *above]]
-    for row in in_rows(blocks, WIDTH):
+    for row in in_rows([*blocks, *below], WIDTH):
         used = sum(block.height + GAP for block in pages[-1])
         if used + row.height > HEIGHT and len(pages[-1]) > 1:
             pages.append([heading(f"{title} (continued)")])
@@ -121,8 +127,8 @@ def _written(document: Document) -> PdfWriter:
 
 
 def _sheet(block: Block) -> PageObject:
-    """A block on a sheet, made smaller if it does not fit."""
-    scale = min(1.0, WIDTH / block.width, HEIGHT / block.height)
+    """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
+    scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
     sheet = PageObject.create_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
     for part in block.parts:
         size = scale * part.scale

@@ -8,8 +8,7 @@ import argparse
 import difflib
 import json
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
+from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
     INPUT_PATHS,
@@ -121,6 +121,24 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     return config
 
 
+def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArguments]:
+    """The model's and the data's arguments among the keys of a run, as its recording keeps them.
+
+    given: keys of cfg.json and flags, as in `RunFacts.cfg`. Raises UserError for a value that
+    cannot be used.
+    """
+    classes = (ModelArguments, DataArguments)
+    parser = HfArgumentParser(classes, allow_abbrev=False, exit_on_error=False, add_help=False)
+    names = {key.name for arguments in classes for key in fields(arguments)}
+    problems: list[str] = []
+    own = {key: value for key, value in given.items() if key in names}
+    values = _typed_values(parser, own, problems)
+    model, data = (_built(arguments, values, problems) for arguments in classes)
+    if problems:
+        raise UserError("; ".join(problems))
+    return model, data
+
+
 def _typed_values(
     parser: HfArgumentParser, given: dict[str, Any], problems: list[str]
 ) -> dict[str, Any]:
@@ -173,7 +191,7 @@ def _here_or_own(cfg: Path) -> Path:
     own = TOOLKIT / cfg.name
     if cfg.exists() or cfg.parent != Path() or not own.is_file():
         return cfg
-    print(f"{cfg}: not in this folder; taking {own}", file=sys.stderr)
+    warn(f"{cfg}: not in this folder; taking {own}")
     return own
 
 

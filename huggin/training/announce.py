@@ -10,20 +10,14 @@ from transformers import Trainer
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.plan import Plan
-from huggin.training.standing import already_trained, going_on
+from huggin.training.standing import going_on
 
 
-def announce(
-    plan: Plan, run: RunFolder, checkpoint: Path | None, trained: int, evaluates: bool
-) -> None:
-    """Print the plan and where a resumed training goes on, or that nothing is left to train.
+def announce(plan: Plan, run: RunFolder, checkpoint: Path | None) -> None:
+    """Print the plan, and where a resumed training goes on.
 
-    trained: steps that the run has already. evaluates: whether a trained run is evaluated now.
     Raises UserError if the disk is too full.
     """
-    if trained >= plan.steps:
-        print(already_trained(run, trained, plan.steps, evaluates))
-        return
     print("\n".join(["this training:", *plan.lines()]))
     if checkpoint:
         print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))

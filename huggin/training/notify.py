@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from huggin.common.cli import meaning_of
 from huggin.common.errors import UserError
-from huggin.common.text import one_line, printable
+from huggin.common.streams import warn
+from huggin.common.text import one_line
 
 LONGEST = 60  # seconds that the command may take
 MORE_FOLLOWS = "HUGGIN_MORE_FOLLOWS"  # set by a driver: it tells the end itself if all goes well
@@ -95,7 +96,7 @@ def notify(command: str, result: str, code: int, folder: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = one_line(error)
     if problem:
-        print(printable(f"notify {command!r}: {problem}"), file=sys.stderr)
+        warn(f"notify {command!r}: {problem}")
 
 
 if __name__ == "__main__":

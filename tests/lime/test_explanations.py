@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.explanation import Explanation, Request, as_json, in_words, introduction
+from huggin.lime.explained import Request
+from huggin.lime.explanation import Explanation, as_json, in_words, introduction
 from huggin.lime.keras_quietly import keras
 from huggin.lime.labels import Labels, Target
 from huggin.lime.masks import distance_weights, random_perturbations

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from huggin.lime import fonts
-from huggin.lime.explanation import Explanation, Request
+from huggin.lime.explained import Request
+from huggin.lime.explanation import Explanation
 from huggin.lime.figures import AGAINST, FOR, draw_explanation
 from huggin.lime.labelling import SEGMENT
 from huggin.lime.labels import Labels, Target

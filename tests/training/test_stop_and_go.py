@@ -161,7 +161,9 @@ def test_fewer_steps_on_resume_train_none(tmp_path, tiny_cfg):
     assert weights(tmp_path / "run") == before
 
 
-def test_a_callback_that_stops_early_loses_nothing(tmp_path, tiny_cfg, monkeypatch):
+def test_a_callback_that_stops_early_loses_nothing_and_the_run_is_finished(
+    tmp_path, tiny_cfg, monkeypatch, capsys
+):
     original = trainer_qa.build_trainer
 
     def build(*args):
@@ -178,6 +180,10 @@ def test_a_callback_that_stops_early_loses_nothing(tmp_path, tiny_cfg, monkeypat
         weights(tmp_path / "run")
         == (tmp_path / "run" / "checkpoint-6" / "model.safetensors").read_bytes()
     )
+    assert train_here(tmp_path, keys) == 0
+    finished = "already trained (6 of 12 steps, then a callback ended it); nothing to do"
+    assert finished in capsys.readouterr().out
+    assert checkpoints(tmp_path) == [6]
 
 
 def test_the_best_model_is_found_in_a_run_that_was_moved(
