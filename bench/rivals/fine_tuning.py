@@ -3,8 +3,8 @@
 Arguments: WAY FOLDER QUESTIONS BATCH COUNT. WAY is `example`, the steps of transformers' example
 run_qa.py as its README starts it (windows padded to 384 tokens), or `plain`, a loop of PyTorch
 that pads to the longest window of a batch. FOLDER holds a config and a tokenizer, QUESTIONS a JSON
-list of records. COUNT: how many batches stand for all of an epoch. A request is {}; it trains on
-each of these batches once.
+list of records. COUNT: how many batches stand for all of an epoch. A request is {"batches": n}; it
+trains on the next n of them.
 """
 
 import json
@@ -65,14 +65,16 @@ def main() -> None:
     model = AutoModelForQuestionAnswering.from_config(AutoConfig.from_pretrained(folder))
     records = Dataset.from_list(json.loads(Path(questions).read_text(encoding="utf-8")))
     label = partial(labelled, tokenizer, way == "example")
-    features = records.map(label, batched=True, remove_columns=records.column_names)
+    features = records.map(
+        label, batched=True, remove_columns=records.column_names, new_fingerprint=way
+    )
     lengths = [len(tokens) for tokens in features["input_ids"]]
     order = random.Random(42).sample(range(len(lengths)), len(lengths))
     batches = typical_batches(lengths, order, int(size), int(count))
     start = start_example if way == "example" else start_loop
     steps = BySteps()
     start(steps, model, tokenizer, features, int(size), Cycle(batches))
-    serve(lambda: {"seconds": steps.go(len(batches)), "windows": len(batches) * int(size)})
+    serve(lambda batches: {"seconds": steps.go(batches), "windows": batches * int(size)})
 
 
 def labelled(tokenizer: Any, pad: bool, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:

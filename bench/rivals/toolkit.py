@@ -58,7 +58,7 @@ def main() -> None:
 
     trainer.add_callback(Gate())
     steps.start(trainer.train)
-    serve(lambda: {"seconds": steps.go(len(batches)), "windows": len(batches) * int(size)})
+    serve(lambda batches: {"seconds": steps.go(batches), "windows": batches * int(size)})
 
 
 def cycle(batches: Sequence[Sequence[int]]) -> list[int]:
