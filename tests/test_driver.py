@@ -111,7 +111,7 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
         (["output_dir", "cfg.json", "--seed=1", "--output-dir=runs/my two"], "runs/my two"),
         (["output_dir", "none.json"], ""),
         (["dry_run", "cfg.json", "--dry-run"], "true"),
-        (["dry_run", "cfg.json", "--dry_run", "false"], "false"),
+        (["dry_run", "cfg.json", "--dry_run", "false"], ""),
         (["notify", "cfg.json"], "echo done"),
     ],
 )
