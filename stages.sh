@@ -138,9 +138,21 @@ is_trained_since() { # RUN FILE: whether a step was recorded after the file was 
   [ -n "$(find "$1/recording" -name 'steps-*.arrow' -newer "$2")" ]
 }
 
-newest() { # KIND ENDING: print the newest of these files, or nothing
+newest() { # KIND ENDING: print the newest file of that kind, or nothing
   # shellcheck disable=SC2012 # our own names, and no other tool of both systems sorts by time
   ls -t gv-graphs/qa-"$1"-*."$2" 2>/dev/null | sed -n 1p || true
+}
+
+show() { # KIND ENDING SCRIPT ARGUMENTS...: a stage that makes such a file; a new one is opened
+  local kind=$1
+  local ending=$2
+  local before
+  before=$(newest "$kind" "$ending")
+  shift 2
+  stage "$@"
+  local after
+  after=$(newest "$kind" "$ending")
+  [ "$before" = "$after" ] || open_file "$after"
 }
 
 open_file() { # FILE: open it if there is a screen

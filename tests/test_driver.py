@@ -49,6 +49,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
         "my runs/one: already trained (8 of 8 steps); nothing to do; "
         "--overwrite_output_dir true starts anew",
         "my runs/one/graphs/losses.png",
+        str(page.relative_to(here)),
         str(pdf.relative_to(here)),
         "my runs/one: done",
     ]

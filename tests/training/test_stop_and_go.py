@@ -41,7 +41,11 @@ WAYS = {
     "none saved": {"save_strategy": "no"},
     "none saved, evaluated": {"save_strategy": "no", "eval_strategy": "epoch"},
     "evaluated at the start": {"eval_on_start": True, "eval_strategy": "epoch"},
-    "grouped by length": {**EVERY_3, "train_sampling_strategy": "group_by_length"},
+    "grouped by length, in bf16": {
+        **EVERY_3,
+        "bf16": True,
+        "train_sampling_strategy": "group_by_length",
+    },
     "ends within an epoch": {"max_steps": 7, "num_train_epochs": 1},
 }
 STEPS = 12

@@ -37,7 +37,7 @@ function layerFinding(run, sample, go) {
   const last = lowest[lowest.length - 1];
   const first = lowest.findIndex((layer) => layer >= 0);
   if (first < 0) return finding(title, "no layer", "the QA head finds it on no layer at any probe");
-  const name = (layer) => (layer === 0 ? "the embeddings" : `layer ${layer} of ${sample.lens.layers - 1}`);
+  const name = (layer) => (layer === 0 ? "the embeddings" : `layer ${layer} of ${sample.lens.first + sample.lens.layers - 1}`);
   const big = last < 0 ? "no layer at the end" : name(last);
   const more = `the lowest layer on which the QA head is right, at the end. The first time: ${name(lowest[first])}, at step ${sample.lens.step[first]}.`;
   return finding(title, big, more, { text: "Go there", does: () => go.step(sample.lens.step[first]) });
