@@ -136,13 +136,13 @@ def case_of(
     from datasets import Dataset
 
     from huggin.asking.questions import ask
-    from huggin.lime.words_case import TextCase
+    from huggin.lime.words_case import TextCase, refuse_long_question
     from huggin.lime.words_scene import tokens_of_words
     from huggin.lime.words_targets import span_target
-    from huggin.qa.features import refuse_long_questions, track_sample
+    from huggin.qa.features import track_sample
 
     records = Dataset.from_list([chosen.record])
-    refuse_long_questions(records, text_model.tokenizer, text_model.data)
+    refuse_long_question(chosen.name, chosen.record["question"], text_model)
     tokenizer = text_model.tokenizer
     data = text_model.data
     (asked,) = ask(text_model.model, tokenizer, records, [0], data, text_model.batch)

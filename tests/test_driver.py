@@ -7,12 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT
-
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv" / "installed.txt").exists(),
-    reason="the drivers run in .venv; ./setup makes it",
-)
+from tests.conftest import ROOT, toolkit
 
 
 def drive(folder, *words):
@@ -20,7 +15,7 @@ def drive(folder, *words):
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     return subprocess.run(
-        [ROOT / "get-training-output", *words],
+        [toolkit() / "get-training-output", *words],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -33,7 +28,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     here = tmp_path / "a folder & more"
     here.mkdir()
     (here / "my cfg.json").write_text(json.dumps(tiny_cfg(output_dir="my runs/one")))
-    before = set(ROOT.iterdir())
+    before = set(toolkit().iterdir())
     done = drive(here, "my cfg.json")
     assert done.returncode == 0, done.stderr
     pdf = here / done.stdout.splitlines()[-1]
@@ -46,7 +41,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     layers = ("layers", "layers-over-time", "gradients")
     questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
     assert names == {f"{name}.png" for name in (*head, *layers, *questions)}
-    assert set(ROOT.iterdir()) == before
+    assert set(toolkit().iterdir()) == before
     (here / "my runs" / "one" / "graphs" / "losses.png").unlink()
     again = drive(here, "my cfg.json", "--notify", "printenv HUGGIN_RESULT")
     assert again.returncode == 0, again.stderr
@@ -93,7 +88,7 @@ def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
 def test_the_driver_takes_one_file(tmp_path, words):
     (tmp_path / "cfg.json").write_text("{}")
     done = subprocess.run(
-        [ROOT / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
+        [toolkit() / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
     assert "get-training-output: error: expected one file of keys" in done.stderr
@@ -145,6 +140,7 @@ def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
 
+@pytest.mark.skipif(not (ROOT / ".venv" / "installed.txt").exists(), reason="./setup makes .venv")
 def test_setup_has_nothing_to_do_twice():
     done = subprocess.run([ROOT / "setup"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -18,6 +18,7 @@ from huggin.lime.words_found import TextExplanation
 from huggin.lime.words_predictions import SpanTarget, TextModel, TextPredictor
 from huggin.lime.words_scene import TextScene, cut, make_text_scene, text_of
 from huggin.lime.words_scores import TokenSpan
+from huggin.qa.features import plain_question, room_for_question
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
 LONGEST = 2000  # words of a context
@@ -94,6 +95,16 @@ def refuse_long_context(name: str, context: str) -> None:
     if count > LONGEST:
         what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
         raise UserError(f"{name}: {what}; give the part of it that holds the answer")
+
+
+def refuse_long_question(name: str, question: str, text_model: TextModel) -> None:
+    """Raise UserError for a question that leaves no room for context in a window."""
+    tokenizer = text_model.tokenizer
+    room = room_for_question(tokenizer, text_model.data)
+    tokens = len(tokenizer(plain_question(question), add_special_tokens=False)["input_ids"])
+    if tokens > room:
+        what = f"a question of {tokens} tokens; the windows of this run hold {room}"
+        raise UserError(f"{name}: {what}; ask a shorter one")
 
 
 def sentences_in_words(window: Window, one: TextExplanation, chosen: Sequence[int]) -> str:

@@ -140,8 +140,11 @@ class ByStep:
         )
 
     def _highest(self, at: int, wanted: int) -> set[int]:
-        order = np.argsort(-np.array(self.coefficients[at]), kind="stable")
-        return set(order[:wanted].tolist())
+        """The highest segments of a step that are above 0 by more than chance."""
+        coefficients = np.array(self.coefficients[at])
+        errors = np.array([error or 0.0 for error in self.standard_errors[at]])
+        order = np.argsort(-coefficients, kind="stable")[:wanted]
+        return set(order[coefficients[order] > CHANCE * errors[order]].tolist())
 
 
 @dataclass(frozen=True)

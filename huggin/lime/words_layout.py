@@ -37,14 +37,16 @@ def _lines(
     pieces: Sequence[Piece], width_of: Width, room: float, blank: float
 ) -> list[list[Piece]]:
     lines: list[list[Piece]] = []
-    used = room
+    used = 0.0
     for piece in pieces:
-        needed = width_of(piece.text) + (blank if piece.after_blank else 0)
-        if not lines or used + needed > room:
-            lines.append([])
-            used = 0.0
-        lines[-1].append(piece)
-        used += needed
+        width = width_of(piece.text)
+        gap = blank if piece.after_blank else 0.0
+        if lines and used + gap + width <= room:
+            lines[-1].append(piece)
+            used += gap + width
+        else:
+            lines.append([piece])
+            used = width
     return lines
 
 

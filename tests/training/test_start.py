@@ -94,9 +94,11 @@ def test_too_little_disk_is_refused_before_training(tiny_cfg, tmp_path, monkeypa
 
 def test_a_dry_run_writes_nothing(tiny_cfg, tmp_path):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
-    done = command("run_qa.py", "cfg.json", "--dry-run", cwd=tmp_path)
+    faster = ("--bf16", "true", "--train_sampling_strategy", "group_by_length")
+    done = command("run_qa.py", "cfg.json", "--dry-run", *faster, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "this training would be:" in done.stdout
+    assert "(1 thread), in bf16" in done.stdout
     assert "s for a step, about" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
