@@ -6,6 +6,7 @@ python create-page.py RUN RUN2
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.text import printable
@@ -33,10 +34,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.qa.texts import some_training_records
 
     runs = read_runs([args.run, *args.more])
-    text = training_page(runs, lambda run, places: some_training_records(run.facts.cfg, places))
+    text = training_page(
+        runs, lambda run, places: some_training_records(run.facts.cfg, places), explained_of
+    )
     path = write_page(text, args.out, "training")
     print(printable(str(path)))
     return 0
+
+
+def explained_of(recording: Any) -> list[dict[str, Any]]:
+    """The answers of the newest model that lime-answer.py has explained; mostly none."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return []
+    from huggin.lime.words_page import explained_for_page
+    from huggin.recording.checkpoints import hash_of_weights, newest_model
+
+    return explained_for_page(run.explanations, hash_of_weights(newest_model(run)))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
 from huggin.lime.words_agreement import LIME, RANDOM
+from huggin.lime.words_cutting import isolated
 from huggin.lime.words_found import ByStep, Finding, Kept, Segment
-from huggin.lime.words_text_figure import draw_text, isolated
+from huggin.lime.words_text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
 NEITHER = "#c0c8cf"
@@ -55,7 +56,7 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
         color=[_colour(finding, segment) for segment in shown],
         error_kw={"lw": 1, "capsize": 2},
     )
-    axes.set_yticks(range(len(shown)), [_label(finding, segment) for segment in shown])
+    axes.set_yticks(range(len(shown)), [finding.label(segment, NAMED) for segment in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.grid(axis="y", visible=False)
@@ -78,14 +79,6 @@ def _colour(finding: Finding, segment: Segment) -> str:
     return GOLD if segment.coefficient > 0 else END
 
 
-def _label(finding: Finding, segment: Segment) -> str:
-    """A segment's text; its number too if the text occurs more than once."""
-    texts = [other.text for other in finding.segments]
-    place = "" if texts.count(segment.text) == 1 else f" ({segment.segment})"
-    part = " [question]" if segment.part == "question" else ""
-    return isolated(segment.text, NAMED) + place + part
-
-
 def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     """What each method says of the first segments, and the curves of their orders."""
     assert finding.agreement
@@ -98,7 +91,7 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     left, *curves = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])
     grid = np.array([found[shown] for found in scaled.values()]).T
     names = [f"{name}\n{_compared(finding, name)}" for name in scaled]
-    labels = [_label(finding, finding.segments[number]) for number in shown]
+    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
     _draw_grid(left, grid, names, labels)
     left.set_title("each method's values, largest = 1; in the text's order")
     for axes, (way, done, better) in zip(
@@ -157,7 +150,7 @@ def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
     image = axes.imshow(
         coefficients.T[shown], cmap=FOR_AGAINST, norm=Normalize(-most, most), aspect="auto"
     )
-    labels = [_label(finding, finding.segments[number]) for number in shown]
+    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize=8)
     axes.set_xticks(columns, map(str, found.steps))
     axes.grid(visible=False)

@@ -14,7 +14,7 @@ from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
 from huggin.lime.explained import Explained, known
 from huggin.lime.surrogate import CHANCE, Surrogate
-from huggin.lime.words_cutting import Place
+from huggin.lime.words_cutting import Place, isolated
 from huggin.lime.words_predictions import SpanTarget
 from huggin.lime.words_scene import TextScene, cut, place_of_token, text_of
 from huggin.lime.words_scores import TokenSpan
@@ -96,6 +96,17 @@ class Finding:
     agreement: dict[str, Any] | None = None  # huggin.lime.words_agreement
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
+
+    def label(self, segment: Segment, length: int) -> str:
+        """A segment's text, cut to a length.
+
+        Behind it stand its number if the text occurs more than once, and whether it is a part of
+        the question.
+        """
+        texts = [other.text for other in self.segments]
+        number = "" if texts.count(segment.text) == 1 else f" ({segment.segment})"
+        part = " [question]" if segment.part == "question" else ""
+        return isolated(segment.text, length) + number + part
 
     def is_clear(self, segment: Segment) -> bool:
         """Whether a coefficient differs from 0 by more than chance."""

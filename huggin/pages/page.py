@@ -18,7 +18,7 @@ from huggin.common.files import replacing
 from huggin.common.progress import progress
 from huggin.graphs.runs import side_by_side
 from huggin.pages.packing import as_script
-from huggin.pages.page_run import QuestionsAt, page_of_run
+from huggin.pages.page_run import ExplainedOf, QuestionsAt, page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
 from huggin.recording.run_lock import one_at_a_time
@@ -34,6 +34,7 @@ SCRIPTS = (  # in the order in which they run
     "shares.js",
     "curves.js",
     "tables.js",
+    "explained.js",
     "story.js",
     "state.js",
     "player.js",
@@ -43,11 +44,13 @@ UPLOT = "1.6.32"  # https://github.com/leeoniya/uPlot, its file as npm has it
 STYLES = ("uPlot.min.css", "style.css")
 
 
-def training_page(runs: Sequence[Recording], questions_at: QuestionsAt) -> str:
+def training_page(
+    runs: Sequence[Recording], questions_at: QuestionsAt, explained_of: ExplainedOf
+) -> str:
     """The page of one or several runs as HTML."""
     named = side_by_side(runs)
     bar = progress(named, label="reading", unit="runs")
-    pages = [page_of_run(run.recording, run.name, questions_at) for run in bar]
+    pages = [page_of_run(run.recording, run.name, questions_at, explained_of) for run in bar]
     return as_html({"version": __version__, "runs": pages})
 
 

@@ -92,6 +92,7 @@ function build(playing) {
   byId("findings").replaceChildren(...findingsOf(run, sample, go));
   drawStrip(sample);
   drawCharts(playing);
+  explainedPanel(byId("explained"), run);
   questionPanel(byId("questions"), run, go);
   factsPanel(byId("facts"), playing.map((each, at) => named_(each.run, at, isTwo)), colours);
   fillChoices();
