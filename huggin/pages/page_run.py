@@ -1,6 +1,7 @@
 """A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def page_of_run(
     page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
     page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
     page["questions"] = found_or_why(page, "questions", lambda: _questions(recording, questions_at))
-    page["explained"] = found_or_why(page, "explained", lambda: explained_of(recording)) or []
+    explained: Callable[[], Any] = partial(explained_of, recording)
+    page["explained"] = found_or_why(page, "explained", explained) or []
     page["samples"] = [page_of_sample(recording, sample) for sample in range(len(facts.samples))]
     return page
 
