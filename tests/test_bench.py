@@ -13,7 +13,7 @@ from bench.measure import Asked, Spread, alternate, last_line, ratios, row, shor
 from tests.conftest import ROOT
 
 LIBRARIES = ("measure.py", "training.py")
-LOADING_TORCH = ("efficacy.py", "recording.py")
+LOADING_TORCH = ("efficacy.py", "lime_words.py", "recording.py")
 
 
 def scripts() -> list:

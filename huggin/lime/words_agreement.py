@@ -1,13 +1,13 @@
 """Do the methods agree, and is any of their orders better than chance?"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from huggin.lime.explained import TRUSTED
+from huggin.lime.explained import TRUSTED, known
 from huggin.lime.quality import curves_of
 
 LIME = "LIME"
@@ -53,20 +53,47 @@ class Agreement:
     def _highest(self, name: str) -> set[int]:
         return set(np.argsort(-self.values[name], kind="stable")[: self.top].tolist())
 
-    def as_json(self) -> dict[str, Any]:
-        """Every number; null if one is not known."""
+    def compared(self) -> "Compared":
+        """Every number, as it is kept."""
         names = list(self.values)
         pairs = [(one, other) for at, one in enumerate(names) for other in names[at + 1 :]]
-        return {
-            "values": {name: values.tolist() for name, values in self.values.items()},
-            "rank_correlation": [
-                [*pair, None if np.isnan(value := self.correlation(*pair)) else value]
-                for pair in pairs
-            ],
-            "top": self.top,
-            "shared_top": [[*pair, self.shared(*pair)] for pair in pairs],
-            "curves": self.curves,
-        }
+        return Compared(
+            values={name: values.tolist() for name, values in self.values.items()},
+            rank_correlation=[(*pair, known(self.correlation(*pair))) for pair in pairs],
+            top=self.top,
+            shared_top=[(*pair, self.shared(*pair)) for pair in pairs],
+            curves={name: Curve(**curve) for name, curve in self.curves.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What hiding (deletion) and showing (insertion) the first segments of an order does."""
+
+    shown: list[int]  # how many segments are hidden or shown at each point
+    deletion: list[float]
+    insertion: list[float]
+    deletion_auc: float
+    insertion_auc: float
+    gains: list[float] = field(default_factory=list)  # of each random order
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How far methods agree, as it is kept; each pair of methods has a number."""
+
+    values: dict[str, list[float]]  # of each method, LIME first: (segments,)
+    rank_correlation: list[tuple[str, str, float | None]]  # None if one is constant
+    top: int
+    shared_top: list[tuple[str, str, int]]
+    curves: dict[str, Curve]  # of each method and of random orders
+
+    def with_lime(self, name: str) -> tuple[float | None, int]:
+        """Rank correlation and shared top segments of a method and LIME."""
+        pair = (LIME, name)
+        rho = next(number for *names, number in self.rank_correlation if tuple(names) == pair)
+        shared = next(number for *names, number in self.shared_top if tuple(names) == pair)
+        return rho, shared
 
 
 def compare(values: Mapping[str, np.ndarray], scores: Scores, top: int, seed: int) -> Agreement:

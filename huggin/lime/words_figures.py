@@ -82,7 +82,7 @@ def _colour(finding: Finding, segment: Segment) -> str:
 def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     """What each method says of the first segments, and the curves of their orders."""
     assert finding.agreement
-    values = {name: np.array(found) for name, found in finding.agreement["values"].items()}
+    values = {name: np.array(found) for name, found in finding.agreement.values.items()}
     scaled = {name: found / (np.abs(found).max() or 1) for name, found in values.items()}
     mean = np.mean(list(scaled.values()), axis=0)
     shown = np.sort(np.argsort(-np.abs(mean), kind="stable")[:ROWS])
@@ -97,9 +97,11 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     for axes, (way, done, better) in zip(
         curves, (("deletion", "hidden", "lower"), ("insertion", "shown", "higher"))
     ):
-        for name, curve in finding.agreement["curves"].items():
-            label = f"{name}: area {curve[f'{way}_auc']:.2f}"
-            axes.plot(curve["shown"], curve[way], color=METHODS[name], label=label, marker=".")
+        for name, curve in finding.agreement.curves.items():
+            label = f"{name}: area {getattr(curve, f'{way}_auc'):.2f}"
+            axes.plot(
+                curve.shown, getattr(curve, way), color=METHODS[name], label=label, marker="."
+            )
         axes.set(xlabel=f"{finding.kind} {done}", ylabel=f"{finding.scale} of the span")
         axes.set_title(f"{way} ({better} is better)\n\n\n")
         legend_above(axes, rows=2)
@@ -110,13 +112,11 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
 def _compared(finding: Finding, name: str) -> str:
     """How a method compares with LIME."""
     assert finding.agreement
-    pair = [LIME, name]
     if name == LIME:
         return ""
-    rho = next(found[2] for found in finding.agreement["rank_correlation"] if found[:2] == pair)
-    shared = next(found[2] for found in finding.agreement["shared_top"] if found[:2] == pair)
+    rho, shared = finding.agreement.with_lime(name)
     number = "-" if rho is None else f"{rho:.2f}"
-    return f"ρ {number}, top {shared}/{finding.agreement['top']}"
+    return f"ρ {number}, top {shared}/{finding.agreement.top}"
 
 
 def _draw_grid(axes: Axes, grid: np.ndarray, columns: list[str], rows: list[str]) -> None:

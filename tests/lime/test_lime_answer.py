@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from huggin.common.errors import UserError
 from huggin.lime.words_found import newest_kept, read_kept
 from tests.conftest import command
 from tests.pages.pages import data_in, page_of
@@ -135,3 +136,15 @@ def test_the_page_shows_the_words(explained, tmp_path):
     hidden = {word["text"] for word in answer["words"] if word["share"] is None}
     assert hidden == {word["text"] for word in answer["words"] if word["answer"]}
     assert kept.findings[0].believe in answer["lines"]
+
+
+def test_a_damaged_explanation_is_told_in_one_line(explained, tmp_path):
+    whole = json.loads((explained / "run" / "explanations" / "1" / "explanation.json").read_text())
+    path = tmp_path / "explanation.json"
+    path.write_text(json.dumps(whole | {"findings": [{"kind": "words"}]}))
+    with pytest.raises(UserError, match=r"findings\.0\..*run lime-answer.py again"):
+        read_kept(tmp_path)
+    whole["findings"][0]["pieces"][0]["segment"] = 10**6
+    path.write_text(json.dumps(whole))
+    with pytest.raises(UserError, match="do not fit together"):
+        read_kept(tmp_path)
