@@ -4,11 +4,11 @@ python graph-layers.py RUN
 python graph-layers.py RUN --sample 1 --step 0
 """
 
-import sys
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_sample, graph_parser
+from huggin.common.streams import warn
+from huggin.graphs.arguments import choose_sample, graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "several (default: the ends, and the first, middle and last layer)",
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.analysis.gradients import table_of_parts
     from huggin.analysis.lens import table_of_layers
     from huggin.common.errors import BadValue, UserError
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(missing) == 2:
         raise UserError(missing[0])
     for line in missing:
-        print(f"graph-layers.py: {line}", file=sys.stderr)
+        warn(f"graph-layers.py: {line}")
     return 0
 
 

@@ -4,11 +4,11 @@ python graph-questions.py RUN
 python graph-questions.py RUN --by title
 """
 
-import sys
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import graph_parser
+from huggin.common.streams import warn
+from huggin.graphs.arguments import graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
     )
     args = parser.parse_args(argv)
+    load_matplotlib()
     from huggin.analysis.questions import (
         all_in_one,
         between_passes,
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         if args.by is not None:
             raise
-        print(f"graph-questions.py: no texts, so no kinds are drawn: {error}", file=sys.stderr)
+        warn(f"graph-questions.py: no texts, so no kinds are drawn: {error}")
         texts = []
     kinds = [groupings(each, args.by) for each in texts] or [[all_in_one(each)] for each in found]
     for group in same_kinds(kinds):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.streams import lasting_output, output_is_lost, warn
-from huggin.common.text import printable
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
 
@@ -28,8 +27,7 @@ docs/data-and-models.md has a table of them."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, or go on training; then evaluate if do_eval is set."""
     cfg, flags = read_command_line(sys.argv[1:] if argv is None else argv)
-    what = printable(str(cfg or "flags"))
-    print(f"run_qa.py: starting with {what}; loading the libraries", file=sys.stderr)
+    warn(f"run_qa.py: starting with {cfg or 'flags'}; loading the libraries")
     from checkpointing import SafeStop
     from huggin.qa.config import read_config
     from huggin.recording.run_lock import locked

@@ -12,6 +12,7 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.common.text import printable
 from huggin.database.connection import open_database
 from huggin.database.option import add_database_option, database_path
@@ -95,7 +96,7 @@ def converse(lookup: Any) -> None:
             try:
                 print(printable(lookup.describe(lookup.index_of(word))))
             except UserError as error:
-                print(error, file=sys.stderr)
+                warn(str(error))
 
 
 if __name__ == "__main__":

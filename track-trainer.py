@@ -3,22 +3,24 @@
 python track-trainer.py cfg.json --samples 200
 """
 
-import json
 import math
 import sys
 import tempfile
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.files import replacing
+from huggin.common.streams import warn
 from huggin.common.text import printable
-from huggin.database.connection import as_cell, as_text, open_database
+from huggin.database.connection import as_cell, as_text, check_database, open_database
 from huggin.database.option import add_database_option, database_path
+from huggin.qa.flags import is_true, keys_as_given
+from huggin.recording.checkpoints import step_of
 from huggin.recording.run_folder import RunFolder
 from huggin.tracking.report import flame_svg, report
 from huggin.tracking.samples import Looks, Sample, read_samples
@@ -100,24 +102,21 @@ def track(args: Namespace) -> int:
     path = database_path(args.db)
     looks = Looks(args.interval, args.samples, args.seed)
     line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
-    keys = read_keys(args.cfg, args.flags)
-    run = RunFolder(Path(keys["output_dir"]).expanduser())
-    trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
-    is_new = not path.exists()
-    samples: list[Sample] = []
-    with (
-        removed_if_empty(path, samples) if is_new else nullcontext(),
-        closing(open_database(path)) as database,
-        tempfile.TemporaryDirectory() as folder,
-    ):
+    keys = keys_as_given(args.cfg, args.flags)
+    run = RunFolder(Path(str(keys.get("output_dir", ""))).expanduser())
+    anew = is_true(keys.get("overwrite_output_dir"))
+    trained_before = None if anew else step_of(run.path)
+    check_database(path)
+    with tempfile.TemporaryDirectory() as folder:
         seen = Path(folder) / "seen.json"
         ending = watch(line, looks, seen)
-        if ending.code == 0 and trained_before and steps_trained(run) == trained_before:
+        if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
             say_that_nothing_was_trained(run, trained_before)
             return 0
-        samples += looks.kept(read_samples(seen))
+        samples = looks.kept(read_samples(seen))
         if samples:
-            record_samples(database, started, args.seed, samples)
+            with closing(open_database(path)) as database:
+                record_samples(database, started, args.seed, samples)
         say_what_ended_early(
             ending, f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
         )
@@ -127,47 +126,11 @@ def track(args: Namespace) -> int:
     return ending.code
 
 
-@contextmanager
-def removed_if_empty(path: Path, samples: list[Sample]) -> Iterator[None]:
-    """Remove the database, which this start has made, if there was nothing to keep in it."""
-    yield
-    if not samples:
-        path.unlink(missing_ok=True)
-
-
-def read_keys(cfg: Path, flags: list[str]) -> dict[str, Any]:
-    """The keys that say where the run is and whether it starts anew, as run_qa.py reads them.
-
-    run_qa.py tells what is wrong with a cfg; here it is read as far as it can be.
-    """
-    try:
-        given = json.loads(cfg.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        given = {}
-    parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--output_dir", "--output-dir", nargs="?")
-    parser.add_argument("--overwrite_output_dir", "--overwrite-output-dir", nargs="?", const="true")
-    given |= {key: value for key, value in vars(parser.parse_known_args(flags)[0]).items() if value}
-    anew = str(given.get("overwrite_output_dir")).lower() in ("true", "yes", "t", "y", "1")
-    return {"output_dir": str(given.get("output_dir", "")), "overwrite_output_dir": anew}
-
-
-def steps_trained(run: RunFolder) -> int:
-    """How many steps the trained model of a run's folder has; 0 if there is none."""
-    try:
-        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
-        return int(state["global_step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
 def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:
     """Say on stderr why there is no profile."""
-    what = printable(f"{run.path}: already trained, {steps} steps; there is nothing to profile")
+    what = f"{run.path}: already trained, {steps} steps; there is nothing to profile"
     advice = "--overwrite_output_dir true starts anew"
-    print(f"track-trainer.py: {what}; {advice}", file=sys.stderr)
+    warn(f"track-trainer.py: {what}; {advice}")
 
 
 def say_what_ended_early(ending: Ending, kept: str) -> None:
@@ -179,7 +142,7 @@ def say_what_ended_early(ending: Ending, kept: str) -> None:
     if ending.trouble:
         lines.append(f"py-spy ended early: {ending.trouble}")
     for line in lines:
-        print(f"track-trainer.py: {printable(f'{line}; {kept}')}", file=sys.stderr)
+        warn(f"track-trainer.py: {line}; {kept}")
 
 
 def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:

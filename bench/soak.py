@@ -1,6 +1,7 @@
 """Stop a run at random moments, resume it, and compare its end with that of a run never stopped.
 
-python bench/soak.py --kills 50
+python bench/soak.py --kills 50            the default run
+python bench/soak.py --kills 50 --small    a tiny model, 1,000 steps
 
 The faults come in random order, during start-up, training and saving: Ctrl-C, SIGTERM, SIGHUP,
 kill -9, a closed pipe (nobody reads stdout and stderr any more, then SIGTERM), and flipped bits
@@ -23,9 +24,7 @@ from typing import IO, cast
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tqdm import tqdm  # noqa: E402
-
-from huggin.common.progress import progress  # noqa: E402
+from bench.inputs.base import keys, make_inputs  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
 from huggin.recording.schema import TABLES  # noqa: E402
@@ -40,6 +39,7 @@ SIGNALS = {
     "flipped bits": signal.SIGKILL,
 }
 FLAGS = ["--save_steps", "20", "--do_eval", "false"]
+SMALL = {"max_steps": 1000, "save_total_limit": 2, "probe_points": 40}  # beside those of keys()
 
 
 @dataclass
@@ -57,7 +57,20 @@ class Tally:
 def start(cfg: Path, folder: Path) -> subprocess.Popen[bytes]:
     """Start or resume the run in `folder`; its output goes into pipes that take little."""
     line = [sys.executable, str(ROOT / "run_qa.py"), str(cfg), "--output_dir", "run", *FLAGS]
-    return subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        line,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_signals,
+    )
+
+
+def hear_signals() -> None:
+    """Let no signal be ignored in a child, as SIGHUP would be if the soak runs under nohup."""
+    for number in SIGNALS.values():
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def rows(run: Path) -> int:
@@ -113,9 +126,7 @@ def flip_a_bit(run: Path, moments: random.Random) -> None:
     path.write_bytes(content)
 
 
-def stop_and_go(
-    cfg: Path, folder: Path, kills: int, moments: random.Random, tally: Tally, bar: tqdm
-) -> None:
+def stop_and_go(cfg: Path, folder: Path, kills: int, moments: random.Random, tally: Tally) -> None:
     """Take one run to its end, stopping it until `kills` faults are done in all."""
     while True:
         process = start(cfg, folder)
@@ -127,7 +138,7 @@ def stop_and_go(
                 stop(process, fault, moments)
                 tally.kills += 1
                 tally.by_fault[fault] += 1
-                bar.update()
+                print(f"fault {tally.kills} of {kills}: {fault}", file=sys.stderr, flush=True)
         code = process.wait()
         close_pipes(process)
         if fault == "flipped bits":
@@ -144,17 +155,38 @@ def soak(cfg: Path, kills: int, seed: int, minutes: float, folder: Path) -> Tall
     (folder / "whole").mkdir()
     if start(cfg, folder / "whole").wait() != 0:
         raise SystemExit(f"{cfg}: the run fails without being stopped; try it with run_qa.py")
-    with progress(total=kills, label="soak", unit="faults", delay=0) as bar:
-        while tally.kills < kills and time.monotonic() < deadline:
-            stopped = folder / f"stopped-{tally.runs}"
-            stopped.mkdir()
-            stop_and_go(cfg, stopped, kills, moments, tally, bar)
-            summary = recording_summary(stopped / "run")
-            tally.runs += 1
-            tally.missing += summary["missing_steps"]
-            tally.twice += summary["duplicate_steps"]
-            tally.identical &= same_end(stopped / "run", folder / "whole" / "run")
+    while tally.kills < kills and time.monotonic() < deadline:
+        stopped = folder / f"stopped-{tally.runs}"
+        stopped.mkdir()
+        stop_and_go(cfg, stopped, kills, moments, tally)
+        summary = recording_summary(stopped / "run")
+        tally.runs += 1
+        tally.missing += summary["missing_steps"]
+        tally.twice += summary["duplicate_steps"]
+        tally.identical &= same_end(stopped / "run", folder / "whole" / "run")
+        print(f"run {tally.runs} has ended: {in_words(tally)}", file=sys.stderr, flush=True)
     return tally
+
+
+def in_words(tally: Tally) -> str:
+    """What was found so far."""
+    verdict = "yes" if tally.identical else "no"
+    counts = f"{tally.kills} faults, {tally.missing} steps missing, {tally.twice} twice"
+    return f"{counts}, weights identical: {verdict}"
+
+
+def small_cfg(folder: Path) -> Path:
+    """A cfg of a training that takes seconds, with its model and questions beside it."""
+    make_inputs(folder)
+    given = {name: str(folder / name) for name in ("model", "questions.json")}
+    files = {
+        "model_name_or_path": given["model"],
+        "train_file": given["questions.json"],
+        "validation_file": given["questions.json"],
+    }
+    cfg = folder / "cfg.json"
+    cfg.write_text(json.dumps(keys(**SMALL, **files)))
+    return cfg
 
 
 def main() -> int:
@@ -164,17 +196,19 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=50, help="how many faults (default: 50)")
     parser.add_argument("--cfg", type=Path, default=ROOT / "cfg.json")
+    parser.add_argument(
+        "--small", action="store_true", help="train a tiny model instead of what --cfg says"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--minutes", type=float, default=40, help="begin no further run after this time"
     )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = soak(args.cfg.resolve(), args.kills, args.seed, args.minutes, Path(folder))
+        cfg = small_cfg(Path(folder) / "inputs") if args.small else args.cfg.resolve()
+        tally = soak(cfg, args.kills, args.seed, args.minutes, Path(folder))
     print(f"faults: {json.dumps(tally.by_fault)}; runs taken to their end: {tally.runs}")
-    verdict = "yes" if tally.identical else "no"
-    counts = f"{tally.kills} faults, {tally.missing} steps missing, {tally.twice} twice"
-    print(f"{counts}, weights identical: {verdict}")
+    print(in_words(tally))
     failed = not tally.identical or bool(tally.missing or tally.twice)
     return int(failed or tally.runs == 0)
 

@@ -1,6 +1,7 @@
 """The house: which folder may import which, no cycles, no file outgrows it."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,22 @@ def test_folders_without_torch_do_not_load_it():
     code = f"import {', '.join(modules)}; import sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_every_command_that_draws_keeps_matplotlibs_own_settings():
+    for path in COMMANDS:
+        text = path.read_text()
+        if re.search(r"^    from huggin\.graphs\.(?!runs )", text, re.MULTILINE):
+            assert "    load_matplotlib()\n" in text, path
+
+
+def test_one_function_writes_to_stderr():
+    """A stderr that is closed or full must end no command, nor control characters reach it."""
+    for path in (*LIBRARY, *COMMANDS):
+        if name_of(path) != "huggin.common.streams":
+            lines = path.read_text().splitlines()
+            written = ("file=sys.stderr", "file=stderr", "stderr.write", "stderr.buffer")
+            assert [line for line in lines for word in written if word in line] == [], path
 
 
 def test_nothing_unsafe():

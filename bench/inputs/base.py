@@ -37,6 +37,14 @@ class Fault:
 
 def make_base(base: Path, run: Callable[[list[str]], int | None]) -> None:
     """Make the folder that every input begins with. run: runs a command line in it."""
+    make_inputs(base)
+    for words in (["run_qa.py", "cfg.json"], ["test-qa-efficacy.py", "cfg.json", "--samples", "1"]):
+        if run(words) not in (0, 1):
+            raise SystemExit(f"{' '.join(words)} fails without a fault")
+
+
+def make_inputs(base: Path) -> None:
+    """Make a folder with a tiny model, questions and a cfg."""
     model = base / "model"
     model.mkdir(parents=True)
     config = json.loads((ROOT / "sample" / "bert-tiny" / "config.json").read_text())
@@ -46,9 +54,6 @@ def make_base(base: Path, run: Callable[[list[str]], int | None]) -> None:
         (model / name).write_bytes((ROOT / "sample" / "bert-tiny" / name).read_bytes())
     (base / "questions.json").write_text(json.dumps(questions()))
     (base / "cfg.json").write_text(json.dumps(keys()))
-    for words in (["run_qa.py", "cfg.json"], ["test-qa-efficacy.py", "cfg.json", "--samples", "1"]):
-        if run(words) not in (0, 1):
-            raise SystemExit(f"{' '.join(words)} fails without a fault")
 
 
 def questions() -> list[dict[str, Any]]:

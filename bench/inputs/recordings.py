@@ -59,7 +59,7 @@ _WRONG: dict[type, tuple[Any, ...]] = {
     list: (None, {}, "x"),
     dict: (None, [], "x"),
 }
-_OPTIONAL = ("seed", "versions", "fixed", "cfg", "schema_version", "inputs", "offsets")
+_OPTIONAL = ("seed", "versions", "fixed", "cfg", "schema_version", "inputs", "offsets", "run_id")
 _OF_SCHEMA_2 = ("parts", "n_best_size", "max_answer_length", "has_lens")  # older runs lack them
 
 
@@ -133,6 +133,8 @@ def of_segments(base: Path) -> Iterator[Fault]:
 
 def _broken_tables(table: str, path: str, rows: pa.Table) -> Iterator[tuple[str, Prepare]]:
     yield "of another hidden size", writing_table(path, _of_size(table, 8))
+    other = rows.replace_schema_metadata({"run": "another"})
+    yield "of another run", writing_table(path, other)
     yield "without a column", writing_table(path, rows.drop_columns([rows.column_names[-1]]))
     yield "backwards", writing_table(path, rows.take(list(reversed(range(len(rows))))))
     late = path.replace("-0.arrow", "-5.arrow")

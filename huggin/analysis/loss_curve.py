@@ -1,4 +1,4 @@
-"""The curve that fits the training loss."""
+"""The training loss, fitted."""
 
 from dataclasses import dataclass
 

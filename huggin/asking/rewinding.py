@@ -88,7 +88,7 @@ class Exam:
         """How a model answers. done: called with the number of windows of each batch."""
         logits = logits_of(model, self.tokenizer, self.placed, batch_size, done)
         contexts = [record["context"] for record in self.records]
-        answers = best_answers(contexts, self.placed, *logits, self.data)
+        answers = best_answers(contexts, self.placed, logits[0], logits[1], self.data)
         texts = [answer.text for answer in answers]
         scores = [
             score_answer(text, record["answers"])

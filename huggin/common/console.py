@@ -20,6 +20,7 @@ from typing import NoReturn
 import huggin
 from huggin.common.cli import NOT_ON_WINDOWS
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.common.text import short
 
 ROOT = Path(huggin.__file__).resolve().parent.parent
@@ -71,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         print(answer(words), flush=True)
     except UserError as error:
-        print(f"huggin: error: {error}", file=sys.stderr)
+        warn(f"huggin: error: {error}")
         return BAD_INPUT
     except BrokenPipeError:  # the reader has left, as in `huggin | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,6 +14,8 @@ from huggin.common.text import printable
 
 def warn(text: str) -> None:
     """Print a line on stderr, without control characters. A stderr that is gone is no error."""
+    if sys.stderr is None:  # closed; `print` would take stdout
+        return
     with suppress(OSError, ValueError):
         print(printable(text), file=sys.stderr, flush=True)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from huggin.common.errors import BadValue
 from huggin.common.text import one_line, printable
-from huggin.database.schema import connect, migrate, refuse_before_its_log_is_merged
+from huggin.database.schema import connect, known_version, migrate, refuse_before_its_log_is_merged
 
 Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
 
@@ -45,6 +45,22 @@ def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
             if not (must_exist and _for_lack_of_room(error) and _log_is_empty(path)):
                 raise
             return _opened(path, AS_IT_IS)
+
+
+def check_database(path: Path) -> None:
+    """Raise BadValue for a file that `open_database` would refuse. Nothing is written.
+
+    For commands that work for a while before they have something to keep.
+    """
+    _check_place(path, must_exist=False)
+    with _advising(path):
+        if _mode_of(path, path) is not None:
+            query = AS_IT_IS if _log_is_empty(path) else "mode=ro"
+            with closing(connect(path, query)) as connection:
+                known_version(connection, path)
+    writable = path if _mode_of(path, path) is not None else Path(os.path.realpath(path)).parent
+    if not os.access(writable, os.W_OK):
+        raise BadValue("db", path, f"{writable} cannot be written to; name another file")
 
 
 def _check_place(path: Path, must_exist: bool) -> None:
@@ -78,8 +94,6 @@ def _opened(path: Path, query: str) -> sqlite3.Connection:
     with ExitStack() as on_error:
         connection = on_error.enter_context(closing(connect(path, query)))
         migrate(connection, path)
-        with suppress(sqlite3.OperationalError):  # the file is read-only, or another process is
-            connection.execute("PRAGMA journal_mode = WAL")  # using the other mode: as safe
         connection.execute("PRAGMA foreign_keys = ON")
         on_error.pop_all()
     return connection
@@ -120,9 +134,12 @@ def _advising(path: Path) -> Iterator[None]:
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """A transaction: on an error nothing of it is kept. It waits while another process writes."""
-    with _advising(_file_of(connection)), connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
+    with _advising(_file_of(connection)):
+        with suppress(sqlite3.OperationalError):  # another process uses the other mode: as safe
+            connection.execute("PRAGMA journal_mode = WAL")
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
 
 
 def read_rows(connection: sqlite3.Connection, query: str, *values: Any) -> Table:

@@ -62,7 +62,7 @@ def refuse_before_its_log_is_merged(path: Path) -> None:
     """
     if Path(f"{os.path.realpath(path)}-wal").exists():
         with suppress(sqlite3.Error), closing(connect(path, "mode=ro")) as connection:
-            _known_version(connection, path)
+            known_version(connection, path)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -71,11 +71,11 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     The file is copied to `<name>.bak` first. Raises BadValue for a file of a newer version or of
     another program, before anything is written.
     """
-    if _known_version(connection, path) == len(MIGRATIONS):
+    if known_version(connection, path) == len(MIGRATIONS):
         return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        version = _known_version(connection, path)  # another process may have migrated it by now
+        version = known_version(connection, path)  # another process may have migrated it by now
         if version < len(MIGRATIONS) and _tables(connection):
             _back_up(path)
         for change in MIGRATIONS[version:]:
@@ -83,7 +83,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def _known_version(connection: sqlite3.Connection, path: Path) -> int:
+def known_version(connection: sqlite3.Connection, path: Path) -> int:
     """The file's version; 0: new, or the older toolkit's. Raises BadValue if it is not ours."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(MIGRATIONS):
@@ -205,7 +205,14 @@ def _add_samples(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_texts(connection: sqlite3.Connection) -> None:
+    """3 -> 4: explanations of texts beside those of pictures, and the text of each segment."""
+    kind = "kind TEXT NOT NULL DEFAULT 'picture'"
+    connection.execute(f"ALTER TABLE explanations ADD COLUMN {kind}")
+    connection.execute("ALTER TABLE segments ADD COLUMN text TEXT")
+
+
 Migration = Callable[[sqlite3.Connection], None]
 
 # The function at place n turns version n into version n + 1.
-MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations, _add_samples)
+MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations, _add_samples, _add_texts)

@@ -1,7 +1,9 @@
 """Arguments that the commands that draw have in common."""
 
 import importlib
+import importlib.util
 import os
+from contextlib import chdir
 from pathlib import Path
 
 from huggin.common.cli import CommandParser
@@ -30,10 +32,15 @@ def add_saving(parser: CommandParser) -> None:
     add_show_option(parser)
 
 
-def add_runs(parser: CommandParser, what_for: str) -> None:
-    """Add the arguments RUN ...: one run, and others beside it."""
+def add_run(parser: CommandParser) -> None:
+    """Add the argument RUN."""
     run = "a run's folder: output_dir in cfg.json"
     parser.add_argument("run", metavar="RUN", type=Path, help=run)
+
+
+def add_runs(parser: CommandParser, what_for: str) -> None:
+    """Add the arguments RUN ...: one run, and others beside it."""
+    add_run(parser)
     parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help=what_for)
 
 
@@ -77,16 +84,35 @@ def choose_sample(parser: CommandParser, default: int | None = 0) -> None:
     )
 
 
-def load_matplotlib() -> None:
-    """Import matplotlib, whatever the variable MPLBACKEND says.
+def choose_page(parser: CommandParser) -> None:
+    """Add the arguments of a page: --node, --rank-by, --sample and --out."""
+    choose_node(parser)
+    choose_sample(parser)
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("gv-graphs"),
+        help="folder to write to (default: gv-graphs)",
+    )
 
-    matplotlib cannot be imported if MPLBACKEND names a backend that it does not know, and a
+
+def load_matplotlib() -> None:
+    """Import matplotlib with its own settings, so that figures look the same everywhere.
+
+    It takes the first file of the name matplotlibrc that it finds, and looks in the current folder
+    first. That is its own folder here, as another file may be unreadable or break a figure.
+    It cannot be imported either if MPLBACKEND names a backend that it does not know, and a
     notebook names one of its own. Saving a figure needs no backend, so the variable is hidden
     from the import, and is what it was afterwards.
     """
     backend = os.environ.pop("MPLBACKEND", None)
+    spec = importlib.util.find_spec("matplotlib")
+    assert spec
+    assert spec.origin
     try:
-        importlib.import_module("matplotlib")
+        with chdir(Path(spec.origin).parent / "mpl-data"):
+            importlib.import_module("matplotlib")
     finally:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend

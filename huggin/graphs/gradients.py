@@ -8,8 +8,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from huggin.analysis.curves import running_mean
 from huggin.analysis.gradients import chosen_parts, frozen, over_time, unknown_steps
-from huggin.analysis.smoothing import running_mean
 from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
 from huggin.graphs.style import by_step, legend_above, new_figure, plain

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from huggin.common.files import replacing
+from huggin.common.streams import warn
 from huggin.common.text import printable, storable
 from huggin.graphs.drawn_for import drawn_for
 from huggin.recording.run_folder import RunFolder
@@ -80,7 +80,7 @@ def show_figures(figures: Iterable[Figure]) -> None:
     """Open the figures in windows and wait until they are closed; without a screen say so."""
     pyplot = importlib.import_module("matplotlib.pyplot")  # slow, and needed nowhere else
     if pyplot.get_backend().lower() == "agg":  # matplotlib's choice where it finds no screen
-        print(NO_WINDOW, file=sys.stderr)
+        warn(NO_WINDOW)
         return
     for figure in figures:
         pyplot.figure(figure)

@@ -1,9 +1,19 @@
-"""Keras on TensorFlow, imported without the lines that TensorFlow writes as it starts."""
+"""Keras on TensorFlow, imported without the lines that TensorFlow writes as it starts.
+
+It has its own default settings, whatever the user's keras.json says.
+"""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from huggin.common.errors import UserError
+from huggin.common.files import refuse_special
+from huggin.common.text import one_line
+
+LARGEST_SETTINGS = 1 << 20  # bytes
 
 
 @contextmanager
@@ -18,10 +28,27 @@ def _quiet_stderr() -> Iterator[None]:
             os.dup2(terminal.fileno(), 2)
 
 
+def _settings_of_user() -> Path:
+    """The file that Keras reads while it is imported. Raises UserError if it is no plain file."""
+    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")  # noqa: PTH118 expanded
+    settings = Path(os.path.expanduser(home)) / "keras.json"  # noqa: PTH111 without a home as it is
+    if settings.exists():
+        refuse_special(settings, LARGEST_SETTINGS)
+    return settings
+
+
+settings = _settings_of_user()
 os.environ["KERAS_BACKEND"] = "tensorflow"  # masking is compiled into one graph with the model
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _quiet_stderr():
-    import keras
-    import tensorflow as tf
+try:
+    with _quiet_stderr():
+        import keras
+        import tensorflow as tf
+except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
+    what = f"Keras cannot start, probably because of {settings}: {one_line(error)}"
+    raise UserError(f"{what}; delete that file, Keras makes a new one") from error
+keras.config.set_floatx("float32")
+keras.config.set_epsilon(1e-7)
+keras.config.set_image_data_format("channels_last")
 
 __all__ = ["keras", "tf"]

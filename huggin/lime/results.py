@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from huggin.common.errors import UserError
-from huggin.database.connection import open_database
+from huggin.database.connection import check_database
 from huggin.database.option import database_path
 from huggin.lime.labels import Target
 
@@ -23,7 +23,7 @@ def refuse_unwritable(args: Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=folder):
             pass
-    open_database(database_path(args.db)).close()
+    check_database(database_path(args.db))
 
 
 def folder_of(target: Target) -> str:

@@ -39,6 +39,11 @@ def title_line(recording: Recording) -> str:
 
 def training_facts(recording: Recording, choice: NodeChoice = TOP_RANKED) -> list[Row]:
     """What was trained, how it ended, and which node is tracked: label and text."""
+    return [*run_facts(recording), ("tracked node", _node_in_words(recording, choice))]
+
+
+def run_facts(recording: Recording) -> list[Row]:
+    """What was trained and how it ended: label and text."""
     facts = recording.facts
     steps = recording.steps
     last = int(steps.step[-1])
@@ -54,7 +59,6 @@ def training_facts(recording: Recording, choice: NodeChoice = TOP_RANKED) -> lis
         asked = f"over {scores['samples']} questions, after step {scores['step']}"
         note = trained_on_in_words(scores["trained_on"], scores["samples"])
         rows.append(("evaluation", f"{measured} {asked}{note}"))
-    rows.append(("tracked node", _node_in_words(recording, choice)))
     return rows
 
 

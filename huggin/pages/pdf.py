@@ -5,6 +5,7 @@ never mixes nodes or runs.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -39,7 +40,7 @@ from huggin.pages.facts import (
     training_facts,
 )
 from huggin.pages.inside import ReadRecords, add_inside
-from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, section
+from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, newest_document, section
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
@@ -60,8 +61,7 @@ def training_document(
     Raises UserError for a sample or node that is not there.
     """
     titles = [title_line(run) for run in runs]
-    paths = ", ".join(str(run.run.path) for run in runs)
-    document = Document("; ".join(titles), f"Training, as recorded in {paths}")
+    document = Document("; ".join(titles), _subject(runs))
     learning = _learning(runs, choice)
     if len(runs) == 1:
         document.pages += _first_pages(runs[0], choice, learning)
@@ -71,6 +71,19 @@ def training_document(
     document.pages += _one_question(document, runs, choice)
     add_inside(document, runs, choice.sample, read_records)
     return document
+
+
+def _subject(runs: Sequence[Recording]) -> str:
+    """What the PDF of a training is about; `made_before` finds it by this."""
+    paths = ", ".join(str(run.run.path) for run in runs)
+    return f"Training, as recorded in {paths}"
+
+
+def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
+    """The newest PDF of these runs' training in the folder, if they were not trained since."""
+    segments = [path for run in runs for _, path in run.run.segments("steps")]
+    trained = max(path.stat().st_mtime for path in segments)
+    return newest_document(folder, "training", _subject(runs), trained)
 
 
 def output_document(

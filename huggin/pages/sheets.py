@@ -7,7 +7,8 @@ from itertools import chain, count
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from pypdf import PageObject, PdfWriter, Transformation
+from pypdf import PageObject, PdfReader, PdfWriter, Transformation
+from pypdf.errors import PdfReadError
 
 from huggin import __version__
 from huggin.common.files import replacing
@@ -75,6 +76,31 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     return pdf
 
 
+def newest_document(folder: Path, kind: str, subject: str, since: float) -> Path | None:
+    """The newest PDF of this kind and subject that was written after `since`, if there is one.
+
+    since: seconds since 1970.
+    """
+    stamped = [(path.stat().st_mtime, path) for path in folder.glob(f"qa-{kind}-*.gv.pdf")]
+    newest_first = sorted(stamped, reverse=True)
+    written = [path for time, path in newest_first if time > since]
+    return next((path for path in written if _subject_of(path) == _stored(subject)), None)
+
+
+def _subject_of(pdf: Path) -> str:
+    """The subject in a PDF's metadata, "" if there is none or it is no PDF."""
+    try:
+        metadata = PdfReader(pdf).metadata
+    except (PdfReadError, OSError):
+        return ""
+    return (metadata.subject or "") if metadata else ""
+
+
+def _stored(text: str) -> str:
+    """Text as it is in a PDF's metadata."""
+    return storable(printable(text))
+
+
 def _free_name(folder: Path, kind: str) -> Path:
     """A name with this second in it that no file has yet: others may be made in the same one."""
     stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
@@ -91,8 +117,8 @@ def _written(document: Document) -> PdfWriter:
         sheet.compress_content_streams()
     writer.add_metadata(
         {
-            "/Title": storable(printable(document.title)),
-            "/Subject": storable(printable(document.subject)),
+            "/Title": _stored(document.title),
+            "/Subject": _stored(document.subject),
             "/Creator": f"huggin {__version__}",
             "/CreationDate": f"D:{datetime.now():%Y%m%d%H%M%S}",
         }

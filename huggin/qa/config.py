@@ -8,7 +8,6 @@ import argparse
 import difflib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
+from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
     INPUT_PATHS,
@@ -27,6 +27,7 @@ from huggin.qa.arguments import (
     ModelArguments,
     RecordingArguments,
 )
+from huggin.qa.flags import read_flags
 from huggin.qa.trainer_keys import refused_keys
 
 TOOLKIT = Path(__file__).resolve().parents[2]
@@ -94,7 +95,7 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
     values, files that are not there, values that exclude each other.
     """
-    given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
+    given = {**(_read_json(cfg) if cfg else {}), **read_flags(flags)}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
     parser = HfArgumentParser(
         classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False
@@ -109,6 +110,8 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if "LOCAL_RANK" in os.environ and not accelerator.is_available():
         # otherwise each process that torchrun starts would train alone
         values.setdefault("use_cpu", True)
+    if values.get("bf16") and not accelerator.is_available():
+        values.setdefault("use_cpu", True)  # transformers asks for this before it uses bf16 there
     parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
     config = Config(**parts, given=given)
     if None not in parts.values():
@@ -188,7 +191,7 @@ def _here_or_own(cfg: Path) -> Path:
     own = TOOLKIT / cfg.name
     if cfg.exists() or cfg.parent != Path() or not own.is_file():
         return cfg
-    print(f"{cfg}: not in this folder; taking {own}", file=sys.stderr)
+    warn(f"{cfg}: not in this folder; taking {own}")
     return own
 
 
@@ -220,29 +223,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not a number that a run can use")
-
-
-def _read_flags(flags: list[str]) -> dict[str, Any]:
-    """`--key value`, `--key=value`, `--key a b`, or a bare `--key` for true."""
-    given: dict[str, list[str]] = {}
-    key = None
-    for flag in flags:
-        if flag.startswith("--"):
-            name, equals, value = flag[2:].partition("=")
-            key = name.replace("-", "_")
-            given[key] = [value] if equals else []
-        elif key is None:
-            raise UserError(f"{flag}: not expected here; flags are --key value")
-        else:
-            given[key].append(flag)
-    return {key: _value_of(words) for key, words in given.items()}
-
-
-def _value_of(words: list[str]) -> Any:
-    """What the words behind a flag mean: none is true, one is itself, several are a list."""
-    if not words:
-        return True
-    return words[0] if len(words) == 1 else words
 
 
 def _unknown(key: str, known: set[str]) -> str:

@@ -25,7 +25,7 @@ from huggin.common.window import Window
 from huggin.recording.checks import problem_with_numbers, problem_with_step
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import OF_A_WINDOW, SINCE, schemas, types_of_steps
+from huggin.recording.schema import OF_A_WINDOW, SINCE, run_id_of, schemas, types_of_steps
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
 NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
@@ -137,13 +137,20 @@ class Recording:
         before = None
         with pa.memory_map(str(path)) as source:
             for row in whole_batches(source):
-                if before is None and not row.schema.equals(schema):
-                    raise UserError(f"{path}: its columns are not those of this run; {NOT_OURS}")
+                if before is None:
+                    self._refuse_another(path, row.schema, schema)
                 for step in row["step"].to_pylist():
                     if problem := problem_with_step(name, step, before, first_step):
                         raise UserError(f"{path}: {problem}; {NOT_OURS}")
                     before = step
                 yield row
+
+    def _refuse_another(self, path: Path, found: pa.Schema, expected: pa.Schema) -> None:
+        """Raise UserError for a segment of another run; one without an id may be an older one."""
+        if not found.equals(expected):
+            raise UserError(f"{path}: its columns are not those of this run; {NOT_OURS}")
+        if run_id_of(found) not in ("", self.facts.run_id):
+            raise UserError(f"{path}: recorded in another run; {NOT_OURS}")
 
     def table(self, name: str) -> pa.Table:
         """The rows of a table, joined.

@@ -12,7 +12,7 @@ modules (`huggin/model/hooks.py`).
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,7 @@ from huggin.model.modules import legend_rows
 from huggin.model.parts import gradient_norms, parameters_by_part
 from huggin.qa.arguments import DataArguments
 from huggin.recording.probe import probe
-from huggin.recording.run_facts import RunFacts, write_facts
+from huggin.recording.run_facts import RunFacts, id_to_record_with, write_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.writer import RecordingWriter
@@ -170,6 +170,8 @@ class Recorder:
         self._parts = parameters_by_part(self._model, self._layers)
         self._probe_steps = schedule(self.last_step, self._points["probes"])
         self._node_steps = schedule(self.last_step, self._points["nodes"])
+        self._writer.run_id = id_to_record_with(self.run, step)
+        self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
         if step == 0:
             self.step(0, epoch=0.0)

@@ -1,5 +1,6 @@
 """RUN/recording/run.json: what must be known of a run to read its recording."""
 
+import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -40,6 +41,7 @@ class RunFacts:
     has_lens: bool = False  # whether the head can be applied to every layer's output
     fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given
+    run_id: str = ""  # of the segments that belong here; empty for those of older versions
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -56,6 +58,16 @@ def model_type_state(model_class: str, pretrained: bool, step: int, data_name: s
     """Class, whether pretrained, step, data: `BertForQuestionAnswering-NoPretrain-1126-squad`."""
     start = "" if pretrained else "NoPretrain-"
     return f"{model_class}-{start}{step}-{data_name}"
+
+
+def id_to_record_with(run: RunFolder, step: int) -> str:
+    """A new id for a run that begins at step 0; that of the recording which one goes on with."""
+    if step == 0:
+        return uuid.uuid4().hex
+    try:
+        return read_facts(run).run_id
+    except UserError:
+        return ""
 
 
 def write_facts(run: RunFolder, facts: RunFacts) -> None:

@@ -16,6 +16,7 @@ class RunFolder:
         self.recording = path / "recording"
         self.facts = self.recording / "run.json"
         self.graphs = path / "graphs"
+        self.explanations = path / "explanations"  # of answers, a folder each
         self.holder = path / "in-use.json"
         self.trainer_state = path / "trainer_state.json"
         self.eval_results = path / "eval_results.json"

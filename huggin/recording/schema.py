@@ -9,6 +9,7 @@ SCHEMA_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2}
 TABLES = tuple(SINCE)
+RUN = b"run"  # in a segment's metadata: the run's id
 OF_A_WINDOW: dict[
     str, np.dtype[Any]
 ] = {  # numbers of each window of a batch in `windows`, one list: 350 bytes a step less
@@ -53,6 +54,16 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "layers": pa.schema({"step": pa.int64(), "norms": pa.list_(pa.float32())}),
         "questions": pa.schema({"step": pa.int64(), "windows": pa.list_(pa.float32())}),
     }
+
+
+def marked(schema: pa.Schema, run_id: str) -> pa.Schema:
+    """The schema of a segment of the run with this id."""
+    return schema.with_metadata({RUN: run_id}) if run_id else schema
+
+
+def run_id_of(schema: pa.Schema) -> str:
+    """The id of the run that a segment is of; empty if an older version wrote it."""
+    return (schema.metadata or {}).get(RUN, b"").decode("utf-8", "replace")
 
 
 def column_of(value: Any, kind: pa.DataType) -> pa.Array:

@@ -10,13 +10,14 @@ from huggin.common.errors import UserError
 from huggin.common.files import flush_to_disk
 from huggin.common.text import one_line
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import TABLES, column_of, schemas
+from huggin.recording.schema import TABLES, column_of, marked, schemas
 
 
 class RecordingWriter:
     """Appends rows to a run's recording; each row is in the file when `append` returns."""
 
     def __init__(self, run: RunFolder, hidden_size: int) -> None:
+        self.run_id = ""  # is written into each segment
         self._run = run
         self._schemas = schemas(hidden_size)
         self._paths: dict[str, Path] = {}
@@ -65,4 +66,5 @@ class RecordingWriter:
             self._paths[table] = self._run.segment(table, first_step)
             # Without a buffer: a row is in the file when it is written.
             self._files[table] = pa.OSFile(str(self._paths[table]), "wb")
-            self._streams[table] = pa.ipc.new_stream(self._files[table], self._schemas[table])
+            schema = marked(self._schemas[table], self.run_id)
+            self._streams[table] = pa.ipc.new_stream(self._files[table], schema)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.tracking.samples import Looks
 
 PR_SET_PTRACER = 0x59616D61  # <linux/prctl.h>
@@ -81,7 +82,7 @@ def ask_for_sudo() -> None:
         why = "with sudo the run's files would belong to root"
         raise UserError(f"{why}; start it without sudo, it calls sudo for py-spy alone")
     if _needs_sudo():
-        print("py-spy must run as root on macOS; sudo may ask for your password", file=sys.stderr)
+        warn("py-spy must run as root on macOS; sudo may ask for your password")
         if subprocess.run(["sudo", "-v"]).returncode:
             raise UserError("py-spy may not look at the training: sudo was refused")
 

@@ -46,3 +46,14 @@ def test_what_was_left_out_is_asked_for_in_one_line(module, monkeypatch, capsys)
 def test_a_missing_module_of_another_kind_is_a_defect(capsys):
     assert exit_code_of(main_that_imports("no_such_module")) == 70
     assert "No module named 'no_such_module'" in capsys.readouterr().err
+
+
+def test_a_library_that_cannot_be_loaded_is_named(tmp_path, monkeypatch, capsys):
+    """As torch with TORCH_LOGS=nonsense, or huggingface_hub with HF_HUB_ETAG_TIMEOUT=soon."""
+    folder = tmp_path / "site-packages"
+    (folder / "brittle").mkdir(parents=True)
+    (folder / "brittle" / "__init__.py").write_text("int('soon')")
+    monkeypatch.syspath_prepend(folder)
+    assert exit_code_of(main_that_imports("brittle")) == 2
+    said = "error: brittle cannot be loaded: invalid literal for int() with base 10: 'soon'; check"
+    assert said in capsys.readouterr().err

@@ -44,7 +44,6 @@ def database(path):
 
 def test_a_fresh_database(database, path):
     assert database.execute("PRAGMA foreign_keys").fetchone() == (1,)
-    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
     columns = ["id", "model_type_state", "correct_num", "sample_num", "sample_seq"]
     assert rows_of(database, "model_efficacy") == (columns, [])
@@ -52,6 +51,12 @@ def test_a_fresh_database(database, path):
     assert asked_before(database, STATE) == set()
     assert duplicates(database) == {}
     assert not Path(f"{path}.bak").exists()
+
+
+def test_only_writing_changes_the_mode_of_the_file(database):
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    record_answers(database, STATE, [answer(7)])
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_runs_add_up(database):

@@ -54,6 +54,16 @@ def test_show_without_a_screen_says_so_and_saves(run, backend):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("script", ["graph-losses.py", "graph-layers.py"])
+def test_settings_of_matplotlib_in_the_folder_change_nothing(run, script):
+    (run.parent / "matplotlibrc").write_bytes(b"font.size: 1e9\ntext.usetex: True\n\xff")
+    line = [sys.executable, ROOT / script, "run"]  # a process that has not loaded matplotlib yet
+    environment = os.environ | {"MPLBACKEND": "nonsense"}
+    done = subprocess.run(line, cwd=run.parent, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
 def test_pyplot_is_loaded_only_for_windows(run):
     code = (
         "import runpy, sys; sys.argv = ['graph-losses.py', 'run']\n"
@@ -65,6 +75,7 @@ def test_pyplot_is_loaded_only_for_windows(run):
     assert done.stdout.splitlines()[-1] == "False", done.stderr
 
 
+@pytest.mark.slow
 def test_every_figure_says_what_it_was_drawn_for(run):
     words = ["run", "--node", "12", "--format", "png,pdf,svg"]
     assert command("graph-weights.py", *words, cwd=run.parent).returncode == 0

@@ -1,5 +1,9 @@
 """Models as people have them: each is explained rightly, or refused in one line with a way out."""
 
+import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from huggin.lime.keras_quietly import keras, tf
 from huggin.lime.labels import Target, imagenet_labels
 from huggin.lime.predictions import Predictor
 from huggin.lime.scene import make_scene
+from tests.conftest import ROOT
 from tests.lime.conftest import loaded, saved
 
 LAYERS = keras.layers
@@ -226,3 +231,29 @@ def test_classes_of_imagenet_need_no_network():
     assert labels.names[208] == "Labrador retriever"
     assert labels.codes[208] == "n02099712"
     assert labels.find("tabby") == 281
+
+
+def keras_with(home: Path, code: str = "") -> subprocess.CompletedProcess[str]:
+    """Import Keras in a process of its own, with the settings in a folder."""
+    line = [sys.executable, "-c", f"from huggin.lime.keras_quietly import keras; {code}"]
+    environment = os.environ | {"KERAS_HOME": str(home)}
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_settings_of_keras_change_no_explanation(tmp_path):
+    settings = {"floatx": "float16", "image_data_format": "channels_first", "backend": "torch"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    config = "keras.config"
+    code = f"print({config}.floatx(), {config}.image_data_format(), {config}.backend())"
+    assert keras_with(tmp_path, code).stdout == "float32 channels_last tensorflow\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["[]", '{"floatx": "float7"}', None])
+def test_settings_that_keras_cannot_read_are_named(tmp_path, text):
+    settings = tmp_path / "keras.json"
+    settings.write_text(text) if text else os.mkfifo(settings)
+    done = keras_with(tmp_path)
+    assert "huggin.common.errors.UserError" in done.stderr.splitlines()[-1]
+    assert str(settings) in done.stderr.splitlines()[-1]

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import weakref
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from huggin.common.errors import UserError
@@ -240,3 +242,20 @@ def test_what_cannot_be_read_is_said(run, prepare, said):
 def test_no_such_folder(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         Recording(tmp_path / "nowhere")
+
+
+def test_a_segment_of_another_run_of_the_same_size_is_refused(tiny_run, pretrained_run, tmp_path):
+    shutil.copytree(tiny_run, tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    shutil.copy(RunFolder(pretrained_run).segment("steps", 0), run.segment("steps", 0))
+    with pytest.raises(UserError, match=r"steps-0\.arrow: recorded in another run"):
+        _ = Recording(run.path).steps
+
+
+def test_an_older_segment_without_an_id_is_read(tiny_run, tmp_path):
+    shutil.copytree(tiny_run, tmp_path / "run")
+    path = RunFolder(tmp_path / "run").segment("steps", 0)
+    rows = pa.ipc.open_stream(path.read_bytes()).read_all()
+    with pa.ipc.new_stream(str(path), rows.schema.remove_metadata()) as stream:
+        stream.write_table(rows.replace_schema_metadata())
+    assert len(Recording(tmp_path / "run").steps.step) == len(rows)

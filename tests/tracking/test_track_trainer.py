@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from huggin.database.connection import open_database
 from huggin.tracking.samples import Frame
 from huggin.tracking.watch import Ending
 from tests.conftest import ROOT, command, main_of, spawned
@@ -68,6 +69,20 @@ def test_a_training_that_does_not_begin_is_told(tmp_path):
     assert "with exit code 2; 0 samples are kept\n" in done.stderr
     assert not (tmp_path / "stack_trace.db").exists()
     assert done.stdout.startswith("no samples in ")
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_refused_training_leaves_the_database_as_it_is(tmp_path, monkeypatch):
+    database = tmp_path / "stack_trace.db"
+    open_database(database).close()
+    before = database.read_bytes()
+    refused = Ending(2, 0.1, 0.1, 0, "")
+    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", lambda *_: refused)
+    done = command("track-trainer.py", "cfg.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "with exit code 2; 0 samples are kept\n" in done.stderr
+    assert database.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [database]
 
 
 def test_keys_of_run_qa_are_passed_on(tmp_path, watched):
