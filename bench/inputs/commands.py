@@ -6,6 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.inputs.around import (
+    of_cfgs_that_work,
+    of_models,
+    of_names,
+    of_newer_tables,
+    of_state_files,
+    of_texts,
+)
 from bench.inputs.base import (
     FACTS,
     HOSTILE,
@@ -35,9 +43,11 @@ COMMANDS = (
     "db-indices.py",
     "db_utils.py",
     "graph-efficacy.py",
+    "graph-layers.py",
     "graph-logits.py",
     "graph-losses.py",
     "graph-node-logits.py",
+    "graph-questions.py",
     "graph-weights.py",
     "huggin_utils.py",
     "inDeCeptionV3.py",
@@ -62,6 +72,12 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_arguments()
     yield from of_special_files()
     yield from of_overwriting()
+    yield from of_texts(base)
+    yield from of_state_files()
+    yield from of_models()
+    yield from of_names()
+    yield from of_newer_tables(base)
+    yield from of_cfgs_that_work()
 
 
 _BAD_KEYS: tuple[tuple[str, Any], ...] = (
