@@ -4,12 +4,12 @@ python create-gv-output.py RUN
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.streams import warn
 from huggin.common.text import printable
-from huggin.graphs.arguments import choose_node, choose_sample, load_matplotlib
+from huggin.graphs.arguments import add_run, choose_page, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,31 +19,43 @@ def main(argv: Sequence[str] | None = None) -> int:
         "from the recording, all of them for the same node.",
         "python create-gv-output.py runs/sample",
     )
-    run = "a run's folder: output_dir in cfg.json"
-    parser.add_argument("run", metavar="RUN", type=Path, help=run)
-    choose_node(parser)
-    choose_sample(parser)
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
-    )
+    add_run(parser)
+    choose_page(parser)
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.nodes import NodeChoice
     from huggin.pages.pdf import output_document
     from huggin.pages.sheets import render
+    from huggin.qa.texts import training_records
     from huggin.recording.reader import Recording
 
     choice = NodeChoice(args.node, args.rank_by, args.sample)
-    document = output_document(Recording(args.run), choice)
+    recording = Recording(args.run)
+    document = output_document(recording, training_records, choice)
+    if recording.run.explanations.is_dir():
+        document.pages += explanation_of_answer(recording)
     pdf = render(document, args.out, "output")
     for line in document.notes:
         warn(f"create-gv-output.py: {line}")
     print(printable(str(pdf)))
     return 0
+
+
+def explanation_of_answer(recording: Any) -> list[Any]:
+    """The pages that say which words made the answer; none if lime-answer.py was not run for it."""
+    from huggin.lime.words_figures import draw_kept
+    from huggin.lime.words_found import newest_kept
+    from huggin.pages.sheets import section
+    from huggin.recording.answer import read_answer
+    from huggin.recording.checkpoints import hash_of_weights, newest_model
+
+    run = recording.run
+    window = read_answer(run).facts.window
+    weights = hash_of_weights(newest_model(run))
+    kept = newest_kept(run.explanations, window.question, window.context, weights)
+    if kept is None:
+        return []
+    return section("4  Which words made this answer", list(draw_kept(kept).values()))
 
 
 if __name__ == "__main__":

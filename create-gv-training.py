@@ -5,12 +5,11 @@ python create-gv-training.py RUN RUN2
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.streams import warn
 from huggin.common.text import printable
-from huggin.graphs.arguments import add_runs, choose_node, choose_sample, load_matplotlib
+from huggin.graphs.arguments import add_runs, choose_page, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,24 +20,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python create-gv-training.py runs/sample",
     )
     add_runs(parser, "runs to show beside it")
-    choose_node(parser)
-    choose_sample(parser)
+    choose_page(parser)
     parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
+        "--if-needed",
+        action="store_true",
+        help="keep a PDF of these runs that is newer than their training, and print its path",
     )
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.nodes import NodeChoice
     from huggin.graphs.runs import read_runs
-    from huggin.pages.pdf import training_document
+    from huggin.pages.pdf import made_before, training_document
     from huggin.pages.sheets import render
+    from huggin.qa.texts import training_records
 
     choice = NodeChoice(args.node, args.rank_by, args.sample)
-    document = training_document(read_runs([args.run, *args.more]), choice)
+    runs = read_runs([args.run, *args.more])
+    there = made_before(args.out, runs) if args.if_needed else None
+    if there:
+        print(printable(str(there)))
+        return 0
+    document = training_document(runs, training_records, choice)
     pdf = render(document, args.out, "training")
     for line in document.notes:
         warn(f"create-gv-training.py: {line}")

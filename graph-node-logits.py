@@ -14,7 +14,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
         "Draw the activation of a node by token at the first and last self-attention and at the\n"
-        "last output, and the start and end logits, of the newest answer of get-model-output.\n"
+        "last output, the start and end logits, and the attention of the answer's tokens, of the\n"
+        "newest answer of get-model-output.\n"
         "With --step or --sample, draw a tracked sample at a step of the training instead.",
         "graph-node-logits.py",
     )
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--token goes with --share")
     load_matplotlib()
     from huggin.analysis.nodes import NodeChoice
+    from huggin.graphs.attention import draw_attention
     from huggin.graphs.node_logits import draw_answer, draw_snapshot
     from huggin.graphs.runs import read_runs
     from huggin.graphs.saving import finish
@@ -54,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         finish(draw_shares_over_time(*runs, choice=choice), args)
     elif args.step is None and args.sample is None:
         finish(draw_answer(*runs, choice=choice), args)
+        if len(runs) == 1:
+            finish(draw_attention(runs[0]), args)
     else:
         finish(draw_snapshot(*runs, step=args.step, choice=choice), args)
     return 0

@@ -1,7 +1,8 @@
-"""Print what a run recorded: a summary as JSON, a table as CSV, or events for TensorBoard.
+"""Print what a run recorded, as JSON, CSV or TensorBoard events; list the runs of a folder.
 
     python huggin_utils.py RUN
     python huggin_utils.py RUN --csv steps
+    python huggin_utils.py FOLDER
 
 In the older toolkit this file held the hooks and the recorder. They are now in
 `huggin/model/hooks.py` (where a model is watched) and `huggin/recording/recorder.py` (what is
@@ -10,27 +11,35 @@ kept of it); `from huggin.recording import Recorder` is their front door, see do
 
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.errors import UserError
 
+RUNS = "runs"
 TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary or a table, or write events and print their path."""
     parser = CommandParser(
-        "Print what a run recorded: a summary as JSON, or a table.",
+        "Print what a run recorded: a summary as JSON, or a table. Of a folder that holds runs,\n"
+        "print a table of the runs: how far each one is trained, its last loss, EM and F1.",
         "python huggin_utils.py runs/sample",
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder: cfg.json's output_dir")
+    what = "a run's folder (cfg.json's output_dir), or a folder of runs"
+    parser.add_argument("run", metavar="RUN", type=Path, help=what)
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--csv",
         metavar="TABLE",
-        choices=TABLES,
-        help=f"print all rows of a table as CSV: {', '.join(TABLES)}",
+        nargs="?",
+        const=RUNS,
+        choices=(*TABLES, RUNS),
+        help=f"print all rows of a table as CSV: {', '.join(TABLES)}; without TABLE, the runs of a "
+        "folder",
     )
     instead.add_argument(
         "--tensorboard",
@@ -39,6 +48,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="write scalars, histograms and figures there, for TensorBoard",
     )
     args = parser.parse_args(argv)
+    from huggin.recording.run_list import find_runs
+
+    runs = find_runs(args.run) if args.run.is_dir() else []
+    if runs:
+        return print_runs(runs, args)
+    if args.csv == RUNS:
+        parser.error(f"{args.run}: no folder of runs; name a table: {', '.join(TABLES)}")
+    return print_run(args)
+
+
+def print_runs(runs: Sequence[Path], args: Namespace) -> int:
+    """Print a table of the runs in a folder. Raises UserError for options that are for one run."""
+    from huggin.recording.run_list import as_csv, as_lines, list_runs
+
+    if args.tensorboard or args.csv not in (None, RUNS):
+        raise UserError(f"{args.run}: holds {len(runs)} runs; name one of them, such as {runs[0]}")
+    listed = list_runs(runs)
+    print(as_csv(listed).rstrip() if args.csv else "\n".join(as_lines(listed, args.run)))
+    return 0
+
+
+def print_run(args: Namespace) -> int:
+    """Print a summary or a table of one run, or write its events and print their path."""
     from huggin.recording.reader import Recording
     from huggin.recording.summary import recording_summary
 

@@ -13,7 +13,8 @@ from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
-from huggin.lime.explanation import Explanation, Request, as_json, introduction
+from huggin.lime.explained import Request
+from huggin.lime.explanation import Explanation, as_json, introduction
 from huggin.lime.labels import target_at
 from huggin.lime.predictions import Predictor
 from huggin.lime.results import refuse_unwritable, remove_figures

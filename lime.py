@@ -29,9 +29,9 @@ from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
+from huggin.lime.explained import AnyPredictor, Explained, Request, SceneT, TargetT
 from huggin.lime.explanation import (
     Explanation,
-    Request,
     as_json,
     as_row,
     in_words,
@@ -40,7 +40,7 @@ from huggin.lime.explanation import (
 )
 from huggin.lime.labels import Target, target_at, target_of
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
-from huggin.lime.predictions import Predictions, Predictor
+from huggin.lime.predictions import Predictor
 from huggin.lime.quality import faithfulness, stability
 from huggin.lime.results import folder_of, refuse_unwritable, remove_figures
 from huggin.lime.scene import Scene
@@ -51,8 +51,11 @@ Say = Callable[[str], None]
 
 
 def explain(
-    predictor: Predictor, targets: Sequence[Target], request: Request, say: Say = lambda _: None
-) -> list[Explanation]:
+    predictor: AnyPredictor[SceneT, TargetT],
+    targets: Sequence[TargetT],
+    request: Request,
+    say: Say = lambda _: None,
+) -> list[Explained[SceneT, TargetT]]:
     """LIME's four steps; one explanation per target, all from the same predictions."""
     say("\nStep 1/4: random perturbations")
     masks = random_perturbations(
@@ -66,7 +69,8 @@ def explain(
 
     say("Step 2/4: predictions")
     answers = predictor.predictions(masks.on)
-    _tell_predictions(answers, predictor.scene, say)
+    for line in predictor.told(answers):
+        say(f"  {printable(line)}")
 
     say("Step 3/4: distance weights")
     weights = distance_weights(masks)
@@ -78,8 +82,8 @@ def explain(
     for target in targets:
         scores = answers.score(target, request.scale)
         surrogate = linear_regression_coefficients(masks, scores, weights)
-        kept = float((answers.top[1:] == target.plus).mean())
-        one = Explanation(predictor.scene, target, request, masks, scores, kept, surrogate)
+        kept = answers.kept(target)
+        one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate)
         _tell_coefficients(one, say)
         found.append(one)
     return found
@@ -91,13 +95,7 @@ def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
     say(f"  e.g. masks[1]: {example}")
 
 
-def _tell_predictions(answers: Predictions, scene: Scene, say: Say) -> None:
-    names = scene.classifier.labels.names
-    say(f"  of {len(answers.top)} masked pictures {scene.picture.shape}, {len(names)} classes each")
-    say(f"  e.g. of masks[1]: {printable(names[answers.top[1]])}")
-
-
-def _tell_coefficients(one: Explanation, say: Say) -> None:
+def _tell_coefficients(one: Explained, say: Say) -> None:
     found = one.surrogate.coefficients
     shapes = f"{found.shape} from masks {one.masks.on.shape} and scores {one.scores.shape}"
     say(f"  {printable(one.target.name)}: {shapes}")
@@ -234,7 +232,9 @@ def examine(args: Namespace, predictor: Predictor, one: Explanation) -> dict[str
     return found
 
 
-def repeated(predictor: Predictor, one: Explanation, repeats: int) -> dict[str, float]:
+def repeated(
+    predictor: AnyPredictor[SceneT, TargetT], one: Explained[SceneT, TargetT], repeats: int
+) -> dict[str, float]:
     """Explain with fresh masks and compare; masks of an earlier start come from its file."""
     surrogates = [one.surrogate]
     for number in range(1, repeats):

@@ -3,6 +3,7 @@
 # It works with bash 3.2, which macOS has, and with the tools of BSD.
 # shellcheck shell=bash disable=SC2154,SC2034
 python="$here/.venv/bin/python"
+export HUGGIN_MORE_FOLLOWS=1 # a stage that is done does not run --notify: the driver does
 set -m # each stage gets a process group of its own, so that a Ctrl-C reaches it once: from here
 child=
 trap 'pass_on INT' INT
@@ -64,16 +65,26 @@ has_table() { # RUN TABLE: whether the recording has it; older ones lack some
   compgen -G "$1/recording/$2-*.arrow" >/dev/null
 }
 
-one_cfg() { # [CFG]: leaves the file of keys in $cfg
-  # Without an argument it is the toolkit's cfg.json. A bare name that is not where the user stands
-  # is looked for in the toolkit's folder.
-  cfg=${1-}
-  [ $# -gt 0 ] || cfg=$here/cfg.json
+one_cfg() { # [CFG] [--KEY VALUE ...]: leaves the file of keys in $cfg, and 1 in $named if CFG is there
+  # Without CFG it is the toolkit's cfg.json. A bare name that is not where the user stands is
+  # looked for in the toolkit's folder.
+  cfg=$here/cfg.json
+  named=0
+  case ${1---} in
+    --*) ;;
+    *)
+      cfg=$1
+      named=1
+      ;;
+  esac
   case $cfg in
     */*) ;;
     *) [ -f "$cfg" ] || [ ! -f "$here/$cfg" ] || cfg=$here/$cfg ;;
   esac
-  if [ $# -gt 1 ] || [ ! -f "$cfg" ]; then
+  local next=--
+  [ $# -le "$named" ] || [ "$named" = 0 ] || next=$2
+  case $next in --*) ;; *) cfg= ;; esac # two files
+  if [ ! -f "$cfg" ]; then
     local name
     name=$(basename "$0")
     echo "$name: error: expected one file of keys, not '$*'; see $name --help" >&2
@@ -82,26 +93,72 @@ one_cfg() { # [CFG]: leaves the file of keys in $cfg
   case $cfg in -*) cfg=./$cfg ;; esac
 }
 
+answer_options() { # WORDS...: print the help or the version if a word asks for it
+  local word
+  for word in "$@"; do
+    case $word in
+      --help | -h) help ;;
+      --version)
+        sed -n 's/^__version__ = "\(.*\)"/huggin \1/p' "$here/huggin/__init__.py"
+        exit 0
+        ;;
+    esac
+  done
+}
+
 help() { # print the driver's first comment, and an example
-  sed -n '2,3s/^# //p' "$0"
+  sed -n '2,/^[^#]/s/^# //p' "$0"
   echo "example: ./$(basename "$0") cfg-squad.json"
   exit 0
 }
 
-output_dir() { # CFG: print the run's folder that it names
-  "$python" -c '
-import json, os, sys
-path = os.path.expanduser(json.load(open(sys.argv[1], encoding="utf-8-sig"))["output_dir"])
-print("./" + path if path.startswith("-") else path)' "$1"
+key_of() { # KEY CFG [--KEY VALUE ...]: print its value in the cfg or the flags, which win
+  PYTHONPATH=$here "$python" -m huggin.qa.flags "$@"
 }
 
-open_newest_pdf() { # KIND: open it if there is a screen
-  local pdf
+tell_at_exit() { # COMMAND RUN: run the user's command with the exit code when the driver ends
+  told=$1
+  told_of=$2
+  [ -z "$told" ] || trap tell EXIT
+}
+
+tell() { # what the driver does last
+  local code=$?
+  PYTHONPATH=$here "$python" -m huggin.training.notify "$told" "$code" "$told_of"
+}
+
+figure() { # RUN NAME SCRIPT: draw a run, if the figure is not there or is older than the training
+  local drawn=$1/graphs/$2.png
+  if [ ! -e "$drawn" ] || is_trained_since "$1" "$drawn"; then
+    stage "$3" "$1"
+  fi
+}
+
+is_trained_since() { # RUN FILE: whether a step was recorded after the file was written
+  [ -n "$(find "$1/recording" -name 'steps-*.arrow' -newer "$2")" ]
+}
+
+newest() { # KIND ENDING: print the newest file of that kind, or nothing
   # shellcheck disable=SC2012 # our own names, and no other tool of both systems sorts by time
-  pdf=$(ls -t gv-graphs/qa-"$1"-*.gv.pdf | sed -n 1p)
+  ls -t gv-graphs/qa-"$1"-*."$2" 2>/dev/null | sed -n 1p || true
+}
+
+show() { # KIND ENDING SCRIPT ARGUMENTS...: a stage that makes such a file; a new one is opened
+  local kind=$1
+  local ending=$2
+  local before
+  before=$(newest "$kind" "$ending")
+  shift 2
+  stage "$@"
+  local after
+  after=$(newest "$kind" "$ending")
+  [ "$before" = "$after" ] || open_file "$after"
+}
+
+open_file() { # FILE: open it if there is a screen
   if [ "$(uname)" = Darwin ]; then
-    open "$pdf"
+    open "$1"
   elif [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then
-    xdg-open "$pdf" >/dev/null 2>&1 || true
+    xdg-open "$1" >/dev/null 2>&1 || true
   fi
 }

@@ -21,13 +21,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer was right."""
     args = read_arguments(argv)
     from huggin.qa.config import read_config
+    from huggin.training.notify import notifying
 
-    config = read_config(args.cfg, [])
+    flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
+    config = read_config(args.cfg, flags)
     run = RunFolder(Path(config.training.output_dir))
-    models = models_to_ask(args, run)
-    refuse_unwritable(run, args.predictions)
-    right = sum(examine(config, run, folder, args) for folder in models)
-    return 0 if right else 1
+    with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
+        models = models_to_ask(args, run)
+        refuse_unwritable(run, args.predictions)
+        right = sum(examine(config, run, folder, args) for folder in models)
+        ending.code = 0 if right else 1
+    return ending.code
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
@@ -62,6 +66,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         type=Path,
         help="write the answers in the format of SQuAD's official evaluation script",
     )
+    parser.add_argument("--notify", metavar="COMMAND", help="a command to run at the end")
     add_database_option(parser)
     args = parser.parse_args(argv)
     refuse_unfit(args)
@@ -103,6 +108,13 @@ def add_which_questions(parser: CommandParser) -> None:
 
 def add_which_model(parser: CommandParser) -> None:
     """The options that say which of the run's models is asked."""
+    parser.add_argument(
+        "--output-dir",
+        "--output_dir",
+        metavar="DIR",
+        type=Path,
+        help="the run's folder (default: the cfg's output_dir)",
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--checkpoint",

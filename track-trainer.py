@@ -3,11 +3,10 @@
 python track-trainer.py cfg.json --samples 200
 """
 
-import json
 import math
 import sys
 import tempfile
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -20,6 +19,8 @@ from huggin.common.streams import warn
 from huggin.common.text import printable
 from huggin.database.connection import as_cell, as_text, check_database, open_database
 from huggin.database.option import add_database_option, database_path
+from huggin.qa.flags import is_true, keys_as_given
+from huggin.recording.checkpoints import step_of
 from huggin.recording.run_folder import RunFolder
 from huggin.tracking.report import flame_svg, report
 from huggin.tracking.samples import Looks, Sample, read_samples
@@ -101,14 +102,15 @@ def track(args: Namespace) -> int:
     path = database_path(args.db)
     looks = Looks(args.interval, args.samples, args.seed)
     line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
-    keys = read_keys(args.cfg, args.flags)
-    run = RunFolder(Path(keys["output_dir"]).expanduser())
-    trained_before = 0 if keys["overwrite_output_dir"] else steps_trained(run)
+    keys = keys_as_given(args.cfg, args.flags)
+    run = RunFolder(Path(str(keys.get("output_dir", ""))).expanduser())
+    anew = is_true(keys.get("overwrite_output_dir"))
+    trained_before = None if anew else step_of(run.path)
     check_database(path)
     with tempfile.TemporaryDirectory() as folder:
         seen = Path(folder) / "seen.json"
         ending = watch(line, looks, seen)
-        if ending.code == 0 and trained_before and steps_trained(run) == trained_before:
+        if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
             say_that_nothing_was_trained(run, trained_before)
             return 0
         samples = looks.kept(read_samples(seen))
@@ -122,34 +124,6 @@ def track(args: Namespace) -> int:
         if args.flame and samples:
             write_flame(args.flame, samples, seen)
     return ending.code
-
-
-def read_keys(cfg: Path, flags: list[str]) -> dict[str, Any]:
-    """The keys that say where the run is and whether it starts anew, as run_qa.py reads them.
-
-    run_qa.py tells what is wrong with a cfg; here it is read as far as it can be.
-    """
-    try:
-        given = json.loads(cfg.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        given = {}
-    parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--output_dir", "--output-dir", nargs="?")
-    parser.add_argument("--overwrite_output_dir", "--overwrite-output-dir", nargs="?", const="true")
-    given |= {key: value for key, value in vars(parser.parse_known_args(flags)[0]).items() if value}
-    anew = str(given.get("overwrite_output_dir")).lower() in ("true", "yes", "t", "y", "1")
-    return {"output_dir": str(given.get("output_dir", "")), "overwrite_output_dir": anew}
-
-
-def steps_trained(run: RunFolder) -> int:
-    """How many steps the trained model of a run's folder has; 0 if there is none."""
-    try:
-        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
-        return int(state["global_step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
 
 
 def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:

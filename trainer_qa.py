@@ -7,15 +7,14 @@ question answering needs beyond it.
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -45,7 +44,14 @@ from huggin.qa.features import (
 from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.batch import batch_rows
 from huggin.recording.callback import ReadyCallback
-from huggin.recording.checkpoints import newest_checkpoint, save_beside, start_anew
+from huggin.recording.checkpoints import (
+    newest_checkpoint,
+    refuse_other_content,
+    save_beside,
+    start_anew,
+    step_in_name,
+    why_not_begun,
+)
 from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
@@ -53,17 +59,23 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
+from huggin.training.lengths import GroupingTrainer
 from huggin.training.plan import Plan, make_plan
-from huggin.training.standing import ended_early, next_commands, trained_steps
+from huggin.training.standing import (
+    already_trained,
+    is_finished,
+    lacks_scores,
+    next_commands,
+    trained_steps,
+)
 
 TRIED = 100  # records that become features in a dry run
 
 TRAINING = "Training"  # how the Trainer calls the loader of training data
 PLACE = ("record", "window")  # columns that say where in the data a window comes from
-UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 
 
-class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
+class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
     """A Trainer that also tells a Recorder what happens, and scores answers."""
 
     def __init__(
@@ -135,7 +147,7 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         """The step that the model is of: the best one's if it was loaded after the training."""
         best = self.state.best_model_checkpoint
         if self.args.load_best_model_at_end and best:
-            return int(Path(best).name.rpartition("-")[2])
+            return step_in_name(Path(best))
         return self.state.global_step
 
     def save_trained(self, folder: str) -> None:
@@ -145,6 +157,11 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer):
         state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
         state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
 
+    def load_trained(self, run: RunFolder) -> None:
+        """Take the trained model of a run's folder, and its state."""
+        self._load_from_checkpoint(str(run.path))
+        self.state = TrainerState.load_from_json(str(run.trainer_state))
+
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     """Train, or go on training, then evaluate, as the cfg says; the exit code."""
@@ -152,7 +169,9 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     if config.recording.dry_run:
         return dry_run(config, trainer)
     if config.training.do_train and not train(config, trainer, run, stop):
-        return 0
+        if not lacks_scores(run, config.training.do_eval):
+            return 0
+        trainer.load_trained(run)
     if stop.received:
         if config.on_main_process:
             _say_how_to_go_on(config, run, trainer.state.global_step)
@@ -275,11 +294,24 @@ def train(
     checkpoint = prepare(config, trainer, run, stop)
     plan = plan_of(config, trainer, len(trainer.train_dataset))
     trained = trained_steps(run, checkpoint)
-    is_finished = trained >= plan.steps or ended_early(run, trained, plan.steps)
-    if config.on_main_process:
-        announce(plan, run, checkpoint, trained, is_finished)
-    if is_finished:
+    if is_finished(run, trained, plan.steps):
+        lacking = lacks_scores(run, config.training.do_eval)
+        if config.on_main_process:
+            print(already_trained(run, trained, plan.steps, lacking))
         return False
+    if config.on_main_process:
+        announce(plan, run, checkpoint)
+    _train_from(checkpoint, trainer, stop)
+    if trainer.recorder:
+        trainer.recorder.close()
+        _say_not_finite(run, trainer.recorder.not_finite)
+    if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
+        _keep_trained(config, trainer, run)
+    return True
+
+
+def _train_from(checkpoint: Path | None, trainer: QuestionAnsweringTrainer, stop: SafeStop) -> None:
+    """Train to the end, or until a signal. Raises UserError for a training that cannot begin."""
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except EvaluationStopped:
@@ -291,13 +323,7 @@ def train(
     except Exception as error:
         if stop.has_begun:
             raise
-        raise UserError(_not_begun(error, checkpoint)) from None
-    if trainer.recorder:
-        trainer.recorder.close()
-        _say_not_finite(run, trainer.recorder.not_finite)
-    if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
-        _keep_trained(config, trainer, run)
-    return True
+        raise UserError(why_not_begun(error, checkpoint)) from None
 
 
 def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
@@ -305,14 +331,6 @@ def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFol
         save_beside(run.path, trainer.save_trained)
         print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
     trainer.push_trained()
-
-
-def _not_begun(error: Exception, checkpoint: Path | None) -> str:
-    """Why no step was made: a checkpoint that cannot be loaded, or a key that is refused."""
-    if checkpoint is None or not isinstance(error, UNREADABLE):
-        return one_line(error)
-    what = f"{checkpoint}: cannot be loaded: {one_line(error)}"
-    return f"{what}; delete it, and the same command goes on from the one before"
 
 
 def _say_not_finite(run: RunFolder, steps: int) -> None:
@@ -350,7 +368,7 @@ def prepare(
     """
     anew = config.recording.overwrite_output_dir
     if anew:
-        _refuse_other_content(run)
+        refuse_other_content(run)
     checkpoint = None if anew else newest_checkpoint(run)
     if checkpoint is None and not anew and run.trainer_state.exists():
         what = f"{run.path}: a trained model without a checkpoint"
@@ -360,14 +378,6 @@ def prepare(
     if anew and config.on_main_process:
         stop.begin = lambda: start_anew(run)
     return checkpoint
-
-
-def _refuse_other_content(run: RunFolder) -> None:
-    """Raise UserError if a folder holds other things than a run: they are not ours to delete."""
-    others = {path.name for path in run.path.iterdir()} - {run.holder.name}
-    if others and not run.holds_a_run():
-        what = f"{run.path}: holds {sorted(others)[0]} and no run"
-        raise UserError(f"{what}; name another output_dir, or leave out overwrite_output_dir")
 
 
 def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:

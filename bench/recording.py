@@ -1,6 +1,7 @@
 """What recording costs per training step, in time and bytes, compared with other tools.
 
     python bench/recording.py --quick
+    python bench/recording.py --ours             # without wandb, which needs an environment
 
 The default model: steps are trained in turns with each tool. BERT-base's shape, 12 x 384 tokens:
 the time that each tool adds after a step, divided by the time of the step. The default schedule
@@ -31,8 +32,10 @@ from bench.measure import (  # noqa: E402
     row,
     spread,
 )
-from bench.training import Training  # noqa: E402
+from bench.one_step import Training  # noqa: E402
 from huggin.common.window import Window  # noqa: E402
+from huggin.model.parts import before_clipping  # noqa: E402
+from huggin.recording.batch import batch_rows  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
 TINY = ROOT / "sample" / "bert-tiny"
@@ -40,6 +43,8 @@ RUN = 1200  # steps of cfg.json's run
 NIGHT = 14_754  # steps of two epochs of SQuAD
 PROBES = 200
 SNAPSHOTS = 32
+MORE = 20  # steps that are kept to count their bytes
+EVERY_STEP = ("steps", "layers", "questions")  # tables with a row for each step
 OFF = "recording off"
 DEFAULT = "default schedule"
 EVERY = "a probe at every step"
@@ -52,11 +57,13 @@ Keep = Callable[[int, Any, Any], None]  # takes step, loss, norm of the gradient
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a row for each tool and shape."""
-    args = parser_of(__doc__).parse_args(argv)
+    parser = parser_of(__doc__)
+    parser.add_argument("--ours", action="store_true", help="leave wandb out")
+    args = parser.parse_args(argv)
     torch.manual_seed(0)
     for measure in (default_model, base_shape):
         with tempfile.TemporaryDirectory() as folder:
-            measure(Path(folder), args.quick)
+            measure(Path(folder), args.quick, args.ours)
     return 0
 
 
@@ -77,14 +84,32 @@ def sample_of(training: Training) -> Window:
 
 
 def recorder(training: Training, folder: Path, steps: int, **points: int) -> Keep:
-    """Keep a step with the toolkit's Recorder; it ends with the process."""
+    """Keep a step with the toolkit's Recorder, as run_qa.py does: all six tables."""
     samples = [sample_of(training)]
     recorder = Recorder(folder, training.model, samples, steps, **points)  # type: ignore
     recorder.start()
+    index = torch.arange(len(training.batch["input_ids"]))
+    window = torch.zeros_like(index)
 
     def keep(step: int, loss: Any, norm: Any) -> None:
-        epoch = step / steps
-        recorder.step(step, loss=loss, grad_norm=norm, learning_rate=1e-5, epoch=epoch)
+        output = training.output
+        questions = batch_rows(
+            output.start_logits.detach(),
+            output.end_logits.detach(),
+            training.batch["start_positions"],
+            training.batch["end_positions"],
+            index,
+            window,
+        )
+        recorder.step(
+            step,
+            loss=loss,
+            grad_norm=norm,
+            learning_rate=1e-5,
+            epoch=step / steps,
+            part_norms=before_clipping(recorder.gradient_norms(), norm),
+            questions=questions,
+        )
 
     return keep
 
@@ -141,7 +166,7 @@ def contender(training: Training, keep: Keep, steps: int) -> Callable[[], float]
     return train
 
 
-def default_model(folder: Path, quick: bool) -> None:
+def default_model(folder: Path, quick: bool, ours: bool) -> None:
     """Print the milliseconds of a step of the default model with each tool, and by `OFF`."""
     training = Training(TINY, 8, 128)
     rounds, steps = (3, 10) if quick else (7, 60)
@@ -154,15 +179,19 @@ def default_model(folder: Path, quick: bool) -> None:
     }
     asked = {name: contender(training, keep, steps) for name, keep in ways.items()}
     inside: list[float] = []  # seconds in wandb, by the rest of its step
-    with Asked(rivals_python(), "watch.py", TINY, 8, 128) as wandb:
-        wandb.ask(steps=2)
+    seconds = 30 if quick else 90
+    if ours:
+        measured = alternate(asked, rounds, seconds)
+    else:
+        with Asked(rivals_python(), "watch.py", TINY, 8, 128) as wandb:
+            wandb.ask(steps=2)
 
-        def watched() -> float:
-            answer = wandb.ask(steps=steps)
-            inside.append(answer["inside"] / (answer["seconds"] - answer["inside"]))
-            return 1000 * answer["seconds"] / steps
+            def watched() -> float:
+                answer = wandb.ask(steps=steps)
+                inside.append(answer["inside"] / (answer["seconds"] - answer["inside"]))
+                return 1000 * answer["seconds"] / steps
 
-        measured = alternate({**asked, WANDB: watched}, rounds, 30 if quick else 90)
+            measured = alternate({**asked, WANDB: watched}, rounds, seconds)
     for name, times in measured.items():
         compared = ""
         if name == WANDB:
@@ -170,13 +199,15 @@ def default_model(folder: Path, quick: bool) -> None:
         elif name != OFF:
             compared = f"; {ratios(measured, name, OFF)} by off"
         row(f"a step of the default model, {name}", f"{spread(times)} ms{compared}")
+    row("the default schedule by off", ratios(measured, DEFAULT, OFF), most=1.05)
 
 
-def base_shape(folder: Path, quick: bool) -> None:
+def base_shape(folder: Path, quick: bool, ours: bool) -> None:
     """Print what each tool adds after a step of BERT-base's shape, and by the step."""
     batch, tokens, steps = (2, 128, 2) if quick else (12, 384, 3)
     training = Training(None, batch, tokens)
-    trained, taken = train_and_keep(training, base_ways(training, folder), steps)
+    ways = base_ways(training, folder)
+    trained, taken = train_and_keep(training, ways, steps)
     row(f"a step of BERT-base's shape, {batch} x {tokens}, recording off", spread(trained), "s")
     alone = statistics.median(trained)
     schedule = [
@@ -187,10 +218,16 @@ def base_shape(folder: Path, quick: bool) -> None:
     say_what_is_added(EVERY, taken[EVERY], alone, most=1.05)
     say_what_is_added(EVENTS, taken[EVENTS], alone)
     say_what_is_added(TEXT, taken[TEXT], alone)
-    with Asked(rivals_python(), "watch.py", "base", 1, 16) as wandb:  # a short step, the same head
-        answers = [wandb.ask(steps=1) for _ in range(20)]
-    row(f"the same, {WANDB}, added", spread([1000 * one["inside"] for one in answers]), "ms")
-    bytes_per_step(folder, 3 * steps, answers)
+    answers: list[dict[str, Any]] = []
+    if not ours:
+        # a short step, the same head
+        with Asked(rivals_python(), "watch.py", "base", 1, 16) as wandb:
+            answers = [wandb.ask(steps=1) for _ in range(20)]
+        row(f"the same, {WANDB}, added", spread([1000 * one["inside"] for one in answers]), "ms")
+    kept = 3 * (steps + 1)  # the last step that was kept, and some
+    more = bytes_of_rows(folder / "row", ways["row"], training, kept)
+    row(f"bytes of a step of 768 nodes and {batch} windows, ours", more, most=7500)
+    bytes_per_step(folder, 3 * steps, more, answers)
     last_line("recording", spread([1 + one / alone for one in schedule]))
 
 
@@ -234,11 +271,21 @@ def say_what_is_added(
     row(f"the same, {name}, by off", spread([1 + one / alone for one in seconds]), most=most)
 
 
-def bytes_per_step(folder: Path, kept: int, wandb: list[dict[str, Any]]) -> None:
-    """Print what a step of a head of 768 nodes takes on disk."""
-    ours = size_of(folder / "row", "steps-*") / (kept + 1)
+def bytes_of_rows(folder: Path, keep: Keep, training: Training, after: int) -> float:
+    """What a step adds to our recording: the mean of some more steps, without probes."""
+
+    def size() -> int:
+        return sum(size_of(folder, f"{table}-*") for table in EVERY_STEP)
+
+    before = size()
+    for step in range(after, after + MORE):
+        keep(step, training.output.loss, torch.ones(()))
+    return (size() - before) / MORE
+
+
+def bytes_per_step(folder: Path, kept: int, ours: float, wandb: list[dict[str, Any]]) -> None:
+    """Print what a step of a head of 768 nodes takes on disk with other tools."""
     text = size_of(folder / "text", "rows.txt") / kept
-    row("bytes of a step of 768 nodes, ours", ours)
     row("the same, text rows", text)
     row("ours by text rows", ours / text, most=0.25)
     row("the same, add_histogram", size_of(folder / "events", "events*") / kept)

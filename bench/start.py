@@ -36,7 +36,7 @@ IMPORTS = (
     "keras",
 )
 STAGE = """#!/bin/sh
-[ "$1" = -c ] || exit 0  # a stage, which takes no time
+[ "$1" = -m ] || exit 0  # a stage, which takes no time
 exec {python} "$@"
 """
 

@@ -8,6 +8,7 @@
 Out: the pictures in `docs/`, and `docs/pictures.json`, which holds for each picture a hash of the
 code that drew it. The pictures of LIME show MobileNetV2, downloaded by Keras, or the file
 `mobilenet_v2_imagenet.keras` in the folder that the environment variable HUGGIN_TEST_DATA names.
+`page.webp` is filmed in Debian's `chromium`.
 """
 
 import ast
@@ -29,6 +30,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))
 
+from docs.film import film  # noqa: E402
 from huggin.graphs.logits import draw_logits  # noqa: E402
 from huggin.graphs.losses import draw_losses  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
@@ -62,6 +64,7 @@ CAT = ("lime.py MOBILENET --faithfulness --out cat",)
 PICTURES = {
     "qa-training.png": Picture(TRAINING, "gv-graphs/qa-training-*.gv.pdf"),
     "qa-training-small.png": Picture(FIGURES[1:], RUN),
+    "page.webp": Picture((f"create-page.py {RUN}",), "gv-graphs/qa-training-*.html"),
     "losses.png": Picture(FIGURES[1:2], f"{RUN}/graphs/losses.png"),
     "logits.png": Picture(FIGURES[2:3], f"{RUN}/graphs/logits.png"),
     "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf", page=2),
@@ -115,6 +118,8 @@ def hash_of(picture: Picture) -> str:
     found = hashlib.sha256()
     for path in drawing_modules(picture):
         found.update(code_of(path).encode())
+    for path in assets_of(picture):
+        found.update(path.read_bytes())
     for name in SAMPLE:
         found.update((ROOT / name).read_bytes())
     return found.hexdigest()[:16]
@@ -130,6 +135,13 @@ def drawing_modules(picture: Picture) -> list[Path]:
             found.add(path)
             todo += imports_of(path)
     return sorted(path for path in found if path.parent.name in DRAWING)
+
+
+def assets_of(picture: Picture) -> list[Path]:
+    """The template, styles and scripts that a picture of a page is made from."""
+    if not any(line.startswith("create-page.py") for line in picture.lines):
+        return []
+    return sorted((ROOT / "huggin" / "pages" / "page").iterdir())
 
 
 def imports_of(path: Path) -> Iterator[Path]:
@@ -209,6 +221,8 @@ def save(made: Path, target: Path, page: int) -> None:
         line = ["pdftoppm", "-r", "130", "-png", *pages, made, target.with_suffix("")]
         subprocess.run(line, check=True)  # of the package poppler-utils
         compress(target, target)
+    elif made.suffix == ".html":
+        film(made, target)
     elif target.suffix == ".svg":
         shutil.copyfile(made, target)
     else:

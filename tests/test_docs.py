@@ -159,7 +159,7 @@ def test_every_picture_is_made_by_the_script_and_shown_on_a_page():
         Path(file).name
         for path in TEXTS
         for file, _ in links_of(path)
-        if Path(file).suffix in (".png", ".jpg", ".svg")
+        if Path(file).suffix in (".png", ".jpg", ".svg", ".webp")
     }
     assert shown == set(make_pictures.PICTURES)
     assert make_pictures.read_hashes().keys() <= shown

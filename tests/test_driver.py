@@ -7,20 +7,15 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT
-
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv" / "installed.txt").exists(),
-    reason="the drivers run in .venv; ./setup makes it",
-)
+from tests.conftest import ROOT, toolkit
 
 
-def drive(folder, cfg):
+def drive(folder, *words):
     environment = {
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     return subprocess.run(
-        [ROOT / "get-training-output", cfg],
+        [toolkit() / "get-training-output", *words],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -33,18 +28,51 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     here = tmp_path / "a folder & more"
     here.mkdir()
     (here / "my cfg.json").write_text(json.dumps(tiny_cfg(output_dir="my runs/one")))
-    before = set(ROOT.iterdir())
+    before = set(toolkit().iterdir())
     done = drive(here, "my cfg.json")
     assert done.returncode == 0, done.stderr
     pdf = here / done.stdout.splitlines()[-1]
     assert pdf.parent == here / "gv-graphs"
     assert pdf.read_bytes().startswith(b"%PDF")
+    (page,) = (here / "gv-graphs").glob("qa-training-*.html")
+    assert page.read_bytes().startswith(b"<!doctype html>")
     names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
     head = ("weights", "weight-change", "losses", "logits", "sample-losses")
     layers = ("layers", "layers-over-time", "gradients")
     questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
     assert names == {f"{name}.png" for name in (*head, *layers, *questions)}
-    assert set(ROOT.iterdir()) == before
+    assert set(toolkit().iterdir()) == before
+    (here / "my runs" / "one" / "graphs" / "losses.png").unlink()
+    again = drive(here, "my cfg.json", "--notify", "printenv HUGGIN_RESULT")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines() == [
+        "my runs/one: already trained (8 of 8 steps); nothing to do; "
+        "--overwrite_output_dir true starts anew",
+        "my runs/one/graphs/losses.png",
+        str(page.relative_to(here)),
+        str(pdf.relative_to(here)),
+        "my runs/one: done",
+    ]
+    assert list((here / "gv-graphs").glob("*.pdf")) == [pdf]
+
+
+@pytest.mark.parametrize("system", ["Darwin", "Linux"])
+def test_what_was_made_is_opened_where_there_is_a_screen(tmp_path, system):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    programs = {"uname": f"echo {system}", "open": "echo opened $1", "xdg-open": "echo $1 >opened"}
+    for name, does in programs.items():
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tools / name).chmod(0o755)
+    (tmp_path / "gv-graphs").mkdir()
+    (tmp_path / "gv-graphs" / "qa-training-1.html").touch()
+    script = f"set -euo pipefail; here={ROOT}; . $here/stages.sh; "
+    script += 'open_file "$(newest training html)"; [ ! -f opened ] || cat opened'
+    environment = {"PATH": f"{tools}:{os.environ['PATH']}", "DISPLAY": ":0"}
+    line = ["bash", "-c", script]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[-1] == "gv-graphs/qa-training-1.html"
 
 
 @pytest.mark.slow
@@ -60,7 +88,7 @@ def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
 def test_the_driver_takes_one_file(tmp_path, words):
     (tmp_path / "cfg.json").write_text("{}")
     done = subprocess.run(
-        [ROOT / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
+        [toolkit() / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
     assert "get-training-output: error: expected one file of keys" in done.stderr
@@ -75,6 +103,34 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
     assert done.stdout == "cfg-squad.json\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["output_dir", "cfg.json"], "runs/one"),
+        (["output_dir", "cfg.json", "--output_dir", "-two"], "./-two"),
+        (["output_dir", "cfg.json", "--seed=1", "--output-dir=runs/my two"], "runs/my two"),
+        (["output_dir", "none.json"], ""),
+        (["dry_run", "cfg.json", "--dry-run"], "true"),
+        (["dry_run", "cfg.json", "--dry_run", "false"], "false"),
+        (["notify", "cfg.json"], "echo done"),
+    ],
+)
+def test_the_driver_reads_keys_as_run_qa_does(tmp_path, words, value):
+    (tmp_path / "cfg.json").write_text('{"output_dir": "runs/one", "notify": "echo done"}')
+    code = f'here={ROOT}; source $here/stages.sh; key_of "$@"'
+    line = ["bash", "-c", code, "driver", *words]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{value}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["--seed", "7"]])
+def test_flags_without_a_file_go_with_the_toolkits_own(tmp_path, words):
+    code = f'here={ROOT}; source $here/stages.sh; one_cfg "$@"; shift $named; echo $cfg $*'
+    line = ["bash", "-euc", code, "driver", *words]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [f"{ROOT}/cfg.json", *words]
+
+
 @pytest.mark.slow
 def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(seeed=1)))
@@ -84,6 +140,7 @@ def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
 
+@pytest.mark.skipif(not (ROOT / ".venv" / "installed.txt").exists(), reason="./setup makes .venv")
 def test_setup_has_nothing_to_do_twice():
     done = subprocess.run([ROOT / "setup"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -5,7 +5,7 @@ from collections import Counter
 
 from transformers import AutoConfig, AutoTokenizer
 
-from huggin.qa.questions import read_records, wrong_with
+from huggin.qa.records import read_records, wrong_with
 from tests.conftest import ROOT
 
 RECORDS = list(read_records(ROOT / "sample" / "questions.json"))

@@ -40,6 +40,7 @@ GRAPHS = tuple(words[0] for words in READERS)
 COMMANDS = (
     "create-gv-output.py",
     "create-gv-training.py",
+    "create-page.py",
     "db-indices.py",
     "db_utils.py",
     "graph-efficacy.py",
@@ -198,6 +199,7 @@ def of_outputs() -> Iterator[Fault]:
         ("huggin_utils.py", "run", "--tensorboard"),
         ("create-gv-training.py", "run", "--out"),
         ("create-gv-output.py", "run", "--out"),
+        ("create-page.py", "run", "--out"),
         ("test-qa-efficacy.py", "cfg.json", "--samples", "1", "--predictions"),
         ("legend.py", "run", "--out"),
         ("db_utils.py", "--list", "--db"),

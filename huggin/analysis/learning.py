@@ -34,19 +34,24 @@ def when_learned(probes: Probes, window: Window) -> Learned:
 
 
 def margins(probes: Probes, window: Window) -> np.ndarray:
-    """The logits of the true start and end minus those of their best rivals, last probe, (2,).
+    """The margins at the last probe, (2,): see `margins_over_time`."""
+    return margins_over_time(probes, window)[-1]
+
+
+def margins_over_time(probes: Probes, window: Window) -> np.ndarray:
+    """The logits of the true start and end minus those of their best rivals, (probes, 2).
 
     Infinite if there is no rival (see `nodes.rivals`).
     """
-    start = _margin(probes.start_logits[-1], window.gold_start, window)
-    end = _margin(probes.end_logits[-1], window.gold_end, window)
-    return np.array([start, end])
+    start = _margin(probes.start_logits, window.gold_start, window)
+    end = _margin(probes.end_logits, window.gold_end, window)
+    return np.stack([start, end], axis=1)
 
 
-def _margin(logits: np.ndarray, gold: int, window: Window) -> float:
-    """The logit of `gold` minus that of its best rival; logits: (tokens,)."""
-    best = logits[rivals(gold, window.parts)].max(initial=-np.inf)
-    return float(logits[gold] - best)
+def _margin(logits: np.ndarray, gold: int, window: Window) -> np.ndarray:
+    """The logit of `gold` minus that of its best rival, (probes,); logits: (probes, tokens)."""
+    best = logits[:, rivals(gold, window.parts)].max(axis=1, initial=-np.inf)
+    return logits[:, gold] - best
 
 
 def flips_in_words(recording: Recording, sample: int = 0) -> str:

@@ -89,11 +89,13 @@ def layer_answers(recording: Recording, sample: int = 0) -> LayerAnswers:
     lens = true_lens(recording, sample)
     start = probabilities(lens.start_logits)[..., window.gold_start]
     end = probabilities(lens.end_logits)[..., window.gold_end]
-    return LayerAnswers(lens.step, np.stack([start, end], axis=1), _right(recording, lens, window))
+    return LayerAnswers(
+        lens.step, np.stack([start, end], axis=1), right_spans(recording, lens, window)
+    )
 
 
-def _right(recording: Recording, lens: LensLogits, window: Window) -> np.ndarray:
-    """Whether each layer's best span is the true answer, (probes, layers + 1)."""
+def right_spans(recording: Recording, lens: LensLogits, window: Window) -> np.ndarray:
+    """Whether each layer's best span is the true answer, (probes, layers)."""
     facts = recording.facts
     starts = _candidates(lens.start_logits, window, facts.n_best_size)
     ends = _candidates(lens.end_logits, window, facts.n_best_size)

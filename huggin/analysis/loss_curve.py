@@ -1,4 +1,4 @@
-"""The training loss, smoothed and fitted."""
+"""The training loss, fitted."""
 
 from dataclasses import dataclass
 
@@ -49,15 +49,3 @@ def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None
     if explained < LEAST_EXPLAINED or height == 0:
         return None
     return ExponentialFit(float(floor), float(height), float(decay), float(explained))
-
-
-def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean of the `window` values around each value, (steps,).
-
-    NaN and infinite values are left out; the mean is NaN where all of them are.
-    """
-    known = np.isfinite(values)
-    kernel = np.ones(window)
-    total = np.convolve(np.where(known, values, 0.0), kernel, mode="same")
-    count = np.convolve(known.astype(float), kernel, mode="same")
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)

@@ -1,7 +1,7 @@
 """Model + questions -> efficacy: ask in batches, score the answers, sum up."""
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,19 +78,24 @@ def ask(
         batch = records.select(chosen).to_list()
         contexts = [record["context"] for record in batch]
         placed = windows([record["question"] for record in batch], contexts, tokenizer, data)
-        start_logits, end_logits = _logits(model, tokenizer, placed, batch_size)
+        start_logits, end_logits = logits_of(model, tokenizer, placed, batch_size)
         answers = best_answers(contexts, placed, start_logits, end_logits, data)
         for index, record, answer in zip(chosen, batch, answers, strict=True):
             yield Asked(index, record, answer, *score_answer(answer.text, record["answers"]))
 
 
-def _logits(
+def logits_of(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     placed: dict[str, list[Any]],
     batch_size: int,
+    done: Callable[[int], Any] = lambda _: None,
 ) -> np.ndarray:
-    """Start and end logits (2, windows, tokens) of all windows, padded with -inf."""
+    """Start and end logits (2, windows, tokens) of all windows, padded with -inf.
+
+    placed: what `huggin.qa.features.windows` gave. done: called with the number of windows of each
+    batch, for a progress bar.
+    """
     names = [name for name in tokenizer.model_input_names if name in placed]
     lengths = [len(ids) for ids in placed["input_ids"]]
     order = np.argsort(lengths, kind="stable")
@@ -103,6 +108,7 @@ def _logits(
             output = model(**batch.to(model.device))
             both = torch.stack([output.start_logits, output.end_logits]).float()
             computed.append((rows, copy_to_host(both)))
+            done(len(rows))
     logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
     for rows, copy in computed:
         values = copy.wait().numpy()

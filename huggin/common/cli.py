@@ -82,29 +82,34 @@ def _answer_to(name: str, error: Exception) -> int:
     """Say in one line what an exception means to the user; the exit code."""
     if isinstance(error, BrokenPipeError) and stdout_is_lost():  # as in `... | head`
         return 0
+    text, code = meaning_of(error)
+    if code == DEFECT:
+        warn("".join(traceback.format_exception(error)).rstrip())
+    return _failed(name, f"error: {text}", code)
+
+
+def meaning_of(error: Exception) -> tuple[str, int]:
+    """What an exception that ends a command means: a text, and the exit code."""
     if isinstance(error, BadValue):
-        return _failed(name, f"error: {error.as_option()}", BAD_INPUT)
+        return error.as_option(), BAD_INPUT
     if isinstance(error, UserError):
-        return _failed(name, f"error: {error}", BAD_INPUT)
+        return str(error), BAD_INPUT
     if isinstance(error, OSError):
         advice = "check the path, who may write there, and the space on its disk"
-        return _failed(name, f"error: {one_line(error)}; {advice}", BAD_INPUT)
+        return f"{one_line(error)}; {advice}", BAD_INPUT
     if _is_about_memory(error):
         advice = "close other programs, or make the data, the batches or the model smaller"
-        return _failed(name, f"error: not enough memory; {advice}", BAD_INPUT)
+        return f"not enough memory; {advice}", BAD_INPUT
     if _is_about_a_path(error):
-        return _failed(name, "error: a path holds characters that no file name can have", BAD_INPUT)
+        return "a path holds characters that no file name can have", BAD_INPUT
     if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
-        what = f"error: {error.name} is not installed, it is only needed for pictures"
-        return _failed(name, f"{what}; type: ./setup --with-pictures", BAD_INPUT)
+        what = f"{error.name} is not installed, it is only needed for pictures"
+        return f"{what}; type: ./setup --with-pictures", BAD_INPUT
     if library := _library_that_loaded(error):
         advice = "check the environment variables that it reads, or type ./setup"
-        what = f"error: {library} cannot be loaded: {one_line(error)}; {advice}"
-        return _failed(name, what, BAD_INPUT)
+        return f"{library} cannot be loaded: {one_line(error)}; {advice}", BAD_INPUT
     # A defect; exit code 1 would mean "done, and the answer is no".
-    warn("".join(traceback.format_exception(error)).rstrip())
-    what = "error: this is a defect of the toolkit; please report it with the lines above"
-    return _failed(name, what, DEFECT)
+    return "this is a defect of the toolkit; please report it with the lines above", DEFECT
 
 
 def _library_that_loaded(error: Exception) -> str | None:

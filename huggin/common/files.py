@@ -139,3 +139,8 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise UserError(f"{path}: not JSON") from None
+
+
+def bytes_in(folder: Path) -> float:
+    """How much the files of a folder take, all below it included."""
+    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))

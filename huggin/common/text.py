@@ -3,6 +3,8 @@
 import re
 import textwrap
 
+MEGABYTE = 1e6
+GIGABYTE = 1e9
 LONGEST = 300  # characters of another library's message
 
 
@@ -31,3 +33,10 @@ def short(text: str, length: int = 55) -> str:
     """A text on one line, with an ellipsis where it is cut."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def size(bytes_: float) -> str:
+    """Bytes as people read them: 12 MB, 3.4 GB."""
+    if bytes_ < GIGABYTE:
+        return f"{max(1, round(bytes_ / MEGABYTE)):,} MB"
+    return f"{bytes_ / GIGABYTE:.1f} GB"

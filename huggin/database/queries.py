@@ -107,25 +107,33 @@ def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_i
 def record_explanation(
     connection: sqlite3.Connection, row: dict[str, Any], segments: Sequence[dict[str, Any]]
 ) -> int:
-    """Record an explanation of a classifier's prediction, with the coefficient of each segment.
+    """Record an explanation of a model's prediction, with the coefficient of each segment.
 
     `row` and `segments` have the names of the columns as keys. Returns the id of the explanation.
     """
-    texts = {name: storable(value) for name, value in row.items() if isinstance(value, str)}
     with writing(connection):
         explanation = connection.execute(
             """INSERT INTO explanations (picture, model, target, scale, sampler, samples, seed,
-            segmenter, fill, model_prediction, local_prediction, r2, held_out_r2, effective_samples)
+            segmenter, fill, model_prediction, local_prediction, r2, held_out_r2, effective_samples,
+            kind)
             VALUES (:picture, :model, :target, :scale, :sampler, :samples, :seed, :segmenter, :fill,
-            :model_prediction, :local_prediction, :r2, :held_out_r2, :effective_samples)""",
-            row | texts,
+            :model_prediction, :local_prediction, :r2, :held_out_r2, :effective_samples, :kind)""",
+            _storable(row),
         ).lastrowid
         connection.executemany(
             """INSERT INTO segments (explanation_id, segment, coefficient, standard_error, rank,
-            area) VALUES (:explanation, :segment, :coefficient, :standard_error, :rank, :area)""",
-            [{"explanation": explanation, **segment} for segment in segments],
+            area, text)
+            VALUES (:explanation, :segment, :coefficient, :standard_error, :rank, :area, :text)""",
+            [{"explanation": explanation, **_storable(segment)} for segment in segments],
         )
     return int(explanation or 0)
+
+
+def _storable(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose texts UTF-8 can hold."""
+    return {
+        name: storable(value) if isinstance(value, str) else value for name, value in row.items()
+    }
 
 
 def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int, int]:

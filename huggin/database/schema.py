@@ -205,7 +205,14 @@ def _add_samples(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_texts(connection: sqlite3.Connection) -> None:
+    """3 -> 4: explanations of texts beside those of pictures, and the text of each segment."""
+    kind = "kind TEXT NOT NULL DEFAULT 'picture'"
+    connection.execute(f"ALTER TABLE explanations ADD COLUMN {kind}")
+    connection.execute("ALTER TABLE segments ADD COLUMN text TEXT")
+
+
 Migration = Callable[[sqlite3.Connection], None]
 
 # The function at place n turns version n into version n + 1.
-MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations, _add_samples)
+MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations, _add_samples, _add_texts)

@@ -16,6 +16,12 @@ def graph_parser(description: str, command: str) -> CommandParser:
     """A parser with the arguments of every graph command: RUN ..., --format and --show."""
     parser = CommandParser(description, f"python {command} runs/sample --format png,svg")
     add_runs(parser, "runs to draw beside it")
+    add_saving(parser)
+    return parser
+
+
+def add_saving(parser: CommandParser) -> None:
+    """Add the arguments --format and --show."""
     parser.add_argument(
         "--format",
         type=_formats,
@@ -24,13 +30,17 @@ def graph_parser(description: str, command: str) -> CommandParser:
         help="png, svg or pdf, or several of them separated by commas (default: png)",
     )
     add_show_option(parser)
-    return parser
+
+
+def add_run(parser: CommandParser) -> None:
+    """Add the argument RUN."""
+    run = "a run's folder: output_dir in cfg.json"
+    parser.add_argument("run", metavar="RUN", type=Path, help=run)
 
 
 def add_runs(parser: CommandParser, what_for: str) -> None:
     """Add the arguments RUN ...: one run, and others beside it."""
-    run = "a run's folder: output_dir in cfg.json"
-    parser.add_argument("run", metavar="RUN", type=Path, help=run)
+    add_run(parser)
     parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help=what_for)
 
 
@@ -71,6 +81,19 @@ def choose_sample(parser: CommandParser, default: int | None = 0) -> None:
         default=default,
         metavar="I",
         help="number of the tracked sample, 0 is the first (default: 0)",
+    )
+
+
+def choose_page(parser: CommandParser) -> None:
+    """Add the arguments of a page: --node, --rank-by, --sample and --out."""
+    choose_node(parser)
+    choose_sample(parser)
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("gv-graphs"),
+        help="folder to write to (default: gv-graphs)",
     )
 
 

@@ -8,8 +8,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from huggin.analysis.curves import running_mean
 from huggin.analysis.gradients import chosen_parts, frozen, over_time, unknown_steps
-from huggin.analysis.loss_curve import running_mean
+from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
 from huggin.graphs.style import by_step, legend_above, new_figure, plain
 from huggin.recording.reader import PartNorms, Recording
@@ -38,6 +39,7 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         if column:
             panels[1, column].sharey(panels[1, 0])
     figure.colorbar(mesh, ax=panels[0].tolist(), label="log10 of the norm", pad=0.01)
+    say_drawn_for(figure, parts=", ".join(parts) if parts else None)
     return {figure_name("gradients", runs): figure}
 
 

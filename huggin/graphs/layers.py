@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from huggin.analysis.lens import probabilities, true_lens
 from huggin.common.errors import BadValue
 from huggin.common.window import Window
+from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
 from huggin.graphs.style import GOLD, plain
 from huggin.graphs.tokens import Shown, View, token_figure
@@ -46,6 +47,7 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
                 views[0].panels[row * most + number].set_ylabel(label, fontsize=8)
             _add_scale(views, range(row * most, (row + 1) * most), head, colours)
         _explain(views)
+    say_drawn_for(figure, sample=sample, step=step)
     name = "layers" if step is None else f"layers-step-{step}"
     return {figure_name(name, runs, sample): figure}
 

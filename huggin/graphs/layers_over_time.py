@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from huggin.analysis.lens import LayerAnswers, layer_answers
 from huggin.common.text import short
 from huggin.common.window import Window
+from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.layers import HEADS, LEAST, layer_ticks
 from huggin.graphs.logits_over_time import step_edges
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
@@ -38,6 +39,7 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         scale = ScalarMappable(LogNorm(LEAST, 1), colours)
         label = f"probability of the true {head}\n(log scale)"
         figure.colorbar(scale, ax=panels[row].tolist(), label=label, pad=0.01, format=plain)
+    say_drawn_for(figure, sample=sample)
     return {figure_name("layers-over-time", runs, sample): figure}
 
 

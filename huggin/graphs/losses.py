@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.analysis.loss_curve import fit_exponential, running_mean
+from huggin.analysis.curves import running_mean
+from huggin.analysis.loss_curve import fit_exponential
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps

@@ -1,57 +1,15 @@
 """What LIME found, in one place: as words, as JSON, and as rows of the database."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from huggin.lime.choices import WIDTH
 from huggin.lime.classifier import first_answers
+from huggin.lime.explained import Explained, known, nothing_to_explain, quality_in_words
 from huggin.lime.labels import Target
-from huggin.lime.masks import Masks
 from huggin.lime.scene import Scene
-from huggin.lime.surrogate import Surrogate
 
-TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
-GAP = 0.1  # between in-sample and held-out R²: above it, more masks are needed to tell why
-AIM = 0.05  # the gap that the advised number of masks would have
-
-
-@dataclass(frozen=True)
-class Request:
-    """How an explanation is made."""
-
-    sampler: str
-    samples: int
-    seed: int
-    scale: str  # probability or logit
-    top: int  # how many segments count as the top ones
-    segmenter: str
-    fill: str
-    kernel_width: float = WIDTH
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why a classifier gives a picture its score."""
-
-    scene: Scene
-    target: Target
-    request: Request
-    masks: Masks
-    scores: np.ndarray  # (masks,) the classifier's, that of the full picture first
-    kept: float  # share of the masked pictures whose most probable class is the target's `plus`
-    surrogate: Surrogate
-
-    @property
-    def top(self) -> np.ndarray:
-        """The numbers of the top segments, highest first; only those that speak for the class."""
-        return self.surrogate.top(self.request.top)
-
-    @property
-    def against(self) -> np.ndarray:
-        """As many segments at most that speak against the class, lowest first."""
-        return self.surrogate.against(self.request.top)
+Explanation = Explained[Scene, Target]
 
 
 def introduction(scene: Scene) -> list[str]:
@@ -76,46 +34,14 @@ def in_words(explanation: Explanation) -> list[str]:
     surrogate = explanation.surrogate
     if surrogate.constant:
         return [nothing_to_explain(explanation)]
-    scores = explanation.scores
     coefficients = surrogate.coefficients
     ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
-    in_sample = _number(surrogate.r2)
-    held_out = _number(surrogate.held_out_r2)
-    lines = [
+    return [
         _scores_in_words(explanation),
         f"top segments of {explanation.scene.count}: "
         + (ranked or "none speaks for it beyond chance"),
-        f"R² of the linear surrogate: {in_sample} in-sample, {held_out} held out",
-        f"local prediction: {surrogate.local_prediction:.4g}, the model's: {scores[0]:.4g}",
-        f"effective samples: {surrogate.effective_samples:.0f} of {len(scores)}",
+        *quality_in_words(explanation),
     ]
-    if surrogate.held_out_r2 < TRUSTED:
-        lines.append(f"LOW R²: {_why_low(explanation)}")
-    return lines
-
-
-def nothing_to_explain(explanation: Explanation) -> str:
-    """The one line for a score that no segment changes."""
-    scale = explanation.request.scale
-    score = explanation.scores[0]
-    what = f"its {scale} is {score:.4g} whatever is hidden"
-    return f"{explanation.target.name}: nothing to explain, {what}"
-
-
-def _why_low(explanation: Explanation) -> str:
-    """Too few masks, or segments that interact: the in-sample R² falls as masks are added.
-
-    Both R² approach the same value, from above and from below, and their gap shrinks in
-    proportion to the number of masks.
-    """
-    surrogate = explanation.surrogate
-    gap = surrogate.r2 - surrogate.held_out_r2
-    masks = len(explanation.scores)
-    if gap > GAP and explanation.request.sampler != "leave-one-out":
-        enough = int(np.ceil(masks * gap / AIM / 100)) * 100
-        reason = f"{masks} masks are too few for {explanation.scene.count} segments"
-        return f"{reason}; give about --samples {enough}"
-    return "segments interact; a coefficient is only an average over the masks"
 
 
 def _scores_in_words(explanation: Explanation) -> str:
@@ -128,24 +54,20 @@ def _scores_in_words(explanation: Explanation) -> str:
     )
 
 
-def _number(value: float) -> str:
-    unknown = "not known (scores that do not vary, or no more masks than coefficients)"
-    return f"{value:.3f}" if np.isfinite(value) else unknown
-
-
 def as_row(explanation: Explanation) -> dict[str, Any]:
     """An explanation's row in the database; None if a number is not known."""
     scene = explanation.scene
     surrogate = explanation.surrogate
     return {
+        "kind": "picture",
         "picture": scene.name,
         "model": scene.classifier.name,
         "target": explanation.target.name,
         **vars(explanation.request),
         "model_prediction": float(explanation.scores[0]),
         "local_prediction": surrogate.local_prediction,
-        "r2": _known(surrogate.r2),
-        "held_out_r2": _known(surrogate.held_out_r2),
+        "r2": known(surrogate.r2),
+        "held_out_r2": known(surrogate.held_out_r2),
         "effective_samples": surrogate.effective_samples,
     }
 
@@ -185,13 +107,10 @@ def segment_rows(explanation: Explanation) -> list[dict[str, Any]]:
         {
             "segment": segment,
             "coefficient": float(surrogate.coefficients[segment]),
-            "standard_error": _known(surrogate.standard_errors[segment]),
+            "standard_error": known(surrogate.standard_errors[segment]),
             "rank": int(ranks[segment]),
             "area": float(shares[segment]),
+            "text": None,  # only segments of a text have one
         }
         for segment in range(len(ranks))
     ]
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -1,6 +1,7 @@
 """Fonts for names of classes that Matplotlib's own font cannot write, such as Chinese ones."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 
 from matplotlib import font_manager
@@ -16,14 +17,36 @@ def families_for(text: str) -> tuple[list[str], str]:
     """Font families that together write a text, and the characters that no font here has."""
     families = [OWN]
     missing = {letter for letter in text if letter.isprintable()} - _letters(_own_file())
+    missing = _without_those_of_fonts(missing, families)
+    if missing and _add_new_fonts():
+        missing = _without_those_of_fonts(missing, families)
+    return families, "".join(sorted(missing))
+
+
+def _without_those_of_fonts(missing: set[str], families: list[str]) -> set[str]:
+    """The letters that no installed font has; the fonts of the others are added to `families`."""
     for name, file in _installed().items():
         if not missing:
             break
         found = missing & _letters(file)
         if found:
             families.append(name)
-            missing -= found
-    return families, "".join(sorted(missing))
+            missing = missing - found
+    return missing
+
+
+@cache
+def _add_new_fonts() -> bool:
+    """Let Matplotlib know fonts that were installed after it made its list, which it keeps.
+
+    Returns whether there are any.
+    """
+    known = {entry.fname for entry in font_manager.fontManager.ttflist}
+    new = [file for file in font_manager.findSystemFonts() if file not in known]
+    for file in new:
+        with suppress(OSError, RuntimeError):  # a font that FreeType cannot read
+            font_manager.fontManager.addfont(file)
+    return bool(new)
 
 
 def use_fonts(figure: Figure, families: list[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import printable
 from huggin.lime.addresses import name_of
-from huggin.lime.explanation import Request
+from huggin.lime.explained import Request
 from huggin.lime.keras_classifier import KerasClassifier
 from huggin.lime.keras_models import Choices, Unclear, load_classifier
 from huggin.lime.masks import usual_samples

@@ -58,21 +58,33 @@ def faithfulness(ranking: np.ndarray, scores: Scores, seed: int) -> dict[str, di
     alone = scores(random_perturbations("leave-one-out", segments, segments + 1, seed).on)
     rng = np.random.default_rng(seed)
     return {
-        "LIME": _curves([ranking], scores),
-        "leave-one-out": _curves([np.argsort(alone[1:] - alone[0], kind="stable")], scores),
-        "random": _curves([rng.permutation(segments) for _ in range(RANDOM_ORDERS)], scores),
+        "LIME": curves_of([ranking], scores),
+        "leave-one-out": curves_of([np.argsort(alone[1:] - alone[0], kind="stable")], scores),
+        "random": curves_of([rng.permutation(segments) for _ in range(RANDOM_ORDERS)], scores),
     }
 
 
-def _curves(orders: Sequence[np.ndarray], scores: Scores) -> dict[str, Any]:
-    # (segments + 1, segments) each: row k shows the first k segments of the order
-    shown = [np.arange(len(order) + 1)[:, None] > np.argsort(order) for order in orders]
+def curves_of(
+    orders: Sequence[np.ndarray], scores: Scores, points: int | None = None
+) -> dict[str, Any]:
+    """The deletion and the insertion curve of orders of the segments, mean over the orders.
+
+    points: how many points a curve has at most; default: one per segment, and one more. `shown`
+    says how many segments are hidden (`deletion`) or shown (`insertion`) at each point.
+    """
+    segments = len(orders[0])
+    counts = np.arange(segments + 1)
+    if points is not None and points <= segments:
+        counts = np.unique(np.linspace(0, segments, points).round().astype(int))
+    # (points, segments) each: a row shows the first segments of the order
+    shown = [counts[:, None] > np.argsort(order) for order in orders]
     deletion = np.mean([scores(~on) for on in shown], axis=0)
     insertion = np.mean([scores(on) for on in shown], axis=0)
-    step = 1 / (len(deletion) - 1)
+    share = counts / segments
     return {
+        "shown": counts.tolist(),
         "deletion": deletion.tolist(),
         "insertion": insertion.tolist(),
-        "deletion_auc": float(np.trapezoid(deletion, dx=step)),
-        "insertion_auc": float(np.trapezoid(insertion, dx=step)),
+        "deletion_auc": float(np.trapezoid(deletion, share)),
+        "insertion_auc": float(np.trapezoid(insertion, share)),
     }

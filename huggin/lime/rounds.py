@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from huggin.lime.classifier import first_answers
-from huggin.lime.explanation import Explanation, nothing_to_explain
+from huggin.lime.explained import nothing_to_explain
+from huggin.lime.explanation import Explanation
 from huggin.lime.labels import Labels
 from huggin.lime.scene import Scene
 

@@ -62,6 +62,11 @@ def describe_device(device: torch.device) -> str:
     return f"{device} ({name_of(device)})" if name_of else str(device)
 
 
+def computes_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers itself (AVX512-BF16, AMX, Arm's BF16)."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def copies_in_background(device: torch.device) -> bool:
     """Whether tensors can be copied from and to the device while the program goes on."""
     return device.type in COPIES_IN_BACKGROUND

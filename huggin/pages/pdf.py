@@ -5,11 +5,13 @@ never mixes nodes or runs.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
 from huggin.common.errors import BadValue, UserError
+from huggin.graphs.attention import draw_attention
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.logits_over_time import draw_logits_over_time
 from huggin.graphs.losses import draw_losses
@@ -30,34 +32,36 @@ from huggin.pages.blocks import (
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
 from huggin.pages.facts import (
-    Row,
+    LABELS,
     answer_facts,
-    in_columns,
+    facts_of_runs,
     question_facts,
     title_line,
     training_facts,
 )
-from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, section
+from huggin.pages.inside import ReadRecords, add_inside
+from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, newest_document, section
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
 LEGEND = 62  # characters of a module in the legend beside the figures
 LEGEND_POINTS = 440  # width of that legend
 LEGEND_HEIGHT = 600  # points; a longer legend has a page of its own
-LABELS = 16  # characters of the labels of facts
 TEXTS = 70  # characters of the texts of facts
-WIDE = 160  # characters of texts across the page
 
 
-def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED) -> Document:
-    """What was trained, how it learned, and one question through time, of one or several runs.
+def training_document(
+    runs: Sequence[Recording], read_records: ReadRecords, choice: NodeChoice = TOP_RANKED
+) -> Document:
+    """What was trained, how it learned, one question through time and through the layers, and all
+    questions, of one or several runs.
 
-    What cannot be drawn of all runs, such as different tracked questions, is left out and noted.
+    read_records: a run's cfg -> its training questions. What cannot be drawn of all runs, such as
+    different tracked questions, is left out and noted.
     Raises UserError for a sample or node that is not there.
     """
     titles = [title_line(run) for run in runs]
-    paths = ", ".join(str(run.run.path) for run in runs)
-    document = Document("; ".join(titles), f"Training, as recorded in {paths}")
+    document = Document("; ".join(titles), _subject(runs))
     learning = _learning(runs, choice)
     if len(runs) == 1:
         document.pages += _first_pages(runs[0], choice, learning)
@@ -65,18 +69,41 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
         document.pages.append(_page_of_facts(runs, titles, choice))
         document.pages += section("2  How they learned", learning)
     document.pages += _one_question(document, runs, choice)
+    add_inside(document, runs, choice.sample, read_records)
     return document
 
 
-def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
-    """The run, and its newest answer from the inside. Raises UserError if it has no answer."""
+def _subject(runs: Sequence[Recording]) -> str:
+    """What the PDF of a training is about; `made_before` finds it by this."""
+    paths = ", ".join(str(run.run.path) for run in runs)
+    return f"Training, as recorded in {paths}"
+
+
+def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
+    """The newest PDF of these runs' training in the folder, if they were not trained since."""
+    segments = [path for run in runs for _, path in run.run.segments("steps")]
+    trained = max(path.stat().st_mtime for path in segments)
+    return newest_document(folder, "training", _subject(runs), trained)
+
+
+def output_document(
+    recording: Recording, read_records: ReadRecords, choice: NodeChoice = TOP_RANKED
+) -> Document:
+    """The run, its newest answer from the inside, the layers and the questions of its training.
+
+    Raises UserError if it has no answer.
+    """
     answer = read_answer(recording.run).facts
     document = Document(title_line(recording), f"An answer, as recorded in {recording.run.path}")
     document.pages += _first_pages(recording, choice, _learning([recording], choice))
     facts = text_block(table(answer_facts(answer), FACTS_BLUE, (LABELS, TEXTS)))
     context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))
-    figures = list(draw_answer(recording, choice=choice).values())
+    figures = [
+        *draw_answer(recording, choice=choice).values(),
+        *draw_attention(recording).values(),
+    ]
     document.pages += section("3  One answer from the inside", figures, [beside([facts, context])])
+    add_inside(document, [recording], choice.sample, read_records)
     return document
 
 
@@ -115,16 +142,9 @@ def _first_pages(
 
 def _page_of_facts(runs: Sequence[Recording], titles: Sequence[str], choice: NodeChoice) -> Block:
     """What was trained, of several runs: a column each."""
-    facts = _side_by_side(runs, [training_facts(run, choice) for run in runs])
+    facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
     names = [heading(title) for title in titles]
     return stacked([*names, heading("1  What was trained"), facts, beside(_legends(runs))])
-
-
-def _side_by_side(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
-    """Facts of several runs in one table, each run's first fact in its colour."""
-    heads = ("black", *(run.colour for run in side_by_side(runs)))
-    widths = (LABELS, *[max(30, WIDE // len(runs))] * len(runs))
-    return text_block(table(in_columns(texts), FACTS_BLUE, widths, heads))
 
 
 def _legends(runs: Sequence[Recording]) -> list[Block]:
@@ -158,7 +178,5 @@ def _one_question(document: Document, runs: Sequence[Recording], choice: NodeCho
     except UserError as error:
         document.notes.append(f"left out, the shares of the nodes: {error}")
     texts = [question_facts(run, sample) for run in runs]
-    alone = text_block(table(texts[0], FACTS_BLUE, (LABELS, 100)))
-    facts = alone if len(runs) == 1 else _side_by_side(runs, texts)
-    above = in_rows([facts, figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
+    above = in_rows([facts_of_runs(runs, texts), figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
     return section("3  One question through time", list(figures.values()), above)

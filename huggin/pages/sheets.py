@@ -7,7 +7,8 @@ from itertools import chain, count
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from pypdf import PageObject, PdfWriter, Transformation
+from pypdf import PageObject, PdfReader, PdfWriter, Transformation
+from pypdf.errors import PdfReadError
 
 from huggin import __version__
 from huggin.common.files import replacing
@@ -21,7 +22,8 @@ A3_HEIGHT = 841.89
 MARGIN = 24
 WIDTH = A3_WIDTH - 2 * MARGIN  # of a page's content
 HEIGHT = A3_HEIGHT - 2 * MARGIN
-SCALE = 0.77  # of a figure, if there is room for it
+SCALE = 0.77  # of a figure in a row of figures
+LARGEST = 1.3  # by how much a page that is not full is made larger
 
 
 @dataclass
@@ -34,14 +36,19 @@ class Document:
     notes: list[str] = field(default_factory=list)  # for the user, such as what is left out
 
 
-def section(title: str, figures: Sequence[Figure], above: Sequence[Block] = ()) -> list[Block]:
-    """The pages of a section: its title, the blocks above, and the figures in rows.
+def section(
+    title: str,
+    figures: Sequence[Figure],
+    above: Sequence[Block] = (),
+    below: Sequence[Block] = (),
+) -> list[Block]:
+    """The pages of a section: its title, the blocks above, the figures in rows, the blocks below.
 
     If a page is full, another one follows.
     """
     blocks = [figure_block(figure, WIDTH, HEIGHT - 60, SCALE) for figure in figures]
     pages = [[heading(title), *above]]
-    for row in in_rows(blocks, WIDTH):
+    for row in in_rows([*blocks, *below], WIDTH):
         used = sum(block.height + GAP for block in pages[-1])
         if used + row.height > HEIGHT and len(pages[-1]) > 1:
             pages.append([heading(f"{title} (continued)")])
@@ -69,6 +76,31 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     return pdf
 
 
+def newest_document(folder: Path, kind: str, subject: str, since: float) -> Path | None:
+    """The newest PDF of this kind and subject that was written after `since`, if there is one.
+
+    since: seconds since 1970.
+    """
+    stamped = [(path.stat().st_mtime, path) for path in folder.glob(f"qa-{kind}-*.gv.pdf")]
+    newest_first = sorted(stamped, reverse=True)
+    written = [path for time, path in newest_first if time > since]
+    return next((path for path in written if _subject_of(path) == _stored(subject)), None)
+
+
+def _subject_of(pdf: Path) -> str:
+    """The subject in a PDF's metadata, "" if there is none or it is no PDF."""
+    try:
+        metadata = PdfReader(pdf).metadata
+    except (PdfReadError, OSError):
+        return ""
+    return (metadata.subject or "") if metadata else ""
+
+
+def _stored(text: str) -> str:
+    """Text as it is in a PDF's metadata."""
+    return storable(printable(text))
+
+
 def _free_name(folder: Path, kind: str) -> Path:
     """A name with this second in it that no file has yet: others may be made in the same one."""
     stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
@@ -85,8 +117,8 @@ def _written(document: Document) -> PdfWriter:
         sheet.compress_content_streams()
     writer.add_metadata(
         {
-            "/Title": storable(printable(document.title)),
-            "/Subject": storable(printable(document.subject)),
+            "/Title": _stored(document.title),
+            "/Subject": _stored(document.subject),
             "/Creator": f"huggin {__version__}",
             "/CreationDate": f"D:{datetime.now():%Y%m%d%H%M%S}",
         }
@@ -95,8 +127,8 @@ def _written(document: Document) -> PdfWriter:
 
 
 def _sheet(block: Block) -> PageObject:
-    """A block on a sheet, made smaller if it does not fit."""
-    scale = min(1.0, WIDTH / block.width, HEIGHT / block.height)
+    """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
+    scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
     sheet = PageObject.create_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
     for part in block.parts:
         size = scale * part.scale

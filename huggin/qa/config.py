@@ -8,7 +8,7 @@ import argparse
 import difflib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,6 +28,7 @@ from huggin.qa.arguments import (
     ModelArguments,
     RecordingArguments,
 )
+from huggin.qa.flags import read_flags
 from huggin.qa.trainer_keys import refused_keys
 
 TOOLKIT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
     values, files that are not there, values that exclude each other.
     """
-    given = {**(_read_json(cfg) if cfg else {}), **_read_flags(flags)}
+    given = {**(_read_json(cfg) if cfg else {}), **read_flags(flags)}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
     parser = HfArgumentParser(
         classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False
@@ -110,6 +111,8 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if "LOCAL_RANK" in os.environ and not accelerator.is_available():
         # otherwise each process that torchrun starts would train alone
         values.setdefault("use_cpu", True)
+    if values.get("bf16") and not accelerator.is_available():
+        values.setdefault("use_cpu", True)  # transformers asks for this before it uses bf16 there
     parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
     config = Config(**parts, given=given)
     if None not in parts.values():
@@ -117,6 +120,24 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if problems:
         raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
     return config
+
+
+def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArguments]:
+    """The model's and the data's arguments among the keys of a run, as its recording keeps them.
+
+    given: keys of cfg.json and flags, as in `RunFacts.cfg`. Raises UserError for a value that
+    cannot be used.
+    """
+    classes = (ModelArguments, DataArguments)
+    parser = HfArgumentParser(classes, allow_abbrev=False, exit_on_error=False, add_help=False)
+    names = {key.name for arguments in classes for key in fields(arguments)}
+    problems: list[str] = []
+    own = {key: value for key, value in given.items() if key in names}
+    values = _typed_values(parser, own, problems)
+    model, data = (_built(arguments, values, problems) for arguments in classes)
+    if problems:
+        raise UserError("; ".join(problems))
+    return model, data
 
 
 def _typed_values(
@@ -203,29 +224,6 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not a number that a run can use")
-
-
-def _read_flags(flags: list[str]) -> dict[str, Any]:
-    """`--key value`, `--key=value`, `--key a b`, or a bare `--key` for true."""
-    given: dict[str, list[str]] = {}
-    key = None
-    for flag in flags:
-        if flag.startswith("--"):
-            name, equals, value = flag[2:].partition("=")
-            key = name.replace("-", "_")
-            given[key] = [value] if equals else []
-        elif key is None:
-            raise UserError(f"{flag}: not expected here; flags are --key value")
-        else:
-            given[key].append(flag)
-    return {key: _value_of(words) for key, words in given.items()}
-
-
-def _value_of(words: list[str]) -> Any:
-    """What the words behind a flag mean: none is true, one is itself, several are a list."""
-    if not words:
-        return True
-    return words[0] if len(words) == 1 else words
 
 
 def _unknown(key: str, known: set[str]) -> str:

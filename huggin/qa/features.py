@@ -230,8 +230,7 @@ def refuse_long_questions(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> None:
     """Raise UserError for the first question that leaves no room for new context in a window."""
-    special = tokenizer.num_special_tokens_to_add(pair=True)
-    room = data.max_seq_length - data.doc_stride - special - 1
+    room = room_for_question(tokenizer, data)
     for start in range(0, len(records), 1000):
         batch = records[start : start + 1000]
         questions = [plain_question(question) for question in batch["question"]]
@@ -241,6 +240,12 @@ def refuse_long_questions(
                 where = f"record {start + row + 1} (id {batch['id'][row]!r})"
                 advice = "raise max_seq_length or lower doc_stride"
                 raise UserError(f"{where}: a question of {len(ids)} tokens; {advice}")
+
+
+def room_for_question(tokenizer: PreTrainedTokenizerFast, data: DataArguments) -> int:
+    """How many tokens of a question leave room for new context in a window."""
+    special = tokenizer.num_special_tokens_to_add(pair=True)
+    return data.max_seq_length - data.doc_stride - special - 1
 
 
 def context_offsets(encoded: Any, window: int) -> list[tuple[int, int] | None]:

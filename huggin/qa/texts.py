@@ -1,15 +1,17 @@
-"""A run's cfg -> the texts of the questions that it was trained on, without checking them again."""
+"""A run's cfg -> its data: the texts of the training questions, unchecked, and their windows."""
 
-from collections.abc import Iterable, Mapping
+import importlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from datasets import load_dataset
+from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
 from huggin.qa.arguments import DataArguments
-from huggin.qa.questions import Record, normalised, raw_records
+from huggin.qa.records import Record, normalised, raw_records
 
 FIELDS = ("question", "context", "answers")
 
@@ -20,11 +22,7 @@ def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Reco
     cfg: as in `RunFacts`. by: a column of the data whose value is added as `own`.
     Raises UserError if the data is not there any more, BadValue if it lacks the column.
     """
-    data = DataArguments(
-        dataset_name=cfg.get("dataset_name"),
-        dataset_config_name=cfg.get("dataset_config_name"),
-        train_file=cfg.get("train_file"),
-    )
+    data = _data_of(cfg)
     limit = cfg.get("max_train_samples")
     if data.train_file:
         records = list(_of_file(Path(data.train_file), by))
@@ -35,9 +33,46 @@ def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Reco
     return records[: int(limit)] if limit else records
 
 
-def _of_file(file: Path, by: str | None) -> Iterable[Record]:
+def some_training_records(cfg: Mapping[str, Any], places: Collection[int]) -> dict[int, Record]:
+    """The training questions at some places of the data, by their place; faster than all of them.
+
+    Raises UserError if the data is not there any more, or has no question at a place.
+    """
+    data = _data_of(cfg)
+    if data.train_file:
+        found = _some_of_file(Path(data.train_file), set(places))
+    else:
+        records = training_records(cfg)
+        found = {place: records[place] for place in places if place < len(records)}
+    if len(found) < len(places):
+        raise UserError(f"{data.train_file or data.dataset_name} has fewer questions than before")
+    return found
+
+
+def _data_of(cfg: Mapping[str, Any]) -> DataArguments:
+    return DataArguments(
+        dataset_name=cfg.get("dataset_name"),
+        dataset_config_name=cfg.get("dataset_config_name"),
+        train_file=cfg.get("train_file"),
+    )
+
+
+def _some_of_file(file: Path, places: set[int]) -> dict[int, Record]:
+    _refuse_missing(file)
+    return {
+        place: normalised(raw, f"{file}: {position}")
+        for place, (position, raw) in enumerate(raw_records(file))
+        if place in places
+    }
+
+
+def _refuse_missing(file: Path) -> None:
     if not file.is_file():
         raise UserError(f"{file}: no such file any more; go where the run was started from")
+
+
+def _of_file(file: Path, by: str | None) -> Iterable[Record]:
+    _refuse_missing(file)
     for position, raw in raw_records(file):
         record = normalised(raw, f"{file}: {position}")
         if by is not None and by not in raw:
@@ -47,8 +82,11 @@ def _of_file(file: Path, by: str | None) -> Iterable[Record]:
 
 def _of_hub(data: DataArguments, cache_dir: str | None, by: str | None) -> list[Record]:
     name = data.dataset_name
+    datasets = importlib.import_module("datasets")  # slow, and not needed for files
     try:
-        records = load_dataset(name, data.dataset_config_name, split="train", cache_dir=cache_dir)
+        records = datasets.load_dataset(
+            name, data.dataset_config_name, split="train", cache_dir=cache_dir
+        )
     except Exception as error:  # the library raises all kinds: a script, broken files, no network
         problem = one_line(error.__cause__ or error)
         raise UserError(f"{name}: {problem}; check dataset_name and the network") from None
@@ -65,3 +103,18 @@ def _of_hub(data: DataArguments, cache_dir: str | None, by: str | None) -> list[
 def _others(columns: Iterable[str]) -> str:
     known = [name for name in columns if name not in FIELDS]
     return f"; it has {', '.join(known)}" if known else ""
+
+
+def data_arguments(cfg: Mapping[str, Any]) -> DataArguments:
+    """The data and the windows that a run was trained with.
+
+    cfg: as in `RunFacts`, where flags of the command line are still texts.
+    Raises UserError for a value that cannot be used.
+    """
+    names = {key.name for key in fields(DataArguments)}
+    given = {name: value for name, value in cfg.items() if name in names and value is not None}
+    try:
+        return TypeAdapter(DataArguments).validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(f"cfg: {first['loc'][0]}: {first['msg']}; train the run again") from None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
@@ -18,13 +19,15 @@ from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
 from huggin.recording.checks import problem_with_window
-from huggin.recording.reader import site_activations
+from huggin.recording.reader import flat_values, site_activations
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import column_of, schemas
 
 ROUNDING = 1e-6  # of a sum of probabilities in float32
+ROUNDING_OF_HALF = 0.05  # of a sum of attention weights in float16
 COLUMNS = ("layer", "component", "activations")
+ATTENTION = pa.list_(pa.float16())  # of a layer, flat; in the row of its self-attention
 WINDOW = (
     "index",
     "question",
@@ -53,6 +56,14 @@ class AnswerFacts:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """From which tokens every attention head reads, at some tokens."""
+
+    of: list[int]  # the tokens that read
+    weights: np.ndarray  # (layers, heads, len(of), tokens) float16; each row adds up to 1
+
+
+@dataclass(frozen=True)
 class AnswerInside:
     """An answer with what the hooks saw."""
 
@@ -60,23 +71,35 @@ class AnswerInside:
     start_logits: np.ndarray  # (tokens,)
     end_logits: np.ndarray  # (tokens,)
     activations: dict[Site, np.ndarray]  # (tokens, hidden) float16
+    attention: Attention | None = None  # None if an older version kept the answer, or if the model
+    # gives no attention weights
 
 
 def write_answer(run: RunFolder, answer: AnswerInside) -> Path:
     """Keep an answer beside the earlier ones; returns the file's path.
 
-    The file has a row per site; the rest is JSON in the schema's metadata.
+    The file has a row per site; the rest is JSON in the schema's metadata. The row of a layer's
+    self-attention also has the layer's attention weights.
     """
     hidden = next(iter(answer.activations.values())).shape[1]
     fields = {field.name: field.type for field in schemas(hidden)["nodes"] if field.name in COLUMNS}
+    fields["attention"] = ATTENTION
     schema = pa.schema(fields, metadata={"answer": json.dumps(_as_json(answer))})
     newest = max((number for number, _ in run.segments("answers")), default=0)
     path = run.segment("answers", newest + 1)
     with replacing(path) as beside, pa.ipc.new_stream(str(beside), schema) as stream:
         for site, values in answer.activations.items():
             columns = map(column_of, (site.layer, site.component, values), fields.values())
-            stream.write_batch(pa.record_batch(list(columns), schema=schema))
+            attention = pa.array([_attention_at(site, answer.attention)], ATTENTION)
+            stream.write_batch(pa.record_batch([*columns, attention], schema=schema))
     return path
+
+
+def _attention_at(site: Site, attention: Attention | None) -> np.ndarray | None:
+    """The weights of a layer (heads x tokens that read x tokens,) if the site is its attention."""
+    if attention is None or site.component != "self":
+        return None
+    return attention.weights[site.layer - 1].ravel()
 
 
 def _as_json(answer: AnswerInside) -> dict[str, Any]:
@@ -87,7 +110,8 @@ def _as_json(answer: AnswerInside) -> dict[str, Any]:
         "start_logits": answer.start_logits.tolist(),
         "end_logits": answer.end_logits.tolist(),
     }
-    return {**facts, **window, "expected": answer.facts.window.answer, **logits}
+    readers = {"attention_of": answer.attention.of if answer.attention else []}
+    return {**facts, **window, "expected": answer.facts.window.answer, **logits, **readers}
 
 
 def read_answer(run: RunFolder) -> AnswerInside:
@@ -117,13 +141,28 @@ def _read(path: Path) -> AnswerInside:
     shared = TypeAdapter(dict[str, Any]).validate_json(table.schema.metadata[b"answer"])
     logits = {name: _numbers(shared.pop(name)) for name in ("start_logits", "end_logits")}
     shared["answer"] = shared.pop("expected")
+    readers = TypeAdapter(list[int]).validate_python(shared.pop("attention_of", []))
     shared["window"] = {name: shared.pop(name) for name in WINDOW}
     # `strict` for JSON takes lists of lists as the tuples that they were.
     facts = TypeAdapter(AnswerFacts).validate_json(json.dumps(shared), strict=True)
-    answer = AnswerInside(facts, **logits, activations=site_activations(table))
+    attention = _attention_in(table, readers, len(facts.window.tokens)) if readers else None
+    answer = AnswerInside(facts, **logits, activations=site_activations(table), attention=attention)
     if problem := _problem_with(answer):
         raise _Damaged(problem)
     return answer
+
+
+def _attention_in(table: pa.Table, readers: list[int], tokens: int) -> Attention:
+    """The attention weights in a table's rows."""
+    kept = table.filter(pc.is_valid(table["attention"]))
+    layers = kept["layer"].to_pylist()
+    if layers != list(range(1, len(layers) + 1)) or not layers:
+        raise _Damaged("attention: not of each layer once")
+    weights = flat_values(kept["attention"])
+    if weights.size % (len(layers) * len(readers) * tokens):
+        raise _Damaged(f"attention: not one for each of the {tokens} tokens")
+    weights = weights.reshape(len(layers), -1, len(readers), tokens)
+    return Attention(readers, weights)
 
 
 def _numbers(values: Any) -> np.ndarray:
@@ -144,7 +183,18 @@ def _problem_with(answer: AnswerInside) -> str | None:
         return f"confidence: {facts.confidence:g} is not from 0 to 1"
     if facts.step < 0:
         return f"step: {facts.step} is negative"
+    if answer.attention and (problem := _problem_with_attention(answer.attention, size)):
+        return problem
     for site, values in answer.activations.items():
         if len(values) != size:
             return f"layer {site.layer}, {site.component}: not one row for each of {size} tokens"
+    return None
+
+
+def _problem_with_attention(attention: Attention, size: int) -> str | None:
+    if not all(0 <= token < size for token in attention.of):
+        return f"attention_of: {attention.of} are not among the {size} tokens"
+    sums = attention.weights.astype(np.float32).sum(axis=-1)
+    if not np.all(np.abs(sums - 1) < ROUNDING_OF_HALF):
+        return "attention: weights that do not add up to 1"
     return None

@@ -8,16 +8,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import xxhash
+from safetensors import SafetensorError
 
 from huggin.common.errors import UserError
 from huggin.common.files import flush_to_disk, read_json, write_json
 from huggin.common.streams import warn
+from huggin.common.text import one_line
 from huggin.recording.run_folder import RunFolder, is_checkpoint
 
 MARK = "complete.json"
+# what loading a broken checkpoint raises
+UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 BLOCK = 1 << 20  # bytes that are read at a time
 
 
@@ -48,6 +53,11 @@ def hash_of(path: Path) -> str:
         while count := file.readinto(block):
             digest.update(block[:count])
     return digest.hexdigest()
+
+
+def hash_of_weights(folder: Path) -> str:
+    """The hashes of the weights in the folder of a model, joined."""
+    return "-".join(hash_of(path) for path in sorted(folder.glob("*.safetensors")))
 
 
 def damage_of(folder: Path) -> str | None:
@@ -114,7 +124,7 @@ def step_of(folder: Path) -> int | None:
     """The step in a folder's trainer_state.json; None if there is no such file or step."""
     try:
         step = read_json(folder / "trainer_state.json")["global_step"]
-    except (FileNotFoundError, UserError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, UserError, KeyError, TypeError):
         return None
     return step if isinstance(step, int) else None
 
@@ -154,6 +164,22 @@ def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
         moved.append(folder / path.name)
     beside.rmdir()
     mark_complete(folder, moved)
+
+
+def why_not_begun(error: Exception, checkpoint: Path | None) -> str:
+    """Why no step was made: a checkpoint that cannot be loaded, or a key that is refused."""
+    if checkpoint is None or not isinstance(error, UNREADABLE):
+        return one_line(error)
+    what = f"{checkpoint}: cannot be loaded: {one_line(error)}"
+    return f"{what}; delete it, and the same command goes on from the one before"
+
+
+def refuse_other_content(run: RunFolder) -> None:
+    """Raise UserError if a folder holds other things than a run: they are not ours to delete."""
+    others = {path.name for path in run.path.iterdir()} - {run.holder.name}
+    if others and not run.holds_a_run():
+        what = f"{run.path}: holds {sorted(others)[0]} and no run"
+        raise UserError(f"{what}; name another output_dir, or leave out overwrite_output_dir")
 
 
 def start_anew(run: RunFolder) -> None:

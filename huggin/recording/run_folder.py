@@ -16,10 +16,12 @@ class RunFolder:
         self.recording = path / "recording"
         self.facts = self.recording / "run.json"
         self.graphs = path / "graphs"
+        self.explanations = path / "explanations"  # of answers, a folder each
         self.holder = path / "in-use.json"
         self.trainer_state = path / "trainer_state.json"
         self.eval_results = path / "eval_results.json"
         self.efficacy = path / "efficacy.json"
+        self.rewound = path / "rewind.json"
 
     def segment(self, table: str, first_step: int) -> Path:
         """Where the rows of `table` from `first_step` on are recorded."""
@@ -49,7 +51,7 @@ class RunFolder:
 
     def own_files(self) -> Iterator[Path]:
         """The run's recording, figures and results, without its checkpoints and model."""
-        yield from (self.trainer_state, self.eval_results, self.efficacy)
+        yield from (self.trainer_state, self.eval_results, self.efficacy, self.rewound)
         if not self.facts.is_file():
             return
         if self.graphs.is_dir():

@@ -30,8 +30,13 @@ FIXED = (
     "fp16",
     "per_device_train_batch_size",
     "gradient_accumulation_steps",
+    "train_sampling_strategy",
     "world_size",
 )
+
+
+# What runs had whose run.json does not say it, because it could not be changed on the way
+BEFORE = {"train_sampling_strategy": "random"}
 
 
 def model_name(config: Config) -> str:
@@ -77,7 +82,7 @@ def refuse_changed(run: RunFolder, begun: RunFacts, now: RunFacts) -> None:
     """Raise a UserError that names each setting that has changed since the run began."""
     changed = [
         f"{key} was {value}, is now {now.fixed.get(key)}"
-        for key, value in begun.fixed.items()
+        for key, value in (BEFORE | begun.fixed).items()
         if value != now.fixed.get(key)
     ]
     if changed:

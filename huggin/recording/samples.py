@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 from huggin.common.window import Window
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
-from huggin.qa.questions import normalised
+from huggin.qa.records import normalised
 
 
 def track(

@@ -1,17 +1,33 @@
-"""A command of the user's that is run when a training has ended."""
+"""A command of the user's that is run when a training has ended.
+
+    python -m huggin.training.notify COMMAND EXIT_CODE FOLDER
+
+The drivers, which are bash scripts, tell the end of their last stage this way.
+"""
 
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from huggin.common.cli import meaning_of
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
 from huggin.common.text import one_line
 
 LONGEST = 60  # seconds that the command may take
+MORE_FOLLOWS = "HUGGIN_MORE_FOLLOWS"  # set by a driver: it tells the end itself if all goes well
+GOING_ON = (0, 1)  # exit codes after which a driver goes on
+RESULTS = {
+    0: "done",
+    1: "done, no answer was right",
+    2: "failed",
+    70: "failed, by a defect of the toolkit",
+    130: "stopped by Ctrl-C, saved",
+}
 
 
 def words_of(command: str) -> list[str]:
@@ -45,14 +61,21 @@ def notifying(command: str | None, folder: str) -> Iterator[Ending]:
     words_of(command)  # a wrong one is refused before the training and not after it
     try:
         yield ending
-    except UserError as error:
-        notify(command, f"failed: {error}", 2, folder)
+    except SystemExit as stopped:  # by a signal, before or after the training
+        code = stopped.code if isinstance(stopped.code, int) else 0
+        notify(command, f"{folder}: stopped", code, folder)
         raise
-    except OSError as error:
-        notify(command, f"failed: {one_line(error)}", 2, folder)
+    except Exception as error:
+        text, code = meaning_of(error)
+        notify(command, f"failed: {text}", code, folder)
         raise
-    result = {0: "done", 130: "stopped by Ctrl-C, saved"}.get(ending.code, "stopped, saved")
-    notify(command, f"{folder}: {result}", ending.code, folder)
+    if ending.code not in GOING_ON or MORE_FOLLOWS not in os.environ:
+        notify(command, result_in_words(ending.code, folder), ending.code, folder)
+
+
+def result_in_words(code: int, folder: str) -> str:
+    """What an exit code of a command on a run's folder means."""
+    return f"{folder}: {RESULTS.get(code, 'stopped, saved')}"
 
 
 def notify(command: str, result: str, code: int, folder: str) -> None:
@@ -73,4 +96,9 @@ def notify(command: str, result: str, code: int, folder: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = one_line(error)
     if problem:
-        warn(f"run_qa.py: notify {command!r}: {problem}")
+        warn(f"notify {command!r}: {problem}")
+
+
+if __name__ == "__main__":
+    told, number, run = sys.argv[1:]
+    notify(told, result_in_words(int(number), run), int(number), run)

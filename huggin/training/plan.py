@@ -8,16 +8,18 @@ from pathlib import Path
 from transformers import PreTrainedModel, TrainingArguments
 
 from huggin.common.errors import UserError
-from huggin.model.device import describe_device
+from huggin.common.files import bytes_in
+from huggin.common.text import size
+from huggin.model.device import computes_bf16, describe_device
 from huggin.model.loading import head_of
 from huggin.qa.config import Config
 from huggin.recording.run_facts import RunFacts
+from huggin.recording.schema import OF_A_WINDOW
 
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
-ACTIVATION = 2  # bytes of a recorded activation, float16
-MEGABYTE = 1e6
-GIGABYTE = 1e9
+HALF = 2  # bytes of a recorded activation or of a lens's logit, float16
+ROW = 350  # bytes that Arrow adds to a row, on average
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,20 @@ def describe_model(model: PreTrainedModel, pretrained: bool) -> str:
 
 
 def where(training: TrainingArguments) -> str:
-    """The device that the model is trained on, and how many processes train together."""
+    """The device that the model is trained on, its numbers, how many processes train together."""
     processes = f", {training.world_size} processes" if training.world_size > 1 else ""
-    return describe_device(training.device) + processes
+    return describe_device(training.device) + processes + precision(training)
+
+
+def precision(training: TrainingArguments) -> str:
+    """What is said of the numbers that a training computes with, "" for float32."""
+    if training.fp16:
+        return ", in fp16"
+    if not training.bf16:
+        return ""
+    emulated = training.device.type == "cpu" and not computes_bf16()
+    note = ", which this processor has to emulate, so it is slower" if emulated else ""
+    return f", in bf16{note}"
 
 
 def describe_recording(config: Config, facts: RunFacts | None, recorded: float) -> str:
@@ -131,14 +144,17 @@ def describe_recording(config: Config, facts: RunFacts | None, recorded: float) 
 
 
 def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
-    """How large the recording becomes: rows of the head, logits and nodes of the samples."""
+    """How large the recording becomes: its tables, and what Arrow adds to each row."""
     tokens = sum(len(window.tokens) for window in facts.samples)
+    windows = windows_per_step(config.training)
+    per_step = (2 * facts.hidden_size + 2, len(facts.parts), windows * len(OF_A_WINDOW))
+    of_steps = (steps + 1) * sum(numbers * FLOAT + ROW for numbers in per_step)
     probes = min(config.recording.probe_points, steps + 1)
     snapshots = min(config.recording.node_points, steps + 1)
-    head = (steps + 1) * (2 * facts.hidden_size + 2) * FLOAT
     logits = probes * tokens * 2 * FLOAT
-    nodes = snapshots * tokens * len(facts.sites) * facts.hidden_size * ACTIVATION
-    return float(head + logits + nodes)
+    lens = probes * (facts.layers + 1) * tokens * 2 * HALF if facts.has_lens else 0
+    nodes = snapshots * tokens * len(facts.sites) * facts.hidden_size * HALF
+    return float(of_steps + logits + lens + nodes)
 
 
 def saved_bytes(model: PreTrainedModel, steps: int, training: TrainingArguments) -> float:
@@ -155,18 +171,6 @@ def nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
-def bytes_in(folder: Path) -> float:
-    """How much the files of a folder take, all below it included."""
-    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
-
-
 def count(number: int, what: str) -> str:
     """`1 sample`, `2 samples`."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def size(bytes_: float) -> str:
-    """Bytes as people read them: 12 MB, 3.4 GB."""
-    if bytes_ < GIGABYTE:
-        return f"{max(1, round(bytes_ / MEGABYTE)):,} MB"
-    return f"{bytes_ / GIGABYTE:.1f} GB"

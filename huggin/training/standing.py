@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from huggin.recording.checkpoints import step_in_name, step_of
 from huggin.recording.run_folder import RunFolder
 
 
@@ -12,47 +13,48 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
 
     checkpoint: the newest whole one. If it is of an earlier step, the last one was damaged.
     """
-    if checkpoint is None:
+    trained = step_of(run.path)
+    if checkpoint is None or trained is None:
         return 0
-    try:
-        state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
-        trained = int(state["global_step"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return 0
-    return trained if step_of(checkpoint) >= trained else 0
+    return trained if step_in_name(checkpoint) >= trained else 0
 
 
-def ended_early(run: RunFolder, trained: int, steps: int) -> bool:
-    """Whether a callback has ended a training that had as many steps before it, or more.
+def is_finished(run: RunFolder, trained: int, steps: int) -> bool:
+    """Whether a run has all the steps that a start asks for, or a callback ended it before them.
 
-    A run that a signal has stopped has no trained model, so `trained` is 0.
+    trained: steps of its trained model. It is 0 for a run that a signal has stopped.
     """
-    if trained == 0:
-        return False
+    if trained == 0 or trained >= steps:
+        return trained >= steps
     planned = json.loads(run.trainer_state.read_text(encoding="utf-8")).get("max_steps")
     return isinstance(planned, int) and trained < planned and steps <= planned
 
 
-def step_of(checkpoint: Path) -> int:
-    """The step in the name of a checkpoint."""
-    return int(checkpoint.name.rpartition("-")[2])
+def lacks_scores(run: RunFolder, is_asked_for: bool) -> bool:
+    """Whether an evaluation is asked for that the run does not have, as after a power cut."""
+    return is_asked_for and not run.eval_results.exists()
 
 
 def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str:
     """What a resumed start says. steps: of the whole training."""
-    step = step_of(checkpoint)
+    step = step_in_name(checkpoint)
     saved = datetime.fromtimestamp(checkpoint.stat().st_mtime).astimezone()
     when = f"{saved:%H:%M}" if now - saved < timedelta(hours=20) else f"{saved:%Y-%m-%d %H:%M}"
     return f"{run.path}: going on from step {step:,} of {steps:,}, checkpoint of {when}"
 
 
-def nothing_to_do(run: RunFolder, trained: int, steps: int) -> str:
-    """What a start says if the run has all the steps that it asks for, or more."""
+def already_trained(run: RunFolder, trained: int, steps: int, evaluates: bool) -> str:
+    """What a start says if the run has all the steps that it asks for, or more.
+
+    evaluates: whether it has no scores yet, so that they are measured now.
+    """
     done = f"{trained:,} of {steps:,} steps"
     if trained < steps:
         done += ", then a callback ended it"
     if trained > steps:
         done = f"{trained:,} steps, more than the {steps:,} that are asked for"
+    if evaluates:
+        return f"{run.path}: already trained ({done}); not evaluated yet, which is done now"
     anew = "--overwrite_output_dir true starts anew"
     return f"{run.path}: already trained ({done}); nothing to do; {anew}"
 

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from pypdf import PdfReader
 
 from huggin.recording.answer import read_answer, write_answer
 from huggin.recording.run_folder import RunFolder
-from tests.conftest import ROOT, command
+from tests.conftest import command, toolkit
 from tests.recording.test_answer import HOSTILE, answer
 
 STATE = "BertForQuestionAnswering-NoPretrain-8-questions.json"
@@ -173,8 +174,6 @@ def test_graph_efficacy_of_nothing_measured(morning):
 
 @pytest.mark.slow
 def test_the_driver_draws_also_where_nothing_was_right(morning):
-    if not (ROOT / ".venv" / "installed.txt").exists():
-        pytest.skip("the drivers run in .venv; ./setup makes it")
     questions = json.loads(
         Path(json.loads((morning / "cfg.json").read_text())["train_file"]).read_text()
     )
@@ -193,7 +192,7 @@ def test_the_driver_draws_also_where_nothing_was_right(morning):
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     done = subprocess.run(
-        [ROOT / "get-model-output", "cfg.json"],
+        [toolkit() / "get-model-output", "cfg.json"],
         cwd=morning,
         capture_output=True,
         text=True,
@@ -213,13 +212,14 @@ def drawn(morning) -> Path:
     return morning
 
 
+@pytest.mark.slow
 def test_hostile_text_in_the_pdf(drawn):
     run = RunFolder(drawn / "run")
     inside = answer(8)
     write_answer(run, inside)
     hidden = {site: values.repeat(8, axis=1) for site, values in inside.activations.items()}
     (run.recording / "answers-1.arrow").unlink()
-    write_answer(run, type(inside)(inside.facts, inside.start_logits, inside.end_logits, hidden))
+    write_answer(run, replace(inside, activations=hidden))
     assert read_answer(run).facts.window.question == HOSTILE
     done = command("graph-node-logits.py", "run", "--node", "3", cwd=drawn)
     assert (done.returncode, done.stderr) == (0, "")
@@ -233,6 +233,7 @@ def test_hostile_text_in_the_pdf(drawn):
     )
 
 
+@pytest.mark.slow
 def test_the_pdf_is_about_the_newest_answer_and_one_node(drawn):
     asked = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=drawn)
     assert asked.returncode in (0, 1)
@@ -242,7 +243,14 @@ def test_the_pdf_is_about_the_newest_answer_and_one_node(drawn):
     texts = [page.extract_text() for page in PdfReader(drawn / done.stdout.strip()).pages]
     assert "dotted: node 5" in texts[0]
     assert "Node 5 by token: an answer after 8 steps" in texts[1]
-    window = read_answer(RunFolder(drawn / "run")).facts.window
+    assert "5 Question by question" in " ".join(" ".join(texts).split())
+    assert "every attention head of every layer" in " ".join(texts)
+    assert "It is not importance" in " ".join(texts)
+    assert (drawn / "run" / "graphs" / "attention.png").exists()
+    kept = read_answer(RunFolder(drawn / "run"))
+    window = kept.facts.window
+    assert kept.attention.of == list(dict.fromkeys([window.gold_start, window.gold_end, 0]))
+    assert kept.attention.weights.shape == (2, 2, len(kept.attention.of), len(window.tokens))
     assert window.question in " ".join(texts[1].split())
 
 

@@ -112,6 +112,7 @@ def test_the_oldest_database_has_no_sample_seq_and_no_sample_indices(path):
 
 TABLES = "CREATE TABLE model_efficacy (id); CREATE TABLE sample_indices (id)"
 NEWER = f"{TABLES}; PRAGMA user_version = 99"
+SONGS = "CREATE TABLE songs (id, title); INSERT INTO songs VALUES (1, 'Ravens');"
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -132,15 +133,20 @@ def test_a_newer_schema_is_refused_and_untouched(path, mode):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_newer_schema_of_a_killed_program_is_refused_and_untouched(path, tmp_path_factory):
+@pytest.mark.parametrize(
+    ("tables", "said"), [(NEWER, "schema version 99"), (SONGS, "another program")]
+)
+def test_a_killed_programs_database_that_is_not_ours_is_refused_and_untouched(
+    path, tmp_path_factory, tables, said
+):
     killed = tmp_path_factory.mktemp("killed") / path.name
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute("PRAGMA journal_mode = WAL")
-        newer.executescript(NEWER)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.executescript(tables)
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
     before = content(killed.parent)
-    with pytest.raises(BadValue, match="schema version 99"):
+    with pytest.raises(BadValue, match=said):
         open_database(killed)
     assert content(killed.parent) == before
 
@@ -174,7 +180,6 @@ def test_a_check_refuses_what_opening_refuses_and_writes_nothing(older, tmp_path
     assert content(tmp_path) == before
 
 
-SONGS = "CREATE TABLE songs (id, title); INSERT INTO songs VALUES (1, 'Ravens');"
 OTHERS = {
     "another program's": SONGS,
     "with a version": f"{SONGS} PRAGMA user_version = 1",
@@ -196,19 +201,6 @@ def test_another_programs_database_is_refused_and_untouched(path, tables, mode, 
     with pytest.raises(BadValue, match="a database of another program; name another file"):
         open_database(path, must_exist)
     assert content(path.parent) == before
-
-
-def test_another_killed_programs_database_is_refused_and_untouched(path, tmp_path_factory):
-    killed = tmp_path_factory.mktemp("killed") / path.name
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA journal_mode = WAL")
-        other.executescript(SONGS)
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
-    before = content(killed.parent)
-    with pytest.raises(BadValue, match="another program"):
-        open_database(killed)
-    assert content(killed.parent) == before
 
 
 def test_the_database_of_an_older_profiler_alone_is_recognised(path):
@@ -241,3 +233,18 @@ def test_a_link_to_a_database_is_followed(older, tmp_path):
 def test_null_prints_as_nothing(older):
     done = command("db_utils.py", "--list", "--db", older, cwd=older.parent)
     assert "2|data-1026|7|7||the first\n" in done.stdout
+
+
+def test_explanations_of_pictures_become_that_kind(path):
+    """Version 3 knew pictures only; version 4 has texts, too."""
+    with closing(sqlite3.connect(path)) as connection:
+        for change in MIGRATIONS[:3]:
+            change(connection)
+        connection.executescript(
+            """PRAGMA user_version = 3;
+            INSERT INTO explanations (id, picture) VALUES (7, 'cat.png');
+            INSERT INTO segments (explanation_id, segment, coefficient) VALUES (7, 0, 0.5)"""
+        )
+    open_database(path).close()
+    assert rows(path, "SELECT id, picture, kind FROM explanations") == [(7, "cat.png", "picture")]
+    assert rows(path, "SELECT coefficient, text FROM segments") == [(0.5, None)]

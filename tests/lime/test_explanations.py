@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.explanation import Explanation, Request, as_json, in_words, introduction
+from huggin.lime.explained import Request
+from huggin.lime.explanation import Explanation, as_json, in_words, introduction
 from huggin.lime.keras_quietly import keras
 from huggin.lime.labels import Labels, Target
 from huggin.lime.masks import distance_weights, random_perturbations
@@ -136,6 +137,7 @@ def constant(tmp_path_factory):
 OPTIONS = ("--segmenter", "grid", "--segments", "9", "--samples", "40", "--json", "a.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["lime.py", "inDeCeptionV3.py"])
 def test_both_commands_say_the_same_of_a_constant_model(script, constant):
     done = command(script, "a.png", "--model", "model.keras", *OPTIONS, cwd=constant)

@@ -117,7 +117,7 @@ def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
     again = predictor(scene, tmp_path)
-    monkeypatch.setattr(again, "_answers", None)  # it could not predict
+    monkeypatch.setattr(again._remembered, "_answers", None)  # it could not predict
     assert (again.predictions(on).probability == first.probability).all()
 
 
@@ -166,7 +166,7 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 100, seed=0).on
     one = predictor(scene, tmp_path)
-    real = one._answers
+    real = one._remembered._answers
     asked = []
 
     def stop(batch):
@@ -175,7 +175,7 @@ def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(batch)
 
-    monkeypatch.setattr(one, "_answers", stop)
+    monkeypatch.setattr(one._remembered, "_answers", stop)
     with pytest.raises(KeyboardInterrupt):
         one.predictions(on)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:

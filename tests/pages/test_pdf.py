@@ -44,9 +44,19 @@ def texts_of(pdf: Path) -> list[str]:
     return [" ".join(text.split()) for text in texts]
 
 
+@pytest.fixture(scope="session")
+def pdf(made_once, tiny_run) -> Path:
+    """The PDF of a run in a folder with an odd name, made once."""
+
+    def make(folder: Path) -> None:
+        pdf_of(Path(shutil.copytree(tiny_run, folder / "a run & <more>")))
+
+    (made,) = (made_once("pdf", make) / "gv-graphs").glob("*.pdf")
+    return made
+
+
 @pytest.mark.slow
-def test_the_pdf_of_a_run(run):
-    pdf = pdf_of(run)
+def test_the_pdf_of_a_run(pdf):
     assert re.fullmatch(r"qa-training-\d{4}-\d\d-\d\d-\d{6}\.gv\.pdf", pdf.name)
     assert sorted(path.name for path in pdf.parent.iterdir()) == sorted([pdf.stem, pdf.name])
     assert "BertSelfAttention" in pdf.with_suffix("").read_text()
@@ -62,27 +72,51 @@ def test_the_pdf_of_a_run(run):
     for figure in ("Loss of the tracked sample", "Logits of the tracked sample", "Shares in"):
         assert figure in others
     assert "muninn" in others  # a token of a figure
+    assert "4 Through the layers" in others
+    assert "sample 0: the head is " in others
+    for figure in ("layer's output: the probability of each token", "Norm of the gradient by part"):
+        assert figure in others
+    assert "5 Question by question" in others
+    assert "by question word: " in others
+    assert "The questions with the highest loss when they were last seen" in others
+    assert "Each part of the model put back" not in others  # this run was never rewound
 
 
 @pytest.mark.slow
-def test_the_pdf_says_what_it_is(run):
-    reader = PdfReader(pdf_of(run))
+def test_what_rewinding_found_is_in_the_pdf_and_lost_texts_are_said(run):
+    assert command("rewind.py", run, "--samples", "2", cwd=run.parent).returncode == 0
+    path = run / "recording" / "run.json"
+    facts = json.loads(path.read_text())
+    facts["cfg"]["train_file"] = "gone.json"
+    path.write_text(json.dumps(facts))
+    done = command("create-gv-training.py", run, cwd=run.parent)
+    (line,) = done.stderr.splitlines()
+    assert "left out, the kinds of questions: gone.json: no such file any more" in line
+    text = " ".join(texts_of(run.parent / done.stdout.strip()))
+    assert "Each part of the model put back to step 0, and trained alone" in text
+    assert "all questions" in text
+
+
+@pytest.mark.slow
+def test_the_pdf_says_what_it_is(pdf):
+    reader = PdfReader(pdf)
     title = reader.metadata.title
     assert re.match(r"BertForQuestionAnswering \(.*\) on questions.json, 8 steps, EM ", title)
     assert re.search(r", F1 [0-9.]+ %, \d{4}-\d\d-\d\d$", title)
+    run = pdf.parent.parent / "a run & <more>"
     assert reader.metadata.subject == f"Training, as recorded in {run}"
     assert title[:40] in texts_of(reader.stream)[0]
 
 
 @pytest.mark.slow
-def test_figures_are_vectors_on_a3_at_most(run):
-    reader = PdfReader(pdf_of(run))
+def test_figures_are_vectors_on_a3_at_most(pdf):
+    reader = PdfReader(pdf)
     for page in reader.pages:
         assert page.mediabox.width <= 1190.56
         assert page.mediabox.height <= 841.9
     assert [len(page.images) for page in reader.pages][0] == 0
     maps = sum(len(page.images) for page in reader.pages)
-    assert maps <= 4  # logits over time: two heat maps and their scales
+    assert maps <= 18  # logits over time, the layers, the gradients: heat maps and their scales
 
 
 @pytest.mark.slow

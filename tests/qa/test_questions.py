@@ -8,7 +8,8 @@ from datasets import Dataset
 
 from huggin.common.errors import UserError
 from huggin.qa.arguments import DataArguments
-from huggin.qa.questions import load_questions, read_records, shared_questions
+from huggin.qa.questions import load_questions, shared_questions
+from huggin.qa.records import read_records
 from tests.conftest import CONTEXT, record
 
 

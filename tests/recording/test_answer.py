@@ -1,6 +1,7 @@
 """An answer from the inside: round trip, the newest, what cannot be read."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,13 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.common.site import Site
-from huggin.recording.answer import AnswerFacts, AnswerInside, read_answer, write_answer
+from huggin.recording.answer import (
+    AnswerFacts,
+    AnswerInside,
+    Attention,
+    read_answer,
+    write_answer,
+)
 from huggin.recording.run_folder import RunFolder
 from tests.recordings import window
 
@@ -39,7 +46,13 @@ def answer(step):
         Site(1, "self"): np.arange(6, dtype=np.float16).reshape(3, 2),
         Site(2, "out"): np.ones((3, 2), np.float16),
     }
-    return AnswerInside(facts, logits, -logits, activations)
+    return AnswerInside(facts, logits, -logits, activations, attention())
+
+
+def attention():
+    """One layer of two heads, whose tokens 1 and 0 read from three tokens."""
+    weights = [[[0.5, 0.25, 0.25], [1, 0, 0]], [[0, 0, 1], [0.25, 0.25, 0.5]]]
+    return Attention([1, 0], np.array([weights], np.float16))
 
 
 def test_round_trip_of_the_newest(tmp_path):
@@ -49,10 +62,18 @@ def test_round_trip_of_the_newest(tmp_path):
     read = read_answer(run)
     assert read.facts == answer(8).facts
     np.testing.assert_array_equal(read.end_logits, answer(8).end_logits)
+    assert read.attention.of == [1, 0]
+    np.testing.assert_array_equal(read.attention.weights, attention().weights)
     assert list(read.activations) == [Site(1, "self"), Site(2, "out")]
     np.testing.assert_array_equal(
         read.activations[Site(1, "self")], answer(8).activations[Site(1, "self")]
     )
+
+
+def test_an_answer_without_attention(tmp_path):
+    run = RunFolder(tmp_path)
+    write_answer(run, replace(answer(7), attention=None))
+    assert read_answer(run).attention is None
 
 
 def test_none_kept(tmp_path):
@@ -77,6 +98,8 @@ def test_not_readable(tmp_path):
         ({"step": None}, "step: Input should be a valid integer"),
         ({"gold_start": 9}, "gold_start 9, gold_end 1: not a span"),
         ({"tokens": ["x"]}, "parts: 3 for 1 tokens"),
+        ({"attention_of": [3, 0]}, r"attention_of: \[3, 0\] are not among the 3 tokens"),
+        ({"attention_of": [0] * 5}, "attention: not one for each of the 3 tokens"),
     ],
 )
 def test_parts_that_do_not_fit(tmp_path, change, said):

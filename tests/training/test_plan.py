@@ -9,11 +9,12 @@ import pytest
 from transformers import TrainerState, TrainingArguments
 
 from huggin.common.errors import UserError
+from huggin.common.text import size
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import WARM_UP, TrainingBar, duration, line_of
 from huggin.training.notify import notify, words_of
-from huggin.training.plan import Plan, nearest_folder, size, steps_per_epoch, total_steps
-from huggin.training.standing import going_on, nothing_to_do, trained_steps
+from huggin.training.plan import Plan, nearest_folder, precision, steps_per_epoch, total_steps
+from huggin.training.standing import already_trained, going_on, trained_steps
 
 
 def arguments(**changes):
@@ -52,6 +53,19 @@ def plan(**changes):
         "disk_free": 9e9,
     }
     return Plan(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("computes", "changes", "said"),
+    [
+        (True, {}, ""),
+        (True, {"bf16": True}, ", in bf16"),
+        (False, {"bf16": True}, ", in bf16, which this processor has to emulate, so it is slower"),
+    ],
+)
+def test_the_numbers_that_are_computed_with_are_said(monkeypatch, computes, changes, said):
+    monkeypatch.setattr("huggin.training.plan.computes_bf16", lambda: computes)
+    assert precision(arguments(**changes)) == said
 
 
 def test_a_plan_in_lines():
@@ -123,10 +137,10 @@ def test_where_a_start_goes_on(tmp_path):
     assert later.endswith("checkpoint of 2026-03-01 06:41")
 
 
-def test_nothing_to_do():
+def test_already_trained():
     run = RunFolder(Path("runs/sample"))
-    assert "already trained (1,200 of 1,200 steps)" in nothing_to_do(run, 1200, 1200)
-    fewer = nothing_to_do(run, 24, 16)
+    assert "already trained (1,200 of 1,200 steps)" in already_trained(run, 1200, 1200, False)
+    fewer = already_trained(run, 24, 16, False)
     assert "already trained (24 steps, more than the 16 that are asked for)" in fewer
 
 

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from huggin.common.errors import UserError
 from huggin.recording.run_folder import RunFolder
+from huggin.training.notify import notifying
 from tests.conftest import command
 from tests.training.test_training import weights
+
+# Writes what a command that is told finds in its environment.
+TELL = f"""{sys.executable} -c "import os, pathlib
+text = os.environ['HUGGIN_RESULT'] + ' ' + os.environ['HUGGIN_EXIT_CODE']
+pathlib.Path(os.environ['TOLD']).write_text(text)" """
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -49,6 +56,19 @@ def test_a_finished_run_says_so_and_stays_as_it_is(trained):
     assert (trained / "run" / "eval_results.json").stat().st_mtime_ns == results
 
 
+def test_scores_that_are_missing_are_measured_without_training(trained):
+    """As after a power cut in the last evaluation."""
+    results = trained / "run" / "eval_results.json"
+    before = json.loads(results.read_text())
+    results.unlink()
+    model = weights(trained / "run")
+    done = command("run_qa.py", "cfg.json", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    assert "already trained (8 of 8 steps); not evaluated yet, which is done now" in done.stdout
+    assert json.loads(results.read_text()) == before
+    assert weights(trained / "run") == model
+
+
 def test_fewer_epochs_than_are_there_is_a_line(trained):
     done = command("run_qa.py", "cfg.json", "--num_train_epochs", "2", cwd=trained)
     assert "already trained (8 steps, more than the 4 that are asked for)" in done.stdout
@@ -74,9 +94,11 @@ def test_too_little_disk_is_refused_before_training(tiny_cfg, tmp_path, monkeypa
 
 def test_a_dry_run_writes_nothing(tiny_cfg, tmp_path):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
-    done = command("run_qa.py", "cfg.json", "--dry-run", cwd=tmp_path)
+    faster = ("--bf16", "true", "--train_sampling_strategy", "group_by_length")
+    done = command("run_qa.py", "cfg.json", "--dry-run", *faster, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "this training would be:" in done.stdout
+    assert "(1 thread), in bf16" in done.stdout
     assert "s for a step, about" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
@@ -90,18 +112,37 @@ def test_a_dry_run_finds_a_wrong_record(tiny_cfg, records, tmp_path):
     assert "record 5 (id 'last'): empty context" in done.stderr
 
 
-def test_a_command_is_told_how_it_ended(trained):
-    script = trained / "tell.py"
-    script.write_text(
-        "import os, pathlib\n"
-        "text = os.environ['HUGGIN_RESULT'] + ' ' + os.environ['HUGGIN_EXIT_CODE']\n"
-        "pathlib.Path(__file__).with_name('told').write_text(text)"
-    )
-    line = f"{sys.executable} {script}"
-    command("run_qa.py", "cfg.json", "--notify", line, cwd=trained)
+def test_a_command_is_told_how_it_ended(trained, monkeypatch):
+    monkeypatch.setenv("TOLD", str(trained / "told"))
+    command("run_qa.py", "cfg.json", "--notify", TELL, cwd=trained)
     assert (trained / "told").read_text() == "run: done 0"
-    command("run_qa.py", "cfg.json", "--notify", line, "--seed", "7", cwd=trained)
+    command("run_qa.py", "cfg.json", "--notify", TELL, "--seed", "7", cwd=trained)
     assert (trained / "told").read_text().startswith("failed: run: begun with other settings")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UserError("a.json: no such key"), "failed: a.json: no such key 2"),
+        (RuntimeError("CUDA out of memory"), "failed: not enough memory; close other programs"),
+        (ZeroDivisionError(), "failed: this is a defect of the toolkit"),
+        (SystemExit(143), "runs/one: stopped 143"),
+    ],
+)
+def test_a_command_is_told_of_every_bad_end(tmp_path, monkeypatch, error, told):
+    monkeypatch.setenv("HUGGIN_MORE_FOLLOWS", "1")  # as in a driver
+    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    with pytest.raises(type(error)), notifying(TELL, "runs/one"):
+        raise error
+    assert (tmp_path / "told").read_text().startswith(told)
+
+
+def test_a_driver_tells_the_good_end_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("HUGGIN_MORE_FOLLOWS", "1")
+    monkeypatch.setenv("TOLD", str(tmp_path / "told"))
+    with notifying(TELL, "runs/one"):
+        pass
+    assert not (tmp_path / "told").exists()
 
 
 def test_a_hostile_name_does_not_reach_the_terminal(tmp_path):

@@ -1,0 +1,144 @@
+"""The newest answer -> from which tokens each attention head reads: a panel per layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from huggin.common.text import short
+from huggin.common.window import Window
+from huggin.graphs.drawn_for import say_drawn_for
+from huggin.graphs.style import GOLD, QUIET, new_figure, plain
+from huggin.recording.answer import AnswerFacts, Attention, read_answer
+from huggin.recording.reader import Recording
+
+MOST_LAYERS = 12  # of a figure; more could not be read on a sheet of paper
+NAMED = 48  # tokens whose names fit below a panel
+LEAST = 0.01  # weights below it have the lightest colour
+COLOURS = "Purples"
+CLS = 0
+CAPTION = (
+    "On the right: the token that each head reads most from. Attention says from where a head "
+    "reads. It is not importance:\na head that finds nothing to read often looks at [CLS], [SEP] "
+    "or a full stop, and what it reads may change nothing in the answer."
+)
+
+
+def draw_attention(recording: Recording) -> dict[str, Figure]:
+    """`attention` of the newest answer; of more than 12 layers also `attention-from-layer-13`.
+
+    Empty if the answer was kept without its attention. Raises UserError if there is no answer.
+    """
+    answer = read_answer(recording.run)
+    attention = answer.attention
+    if attention is None:
+        return {}
+    figures = {}
+    for first in range(0, len(attention.weights), MOST_LAYERS):
+        layers = range(first, min(first + MOST_LAYERS, len(attention.weights)))
+        name = "attention" if first == 0 else f"attention-from-layer-{first + 1}"
+        figures[name] = _figure(answer.facts, attention, layers)
+    return figures
+
+
+def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
+    window = facts.window
+    heads = attention.weights.shape[1]
+    columns = len(attention.of)
+    height = len(layers) * max(0.85, 0.35 + 0.085 * heads) + 1.6
+    title = "From which tokens the answer's tokens read: every attention head of every layer"
+    figure = new_figure(1.4 + 5.2 * columns, height, title)
+    panels = figure.subplots(len(layers), columns, squeeze=False, sharex=True)
+    for row, layer in enumerate(layers):
+        for column, reader in enumerate(attention.of):
+            axes = panels[row, column]
+            _draw_heads(axes, attention.weights[layer, :, column], window)
+            if row == 0:
+                axes.set_title(_headline(window, reader))
+        panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
+    for axes in panels[-1]:
+        _name_tokens(axes, window)
+    scale = ScalarMappable(LogNorm(LEAST, 1), COLOURS)
+    figure.colorbar(
+        scale,
+        ax=panels.ravel().tolist(),
+        label="attention (log scale)",
+        pad=0.01,
+        aspect=50,
+        format=plain,
+    )
+    figure.supxlabel(CAPTION, fontsize=9)
+    say_drawn_for(figure, step=facts.step, question=window.index)
+    return figure
+
+
+def _headline(window: Window, reader: int) -> str:
+    """Which token reads."""
+    return f"{_role(window, reader)}, {_named(window, reader)}"
+
+
+def _role(window: Window, reader: int) -> str:
+    if reader == CLS:
+        return "the first token"
+    if window.gold_start == window.gold_end:
+        return "the true start and end"
+    return "the true start" if reader == window.gold_start else "the true end"
+
+
+def _named(window: Window, token: int) -> str:
+    return f"“{short(window.tokens[token], 20)}” ({token})"
+
+
+def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
+    """weights: (heads, tokens)."""
+    heads, tokens = weights.shape
+    axes.pcolormesh(
+        np.arange(tokens + 1) - 0.5,
+        np.arange(heads + 1) + 0.5,
+        weights.astype(np.float32),
+        cmap=COLOURS,
+        norm=LogNorm(LEAST, 1, clip=True),
+        rasterized=True,
+    )
+    axes.grid(visible=False)
+    axes.set_ylim(heads + 0.5, 0.5)
+    axes.set_yticks([1, heads] if heads > 1 else [1])
+    axes.tick_params(labelsize=6)
+    if window.has_answer:
+        for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
+            axes.axvline(edge, color=GOLD, linewidth=0.8)
+    for place in _borders(window.parts):
+        axes.axvline(place - 0.5, color=QUIET, linewidth=0.5, linestyle=":")
+    _name_most(axes, weights, window)
+
+
+def _borders(parts: Sequence[str]) -> list[int]:
+    """The first token of each part but the first: question, [SEP], context, [SEP]."""
+    return [at for at in range(1, len(parts)) if parts[at] != parts[at - 1]]
+
+
+def _name_most(axes: Axes, weights: np.ndarray, window: Window) -> None:
+    """Write beside each head the token that it reads most from, and how much."""
+    most = weights.argmax(axis=1)
+    names = [
+        f"{short(window.tokens[token], 12)} {weights[head, token]:.2f}"
+        for head, token in enumerate(most)
+    ]
+    beside = axes.twinx()
+    beside.set_ylim(axes.get_ylim())
+    beside.set_yticks(range(1, len(names) + 1), names, fontsize=5)
+    beside.tick_params(length=0, pad=1)
+    beside.grid(visible=False)
+
+
+def _name_tokens(axes: Axes, window: Window) -> None:
+    """The names of the tokens below the lowest panel, if they fit."""
+    notes = "dotted: question | context" + ("; green: the true answer" if window.has_answer else "")
+    if len(window.tokens) > NAMED:
+        axes.set_xlabel(f"token's place ({notes})", fontsize=8)
+        return
+    axes.set_xticks(range(len(window.tokens)), window.tokens, rotation=90, family="monospace")
+    axes.set_xlabel(f"token ({notes})", fontsize=8)

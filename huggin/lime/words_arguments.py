@@ -1,0 +1,183 @@
+"""The arguments of lime-answer.py."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggin.common.cli import CommandParser
+from huggin.common.errors import UserError
+from huggin.database.option import add_database_option
+from huggin.graphs.arguments import add_show_option
+from huggin.lime.arguments import at_least, width
+from huggin.lime.choices import SAMPLERS, SCALES, WIDTH
+
+KINDS = ("auto", "words", "sentences")
+HIDING = ("mask", "delete", "pad")
+
+
+def read_arguments(argv: Sequence[str] | None) -> Namespace:
+    """The command line. Raises UserError for options that contradict each other."""
+    parser = CommandParser(
+        "Explain which words of question and context made a trained model give its answer.",
+        "python lime-answer.py runs/sample 3",
+    )
+    _add_question(parser)
+    _add_segments(parser)
+    _add_explanation(parser)
+    _add_more(parser)
+    _add_output(parser)
+    args = parser.parse_args(argv)
+    _refuse_unfit(args)
+    return args
+
+
+def _add_question(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add("run", metavar="RUN", type=Path, help="a run's folder: output_dir in cfg.json")
+    add(
+        "index",
+        nargs="?",
+        type=at_least(0),
+        metavar="INDEX",
+        help="a question's index in the data (default: the question of the newest answer that "
+        "get-model-output kept, else 0)",
+    )
+    add("--question", metavar="TEXT", help="a question of your own, with --context")
+    add("--context", metavar="TEXT", help="the text that the answer is sought in")
+    add(
+        "--split",
+        choices=("train", "validation"),
+        help="whose questions INDEX counts (default: validation, if the data has such questions)",
+    )
+
+
+def _add_segments(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--by",
+        choices=KINDS,
+        default="auto",
+        help="what a segment is (default: auto: words; with more than 169 of them first "
+        "sentences, then the words of the sentences that matter)",
+    )
+    add(
+        "--spans",
+        nargs="+",
+        metavar="TEXT",
+        help="segments of your own: parts of the question or context; the rest is never hidden",
+    )
+    add(
+        "--hide",
+        choices=HIDING,
+        default="mask",
+        help="how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] "
+        "that nothing reads (default: mask)",
+    )
+    add(
+        "--hide-answer",
+        action="store_true",
+        help="also hide the answer's own words (default: they always stay)",
+    )
+
+
+def _add_explanation(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--explain",
+        default="answer",
+        metavar="WHAT",
+        help="answer (the model's), gold (the expected one), a text of the context, or one over "
+        "another, such as 'answer over gold' (default: answer)",
+    )
+    add(
+        "--target",
+        choices=SCALES,
+        default="logit",
+        help="the score that is explained: the log-odds or the probability of the span "
+        "(default: logit)",
+    )
+    add(
+        "--sampler",
+        choices=SAMPLERS,
+        default="hadamard",
+        help="how the masks are drawn (default: hadamard)",
+    )
+    add(
+        "--samples",
+        type=at_least(1),
+        metavar="N",
+        help="number of masks (default: 513, more for more than 169 words; 129 for up to 20 "
+        "sentences; leave-one-out: one per segment)",
+    )
+    add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
+    add(
+        "--kernel-width",
+        type=width,
+        default=WIDTH,
+        metavar="W",
+        help=f"width of the kernel that weighs the masks by distance (default: {WIDTH})",
+    )
+    add(
+        "--top",
+        type=at_least(1),
+        default=5,
+        metavar="K",
+        help="how many segments count as the top ones (default: 5)",
+    )
+
+
+def _add_more(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--stability",
+        type=at_least(2),
+        metavar="R",
+        help="explain R times with fresh masks: how far do they agree?",
+    )
+    add(
+        "--only-lime",
+        action="store_true",
+        help="leave out what LIME is compared with: leave-one-out, integrated gradients, curves",
+    )
+    add(
+        "--checkpoints",
+        action="store_true",
+        help="also explain the same question at every checkpoint of the run",
+    )
+    add(
+        "--device",
+        metavar="NAME",
+        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
+        "one, unless the cfg says use_cpu)",
+    )
+
+
+def _add_output(parser: CommandParser) -> None:
+    add = parser.add_argument
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results (default: RUN/explanations/INDEX)",
+    )
+    add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
+    add_show_option(parser)
+    add_database_option(parser)
+
+
+def _refuse_unfit(args: Namespace) -> None:
+    own = (args.question is not None, args.context is not None)
+    if any(own) and not all(own):
+        raise UserError("--question and --context: give both")
+    if all(own) and (args.index is not None or args.split):
+        raise UserError("--question: leave out INDEX and --split, they are for the run's data")
+    if all(own) and args.explain.split(" over ")[0] == "gold":
+        raise UserError("--explain gold: your own question has no expected answer; give its text")
+    if args.spans and args.by != "auto":
+        raise UserError(f"--by {args.by}: leave it out beside --spans")
+    if args.hide_answer and args.hide != "mask":
+        what = f"with --hide {args.hide} a hidden answer has no place any more"
+        raise UserError(f"--hide-answer: {what}; leave one of them out")
+    if args.sampler == "leave-one-out" and (args.samples or args.stability):
+        what = "asks once per segment; leave out --samples and --stability"
+        raise UserError(f"--sampler leave-one-out: {what}")

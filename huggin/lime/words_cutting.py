@@ -1,0 +1,94 @@
+"""A text -> its words and its sentences, as places in it."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Letters of scripts that are written without blanks: Thai, Lao, Burmese, Khmer, kana, Han
+NO_BLANKS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+WIDE_MARKS = "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"  # such as 。
+CHUNK = re.compile(rf"[{NO_BLANKS}{WIDE_MARKS}]|[^\s{NO_BLANKS}{WIDE_MARKS}]+")
+FULL_STOP = re.compile(
+    r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s)"  # where blanks follow
+    r"|[。！？]+[”’」』）]*"
+)
+INITIAL = re.compile(r"(?:^|[\s(.])\w\.$")  # as in `J. Smith` and `U.S. Army`
+TITLES = ("mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "no.", "vs.", "e.g.", "i.e.", "cf.")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of the question or of the context."""
+
+    part: str  # "question" or "context"
+    first: int  # character
+    last: int  # the character behind it
+
+    def overlaps(self, other: "Place") -> bool:
+        """Whether the two share a character."""
+        return self.part == other.part and self.first < other.last and other.first < self.last
+
+
+def words_in(part: str, text: str) -> list[Place]:
+    """The words of a text in their order.
+
+    A word is what stands between blanks, with its punctuation. In scripts that are written without
+    blanks, such as Chinese, it is one character with its marks.
+    """
+    found: list[Place] = []
+    for chunk in CHUNK.finditer(text):
+        first = found.pop().first if found and _is_only_marks(chunk[0]) else chunk.start()
+        found.append(Place(part, first, chunk.end()))
+    if len(found) > 1 and _is_only_marks(text[found[0].first : found[0].last]):
+        found[:2] = [Place(part, found[0].first, found[1].last)]
+    return found
+
+
+def _is_only_marks(text: str) -> bool:
+    """Whether a text has no letter or digit: punctuation, or a mark that belongs to a letter."""
+    return all(unicodedata.category(character)[0] not in "LN" for character in text)
+
+
+def sentences_in(part: str, text: str) -> list[Place]:
+    """The sentences of a text in their order, without the blanks between them.
+
+    A full stop does not end a sentence behind a single letter or a title (`Dr.`), nor before a
+    small letter or a digit.
+    """
+    ends = [match.end() for match in FULL_STOP.finditer(text) if _ends(text, match)]
+    borders = [0, *ends, len(text)]
+    parts = (_stripped(part, text, first, last) for first, last in zip(borders, borders[1:]))
+    return [place for place in parts if place.first < place.last]
+
+
+def _ends(text: str, stop: re.Match[str]) -> bool:
+    """Whether a sentence ends behind a full stop."""
+    before = text[: stop.end()]
+    behind = text[stop.end() :].lstrip()
+    last_word = before.split()[-1].lower() if before.split() else ""
+    if not behind or behind[0].islower():
+        return False
+    if stop[0] == "." and behind[0].isdigit():
+        return False
+    return stop[0] != "." or not (INITIAL.search(before[-3:]) or last_word in TITLES)
+
+
+def _stripped(part: str, text: str, first: int, last: int) -> Place:
+    cut = text[first:last]
+    start = first + len(cut) - len(cut.lstrip())
+    return Place(part, start, start + len(cut.strip()))
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether the first letter that has a direction runs from right to left."""
+    directions = (unicodedata.bidirectional(character) for character in text)
+    return next((one for one in directions if one in ("L", "R", "AL")), "L") != "L"
+
+
+def letters_of(texts: Iterable[str]) -> str:
+    """All characters of some texts, each once."""
+    return "".join(sorted(set().union(*texts)))

@@ -1,0 +1,298 @@
+"""What is known of an explained answer, as it is kept: explanation.json <-> dataclasses.
+
+The figures are drawn from these dataclasses alone, so a PDF can draw them later.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from huggin.common.errors import UserError
+from huggin.common.files import read_text, write_json
+from huggin.lime.explained import Explained, known
+from huggin.lime.surrogate import CHANCE, Surrogate
+from huggin.lime.words_cutting import Place
+from huggin.lime.words_predictions import SpanTarget
+from huggin.lime.words_scene import TextScene, cut, place_of_token, text_of
+from huggin.lime.words_scores import TokenSpan
+
+FILE = "explanation.json"
+TextExplanation = Explained[TextScene, SpanTarget]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The question that is explained, and who answered what."""
+
+    name: str  # such as "question 7"
+    question: str
+    context: str
+    answer: str
+    expected: str  # "" if it is not known
+    right: bool | None
+    model: str  # model-type-state
+    step: int
+    model_hash: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment and what LIME found of it."""
+
+    segment: int
+    part: str  # question or context
+    first: int  # character
+    last: int  # the character behind it
+    text: str
+    coefficient: float
+    standard_error: float | None
+    rank: int  # 1 is the highest coefficient
+    area: float  # share of the tokens that can be hidden
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A word of the text, as it is drawn."""
+
+    part: str
+    text: str
+    after_blank: bool  # whether a blank stands before it
+    segment: int | None  # None: never hidden
+    is_answer: bool
+    is_expected: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One explanation: how it was made, what was found, how far to trust it."""
+
+    kind: str  # words, sentences or spans
+    hide: str
+    target: str
+    scale: str
+    sampler: str
+    samples: int
+    seed: int
+    kernel_width: float
+    top: int
+    model_prediction: float
+    mean_prediction: float
+    local_prediction: float
+    intercept: float
+    r2: float | None
+    held_out_r2: float | None
+    effective_samples: float
+    kept: float  # share of the masks on which the model gives the same answer
+    top_segments: list[int]
+    segments_against: list[int]
+    segments: list[Segment]
+    pieces: list[Piece]
+    masks: list[str]
+    predictions: list[float]
+    stability: dict[str, float] | None = None
+    agreement: dict[str, Any] | None = None  # huggin.lime.words_agreement
+    integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
+    believe: str = ""
+
+    def is_clear(self, segment: Segment) -> bool:
+        """Whether a coefficient differs from 0 by more than chance."""
+        error = segment.standard_error
+        return error is None or abs(segment.coefficient) > CHANCE * error
+
+
+@dataclass(frozen=True)
+class ByStep:
+    """The same segments explained at each checkpoint."""
+
+    steps: list[int]
+    scores: list[float]  # of the full text
+    answers: list[str]  # the model's at each step
+    is_answer: list[bool]  # whether what is explained is the answer
+    held_out_r2: list[float | None]
+    coefficients: list[list[float]]  # (steps, segments)
+    standard_errors: list[list[float | None]]  # (steps, segments)
+
+    def add_surrogate(self, surrogate: Surrogate) -> None:
+        """Add what LIME found at one more step."""
+        self.held_out_r2.append(known(surrogate.held_out_r2))
+        self.coefficients.append(surrogate.coefficients.tolist())
+        self.standard_errors.append([known(error) for error in surrogate.standard_errors])
+
+    def in_words(self, top: list[int], wanted: int) -> str:
+        """Since when the words with the highest coefficients are the last model's.
+
+        top: the last model's top segments. wanted: how many are highest at a step.
+        """
+        if not top:
+            return "no segment speaks for the answer at the last step, so none can be followed"
+        shared = [len(set(top) & self._highest(step, wanted)) for step in range(len(self.steps))]
+        few = [at for at, count in enumerate(shared) if 2 * count < len(top)]
+        since = few[-1] + 1 if few else 0
+        half = -(-len(top) // 2)
+        if since == len(self.steps):
+            return "the last checkpoint reads other words than the final model"
+        return (
+            f"from step {self.steps[since]} on, at least {half} of the {len(top)} top segments of "
+            f"the final model are among the {wanted} highest"
+        )
+
+    def _highest(self, at: int, wanted: int) -> set[int]:
+        """The highest segments of a step that are above 0 by more than chance."""
+        coefficients = np.array(self.coefficients[at])
+        errors = np.array([error or 0.0 for error in self.standard_errors[at]])
+        order = np.argsort(-coefficients, kind="stable")[:wanted]
+        return set(order[coefficients[order] > CHANCE * errors[order]].tolist())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All that is kept of one question."""
+
+    asked: Asked
+    findings: list[Finding]
+    by_step: ByStep | None = None
+    nodes: dict[str, Any] | None = None  # huggin.lime.words_others.NodeShares
+    schema: int = field(default=1)
+
+
+def finding_of(
+    one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None, **more: Any
+) -> Finding:
+    """Sum up an explanation.
+
+    answer, expected: spans of tokens in the window. more: fields that need other measurements.
+    """
+    request = one.request
+    surrogate = one.surrogate
+    return Finding(
+        kind=one.scene.kind,
+        hide=one.scene.hide,
+        target=one.target.name,
+        scale=request.scale,
+        sampler=request.sampler,
+        samples=request.samples,
+        seed=request.seed,
+        kernel_width=request.kernel_width,
+        top=request.top,
+        model_prediction=float(one.scores[0]),
+        mean_prediction=float(one.scores.mean()),
+        local_prediction=surrogate.local_prediction,
+        intercept=surrogate.intercept,
+        r2=known(surrogate.r2),
+        held_out_r2=known(surrogate.held_out_r2),
+        effective_samples=surrogate.effective_samples,
+        kept=one.kept,
+        top_segments=one.top.tolist(),
+        segments_against=one.against.tolist(),
+        segments=_segments(one),
+        pieces=_pieces(one.scene, answer, expected),
+        masks=["".join(map(str, row)) for row in one.masks.on.astype(int)],
+        predictions=one.scores.tolist(),
+        **more,
+    )
+
+
+def _segments(one: TextExplanation) -> list[Segment]:
+    surrogate = one.surrogate
+    ranks = np.argsort(surrogate.ranking()) + 1
+    owners = one.scene.segment_of[one.scene.segment_of >= 0]
+    shares = np.bincount(owners, minlength=one.scene.count) / len(owners)
+    return [
+        Segment(
+            segment=number,
+            part=place.part,
+            first=place.first,
+            last=place.last,
+            text=text,
+            coefficient=float(surrogate.coefficients[number]),
+            standard_error=known(surrogate.standard_errors[number]),
+            rank=int(ranks[number]),
+            area=float(shares[number]),
+        )
+        for number, (place, text) in enumerate(zip(one.scene.segments, one.scene.texts))
+    ]
+
+
+def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> list[Piece]:
+    """The words of the window in their order."""
+    window = scene.window
+    tokens = range(len(window.tokens))
+    places = [place_of_token(window, token) for token in tokens]
+    answers = places[answer[0] : answer[1] + 1]
+    wanted = places[expected[0] : expected[1] + 1] if expected else []
+    found = []
+    for word in cut(window, "words"):
+        own = [token for token in tokens if word.overlaps(places[token])]
+        if not own:
+            continue  # not in the window
+        owners = [int(scene.segment_of[token]) for token in own if scene.segment_of[token] >= 0]
+        found.append(
+            Piece(
+                part=word.part,
+                text=text_of(window, word),
+                after_blank=_is_after_blank(window.context, window.question, word),
+                segment=owners[0] if owners else None,
+                is_answer=any(map(word.overlaps, answers)),
+                is_expected=any(map(word.overlaps, wanted)),
+            )
+        )
+    return found
+
+
+def _is_after_blank(context: str, question: str, word: Place) -> bool:
+    text = context if word.part == "context" else question.lstrip()
+    return word.first == 0 or text[word.first - 1].isspace()
+
+
+def write_kept(folder: Path, kept: Kept) -> Path:
+    """Write explanation.json, whole or not at all; returns its path."""
+    path = folder / FILE
+    write_json(path, asdict(kept))
+    return path
+
+
+def read_kept(folder: Path) -> Kept:
+    """Read explanation.json. Raises UserError if it is damaged, OSError if it is missing."""
+    path = folder / FILE
+    try:
+        return TypeAdapter(Kept).validate_json(read_text(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        advice = "run lime-answer.py again, it writes a new one"
+        raise UserError(f"{path}: {where}: {first['msg']}; {advice}") from None
+
+
+def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> Kept | None:
+    """The newest explanation of a question by a model, of those in the folders of `folder`."""
+    files = sorted(folder.glob(f"*/{FILE}"), key=lambda file: -file.stat().st_mtime)
+    for kept in (read_kept(file.parent) for file in files):
+        asked = kept.asked
+        if (asked.question, asked.context, asked.model_hash) == (question, context, model_hash):
+            return kept
+    return None
+
+
+def rows_of(finding: Finding, asked: Asked) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The row of the table explanations, and those of segments."""
+    row = {
+        "kind": "words",
+        "picture": f"{asked.name}: {asked.question}",
+        "model": asked.model,
+        "target": finding.target,
+        "scale": finding.scale,
+        "sampler": finding.sampler,
+        "samples": finding.samples,
+        "seed": finding.seed,
+        "segmenter": finding.kind,
+        "fill": finding.hide,
+        "model_prediction": finding.model_prediction,
+        "local_prediction": finding.local_prediction,
+        "r2": finding.r2,
+        "held_out_r2": finding.held_out_r2,
+        "effective_samples": finding.effective_samples,
+    }
+    return row, [asdict(segment) for segment in finding.segments]

@@ -1,0 +1,198 @@
+"""A finding -> the text itself: each word shaded, its standard error in a strip beneath it."""
+
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from huggin.common.text import short
+from huggin.graphs.saving import ignore_missing_glyphs
+from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
+from huggin.lime.fonts import families_for
+from huggin.lime.words_cutting import is_right_to_left
+from huggin.lime.words_found import Asked, Finding, Piece
+from huggin.lime.words_layout import Placed, laid_out
+
+WIDTH = 11.0  # inches of the figure
+EDGE = 0.3  # inches around the text
+SIZE = 11.0  # points of the letters
+BLANK = 0.07  # inches between words
+LINE = 0.36  # inches from one line to the next
+TALL = 0.215  # inches of a word's shade
+STRIP = 0.05  # inches of the strip beneath it
+ABOVE = 0.55  # inches for the title
+PART = 0.24  # inches for the name of a part
+BELOW = 1.05  # inches for the legend
+LONGEST = 60  # characters of a word
+
+
+def draw_text(finding: Finding, asked: Asked) -> Figure:
+    """The question and the context, wrapped, with every word in the colour of its segment."""
+    title = f"Why “{isolated(finding.target, 40)}”? {isolated(asked.question, 60)}"
+    figure = new_figure(WIDTH, 4, title)
+    figure.set_layout_engine("none")
+    ignore_missing_glyphs()
+    families = families_for(asked.question + asked.context)[0]
+    width_of = _measure(figure, families)
+    parts = {
+        part: laid_out(
+            [piece for piece in finding.pieces if piece.part == part],
+            width_of,
+            WIDTH - 2 * EDGE,
+            BLANK,
+        )
+        for part in ("question", "context")
+    }
+    lines = {
+        part: 1 + max((one.line for one in placed), default=0) for part, placed in parts.items()
+    }
+    height = ABOVE + 2 * PART + LINE * sum(lines.values()) + 0.15 + BELOW
+    figure.set_size_inches(WIDTH, height)
+    axes = _sheet(figure, WIDTH, height)
+    top = ABOVE
+    for part, placed in parts.items():
+        axes.text(EDGE, top + 0.1, part, fontsize=8, color=QUIET)
+        top += PART
+        _draw_part(axes, finding, placed, top)
+        top += LINE * lines[part] + 0.075
+    _draw_legend(axes, finding, asked, height - BELOW)
+    return figure
+
+
+def isolated(text: str, length: int) -> str:
+    """A text on one line, whose direction does not change the order of the words around it."""
+    cut = short(text, length)
+    return f"\u2068{cut}\u2069" if is_right_to_left(cut) else cut
+
+
+def _sheet(figure: Figure, width: float, height: float) -> Axes:
+    """Axes over the whole figure, in inches from its upper left corner."""
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    return axes
+
+
+def _measure(figure: Figure, families: list[str]) -> Callable[[str], float]:
+    """A function: a text -> its width in inches."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    known: dict[str, float] = {}
+
+    def width_of(text: str) -> float:
+        if text not in known:
+            drawn = Text(0, 0, short(text, LONGEST), fontsize=SIZE, fontfamily=families)
+            drawn.set_figure(figure)
+            drawn.set_parse_math(False)
+            known[text] = drawn.get_window_extent(renderer).width / figure.dpi + 0.03
+        return known[text]
+
+    return width_of
+
+
+def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -> None:
+    most = _largest(finding)
+    for one, behind in zip(placed, [*placed[1:], None]):
+        left = EDGE + one.left
+        right = EDGE + one.right
+        if behind and _joins(one, behind):  # one segment: no gap in its shade
+            right = EDGE + behind.left
+        y = top + LINE * one.line
+        _draw_shade(axes, finding, one.piece, (left, right, y), most)
+        _draw_word(axes, finding, one.piece, EDGE + (one.left + one.right) / 2, y)
+
+
+def _joins(one: Placed, behind: Placed) -> bool:
+    same = one.piece.segment is not None and one.piece.segment == behind.piece.segment
+    return same and one.line == behind.line and behind.left >= one.right
+
+
+def _largest(finding: Finding) -> float:
+    """The largest coefficient without its sign; 1 if all are 0."""
+    return max(abs(segment.coefficient) for segment in finding.segments) or 1.0
+
+
+def _draw_shade(
+    axes: Axes, finding: Finding, piece: Piece, box: tuple[float, float, float], most: float
+) -> None:
+    left, right, y = box
+    if piece.segment is not None:
+        segment = finding.segments[piece.segment]
+        colour = shade(segment.coefficient / most)
+        axes.add_patch(Rectangle((left, y), right - left, TALL, facecolor=colour, linewidth=0))
+        if segment.standard_error is not None:
+            grey = _grey(segment.standard_error / most)
+            strip = Rectangle((left, y + TALL + 0.012), right - left, STRIP)
+            strip.set(facecolor=grey, linewidth=0)
+            axes.add_patch(strip)
+    if piece.is_answer or piece.is_expected:
+        look = {"edgecolor": START} if piece.is_answer else {"edgecolor": GOLD, "linestyle": ":"}
+        outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3, **look)
+        axes.add_patch(outline)
+
+
+def shade(share: float) -> tuple[float, float, float]:
+    """White for 0, green for 1, red for -1."""
+    colour = np.array(to_rgb(GOLD if share > 0 else END))
+    depth = 0.85 * min(1.0, abs(share))
+    red, green, blue = 1 - depth * (1 - colour)
+    return float(red), float(green), float(blue)
+
+
+def _grey(share: float) -> tuple[float, float, float]:
+    """Pale for an error of 0, nearly black for one as large as the largest coefficient."""
+    light = 0.93 - 0.83 * min(1.0, share)
+    return light, light, light
+
+
+def _draw_word(axes: Axes, finding: Finding, piece: Piece, x: float, y: float) -> None:
+    clear = piece.segment is None or finding.is_clear(finding.segments[piece.segment])
+    axes.text(
+        x,
+        y + TALL / 2,
+        short(piece.text, LONGEST),
+        fontsize=SIZE,
+        color="black" if clear else "#5a5a5a",
+        ha="center",
+        va="center_baseline",
+    )
+
+
+def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None:
+    """The scales of both colours, what the outlines are, and how far to trust it."""
+    most = _largest(finding)
+    steps = np.linspace(-1, 1, 41)
+    for at, share in enumerate(steps):
+        box = Rectangle((EDGE + 0.06 * at, top), 0.061, 0.16, facecolor=shade(share), linewidth=0)
+        axes.add_patch(box)
+    note = {"fontsize": 8, "va": "center"}
+    axes.text(EDGE, top + 0.25, f"{-most:.3g}", ha="left", **note)
+    axes.text(EDGE + 1.23, top + 0.25, "against   0   for", ha="center", **note)
+    axes.text(EDGE + 2.46, top + 0.25, f"{most:+.3g}", ha="right", **note)
+    axes.text(EDGE + 2.7, top + 0.08, f"coefficient ({finding.scale})", **note)
+    for at, share in enumerate(np.linspace(0, 1, 20)):
+        box = Rectangle((EDGE + 5 + 0.06 * at, top + 0.055), 0.061, STRIP)
+        box.set(facecolor=_grey(share), linewidth=0)
+        axes.add_patch(box)
+    axes.text(EDGE + 5, top + 0.25, "0", ha="left", **note)
+    axes.text(EDGE + 6.2, top + 0.25, f"{most:.3g}", ha="right", **note)
+    axes.text(EDGE + 6.3, top + 0.08, "strip: standard error, on the same scale", **note)
+    outlines = f"blue frame: the answer, “{isolated(asked.answer, 40)}”"
+    if any(piece.is_expected and not piece.is_answer for piece in finding.pieces):
+        outlines += f";  dotted green frame: expected, “{isolated(asked.expected, 40)}”"
+    facts = (
+        f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
+        f"{asked.model}; {finding.samples} masks by {finding.hide}; held-out R² "
+        f"{_known(finding.held_out_r2)}; same answer in {finding.kept:.0%} of the masked texts"
+    )
+    lines = textwrap.wrap(facts, 150)
+    axes.text(EDGE, top + 0.42, "\n".join(lines), fontsize=8, va="top", linespacing=1.4)
+
+
+def _known(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.2f}"

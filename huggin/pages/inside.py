@@ -1,0 +1,161 @@
+"""The sections of a PDF on the layers and on the questions: figures, and facts in words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from huggin.analysis.lens import layer_answers, lowest_in_words
+from huggin.analysis.questions import (
+    Grouping,
+    QuestionTexts,
+    all_in_one,
+    between_passes,
+    groupings,
+    hardest,
+    learned_in_words,
+    passes_in_words,
+    same_kinds,
+    texts_of,
+)
+from huggin.common.errors import BadValue, UserError
+from huggin.graphs.gradients import draw_gradients
+from huggin.graphs.layers import draw_layers
+from huggin.graphs.layers_over_time import draw_layers_over_time
+from huggin.graphs.questions import draw_kinds, draw_passes
+from huggin.graphs.rewind import draw_rewound
+from huggin.graphs.runs import side_by_side
+from huggin.pages.blocks import Block, heading, stacked, text_block
+from huggin.pages.dot import FACTS_BLUE, table
+from huggin.pages.facts import Row, facts_of_runs
+from huggin.pages.sheets import Document, section
+from huggin.recording.reader import Recording
+from huggin.recording.rewound import read_rewound
+
+SECOND_SCHEMA = 2  # recordings of the first one have none of these tables
+HARDEST = (10, 8, 12, 90, 40)  # characters of the columns of the hardest questions
+
+ReadRecords = Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+
+
+def add_inside(
+    document: Document,
+    runs: Sequence[Recording],
+    sample: int,
+    read_records: ReadRecords,
+    number: int = 4,
+) -> None:
+    """Add the sections "through the layers" and "question by question".
+
+    number: of the first of them. read_records: a run's cfg -> its training questions. What cannot
+    be drawn is left out and noted.
+    """
+    older = [run for run in runs if run.facts.schema_version < SECOND_SCHEMA]
+    if older and len(older) < len(runs):
+        what = f"an older version of the toolkit recorded {older[0].run.path}"
+        document.notes.append(f"left out, the layers and the questions: {what}")
+    if older:
+        return
+    document.pages += _through_the_layers(document, runs, sample, number)
+    document.pages += _question_by_question(document, runs, read_records, number + 1)
+
+
+def _through_the_layers(
+    document: Document, runs: Sequence[Recording], sample: int, number: int
+) -> list[Block]:
+    """The lens, the gradients by part, and what rewinding found if it was run."""
+    lens: dict[str, Figure] = {}
+    texts: list[list[Row]] = []
+    try:
+        lens = draw_layers(*runs, sample=sample)
+        lens |= draw_layers_over_time(*runs, sample=sample)
+        texts = [[("the answer", _where_it_appears(run))] for run in runs]
+    except BadValue:
+        raise
+    except UserError as error:
+        document.notes.append(f"left out, the head on each layer: {error}")
+    gradients = _tried(document, "the gradients", lambda: draw_gradients(*runs))
+    figures = [*lens.values(), *gradients.values(), *_rewound(document, runs)]
+    if not figures:
+        return []
+    above = [facts_of_runs(runs, texts)] if texts else []
+    return section(f"{number}  Through the layers", figures, above)
+
+
+def _where_it_appears(run: Recording) -> str:
+    """On which layer and at which step the head was right, for each tracked sample."""
+    samples = range(len(run.facts.samples))
+    return "\n".join(lowest_in_words(layer_answers(run, number), number) for number in samples)
+
+
+def _rewound(document: Document, runs: Sequence[Recording]) -> list[Figure]:
+    """A figure for each run that was rewound."""
+    figures: list[Figure] = []
+    for run in side_by_side(runs):
+        try:
+            found = read_rewound(run.recording.run)
+        except UserError as error:
+            document.notes.append(f"left out, what rewinding found: {error}")
+            continue
+        if found:
+            figures += draw_rewound(found, run.name).values()
+    return figures
+
+
+def _question_by_question(
+    document: Document, runs: Sequence[Recording], read_records: ReadRecords, number: int
+) -> list[Block]:
+    """Loss and right answers by kind, what was learned and forgotten, the hardest questions."""
+    if not _tried(document, "the questions", lambda: {"found": [run.questions for run in runs]}):
+        return []
+    texts = _texts(document, runs, read_records)
+    kinds = [groupings(each) for each in texts] or [[all_in_one(run.questions)] for run in runs]
+    figures: list[Figure] = []
+    for group in same_kinds(kinds):
+        figures += draw_kinds(*runs, kinds=group).values()
+    figures += draw_passes(*runs).values()
+    facts = [_learned(run, each[0]) for run, each in zip(runs, kinds, strict=True)]
+    above = [facts_of_runs(runs, facts)]
+    below = [_hardest(runs[0], *texts)] if len(runs) == 1 else []
+    return section(f"{number}  Question by question", figures, above, below)
+
+
+def _texts(
+    document: Document, runs: Sequence[Recording], read_records: ReadRecords
+) -> list[QuestionTexts]:
+    """The questions of each run; empty, and noted, if they cannot be read."""
+    try:
+        return [texts_of(run, read_records(run.facts.cfg)) for run in runs]
+    except (UserError, OSError) as error:
+        document.notes.append(f"left out, the kinds of questions: {error}")
+        return []
+
+
+def _learned(run: Recording, kinds: Grouping) -> list[Row]:
+    return [
+        ("learned first", learned_in_words(run.questions, kinds)),
+        ("and forgotten", passes_in_words(between_passes(run.questions))),
+    ]
+
+
+def _hardest(run: Recording, texts: QuestionTexts | None = None) -> Block:
+    """The questions with the highest loss at the end, with their texts if they are known."""
+    rows = [("question", "loss", "right/seen", "text", "answer")]
+    for hard in hardest(run.questions):
+        question = texts.question[hard.index] if texts else ""
+        answer = texts.answer[hard.index] or "(none)" if texts else ""
+        numbers = (str(hard.index), f"{hard.loss:.2f}", f"{hard.right}/{hard.seen}")
+        rows.append((*numbers, question, answer))
+    title = heading("The questions with the highest loss when they were last seen", 10)
+    return stacked([title, text_block(table(rows, FACTS_BLUE, HARDEST))])
+
+
+def _tried(document: Document, what: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `find` returns; empty, and noted, if the runs do not have it."""
+    try:
+        return find()
+    except BadValue:
+        raise
+    except UserError as error:
+        document.notes.append(f"left out, {what}: {error}")
+        return {}

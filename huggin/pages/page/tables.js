@@ -1,0 +1,165 @@
+// What does not move with the step: findings, lists of questions, facts, the legend of modules.
+
+function finding(title, big, more, action) {
+  const isLong = big.length > 24;
+  const node = el("article", { class: "finding" }, el("h2", { text: title }), el("p", { class: isLong ? "big words" : "big", text: big, dir: "auto" }));
+  const line = el("p", { class: "more", text: more });
+  if (action) line.append(" ", el("button", { type: "button", class: "link", text: action.text, on: { click: action.does } }));
+  node.append(line);
+  return node;
+}
+
+// The four things that people ask first. go: {step, token, sample}: functions
+function findingsOf(run, sample, go) {
+  return [learnedFinding(sample, go), layerFinding(run, sample, go), nodeFinding(sample, go), hardestFinding(run, go)];
+}
+
+function whyNot(sample) {
+  return sample ? "It was not recorded; its panel below says why." : "No question was tracked.";
+}
+
+function learnedFinding(sample, go) {
+  const title = "This question was first answered right";
+  if (!sample || !sample.learned) return finding(title, "not known", whyNot(sample));
+  const { first_right: first, right_since: since, flips } = sample.learned;
+  if (!sample.gold) return finding(title, "never", "this window of its context does not hold the answer");
+  if (first === null) return finding(title, "never", `not at any of ${several(sample.steps.length, "probe")}`);
+  const turns = flips.filter((step) => step !== first).length;
+  const end = since === null ? "and wrong at the end" : since === first ? "and at every probe since" : `for good since step ${since}`;
+  const more = `${turns ? `turned ${several(turns, "time")} after that, ` : ""}${end}.`;
+  return finding(title, `at step ${first}`, more, { text: "Go there", does: () => go.step(first) });
+}
+
+function layerFinding(run, sample, go) {
+  const title = "The right answer appears in";
+  if (!sample || !sample.lens) return finding(title, "not known", whyNot(sample));
+  const lowest = sample.lens.lowest_right;
+  const last = lowest[lowest.length - 1];
+  const first = lowest.findIndex((layer) => layer >= 0);
+  if (first < 0) return finding(title, "no layer", "the QA head finds it on no layer at any probe");
+  const name = (layer) => (layer === 0 ? "the embeddings" : `layer ${layer} of ${sample.lens.first + sample.lens.layers - 1}`);
+  const big = last < 0 ? "no layer at the end" : name(last);
+  const more = `the lowest layer on which the QA head is right, at the end. The first time: ${name(lowest[first])}, at step ${sample.lens.step[first]}.`;
+  return finding(title, big, more, { text: "Go there", does: () => go.step(sample.lens.step[first]) });
+}
+
+function nodeFinding(sample, go) {
+  const title = "The node that gives most to the answer";
+  const shares = sample && sample.shares;
+  if (!shares || !shares.margin) return finding(title, "not known", whyNot(sample));
+  const { nodes, values, total, rival } = shares.margin;
+  const last = total.length - 1;
+  const at = last * (nodes.length / total.length);
+  const gold = sample.gold[0];
+  const more = `${withSign(values[at])} of the ${signed(total[last], 3)} by which the start logit of “${short(sample.names[gold], 16)}” leads “${short(sample.names[rival], 16)}” after step ${shares.step[last]}.`;
+  return finding(title, `node ${nodes[at]}`, more, { text: "Go there", does: () => { go.token(gold); go.step(shares.step[last]); } });
+}
+
+function hardestFinding(run, go) {
+  const title = "The hardest question of the data";
+  if (!run.questions) return finding(title, "not known", "It was not recorded; its panel below says why.");
+  const row = run.questions.rows[run.questions.hardest[0]];
+  const loss = row.loss === null ? "not finite" : `${signed(row.loss, 3)} nats`;
+  const more = `loss ${loss} the last time it was trained on; right ${row.right} of ${several(row.seen, "time")}.`;
+  return finding(title, row.question || `question ${row.index}`, more, row.sample === null ? null : { text: "Play it", does: () => go.sample(row.sample) });
+}
+
+const LISTS = [
+  ["hardest", "Hardest", "with the highest loss the last time that they were trained on"],
+  ["learned", "Learned first", "wrong at first, then right to the end; the earliest first"],
+  ["forgotten", "Forgotten", "right, and wrong again later; the most often forgotten first"],
+];
+
+function questionPanel(root, run, go) {
+  root.replaceChildren(root.querySelector("h2"));
+  if (!run.questions) {
+    root.append(missingLine(run.missing.questions || "nothing was recorded"));
+    return;
+  }
+  root.append(el("p", { class: "hint", text: "As each question did in the batches of the training: in train mode, so with dropout, and before the step of its batch." }));
+  if (run.questions.no_texts) root.append(missingLine(`the texts of the questions, ${run.questions.no_texts}`));
+  const tabs = el("div", { class: "tabs", role: "group", "aria-label": "Which questions" });
+  const place = el("div");
+  const buttons = LISTS.map(([name, title]) => el("button", { type: "button", text: `${title} (${run.questions.counts[name].toLocaleString("en")})`, on: { click: () => choose(name) } }));
+  tabs.append(...buttons);
+  root.append(tabs, place);
+  function choose(name) {
+    buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(LISTS[at][0] === name)));
+    place.replaceChildren(questionTable(run.questions, name, go));
+  }
+  choose("hardest");
+}
+
+function questionTable(questions, name, go) {
+  const [, , explained] = LISTS.find(([key]) => key === name);
+  const rows = questions[name].map((at) => questionRow(questions.rows[at], go));
+  if (!rows.length) return el("p", { class: "missing", text: `No question was ${name === "learned" ? "learned for good" : name}.` });
+  const caption = `The first ${rows.length} of ${several(questions.counts[name], "question")} ${explained}`;
+  const columns = [
+    { head: "No.", number: true }, { head: "Question", words: true }, { head: "Answer", words: true }, { head: "Last loss (nats)", number: true },
+    { head: "Right / seen", number: true }, { head: "Forgotten", number: true }, { head: "Right since step", number: true },
+  ];
+  return tableOf(caption, columns, rows);
+}
+
+function questionRow(row, go) {
+  const text = row.question || "(text not known)";
+  const question = row.sample === null ? text : el("button", { type: "button", class: "link", text: `${text} (tracked: play it)`, on: { click: () => go.sample(row.sample) } });
+  return [
+    String(row.index), question, row.answer || (row.question ? "(none)" : ""), row.loss === null ? "not finite" : signed(row.loss, 3),
+    `${row.right} / ${row.seen}`, String(row.forgotten), row.since === null ? "–" : String(row.since),
+  ];
+}
+
+function factsPanel(root, runs, colours) {
+  const columns = el("div", { class: "fact-columns" }, ...runs.map((run, at) => factColumn(run, runs.length > 1 ? colours[at] : null)));
+  root.replaceChildren(root.querySelector("h2"), columns, ...runs.map((run) => legendOf(run, runs.length > 1)));
+}
+
+function factColumn(run, colour) {
+  const rows = run.facts.flatMap(([label, text]) => [el("dt", { text: label }), el("dd", { text, dir: "auto" })]);
+  const node = el("section", {}, ...(colour ? [el("h3", { text: run.name })] : []), rows.length ? el("dl", {}, ...rows) : missingLine(run.missing.facts));
+  if (colour) node.style.setProperty("--run-colour", colour);
+  return node;
+}
+
+function legendOf(run, ofSeveral) {
+  const title = `The modules of the model, in the order of a forward pass${ofSeveral ? `: ${run.name}` : ""}`;
+  if (!run.modules.length) return el("details", {}, el("summary", { text: title }), missingLine("no modules were recorded"));
+  const rows = run.modules.map((row) => [numbersOf(row.numbers), el("code", { text: row.module }), row.parameters.toLocaleString("en"), el("code", { text: row.names.join(", ") })]);
+  const columns = [{ head: "No." }, { head: "Module", words: true }, { head: "Parameters of one", number: true }, { head: "Name in the model", words: true }];
+  return el("details", {}, el("summary", { text: title }), tableOf(`${ofSeveral ? `${run.name}. ` : ""}Modules that are alike share a row`, columns, rows));
+}
+
+function numbersOf(numbers) {
+  return numbers.length > 6 ? `${numbers.slice(0, 5).join(", ")}, … ${numbers[numbers.length - 1]}` : numbers.join(", ");
+}
+
+// All probes of a sample, for those who read numbers.
+function probeTable(sample) {
+  const { probes, steps } = sample;
+  const rows = Array.from(steps, (step, at) => [
+    String(step), answerOf(sample, at) || "(none)", isRight(sample, at) ? "right" : "wrong",
+    signed(probes.start_loss[at], 4), signed(probes.end_loss[at], 4), half(probes.margin[2 * at]), half(probes.margin[2 * at + 1]),
+  ]);
+  const columns = [
+    { head: "Step", number: true }, { head: "The model’s answer", words: true }, { head: "It is" }, { head: "Start loss (nats)", number: true },
+    { head: "End loss (nats)", number: true }, { head: "Start margin", number: true }, { head: "End margin", number: true },
+  ];
+  return tableOf("Every probe of this question", columns, rows);
+}
+
+// Every token at one probe.
+function tokenTable(sample, at) {
+  const start = rowOf(sample.probes.start, at, sample.size);
+  const end = rowOf(sample.probes.end, at, sample.size);
+  const chances = [softmax(start), softmax(end)];
+  const rows = sample.names.map((name, token) => [
+    String(token), name, half(start[token]), half(end[token]), chances[0][token].toPrecision(2), chances[1][token].toPrecision(2),
+  ]);
+  const columns = [
+    { head: "Place", number: true }, { head: "Token", words: true }, { head: "Start logit", number: true }, { head: "End logit", number: true },
+    { head: "Probability as start", number: true }, { head: "as end", number: true },
+  ];
+  return tableOf(`Every token at step ${sample.steps[at]}`, columns, rows);
+}

@@ -1,0 +1,167 @@
+"""A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from huggin.analysis.curves import running_mean, thinned
+from huggin.analysis.question_lists import (
+    NEVER,
+    Histories,
+    hardest_first,
+    histories,
+    learned_first,
+    most_forgotten_first,
+)
+from huggin.common.errors import UserError
+from huggin.common.site import ModuleRow
+from huggin.common.text import short
+from huggin.pages.facts import run_facts, title_line
+from huggin.pages.packing import packed
+from huggin.pages.page_sample import Page, found_or_why, page_of_sample
+from huggin.pages.page_texts import shown
+from huggin.recording.efficacy import Efficacy, read_efficacy, read_evaluations
+from huggin.recording.reader import Recording
+
+LISTED = 20  # questions in each list
+MEAN_OF = 20  # the running mean is over this part of all steps
+NAMES = 12  # of modules that are alike
+
+Question = Mapping[str, Any]  # a record of the data: question, and answers as in SQuAD
+# A run's questions at some places of its data, by place; raises UserError if it is not there.
+QuestionsAt = Callable[[Recording, Collection[int]], Mapping[int, Question]]
+
+
+def page_of_run(recording: Recording, name: str, questions_at: QuestionsAt) -> Page:
+    """Everything that the page shows of a run. name: of the run among several."""
+    facts = recording.facts
+    page: Page = {
+        "name": shown(name or facts.model_type_state(int(recording.steps.step[-1]))),
+        "title": shown(title_line(recording)),
+        "missing": {},
+        "modules": [page_of_module(row) for row in facts.modules],
+        "layers": facts.layers,
+        "curves": _curves(recording),
+    }
+    page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
+    page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
+    page["questions"] = found_or_why(page, "questions", lambda: _questions(recording, questions_at))
+    page["samples"] = [page_of_sample(recording, sample) for sample in range(len(facts.samples))]
+    return page
+
+
+def page_of_module(row: ModuleRow) -> Page:
+    """A row of the legend."""
+    return {
+        "numbers": row.numbers,
+        "module": shown(row.module),
+        "names": [shown(name) for name in row.names[:NAMES]],
+        "parameters": row.parameters,
+    }
+
+
+def _facts(recording: Recording) -> Any:
+    rows = [(label, shown(text)) for label, text in run_facts(recording)]
+    versions = ", ".join(f"{name} {number}" for name, number in recording.facts.versions.items())
+    return [*rows, ("folder", shown(str(recording.run.path))), ("versions", shown(versions or "-"))]
+
+
+def _curves(recording: Recording) -> Page:
+    """Loss, running mean and learning rate at the steps that are kept."""
+    steps = recording.steps
+    kept = thinned(steps.loss)
+    mean = running_mean(steps.loss, max(1, len(steps.step) // MEAN_OF))
+    return {
+        "of": len(steps.step),
+        "step": packed(steps.step[kept].astype(np.int32)),
+        "loss": packed(steps.loss[kept].astype(np.float32)),
+        "mean": packed(mean[kept].astype(np.float32)),
+        "learning_rate": packed(steps.learning_rate[kept].astype(np.float32)),
+    }
+
+
+def _scores(recording: Recording) -> Any:
+    """EM and F1 by step and data."""
+    entries = [*read_evaluations(recording.run), *read_efficacy(recording.run)]
+    return [_score(entry) for entry in sorted(entries, key=lambda entry: (entry.data, entry.step))]
+
+
+def _score(entry: Efficacy) -> Page:
+    return {
+        "step": entry.step,
+        "data": shown(entry.data),
+        "asked": entry.asked,
+        "em": entry.exact_match,
+        "f1": entry.f1,
+        "trained_on": entry.trained_on,
+    }
+
+
+def _questions(recording: Recording, questions_at: QuestionsAt) -> Page:
+    """The questions worth a look, and how many were learned and forgotten.
+
+    If the data is not there any more, `no_texts` says why, and they have no texts.
+    """
+    found = histories(recording.questions)
+    lists = {
+        "hardest": hardest_first(found),
+        "learned": learned_first(found),
+        "forgotten": most_forgotten_first(found),
+    }
+    places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
+    row_of = {int(place): row for row, place in enumerate(places)}
+    tracked = {window.index: number for number, window in enumerate(recording.facts.samples)}
+    page: Page = {
+        "counts": {name: len(order) for name, order in lists.items()},
+        **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
+    }
+    try:
+        texts = _texts(recording, found.index[places].tolist(), questions_at)
+    except (UserError, OSError) as error:
+        page["no_texts"] = shown(str(error), 500)
+        texts = {}
+    page["rows"] = [_row(found, int(place), texts, tracked) for place in places]
+    return page
+
+
+def _texts(
+    recording: Recording, indices: list[int], questions_at: QuestionsAt
+) -> Mapping[int, Question]:
+    """The questions at some places. Raises UserError if they are not those that were trained on."""
+    samples = recording.facts.samples
+    texts = questions_at(recording, {*indices, *(window.index for window in samples)})
+    if any(texts[window.index]["question"] != window.question for window in samples):
+        where = f"{recording.facts.data_name} has changed"
+        raise UserError(f"{where} since {recording.run.path} was trained")
+    return texts
+
+
+def _row(
+    found: Histories, place: int, texts: Mapping[int, Question], tracked: Mapping[int, int]
+) -> Page:
+    """A question with its history."""
+    index = int(found.index[place])
+    loss = float(found.loss[place])
+    since = int(found.since[place])
+    question, answer = _words(texts.get(index))
+    return {
+        "index": index,
+        "question": question,
+        "answer": answer,
+        "loss": loss if np.isfinite(loss) else None,
+        "right": int(found.right[place]),
+        "seen": int(found.seen[place]),
+        "forgotten": int(found.forgotten[place]),
+        "since": None if since == NEVER else since,
+        "sample": tracked.get(index),
+    }
+
+
+def _words(record: Question | None) -> tuple[str, str]:
+    """A question and its first answer, short enough for a table."""
+    if record is None:
+        return "", ""
+    answers = record["answers"]["text"]
+    answer = answers[0] if len(answers) else ""
+    return shown(short(record["question"], 300)), shown(short(answer, 100))

@@ -1,0 +1,73 @@
+"""Windows of like length in a batch, so that less padding is computed.
+
+Hugging Face's `LengthGroupedSampler` does the same, but it sorts the batches of a pool by length,
+and draws from the global random state, so that a resumed epoch would have other batches.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Sampler
+from transformers import Trainer
+
+POOL = 50  # batches that are drawn together and then grouped
+LEAST_POOLS = 4  # in an epoch; in one pool each window would meet the same others in every epoch
+
+
+class LikeLengths(Sampler[int]):
+    """The indices of an epoch: batches of like length, in random order.
+
+    The windows are drawn in random order. Each pool of them is sorted by length and cut into
+    batches, and the batches of all pools are shuffled. The incomplete batch comes last.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], batch: int, seed: int, epoch: Callable[[], int]
+    ) -> None:
+        """lengths: tokens of each window. batch: windows in a batch. epoch: the number of it now.
+
+        The same seed and epoch give the same order.
+        """
+        self._lengths = np.asarray(lengths)
+        self._batch = batch
+        self._seed = seed
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """How many windows there are."""
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        """The index of each window once."""
+        random = np.random.default_rng([self._seed, self._epoch()])
+        order = random.permutation(len(self._lengths))
+        whole = len(order) - len(order) % self._batch
+        batches = self._grouped(order[:whole])
+        random.shuffle(batches)
+        return iter([*batches.flatten().tolist(), *order[whole:].tolist()])
+
+    def _grouped(self, order: np.ndarray) -> np.ndarray:
+        """Batches of like length of windows in random order: (batches, windows of a batch)."""
+        batches = len(order) // self._batch
+        pool = self._batch * max(1, min(POOL, batches // LEAST_POOLS))
+        pools = [order[first : first + pool] for first in range(0, len(order), pool)]
+        by_length = [pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools]
+        return np.concatenate([*by_length, order[:0]]).reshape(batches, self._batch)
+
+
+class GroupingTrainer(Trainer):
+    """Hugging Face's Trainer, whose group_by_length is `LikeLengths`."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """The sampler that `train_sampling_strategy` names."""
+        data = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return LikeLengths(
+            lengths=[len(tokens) for tokens in data["input_ids"]],
+            batch=self.args.train_batch_size * self.args.world_size,
+            seed=seed,
+            epoch=lambda: int(self.state.epoch or 0),
+        )

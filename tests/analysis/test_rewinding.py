@@ -1,0 +1,64 @@
+"""What parts are worth, in numbers that can be checked by hand, and in words."""
+
+import math
+
+import pytest
+
+from huggin.analysis.rewinding import (
+    in_words,
+    mean_loss,
+    rank_correlation,
+    share_right,
+    table_of_parts,
+)
+from huggin.recording.rewound import Answers, PartRewound, Rewound
+
+
+def answers(*losses, right=1):
+    return Answers(list(losses), ["a"] * len(losses), [at < right for at in range(len(losses))])
+
+
+def rewound(worth, moved):
+    """Parts whose rewinding gives a loss of `worth`, with weights that moved so far."""
+    parts = [
+        PartRewound(f"layer {number}", 4, 2 * move, answers(loss, loss), answers(9.0, 9.0))
+        for number, (loss, move) in enumerate(zip(worth, moved), start=1)
+    ]
+    return Rewound(8, "q.json", 0, [0, 1], answers(1.0, 2.0), answers(9.0, 9.0), parts)
+
+
+def test_means_and_their_intervals():
+    found = mean_loss(answers(1.0, 3.0), answers(0.0, 1.0))  # differences of 1 and 2
+    half = 1.959964 * math.sqrt(0.5 / 2)
+    assert (found.value, found.low, found.high) == pytest.approx((2, 2 - half, 2 + half))
+    assert share_right(answers(1.0, 3.0)).value == 50
+
+
+@pytest.mark.parametrize(
+    ("worth", "moved", "correlation"),
+    [
+        ([2, 3, 4], [0.1, 0.2, 0.3], 1),
+        ([2, 3, 4], [0.3, 0.2, 0.1], -1),
+        ([2, 2, 5], [0.1, 0.1, 0.3], 1),
+        ([2, 2, 2], [0.1, 0.2, 0.3], math.nan),
+    ],
+)
+def test_rank_correlation(worth, moved, correlation):
+    found = rank_correlation(rewound(worth, moved))
+    assert found == pytest.approx(correlation, nan_ok=True)
+
+
+def test_words():
+    assert in_words(rewound([2, 6], [0.3, 0.1])) == (
+        "Putting back layer 2 hurts most (loss 1.50 -> 6.00); the weights of layer 1 moved most; "
+        "rank correlation over the parts -1.00"
+    )
+    assert "its weights also moved most" in in_words(rewound([2, 6], [0.1, 0.3]))
+    assert in_words(rewound([1, 1], [0.1, 0.3])).startswith("No part alone hurts")
+
+
+def test_the_table():
+    lines = table_of_parts(rewound([2, 6], [0.1, 0.3])).splitlines()
+    assert lines[1].startswith("all trained   1.50, 50 %")
+    assert lines[4].startswith("layer 2       6.00 (")
+    assert lines[4].endswith("3.00e-01")

@@ -1,0 +1,123 @@
+"""lime-answer.py as users type it, on the tiny run."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from huggin.lime.words_found import newest_kept, read_kept
+from tests.conftest import command
+
+FIGURES = ["agreement.png", "top-words.png", "words-by-step.png", "words.png"]
+OWN = ("--question", "Who owns the ravens?", "--context")
+
+
+@pytest.fixture(scope="module")
+def explained(made_once, tiny_run):
+    """A copy of the tiny run, whose question 1 was explained, and what was printed."""
+
+    def make(folder):
+        shutil.copytree(tiny_run, folder / "run")
+        more = ("--checkpoints", "--stability", 2, "--samples", 65, "--json", "numbers.json")
+        done = command("lime-answer.py", "run", 1, *more, "--db", "a.db", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        (folder / "printed.txt").write_text(done.stdout)
+
+    return made_once("explained", make)
+
+
+def test_what_is_printed(explained):
+    lines = (explained / "printed.txt").read_text().splitlines()
+    assert lines[0] == "question 1: When do they return?"
+    assert [line for line in lines if line.startswith("Step")] == [
+        "Step 1/4: random perturbations",
+        "Step 2/4: predictions",
+        "Step 3/4: distance weights",
+        "Step 4/4: linear regression coefficients",
+    ]
+    text = "\n".join(lines)
+    for part in (
+        "held out",
+        "the model still gives its answer in",
+        "leave-one-out ",
+        "integrated gradients: ",
+        "last layer: ",
+        "2 explanations: Jaccard@5",
+        "step 8: logit ",
+    ):
+        assert part in text
+    assert sum(line.startswith("Believe ") for line in lines) == 1
+
+
+def test_the_figures_are_there(explained):
+    made = explained / "run" / "explanations" / "1"
+    assert sorted(path.name for path in made.glob("*.png")) == FIGURES
+    for path in made.glob("*.png"):
+        with Image.open(path) as image:
+            assert min(image.size) > 300
+
+
+def test_the_numbers_and_the_database_are_the_same(explained):
+    (finding,) = json.loads((explained / "numbers.json").read_text())["findings"]
+    assert finding["masks"][0] == "1" * len(finding["segments"])
+    assert len(finding["predictions"]) == finding["samples"] == 65
+    kept = read_kept(explained / "run" / "explanations" / "1")
+    assert kept.findings[0].segments[0].coefficient == finding["segments"][0]["coefficient"]
+    words = ["When", "do", "they", "return?"]
+    assert [one["text"] for one in finding["segments"][:4]] == words
+    with closing(sqlite3.connect(explained / "a.db")) as database:
+        rows = database.execute("SELECT kind, picture, segmenter, fill, samples FROM explanations")
+        question = "question 1: When do they return?"
+        assert rows.fetchall() == [("words", question, "words", "mask", 65)]
+        segments = database.execute("SELECT text, coefficient FROM segments ORDER BY segment")
+        wanted = [(one["text"], one["coefficient"]) for one in finding["segments"]]
+        assert segments.fetchall() == wanted
+
+
+def test_the_checkpoints_are_in_order(explained):
+    by_step = read_kept(explained / "run" / "explanations" / "1").by_step
+    assert by_step
+    assert by_step.steps == sorted(by_step.steps)
+    assert by_step.steps[-1] == 8
+    assert np.array(by_step.coefficients).shape[0] == len(by_step.steps) >= 2
+
+
+def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, tmp_path):
+    folder = explained / "run" / "explanations"
+    kept = read_kept(folder / "1")
+    asked = kept.asked
+    assert newest_kept(folder, asked.question, asked.context, asked.model_hash) == kept
+    assert newest_kept(folder, asked.question, asked.context, "another model") is None
+    assert newest_kept(folder, "Another?", asked.context, asked.model_hash) is None
+    assert newest_kept(tmp_path, asked.question, asked.context, asked.model_hash) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("nowhere", 1), "nowhere: no such folder"),
+        (("run", 4), "INDEX 4: no such question; validation has the questions 0 to 3"),
+        (("run", *OWN, " "), "own question: empty context"),
+        (("run", *OWN, "word " * 5000), "a context of 5,000 words; at most 2,000"),
+        (
+            ("run", "--question", "why " * 60, "--context", "Odin."),
+            "the windows of this run hold 44",
+        ),
+        (("run", *OWN, "Odin", "--by", "sentences"), "1 segments can be hidden"),
+        (("run", *OWN, "Odin is.", "--explain", "gold"), "has no expected answer"),
+        (("run", 1, "--explain", "Loki"), "--explain Loki: no 'Loki' in the context"),
+        (("run", 1, "--spans", "Loki"), "--spans 'Loki': is neither"),
+        (("run", 1, "--question", "Who?"), "--question and --context: give both"),
+        (("run", 1, "--hide", "pad", "--hide-answer"), "leave one of them out"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(words, problem, tiny_run, tmp_path):
+    (tmp_path / "run").symlink_to(tiny_run)
+    done = command("lime-answer.py", *words, "--out", "out", "--db", "a.db", cwd=tmp_path)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1
