@@ -47,6 +47,7 @@ DRAWN = (
     ("graph-questions.py", "run"),
     ("create-gv-training.py", "run"),
     ("create-gv-output.py", "run"),
+    ("create-page.py", "run"),
     ("huggin_utils.py", "run"),
     ("legend.py", "run"),
 )

@@ -150,7 +150,7 @@ def _typed_values(
     values = {}
     for key, value in given.items():
         try:
-            if value is not None and value != []:
+            if value not in (None, []) and (key, value) != ("debug", ""):
                 values[key] = _typed(parser, key, value)
         except argparse.ArgumentError as error:
             problems.append(f"{key}: {'needs a value' if value is True else error.message}")
