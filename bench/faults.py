@@ -54,7 +54,7 @@ PRELOADED = (
     "huggin.recording.summary",
     "huggin.recording.tensorboard",
 )
-QUICK = 12
+QUICK = 20
 LIMIT = 240  # seconds for one input
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
