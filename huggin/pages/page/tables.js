@@ -25,8 +25,8 @@ function learnedFinding(sample, go) {
   if (!sample.gold) return finding(title, "never", "this window of its context does not hold the answer");
   if (first === null) return finding(title, "never", `not at any of ${several(sample.steps.length, "probe")}`);
   const turns = flips.filter((step) => step !== first).length;
-  const end = since === null ? "and wrong at the end" : since === first ? "and at every probe since" : `for good since step ${since}`;
-  const more = `${turns ? `turned ${several(turns, "time")} after that, ` : ""}${end}.`;
+  const end = since === null ? "Wrong at the end." : since === first ? "Right at every probe since." : `Always right from step ${since} on.`;
+  const more = `${turns ? `It turned wrong or right ${several(turns, "more time")} after that. ` : ""}${end}`;
   return finding(title, `at step ${first}`, more, { text: "Go there", does: () => go.step(first) });
 }
 
