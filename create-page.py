@@ -2,6 +2,7 @@
 
 python create-page.py RUN
 python create-page.py RUN RUN2
+python create-page.py RUN --answer
 """
 
 from collections.abc import Sequence
@@ -28,18 +29,59 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=Path("gv-graphs"),
         help="folder to write to (default: gv-graphs)",
     )
+    parser.add_argument(
+        "--if-needed",
+        action="store_true",
+        help="keep a page of these runs that is newer than their training, and print its path",
+    )
+    parser.add_argument(
+        "--answer",
+        action="store_true",
+        help="show the newest answer of get-model-output instead of the training",
+    )
     args = parser.parse_args(argv)
+    if args.answer and args.more:
+        parser.error("--answer is about one run")
     from huggin.graphs.runs import read_runs
-    from huggin.pages.page import training_page, write_page
+    from huggin.pages.page import answer_page, made_before, training_page, write_page
     from huggin.qa.texts import some_training_records
 
     runs = read_runs([args.run, *args.more])
+    if args.answer:
+        text = answer_page(runs[0], words_of_answer(runs[0]))
+        print(printable(str(write_page(text, args.out, "output"))))
+        return 0
+    there = made_before(args.out, runs) if args.if_needed else None
+    if there:
+        print(printable(str(there)))
+        return 0
     text = training_page(
         runs, lambda run, places: some_training_records(run.facts.cfg, places), explained_of
     )
     path = write_page(text, args.out, "training")
     print(printable(str(path)))
     return 0
+
+
+def words_of_answer(recording: Any) -> dict[str, Any] | None:
+    """Which words made the newest answer; None if lime-answer.py was not run for it."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return None
+    from huggin.lime.words_found import newest_kept
+    from huggin.pages.page_answer import page_of_words
+    from huggin.recording.answer import read_answer
+    from huggin.recording.checkpoints import hash_of_weights, newest_model
+
+    window = read_answer(run).facts.window
+    weights = hash_of_weights(newest_model(run))
+    kept = newest_kept(run.explanations, window.question, window.context, weights)
+    if kept is None:
+        return None
+    finding = kept.findings[0]
+    segments = sorted(finding.segments, key=lambda segment: segment.rank)
+    rows = [(one.text, one.coefficient, finding.is_clear(one)) for one in segments]
+    return page_of_words(rows, finding.believe, finding.scale)
 
 
 def explained_of(recording: Any) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Fixtures: a tiny BERT, questions about ravens, and one short run that many tests read."""
 
-import atexit
 import contextlib
 import functools
+import gc
 import importlib.util
 import io
 import json
@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -28,10 +29,29 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 # Before torch is imported: the same numbers in every process, and no crowding.
 os.environ["OMP_NUM_THREADS"] = "1"
 from huggin.common.cli import exit_code_of  # noqa: E402
+from tests.toolkit import make_toolkit  # noqa: E402
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FORKS = ROOT / "tests" / "forks.py"
-TRAINING = ("trainer_qa", "huggin.asking.examination", "huggin.graphs.saving", "huggin.pages.pdf")
+FORK_SERVERS = "HUGGIN_TEST_FORKS"  # the variable that names the folder of their sockets
+TRAINING = (
+    "trainer_qa",
+    "huggin.asking.examination",
+    "huggin.graphs.saving",
+    "huggin.pages.pdf",
+    "huggin.pages.legend_drawing",
+    "torch.distributed.run",
+    "transformers.models.bert.modeling_bert",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "fontTools.subset",  # for the letters of a PDF
+)
+PICTURES = ("lime", "huggin.lime.figures", "huggin.lime.loading")
+# Scripts that load little by themselves: the server that has loaded nothing is enough.
+LIGHT = ("db_utils.py", "db-indices.py", "graph-losses.py")
+LOADED = {"training": TRAINING, "pictures": PICTURES, "nothing": ()}
+FOLDER = pytest.StashKey[str]()
+SERVERS = pytest.StashKey[list[subprocess.Popen[bytes]]]()
 TOKENIZER = ROOT / "sample" / "bert-tiny"
 CONTEXT = (
     "Huginn and Muninn are the ravens of Odin. "
@@ -57,16 +77,56 @@ def record(number: int, question: str, answer: str, context: str = CONTEXT) -> d
     }
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Type the README first, which trains the default run, and the pages, which need it, last."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a copy of the toolkit and start its fork servers, once for all workers."""
+    hear_signals()
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(tempfile.mkdtemp(prefix="forks-"))
+    config.stash[FOLDER] = str(folder)
+    os.environ[FORK_SERVERS] = str(folder)
+    config.stash[SERVERS] = [start_server(folder, name) for name in LOADED]
+    make_toolkit(folder / "huggin-api", {name: python(name) for name in LOADED})
 
-    def place(item: pytest.Item) -> int:
-        if item.path.name != "test_typed_docs.py":
-            return 1
-        return 0 if item.name == "test_the_readme" else 2
 
-    items.sort(key=place)
+def hear_signals() -> None:
+    """Let the processes that tests start hear signals, also where nohup or `&` has made this one
+    ignore them: a signal with a handler is one with its default in a new process.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def start_server(folder: Path, name: str) -> subprocess.Popen[bytes]:
+    """Start a server of tests/forks.py; it loads nothing until it is asked."""
+    (folder / name).mkdir()
+    socket = folder / name / "socket"
+    root = folder / "huggin-api"
+    words = [*map(str, [sys.executable, "-B", FORKS, "serve", socket, root]), *LOADED[name]]
+    return subprocess.Popen(words, stdin=PIPE, stdout=PIPE, start_new_session=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the fork servers."""
+    for server in config.stash.get(SERVERS, []):
+        server.communicate()  # closes its standard input
+    if FOLDER in config.stash:
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: collecting garbage need not look through it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, so none has to wait until a file is on the disk."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -183,35 +243,26 @@ def command(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProce
 
 def spawned(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command of the toolkit as a process of its own, as a user types it."""
-    limits = "preexec_fn" in options  # they would limit the client in `process` only
-    line = [sys.executable, ROOT / words[0], *words[1:]] if limits else process(*words)
-    return subprocess.run(list(map(str, line)), cwd=cwd, capture_output=True, text=True, **options)
+    line = process(*words)
+    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, **options)
 
 
 def process(script: str, *words: Any) -> list[str]:
     """The line that starts a script of the toolkit as a process of its own, without the seconds
     that importing torch takes. It answers signals and ends as the script itself would.
     """
-    line = [sys.executable, FORKS, "run", fork_server(*TRAINING), ROOT / script, *words]
-    return list(map(str, line))
+    server = "nothing" if script in LIGHT else "training"
+    return list(map(str, [python(server), ROOT / script, *words]))
 
 
-@functools.cache
-def fork_server(*modules: str) -> Path:
-    """Start the server of tests/forks.py with modules loaded; where it is asked."""
-    folder = tempfile.TemporaryDirectory(prefix="forks-")
-    address = Path(folder.name) / "socket"
-    line = [sys.executable, FORKS, "serve", address, *modules]
-    server = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert server.stdin and server.stdout
+def toolkit() -> Path:
+    """A copy of the toolkit whose drivers and Python start at once (see tests/toolkit.py)."""
+    return Path(os.environ[FORK_SERVERS]) / "huggin-api"
 
-    def end() -> None:
-        server.communicate()  # closes its standard input
-        folder.cleanup()
 
-    atexit.register(end)
-    assert server.stdout.readline() == b"ready\n"
-    return address
+def python(server: str = "training") -> Path:
+    """A Python that has loaded what LOADED says, and starts at once (see tests/forks.py)."""
+    return Path(os.environ[FORK_SERVERS]) / server / "python"
 
 
 @functools.cache

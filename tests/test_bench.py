@@ -12,8 +12,8 @@ from bench import start
 from bench.measure import Asked, Spread, alternate, last_line, ratios, row, short, spread
 from tests.conftest import ROOT
 
-LIBRARIES = ("measure.py", "training.py")
-LOADING_TORCH = ("efficacy.py", "lime_words.py", "recording.py")
+LIBRARIES = ("measure.py", "one_step.py", "by_steps.py")
+LOADING_TORCH = ("efficacy.py", "lengths.py", "lime_words.py", "recording.py", "training.py")
 
 
 def scripts() -> list:

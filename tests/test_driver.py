@@ -7,12 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT
-
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv" / "installed.txt").exists(),
-    reason="the drivers run in .venv; ./setup makes it",
-)
+from tests.conftest import ROOT, toolkit
 
 
 def drive(folder, *words):
@@ -20,7 +15,7 @@ def drive(folder, *words):
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     return subprocess.run(
-        [ROOT / "get-training-output", *words],
+        [toolkit() / "get-training-output", *words],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -33,7 +28,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     here = tmp_path / "a folder & more"
     here.mkdir()
     (here / "my cfg.json").write_text(json.dumps(tiny_cfg(output_dir="my runs/one")))
-    before = set(ROOT.iterdir())
+    before = set(toolkit().iterdir())
     done = drive(here, "my cfg.json")
     assert done.returncode == 0, done.stderr
     pdf = here / done.stdout.splitlines()[-1]
@@ -46,7 +41,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     layers = ("layers", "layers-over-time", "gradients")
     questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
     assert names == {f"{name}.png" for name in (*head, *layers, *questions)}
-    assert set(ROOT.iterdir()) == before
+    assert set(toolkit().iterdir()) == before
     (here / "my runs" / "one" / "graphs" / "losses.png").unlink()
     again = drive(here, "my cfg.json", "--notify", "printenv HUGGIN_RESULT")
     assert again.returncode == 0, again.stderr
@@ -54,6 +49,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
         "my runs/one: already trained (8 of 8 steps); nothing to do; "
         "--overwrite_output_dir true starts anew",
         "my runs/one/graphs/losses.png",
+        str(page.relative_to(here)),
         str(pdf.relative_to(here)),
         "my runs/one: done",
     ]
@@ -92,7 +88,7 @@ def test_nothing_recorded_nothing_drawn(tmp_path, tiny_cfg):
 def test_the_driver_takes_one_file(tmp_path, words):
     (tmp_path / "cfg.json").write_text("{}")
     done = subprocess.run(
-        [ROOT / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
+        [toolkit() / "get-training-output", *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
     assert "get-training-output: error: expected one file of keys" in done.stderr
@@ -115,7 +111,7 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
         (["output_dir", "cfg.json", "--seed=1", "--output-dir=runs/my two"], "runs/my two"),
         (["output_dir", "none.json"], ""),
         (["dry_run", "cfg.json", "--dry-run"], "true"),
-        (["dry_run", "cfg.json", "--dry_run", "false"], "false"),
+        (["dry_run", "cfg.json", "--dry_run", "false"], ""),
         (["notify", "cfg.json"], "echo done"),
     ],
 )
@@ -125,6 +121,17 @@ def test_the_driver_reads_keys_as_run_qa_does(tmp_path, words, value):
     line = ["bash", "-c", code, "driver", *words]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == f"{value}\n"
+
+
+def test_a_stage_that_is_killed_is_said(tmp_path):
+    """As by the system when its memory is full: the stage itself cannot say it."""
+    stub = tmp_path / "python"
+    stub.write_text("#!/bin/sh\nkill -9 $$\n")
+    stub.chmod(0o755)
+    code = f"here={ROOT}; source $here/stages.sh; python={stub}; stage run_qa.py cfg.json; echo on"
+    done = subprocess.run(["bash", "-euc", code, "driver"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (137, "")
+    assert done.stderr.startswith("driver: run_qa.py was killed by signal 9; was the memory full?")
 
 
 @pytest.mark.parametrize("words", [[], ["--seed", "7"]])
@@ -144,6 +151,7 @@ def test_it_stops_at_the_first_failure(tmp_path, tiny_cfg):
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
 
+@pytest.mark.skipif(not (ROOT / ".venv" / "installed.txt").exists(), reason="./setup makes .venv")
 def test_setup_has_nothing_to_do_twice():
     done = subprocess.run([ROOT / "setup"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

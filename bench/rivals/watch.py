@@ -14,7 +14,7 @@ os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str
 
 import wandb  # noqa: E402
 from measure import serve  # noqa: E402
-from training import Training  # noqa: E402
+from one_step import Training  # noqa: E402
 from wandb.integration.torch import wandb_torch  # noqa: E402
 
 

@@ -19,6 +19,7 @@ from huggin.recording.reader import Recording, TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
 QUARTERS = 4  # stretches of a table
+IN_A_ROW = 50  # windows of a kind, of which half must be right for it to count as learned
 LEAST = 25  # windows of a kind in a stretch, on average; with fewer the stretches are longer
 Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 KINDS = ("who", "when", "where", "how many", "why", "what", "which", "how", "other")
@@ -205,22 +206,33 @@ def _intervals(correct: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.array(found).reshape(*correct.shape, 2)
 
 
-def half_right(found: Running) -> list[int | None]:
-    """For each kind the middle step of the first stretch with at least half right answers."""
-    middles = (found.edges[1:] + found.edges[:-1]) / 2
-    steps = [middles[np.nan_to_num(share) >= 50] for share in found.right.T]
-    return [round(float(at[0])) if len(at) else None for at in steps]
+def half_right(found: TrainedWindows, grouping: Grouping) -> list[int | None]:
+    """For each kind the first step at which half of its last IN_A_ROW windows were right.
+
+    None if that never happened. A few windows alone would be right by chance.
+    """
+    kind = grouping.kind[found.index]
+    of_kinds = [kind == number for number in range(len(grouping.names))]
+    return [_half_of(found.right[mine], found.step[mine]) for mine in of_kinds]
+
+
+def _half_of(right: np.ndarray, step: np.ndarray) -> int | None:
+    if len(right) < IN_A_ROW:
+        return None
+    counts = np.convolve(right.astype(int), np.ones(IN_A_ROW, int), mode="valid")
+    ends = np.flatnonzero(2 * counts >= IN_A_ROW) + IN_A_ROW - 1
+    return int(step[ends[0]]) if len(ends) else None
 
 
 def learned_in_words(found: TrainedWindows, grouping: Grouping) -> str:
-    """When half of each kind's answers were right for the first time, the earliest kind first."""
+    """When half of each kind's last windows were right for the first time, the earliest first."""
     seen = np.bincount(grouping.kind[found.index], minlength=len(grouping.names)) > 0
-    half_at = half_right(running(found, grouping))
+    half_at = half_right(found, grouping)
     pairs = [pair for pair, there in zip(zip(half_at, grouping.names), seen, strict=True) if there]
     steps = [f"{at} ({name})" for at, name in sorted((at, name) for at, name in pairs if at)]
     never = [name for at, name in pairs if not at]
-    first = f"at least half right, for the first time at step: {', '.join(steps)}" if steps else ""
-    last = f"never: {', '.join(never)}" if never else ""
+    first = f"half of {IN_A_ROW} in a row right, first at step: {', '.join(steps)}" if steps else ""
+    last = f"never half of {IN_A_ROW}: {', '.join(never)}" if never else ""
     return f"{grouping.title}: " + "; ".join(filter(None, (first, last)))
 
 
@@ -317,17 +329,18 @@ def table_of_hardest(found: TrainedWindows, texts: QuestionTexts | None) -> str:
 def table_of_kinds(found: TrainedWindows, grouping: Grouping) -> str:
     """A row per kind: windows, share of right answers early and late, when half were right.
 
-    In brackets: 95 % intervals (Wilson). The step is the middle of the first stretch of the figure
-    with at least half right answers.
+    In brackets: 95 % intervals (Wilson). The step is that of `half_right`: half of the last 50.
     """
     seen = running(found, grouping, most=QUARTERS)
-    half_at = half_right(running(found, grouping))
+    half_at = half_right(found, grouping)
     width = max(len(name) for name in [*grouping.names, grouping.title])
     count = len(seen.edges) - 1
     steps = "all steps" if count == 1 else f"1/{count} of the steps"
     first = f"first {steps}"
     last = f"last {steps}"
-    lines = [f"{grouping.title:{width}}  windows  right: {first:>22}  {last:>22}  half right"]
+    lines = [
+        f"{grouping.title:{width}}  windows  right: {first:>22}  {last:>22}  half of {IN_A_ROW}"
+    ]
     for kind, (name, half) in enumerate(zip(grouping.names, half_at, strict=True)):
         total = int(seen.windows[:, kind].sum())
         if not total:

@@ -24,7 +24,7 @@ from huggin.graphs.tokens import Shown, View, same_scale, token_figure
 from huggin.recording.reader import Probes, Recording
 
 FAINTEST = 0.3  # opacity of the first probe's line
-ROOM = 0.12  # share of the losses' height that stays free above and below them
+ROOM = 0.12  # margin above and below the losses, as a share of their range
 
 
 def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -67,7 +67,7 @@ def _logits(
 
 
 def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, colour: str) -> None:
-    """A line for the first, the middle and the last probe; logits: (probes, tokens)."""
+    """Draw a line for the first, the middle and the last probe. logits: (probes, tokens)."""
     axes = view.panels[row]
     places = sorted({0, len(logits) // 2, len(logits) - 1})
     opacities = np.linspace(FAINTEST, 1, len(places))
@@ -119,7 +119,7 @@ def _draw_alone(axes: Axes, probes: Probes, since: int | None) -> None:
 
 
 def _draw_in_colour(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
-    """The losses of one of several runs; the style of a line says which loss it is."""
+    """Draw one of several runs: a solid line for the start loss, a dashed one for the end loss."""
     marker = dots(len(probes.step))
     axes.plot(probes.step, probes.start_loss, color=run.colour, marker=marker, label=run.name)
     axes.plot(probes.step, probes.end_loss, color=run.colour, marker=marker, linestyle="--")

@@ -36,7 +36,6 @@ def draw_rewound(found: Rewound, name: str = "", of_step: bool = False) -> dict[
     right.set_xlabel("right answers (%)")
     right.set_xlim(-2, 102)
     loss.set_yticks(range(len(found.parts)), [part.part for part in found.parts])
-    loss.invert_yaxis()
     handles, labels = loss.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
@@ -54,8 +53,8 @@ def _draw_measure(axes: Axes, found: Rewound, measure: Measure) -> None:
     """Two bars for each part, and dotted lines for the trained and the untrained model."""
     put_back = [measure(part.put_back, found.trained) for part in found.parts]
     alone = [measure(part.alone, found.untrained) for part in found.parts]
-    _draw_bars(axes, put_back, -THICK / 2, PUT_BACK, "this part put back, the rest trained")
-    _draw_bars(axes, alone, THICK / 2, ALONE, "this part trained, the rest put back")
+    _draw_bars(axes, put_back, THICK / 2, PUT_BACK, "this part put back, the rest trained")
+    _draw_bars(axes, alone, -THICK / 2, ALONE, "this part trained, the rest put back")
     trained = measure(found.trained, found.trained).value
     untrained = measure(found.untrained, found.untrained).value
     axes.axvline(trained, color=GOLD, linestyle=":", linewidth=1.6, label="all trained")

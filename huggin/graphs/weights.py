@@ -31,8 +31,8 @@ from huggin.graphs.style import (
 from huggin.recording.reader import Recording
 
 LABELLED = 4  # ranked nodes that are named in a panel
-SMALL_HEAD = 128  # nodes up to which the older toolkit's picture of lines can be read
-LINEAR = 100  # percent up to which the scale of changes is linear, beyond it is logarithmic
+SMALL_HEAD = 128  # with more nodes the older toolkit's lines would cover each other
+LINEAR = 100  # percent; the scale is linear up to here, and logarithmic above
 BY_STEP = len(NODES)  # nodes whose weights are drawn by step
 ENDS = (("start", START), ("end", END))  # the rows of the head's weight
 
@@ -71,7 +71,7 @@ def draw_weights_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) ->
 
 
 def _note(figure: Figure, rankings: Sequence[Ranking], choice: NodeChoice) -> None:
-    """Note in the figure which nodes it is about."""
+    """Add to the figure for which nodes it was drawn."""
     nodes = " and ".join(str(ranking.nodes[0]) for ranking in rankings)
     names = " and ".join(dict.fromkeys(ranking.name for ranking in rankings))
     say_drawn_for(figure, node=nodes, ranked_by=names, sample=choice.sample)
@@ -89,7 +89,7 @@ def _columns(runs: int, height: float, title: str) -> tuple[Figure, np.ndarray]:
 def _weights(
     beside: Sequence[Beside], changes: Sequence[WeightChange], named: Sequence[list[int]]
 ) -> Figure:
-    """Weights after over weights before; of a small head also all weights in a row, as lines."""
+    """Plot the weights after against those before; for a small head also the weights as lines."""
     figure = new_figure(7, 5 * len(beside), "Weights of the head by node")
     parts = figure.subfigures(len(beside), 1, squeeze=False)[:, 0]
     for part, run, change, nodes in zip(parts, beside, changes, named, strict=True):
@@ -123,7 +123,7 @@ def _draw_lines(part: SubFigure, change: WeightChange, tracked: int) -> None:
 
 
 def _draw_scatter(part: Any, change: WeightChange, nodes: Sequence[int]) -> None:
-    """A point per node: above, its weight after; below, its change; both over its weight before."""
+    """Plot the weights after (top) and their changes (bottom) against the weights before."""
     grid = part.subplots(2, 2, sharex=True, sharey="row")
     _draw_afters(grid[0], change, nodes)
     for row, axes in enumerate(grid[1]):
@@ -136,7 +136,7 @@ def _draw_scatter(part: Any, change: WeightChange, nodes: Sequence[int]) -> None
 
 
 def _draw_afters(panels: Sequence[Axes], change: WeightChange, nodes: Sequence[int]) -> None:
-    """The weights after over the weights before, with the diagonal: start, and end."""
+    """Plot the weights after against those before: a panel for start, a panel for end."""
     for row, (axes, (name, colour)) in enumerate(zip(panels, ENDS, strict=True)):
         _draw_points(axes, change.first[row], change.last[row], colour, nodes)
         axes.axline((0, 0), slope=1, color=QUIET, linewidth=0.8, zorder=0)

@@ -1,7 +1,7 @@
-"""What a Keras model's own operations say about its pixels (first ones) and outputs (last ones).
+"""Read from a Keras model's operations how it scales pixels, and what its outputs are.
 
-Models that Keras holds as a graph (Sequential and functional ones) can be followed; for others the
-answers are None.
+The first operations tell of the pixels, the last ones of the outputs. This works for Sequential and
+functional models, which Keras holds as graphs. For all other models the answers are None.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 
 from huggin.lime.keras_quietly import keras
 
-# Layers and operations that treat each value alike, as far as constant pictures can tell.
+# Layers and operations that leave a picture of one grey value a picture of one grey value.
 BY_PIXEL = {
     *("InputLayer", "Rescaling", "Normalization", "Identity", "Resizing", "CenterCrop"),
     *("ZeroPadding2D", "Cropping2D", "Flatten", "Reshape", "Dropout", "SpatialDropout2D"),
@@ -20,13 +20,13 @@ BY_PIXEL = {
     *("Split", "Resize"),
 }
 CHANGES_NOTHING = {"InputLayer", "Identity", "Flatten", "Reshape", "Dropout", "Cast"}
-PASSED = {"Dropout", "Identity", "Reshape", "Flatten", "Cast", "Squeeze"}  # behind the activation
-LARGE = 255.0  # a grey value that tells a straight line from a bent one
+PASSED = {"Dropout", "Identity", "Reshape", "Flatten", "Cast", "Squeeze"}  # after the activation
+LARGE = 255.0  # a third grey value, to see whether the operations are linear
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a model's first operations make of a grey value x: gain * x + offset, per channel."""
+    """The first operations turn a grey value x into gain * x + offset, for each channel."""
 
     gain: np.ndarray  # (channels,)
     offset: np.ndarray  # (channels,)
@@ -46,7 +46,7 @@ def graph_of(model: Any) -> Any:
 def opening_of(model: Any, size: tuple[int, int], channels: int) -> Opening | None:
     """Follow the model from its input while operations treat each value alike.
 
-    Returns None if the way forks, or the operations are no straight line.
+    Returns None if a value goes into several operations, or if the operations are not linear.
     """
     parts = _first_parts(model)
     if parts is None:
@@ -59,7 +59,7 @@ def opening_of(model: Any, size: tuple[int, int], channels: int) -> Opening | No
 
 
 def _constant(networks: list[Any], size: tuple[int, int], channels: int, grey: float) -> np.ndarray:
-    """What comes out for a picture of one grey value, in its middle: (channels,)."""
+    """The output in the middle of a picture of one grey value: (channels,)."""
     values: Any = np.full((1, *size, channels), grey, np.float32)
     for network in networks:
         values = network(values, training=False)
@@ -68,7 +68,7 @@ def _constant(networks: list[Any], size: tuple[int, int], channels: int, grey: f
 
 
 def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
-    """The networks of the first operations, those of nested models behind each other."""
+    """The networks of the first operations, in the order in which pixels pass them."""
     graph = graph_of(model)
     if not is_graph(model) or len(graph.inputs) != 1:
         return None

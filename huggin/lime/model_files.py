@@ -1,4 +1,4 @@
-"""A model's file or folder -> what it is; for what no explanation can use, the way out."""
+"""Find out what kind of model a file or folder holds; refuse other kinds with advice."""
 
 import zipfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from huggin.common.errors import UserError
 
 FROM_PYTHON = "or explain its predictions from Python, see docs/python.md"
 HDF5 = b"\x89HDF\r\n\x1a\n"
-WORDS = {  # kind -> what it is, and the way out
+WORDS = {  # a kind that is refused -> what it is, and what the user can do
     "lfs": "a Git LFS pointer, not the model itself; run: git lfs pull",
     "unzipped": "an unzipped .keras file; zip its files again: python -m zipfile -c model.keras "
     "config.json metadata.json model.weights.h5",
@@ -22,7 +22,7 @@ WORDS = {  # kind -> what it is, and the way out
 
 
 def is_file_name(model: str) -> bool:
-    """Whether a model's name means a file or folder rather than a name of keras.applications."""
+    """Whether a model is named by its path, not by its name in keras.applications."""
     return any(mark in model for mark in "./\\") or Path(model).exists()
 
 
@@ -60,7 +60,7 @@ def _kind_of_file(path: Path) -> str:
         return "torch"
     if ending in (".pkl", ".pickle", ".joblib"):
         return "pickle"
-    return "onnx" if ending == ".onnx" else "keras"  # Keras says what is wrong with others
+    return "onnx" if ending == ".onnx" else "keras"  # loading tells what is wrong with any other
 
 
 def _kind_of_hdf5(path: Path, ending: str) -> str:

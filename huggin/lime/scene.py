@@ -1,4 +1,4 @@
-"""Picture + classifier -> what LIME works on: the segments, and the fill that hides them."""
+"""Prepare a picture for LIME: fit it to the classifier, cut it into segments, make the fill."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Scene:
         return int(self.segments.max()) + 1
 
     def hide(self, hidden: np.ndarray) -> np.ndarray:
-        """The picture with the segments of these numbers hidden."""
+        """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
 
@@ -50,14 +50,14 @@ def make_scene(
 
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture (height, width, 3) at another size, with anti-aliasing, in [0, 1] still."""
+    """Resize a picture (height, width, 3) with anti-aliasing; its values stay in [0, 1]."""
     return np.clip(transform.resize(picture, size, anti_aliasing=True), 0, 1).astype(np.float32)
 
 
 def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:
-    """The number of each pixel's segment, (height, width) int32, 0 to count - 1."""
+    """Cut a picture into segments: the number of each pixel's segment, (height, width) int32."""
     match segmenter:
-        case "quickshift":  # in [-1, 1], like the older toolkit: the range changes the segments
+        case "quickshift":  # its segments depend on the range; the older toolkit used [-1, 1]
             signed = picture * 2 - 1
             labels = segmentation.quickshift(signed, kernel_size=6, max_dist=200, ratio=0.2)
         case "slic":
@@ -72,7 +72,7 @@ def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:
 
 
 def _grid(height: int, width: int, wanted: int) -> np.ndarray:
-    """Cells of equal size (height, width), about as many rows as columns."""
+    """Cut into equal cells, with about as many rows as columns: (height, width)."""
     rows = max(1, round(wanted**0.5))
     columns = max(1, round(wanted / rows))
     row = np.arange(height) * rows // height

@@ -72,7 +72,7 @@ class EvaluatingTrainer(Trainer):
         return ordered
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
-        """Batches of all evaluation features, in the order of the data.
+        """Batches of all evaluation features, the longest first, so that little is padded.
 
         The Trainer's own would follow the keys of the training: it groups by length, and drops the
         last batch. Each batch has the numbers of its features as `row`.
@@ -80,6 +80,8 @@ class EvaluatingTrainer(Trainer):
         features = self.eval_dataset if eval_dataset is None else eval_dataset
         names = self.processing_class.model_input_names
         numbered = features.select_columns(names).add_column(ROW, range(len(features)))
+        lengths = [len(tokens) for tokens in features["input_ids"]]
+        numbered = numbered.select(np.argsort(lengths, kind="stable")[::-1])
         loader = DataLoader(
             numbered,
             batch_size=self.args.eval_batch_size,

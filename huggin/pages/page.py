@@ -16,8 +16,10 @@ from pathlib import Path
 from huggin import __version__
 from huggin.common.files import replacing
 from huggin.common.progress import progress
+from huggin.common.text import printable, storable
 from huggin.graphs.runs import side_by_side
 from huggin.pages.packing import as_script
+from huggin.pages.page_answer import page_of_answer
 from huggin.pages.page_run import ExplainedOf, QuestionsAt, page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
@@ -32,6 +34,7 @@ SCRIPTS = (  # in the order in which they run
     "text.js",
     "maps.js",
     "shares.js",
+    "answer.js",
     "curves.js",
     "tables.js",
     "explained.js",
@@ -41,6 +44,7 @@ SCRIPTS = (  # in the order in which they run
     "main.js",
 )
 UPLOT = "1.6.32"  # https://github.com/leeoniya/uPlot, its file as npm has it
+HEAD = 10_000  # bytes
 STYLES = ("uPlot.min.css", "style.css")
 
 
@@ -51,22 +55,57 @@ def training_page(
     named = side_by_side(runs)
     bar = progress(named, label="reading", unit="runs")
     pages = [page_of_run(run.recording, run.name, questions_at, explained_of) for run in bar]
-    return as_html({"version": __version__, "runs": pages})
+    return as_html({"kind": "training", "version": __version__, "runs": pages}, _about(runs))
 
 
-def as_html(page: Page) -> str:
-    """The page's data in the template."""
+def answer_page(recording: Recording, words: Page | None) -> str:
+    """The page of a run's newest answer as HTML. words: see `page_of_answer`."""
+    pages = [page_of_answer(recording, words)]
+    about = f"An answer, as recorded in {recording.run.path}"
+    return as_html({"kind": "answer", "version": __version__, "runs": pages}, about)
+
+
+def _about(runs: Sequence[Recording]) -> str:
+    """What the page of a training is about; `made_before` finds it by this."""
+    paths = ", ".join(str(run.run.path) for run in runs)
+    return f"Training, as recorded in {paths}"
+
+
+def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
+    """The newest page of these runs' training in the folder, if they were not trained since."""
+    segments = [path for run in runs for _, path in run.run.segments("steps")]
+    trained = max(path.stat().st_mtime for path in segments)
+    stamped = [(path.stat().st_mtime, path) for path in folder.glob("qa-training-*.html")]
+    newest_first = [path for time, path in sorted(stamped, reverse=True) if time > trained]
+    line = f'content="{_escaped(_about(runs))}"'.encode()
+    return next((path for path in newest_first if line in _head_of(path)), None)
+
+
+def _head_of(path: Path) -> bytes:
+    """The first characters of a page, in which it says what it is about."""
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
+def as_html(page: Page, about: str) -> str:
+    """The page's data in the template. about: what the page says of itself in its head."""
     script = _script()
     style = "\n".join(_asset(name) for name in STYLES)
     parts = {
         "POLICY": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
         "; base-uri 'none'; form-action 'none'",
-        "TITLE": html.escape(page["runs"][0]["title"]),
+        "ABOUT": _escaped(about),
+        "TITLE": _escaped(page["runs"][0]["title"]),
         "STYLE": style,
         "DATA": as_script(page),
         "SCRIPT": script,
     }
     return re.sub(r"\{\{([A-Z]+)\}\}", lambda match: parts[match[1]], _asset("template.html"))
+
+
+def _escaped(text: str) -> str:
+    """Text for the markup of the head."""
+    return html.escape(storable(printable(text)))
 
 
 def _script() -> str:

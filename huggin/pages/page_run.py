@@ -45,7 +45,7 @@ def page_of_run(
         "name": shown(name or facts.model_type_state(int(recording.steps.step[-1]))),
         "title": shown(title_line(recording)),
         "missing": {},
-        "modules": [_module(row) for row in facts.modules],
+        "modules": [page_of_module(row) for row in facts.modules],
         "layers": facts.layers,
         "curves": _curves(recording),
     }
@@ -58,7 +58,8 @@ def page_of_run(
     return page
 
 
-def _module(row: ModuleRow) -> Page:
+def page_of_module(row: ModuleRow) -> Page:
+    """A row of the legend."""
     return {
         "numbers": row.numbers,
         "module": shown(row.module),

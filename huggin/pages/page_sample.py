@@ -16,7 +16,7 @@ from huggin.common.errors import UserError
 from huggin.common.window import Window
 from huggin.pages.packing import packed
 from huggin.pages.page_texts import pieces_of, shown
-from huggin.recording.reader import Recording
+from huggin.recording.reader import LensLogits, Probes, Recording
 
 PER_NAT = 16  # steps of a lens' log probability: each is 6 % of the probability
 LEAST_LIKELY = 255  # of these steps: 1.2e-7 and below
@@ -64,8 +64,11 @@ def halves(values: np.ndarray) -> Page:
 
 
 def _probes(recording: Recording, sample: int) -> Page:
-    window = recording.tracked(sample)
-    probes = recording.probes(sample)
+    return page_of_probes(recording.probes(sample), recording.tracked(sample))
+
+
+def page_of_probes(probes: Probes, window: Window) -> Page:
+    """Logits, losses and predicted spans, packed."""
     margins = margins_over_time(probes, window)
     return {
         "step": packed(probes.step.astype(np.int32)),
@@ -89,10 +92,15 @@ def _learned(recording: Recording, sample: int) -> Page:
 
 
 def _lens(recording: Recording, sample: int) -> Page:
-    found = layer_answers(recording, sample)
-    lens = recording.lens(sample)
-    lowest = np.nan_to_num(found.lowest_right, nan=-1).astype(np.int16)
+    right = layer_answers(recording, sample).right
+    return page_of_lens(recording.lens(sample), right, first=0)
+
+
+def page_of_lens(lens: LensLogits, right: np.ndarray, first: int) -> Page:
+    """The head on every layer, packed. right: (probes, layers). first: the number of the first."""
+    lowest = np.where(right.any(axis=1), right.argmax(axis=1) + first, -1).astype(np.int16)
     return {
+        "first": first,
         "step": packed(lens.step.astype(np.int32)),
         "start": packed(likelihoods(lens.start_logits)),
         "end": packed(likelihoods(lens.end_logits)),
@@ -112,14 +120,12 @@ def likelihoods(logits: np.ndarray) -> np.ndarray:
 
 
 def _shares(recording: Recording, sample: int) -> Page:
-    window = recording.tracked(sample)
-    found = snapshots(recording, sample)
+    return page_of_shares(snapshots(recording, sample), recording.tracked(sample))
+
+
+def page_of_shares(found: Snapshots, window: Window) -> Page:
+    """The largest shares in each token's logits and in the true start's margin, packed."""
     margin = _margin_shares(found, window) if window.has_answer else None
-    return {**page_of_shares(found), "margin": margin}
-
-
-def page_of_shares(found: Snapshots) -> Page:
-    """The largest shares in each token's logits, packed."""
     top = top_shares(found)
     return {
         "step": packed(found.step.astype(np.int32)),
@@ -128,6 +134,7 @@ def page_of_shares(found: Snapshots) -> Page:
         "bias": packed(found.bias.astype(np.float32)),
         "logits": halves(found.logits()),
         "hidden": int(found.weight.shape[-1]),
+        "margin": margin,
     }
 
 

@@ -6,6 +6,7 @@ from huggin.common.window import Window
 LONGEST = 20_000  # characters of a text that the page shows
 LONGEST_TOKEN = 200
 CUT = " … (cut)"
+GOES_ON = "##"
 
 Piece = tuple[str, str]  # what stands before a token, and the token's own text
 
@@ -22,14 +23,17 @@ def pieces_of(window: Window) -> list[Piece]:
     A recording that has no places of its tokens gets the tokens' own names, with spaces.
     """
     if len(window.offsets) != len(window.tokens):
-        return [(" " if at else "", shown(name, LONGEST_TOKEN)) for at, name in _named(window)]
+        return [_named(at, name) for at, name in enumerate(window.tokens)]
     sources = {"question": window.question, "context": window.context}
     reached = dict.fromkeys(sources)
     return [_piece(window, at, sources, reached) for at in range(len(window.tokens))]
 
 
-def _named(window: Window) -> list[tuple[int, str]]:
-    return list(enumerate(window.tokens))
+def _named(at: int, name: str) -> Piece:
+    """A token by its own name; WordPiece marks those that go on with a word."""
+    if name.startswith(GOES_ON) and name != GOES_ON:
+        return "", shown(name.removeprefix(GOES_ON), LONGEST_TOKEN)
+    return " " if at else "", shown(name, LONGEST_TOKEN)
 
 
 def _piece(

@@ -143,7 +143,7 @@ def normalised(raw: Any, where: str) -> Record:
 
 def is_text(value: Any) -> bool:
     """Whether a value is text that UTF-8 can hold: JSON can hold half of a surrogate pair."""
-    return isinstance(value, str) and HALF_PAIR.search(value) is None
+    return isinstance(value, str) and (value.isascii() or HALF_PAIR.search(value) is None)
 
 
 def _answers(raw: Any) -> dict[str, list[Any]]:

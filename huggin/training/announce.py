@@ -36,12 +36,25 @@ def announce_dry_run(plan: Plan, seconds: float) -> None:
 def seconds_of_a_step(trainer: Trainer) -> float:
     """How long one optimizer step takes: the second of two, forward and backward."""
     trainer.model.to(trainer.args.device).train()
-    rows = min(len(trainer.train_dataset), trainer.args.per_device_train_batch_size)
     features = trainer._remove_unused_columns(trainer.train_dataset)
-    inputs = trainer._prepare_inputs(trainer.data_collator([features[at] for at in range(rows)]))
+    batch = [features[index] for index in typical_batch(trainer)]
+    inputs = trainer._prepare_inputs(trainer.data_collator(batch))
     seconds = 0.0
     for _ in range(2):
         begun = time.perf_counter()
-        trainer.model(**inputs).loss.backward()
+        with trainer.accelerator.autocast():
+            loss = trainer.model(**inputs).loss
+        loss.backward()
         seconds = time.perf_counter() - begun
     return seconds * trainer.args.gradient_accumulation_steps
+
+
+def typical_batch(trainer: Trainer) -> list[int]:
+    """The indices of the batch of an epoch whose longest window has the median length."""
+    lengths = [len(tokens) for tokens in trainer.train_dataset["input_ids"]]
+    order = list(trainer._get_train_sampler())
+    size = trainer.args.train_batch_size
+    batches = [order[first : first + size] for first in range(0, len(order), size)]
+    whole = batches[: max(1, len(order) // size)]
+    whole.sort(key=lambda batch: max(lengths[index] for index in batch))
+    return whole[len(whole) // 2]

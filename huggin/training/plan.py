@@ -14,10 +14,12 @@ from huggin.model.device import computes_bf16, describe_device
 from huggin.model.loading import head_of
 from huggin.qa.config import Config
 from huggin.recording.run_facts import RunFacts
+from huggin.recording.schema import OF_A_WINDOW
 
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
-ACTIVATION = 2  # bytes of a recorded activation, float16
+HALF = 2  # bytes of a recorded activation or of a lens's logit, float16
+ROW = 350  # bytes that Arrow adds to a row, on average
 
 
 @dataclass(frozen=True)
@@ -142,14 +144,17 @@ def describe_recording(config: Config, facts: RunFacts | None, recorded: float) 
 
 
 def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
-    """How large the recording becomes: rows of the head, logits and nodes of the samples."""
+    """How large the recording becomes: its tables, and what Arrow adds to each row."""
     tokens = sum(len(window.tokens) for window in facts.samples)
+    windows = windows_per_step(config.training)
+    per_step = (2 * facts.hidden_size + 2, len(facts.parts), windows * len(OF_A_WINDOW))
+    of_steps = (steps + 1) * sum(numbers * FLOAT + ROW for numbers in per_step)
     probes = min(config.recording.probe_points, steps + 1)
     snapshots = min(config.recording.node_points, steps + 1)
-    head = (steps + 1) * (2 * facts.hidden_size + 2) * FLOAT
     logits = probes * tokens * 2 * FLOAT
-    nodes = snapshots * tokens * len(facts.sites) * facts.hidden_size * ACTIVATION
-    return float(head + logits + nodes)
+    lens = probes * (facts.layers + 1) * tokens * 2 * HALF if facts.has_lens else 0
+    nodes = snapshots * tokens * len(facts.sites) * facts.hidden_size * HALF
+    return float(of_steps + logits + lens + nodes)
 
 
 def saved_bytes(model: PreTrainedModel, steps: int, training: TrainingArguments) -> float:

@@ -13,8 +13,10 @@ from huggin.analysis.questions import (
     by_length,
     by_own_kind,
     by_place,
+    half_right,
     hardest,
     kind_of,
+    learned_in_words,
     pass_of,
     passes_in_words,
     running,
@@ -102,6 +104,19 @@ def test_running_means_and_intervals():
     assert np.isnan(seen.loss[:, 2]).all()
     table = table_of_kinds(found, grouping).splitlines()
     assert [line.split()[0] for line in table[1:]] == ["even", "odd"]
+
+
+def test_a_kind_is_learned_when_half_of_50_windows_in_a_row_are_right():
+    rows = [(step, 0, 0, 1.0, step > 30) for step in range(1, 101)]
+    rows += [(step, 1, 0, 1.0, True) for step in range(1, 50)]
+    rows += [(step, 2, 0, 1.0, step % 3 == 0) for step in range(1, 101)]
+    found = trained(rows)
+    grouping = Grouping("kind", "by kind", ["late", "few", "never", "none"], np.array([0, 1, 2]))
+    assert half_right(found, grouping) == [55, None, None, None]
+    said = (
+        "by kind: half of 50 in a row right, first at step: 55 (late); never half of 50: few, never"
+    )
+    assert learned_in_words(found, grouping) == said
 
 
 def test_losses_that_are_not_finite_are_left_out():

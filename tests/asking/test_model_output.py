@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from huggin.recording.answer import read_answer, write_answer
 from huggin.recording.run_folder import RunFolder
-from tests.conftest import ROOT, command
+from tests.conftest import command, toolkit
 from tests.recording.test_answer import HOSTILE, answer
 
 STATE = "BertForQuestionAnswering-NoPretrain-8-questions.json"
@@ -174,8 +174,6 @@ def test_graph_efficacy_of_nothing_measured(morning):
 
 @pytest.mark.slow
 def test_the_driver_draws_also_where_nothing_was_right(morning):
-    if not (ROOT / ".venv" / "installed.txt").exists():
-        pytest.skip("the drivers run in .venv; ./setup makes it")
     questions = json.loads(
         Path(json.loads((morning / "cfg.json").read_text())["train_file"]).read_text()
     )
@@ -194,7 +192,7 @@ def test_the_driver_draws_also_where_nothing_was_right(morning):
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
     done = subprocess.run(
-        [ROOT / "get-model-output", "cfg.json"],
+        [toolkit() / "get-model-output", "cfg.json"],
         cwd=morning,
         capture_output=True,
         text=True,

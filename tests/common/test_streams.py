@@ -120,6 +120,7 @@ def test_other_streams_tell(monkeypatch):
 
 @pytest.mark.slow
 def test_a_log_file_gets_no_bars(tmp_path, tiny_cfg):
+    """In a process that loads the libraries itself: they ask then whether to show bars."""
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(eval_strategy="epoch")))
     with (tmp_path / "log").open("wb") as log:
         line = [sys.executable, ROOT / "run_qa.py", "cfg.json"]

@@ -37,6 +37,7 @@ def is_drawn(path: Path) -> bool:
         return min(picture.size) > 400 and len(set(picture.convert("L").getdata())) > 20
 
 
+@pytest.mark.slow
 def test_the_commands_draw_and_print(run):
     done = command("graph-layers.py", "run", cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
@@ -99,6 +100,7 @@ def test_without_the_texts_the_index_is_all(run):
     assert refused.returncode == 2
 
 
+@pytest.mark.slow
 def test_side_by_side(tiny_run, run):
     shutil.copytree(tiny_run, run.parent / "other")
     for name in ("layers", "questions"):
@@ -174,6 +176,7 @@ def test_ticks_of_layers():
     assert layer_ticks(25) == [0, 4, 8, 12, 16, 20, 24]
 
 
+@pytest.mark.slow
 def test_no_torch_is_loaded_for_layers(run):
     code = (
         "import sys, runpy; sys.argv = ['graph-layers.py', sys.argv[1]];"

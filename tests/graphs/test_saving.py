@@ -75,6 +75,7 @@ def test_pyplot_is_loaded_only_for_windows(run):
     assert done.stdout.splitlines()[-1] == "False", done.stderr
 
 
+@pytest.mark.slow
 def test_every_figure_says_what_it_was_drawn_for(run):
     words = ["run", "--node", "12", "--format", "png,pdf,svg"]
     assert command("graph-weights.py", *words, cwd=run.parent).returncode == 0

@@ -163,18 +163,14 @@ def test_one_pdf_of_two_runs(runs):
 
 
 @pytest.mark.slow
-def test_models_that_differ_have_a_legend_each(runs):
+def test_a_pdf_of_other_models_on_other_questions_has_a_legend_each_and_all_else(runs):
     path = runs[1] / "recording" / "run.json"
     facts = json.loads(path.read_text())
     facts["modules"] = facts["modules"][1:]
     path.write_text(json.dumps(facts))
-    assert pdf_of(runs)[0].count("BertSelfAttention") == 2
-
-
-@pytest.mark.slow
-def test_a_pdf_of_runs_on_other_questions_has_all_else(runs):
     edit(runs[1], question="Who flies?")
-    _, pages, said = pdf_of(runs)
+    source, pages, said = pdf_of(runs)
+    assert source.count("BertSelfAttention") == 2
     (line,) = said
     assert line.startswith("create-gv-training.py: left out, one question through time: sample 0: ")
     assert "pre has another question than scratch" in line

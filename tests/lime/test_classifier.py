@@ -117,6 +117,7 @@ def test_outputs_become_probabilities(activation, tmp_path):
     assert classifier.labels.names == ("class 0", "class 1", "class 2")
 
 
+@pytest.mark.slow
 def test_pixels_of_applications_and_of_models_that_scale(tmp_path):
     import keras
 

@@ -137,6 +137,7 @@ def constant(tmp_path_factory):
 OPTIONS = ("--segmenter", "grid", "--segments", "9", "--samples", "40", "--json", "a.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["lime.py", "inDeCeptionV3.py"])
 def test_both_commands_say_the_same_of_a_constant_model(script, constant):
     done = command(script, "a.png", "--model", "model.keras", *OPTIONS, cwd=constant)

@@ -47,6 +47,7 @@ def numbers_on(figure) -> list:
     return [text for axes in figure.axes for text in axes.texts if text.get_gid() == SEGMENT]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "cells"), [((256, 32), 40), ((32, 256), 40), ((96, 96), 306)])
 def test_numbers_never_cover_each_other_and_what_is_left_out_is_said(shape, cells):
     figures = draw_explanation(explained(shape, cells))

@@ -1,5 +1,7 @@
 """LIME's coefficients: right, and as sure as their standard errors say."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -29,12 +31,13 @@ def fit(masks: Masks, scores: np.ndarray) -> Surrogate:
     return linear_regression_coefficients(masks, scores, distance_weights(masks))
 
 
+@functools.cache
 def truth(sampler: str, model) -> np.ndarray:
     """The known effects, the exact differences, or the coefficients of a very large sample."""
     if model is linear:
         return EFFECTS
     masks = random_perturbations(
-        sampler, SEGMENTS, 13 if sampler == "leave-one-out" else 600_000, seed=10**6
+        sampler, SEGMENTS, 13 if sampler == "leave-one-out" else 200_000, seed=10**6
     )
     return fit(masks, model(masks.on.astype(float), np.zeros(len(masks.on)))).coefficients
 

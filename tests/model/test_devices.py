@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from huggin.model.device import (
     save_random_states,
 )
 from huggin.recording.run_folder import RunFolder
-from tests.conftest import ROOT, command
+from tests.conftest import ROOT, command, python
 from tests.training.test_overnight import train_here
 from trainer_qa import use_one_gpu
 
@@ -31,7 +30,7 @@ no_accelerator = pytest.mark.skipif(
 @pytest.mark.slow
 def test_all_that_uses_an_accelerator_works_on_one_that_refuses():
     words = ["-n", "0", "-p", "tests.model.fake_device", "tests/model/on_fake_device.py"]
-    line = [sys.executable, "-m", "pytest", *words]
+    line = [python(), "-m", "pytest", *words]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:]
 

@@ -14,10 +14,11 @@ from huggin.recording.probe import probe
 from tests.model.test_families import (
     DATA,
     FAMILIES,
+    built,  # noqa: F401
     config_of,
     family,  # noqa: F401
     passed,
-    tracked,
+    tracked,  # noqa: F401
 )
 
 LAYERS = 3
@@ -34,8 +35,8 @@ def before_the_head(model, name):
     return lambda states: model.head(model.base_model.final_norm(states))
 
 
-def test_the_lens_is_the_head_on_every_hidden_state(family, records):  # noqa: F811
-    model, sample = tracked(family, records)
+def test_the_lens_is_the_head_on_every_hidden_state(family, tracked):  # noqa: F811
+    model, sample = tracked
     lens = find_lens(model)
     assert lens is not None
     assert [site.layer for site in lens.sites] == [0, 1, 2, 3]
@@ -53,8 +54,8 @@ def test_the_lens_is_the_head_on_every_hidden_state(family, records):  # noqa: F
         np.testing.assert_allclose(seen.lens[layer], expected, atol=1e-5)
 
 
-def test_finding_the_lens_leaves_the_model_as_it_was(family, records):  # noqa: F811
-    model, _ = tracked(family, records)
+def test_finding_the_lens_leaves_the_model_as_it_was(tracked):  # noqa: F811
+    model, _ = tracked
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)

@@ -3,19 +3,25 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from huggin.analysis.answer_inside import lens_of_answer, snapshot_of_answer
 from huggin.analysis.lens import layer_answers, probabilities
 from huggin.analysis.nodes import snapshots
+from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.pages.packing import as_script, packed, unpacked
 from huggin.pages.page import ASSETS, SCRIPTS
+from huggin.pages.page_answer import page_of_attention, page_of_words
 from huggin.pages.page_sample import PER_NAT
 from huggin.pages.page_texts import CUT, LONGEST, pieces_of
+from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, read_answer
 from huggin.recording.reader import Recording
 from tests.conftest import ROOT, command
 from tests.pages.pages import (
@@ -173,7 +179,7 @@ def test_tokens_are_shown_as_they_are_written():
 
 
 def test_without_places_tokens_have_their_own_names():
-    assert pieces_of(window(3, tokens=["a", "##b", "c"])) == [("", "a"), (" ", "##b"), (" ", "c")]
+    assert pieces_of(window(3, tokens=["a", "##b", "c"])) == [("", "a"), ("", "b"), (" ", "c")]
 
 
 def test_an_older_recording_says_what_it_lacks(tmp_path):
@@ -219,3 +225,60 @@ def test_a_folder_without_a_run(tmp_path):
     assert done.returncode == 2
     assert "nothing recorded here" in done.stderr
     assert not (tmp_path / "gv-graphs").exists()
+
+
+def test_the_page_of_an_answer(tmp_path):
+    page = page_of(tmp_path, OLDER, words=("--answer",))
+    assert re.fullmatch(r"qa-output-\d{4}-\d\d-\d\d-\d{6}\.html", page.name)
+    answer = read_answer(Recording(OLDER).run)
+    data = with_arrays(data_in(page))
+    (run,) = data["runs"]
+    (sample,) = run["samples"]
+    assert (data["kind"], run["answered"]) == ("answer", answer.facts.answered)
+    np.testing.assert_array_equal(sample["probes"]["end"][0], answer.end_logits.astype("f2"))
+    assert sample["lens"]["first"] == 1
+    layers = run["layers"]
+    assert sample["lens"]["start"].shape == (1, layers, len(answer.start_logits))
+    assert sample["shares"]["logits"][0, 0] == pytest.approx(answer.start_logits, abs=0.01)
+    assert list(sample["missing"]) == ["attention", "words"]
+
+
+def test_the_attention_of_an_answer_and_its_words():
+    weights = np.array([[[[0.5, 0.5]], [[1, 0]]]], np.float16)  # (layers, heads, of, tokens)
+    shown = window(2, tokens=["a", "b"], parts=["special", "context"])
+    facts = AnswerFacts("state", 0, shown, "b", True, 0.5, 1, 1)
+    answer = AnswerInside(facts, np.zeros(2), np.zeros(2), {}, Attention([1], weights))
+    page = with_arrays(page_of_attention(answer))
+    assert (page["of"], page["layers"], page["heads"]) == ([1], 1, 2)
+    assert page["weights"].tolist() == [[[[0.5, 0.5], [1, 0]]]]
+    words = page_of_words([("od\x00in", 0.25, True)], "Believe it.", "logit")
+    assert words["segments"] == [{"text": "od\ufffdin", "coefficient": 0.25, "is_clear": True}]
+
+
+def test_an_answer_of_other_weights_has_no_shares():
+    recording = Recording(OLDER)
+    answer = read_answer(recording.run)
+    other = replace(answer, start_logits=answer.start_logits + 1)
+    for find in (snapshot_of_answer, lens_of_answer):
+        with pytest.raises(UserError, match="in another precision"):
+            find(recording, other)
+    unknown = replace(answer, facts=replace(answer.facts, step=10**6))
+    with pytest.raises(UserError, match="the head of step 1000000 is not in the recording"):
+        snapshot_of_answer(recording, unknown)
+
+
+def test_a_page_is_kept_if_the_run_was_not_trained_since(tmp_path):
+    run = write_by_hand(tmp_path / "a <run>", window(4))
+    first = page_of(tmp_path, run.path, words=("--if-needed",))
+    assert page_of(tmp_path, run.path, words=("--if-needed",)) == first
+    other = write_by_hand(tmp_path / "other", window(4))
+    second = page_of(tmp_path, other.path, words=("--if-needed",))
+    assert second != first
+    os.utime(run.segments("steps")[-1][1], (2**31, 2**31))
+    assert page_of(tmp_path, run.path, words=("--if-needed",)) not in (first, second)
+
+
+def test_an_answer_is_of_one_run(tmp_path):
+    done = command("create-page.py", OLDER, OLDER, "--answer", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--answer is about one run" in done.stderr

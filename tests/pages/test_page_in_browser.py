@@ -234,3 +234,12 @@ def test_a_recording_without_samples_opens(tab, tmp_path):
     assert "the run tracks no question" in tab.inner_text(".story")
     tab.keyboard.press("Home")
     assert step_of(tab) == 0
+
+
+def test_the_page_of_an_answer(tab, tmp_path):
+    show(tab, page_of(tmp_path, OLDER, words=("--answer",)))
+    assert "at dinner time" in tab.inner_text("#findings")
+    assert not tab.is_visible("#player")
+    assert tab.locator(".maps-panel .plot").count() == 2
+    assert "lime-answer.py was not run" in tab.inner_text(".words-panel")
+    assert [one["id"] for one in Axe().run(tab).response["violations"]] == []

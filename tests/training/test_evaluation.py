@@ -2,13 +2,12 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from huggin.recording.run_folder import RunFolder
-from tests.conftest import CONTEXT, ROOT, command, record
+from tests.conftest import CONTEXT, ROOT, command, python, record
 
 WORDS = [
     *("Huginn", "Muninn", "ravens", "Odin", "fly", "over", "the"),
@@ -71,7 +70,7 @@ def test_two_processes_with_uneven_shards(folder, tiny_cfg):
     changes = LEARNS | PATHS | {"per_device_eval_batch_size": 2}
     uneven = {"accelerator_config": {"even_batches": False}}
     (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**changes, **uneven)))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    torchrun = [python(), "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     line = [*torchrun, ROOT / "run_qa.py", "cfg.json"]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

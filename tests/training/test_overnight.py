@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import locked
 from huggin.recording.summary import recording_summary
-from tests.conftest import ROOT, command, process
+from tests.conftest import ROOT, command, process, python, toolkit
 from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
@@ -173,14 +172,16 @@ def test_ctrl_c_before_training_stops_at_once_and_leaves_nothing(tmp_path, tiny_
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
 
-def test_a_second_ctrl_c_ends_the_process_where_it_is():
-    code = (
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_the_process_where_it_is(tmp_path):
+    script = tmp_path / "stopped.py"
+    script.write_text(
         "import os, signal; from checkpointing import SafeStop; stop = SafeStop(); stop.install();"
         "stop.on_train_begin(None, None, None); os.kill(os.getpid(), signal.SIGINT);"
         "print('waits', flush=True);"
         "os.kill(os.getpid(), signal.SIGINT); print('never', flush=True)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([python(), script], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (-signal.SIGINT, "waits\n")
     assert "once more stops at once" in done.stderr
 
@@ -208,11 +209,9 @@ def test_a_signal_at_the_end_of_a_step_stops_after_the_next(monkeypatch, tmp_pat
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.slow
 def test_a_driver_passes_signals_on_and_stops(tmp_path, tiny_cfg, number, code):
-    if not (ROOT / ".venv" / "installed.txt").exists():
-        pytest.skip("the drivers run in .venv; ./setup makes it")
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(num_train_epochs=100000, do_eval=False)))
     started = subprocess.Popen(
-        [ROOT / "get-training-output", "cfg.json"],
+        [toolkit() / "get-training-output", "cfg.json"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -290,7 +289,7 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     )
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
     line = [
-        sys.executable,
+        python(),
         "-m",
         "torch.distributed.run",
         "--nproc_per_node",

@@ -13,7 +13,7 @@ from huggin.common.text import size
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import WARM_UP, TrainingBar, duration, line_of
 from huggin.training.notify import notify, words_of
-from huggin.training.plan import Plan, nearest_folder, steps_per_epoch, total_steps
+from huggin.training.plan import Plan, nearest_folder, precision, steps_per_epoch, total_steps
 from huggin.training.standing import already_trained, going_on, trained_steps
 
 
@@ -53,6 +53,19 @@ def plan(**changes):
         "disk_free": 9e9,
     }
     return Plan(**fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("computes", "changes", "said"),
+    [
+        (True, {}, ""),
+        (True, {"bf16": True}, ", in bf16"),
+        (False, {"bf16": True}, ", in bf16, which this processor has to emulate, so it is slower"),
+    ],
+)
+def test_the_numbers_that_are_computed_with_are_said(monkeypatch, computes, changes, said):
+    monkeypatch.setattr("huggin.training.plan.computes_bf16", lambda: computes)
+    assert precision(arguments(**changes)) == said
 
 
 def test_a_plan_in_lines():

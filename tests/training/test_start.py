@@ -10,7 +10,7 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.recording.run_folder import RunFolder
-from huggin.training.notify import notifying
+from huggin.training.notify import notifying, result_in_words
 from tests.conftest import command
 from tests.training.test_training import weights
 
@@ -94,9 +94,11 @@ def test_too_little_disk_is_refused_before_training(tiny_cfg, tmp_path, monkeypa
 
 def test_a_dry_run_writes_nothing(tiny_cfg, tmp_path):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg()))
-    done = command("run_qa.py", "cfg.json", "--dry-run", cwd=tmp_path)
+    faster = ("--bf16", "true", "--train_sampling_strategy", "group_by_length")
+    done = command("run_qa.py", "cfg.json", "--dry-run", *faster, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "this training would be:" in done.stdout
+    assert "(1 thread), in bf16" in done.stdout
     assert "s for a step, about" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
@@ -133,6 +135,19 @@ def test_a_command_is_told_of_every_bad_end(tmp_path, monkeypatch, error, told):
     with pytest.raises(type(error)), notifying(TELL, "runs/one"):
         raise error
     assert (tmp_path / "told").read_text().startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "done"),
+        (137, "killed by signal 9"),
+        (143, "stopped, saved"),
+        (3, "failed with exit code 3"),
+    ],
+)
+def test_an_exit_code_in_words(code, words):
+    assert result_in_words(code, "runs/one") == f"runs/one: {words}"
 
 
 def test_a_driver_tells_the_good_end_itself(tmp_path, monkeypatch):

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import pytest
 from huggin.recording.checkpoints import is_complete
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.summary import recording_summary
-from tests.conftest import ROOT
+from tests.conftest import ROOT, process, toolkit
 from tests.training.terminal import Terminal
 from tests.training.test_overnight import train_here
 from tests.training.test_training import LONG, same_rows, wait_for_steps, weights
 
 pytestmark = pytest.mark.slow
-RUN_QA = [sys.executable, ROOT / "run_qa.py", "cfg.json"]
+RUN_QA = ("run_qa.py", "cfg.json")
 ENDLESS = {"num_train_epochs": 100_000, "do_eval": False, "save_steps": 100_000}
 in_venv = pytest.mark.skipif(
     not (ROOT / ".venv" / "installed.txt").exists(),
@@ -47,7 +46,7 @@ def newest(folder: Path) -> Path:
 
 def test_a_closed_terminal_saves_and_ends_with_129(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**ENDLESS)))
-    terminal = Terminal(RUN_QA, tmp_path)
+    terminal = Terminal(process(*RUN_QA), tmp_path)
     wait_for_steps(tmp_path / "run", terminal.process, 5)
     terminal.close()
     assert terminal.process.wait(timeout=60) == 129
@@ -58,7 +57,7 @@ def test_a_closed_terminal_saves_and_ends_with_129(tmp_path, tiny_cfg):
 
 def test_a_training_under_nohup_outlives_its_terminal(tmp_path, tiny_cfg, whole):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**LONG, logging_steps=1)))
-    terminal = Terminal(RUN_QA, tmp_path, ignore_sighup)
+    terminal = Terminal(process(*RUN_QA), tmp_path, ignore_sighup)
     terminal.close()
     assert terminal.process.wait(timeout=120) == 141
     assert weights(tmp_path / "run") == weights(whole)
@@ -73,7 +72,7 @@ def ignore_sighup() -> None:
 def test_readers_that_leave_end_no_training(tmp_path, tiny_cfg, whole, left):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**LONG, logging_steps=1)))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(list(map(str, RUN_QA)), cwd=tmp_path, **pipes) as started:
+    with subprocess.Popen(process(*RUN_QA), cwd=tmp_path, **pipes) as started:
         for name in left:
             getattr(started, name).close()
         assert started.wait(timeout=120) == 141
@@ -83,7 +82,7 @@ def test_readers_that_leave_end_no_training(tmp_path, tiny_cfg, whole, left):
 
 def test_a_stop_is_saved_when_nobody_reads_stderr(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**ENDLESS)))
-    with subprocess.Popen(list(map(str, RUN_QA)), cwd=tmp_path, stderr=subprocess.PIPE) as started:
+    with subprocess.Popen(process(*RUN_QA), cwd=tmp_path, stderr=subprocess.PIPE) as started:
         started.stderr.close()
         wait_for_steps(tmp_path / "run", started, 5)
         started.send_signal(signal.SIGTERM)
@@ -93,11 +92,8 @@ def test_a_stop_is_saved_when_nobody_reads_stderr(tmp_path, tiny_cfg):
 
 @in_venv
 def test_ctrl_z_suspends_the_training_and_fg_goes_on(tmp_path, tiny_cfg):
-    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**ENDLESS)))
-    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path)
-    terminal.type(f"{ROOT}/get-training-output cfg.json; echo code: $?\n")
-    wait_for_steps(tmp_path / "run", terminal.process, 5)
-    training = json.loads((tmp_path / "run" / "in-use.json").read_text())["pid"]
+    """The driver is the real one: a forked training would not be suspended with it."""
+    terminal, training = start_driver(ROOT, tmp_path, tiny_cfg)
     terminal.type("\x1a")
     wait_until(lambda: state_of(training) == "T")
     before = steps_of(tmp_path)
@@ -115,18 +111,22 @@ def test_ctrl_z_suspends_the_training_and_fg_goes_on(tmp_path, tiny_cfg):
     assert "the same command goes on from there" in terminal.text
 
 
-@in_venv
 def test_a_driver_whose_terminal_is_closed_saves(tmp_path, tiny_cfg):
-    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**ENDLESS)))
-    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path)
-    terminal.type(f"{ROOT}/get-training-output cfg.json\n")
-    wait_for_steps(tmp_path / "run", terminal.process, 5)
-    training = json.loads((tmp_path / "run" / "in-use.json").read_text())["pid"]
+    terminal, training = start_driver(toolkit(), tmp_path, tiny_cfg)
     terminal.close()
     wait_until(lambda: not is_alive(training))
     terminal.process.wait(timeout=60)
     assert is_complete(newest(tmp_path))
     assert not (tmp_path / "gv-graphs").exists()
+
+
+def start_driver(toolkit: Path, folder: Path, tiny_cfg) -> tuple[Terminal, int]:
+    """A terminal in which a driver trains, and the process that trains."""
+    (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**ENDLESS)))
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], folder)
+    terminal.type(f"{toolkit}/get-training-output cfg.json\n")
+    wait_for_steps(folder / "run", terminal.process, 5)
+    return terminal, json.loads((folder / "run" / "in-use.json").read_text())["pid"]
 
 
 def steps_of(folder: Path) -> int:

@@ -1,5 +1,6 @@
 // Puts everything together: what is chosen -> what is shown.
 
+const isAnswer = PAGE.kind === "answer";
 let stories = [];
 let charts = [];
 let pointed = null; // {token, story}: what is under the pointer
@@ -51,7 +52,7 @@ function sampleBeside(question) {
 
 async function playingOf(run, number) {
   const sample = number >= 0 && PAGE.runs[run].samples.length ? await readSample(run, number) : null;
-  const curves = await unpackedAll(PAGE.runs[run].curves);
+  const curves = isAnswer ? null : await unpackedAll(PAGE.runs[run].curves);
   return { run: PAGE.runs[run], curves, sample };
 }
 
@@ -89,13 +90,18 @@ function build(playing) {
   byId("stories").replaceChildren(...stories.map((story) => story.node));
   const { run, sample, curves } = playing[0];
   byId("title").textContent = run.title;
-  byId("findings").replaceChildren(...findingsOf(run, sample, go));
+  byId("findings").replaceChildren(...(isAnswer ? answerFindings : findingsOf)(run, sample, go));
+  factsPanel(byId("facts"), playing.map((each, at) => named_(each.run, at, isTwo)), colours);
+  fillChoices();
+  if (!isAnswer) buildTraining(playing, run, sample, curves);
+}
+
+// What moves with the step, or is about all questions.
+function buildTraining(playing, run, sample, curves) {
   drawStrip(sample);
   drawCharts(playing);
   explainedPanel(byId("explained"), run);
   questionPanel(byId("questions"), run, go);
-  factsPanel(byId("facts"), playing.map((each, at) => named_(each.run, at, isTwo)), colours);
-  fillChoices();
   fillProbes(sample);
   const kept = curves.step.length;
   byId("curves-hint").textContent = `Click on a curve to go to its step.${kept < curves.of ? ` Of ${curves.of.toLocaleString("en")} steps the lowest and the highest loss of every few are drawn.` : ""}`;
@@ -235,7 +241,8 @@ function notice(text) {
 if (typeof DecompressionStream === "undefined") {
   notice("This browser is too old to unpack the recording; it needs Chrome 103, Firefox 113, Safari 16.4 or later.");
 } else {
-  byId("eyebrow").textContent = `A fine-tuning, played back · huggin ${PAGE.version}`;
+  byId("eyebrow").textContent = `${isAnswer ? "An answer from the inside" : "A fine-tuning, played back"} · huggin ${PAGE.version}`;
+  for (const id of ["player", "curves", "questions"]) byId(id).hidden = isAnswer;
   listKeys();
   readAddress();
   listen();

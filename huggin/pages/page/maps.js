@@ -183,10 +183,10 @@ class LensMap {
       kind, rows, point,
       columns: sample.size,
       title: `probability as ${kind}`,
-      label: `The QA head on each of ${several(rows - 1, "layer")}: the probability of each of ${several(sample.size, "token")} as ${kind}.`,
+      label: `The QA head on each of ${several(rows - 1 + this.lens.first, "layer")}: the probability of each of ${several(sample.size, "token")} as ${kind}.`,
       describe: (row, column) => this.describe(rows - 1 - row, column),
     });
-    this.map.nameRows(layerTicks(rows).map((layer) => [rows - 1 - layer, layer === 0 ? "input 0" : String(layer)]));
+    this.map.nameRows(layerTicks(rows).map((layer) => [rows - 1 - layer, this.lens.first + layer === 0 ? "input 0" : String(this.lens.first + layer)]));
     if (sample.gold) this.map.addSpan("true-span", ...sample.gold);
     this.mark = el("div", { class: "layer-mark", hidden: true });
     this.map.plot.append(this.mark);
@@ -209,7 +209,8 @@ class LensMap {
 
   describe(layer, column) {
     const steps = this.steps[this.index(layer, column)];
-    const name = layer === 0 ? "layer 0 (embeddings)" : `layer ${layer}`;
+    const number = this.lens.first + layer;
+    const name = number === 0 ? "layer 0 (embeddings)" : `layer ${number}`;
     const token = `token ${column} “${short(this.sample.names[column])}”`;
     return `step ${this.lens.step[this.place]}, ${name}\n${token}\nprobability as ${this.kind} ${likelihood(steps)}`;
   }
@@ -226,7 +227,8 @@ class LensMap {
     this.map.paint(this.shades, this.pixels);
     const lowest = this.lens.lowest_right[this.place];
     this.mark.hidden = lowest < 0;
-    if (lowest >= 0) place(this.mark, "top", rows - 1 - lowest, rows - 1 - lowest, rows);
+    const row = rows - 1 - (lowest - this.lens.first);
+    if (lowest >= 0) place(this.mark, "top", row, row, rows);
   }
 }
 

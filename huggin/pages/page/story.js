@@ -11,6 +11,7 @@ class Story {
     this.find(".story-name").textContent = run.name;
     this.maps = [];
     this.lens = [];
+    this.attention = [];
     this.own = sample ? firstToken(sample) : 0; // its chosen token, if it does not follow another story
     if (sample && sample.probes) this.fill();
     else this.sayMissing();
@@ -31,11 +32,24 @@ class Story {
     this.text = new TokenText(this.find(".tokens"), sample, point);
     this.maps = ["start", "end"].map((kind) => new LogitMap(sample, kind, point));
     this.find(".maps-panel .pair").append(...this.maps.map((each) => each.map.node));
-    this.find(".maps-panel .hint").textContent = "A row is a probe, time runs downwards. Brighter: a higher logit. Green lines: the true answer. The strip on the right is green where the model’s answer is right.";
+    if (PAGE.kind === "answer") this.fillAnswer();
+    else this.find(".maps-panel .hint").textContent = "A row is a probe, time runs downwards. Brighter: a higher logit. Green lines: the true answer. The strip on the right is green where the model’s answer is right.";
     this.fillLens();
     this.fillShares();
     const numbers = this.find(".numbers");
     numbers.addEventListener("toggle", () => this.fillNumbers());
+  }
+
+  // Of one answer: the logits are one row, and there are two more panels.
+  fillAnswer() {
+    this.node.classList.add("still");
+    this.find(".maps-panel h3").textContent = "Logits by token";
+    this.find(".maps-panel .hint").textContent = "Brighter: a higher logit. Green lines: the true answer.";
+    const [panel, maps] = attentionPanel(this.sample, this.point);
+    this.attention = maps;
+    const [left, right] = this.node.querySelectorAll(".story-column");
+    left.append(wordsPanel(this.sample));
+    right.append(panel);
   }
 
   fillLens() {
@@ -92,7 +106,7 @@ class Story {
 
   verdict(at) {
     const { sample } = this;
-    const answer = answerOf(sample, at);
+    const answer = this.run.answered ?? answerOf(sample, at);
     const said = answer ? `“${short(answer, 90)}”` : "no answer";
     const expected = sample.gold ? `“${short(sample.answer, 90)}”` : "no answer in this window";
     return isRight(sample, at) ? `After step ${sample.steps[at]} the model answers ${said}.` : `After step ${sample.steps[at]} the model answers ${said}. The true answer: ${expected}.`;
@@ -107,7 +121,7 @@ class Story {
   }
 
   showToken(token) {
-    for (const each of [...this.maps, ...this.lens]) each.map.markColumn(token);
+    for (const each of [...this.maps, ...this.lens, ...this.attention]) each.map.markColumn(token);
     this.find(".token-line").replaceChildren(...this.tokenLine(token));
     if (this.shares) this.showShares(token);
   }

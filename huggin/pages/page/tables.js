@@ -25,8 +25,8 @@ function learnedFinding(sample, go) {
   if (!sample.gold) return finding(title, "never", "this window of its context does not hold the answer");
   if (first === null) return finding(title, "never", `not at any of ${several(sample.steps.length, "probe")}`);
   const turns = flips.filter((step) => step !== first).length;
-  const end = since === null ? "and wrong at the end" : since === first ? "and at every probe since" : `for good since step ${since}`;
-  const more = `${turns ? `turned ${several(turns, "time")} after that, ` : ""}${end}.`;
+  const end = since === null ? "Wrong at the end." : since === first ? "Right at every probe since." : `Always right from step ${since} on.`;
+  const more = `${turns ? `It turned wrong or right ${several(turns, "more time")} after that. ` : ""}${end}`;
   return finding(title, `at step ${first}`, more, { text: "Go there", does: () => go.step(first) });
 }
 
@@ -37,7 +37,7 @@ function layerFinding(run, sample, go) {
   const last = lowest[lowest.length - 1];
   const first = lowest.findIndex((layer) => layer >= 0);
   if (first < 0) return finding(title, "no layer", "the QA head finds it on no layer at any probe");
-  const name = (layer) => (layer === 0 ? "the embeddings" : `layer ${layer} of ${sample.lens.layers - 1}`);
+  const name = (layer) => (layer === 0 ? "the embeddings" : `layer ${layer} of ${sample.lens.first + sample.lens.layers - 1}`);
   const big = last < 0 ? "no layer at the end" : name(last);
   const more = `the lowest layer on which the QA head is right, at the end. The first time: ${name(lowest[first])}, at step ${sample.lens.step[first]}.`;
   return finding(title, big, more, { text: "Go there", does: () => go.step(sample.lens.step[first]) });
