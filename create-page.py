@@ -78,7 +78,7 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
     kept = newest_kept(run.explanations, window.question, window.context, weights)
     if kept is None:
         return None
-    finding = kept.findings[0]
+    finding = kept.findings[-1]  # of a long text: its words, after its sentences
     segments = sorted(finding.segments, key=lambda segment: segment.rank)
     rows = [(one.text, one.coefficient, finding.is_clear(one)) for one in segments]
     return page_of_words(rows, finding.believe, finding.scale)
