@@ -55,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if there:
         print(printable(str(there)))
         return 0
-    text = training_page(runs, lambda run, places: some_training_records(run.facts.cfg, places))
+    text = training_page(
+        runs, lambda run, places: some_training_records(run.facts.cfg, places), explained_of
+    )
     path = write_page(text, args.out, "training")
     print(printable(str(path)))
     return 0
@@ -80,6 +82,17 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
     segments = sorted(finding.segments, key=lambda segment: segment.rank)
     rows = [(one.text, one.coefficient, finding.is_clear(one)) for one in segments]
     return page_of_words(rows, finding.believe, finding.scale)
+
+
+def explained_of(recording: Any) -> list[dict[str, Any]]:
+    """The answers of the newest model that lime-answer.py has explained; mostly none."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return []
+    from huggin.lime.words_page import explained_for_page
+    from huggin.recording.checkpoints import hash_of_weights, newest_model
+
+    return explained_for_page(run.explanations, hash_of_weights(newest_model(run)))
 
 
 if __name__ == "__main__":

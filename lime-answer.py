@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def choose_question(args: Namespace, recording: Any) -> Chosen:
     """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
     from huggin.lime.words_case import refuse_long_context
-    from huggin.qa.questions import wrong_with
+    from huggin.qa.records import wrong_with
 
     chosen = own_question(args) if args.question is not None else question_of_run(args, recording)
     if problem := wrong_with(chosen.record, allow_no_answer=True):
@@ -70,7 +70,7 @@ def own_question(args: Namespace) -> Chosen:
     """What --question and --context say."""
     import hashlib
 
-    from huggin.qa.questions import is_text
+    from huggin.qa.records import is_text
 
     texts = {"question": args.question, "context": args.context}
     for name, text in texts.items():

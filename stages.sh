@@ -42,15 +42,26 @@ stage() { # SCRIPT ARGUMENTS...: run a command; if it fails the driver ends with
   local script=$1
   shift
   run_to_end "$python" "$here/$script" "$@"
-  [ "$code" = 0 ] || exit "$code"
+  [ "$code" = 0 ] || give_up "$script"
 }
 
 stage_or_no() { # the same, but 1, "done, and the answer is no", goes on; leaves the code in $answer
   local script=$1
   shift
   run_to_end "$python" "$here/$script" "$@"
-  [ "$code" = 0 ] || [ "$code" = 1 ] || exit "$code"
+  [ "$code" = 0 ] || [ "$code" = 1 ] || give_up "$script"
   answer=$code
+}
+
+give_up() { # SCRIPT: end with its exit code; if it was killed, it could not say so itself
+  case $code in
+    134 | 135 | 137 | 139)
+      echo "$(basename "$0"): $1 was killed by signal $((code - 128)); was the memory full?" \
+        "the same command goes on from what was saved" >&2
+      tell_at_exit
+      ;;
+  esac
+  exit "$code"
 }
 
 recorded() { # RUN: whether there is anything to draw; says so if there is not
@@ -116,9 +127,9 @@ key_of() { # KEY CFG [--KEY VALUE ...]: print its value in the cfg or the flags,
   PYTHONPATH=$here "$python" -m huggin.qa.flags "$@"
 }
 
-tell_at_exit() { # COMMAND RUN: run the user's command with the exit code when the driver ends
-  told=$1
-  told_of=$2
+told=    # the user's command of --notify
+told_of= # the run's folder
+tell_at_exit() { # run the user's command with the exit code when the driver ends
   [ -z "$told" ] || trap tell EXIT
 }
 

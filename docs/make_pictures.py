@@ -60,6 +60,8 @@ ANSWER = (
     f"graph-node-logits.py {RUN}",
     f"create-gv-output.py {RUN}",
 )
+LAYERS = (f"graph-layers.py {RUN}",)
+QUESTIONS = (f"graph-questions.py {RUN}",)
 CAT = ("lime.py MOBILENET --faithfulness --out cat",)
 PICTURES = {
     "qa-training.png": Picture(TRAINING, "gv-graphs/qa-training-*.gv.pdf"),
@@ -69,6 +71,13 @@ PICTURES = {
     "logits.png": Picture(FIGURES[2:3], f"{RUN}/graphs/logits.png"),
     "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf", page=2),
     "shares.png": Picture((f"graph-node-logits.py {RUN} --share",), f"{RUN}/graphs/shares.png"),
+    "layers.png": Picture(LAYERS, f"{RUN}/graphs/layers.png"),
+    "layers-over-time.png": Picture(LAYERS, f"{RUN}/graphs/layers-over-time.png"),
+    "gradients.png": Picture(LAYERS, f"{RUN}/graphs/gradients.png"),
+    "questions-kind.png": Picture(QUESTIONS, f"{RUN}/graphs/questions-kind.png"),
+    "questions-passes.png": Picture(QUESTIONS, f"{RUN}/graphs/questions-passes.png"),
+    "rewind.png": Picture((f"rewind.py {RUN}",), f"{RUN}/graphs/rewind.png"),
+    "attention.png": Picture(ANSWER[3:5], f"{RUN}/graphs/attention.png"),
     "legend.png": Picture((f"legend.py {RUN} --out legend.png",), "legend.png"),
     "flame.svg": Picture(("track-trainer.py profiled.json --flame flame.svg",), "flame.svg"),
     "lime.jpg": Picture(CAT, "cat/lime.png"),

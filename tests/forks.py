@@ -168,6 +168,7 @@ def become(request: Request) -> None:
     if script == "-m":
         sys.argv = words
         sys.path[0] = request.folder
+        sys.modules.pop(words[0], None)  # else runpy warns that it is loaded already
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     else:
         sys.argv = request.words

@@ -13,7 +13,7 @@ from bench.measure import Asked, Spread, alternate, last_line, ratios, row, shor
 from tests.conftest import ROOT
 
 LIBRARIES = ("measure.py", "one_step.py", "by_steps.py")
-LOADING_TORCH = ("efficacy.py", "lengths.py", "recording.py", "training.py")
+LOADING_TORCH = ("efficacy.py", "lengths.py", "lime_words.py", "recording.py", "training.py")
 
 
 def scripts() -> list:

@@ -111,7 +111,7 @@ def test_without_a_file_here_the_driver_takes_the_toolkits_own(tmp_path):
         (["output_dir", "cfg.json", "--seed=1", "--output-dir=runs/my two"], "runs/my two"),
         (["output_dir", "none.json"], ""),
         (["dry_run", "cfg.json", "--dry-run"], "true"),
-        (["dry_run", "cfg.json", "--dry_run", "false"], "false"),
+        (["dry_run", "cfg.json", "--dry_run", "false"], ""),
         (["notify", "cfg.json"], "echo done"),
     ],
 )
@@ -121,6 +121,17 @@ def test_the_driver_reads_keys_as_run_qa_does(tmp_path, words, value):
     line = ["bash", "-c", code, "driver", *words]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == f"{value}\n"
+
+
+def test_a_stage_that_is_killed_is_said(tmp_path):
+    """As by the system when its memory is full: the stage itself cannot say it."""
+    stub = tmp_path / "python"
+    stub.write_text("#!/bin/sh\nkill -9 $$\n")
+    stub.chmod(0o755)
+    code = f"here={ROOT}; source $here/stages.sh; python={stub}; stage run_qa.py cfg.json; echo on"
+    done = subprocess.run(["bash", "-euc", code, "driver"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (137, "")
+    assert done.stderr.startswith("driver: run_qa.py was killed by signal 9; was the memory full?")
 
 
 @pytest.mark.parametrize("words", [[], ["--seed", "7"]])

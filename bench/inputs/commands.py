@@ -6,6 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.inputs.around import (
+    of_cfgs_that_work,
+    of_models,
+    of_names,
+    of_newer_tables,
+    of_state_files,
+    of_texts,
+)
 from bench.inputs.base import (
     FACTS,
     HOSTILE,
@@ -36,14 +44,18 @@ COMMANDS = (
     "db-indices.py",
     "db_utils.py",
     "graph-efficacy.py",
+    "graph-layers.py",
     "graph-logits.py",
     "graph-losses.py",
     "graph-node-logits.py",
+    "graph-questions.py",
     "graph-weights.py",
     "huggin_utils.py",
     "inDeCeptionV3.py",
     "legend.py",
+    "lime-answer.py",
     "lime.py",
+    "rewind.py",
     "run_qa.py",
     "squad-interface.py",
     "test-qa-efficacy.py",
@@ -63,6 +75,12 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_arguments()
     yield from of_special_files()
     yield from of_overwriting()
+    yield from of_texts(base)
+    yield from of_state_files()
+    yield from of_models()
+    yield from of_names()
+    yield from of_newer_tables(base)
+    yield from of_cfgs_that_work()
 
 
 _BAD_KEYS: tuple[tuple[str, Any], ...] = (

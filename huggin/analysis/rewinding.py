@@ -87,6 +87,7 @@ def in_words(found: Rewound) -> str:
     if without <= trained:
         return f"No part alone hurts when it is put back; the weights of {_the(moved)} moved most"
     first = f"Putting back {_the(worth)} hurts most (loss {trained:.2f} -> {without:.2f})"
+    first += _answers_lost(found, worth)
     if moved.part == worth.part:
         second = "its weights also moved most"
     else:
@@ -95,6 +96,16 @@ def in_words(found: Rewound) -> str:
     if np.isnan(correlation):
         return f"{first}; {second}"
     return f"{first}; {second}; rank correlation over the parts {correlation:+.2f}"
+
+
+def _answers_lost(found: Rewound, worth: PartRewound) -> str:
+    """Which other part costs the most answers, in words; "" if it is the one that hurts most."""
+    costly = min(found.parts, key=lambda part: sum(part.put_back.right))
+    before = share_right(found.trained).value
+    after = share_right(costly.put_back).value
+    if after >= min(before, share_right(worth.put_back).value):
+        return ""
+    return f", {_the(costly)} costs most answers ({before:.0f} % -> {after:.0f} % right)"
 
 
 def table_of_parts(found: Rewound) -> str:

@@ -19,12 +19,13 @@ def progress(
     delay: float = DELAY,
     initial: int = 0,
     leave: bool = False,
+    hidden: bool = False,
 ) -> tqdm:
     """A progress bar on stderr around `items`, or one that is updated by hand.
 
     label: what is done. unit: what is counted, in the plural. total: how many, if `items` cannot
     say. delay: seconds until it appears. initial: how many are done already. leave: whether the
-    bar stays when it is full. If stderr is no terminal there is no bar.
+    bar stays when it is full. hidden: show none. If stderr is no terminal there is no bar.
     """
     return tqdm(
         items,
@@ -34,7 +35,7 @@ def progress(
         delay=delay,
         initial=initial,
         leave=leave,
-        disable=None,
+        disable=True if hidden else None,
         dynamic_ncols=True,
     )
 

@@ -14,7 +14,7 @@ from huggin.common.window import Window
 from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
 from huggin.graphs.style import GOLD, plain
-from huggin.graphs.tokens import Shown, View, token_figure
+from huggin.graphs.tokens import Shown, View, in_lines, token_figure
 from huggin.recording.reader import LensLogits, Recording
 
 LEAST = 1e-3  # probabilities below it have the lightest colour
@@ -112,7 +112,8 @@ def _explain(views: Sequence[View]) -> None:
     """What the marks mean, behind the names of the tokens."""
     for view in views:
         axes = view.panels[-1]
-        axes.set_xlabel(axes.get_xlabel().replace("shaded:", "between the green lines:"))
+        text = axes.get_xlabel().replace("shaded:", "between the green lines:")
+        axes.set_xlabel(in_lines(text, view.tokens))
     note = "layer 0: the embeddings; dot: the most probable token of the layer"
     last = views[-1].panels[-1]
     last.set_xlabel(f"{last.get_xlabel()}\n{note}")

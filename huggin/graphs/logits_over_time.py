@@ -11,7 +11,7 @@ from huggin.common.window import Window
 from huggin.graphs.logits import with_last_answer
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
 from huggin.graphs.style import ACCENT, GOLD, legend_above
-from huggin.graphs.tokens import View, token_figure
+from huggin.graphs.tokens import View, in_lines, token_figure
 from huggin.recording.reader import Probes, Recording
 
 NAMES = ("start", "end")
@@ -98,7 +98,8 @@ def _make_room_for_legend(views: Sequence[View]) -> None:
     for view in views:
         names = view.panels[-1]
         text = names.get_xlabel().replace("shaded:", "between the green lines:")
-        names.set_xlabel(text.replace("underlined:", "black dots at the end:"))
+        text = text.replace("underlined:", "black dots at the end:")
+        names.set_xlabel(in_lines(text, view.tokens))
 
 
 def step_edges(step: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ A long window is drawn more than once: as a whole, and enlarged around the true 
 the model's answer, with the tokens' names.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ READABLE = 110  # tokens whose names fit side by side on one axis
 AROUND = 20  # tokens on either side of the answers in an enlargement of both
 AROUND_EACH = 12  # tokens on either side of one answer if each has its own enlargement
 INCHES_PER_TOKEN = 0.145
+LETTERS_PER_INCH = 10  # of a note below a view
 WHOLE_INCHES = 6.0  # width of a view that has no names
 
 
@@ -167,7 +169,12 @@ def _name_tokens(axes: Axes, shown: Shown, view: range) -> None:
     parts = shown.window.parts[view.start : view.stop]
     for label, part in zip(axes.get_xticklabels(), parts, strict=True):
         label.set_color("black" if part == "context" else QUIET)
-    axes.set_xlabel(f"token ({'; '.join(_notes(shown, view))})")
+    axes.set_xlabel(in_lines(f"token ({'; '.join(_notes(shown, view))})", view))
+
+
+def in_lines(text: str, view: range) -> str:
+    """A note below a view, in lines that are not wider than it."""
+    return textwrap.fill(" ".join(text.split()), int(LETTERS_PER_INCH * _inches(view)))
 
 
 def _places(shown: Shown) -> list[str]:

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+from huggin.common.text import short
 
 # Letters of scripts that are written without blanks: Thai, Lao, Burmese, Khmer, kana, Han
 NO_BLANKS = (
@@ -89,6 +90,11 @@ def is_right_to_left(text: str) -> bool:
     return next((one for one in directions if one in ("L", "R", "AL")), "L") != "L"
 
 
-def letters_of(texts: Iterable[str]) -> str:
-    """All characters of some texts, each once."""
-    return "".join(sorted(set().union(*texts)))
+def isolated(text: str, length: int) -> str:
+    """A text on one line, cut to a length, whose direction does not reorder the words around it.
+
+    A text from right to left stands between the characters FSI and PDI of Unicode, which have no
+    width.
+    """
+    cut = short(text, length)
+    return f"\u2068{cut}\u2069" if is_right_to_left(cut) else cut

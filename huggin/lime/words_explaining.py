@@ -129,7 +129,7 @@ class Explaining:
         for line in ("", *table(agreement), integrated_in_words(gradients), believe):
             self.say(line)
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        return {"agreement": agreement.as_json(), "integrated": facts, "believe": believe}
+        return {"agreement": agreement.compared(), "integrated": facts, "believe": believe}
 
     def nodes(
         self, case: TextCase, scene: TextScene, nodes_for_half: Callable[[np.ndarray], int]

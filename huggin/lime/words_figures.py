@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
 from huggin.lime.words_agreement import LIME, RANDOM
+from huggin.lime.words_cutting import isolated
 from huggin.lime.words_found import ByStep, Finding, Kept, Segment
-from huggin.lime.words_text_figure import draw_text, isolated
+from huggin.lime.words_text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
 NEITHER = "#c0c8cf"
@@ -55,7 +56,7 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
         color=[_colour(finding, segment) for segment in shown],
         error_kw={"lw": 1, "capsize": 2},
     )
-    axes.set_yticks(range(len(shown)), [_label(finding, segment) for segment in shown])
+    axes.set_yticks(range(len(shown)), [finding.label(segment, NAMED) for segment in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.grid(axis="y", visible=False)
@@ -78,18 +79,10 @@ def _colour(finding: Finding, segment: Segment) -> str:
     return GOLD if segment.coefficient > 0 else END
 
 
-def _label(finding: Finding, segment: Segment) -> str:
-    """A segment's text; its number too if the text occurs more than once."""
-    texts = [other.text for other in finding.segments]
-    place = "" if texts.count(segment.text) == 1 else f" ({segment.segment})"
-    part = " [question]" if segment.part == "question" else ""
-    return isolated(segment.text, NAMED) + place + part
-
-
 def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     """What each method says of the first segments, and the curves of their orders."""
     assert finding.agreement
-    values = {name: np.array(found) for name, found in finding.agreement["values"].items()}
+    values = {name: np.array(found) for name, found in finding.agreement.values.items()}
     scaled = {name: found / (np.abs(found).max() or 1) for name, found in values.items()}
     mean = np.mean(list(scaled.values()), axis=0)
     shown = np.sort(np.argsort(-np.abs(mean), kind="stable")[:ROWS])
@@ -98,15 +91,17 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     left, *curves = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])
     grid = np.array([found[shown] for found in scaled.values()]).T
     names = [f"{name}\n{_compared(finding, name)}" for name in scaled]
-    labels = [_label(finding, finding.segments[number]) for number in shown]
+    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
     _draw_grid(left, grid, names, labels)
     left.set_title("each method's values, largest = 1; in the text's order")
     for axes, (way, done, better) in zip(
         curves, (("deletion", "hidden", "lower"), ("insertion", "shown", "higher"))
     ):
-        for name, curve in finding.agreement["curves"].items():
-            label = f"{name}: area {curve[f'{way}_auc']:.2f}"
-            axes.plot(curve["shown"], curve[way], color=METHODS[name], label=label, marker=".")
+        for name, curve in finding.agreement.curves.items():
+            label = f"{name}: area {getattr(curve, f'{way}_auc'):.2f}"
+            axes.plot(
+                curve.shown, getattr(curve, way), color=METHODS[name], label=label, marker="."
+            )
         axes.set(xlabel=f"{finding.kind} {done}", ylabel=f"{finding.scale} of the span")
         axes.set_title(f"{way} ({better} is better)\n\n\n")
         legend_above(axes, rows=2)
@@ -117,13 +112,11 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
 def _compared(finding: Finding, name: str) -> str:
     """How a method compares with LIME."""
     assert finding.agreement
-    pair = [LIME, name]
     if name == LIME:
         return ""
-    rho = next(found[2] for found in finding.agreement["rank_correlation"] if found[:2] == pair)
-    shared = next(found[2] for found in finding.agreement["shared_top"] if found[:2] == pair)
+    rho, shared = finding.agreement.with_lime(name)
     number = "-" if rho is None else f"{rho:.2f}"
-    return f"ρ {number}, top {shared}/{finding.agreement['top']}"
+    return f"ρ {number}, top {shared}/{finding.agreement.top}"
 
 
 def _draw_grid(axes: Axes, grid: np.ndarray, columns: list[str], rows: list[str]) -> None:
@@ -157,7 +150,7 @@ def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
     image = axes.imshow(
         coefficients.T[shown], cmap=FOR_AGAINST, norm=Normalize(-most, most), aspect="auto"
     )
-    labels = [_label(finding, finding.segments[number]) for number in shown]
+    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize=8)
     axes.set_xticks(columns, map(str, found.steps))
     axes.grid(visible=False)

@@ -14,12 +14,14 @@ from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
 from huggin.lime.explained import Explained, known
 from huggin.lime.surrogate import CHANCE, Surrogate
-from huggin.lime.words_cutting import Place
+from huggin.lime.words_agreement import Compared
+from huggin.lime.words_cutting import Place, isolated
 from huggin.lime.words_predictions import SpanTarget
 from huggin.lime.words_scene import TextScene, cut, place_of_token, text_of
 from huggin.lime.words_scores import TokenSpan
 
 FILE = "explanation.json"
+AGAIN = "run lime-answer.py again, it writes a new one"
 TextExplanation = Explained[TextScene, SpanTarget]
 
 
@@ -93,9 +95,20 @@ class Finding:
     masks: list[str]
     predictions: list[float]
     stability: dict[str, float] | None = None
-    agreement: dict[str, Any] | None = None  # huggin.lime.words_agreement
+    agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
+
+    def label(self, segment: Segment, length: int) -> str:
+        """A segment's text, cut to a length.
+
+        Behind it stand its number if the text occurs more than once, and whether it is a part of
+        the question.
+        """
+        texts = [other.text for other in self.segments]
+        number = "" if texts.count(segment.text) == 1 else f" ({segment.segment})"
+        part = " [question]" if segment.part == "question" else ""
+        return isolated(segment.text, length) + number + part
 
     def is_clear(self, segment: Segment) -> bool:
         """Whether a coefficient differs from 0 by more than chance."""
@@ -258,12 +271,25 @@ def read_kept(folder: Path) -> Kept:
     """Read explanation.json. Raises UserError if it is damaged, OSError if it is missing."""
     path = folder / FILE
     try:
-        return TypeAdapter(Kept).validate_json(read_text(path))
+        kept = TypeAdapter(Kept).validate_json(read_text(path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        advice = "run lime-answer.py again, it writes a new one"
-        raise UserError(f"{path}: {where}: {first['msg']}; {advice}") from None
+        raise UserError(f"{path}: {where}: {first['msg']}; {AGAIN}") from None
+    if not kept.findings or not all(map(_fits_together, kept.findings)):
+        raise UserError(f"{path}: its parts do not fit together; {AGAIN}")
+    return kept
+
+
+def _fits_together(finding: Finding) -> bool:
+    """Whether words and methods speak of the segments that there are."""
+    count = len(finding.segments)
+    numbers = [piece.segment for piece in finding.pieces if piece.segment is not None]
+    numbers += [*finding.top_segments, *finding.segments_against]
+    lengths = {count}
+    if finding.agreement:
+        lengths |= {len(values) for values in finding.agreement.values.values()}
+    return count > 0 and all(0 <= number < count for number in numbers) and lengths == {count}
 
 
 def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> Kept | None:

@@ -31,8 +31,8 @@ def in_words(one: TextExplanation, finding: Finding) -> list[str]:
     return [
         f"{one.target.name}: {request.scale} {one.scores[0]:.4g} in the full text, "
         f"{one.scores.mean():.4g} {many}",
-        f"{finding.kind} for it: {_named(finding, finding.top_segments)}",
-        f"{finding.kind} against it: {_named(finding, finding.segments_against)}",
+        f"{finding.kind} for it: {_all_named(finding, finding.top_segments)}",
+        f"{finding.kind} against it: {_all_named(finding, finding.segments_against)}",
         *quality_in_words(one),
         kept_in_words(finding),
     ]
@@ -49,16 +49,16 @@ def kept_in_words(finding: Finding) -> str:
     return f"{line}. FEW: {why}, so see whether leave-one-out, which hides little, agrees"
 
 
-def _named(finding: Finding, numbers: list[int]) -> str:
-    chosen = [finding.segments[number] for number in numbers]
-    return ", ".join(map(named, chosen)) or "none beyond chance"
+def _all_named(finding: Finding, numbers: list[int]) -> str:
+    chosen = (finding.segments[number] for number in numbers)
+    return ", ".join(_named(finding, segment) for segment in chosen) or "none beyond chance"
 
 
-def named(segment: Segment) -> str:
+def _named(finding: Finding, segment: Segment) -> str:
     """A segment with its coefficient and its standard error."""
     error = segment.standard_error
     spread = "" if error is None else f" ± {error:.2g}"
-    return f"{short(segment.text, LONG)} ({segment.coefficient:+.3g}{spread})"
+    return f"{finding.label(segment, LONG)} ({segment.coefficient:+.3g}{spread})"
 
 
 def integrated_in_words(found: Integrated) -> str:

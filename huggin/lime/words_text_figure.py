@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
-from huggin.lime.words_cutting import is_right_to_left
+from huggin.lime.words_cutting import isolated
 from huggin.lime.words_found import Asked, Finding, Piece
 from huggin.lime.words_layout import Placed, laid_out
 
@@ -63,12 +64,6 @@ def draw_text(finding: Finding, asked: Asked) -> Figure:
         top += LINE * lines[part] + 0.075
     _draw_legend(axes, finding, asked, height - BELOW)
     return figure
-
-
-def isolated(text: str, length: int) -> str:
-    """A text on one line, whose direction does not change the order of the words around it."""
-    cut = short(text, length)
-    return f"\u2068{cut}\u2069" if is_right_to_left(cut) else cut
 
 
 def _sheet(figure: Figure, width: float, height: float) -> Axes:
@@ -131,8 +126,9 @@ def _draw_shade(
             strip.set(facecolor=grey, linewidth=0)
             axes.add_patch(strip)
     if piece.is_answer or piece.is_expected:
-        look = {"edgecolor": START} if piece.is_answer else {"edgecolor": GOLD, "linestyle": ":"}
-        outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3, **look)
+        outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
+        outline.set_edgecolor(START if piece.is_answer else GOLD)
+        outline.set_linestyle("-" if piece.is_answer else ":")
         axes.add_patch(outline)
 
 
@@ -170,7 +166,7 @@ def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None
     for at, share in enumerate(steps):
         box = Rectangle((EDGE + 0.06 * at, top), 0.061, 0.16, facecolor=shade(share), linewidth=0)
         axes.add_patch(box)
-    note = {"fontsize": 8, "va": "center"}
+    note: dict[str, Any] = {"fontsize": 8, "va": "center"}
     axes.text(EDGE, top + 0.25, f"{-most:.3g}", ha="left", **note)
     axes.text(EDGE + 1.23, top + 0.25, "against   0   for", ha="center", **note)
     axes.text(EDGE + 2.46, top + 0.25, f"{most:+.3g}", ha="right", **note)

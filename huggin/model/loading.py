@@ -25,6 +25,8 @@ from huggin.model.device import choose_device
 from huggin.qa.arguments import ModelArguments
 
 HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
+NO_CODE = {"trust_remote_code": False}  # without this, transformers asks whether to run it
+OWN_CODE = ("contains custom code", "references custom code")  # in the errors of transformers
 SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
 
 
@@ -47,6 +49,9 @@ def loading(
     try:
         yield
     except Exception as error:  # the libraries raise all kinds for what is wrong in a file
+        if any(words in str(error) for words in OWN_CODE):
+            why = "comes with Python code of its own, which is not run, as it could do anything"
+            raise UserError(f"{name}: {why}; choose a model that transformers knows") from None
         raise UserError(f"{name}: no {what}: {one_line(error)}; {advice}") from None
 
 
@@ -58,11 +63,13 @@ def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:
     name = model.tokenizer_name or model.model_name_or_path or model.config_name or ""
     with loading("tokenizer found", name):
         tokenizer = AutoTokenizer.from_pretrained(
-            name, cache_dir=model.cache_dir, revision=model.model_revision
+            name, cache_dir=model.cache_dir, revision=model.model_revision, **NO_CODE
         )
     if not tokenizer.is_fast:
         what = "its tokenizer gives no character offsets"
         raise UserError(f"{name}: {what}; choose a model with a fast tokenizer")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes one out of nothing
+        raise UserError(f"{name}: its tokenizer knows no words; name a folder with tokenizer.json")
     if tokenizer.pad_token is None:
         what = "its tokenizer has no padding token"
         raise UserError(f"{name}: {what}; set pad_token in tokenizer_config.json")
@@ -75,7 +82,7 @@ def load_model(model: ModelArguments, seed: int) -> PreTrainedModel:
     Raises UserError if it cannot be found, or has no head (see `head_of`).
     """
     name = model.model_name_or_path or model.config_name or ""
-    hub = {"cache_dir": model.cache_dir, "revision": model.model_revision}
+    hub = {"cache_dir": model.cache_dir, "revision": model.model_revision, **NO_CODE}
     set_seed(seed)
     with loading("model found", name):
         config = AutoConfig.from_pretrained(model.config_name or name, **hub)
@@ -84,7 +91,7 @@ def load_model(model: ModelArguments, seed: int) -> PreTrainedModel:
                 name, config=config, use_safetensors=True, **hub
             )
         else:
-            built = AutoModelForQuestionAnswering.from_config(config)
+            built = AutoModelForQuestionAnswering.from_config(config, **NO_CODE)
     head_of(built)
     return built
 
@@ -96,8 +103,11 @@ def load_architecture(name: str) -> PreTrainedModel:
     Raises UserError if it is not a model for question answering.
     """
     with loading("model for question answering", name), torch.device("meta"):
-        config = AutoConfig.from_pretrained(name)
-        return AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
+        config = AutoConfig.from_pretrained(name, **NO_CODE)
+        model = AutoModelForQuestionAnswering.from_config(
+            config, attn_implementation="eager", **NO_CODE
+        )
+        return model.eval()
 
 
 def load_trained(
@@ -111,7 +121,9 @@ def load_trained(
     """
     with loading("trained model", str(folder), "run get-training-output first"):
         step = step_of_model(folder / "trainer_state.json")
-        model = AutoModelForQuestionAnswering.from_pretrained(folder, use_safetensors=True)
+        model = AutoModelForQuestionAnswering.from_pretrained(
+            folder, use_safetensors=True, **NO_CODE
+        )
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step

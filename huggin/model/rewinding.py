@@ -40,7 +40,9 @@ class TwoStates:
         Raises UserError if they are not of one architecture.
         """
         parameters = _by_part(trained)
-        weights = _weights(parameters)
+        weights = {
+            part: [weight.clone() for weight in some] for part, some in _weights(parameters).items()
+        }
         before = _weights(_by_part(untrained))
         if _shapes(weights) != _shapes(before):
             what = "the trained model and the untrained one are not of one architecture"
@@ -56,7 +58,7 @@ class TwoStates:
     def put_back(self, parts: Collection[str]) -> Iterator[PreTrainedModel]:
         """The model with some of its parts as they were before the training.
 
-        Afterwards all of them are trained again. No weight is copied.
+        Afterwards all of them are trained again.
         """
         try:
             for part in parts:
@@ -68,7 +70,8 @@ class TwoStates:
 
     def _put(self, part: str, weights: list[torch.Tensor]) -> None:
         for parameter, weight in zip(self.parameters[part], weights, strict=True):
-            parameter.data = weight
+            with torch.no_grad():
+                parameter.copy_(weight)
 
     def size(self, part: str) -> int:
         """The number of weights in a part."""
@@ -86,7 +89,7 @@ def _by_part(model: PreTrainedModel) -> dict[str, list[nn.Parameter]]:
 
 
 def _weights(parameters: dict[str, list[nn.Parameter]]) -> Weights:
-    return {part: [parameter.data for parameter in some] for part, some in parameters.items()}
+    return {part: [parameter.detach() for parameter in some] for part, some in parameters.items()}
 
 
 def _shapes(weights: Weights) -> dict[str, list[torch.Size]]:

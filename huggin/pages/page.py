@@ -20,7 +20,7 @@ from huggin.common.text import printable, storable
 from huggin.graphs.runs import side_by_side
 from huggin.pages.packing import as_script
 from huggin.pages.page_answer import page_of_answer
-from huggin.pages.page_run import QuestionsAt, page_of_run
+from huggin.pages.page_run import ExplainedOf, QuestionsAt, page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
 from huggin.recording.run_lock import one_at_a_time
@@ -37,6 +37,7 @@ SCRIPTS = (  # in the order in which they run
     "answer.js",
     "curves.js",
     "tables.js",
+    "explained.js",
     "story.js",
     "state.js",
     "player.js",
@@ -47,11 +48,13 @@ HEAD = 10_000  # bytes
 STYLES = ("uPlot.min.css", "style.css")
 
 
-def training_page(runs: Sequence[Recording], questions_at: QuestionsAt) -> str:
+def training_page(
+    runs: Sequence[Recording], questions_at: QuestionsAt, explained_of: ExplainedOf
+) -> str:
     """The page of one or several runs as HTML."""
     named = side_by_side(runs)
     bar = progress(named, label="reading", unit="runs")
-    pages = [page_of_run(run.recording, run.name, questions_at) for run in bar]
+    pages = [page_of_run(run.recording, run.name, questions_at, explained_of) for run in bar]
     return as_html({"kind": "training", "version": __version__, "runs": pages}, _about(runs))
 
 

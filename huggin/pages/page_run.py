@@ -1,6 +1,7 @@
 """A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,13 @@ NAMES = 12  # of modules that are alike
 Question = Mapping[str, Any]  # a record of the data: question, and answers as in SQuAD
 # A run's questions at some places of its data, by place; raises UserError if it is not there.
 QuestionsAt = Callable[[Recording, Collection[int]], Mapping[int, Question]]
+# A run's explained answers, as huggin.lime.words_page has them.
+ExplainedOf = Callable[[Recording], list[Page]]
 
 
-def page_of_run(recording: Recording, name: str, questions_at: QuestionsAt) -> Page:
+def page_of_run(
+    recording: Recording, name: str, questions_at: QuestionsAt, explained_of: ExplainedOf
+) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
     facts = recording.facts
     page: Page = {
@@ -47,6 +52,8 @@ def page_of_run(recording: Recording, name: str, questions_at: QuestionsAt) -> P
     page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
     page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
     page["questions"] = found_or_why(page, "questions", lambda: _questions(recording, questions_at))
+    explained: Callable[[], Any] = partial(explained_of, recording)
+    page["explained"] = found_or_why(page, "explained", explained) or []
     page["samples"] = [page_of_sample(recording, sample) for sample in range(len(facts.samples))]
     return page
 

@@ -9,12 +9,13 @@ import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from torch import accelerator
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import HfArgumentParser, Trainer, TrainingArguments
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
@@ -149,7 +150,7 @@ def _typed_values(
     values = {}
     for key, value in given.items():
         try:
-            if value is not None and value != []:
+            if value not in (None, []) and (key, value) != ("debug", ""):
                 values[key] = _typed(parser, key, value)
         except argparse.ArgumentError as error:
             problems.append(f"{key}: {'needs a value' if value is True else error.message}")
@@ -283,8 +284,29 @@ def _do_not_fit(config: Config) -> Iterator[str]:
         yield "metric_for_best_model: missing, and save_strategy is best; choose exact_match or f1"
     if training.fp16 and training.device.type == "cpu":
         yield "fp16: needs a GPU; leave it out here"
+    yield from _of_optimizer(training)
     for key in _needing_workers(training):
         yield f"{key}: needs dataloader_num_workers of 1 or more"
+
+
+def _of_optimizer(training: TrainingArguments) -> Iterator[str]:
+    """Options of an optimizer that takes none; the Trainer would leave them out without a word."""
+    optimizer = str(getattr(training.optim, "value", training.optim))
+    if training.optim_target_modules and not optimizer.startswith(("galore", "apollo")):
+        yield f"optim_target_modules: {optimizer} takes none; leave it out, or choose GaLore"
+    if not training.optim_args:
+        return
+    plain = copy(training)
+    plain.optim_args = None
+    try:
+        chosen, without = map(Trainer.get_optimizer_cls_and_kwargs, (training, plain))
+    except ImportError:  # the Trainer says what to install
+        return
+    except (ValueError, TypeError, AttributeError) as error:
+        yield f"optim_args: {one_line(error)}; write name=value,name=value"
+        return
+    if chosen == without:
+        yield f"optim_args: {optimizer} takes none of these; leave it out, or choose another optim"
 
 
 def _needing_workers(training: TrainingArguments) -> Sequence[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from huggin.common.errors import UserError
 
 PATHS = ("output_dir",)
+SWITCHES = ("dry_run",)
 TRUE = ("true", "yes", "t", "y", "1")
 
 
@@ -67,8 +68,8 @@ def as_word(key: str, value: Any) -> str:
     if key in PATHS:
         path = str(Path(value).expanduser()) if isinstance(value, str) else ""
         return f"./{path}" if path.startswith("-") else path
-    if is_true(value):
-        return "true"
+    if key in SWITCHES:
+        return "true" if is_true(value) else ""
     return value if isinstance(value, str) else ""
 
 

@@ -13,6 +13,7 @@ from huggin.common.statistics import wilson_interval
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
 
+ANEW = "run run_qa.py again, it writes a new one"
 NOT_READABLE = "delete the file and run test-qa-efficacy.py again"
 
 
@@ -100,11 +101,13 @@ def read_evaluations(run: RunFolder) -> list[Efficacy]:
     found = {}
     for path, scores in _scores_of(run):
         try:
-            found[scores["step"]] = _as_efficacy(scores)
-        except (KeyError, TypeError, ZeroDivisionError):
-            raise UserError(
-                f"{path}: not readable; run run_qa.py again, it writes a new one"
-            ) from None
+            entry = _as_efficacy(scores)
+            problem = _problem_with(entry)
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            problem = "its scores are not readable"
+        if problem:
+            raise UserError(f"{path}: {problem}; {ANEW}")
+        found[entry.step] = entry
     return [found[step] for step in sorted(found)]
 
 
@@ -114,6 +117,8 @@ def _scores_of(run: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
     if run.trainer_state.is_file():
         state = _read_object(run.trainer_state)
         history = state.get("log_history", [])
+        if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+            raise UserError(f"{run.trainer_state}: log_history is no list of objects; {ANEW}")
         found += [(run.trainer_state, row) for row in history if "eval_exact_match" in row]
     if run.eval_results.is_file():
         found.append((run.eval_results, _read_object(run.eval_results)))
@@ -126,7 +131,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise UserError(f"{path}: not readable; run run_qa.py again, it writes a new one")
+        raise UserError(f"{path}: not readable; {ANEW}")
     return value
 
 
@@ -136,7 +141,7 @@ def _as_efficacy(scores: dict[str, Any]) -> Efficacy:
     exact_match = scores["eval_exact_match"]
     f1 = scores["eval_f1"]
     return Efficacy(
-        step=scores["step"],
+        step=int(scores["step"]),
         data="evaluated while training",
         asked=asked,
         correct=round(exact_match / 100 * asked),

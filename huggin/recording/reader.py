@@ -260,6 +260,11 @@ class Recording:
         self.tracked(sample)
         layers = self.facts.layers + 1
         parts = [part.filter(pc.equal(part["sample"], sample)) for part in self._parts("lens")]
+        tokens = len(self.facts.samples[sample].tokens)
+        for name in ("start_logits", "end_logits"):
+            self._refuse_other_sizes("lens", parts, name, tokens)
+        if sum(map(len, parts)) % layers:
+            raise UserError(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
         steps = _joined(parts, "step").reshape(-1, layers)[:, 0]
         if not len(steps):
             raise UserError(f"{self.run.recording}: no probe of sample {sample} in the table lens")
@@ -273,6 +278,7 @@ class Recording:
     def layers(self) -> PartNorms:
         """The gradients' norms by part. Raises UserError if the table is not there."""
         parts = list(self._parts("layers"))
+        self._refuse_other_sizes("layers", parts, "norms", len(self.facts.parts))
         steps = _joined(parts, "step")
         return PartNorms(steps, _joined(parts, "norms").reshape(len(steps), -1), self.facts.parts)
 
@@ -286,6 +292,8 @@ class Recording:
         sizes = np.concatenate(
             [flat_values(pc.list_value_length(part["windows"])) for part in parts]
         )
+        if (sizes % len(OF_A_WINDOW)).any():
+            raise UserError(f"{self.run.recording}: questions: half a window; {NOT_OURS}")
         steps = np.repeat(_joined(parts, "step"), sizes // len(OF_A_WINDOW))
         return TrainedWindows(step=steps, **columns_of_windows(_joined(parts, "windows")))
 
@@ -300,6 +308,15 @@ class Recording:
         rows = self.rows(name)
         while some := list(islice(rows, PART)):
             yield pa.concat_batches(some)
+
+    def _refuse_other_sizes(
+        self, table: str, parts: list[pa.RecordBatch], name: str, size: int
+    ) -> None:
+        """Raise UserError unless every list of a column has `size` numbers."""
+        for part in parts:
+            if set(pc.unique(pc.list_value_length(part[name])).to_pylist()) - {size}:
+                what = f"{table}: {name} are not {size} numbers"
+                raise UserError(f"{self.run.recording}: {what}; {NOT_OURS}")
 
     def _why_without(self, name: str) -> str:
         if self.facts.schema_version < SINCE[name]:

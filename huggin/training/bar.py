@@ -44,6 +44,7 @@ class TrainingBar(TrainerCallback):
                 initial=state.global_step,
                 delay=0,
                 leave=True,
+                hidden=args.disable_tqdm,
             )
 
     def on_step_end(
@@ -88,7 +89,10 @@ class TrainingBar(TrainerCallback):
             return
         if self._evaluation is None:
             self._evaluation = progress(
-                label="evaluation", unit="batches", total=len(eval_dataloader)
+                label="evaluation",
+                unit="batches",
+                total=len(eval_dataloader),
+                hidden=args.disable_tqdm,
             )
         self._evaluation.update(1)
 

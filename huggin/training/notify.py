@@ -26,8 +26,12 @@ RESULTS = {
     1: "done, no answer was right",
     2: "failed",
     70: "failed, by a defect of the toolkit",
+    129: "stopped, saved",
     130: "stopped by Ctrl-C, saved",
+    141: "done, but nobody read the output",
+    143: "stopped, saved",
 }
+KILLED = 128  # exit codes of a process that a signal ended are this and the signal's number
 
 
 def words_of(command: str) -> list[str]:
@@ -75,7 +79,9 @@ def notifying(command: str | None, folder: str) -> Iterator[Ending]:
 
 def result_in_words(code: int, folder: str) -> str:
     """What an exit code of a command on a run's folder means."""
-    return f"{folder}: {RESULTS.get(code, 'stopped, saved')}"
+    signal = code - KILLED
+    other = f"killed by signal {signal}" if signal > 0 else f"failed with exit code {code}"
+    return f"{folder}: {RESULTS.get(code, other)}"
 
 
 def notify(command: str, result: str, code: int, folder: str) -> None:

@@ -1,6 +1,7 @@
 """What parts are worth, in numbers that can be checked by hand, and in words."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -55,6 +56,11 @@ def test_words():
     )
     assert "its weights also moved most" in in_words(rewound([2, 6], [0.1, 0.3]))
     assert in_words(rewound([1, 1], [0.1, 0.3])).startswith("No part alone hurts")
+    found = rewound([2, 6], [0.1, 0.3])
+    lost = replace(found.parts[0], put_back=answers(2.0, 2.0, right=0))
+    said = in_words(replace(found, parts=[lost, found.parts[1]]))
+    assert "layer 2 hurts most" in said
+    assert "6.00), layer 1 costs most answers (50 % -> 0 % right); its weights" in said
 
 
 def test_the_table():

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from huggin.common.errors import UserError
 from huggin.lime.words_found import newest_kept, read_kept
 from tests.conftest import command
+from tests.pages.pages import data_in, page_of
 
 FIGURES = ["agreement.png", "top-words.png", "words-by-step.png", "words.png"]
 OWN = ("--question", "Who owns the ravens?", "--context")
@@ -121,3 +123,28 @@ def test_bad_input_is_told_in_one_line(words, problem, tiny_run, tmp_path):
     assert done.returncode == 2
     assert problem in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_page_shows_the_words(explained, tmp_path):
+    page = page_of(tmp_path, explained / "run")
+    (answer,) = data_in(page)["runs"][0]["explained"]
+    kept = read_kept(explained / "run" / "explanations" / "1")
+    assert answer["question"] == "When do they return?"
+    assert [word["text"] for word in answer["words"][:4]] == ["When", "do", "they", "return?"]
+    shares = [abs(word["share"]) for word in answer["words"] if word["share"] is not None]
+    assert max(shares) == 1
+    hidden = {word["text"] for word in answer["words"] if word["share"] is None}
+    assert hidden == {word["text"] for word in answer["words"] if word["answer"]}
+    assert kept.findings[0].believe in answer["lines"]
+
+
+def test_a_damaged_explanation_is_told_in_one_line(explained, tmp_path):
+    whole = json.loads((explained / "run" / "explanations" / "1" / "explanation.json").read_text())
+    path = tmp_path / "explanation.json"
+    path.write_text(json.dumps(whole | {"findings": [{"kind": "words"}]}))
+    with pytest.raises(UserError, match=r"findings\.0\..*run lime-answer.py again"):
+        read_kept(tmp_path)
+    whole["findings"][0]["pieces"][0]["segment"] = 10**6
+    path.write_text(json.dumps(whole))
+    with pytest.raises(UserError, match="do not fit together"):
+        read_kept(tmp_path)

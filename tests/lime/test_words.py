@@ -234,7 +234,7 @@ def test_methods_that_agree_are_believed():
     assert found.correlation("LIME", "leave-one-out") == 1
     assert found.shared("LIME", "integrated gradients") == 3
     assert found.beats_chance[0] in values
-    assert what_to_believe(found, 0.9).startswith("Believe the top segments: all methods agree")
+    assert what_to_believe(found, 0.9).startswith("Believe the top segments: all methods share")
     assert "exact size: the held-out R² is 0.20" in what_to_believe(found, 0.2)
 
 

@@ -50,6 +50,7 @@ def test_flags_win_over_the_json(tmp_path, tiny_cfg):
         "--record",
         "false",
         "--fp16_full_eval",
+        "--optim=galore_adamw",
         "--optim_target_modules",
         "a",
         "b",
@@ -142,6 +143,12 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ),
         ({"resume_from_checkpoint": "x"}, "resume_from_checkpoint: leave it null; a run goes on"),
         ({"fp16": True}, "fp16: needs a GPU"),
+        ({"optim_args": "x"}, "optim_args: not enough values to unpack"),
+        (
+            {"optim_args": "decay_rate=-0.5", "optim": "adafactor"},
+            "optim_args: adafactor takes",
+        ),
+        ({"optim_target_modules": "all-linear"}, "optim_target_modules: adamw_torch_fused takes"),
         ({"save_minutes": 0}, "save_minutes: must be more than 0"),
     ],
 )
@@ -162,6 +169,11 @@ def test_a_cfg_that_is_no_object_of_keys(tmp_path, text, said):
     assert said in refusal(tmp_path, text)
 
 
+def test_options_of_an_optimizer_that_takes_some(tmp_path, tiny_cfg):
+    keys = tiny_cfg(optim="sgd", optim_args="momentum=0.9")
+    assert read_config(write(tmp_path, keys), []).training.optim_args == "momentum=0.9"
+
+
 def test_a_flag_without_its_value(tmp_path, tiny_cfg):
     assert "seed: needs a value" in refusal(tmp_path, tiny_cfg(), ["--seed"])
 
@@ -178,6 +190,7 @@ def test_every_key_of_the_trainer_works_or_is_refused():
 
 
 OTHER_VALUES = {
+    "debug": "underflow_overflow",
     "dataloader_in_order": False,
     "average_tokens_across_devices": False,
     "eval_do_concat_batches": False,

@@ -1,13 +1,15 @@
 """Fields that do not fit together are named, and nothing untrue is read."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.recording.efficacy import Efficacy, keep_efficacy, read_efficacy
+from huggin.recording.efficacy import Efficacy, keep_efficacy, read_efficacy, read_evaluations
 from huggin.recording.reader import Recording
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -144,3 +146,45 @@ def test_measurements_that_cannot_be_true(tmp_path, change, said):
     run.efficacy.write_text(json.dumps([entry | change]))
     with pytest.raises(UserError, match=f"efficacy.json: {said}"):
         read_efficacy(run)
+
+
+NEWER = [
+    ("lens", "lens: end_logits are not", lambda lists: [*lists[:-1], lists[-1][:-1]]),
+    ("layers", "layers: norms are not 4 numbers", lambda lists: [*lists[:-1], lists[-1][:-1]]),
+    ("questions", "questions: half a window", lambda lists: [*lists[:-1], lists[-1][:-1]]),
+    ("lens", "lens: a probe lacks a layer", lambda lists: lists[:-1]),
+]
+
+
+@pytest.mark.parametrize(("table", "said", "change"), NEWER)
+def test_damaged_rows_of_the_newer_tables(tiny_run, tmp_path, table, said, change):
+    run = RunFolder(Path(shutil.copytree(tiny_run, tmp_path / "run")))
+    path = run.segment(table, 0)
+    rows = pa.ipc.open_stream(path.read_bytes()).read_all()
+    lists = change(rows[rows.column_names[-1]].to_pylist())
+    rows = rows.slice(0, len(lists))
+    last = pa.array(lists, rows.schema.types[-1])
+    rows = rows.set_column(len(rows.column_names) - 1, rows.schema.field(-1), last)
+    with pa.ipc.new_stream(str(path), rows.schema) as stream:
+        stream.write_table(rows)
+    with pytest.raises(UserError, match=f"{said}.*delete it, or record the run again"):
+        read = Recording(run.path)
+        _ = read.lens() if table == "lens" else getattr(read, table)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("trainer_state.json", {"log_history": [3]}),
+        ("trainer_state.json", {"log_history": [{"eval_exact_match": "x", "step": []}]}),
+        ("eval_results.json", {"step": 8, "eval_exact_match": 1e308, "eval_f1": 0}),
+        (
+            "eval_results.json",
+            {"step": 8, "eval_exact_match": 1e308, "eval_f1": -1, "eval_samples": 2},
+        ),
+    ],
+)
+def test_evaluations_that_cannot_be_true(tmp_path, name, content):
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=f"{name}: .*; run run_qa.py again"):
+        read_evaluations(RunFolder(tmp_path))

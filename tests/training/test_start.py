@@ -10,7 +10,7 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.recording.run_folder import RunFolder
-from huggin.training.notify import notifying
+from huggin.training.notify import notifying, result_in_words
 from tests.conftest import command
 from tests.training.test_training import weights
 
@@ -135,6 +135,19 @@ def test_a_command_is_told_of_every_bad_end(tmp_path, monkeypatch, error, told):
     with pytest.raises(type(error)), notifying(TELL, "runs/one"):
         raise error
     assert (tmp_path / "told").read_text().startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "done"),
+        (137, "killed by signal 9"),
+        (143, "stopped, saved"),
+        (3, "failed with exit code 3"),
+    ],
+)
+def test_an_exit_code_in_words(code, words):
+    assert result_in_words(code, "runs/one") == f"runs/one: {words}"
 
 
 def test_a_driver_tells_the_good_end_itself(tmp_path, monkeypatch):

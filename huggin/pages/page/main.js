@@ -100,6 +100,7 @@ function build(playing) {
 function buildTraining(playing, run, sample, curves) {
   drawStrip(sample);
   drawCharts(playing);
+  explainedPanel(byId("explained"), run);
   questionPanel(byId("questions"), run, go);
   fillProbes(sample);
   const kept = curves.step.length;
