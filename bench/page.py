@@ -8,6 +8,7 @@ Chromium (Debian's `chromium`; the packages in requirements-dev.txt drive it). A
 in the page with performance.now(), from a change of the slider until the frame is painted.
 """
 
+import resource
 import shutil
 import statistics
 import subprocess
@@ -103,10 +104,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         def make() -> None:
             subprocess.run(line, cwd=folder, check=True, capture_output=True)
 
+        before = processor_seconds()
         made = spread([seconds_of(make) for _ in range(rounds)])
+        used = (processor_seconds() - before) / rounds
         page = max(folder.glob("gv-graphs/*.html"))
         row(f"the page of {NIGHT:,} steps", page.stat().st_size / 1e6, "MB", most=3)
         row("making it, start to end", made, "s", most=3)
+        row("the processor's time for it", used, "s")
         opened, repainted = in_browser(page, rounds)
         row("opening it, until the sample is shown", opened, "s", most=1.5)
         row(f"a step's repaint, median of {REPAINTS}", repainted, "ms", most=16)
@@ -163,6 +167,12 @@ def append_probe(writer: RecordingWriter, night: Night, step: int, with_nodes: b
     for site in SITES if with_nodes else ():
         place = {"layer": site.layer, "component": site.component}
         writer.append("nodes", step=step, sample=0, activations=inputs, **place)
+
+
+def processor_seconds() -> float:
+    """What the processes that this one started and that have ended took of the processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def in_browser(page: Path, rounds: int) -> tuple[Spread, Spread]:

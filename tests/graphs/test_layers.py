@@ -149,6 +149,26 @@ def test_the_norms_that_are_drawn(pretrained_run):
         draw_gradients(recording, parts=["layer 12"])
 
 
+def test_lines_of_all_runs_are_whole(tmp_path):
+    for name, norm in (("a", 2.0), ("b", 1e-4)):
+        run = write_run(tmp_path / name, 4, window())
+        run.facts.write_text(json.dumps(json.loads(run.facts.read_text()) | {"parts": ["p"]}))
+        writer = RecordingWriter(run, 4)
+        weight = np.zeros(8, np.float32)
+        numbers = {"epoch": 0.0, "learning_rate": 0.0, "loss": 0.0, "grad_norm": 0.0}
+        for step in range(3):
+            writer.append("steps", step=step, weight=weight, bias=weight[:2], **numbers)
+            writer.append("layers", step=step, norms=np.array([norm * (1 + step)], np.float32))
+        writer.close()
+    (figure,) = draw_gradients(Recording(tmp_path / "a"), Recording(tmp_path / "b")).values()
+    lines = [axes for axes in figure.axes if axes.get_yscale() == "log"]
+    assert len(lines) == 2
+    for axes in lines:
+        low, high = axes.get_ylim()
+        assert low <= 1e-4
+        assert high >= 6
+
+
 def test_frozen_parts_are_said(tmp_path):
     run = write_run(tmp_path, 4, window())
     run.facts.write_text(json.dumps(json.loads(run.facts.read_text()) | {"parts": ["a", "b"]}))

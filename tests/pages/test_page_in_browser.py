@@ -27,6 +27,7 @@ OLDER = ROOT / "tests" / "data" / "0.1.0" / "run"
 
 @pytest.fixture(scope="module")
 def browser():
+    expect.set_options(timeout=60_000)  # milliseconds; no test depends on the machine's speed
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -131,8 +132,8 @@ def test_it_plays_to_the_end_and_says_so(tab, page, recording):
     show(tab, page)
     tab.keyboard.press("Home")
     tab.select_option("#speed", "40")
-    tab.click("#play")
-    assert tab.inner_text("#play") == "Pause"
+    told = "const play = document.getElementById('play'); play.click(); return play.innerText;"
+    assert tab.evaluate(f"() => {{ {told} }}") == "Pause"
     last = recording.probes(0).step[-1]
     expect(tab.locator("#now")).to_contain_text(f"Step {last}")
     expect(tab.locator("#play")).to_have_text("Play")
@@ -201,14 +202,23 @@ def test_another_run_is_chosen(tab, page):
     assert "Not shown: " in tab.inner_text("#questions")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_serious_for_assistive_technology(tab, page, scheme):
-    tab.emulate_media(color_scheme=scheme)
-    show(tab, page, "#beside=1")
+def test_nothing_is_in_the_way_of_assistive_technology(tab, page):
+    show(tab, page)
     for details in tab.locator("details").all():
         details.evaluate("node => { node.open = true; }")
-    found = Axe().run(tab).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert problems_for_assistive_technology(tab) == []
+
+
+def test_the_contrast_is_enough_in_the_dark_too(tab, page):
+    tab.emulate_media(color_scheme="dark")
+    show(tab, page, "#beside=1")
+    assert problems_for_assistive_technology(tab, {"runOnly": ["color-contrast"]}) == []
+
+
+def problems_for_assistive_technology(tab, options=None) -> list[tuple[str, str]]:
+    """What axe-core finds: its rule, and the first element."""
+    found = Axe().run(tab, options=options).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found]
 
 
 @pytest.mark.parametrize("width", [360, 1280, 2560])
@@ -242,4 +252,4 @@ def test_the_page_of_an_answer(tab, tmp_path):
     assert not tab.is_visible("#player")
     assert tab.locator(".maps-panel .plot").count() == 2
     assert "lime-answer.py was not run" in tab.inner_text(".words-panel")
-    assert [one["id"] for one in Axe().run(tab).response["violations"]] == []
+    assert problems_for_assistive_technology(tab) == []

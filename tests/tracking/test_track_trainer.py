@@ -76,8 +76,13 @@ def test_a_refused_training_leaves_the_database_as_it_is(tmp_path, monkeypatch):
     database = tmp_path / "stack_trace.db"
     open_database(database).close()
     before = database.read_bytes()
-    refused = Ending(2, 0.1, 0.1, 0, "")
-    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", lambda *_: refused)
+    frames = [{"name": "<module>", "file": "torch/__init__.py", "line": 1}] * 2
+
+    def refuse(_line, _looks, out):
+        out.write_text(json.dumps(SEEN | {"shared": {"frames": frames}}))
+        return Ending(2, 0.1, 0.1, 0, "")
+
+    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", refuse)
     done = command("track-trainer.py", "cfg.json", cwd=tmp_path)
     assert done.returncode == 2
     assert "with exit code 2; 0 samples are kept\n" in done.stderr
