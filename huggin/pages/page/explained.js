@@ -4,11 +4,10 @@ const SPEAKS_FOR = [0, 158, 115];
 const SPEAKS_AGAINST = [213, 94, 0];
 
 function explainedPanel(root, run) {
-  const explained = run.explained || []; // the page of an answer has none: it shows its words itself
-  root.hidden = !explained.length;
+  root.hidden = !run.explained.length;
   if (root.hidden) return;
   const hint = "LIME: green words speak for the answer, red ones against it. The answer itself is framed and was never hidden.";
-  const answers = explained.map((one, at) => explainedAnswer(one, at === 0));
+  const answers = run.explained.map((one, at) => explainedAnswer(one, at === 0));
   root.replaceChildren(root.querySelector("h2"), el("p", { class: "hint", text: hint }), ...answers);
 }
 
