@@ -68,7 +68,7 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
     run = recording.run
     if not run.explanations.is_dir():
         return None
-    from huggin.lime.words_found import newest_kept
+    from huggin.lime.words.found import newest_kept
     from huggin.pages.page_answer import page_of_words
     from huggin.recording.answer import read_answer
     from huggin.recording.checkpoints import hash_of_weights, newest_model
@@ -89,7 +89,7 @@ def explained_of(recording: Any) -> list[dict[str, Any]]:
     run = recording.run
     if not run.explanations.is_dir():
         return []
-    from huggin.lime.words_page import explained_for_page
+    from huggin.lime.words.page import explained_for_page
     from huggin.recording.checkpoints import hash_of_weights, newest_model
 
     return explained_for_page(run.explanations, hash_of_weights(newest_model(run)))

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.words_agreement import LIME, RANDOM
-from huggin.lime.words_cutting import isolated
-from huggin.lime.words_found import ByStep, Finding, Kept, Segment
-from huggin.lime.words_text_figure import draw_text
+from huggin.lime.words.agreement import LIME, RANDOM
+from huggin.lime.words.cutting import isolated
+from huggin.lime.words.found import ByStep, Finding, Kept, Segment
+from huggin.lime.words.text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
 NEITHER = "#c0c8cf"

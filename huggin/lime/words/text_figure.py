@@ -16,9 +16,9 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
-from huggin.lime.words_cutting import isolated, words_in
-from huggin.lime.words_found import Asked, Finding, Piece
-from huggin.lime.words_layout import Placed, laid_out
+from huggin.lime.words.cutting import isolated, words_in
+from huggin.lime.words.found import Asked, Finding, Piece
+from huggin.lime.words.layout import Placed, laid_out
 
 WIDTH = 11.0  # inches of the figure
 EDGE = 0.3  # inches around the text
