@@ -63,6 +63,7 @@ def test_another_sample_step_format_and_part(run):
     ("words", "said"),
     [
         (["graph-layers.py", "run", "--step", "99"], "--step 99: not probed; the nearest probe"),
+        (["graph-layers.py", "run", "--step", "1" + 30 * "0"], "not probed; the nearest probe"),
         (["graph-layers.py", "run", "--sample", "3"], "--sample 3: run tracks 0 to 2"),
         (["graph-layers.py", "run", "--part", "tail"], "--part tail: choose from embeddings, "),
         (["graph-questions.py", "run", "--by", "colour"], "--by colour: "),
