@@ -67,7 +67,7 @@ def id_to_record_with(run: RunFolder, facts: RunFacts, step: int) -> str:
     It is a hash of the facts, so that the same training writes the same bytes again.
     """
     if step == 0:
-        return xxhash.xxh3_128_hexdigest(json.dumps(asdict(facts), sort_keys=True))
+        return xxhash.xxh3_128_hexdigest(json.dumps(asdict(facts), sort_keys=True).encode())
     try:
         return read_facts(run).run_id
     except UserError:
