@@ -7,14 +7,15 @@ from huggin.asking.keeping import attention_of_answer
 from huggin.model.attention import attention_rows
 from tests.model.test_families import (
     SMALL,
+    built,  # noqa: F401
     family,  # noqa: F401
     passed,
-    tracked,
+    tracked,  # noqa: F401
 )
 
 
-def test_rows_are_those_of_the_model_which_stays_as_it_is(family, records):  # noqa: F811
-    model, sample = tracked(family, records)
+def test_rows_are_those_of_the_model_which_stays_as_it_is(family, tracked):  # noqa: F811
+    model, sample = tracked
     ids = sample.inputs["input_ids"]
     model.set_attn_implementation("eager")
     attentions = passed(model, ids, output_attentions=True).attentions
@@ -32,8 +33,8 @@ def test_rows_are_those_of_the_model_which_stays_as_it_is(family, records):  # n
     assert torch.equal(passed(model, ids).start_logits, before.start_logits)
 
 
-def test_a_model_without_attention_weights(family, records, monkeypatch, capsys):  # noqa: F811
-    model, sample = tracked(family, records)
+def test_a_model_without_attention_weights(tracked, monkeypatch, capsys):  # noqa: F811
+    model, sample = tracked
     forward = type(model).forward
 
     def without(self, *args, **kwargs):
