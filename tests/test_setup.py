@@ -181,7 +181,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(checkout):
     checkout.setup()
     python = checkout.folder / ".venv" / "bin" / "python"
     python.unlink()
-    python.symlink_to("/nonexistent")
+    python.symlink_to(checkout.folder / "gone" / "python")
     assert checkout.setup() == ["packages", "huggin"]
 
 
