@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def explanation_of_answer(recording: Any) -> list[Any]:
     """The pages that say which words made the answer; none if lime-answer.py was not run for it."""
-    from huggin.lime.words_figures import draw_kept
-    from huggin.lime.words_found import newest_kept
+    from huggin.lime.words.figures import draw_kept
+    from huggin.lime.words.found import newest_kept
     from huggin.pages.sheets import section
     from huggin.recording.answer import read_answer
     from huggin.recording.checkpoints import hash_of_weights, newest_model

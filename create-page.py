@@ -68,7 +68,7 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
     run = recording.run
     if not run.explanations.is_dir():
         return None
-    from huggin.lime.words_found import newest_kept
+    from huggin.lime.words.found import newest_kept
     from huggin.pages.page_answer import page_of_words
     from huggin.recording.answer import read_answer
     from huggin.recording.checkpoints import hash_of_weights, newest_model
@@ -78,7 +78,7 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
     kept = newest_kept(run.explanations, window.question, window.context, weights)
     if kept is None:
         return None
-    finding = kept.findings[0]
+    finding = kept.findings[-1]  # of a long text: its words, after its sentences
     segments = sorted(finding.segments, key=lambda segment: segment.rank)
     rows = [(one.text, one.coefficient, finding.is_clear(one)) for one in segments]
     return page_of_words(rows, finding.believe, finding.scale)
@@ -89,7 +89,7 @@ def explained_of(recording: Any) -> list[dict[str, Any]]:
     run = recording.run
     if not run.explanations.is_dir():
         return []
-    from huggin.lime.words_page import explained_for_page
+    from huggin.lime.words.page import explained_for_page
     from huggin.recording.checkpoints import hash_of_weights, newest_model
 
     return explained_for_page(run.explanations, hash_of_weights(newest_model(run)))

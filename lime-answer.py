@@ -15,7 +15,7 @@ from huggin.common.cli import run_command
 from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.words_arguments import read_arguments
+from huggin.lime.words.arguments import read_arguments
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_matplotlib()
     from huggin.graphs.saving import save_figures
     from huggin.lime.fonts import missing_in
-    from huggin.lime.words_figures import draw_kept
-    from huggin.lime.words_found import write_kept
+    from huggin.lime.words.figures import draw_kept
+    from huggin.lime.words.found import write_kept
     from huggin.recording.checkpoints import newest_model
     from huggin.recording.reader import Recording
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def choose_question(args: Namespace, recording: Any) -> Chosen:
     """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
-    from huggin.lime.words_case import refuse_long_context
+    from huggin.lime.words.case import refuse_long_context
     from huggin.qa.records import wrong_with
 
     chosen = own_question(args) if args.question is not None else question_of_run(args, recording)
@@ -113,7 +113,7 @@ def refuse_unwritable(args: Namespace, out: Path) -> None:
 
 def load(args: Namespace, recording: Any, folder: Path) -> tuple[Any, int]:
     """The model in a folder of the run, and its step. Raises UserError if it cannot be used."""
-    from huggin.lime.words_predictions import TextModel
+    from huggin.lime.words.predictions import TextModel
     from huggin.model.device import choose_device
     from huggin.model.fast_linear import speed_up
     from huggin.model.loading import load_trained, match_tokenizer
@@ -136,9 +136,9 @@ def case_of(
     from datasets import Dataset
 
     from huggin.asking.questions import ask
-    from huggin.lime.words_case import TextCase, refuse_long_question
-    from huggin.lime.words_scene import tokens_of_words
-    from huggin.lime.words_targets import span_target
+    from huggin.lime.words.case import TextCase, refuse_long_question
+    from huggin.lime.words.scene import tokens_of_words
+    from huggin.lime.words.targets import span_target
     from huggin.qa.features import track_sample
 
     records = Dataset.from_list([chosen.record])
@@ -162,9 +162,9 @@ def explain_answer(
 ) -> Any:
     """Explain with every method that was asked for, and print what was found."""
     from huggin.analysis.nodes import nodes_for_half
-    from huggin.lime.words_explaining import Explaining
-    from huggin.lime.words_found import Kept
-    from huggin.lime.words_report import introduction
+    from huggin.lime.words.explaining import Explaining
+    from huggin.lime.words.found import Kept
+    from huggin.lime.words.report import introduction
     from lime import explain, repeated
 
     text_model, step = loaded
@@ -192,7 +192,7 @@ def say(*lines: str) -> None:
 
 def facts_of(case: Any, asked: Any, chosen: Chosen, step: int) -> Any:
     """The question, the answers and the model, as they are kept."""
-    from huggin.lime.words_found import Asked
+    from huggin.lime.words.found import Asked
 
     expected = next(iter(chosen.record["answers"]["text"]), "")
     return Asked(
@@ -240,7 +240,7 @@ def record(args: Namespace, kept: Any) -> None:
     from huggin.database.connection import open_database
     from huggin.database.option import database_path
     from huggin.database.queries import record_explanation
-    from huggin.lime.words_found import rows_of
+    from huggin.lime.words.found import rows_of
 
     if args.json:
         write_json(args.json, asdict(kept))

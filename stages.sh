@@ -56,6 +56,7 @@ stage_or_no() { # the same, but 1, "done, and the answer is no", goes on; leaves
 give_up() { # SCRIPT: end with its exit code; if it was killed, it could not say so itself
   case $code in
     134 | 135 | 137 | 139)
+      [ ! -t 2 ] || echo >&2 # the line of a progress bar ends
       echo "$(basename "$0"): $1 was killed by signal $((code - 128)); was the memory full?" \
         "the same command goes on from what was saved" >&2
       tell_at_exit

@@ -23,7 +23,7 @@ from huggin.qa.flags import is_true, keys_as_given
 from huggin.recording.checkpoints import step_of
 from huggin.recording.run_folder import RunFolder
 from huggin.tracking.report import flame_svg, report
-from huggin.tracking.samples import Looks, Sample, read_samples
+from huggin.tracking.samples import OUTSIDE, Looks, Sample, read_samples, training_function
 from huggin.tracking.tables import record_samples, search_functions
 from huggin.tracking.watch import Ending, watch
 
@@ -114,6 +114,8 @@ def track(args: Namespace) -> int:
             say_that_nothing_was_trained(run, trained_before)
             return 0
         samples = looks.kept(read_samples(seen))
+        if ending.code and not any(training_function(sample) != OUTSIDE for sample in samples):
+            samples = []  # only of loading libraries: the training has not begun
         if samples:
             with closing(open_database(path)) as database:
                 record_samples(database, started, args.seed, samples)

@@ -4,6 +4,7 @@
 question answering needs beyond it.
 """
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -60,13 +61,14 @@ from huggin.recording.run_settings import fixed_settings, model_name, refuse_cha
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer
+from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan, make_plan
 from huggin.training.standing import (
     already_trained,
     is_finished,
     lacks_scores,
-    next_commands,
     trained_steps,
+    where_it_is,
 )
 
 TRIED = 100  # records that become features in a dry run
@@ -179,7 +181,7 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     if config.training.do_eval:
         evaluate(config, trainer, run)
     if config.training.do_train and config.on_main_process:
-        print(next_commands(run))
+        print(where_it_is(run, has_driver=MORE_FOLLOWS in os.environ))
     return 0
 
 

@@ -34,7 +34,7 @@ from bench.measure import (  # noqa: E402
     row,
     spread,
 )
-from huggin.lime.words_scene import (  # noqa: E402
+from huggin.lime.words.scene import (  # noqa: E402
     cut,
     make_text_scene,
     place_of_token,

@@ -241,7 +241,7 @@ def of_newer_tables(base: Path) -> Iterator[Fault]:
             frozenset({0, 2}),
         )
     for words in (
-        ("graph-layers.py", "run", "--step", "3"),
+        ("graph-layers.py", "run", "--step", "9"),
         ("graph-layers.py", "run", "--step", str(HUGE)),
         ("graph-layers.py", "run", "--sample", "9"),
         ("graph-layers.py", "run", "--part", PLAIN),

@@ -29,8 +29,8 @@ def ours(case: dict[str, Any], model: str) -> Any:
 
     from huggin.lime.masks import distance_weights, random_perturbations
     from huggin.lime.surrogate import linear_regression_coefficients
-    from huggin.lime.words_predictions import SpanTarget, TextModel, TextPredictor
-    from huggin.lime.words_scene import cut, make_text_scene, tokens_of_words
+    from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
+    from huggin.lime.words.scene import cut, make_text_scene, tokens_of_words
     from huggin.model.fast_linear import speed_up
     from huggin.model.loading import load_trained, match_tokenizer
     from huggin.qa.arguments import DataArguments

@@ -36,11 +36,17 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         panels[0, column].set_title(run.headline(_headline(norms)))
         mesh = _draw_map(panels[0, column], norms, scale)
         _draw_lines(panels[1, column], norms, chosen_parts(norms, parts))
-        if column:
-            panels[1, column].sharey(panels[1, 0])
+    _same_norms(panels[1].tolist())
     figure.colorbar(mesh, ax=panels[0].tolist(), label="log10 of the norm", pad=0.01)
     say_drawn_for(figure, parts=", ".join(parts) if parts else None)
     return {figure_name("gradients", runs): figure}
+
+
+def _same_norms(panels: Sequence[Axes]) -> None:
+    """Give the lines of all runs the same limits, so that they can be compared."""
+    limits = np.array([axes.get_ylim() for axes in panels])
+    for axes in panels:
+        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _headline(norms: PartNorms) -> str:

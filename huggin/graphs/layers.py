@@ -59,7 +59,7 @@ def _places(lens: LensLogits, step: int | None) -> list[int]:
         return sorted({0, count // 2, count - 1})
     places = np.flatnonzero(lens.step == step).tolist()
     if not places:
-        near = lens.step[np.abs(lens.step - step).argmin()]
+        near = min(lens.step.tolist(), key=lambda probed: abs(probed - step))
         raise BadValue("step", step, f"not probed; the nearest probe is at step {near}")
     return places
 

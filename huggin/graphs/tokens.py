@@ -21,7 +21,7 @@ READABLE = 110  # tokens whose names fit side by side on one axis
 AROUND = 20  # tokens on either side of the answers in an enlargement of both
 AROUND_EACH = 12  # tokens on either side of one answer if each has its own enlargement
 INCHES_PER_TOKEN = 0.145
-LETTERS_PER_INCH = 10  # of a note below a view
+LETTERS_PER_INCH = 12  # of a note below a view
 WHOLE_INCHES = 6.0  # width of a view that has no names
 
 

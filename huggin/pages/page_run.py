@@ -32,7 +32,7 @@ NAMES = 12  # of modules that are alike
 Question = Mapping[str, Any]  # a record of the data: question, and answers as in SQuAD
 # A run's questions at some places of its data, by place; raises UserError if it is not there.
 QuestionsAt = Callable[[Recording, Collection[int]], Mapping[int, Question]]
-# A run's explained answers, as huggin.lime.words_page has them.
+# A run's explained answers, as huggin.lime.words.page has them.
 ExplainedOf = Callable[[Recording], list[Page]]
 
 

@@ -74,10 +74,14 @@ def _subject(runs: Sequence[Recording]) -> str:
 
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
-    """The newest PDF of these runs' training in the folder, if they were not trained since."""
-    segments = [path for run in runs for _, path in run.run.segments("steps")]
-    trained = max(path.stat().st_mtime for path in segments)
-    return newest_document(folder, "training", _subject(runs), trained)
+    """The newest PDF of these runs' training in the folder.
+
+    None if they were trained or rewound since.
+    """
+    drawn = [path for run in runs for _, path in run.run.segments("steps")]
+    drawn += [run.run.rewound for run in runs if run.run.rewound.is_file()]
+    changed = max(path.stat().st_mtime for path in drawn)
+    return newest_document(folder, "training", _subject(runs), changed)
 
 
 def output_document(

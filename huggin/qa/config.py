@@ -45,6 +45,7 @@ LEAST: dict[int | None, tuple[str, ...]] = {
         "dataloader_num_workers",
         "eval_delay",
         "max_grad_norm",
+        "neftune_noise_alpha",
         "warmup_steps",
         "weight_decay",
     ),

@@ -170,7 +170,7 @@ class Recorder:
         self._parts = parameters_by_part(self._model, self._layers)
         self._probe_steps = schedule(self.last_step, self._points["probes"])
         self._node_steps = schedule(self.last_step, self._points["nodes"])
-        self._writer.run_id = id_to_record_with(self.run, step)
+        self._writer.run_id = id_to_record_with(self.run, self.facts, step)
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
         if step == 0:

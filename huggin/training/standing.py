@@ -59,12 +59,16 @@ def already_trained(run: RunFolder, trained: int, steps: int, evaluates: bool) -
     return f"{run.path}: already trained ({done}); nothing to do; {anew}"
 
 
-def next_commands(run: RunFolder) -> str:
-    """What a finished training says: where everything is, and what to type next."""
-    return "\n".join(
-        (
-            f"the model is in {run.path}, what was recorded in {run.recording}; next:",
-            f"  huggin graph-weights {run.path}",
-            f"  huggin graph-logits {run.path} --over-time",
-        )
+def where_it_is(run: RunFolder, has_driver: bool) -> str:
+    """What a finished training says: where everything is, and what to type next.
+
+    has_driver: a driver goes on and draws by itself, so there is nothing to type.
+    """
+    where = f"the model is in {run.path}, what was recorded in {run.recording}"
+    if has_driver:
+        return where
+    commands = (
+        f"  huggin graph-weights {run.path}",
+        f"  huggin graph-logits {run.path} --over-time",
     )
+    return "\n".join((f"{where}; next:", *commands))

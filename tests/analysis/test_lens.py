@@ -1,5 +1,7 @@
 """The head on every layer: probabilities, best spans, and when they were right."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from huggin.analysis.lens import (
@@ -13,7 +15,7 @@ from huggin.analysis.lens import (
 )
 from huggin.qa.answers import best_spans
 from huggin.qa.arguments import DataArguments
-from huggin.recording.reader import LensLogits, Recording
+from huggin.recording.reader import LensLogits, Probes, Recording
 from tests.recordings import window, write_run
 
 
@@ -52,7 +54,22 @@ def with_lens(tmp_path, monkeypatch, start, end, **changes):
     write_run(tmp_path, 4, window(size=start.shape[-1], gold_start=2, gold_end=2, **changes))
     lens = LensLogits(np.arange(len(start)) * 10, start, end)
     monkeypatch.setattr("huggin.analysis.lens.true_lens", lambda *_: lens)
+    own = [logits[:, -1].argmax(axis=-1) for logits in (start, end)]
+    nothing = np.zeros(len(start))
+    probes = Probes(lens.step, start[:, -1], end[:, -1], nothing, nothing, *own)
+    monkeypatch.setattr(Recording, "probes", lambda *_: probes)
     return Recording(tmp_path)
+
+
+def test_the_models_own_answer_decides_on_the_last_layer(tmp_path, monkeypatch):
+    """In float16 tokens 1 and 2 are alike; the model itself has answered with token 2."""
+    logits = np.zeros((1, 1, 4), np.float16)
+    logits[:, :, 1:3] = 1
+    recording = with_lens(tmp_path, monkeypatch, logits, logits)
+    assert not layer_answers(recording).right.any()
+    own = replace(recording.probes(), predicted_start=np.array([2]), predicted_end=np.array([2]))
+    monkeypatch.setattr(Recording, "probes", lambda *_: own)
+    assert layer_answers(recording).right.all()
 
 
 def test_the_lowest_right_layer(tmp_path, monkeypatch):

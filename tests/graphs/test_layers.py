@@ -63,6 +63,7 @@ def test_another_sample_step_format_and_part(run):
     ("words", "said"),
     [
         (["graph-layers.py", "run", "--step", "99"], "--step 99: not probed; the nearest probe"),
+        (["graph-layers.py", "run", "--step", "1" + 30 * "0"], "not probed; the nearest probe"),
         (["graph-layers.py", "run", "--sample", "3"], "--sample 3: run tracks 0 to 2"),
         (["graph-layers.py", "run", "--part", "tail"], "--part tail: choose from embeddings, "),
         (["graph-questions.py", "run", "--by", "colour"], "--by colour: "),
@@ -147,6 +148,26 @@ def test_the_norms_that_are_drawn(pretrained_run):
     np.testing.assert_allclose(lines.lines[0].get_ydata(), recording.layers.norms[:, -1], rtol=1e-6)
     with pytest.raises(BadValue):
         draw_gradients(recording, parts=["layer 12"])
+
+
+def test_lines_of_all_runs_are_whole(tmp_path):
+    for name, norm in (("a", 2.0), ("b", 1e-4)):
+        run = write_run(tmp_path / name, 4, window())
+        run.facts.write_text(json.dumps(json.loads(run.facts.read_text()) | {"parts": ["p"]}))
+        writer = RecordingWriter(run, 4)
+        weight = np.zeros(8, np.float32)
+        numbers = {"epoch": 0.0, "learning_rate": 0.0, "loss": 0.0, "grad_norm": 0.0}
+        for step in range(3):
+            writer.append("steps", step=step, weight=weight, bias=weight[:2], **numbers)
+            writer.append("layers", step=step, norms=np.array([norm * (1 + step)], np.float32))
+        writer.close()
+    (figure,) = draw_gradients(Recording(tmp_path / "a"), Recording(tmp_path / "b")).values()
+    lines = [axes for axes in figure.axes if axes.get_yscale() == "log"]
+    assert len(lines) == 2
+    for axes in lines:
+        low, high = axes.get_ylim()
+        assert low <= 1e-4
+        assert high >= 6
 
 
 def test_frozen_parts_are_said(tmp_path):

@@ -1,6 +1,7 @@
 """The PDF: its figures, its sections, a true legend, every text whole."""
 
 import json
+import os
 import re
 import shutil
 import unicodedata
@@ -17,6 +18,7 @@ from huggin.analysis.nodes import NodeChoice, rank_nodes
 from huggin.model.modules import legend_rows
 from huggin.pages.blocks import Block, Part, beside, in_rows, stacked, text_block
 from huggin.pages.dot import UNKNOWN, cell_text, label, missing_fonts, table
+from huggin.pages.pdf import made_before
 from huggin.pages.sheets import Document, render
 from huggin.recording.reader import Recording
 from tests.conftest import command
@@ -130,6 +132,14 @@ def test_a_pdf_is_about_one_node_whatever_was_drawn_before(run):
     why = "the first one ranked by share of sample 0"
     assert re.search(f"tracked node ?{best}, {why}", ranked[0])
     assert f"dotted: node {best}" in ranked[0]
+
+
+def test_a_pdf_is_old_once_the_run_was_rewound(run, monkeypatch):
+    monkeypatch.setattr("huggin.pages.pdf.newest_document", lambda *given: given[-1])
+    before = made_before(run, [Recording(run)])
+    (run / "rewind.json").write_text("[]")
+    os.utime(run / "rewind.json", (before + 9, before + 9))
+    assert made_before(run, [Recording(run)]) == before + 9
 
 
 def test_a_node_that_is_not_there(run):

@@ -149,6 +149,7 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
             "optim_args: adafactor takes",
         ),
         ({"optim_target_modules": "all-linear"}, "optim_target_modules: adamw_torch_fused takes"),
+        ({"neftune_noise_alpha": -5}, "neftune_noise_alpha: must be 0 or more"),
         ({"save_minutes": 0}, "save_minutes: must be more than 0"),
     ],
 )

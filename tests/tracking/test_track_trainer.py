@@ -1,6 +1,7 @@
 """track-trainer.py: the training is the same as without it; what was seen is in the database."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from huggin.database.connection import open_database
 from huggin.tracking.samples import Frame
 from huggin.tracking.watch import Ending
-from tests.conftest import ROOT, command, main_of, spawned
+from tests.conftest import ROOT, command, main_of
 from tests.database.databases import rows
 
 ENDED = Ending(0, 2.0, 2.0, 0, "")
@@ -62,7 +63,8 @@ def test_a_tracked_run_ends_as_an_untracked_one(tmp_path, tiny_cfg, tiny_run):
 @pytest.mark.slow
 def test_a_training_that_does_not_begin_is_told(tmp_path):
     (tmp_path / "cfg.json").write_text('{"model_name": "typo"}')
-    done = spawned("track-trainer.py", "cfg.json", "--interval", "1000", cwd=tmp_path)
+    line = [sys.executable, ROOT / "track-trainer.py", "cfg.json", "--interval", "1000"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert "run_qa.py: error:" in done.stderr
     assert "run_qa.py ended early, after" in done.stderr
@@ -76,8 +78,13 @@ def test_a_refused_training_leaves_the_database_as_it_is(tmp_path, monkeypatch):
     database = tmp_path / "stack_trace.db"
     open_database(database).close()
     before = database.read_bytes()
-    refused = Ending(2, 0.1, 0.1, 0, "")
-    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", lambda *_: refused)
+    frames = [{"name": "<module>", "file": "torch/__init__.py", "line": 1}] * 2
+
+    def refuse(_line, _looks, out):
+        out.write_text(json.dumps(SEEN | {"shared": {"frames": frames}}))
+        return Ending(2, 0.1, 0.1, 0, "")
+
+    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", refuse)
     done = command("track-trainer.py", "cfg.json", cwd=tmp_path)
     assert done.returncode == 2
     assert "with exit code 2; 0 samples are kept\n" in done.stderr

@@ -14,7 +14,7 @@ from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import WARM_UP, TrainingBar, duration, line_of
 from huggin.training.notify import notify, words_of
 from huggin.training.plan import Plan, nearest_folder, precision, steps_per_epoch, total_steps
-from huggin.training.standing import already_trained, going_on, trained_steps
+from huggin.training.standing import already_trained, going_on, trained_steps, where_it_is
 
 
 def arguments(**changes):
@@ -142,6 +142,14 @@ def test_already_trained():
     assert "already trained (1,200 of 1,200 steps)" in already_trained(run, 1200, 1200, False)
     fewer = already_trained(run, 24, 16, False)
     assert "already trained (24 steps, more than the 16 that are asked for)" in fewer
+
+
+def test_a_driver_leaves_nothing_to_type():
+    run = RunFolder(Path("runs/sample"))
+    alone = where_it_is(run, has_driver=False)
+    where = "the model is in runs/sample, what was recorded in runs/sample/recording"
+    assert alone.startswith(f"{where}; next:\n  huggin graph-weights runs/sample")
+    assert where_it_is(run, has_driver=True) == where
 
 
 def test_a_command_at_the_end_finds_the_result(tmp_path):

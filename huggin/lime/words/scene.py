@@ -12,7 +12,7 @@ import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.window import Window
-from huggin.lime.words_cutting import Place, sentences_in, words_in
+from huggin.lime.words.cutting import Place, sentences_in, words_in
 from huggin.qa.features import plain_question
 
 NEVER = -1  # the segment of tokens that are never hidden

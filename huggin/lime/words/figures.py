@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.words_agreement import LIME, RANDOM
-from huggin.lime.words_cutting import isolated
-from huggin.lime.words_found import ByStep, Finding, Kept, Segment
-from huggin.lime.words_text_figure import draw_text
+from huggin.lime.words.agreement import LIME, RANDOM
+from huggin.lime.words.cutting import isolated
+from huggin.lime.words.found import ByStep, Finding, Kept, Segment
+from huggin.lime.words.text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
 NEITHER = "#c0c8cf"
@@ -44,8 +44,8 @@ def draw_kept(kept: Kept) -> dict[str, Figure]:
 def draw_bars(finding: Finding, kept: Kept) -> Figure:
     """The segments with the largest coefficients both ways, with their standard errors."""
     shown = _extremes(finding.segments)
-    title = f"Why “{isolated(finding.target, 40)}”? {isolated(kept.asked.question, 55)}"
-    figure = new_figure(8, 1.4 + 0.27 * len(shown), title)
+    title = f"Why “{isolated(finding.target, 50)}”?\n{isolated(kept.asked.question, 60)}"
+    figure = new_figure(8, 1.9 + 0.27 * len(shown), title)
     axes = figure.subplots()
     values = [segment.coefficient for segment in shown]
     errors = [segment.standard_error or 0.0 for segment in shown]
@@ -60,8 +60,9 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.grid(axis="y", visible=False)
+    axes.set_xlabel(f"coefficient ({finding.scale})")
     note = "green: for it;  red: against it;  grey: may be chance;  whiskers: ± 1 standard error"
-    axes.set_xlabel(f"coefficient ({finding.scale})\n{note}")
+    figure.supxlabel(note, fontsize=9)
     return figure
 
 
@@ -134,8 +135,8 @@ def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
     coefficients = np.array(found.coefficients)  # (steps, segments)
     size = np.abs(coefficients).max(axis=0)
     shown = np.sort(np.argsort(-size, kind="stable")[:ROWS_BY_STEP])
-    title = f"When were the words read? {isolated(kept.asked.question, 55)}"
-    figure = new_figure(10, 3.4 + 0.2 * len(shown), title)
+    title = f"When were the words read?\n{isolated(kept.asked.question, 80)}"
+    figure = new_figure(10, 3.6 + 0.2 * len(shown), title)
     ratios = [1.6, 0.2 * len(shown) + 0.6]
     top, axes = figure.subplots(2, 1, height_ratios=ratios, sharex=True)
     columns = np.arange(len(found.steps))

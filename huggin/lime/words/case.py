@@ -13,11 +13,11 @@ import numpy as np
 from huggin.common.errors import UserError
 from huggin.common.window import Window
 from huggin.lime.masks import block_size, usual_samples
-from huggin.lime.words_cutting import Place, words_in
-from huggin.lime.words_found import TextExplanation
-from huggin.lime.words_predictions import SpanTarget, TextModel, TextPredictor
-from huggin.lime.words_scene import TextScene, cut, make_text_scene, text_of
-from huggin.lime.words_scores import TokenSpan
+from huggin.lime.words.cutting import Place, words_in
+from huggin.lime.words.found import TextExplanation
+from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
+from huggin.lime.words.scene import TextScene, cut, make_text_scene, text_of
+from huggin.lime.words.scores import TokenSpan
 from huggin.qa.features import plain_question, room_for_question
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks

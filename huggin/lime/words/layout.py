@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from huggin.lime.words_cutting import is_right_to_left
-from huggin.lime.words_found import Piece
+from huggin.lime.words.cutting import is_right_to_left
+from huggin.lime.words.found import Piece
 
 Width = Callable[[str], float]  # of a text, in the unit of the figure
 

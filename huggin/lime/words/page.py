@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from huggin.common.text import printable
-from huggin.lime.words_found import FILE, Finding, Kept, read_kept
+from huggin.lime.words.found import FILE, Finding, Kept, read_kept
 
 MOST = 20  # answers that a page shows
 

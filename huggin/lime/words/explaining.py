@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from huggin.lime.explained import Request
-from huggin.lime.words_agreement import LIME, compare, table, what_to_believe
-from huggin.lime.words_case import TextCase, default_samples, sentences_in_words
-from huggin.lime.words_cutting import Place
-from huggin.lime.words_found import ByStep, Finding, TextExplanation, finding_of
-from huggin.lime.words_others import integrated_gradients, leave_one_out, node_shares
-from huggin.lime.words_predictions import TextModel, TextPredictor, answer_text
-from huggin.lime.words_report import in_words, integrated_in_words, nodes_in_words
-from huggin.lime.words_scene import TextScene, cut, find_spans
+from huggin.lime.words.agreement import LIME, compare, table, what_to_believe
+from huggin.lime.words.case import TextCase, default_samples, sentences_in_words
+from huggin.lime.words.cutting import Place
+from huggin.lime.words.found import ByStep, Finding, TextExplanation, finding_of
+from huggin.lime.words.others import integrated_gradients, leave_one_out, node_shares
+from huggin.lime.words.predictions import TextModel, TextPredictor, answer_text
+from huggin.lime.words.report import in_words, integrated_in_words, nodes_in_words
+from huggin.lime.words.scene import TextScene, cut, find_spans
 
 Say = Callable[[str], None]
 Explain = Callable[..., list[TextExplanation]]  # lime.explain

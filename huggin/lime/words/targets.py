@@ -6,8 +6,8 @@ from typing import Any
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.lime.words_predictions import SpanTarget, answer_text
-from huggin.lime.words_scores import TokenSpan
+from huggin.lime.words.predictions import SpanTarget, answer_text
+from huggin.lime.words.scores import TokenSpan
 from huggin.qa.labels import answer_characters, answer_spans
 
 OVER = " over "

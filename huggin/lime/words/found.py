@@ -14,11 +14,11 @@ from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
 from huggin.lime.explained import Explained, known
 from huggin.lime.surrogate import CHANCE, Surrogate
-from huggin.lime.words_agreement import Compared
-from huggin.lime.words_cutting import Place, isolated
-from huggin.lime.words_predictions import SpanTarget
-from huggin.lime.words_scene import TextScene, cut, place_of_token, text_of
-from huggin.lime.words_scores import TokenSpan
+from huggin.lime.words.agreement import Compared
+from huggin.lime.words.cutting import Place, isolated
+from huggin.lime.words.predictions import SpanTarget
+from huggin.lime.words.scene import TextScene, cut, place_of_token, text_of
+from huggin.lime.words.scores import TokenSpan
 
 FILE = "explanation.json"
 AGAIN = "run lime-answer.py again, it writes a new one"
@@ -167,7 +167,7 @@ class Kept:
     asked: Asked
     findings: list[Finding]
     by_step: ByStep | None = None
-    nodes: dict[str, Any] | None = None  # huggin.lime.words_others.NodeShares
+    nodes: dict[str, Any] | None = None  # huggin.lime.words.others.NodeShares
     schema: int = field(default=1)
 
 

@@ -17,8 +17,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.common.errors import BadValue, UserError
 from huggin.common.window import Window
 from huggin.lime.remembered import Remembered
-from huggin.lime.words_scene import TextScene
-from huggin.lime.words_scores import TokenSpan, best_token_spans, score_of, span_logs
+from huggin.lime.words.scene import TextScene
+from huggin.lime.words.scores import TokenSpan, best_token_spans, score_of, span_logs
 from huggin.model.device import copy_to_host
 from huggin.qa.arguments import DataArguments
 from huggin.qa.labels import read_span

@@ -16,9 +16,9 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
-from huggin.lime.words_cutting import isolated
-from huggin.lime.words_found import Asked, Finding, Piece
-from huggin.lime.words_layout import Placed, laid_out
+from huggin.lime.words.cutting import isolated, words_in
+from huggin.lime.words.found import Asked, Finding, Piece
+from huggin.lime.words.layout import Placed, laid_out
 
 WIDTH = 11.0  # inches of the figure
 EDGE = 0.3  # inches around the text
@@ -27,7 +27,7 @@ BLANK = 0.07  # inches between words
 LINE = 0.36  # inches from one line to the next
 TALL = 0.215  # inches of a word's shade
 STRIP = 0.05  # inches of the strip beneath it
-ABOVE = 0.55  # inches for the title
+ABOVE = 0.7  # inches for the title
 PART = 0.24  # inches for the name of a part
 BELOW = 1.05  # inches for the legend
 LONGEST = 60  # characters of a word
@@ -35,7 +35,7 @@ LONGEST = 60  # characters of a word
 
 def draw_text(finding: Finding, asked: Asked) -> Figure:
     """The question and the context, wrapped, with every word in the colour of its segment."""
-    title = f"Why “{isolated(finding.target, 40)}”? {isolated(asked.question, 60)}"
+    title = f"Why “{isolated(finding.target, 60)}”?\n{isolated(asked.question, 90)}"
     figure = new_figure(WIDTH, 4, title)
     figure.set_layout_engine("none")
     ignore_missing_glyphs()
@@ -58,12 +58,19 @@ def draw_text(finding: Finding, asked: Asked) -> Figure:
     axes = _sheet(figure, WIDTH, height)
     top = ABOVE
     for part, placed in parts.items():
-        axes.text(EDGE, top + 0.1, part, fontsize=8, color=QUIET)
+        name = part if _is_whole(part, placed, asked) else f"{part}: the window of the answer"
+        axes.text(EDGE, top + 0.1, name, fontsize=8, color=QUIET)
         top += PART
         _draw_part(axes, finding, placed, top)
         top += LINE * lines[part] + 0.075
     _draw_legend(axes, finding, asked, height - BELOW)
     return figure
+
+
+def _is_whole(part: str, placed: list[Placed], asked: Asked) -> bool:
+    """Whether all words of a part are drawn, and not only those of a window."""
+    words = words_in(part, asked.question if part == "question" else asked.context)
+    return len(placed) >= len(words)
 
 
 def _sheet(figure: Figure, width: float, height: float) -> Axes:

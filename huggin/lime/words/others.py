@@ -14,9 +14,9 @@ from torch import Tensor
 from huggin.common.progress import progress
 from huggin.common.site import Site
 from huggin.lime.masks import random_perturbations
-from huggin.lime.words_predictions import SpanTarget, TextModel, TextPredictor
-from huggin.lime.words_scene import NEVER, TextScene
-from huggin.lime.words_scores import TokenSpan, best_token_spans, score_of, span_logs
+from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
+from huggin.lime.words.scene import NEVER, TextScene
+from huggin.lime.words.scores import TokenSpan, best_token_spans, score_of, span_logs
 from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
 from huggin.model.loading import head_of

@@ -2,8 +2,8 @@
 
 from huggin.common.text import short
 from huggin.lime.explained import nothing_to_explain, quality_in_words
-from huggin.lime.words_found import Asked, Finding, Segment, TextExplanation
-from huggin.lime.words_others import Integrated, NodeShares
+from huggin.lime.words.found import Asked, Finding, Segment, TextExplanation
+from huggin.lime.words.others import Integrated, NodeShares
 
 SELDOM = 0.2  # share of the masks below which the model is said to answer otherwise
 NEARLY_ALL = 0.95  # share from which on the text is said to matter little

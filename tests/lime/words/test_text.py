@@ -8,18 +8,18 @@ import pytest
 
 from huggin.common.errors import BadValue, UserError
 from huggin.lime import fonts
-from huggin.lime.words_case import LONG, TextCase, default_samples, refuse_long_context
-from huggin.lime.words_cutting import is_right_to_left, sentences_in, words_in
-from huggin.lime.words_explaining import Explaining
-from huggin.lime.words_found import Piece
-from huggin.lime.words_layout import laid_out, visual_order
-from huggin.lime.words_scene import find_spans, make_text_scene
-from huggin.lime.words_targets import span_target
+from huggin.lime.words.case import LONG, TextCase, default_samples, refuse_long_context
+from huggin.lime.words.cutting import is_right_to_left, sentences_in, words_in
+from huggin.lime.words.explaining import Explaining
+from huggin.lime.words.found import Piece
+from huggin.lime.words.layout import laid_out, visual_order
+from huggin.lime.words.scene import find_spans, make_text_scene
+from huggin.lime.words.targets import span_target
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from lime import explain, repeated
 from tests.conftest import CONTEXT, record
-from tests.lime.planted_text import DATA, FIRST, SECOND, target_of, text_model_of, window_of
+from tests.lime.words.planted_text import DATA, FIRST, SECOND, target_of, text_model_of, window_of
 
 
 def texts(places, text: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.words_found import newest_kept, read_kept
+from huggin.lime.words.found import newest_kept, read_kept
 from tests.conftest import command
 from tests.pages.pages import data_in, page_of
 

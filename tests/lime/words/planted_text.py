@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from huggin.common.window import Window
-from huggin.lime.words_predictions import SpanTarget, TextModel, TextPredictor
-from huggin.lime.words_scene import TextScene, cut, make_text_scene, tokens_of_words
+from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
+from huggin.lime.words.scene import TextScene, cut, make_text_scene, tokens_of_words
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from tests.conftest import LETTERS, record
