@@ -10,18 +10,12 @@ import numpy as np
 from huggin.analysis.learning import flips_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
 from huggin.common.errors import UserError
-from huggin.graphs.runs import side_by_side
-from huggin.pages.blocks import Block, text_block
-from huggin.pages.dot import FACTS_BLUE, table
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.run_folder import RunFolder
 
 Row = tuple[str, str]  # label and text
-LABELS = 16  # characters of the labels of facts
-ALONE = 100  # characters of the texts of a single run
-WIDE = 160  # characters of the texts of several runs, across the page
 
 
 def title_line(recording: Recording) -> str:
@@ -98,13 +92,6 @@ def answer_facts(answer: AnswerFacts) -> list[Row]:
         ("token length", str(len(answer.window.tokens))),
         ("confidence", f"{answer.confidence:.2f}"),
     ]
-
-
-def facts_of_runs(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
-    """Facts of one or several runs in one table, each run's first fact in its colour."""
-    heads = ("black", *(run.colour for run in side_by_side(runs)))
-    width = ALONE if len(runs) == 1 else max(30, WIDE // len(runs))
-    return text_block(table(in_columns(texts), FACTS_BLUE, (LABELS, *[width] * len(runs)), heads))
 
 
 def in_columns(columns: Sequence[Sequence[Row]]) -> list[tuple[str, ...]]:

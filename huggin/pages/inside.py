@@ -27,7 +27,8 @@ from huggin.graphs.rewind import draw_rewound
 from huggin.graphs.runs import side_by_side
 from huggin.pages.blocks import Block, heading, stacked, text_block
 from huggin.pages.dot import FACTS_BLUE, table
-from huggin.pages.facts import Row, facts_of_runs
+from huggin.pages.facts import Row
+from huggin.pages.facts_table import facts_of_runs
 from huggin.pages.sheets import Document, section
 from huggin.recording.reader import Recording
 from huggin.recording.rewound import read_rewound

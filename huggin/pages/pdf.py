@@ -31,14 +31,8 @@ from huggin.pages.blocks import (
     text_block,
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
-from huggin.pages.facts import (
-    LABELS,
-    answer_facts,
-    facts_of_runs,
-    question_facts,
-    title_line,
-    training_facts,
-)
+from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
+from huggin.pages.facts_table import LABELS, facts_of_runs
 from huggin.pages.inside import ReadRecords, add_inside
 from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, newest_document, section
 from huggin.recording.answer import read_answer
