@@ -213,6 +213,8 @@ def load(root: str, modules: list[str]) -> None:
     import importlib
 
     sys.path[0] = root
+    # as each command would say itself, before it imports `datasets`; its output is no terminal here
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
     while modules:
         importlib.import_module(modules.pop(0))
         gc.freeze()  # what is loaded stays: collecting garbage need not look through it

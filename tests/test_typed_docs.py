@@ -14,14 +14,17 @@ from typing import NamedTuple
 import pytest
 
 from tests.conftest import ROOT, python, toolkit
-from tests.toolkit import LAST_STEP
+from tests.toolkit import LAST_STEP, SAVE_STEPS
 
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 SET_UP = "~/huggin-api/setup && source ~/huggin-api/.venv/bin/activate"
 NOT_TYPED = ("network", "gpu")
 LIMIT = 900  # seconds for a block; only a command that hangs reaches it
-TYPED = {"--step 1200": f"--step {LAST_STEP}"}  # what depends on the steps of cfg.json
+TYPED = {  # what depends on the steps of cfg.json
+    "--step 1200": f"--step {LAST_STEP}",
+    "--checkpoint 1000": f"--checkpoint {LAST_STEP - SAVE_STEPS}",
+}
 # After so few steps a model may answer nothing right, which is the exit code 1 of these commands.
 BASH = """set -eo pipefail
 huggin() {

@@ -13,8 +13,14 @@ from bench.start import install, write_program
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("huggin", "sample", "locks")
 FILES = ("*.py", "*.sh", "*.json", "*.txt", "setup", "get-*")
-FEWER_STEPS = {"num_train_epochs": 3, "warmup_steps": 3, "logging_steps": 10, "save_steps": 8}
+SAVE_STEPS = 8
 LAST_STEP = 24
+FEWER_STEPS = {
+    "num_train_epochs": 3,
+    "warmup_steps": 3,
+    "logging_steps": 10,
+    "save_steps": SAVE_STEPS,
+}
 PICTURES = ("lime.py", "inDeCeptionV3.py")  # the scripts that need TensorFlow, and no torch
 # Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch. For py-spy it
 # must be the real one.
