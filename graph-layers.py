@@ -4,9 +4,11 @@ python graph-layers.py RUN
 python graph-layers.py RUN --sample 1 --step 0
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from huggin.common.cli import run_command
+from huggin.common.errors import BadValue, UserError
 from huggin.common.streams import warn
 from huggin.graphs.arguments import choose_sample, graph_parser, load_matplotlib
 
@@ -37,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_matplotlib()
     from huggin.analysis.gradients import table_of_parts
     from huggin.analysis.lens import table_of_layers
-    from huggin.common.errors import BadValue, UserError
     from huggin.graphs.gradients import draw_gradients
     from huggin.graphs.layers import draw_layers
     from huggin.graphs.layers_over_time import draw_layers_over_time
@@ -46,26 +47,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     runs = read_runs([args.run, *args.more])
     missing: list[str] = []
-    try:
-        finish(draw_layers(*runs, sample=args.sample, step=args.step), args)
-        finish(draw_layers_over_time(*runs, sample=args.sample), args)
-        print_tables(runs, [table_of_layers(run, args.sample) for run in runs])
-    except BadValue:
-        raise
-    except UserError as error:
-        missing.append(str(error))
-    try:
-        finish(draw_gradients(*runs, parts=args.part), args)
-        print_tables(runs, [table_of_parts(run.layers) for run in runs])
-    except BadValue:
-        raise
-    except UserError as error:
-        missing.append(str(error))
-    if len(missing) == 2:
+    layers = drawn(lambda: draw_layers(*runs, sample=args.sample, step=args.step), missing)
+    if layers:
+        layers |= draw_layers_over_time(*runs, sample=args.sample)
+    gradients = drawn(lambda: draw_gradients(*runs, parts=args.part), missing)
+    if not layers and not gradients:
         raise UserError(missing[0])
+    if layers:
+        finish(layers, args)
+        print_tables(runs, [table_of_layers(run, args.sample) for run in runs])
+    if gradients:
+        finish(gradients, args)
+        print_tables(runs, [table_of_parts(run.layers) for run in runs])
     for line in missing:
         warn(f"graph-layers.py: {line}")
     return 0
+
+
+def drawn(draw: Callable[[], dict[str, Any]], missing: list[str]) -> dict[str, Any]:
+    """Figures; if the recording lacks their table there are none, and `missing` says why.
+
+    Raises BadValue for an argument that cannot be used, before anything is saved.
+    """
+    try:
+        return draw()
+    except BadValue:
+        raise
+    except UserError as error:
+        missing.append(str(error))
+        return {}
 
 
 if __name__ == "__main__":

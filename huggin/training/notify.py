@@ -42,6 +42,8 @@ def words_of(command: str) -> list[str]:
         raise UserError(f"notify {command!r}: {one_line(error)}; close the quotes") from None
     if not words:
         raise UserError("notify: no command; name one, as in notify-send")
+    if "\0" in command:
+        raise UserError(f"notify {command!r}: no command can hold the character NUL; leave it out")
     return words
 
 

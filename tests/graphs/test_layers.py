@@ -71,8 +71,10 @@ def test_another_sample_step_format_and_part(run):
     ],
 )
 def test_refusals(run, words, said):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     done = command(*words, cwd=run.parent)
     assert done.returncode == 2
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     (line,) = done.stderr.splitlines()
     assert said in line
 

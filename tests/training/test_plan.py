@@ -168,3 +168,5 @@ def test_a_command_that_fails_is_one_line(capsys):
     assert "notify '/nowhere/at/all'" in capsys.readouterr().err
     with pytest.raises(UserError, match="close the quotes"):
         words_of("say 'hello")
+    with pytest.raises(UserError, match="NUL"):
+        words_of("say hello\0")
