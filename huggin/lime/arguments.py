@@ -97,6 +97,17 @@ def _add_explanation(parser: CommandParser) -> None:
         default="probability",
         help="the score that is explained (default: probability)",
     )
+    add_masks(
+        parser,
+        "513 for up to 84 segments, more for more; "
+        "leave-one-out: one per segment; other samplers: 1000",
+        top=4,
+    )
+
+
+def add_masks(parser: CommandParser, samples: str, top: int) -> None:
+    """The arguments about masks and the regression. samples: the default number, in words."""
+    add = parser.add_argument
     add(
         "--sampler",
         choices=SAMPLERS,
@@ -107,8 +118,7 @@ def _add_explanation(parser: CommandParser) -> None:
         "--samples",
         type=at_least(1),
         metavar="N",
-        help="number of masks (default: 513 for up to 84 segments, more for more; "
-        "leave-one-out: one per segment; other samplers: 1000)",
+        help=f"number of masks (default: {samples})",
     )
     add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
     add(
@@ -121,9 +131,9 @@ def _add_explanation(parser: CommandParser) -> None:
     add(
         "--top",
         type=at_least(1),
-        default=4,
+        default=top,
         metavar="K",
-        help="how many segments count as the top ones (default: 4)",
+        help=f"how many segments count as the top ones (default: {top})",
     )
 
 

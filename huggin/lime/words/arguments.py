@@ -8,8 +8,8 @@ from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.database.option import add_database_option
 from huggin.graphs.arguments import add_show_option
-from huggin.lime.arguments import at_least, width
-from huggin.lime.choices import SAMPLERS, SCALES, WIDTH
+from huggin.lime.arguments import add_masks, at_least
+from huggin.lime.choices import SCALES
 
 KINDS = ("auto", "words", "sentences")
 HIDING = ("mask", "delete", "pad")
@@ -96,33 +96,11 @@ def _add_explanation(parser: CommandParser) -> None:
         help="the score that is explained: the log-odds or the probability of the span "
         "(default: logit)",
     )
-    add(
-        "--sampler",
-        choices=SAMPLERS,
-        default="hadamard",
-        help="how the masks are drawn (default: hadamard)",
-    )
-    add(
-        "--samples",
-        type=at_least(1),
-        metavar="N",
-        help="number of masks (default: 513, more for more than 169 words; 129 for up to 20 "
-        "sentences; leave-one-out: one per segment)",
-    )
-    add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
-    add(
-        "--kernel-width",
-        type=width,
-        default=WIDTH,
-        metavar="W",
-        help=f"width of the kernel that weighs the masks by distance (default: {WIDTH})",
-    )
-    add(
-        "--top",
-        type=at_least(1),
-        default=5,
-        metavar="K",
-        help="how many segments count as the top ones (default: 5)",
+    add_masks(
+        parser,
+        "513, more for more than 169 words; 129 for up to 20 sentences; "
+        "leave-one-out: one per segment",
+        top=5,
     )
 
 
