@@ -10,14 +10,16 @@ Python that runs it, which must have the toolkit's packages.
 """
 
 import json
-import resource
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(name)
         flags = flags_of(args, folder)
         settings = settings_of(args)
-        for seed, arm in runs(args):
-            if (seed, arm) not in done_before(args.results, settings):
-                keep(args.results, trained(seed, arm, settings, flags, folder))
+        missing = [run for run in runs(args) if run not in done_before(args.results, settings)]
+        with ThreadPoolExecutor(args.jobs) as pool:
+            train = partial(trained, settings, flags, folder, cores() // args.jobs)
+            for result in as_completed(pool.submit(train, *run) for run in missing):
+                keep(args.results, result.result())
     print_table([result for result in read(args.results) if result.settings == settings])
     return 0
 
@@ -68,6 +72,7 @@ def arguments() -> ArgumentParser:
     add("--train", type=int, default=800, help="how many to train on (default: 800)")
     add("--seeds", type=int, default=4, help="how many seeds (default: 4)")
     add("--epochs", type=int, help="epochs (default: 3, without --model those of cfg.json)")
+    add("--jobs", type=int, default=1, help="how many to train at once (default: 1)")
     add("--bf16", action="store_true", help="compute in bfloat16")
     return parser
 
@@ -111,24 +116,33 @@ def flags_of(args: Namespace, folder: Path) -> dict[str, Any]:
     return flags
 
 
-def trained(seed: int, arm: str, settings: str, flags: dict[str, Any], folder: Path) -> Result:
+def trained(
+    settings: str, flags: dict[str, Any], folder: Path, threads: int, seed: int, arm: str
+) -> Result:
     """Train and evaluate one run, by the toolkit's own command."""
     output = folder / f"run-{seed}-{arm}"
     keys = flags | {"seed": seed, "train_sampling_strategy": arm, "output_dir": output}
     words = [f"--{name}={value}" for name, value in keys.items()]
-    before = cpu_seconds()
     line = [sys.executable, str(ROOT / "run_qa.py"), str(ROOT / "cfg.json"), *words]
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+    seconds = cpu_seconds(line, folder, max(1, threads))
     scores = json.loads((output / "eval_results.json").read_text(encoding="utf-8"))
-    em = scores["eval_exact_match"]
-    f1 = scores["eval_f1"]
-    return Result(seed, arm, settings, em, f1, cpu_seconds() - before)
+    return Result(seed, arm, settings, scores["eval_exact_match"], scores["eval_f1"], seconds)
 
 
-def cpu_seconds() -> float:
-    """Of all processes that this one has waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+def cpu_seconds(line: list[str], folder: Path, threads: int) -> float:
+    """Run a command; the CPU time that it took. Raises RuntimeError if it fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, cwd=folder, env=environment)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"exit code {process.returncode} from {line}")
     return used.ru_utime + used.ru_stime
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def keep(file: Path, result: Result) -> None:
