@@ -6,10 +6,11 @@ Keras's own files, HDF5 files of Keras 2 and 3, SavedModel folders and .tflite f
 import difflib
 import hashlib
 import json
+import math
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Network:
     call: Callable[[Any], Any]  # pictures -> outputs: a tensor, a list or a dictionary
     shape: Shape
     fingerprint: str  # changes with the model
+    weights: int = 0  # how many numbers; 0: not known
     model: Any = None  # Keras's, if its operations can be followed
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None  # of keras.applications
     takes: tuple[float, float] | None = None  # the ends of what a quantised input can say
@@ -116,7 +118,8 @@ def _of_keras(name: str, model: Any) -> Network:
         flat = keras.Model(only, graph._outputs_struct)  # so that it is called with a plain picture
     shape = _picture_shape(name, tuple(only.shape))
     call = partial(flat, training=False)
-    return Network(name, call, shape, _digest_of_weights(model), flat if is_graph(flat) else None)
+    known = flat if is_graph(flat) else None
+    return Network(name, call, shape, _digest_of_weights(model), model.count_params(), known)
 
 
 def _picture_shape(name: str, shape: tuple[int | None, ...]) -> Shape:
@@ -163,7 +166,8 @@ def _saved_model(path: Path) -> Network:
         outputs = signature(**{key: tf.cast(pictures, spec.dtype)})
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    return Network(str(path), call, shape, _digest_of_files(path))
+    weights = sum(math.prod(variable.shape) for variable in signature.variables)
+    return Network(str(path), call, shape, _digest_of_files(path), weights)
 
 
 def _tflite(path: Path) -> Network:
@@ -224,10 +228,7 @@ def open_application(name: str, weights: str | None) -> Network:
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")
     preprocess = sys.modules[build.__module__].preprocess_input
     model = _weighted(build, name, weights)
-    network = _of_keras(name, model)
-    return Network(
-        name, network.call, network.shape, network.fingerprint, network.model, preprocess
-    )
+    return replace(_of_keras(name, model), preprocess=preprocess)
 
 
 def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:
