@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -77,6 +78,10 @@ def _loaded(path: Path, kind: str) -> Any:
 def _refusal(path: Path, error: Exception) -> Exception:
     """The error for a file that Keras does not load; the way out, if it is a known one."""
     text = str(error)
+    if operation := _operation_in(text):
+        what = f"has the operation {operation}, which HDF5 files do not keep"
+        advice = "save the model as .keras, or put a layer such as Rescaling in its place"
+        return UserError(f"{path}: {what}; {advice}")
     if "Lambda" in text or "lambda" in text:
         return _lambda_refusal(path)
     if "Could not locate" in text or "Unknown layer" in text:
@@ -84,6 +89,17 @@ def _refusal(path: Path, error: Exception) -> Exception:
         advice = "save it with Keras's own layers, or explain it from Python, see docs/python.md"
         return UserError(f"{path}: {what} ({one_line(error)}); {advice}")
     return error
+
+
+def _operation_in(text: str) -> str | None:
+    """The operation, such as a division, that Keras takes for an unknown layer in HDF5 files."""
+    found = re.search(r"Unknown layer: '?(\w+)", text)
+    if found is None:
+        return None
+    name = found[1]
+    in_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    of_keras_2 = name.endswith("OpLambda")
+    return name if of_keras_2 or hasattr(keras.ops, in_words) else None
 
 
 def _lambda_refusal(path: Path) -> UserError:
