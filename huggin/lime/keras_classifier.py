@@ -71,8 +71,8 @@ class KerasClassifier:
     ) -> Answers:
         """See `Classifier.masked`. The model is traced, and converted, at the first question."""
         # Pixels may be converted before they are masked: the conversion treats each one alike.
-        shown = np.asarray(self.pixels(picture), np.float32)
-        hidden = np.asarray(self.pixels(fill), np.float32)
+        shown = np.ascontiguousarray(self.pixels(picture), np.float32)
+        hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
         chosen = list(classes)
         others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
 
@@ -117,7 +117,7 @@ class KerasClassifier:
     def _example(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         """Inputs of the graph, with pictures of noise, and TensorFlow's answers to them."""
         noise = np.random.default_rng(0).random((2, *self.size, 3), np.float32)
-        pictures = np.asarray(self.pixels(noise), np.float32)
+        pictures = np.ascontiguousarray(self.pixels(noise), np.float32)
         on = np.arange(BATCH)[:, None] % 2 == 0  # the first picture, the second, the first ...
         answers = np.asarray(self.probabilities(pictures))
         inputs = (on, np.zeros(self.size, np.int32), *pictures)

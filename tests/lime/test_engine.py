@@ -177,13 +177,23 @@ def test_answers_that_differ_are_not_used(paths, tmp_path, monkeypatch, capsys):
     pytest.importorskip("openvino")
     computed = openvino_quietly._computed
 
-    def reversed_(compiled):
-        return lambda *inputs: computed(compiled)(*inputs)[:, ::-1]
+    def beside(compiled):
+        return lambda *inputs: computed(compiled)(*inputs) + np.float32(0.001)
 
-    monkeypatch.setattr(openvino_quietly, "_computed", reversed_)
+    monkeypatch.setattr(openvino_quietly, "_computed", beside)
     predictor, _ = asked(scene_of(paths["keras"], "openvino"), tmp_path / "a.npz")
     assert predictor.scene.classifier.engine == "tensorflow"
     assert "its answers to pictures of noise differ" in capsys.readouterr().err
+
+
+def test_an_installation_that_is_broken_is_no_end(paths, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(engines, "find_spec", lambda _: True)
+    monkeypatch.setattr(engines, "version", lambda _: "1")
+    monkeypatch.setattr("huggin.lime.keras_classifier.version", lambda _: "1")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    predictor, _ = asked(scene_of(paths["keras"], "openvino"), tmp_path / "a.npz")
+    assert predictor.scene.classifier.engine == "tensorflow"
+    assert "import of openvino halted" in capsys.readouterr().err
 
 
 def test_several_rounds_try_to_convert_once(paths, tmp_path, monkeypatch, capsys):
