@@ -7,8 +7,15 @@ from itertools import chain, count
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from pypdf import PageObject, PdfReader, PdfWriter, Transformation
+from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import PdfReadError
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    NameObject,
+    StreamObject,
+)
 
 from huggin import __version__
 from huggin.common.files import replacing
@@ -112,9 +119,7 @@ def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
     for page in document.pages:
-        writer.add_page(_sheet(page))
-    for sheet in writer.pages:
-        sheet.compress_content_streams()
+        _add_sheet(writer, page)
     writer.add_metadata(
         {
             "/Title": _stored(document.title),
@@ -126,15 +131,32 @@ def _written(document: Document) -> PdfWriter:
     return writer
 
 
-def _sheet(block: Block) -> PageObject:
+def _add_sheet(writer: PdfWriter, block: Block) -> None:
     """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
     scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
-    sheet = PageObject.create_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
-    for part in block.parts:
+    sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
+    forms = DictionaryObject()
+    shown = []
+    for number, part in enumerate(block.parts):
         size = scale * part.scale
         left = MARGIN + scale * part.left
         top = A3_HEIGHT - MARGIN - scale * part.top
         bottom = top - size * float(part.page.mediabox.height)
-        placed = Transformation().scale(size).translate(left, bottom)
-        sheet.merge_transformed_page(part.page, placed)
-    return sheet
+        forms[NameObject(f"/P{number}")] = writer._add_object(_form(writer, part.page))
+        shown.append(f"q {size:.5f} 0 0 {size:.5f} {left:.3f} {bottom:.3f} cm /P{number} Do Q")
+    sheet[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): forms})
+    content = DecodedStreamObject()
+    content.set_data("\n".join(shown).encode())
+    sheet[NameObject("/Contents")] = writer._add_object(content)
+
+
+def _form(writer: PdfWriter, page: PageObject) -> StreamObject:
+    """A page as a form XObject, which other pages can show (PDF 1.7, section 8.10)."""
+    form = DecodedStreamObject()
+    contents = page.get_contents()
+    form.set_data(b"" if contents is None else contents.get_data())
+    form[NameObject("/Type")] = NameObject("/XObject")
+    form[NameObject("/Subtype")] = NameObject("/Form")
+    form[NameObject("/BBox")] = ArrayObject(page.mediabox)
+    form[NameObject("/Resources")] = page["/Resources"].clone(writer)
+    return form.flate_encode()
