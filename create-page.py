@@ -70,12 +70,9 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
         return None
     from huggin.lime.words.found import newest_kept
     from huggin.pages.page_answer import page_of_words
-    from huggin.recording.answer import read_answer
-    from huggin.recording.checkpoints import hash_of_weights, newest_model
+    from huggin.recording.answer import asked_of
 
-    window = read_answer(run).facts.window
-    weights = hash_of_weights(newest_model(run))
-    kept = newest_kept(run.explanations, window.question, window.context, weights)
+    kept = newest_kept(run.explanations, *asked_of(run))
     if kept is None:
         return None
     finding = kept.findings[-1]  # of a long text: its words, after its sentences

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, count
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -22,6 +21,7 @@ from huggin.common.files import replacing
 from huggin.common.text import printable, storable
 from huggin.pages.blocks import GAP, Block, figure_block, heading, in_rows, stacked
 from huggin.pages.dot import missing_fonts
+from huggin.pages.made_files import free_name
 from huggin.recording.run_lock import one_at_a_time
 
 A3_WIDTH = 1190.55  # points, landscape
@@ -75,7 +75,7 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     writer = _written(document)
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder):
-        dot = _free_name(folder, kind)
+        dot = free_name(folder, kind, ".gv")
         pdf = folder / f"{dot.name}.pdf"
         with replacing(pdf) as beside_pdf, replacing(dot) as beside_dot:
             beside_dot.write_text(source, encoding="utf-8")
@@ -83,15 +83,9 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     return pdf
 
 
-def newest_document(folder: Path, kind: str, subject: str, since: float) -> Path | None:
-    """The newest PDF of this kind and subject that was written after `since`, if there is one.
-
-    since: seconds since 1970.
-    """
-    stamped = [(path.stat().st_mtime, path) for path in folder.glob(f"qa-{kind}-*.gv.pdf")]
-    newest_first = sorted(stamped, reverse=True)
-    written = [path for time, path in newest_first if time > since]
-    return next((path for path in written if _subject_of(path) == _stored(subject)), None)
+def is_about(pdf: Path, subject: str) -> bool:
+    """Whether a PDF says that it is about this subject."""
+    return _subject_of(pdf) == _stored(subject)
 
 
 def _subject_of(pdf: Path) -> str:
@@ -106,13 +100,6 @@ def _subject_of(pdf: Path) -> str:
 def _stored(text: str) -> str:
     """Text as it is in a PDF's metadata."""
     return storable(printable(text))
-
-
-def _free_name(folder: Path, kind: str) -> Path:
-    """A name with this second in it that no file has yet: others may be made in the same one."""
-    stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    names = chain([f"{stem}.gv"], (f"{stem}-{number}.gv" for number in count(2)))
-    return next(folder / name for name in names if not (folder / name).exists())
 
 
 def _written(document: Document) -> PdfWriter:
