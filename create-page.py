@@ -6,12 +6,11 @@ python create-page.py RUN --answer
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.text import printable
-from huggin.graphs.arguments import add_runs
+from huggin.graphs.arguments import add_runs, choose_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,13 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python create-page.py runs/sample",
     )
     add_runs(parser, "runs to choose from, or to play beside it")
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
-    )
+    choose_folder(parser)
     parser.add_argument(
         "--if-needed",
         action="store_true",
