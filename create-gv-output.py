@@ -46,13 +46,9 @@ def explanation_of_answer(recording: Any) -> list[Any]:
     from huggin.lime.words.figures import draw_kept
     from huggin.lime.words.found import newest_kept
     from huggin.pages.sheets import section
-    from huggin.recording.answer import read_answer
-    from huggin.recording.checkpoints import hash_of_weights, newest_model
+    from huggin.recording.answer import asked_of
 
-    run = recording.run
-    window = read_answer(run).facts.window
-    weights = hash_of_weights(newest_model(run))
-    kept = newest_kept(run.explanations, window.question, window.context, weights)
+    kept = newest_kept(recording.run.explanations, *asked_of(recording.run))
     if kept is None:
         return []
     return section("4  Which words made this answer", list(draw_kept(kept).values()))

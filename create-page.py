@@ -6,12 +6,11 @@ python create-page.py RUN --answer
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.text import printable
-from huggin.graphs.arguments import add_runs
+from huggin.graphs.arguments import add_runs, choose_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,13 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python create-page.py runs/sample",
     )
     add_runs(parser, "runs to choose from, or to play beside it")
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path("gv-graphs"),
-        help="folder to write to (default: gv-graphs)",
-    )
+    choose_folder(parser)
     parser.add_argument(
         "--if-needed",
         action="store_true",
@@ -70,12 +63,9 @@ def words_of_answer(recording: Any) -> dict[str, Any] | None:
         return None
     from huggin.lime.words.found import newest_kept
     from huggin.pages.page_answer import page_of_words
-    from huggin.recording.answer import read_answer
-    from huggin.recording.checkpoints import hash_of_weights, newest_model
+    from huggin.recording.answer import asked_of
 
-    window = read_answer(run).facts.window
-    weights = hash_of_weights(newest_model(run))
-    kept = newest_kept(run.explanations, window.question, window.context, weights)
+    kept = newest_kept(run.explanations, *asked_of(run))
     if kept is None:
         return None
     finding = kept.findings[-1]  # of a long text: its words, after its sentences

@@ -88,6 +88,11 @@ def choose_page(parser: CommandParser) -> None:
     """Add the arguments of a page: --node, --rank-by, --sample and --out."""
     choose_node(parser)
     choose_sample(parser)
+    choose_folder(parser)
+
+
+def choose_folder(parser: CommandParser) -> None:
+    """Add the argument --out."""
     parser.add_argument(
         "--out",
         metavar="DIR",

@@ -4,7 +4,8 @@ import importlib
 import os
 import warnings
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -48,12 +49,28 @@ def save_figures(
     """
     ignore_missing_glyphs()
     for name, figure in figures.items():
-        for extension in formats:
-            path = folder / f"{name}.{extension}"
-            _save(figure, path, extension, runs)
-            print(printable(str(path)))
+        with laid_out(figure):
+            for extension in formats:
+                path = folder / f"{name}.{extension}"
+                _save(figure, path, extension, runs)
+                print(printable(str(path)))
     if show:
         show_figures(figures.values())
+
+
+@contextmanager
+def laid_out(figure: Figure) -> Iterator[None]:
+    """Place the parts of a figure now. Else matplotlib draws it twice for every file that it saves:
+    once to place them, once to show them.
+    """
+    engine = figure.get_layout_engine()
+    if engine:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
 
 
 def ignore_missing_glyphs() -> None:

@@ -13,7 +13,7 @@ import graphviz
 from matplotlib.figure import Figure
 from pypdf import PageObject, PdfReader
 
-from huggin.graphs.saving import ignore_missing_glyphs
+from huggin.graphs.saving import ignore_missing_glyphs, laid_out
 from huggin.pages.dot import FONT, advising, cell_text, label
 
 FONT_SIZE = "8"
@@ -81,7 +81,8 @@ def figure_block(figure: Figure, width: float, height: float, scale: float) -> B
     """A figure at most at `scale`, that fits into `width` x `height` points."""
     ignore_missing_glyphs()
     stream = io.BytesIO()
-    figure.savefig(stream, format="pdf", transparent=True)
+    with laid_out(figure):
+        figure.savefig(stream, format="pdf", transparent=True)
     page = PdfReader(stream).pages[0]
     natural_width = float(page.mediabox.width)
     natural_height = float(page.mediabox.height)

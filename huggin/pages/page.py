@@ -9,8 +9,6 @@ import hashlib
 import html
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from itertools import chain, count
 from pathlib import Path
 
 from huggin import __version__
@@ -18,6 +16,13 @@ from huggin.common.files import replacing
 from huggin.common.progress import progress
 from huggin.common.text import printable, storable
 from huggin.graphs.runs import side_by_side
+from huggin.pages.made_files import (
+    about_answer,
+    about_training,
+    free_name,
+    newest_true,
+    steps_of,
+)
 from huggin.pages.packing import as_script
 from huggin.pages.page_answer import page_of_answer
 from huggin.pages.page_run import ExplainedOf, QuestionsAt, page_of_run
@@ -55,30 +60,31 @@ def training_page(
     named = side_by_side(runs)
     bar = progress(named, label="reading", unit="runs")
     pages = [page_of_run(run.recording, run.name, questions_at, explained_of) for run in bar]
-    return as_html({"kind": "training", "version": __version__, "runs": pages}, _about(runs))
+    return as_html(
+        {"kind": "training", "version": __version__, "runs": pages}, about_training(runs)
+    )
 
 
 def answer_page(recording: Recording, words: Page | None) -> str:
     """The page of a run's newest answer as HTML. words: see `page_of_answer`."""
     pages = [page_of_answer(recording, words)]
-    about = f"An answer, as recorded in {recording.run.path}"
-    return as_html({"kind": "answer", "version": __version__, "runs": pages}, about)
-
-
-def _about(runs: Sequence[Recording]) -> str:
-    """What the page of a training is about; `made_before` finds it by this."""
-    paths = ", ".join(str(run.run.path) for run in runs)
-    return f"Training, as recorded in {paths}"
+    kind = {"kind": "answer", "version": __version__, "runs": pages}
+    return as_html(kind, about_answer(recording))
 
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
-    """The newest page of these runs' training in the folder, if they were not trained since."""
-    segments = [path for run in runs for _, path in run.run.segments("steps")]
-    trained = max(path.stat().st_mtime for path in segments)
-    stamped = [(path.stat().st_mtime, path) for path in folder.glob("qa-training-*.html")]
-    newest_first = [path for time, path in sorted(stamped, reverse=True) if time > trained]
-    line = f'content="{_escaped(_about(runs))}"'.encode()
-    return next((path for path in newest_first if line in _head_of(path)), None)
+    """The newest page of these runs' training in the folder.
+
+    None if they were trained, or their answers explained, since.
+    """
+    explained = (path for run in runs for path in run.run.explanations.glob("*/*.json"))
+    line = f'content="{_escaped(about_training(runs))}"'.encode()
+    return newest_true(
+        folder,
+        "qa-training-*.html",
+        [*steps_of(runs), *explained],
+        lambda path: line in _head_of(path),
+    )
 
 
 def _head_of(path: Path) -> bytes:
@@ -130,14 +136,7 @@ def write_page(text: str, folder: Path, kind: str) -> Path:
     """Write `folder`/qa-KIND-DATE.html, whole or not at all; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder):
-        path = _free_name(folder, kind)
+        path = free_name(folder, kind, ".html")
         with replacing(path) as beside:
             beside.write_text(text, encoding="utf-8", newline="\n")
     return path
-
-
-def _free_name(folder: Path, kind: str) -> Path:
-    """A name with this second in it that no file has yet: others may be made in the same one."""
-    stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    names = chain([f"{stem}.html"], (f"{stem}-{number}.html" for number in count(2)))
-    return next(folder / name for name in names if not (folder / name).exists())

@@ -34,7 +34,8 @@ from huggin.pages.dot import FACTS_BLUE, legend_table, table
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
 from huggin.pages.facts_table import LABELS, facts_of_runs
 from huggin.pages.inside import ReadRecords, add_inside
-from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, newest_document, section
+from huggin.pages.made_files import about_answer, about_training, newest_true, steps_of
+from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, is_about, section
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
@@ -55,7 +56,7 @@ def training_document(
     Raises UserError for a sample or node that is not there.
     """
     titles = [title_line(run) for run in runs]
-    document = Document("; ".join(titles), _subject(runs))
+    document = Document("; ".join(titles), about_training(runs))
     learning = _learning(runs, choice)
     if len(runs) == 1:
         document.pages += _first_pages(runs[0], choice, learning)
@@ -67,21 +68,14 @@ def training_document(
     return document
 
 
-def _subject(runs: Sequence[Recording]) -> str:
-    """What the PDF of a training is about; `made_before` finds it by this."""
-    paths = ", ".join(str(run.run.path) for run in runs)
-    return f"Training, as recorded in {paths}"
-
-
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
     """The newest PDF of these runs' training in the folder.
 
     None if they were trained or rewound since.
     """
-    drawn = [path for run in runs for _, path in run.run.segments("steps")]
-    drawn += [run.run.rewound for run in runs if run.run.rewound.is_file()]
-    changed = max(path.stat().st_mtime for path in drawn)
-    return newest_document(folder, "training", _subject(runs), changed)
+    sources = [*steps_of(runs), *(run.run.rewound for run in runs)]
+    subject = about_training(runs)
+    return newest_true(folder, "qa-training-*.gv.pdf", sources, lambda pdf: is_about(pdf, subject))
 
 
 def output_document(
@@ -92,7 +86,7 @@ def output_document(
     Raises UserError if it has no answer.
     """
     answer = read_answer(recording.run).facts
-    document = Document(title_line(recording), f"An answer, as recorded in {recording.run.path}")
+    document = Document(title_line(recording), about_answer(recording))
     document.pages += _first_pages(recording, choice, _learning([recording], choice))
     facts = text_block(table(answer_facts(answer), FACTS_BLUE, (LABELS, TEXTS)))
     context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))

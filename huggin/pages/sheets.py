@@ -3,18 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, count
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from pypdf import PageObject, PdfReader, PdfWriter, Transformation
+from pypdf import PageObject, PdfReader, PdfWriter
 from pypdf.errors import PdfReadError
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    NameObject,
+    StreamObject,
+)
 
 from huggin import __version__
 from huggin.common.files import replacing
 from huggin.common.text import printable, storable
 from huggin.pages.blocks import GAP, Block, figure_block, heading, in_rows, stacked
 from huggin.pages.dot import missing_fonts
+from huggin.pages.made_files import free_name
 from huggin.recording.run_lock import one_at_a_time
 
 A3_WIDTH = 1190.55  # points, landscape
@@ -68,7 +75,7 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     writer = _written(document)
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder):
-        dot = _free_name(folder, kind)
+        dot = free_name(folder, kind, ".gv")
         pdf = folder / f"{dot.name}.pdf"
         with replacing(pdf) as beside_pdf, replacing(dot) as beside_dot:
             beside_dot.write_text(source, encoding="utf-8")
@@ -76,15 +83,9 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     return pdf
 
 
-def newest_document(folder: Path, kind: str, subject: str, since: float) -> Path | None:
-    """The newest PDF of this kind and subject that was written after `since`, if there is one.
-
-    since: seconds since 1970.
-    """
-    stamped = [(path.stat().st_mtime, path) for path in folder.glob(f"qa-{kind}-*.gv.pdf")]
-    newest_first = sorted(stamped, reverse=True)
-    written = [path for time, path in newest_first if time > since]
-    return next((path for path in written if _subject_of(path) == _stored(subject)), None)
+def is_about(pdf: Path, subject: str) -> bool:
+    """Whether a PDF says that it is about this subject."""
+    return _subject_of(pdf) == _stored(subject)
 
 
 def _subject_of(pdf: Path) -> str:
@@ -101,20 +102,11 @@ def _stored(text: str) -> str:
     return storable(printable(text))
 
 
-def _free_name(folder: Path, kind: str) -> Path:
-    """A name with this second in it that no file has yet: others may be made in the same one."""
-    stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    names = chain([f"{stem}.gv"], (f"{stem}-{number}.gv" for number in count(2)))
-    return next(folder / name for name in names if not (folder / name).exists())
-
-
 def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
     for page in document.pages:
-        writer.add_page(_sheet(page))
-    for sheet in writer.pages:
-        sheet.compress_content_streams()
+        _add_sheet(writer, page)
     writer.add_metadata(
         {
             "/Title": _stored(document.title),
@@ -126,15 +118,32 @@ def _written(document: Document) -> PdfWriter:
     return writer
 
 
-def _sheet(block: Block) -> PageObject:
+def _add_sheet(writer: PdfWriter, block: Block) -> None:
     """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
     scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
-    sheet = PageObject.create_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
-    for part in block.parts:
+    sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
+    forms = DictionaryObject()
+    shown = []
+    for number, part in enumerate(block.parts):
         size = scale * part.scale
         left = MARGIN + scale * part.left
         top = A3_HEIGHT - MARGIN - scale * part.top
         bottom = top - size * float(part.page.mediabox.height)
-        placed = Transformation().scale(size).translate(left, bottom)
-        sheet.merge_transformed_page(part.page, placed)
-    return sheet
+        forms[NameObject(f"/P{number}")] = writer._add_object(_form(writer, part.page))
+        shown.append(f"q {size:.5f} 0 0 {size:.5f} {left:.3f} {bottom:.3f} cm /P{number} Do Q")
+    sheet[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): forms})
+    content = DecodedStreamObject()
+    content.set_data("\n".join(shown).encode())
+    sheet[NameObject("/Contents")] = writer._add_object(content)
+
+
+def _form(writer: PdfWriter, page: PageObject) -> StreamObject:
+    """A page as a form XObject, which other pages can show (PDF 1.7, section 8.10)."""
+    form = DecodedStreamObject()
+    contents = page.get_contents()
+    form.set_data(b"" if contents is None else contents.get_data())
+    form[NameObject("/Type")] = NameObject("/XObject")
+    form[NameObject("/Subtype")] = NameObject("/Form")
+    form[NameObject("/BBox")] = ArrayObject(page.mediabox)
+    form[NameObject("/Resources")] = page["/Resources"].clone(writer)
+    return form.flate_encode()

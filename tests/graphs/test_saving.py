@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 from pypdf import PdfReader
 
@@ -16,6 +17,7 @@ from huggin.common.cli import CommandParser
 from huggin.graphs.arguments import add_show_option, load_matplotlib
 from huggin.graphs.drawn_for import drawn_for, say_drawn_for
 from huggin.graphs.saving import NO_WINDOW, metadata_of, save_figures
+from huggin.graphs.style import new_figure
 from tests.conftest import ROOT, command, spawned
 
 HOSTILE = "\x1b[2J\x1b]0;mine\x07 Which \x9b31mraven\x00?"
@@ -86,6 +88,26 @@ def test_every_figure_says_what_it_was_drawn_for(run):
     metadata = PdfReader(run / "graphs" / "weights.pdf").metadata
     assert (metadata.subject, metadata.title) == (said, "Weights of the head by node")
     assert said in (run / "graphs" / "weights.svg").read_text()
+
+
+class Counted(Line2D):
+    """A line that counts how often it is drawn."""
+
+    drawn = 0
+
+    def draw(self, renderer):
+        self.drawn += 1
+        super().draw(renderer)
+
+
+def test_a_figure_is_drawn_once_for_each_of_its_files(tmp_path):
+    figure = new_figure(4, 3, "Ravens")
+    line = Counted([0, 1], [0, 1])
+    figure.add_subplot().add_line(line)
+    layout = figure.get_layout_engine()
+    save_figures({"ravens": figure}, tmp_path, show=False, formats=("png", "pdf"))
+    assert line.drawn == 2
+    assert figure.get_layout_engine() is layout  # a window places the parts anew when it is resized
 
 
 def test_facts_that_are_not_there_are_left_out():

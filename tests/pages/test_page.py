@@ -17,7 +17,7 @@ from huggin.analysis.nodes import snapshots
 from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.pages.packing import as_script, packed, unpacked
-from huggin.pages.page import ASSETS, SCRIPTS
+from huggin.pages.page import ASSETS, SCRIPTS, made_before
 from huggin.pages.page_answer import page_of_attention, page_of_words
 from huggin.pages.page_sample import PER_NAT
 from huggin.pages.page_texts import CUT, LONGEST, pieces_of
@@ -276,6 +276,17 @@ def test_a_page_is_kept_if_the_run_was_not_trained_since(tmp_path):
     assert second != first
     os.utime(run.segments("steps")[-1][1], (2**31, 2**31))
     assert page_of(tmp_path, run.path, words=("--if-needed",)) not in (first, second)
+
+
+def test_a_page_is_old_once_an_answer_was_explained(tmp_path):
+    run = write_by_hand(tmp_path / "run", window(4))
+    page = page_of(tmp_path, run.path)
+    assert made_before(page.parent, [Recording(run.path)]) == page
+    kept = run.explanations / "question 1" / "explanation.json"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    os.utime(kept, (2**31, 2**31))
+    assert made_before(page.parent, [Recording(run.path)]) is None
 
 
 def test_an_answer_is_of_one_run(tmp_path):

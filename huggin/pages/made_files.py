@@ -1,0 +1,43 @@
+"""The files of pages and PDFs: what they are about, their names, and which one is still true."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import chain, count
+from pathlib import Path
+
+from huggin.recording.reader import Recording
+
+
+def about_training(runs: Sequence[Recording]) -> str:
+    """What a file says that it is about, if it shows a training; `newest_true` finds it by this."""
+    return f"Training, as recorded in {', '.join(str(run.run.path) for run in runs)}"
+
+
+def about_answer(recording: Recording) -> str:
+    """What a file says that it is about, if it shows an answer."""
+    return f"An answer, as recorded in {recording.run.path}"
+
+
+def free_name(folder: Path, kind: str, ending: str) -> Path:
+    """A name with this second in it that no file has yet: others may be made in the same one."""
+    stem = f"qa-{kind}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    names = chain([f"{stem}{ending}"], (f"{stem}-{number}{ending}" for number in count(2)))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def newest_true(
+    folder: Path, pattern: str, sources: Iterable[Path], is_right: Callable[[Path], bool]
+) -> Path | None:
+    """The newest file of `folder` that is right, and newer than all `sources` that are there.
+
+    None if there is no such file.
+    """
+    changed = max(path.stat().st_mtime for path in sources if path.exists())
+    stamped = [(path.stat().st_mtime, path) for path in folder.glob(pattern)]
+    newest_first = sorted(stamped, reverse=True)
+    return next((path for time, path in newest_first if time > changed and is_right(path)), None)
+
+
+def steps_of(runs: Sequence[Recording]) -> list[Path]:
+    """The files of the trained steps."""
+    return [path for run in runs for _, path in run.run.segments("steps")]
