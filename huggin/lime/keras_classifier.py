@@ -73,11 +73,14 @@ class KerasClassifier:
         # Pixels may be converted before they are masked: the conversion treats each one alike.
         shown = np.ascontiguousarray(self.pixels(picture), np.float32)
         hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
+        inputs: tuple[Any, ...] = (segments, shown, hidden)
+        if self.engine == "tensorflow":  # copied once, not for every batch
+            inputs = tuple(map(tf.constant, inputs))
         chosen = list(classes)
         others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
 
         def answers(on: np.ndarray) -> np.ndarray:
-            found = self._masked(on, segments, shown, hidden)  # (BATCH, classes)
+            found = self._masked(on, *inputs)  # (BATCH, classes)
             self._refuse_others(found, found.sum(axis=1))
             asked = found[:, chosen]
             rest = found @ others if self.ending != "sigmoid" else 1 - asked
