@@ -6,7 +6,8 @@
 Each way runs in a process of its own, and they take turns. Ours and the packages are timed with
 their regression, the bare model on pictures that are in memory already. Without --model, the
 sample's classifier is measured, and (without --quick) InceptionV3 with random weights. Accuracy is
-measured with the first of these; the truth is what 48,000 binomial masks say.
+measured with the first of these; the truth is what 48,000 binomial masks say. From both comes the
+time to a root-mean-square error of .005: the masks that it takes, times the time of a mask.
 """
 
 import sys
@@ -24,7 +25,6 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import (  # noqa: E402
     Asked,
-    Spread,
     alternate,
     last_line,
     parser_of,
@@ -45,6 +45,20 @@ WAYS = ("ours", "predict", "compiled", "one by one", *PACKAGES)
 SIZES = (129, 257, 513, 1025)  # the full picture and whole blocks
 REFERENCE = 48_000
 TOP = 4
+ERROR = 0.005  # of the coefficients, which are shares of a probability
+USUAL = {  # of ours by a way, at most
+    "predict": 0.75,
+    "compiled": 1.10,
+    "one by one": 0.5,
+    "lime package": 0.5,
+    "captum": 0.5,
+}
+TARGETS = {  # of models of this name
+    "mobilenet_v2": {"predict": 0.35, "lime package": 0.30},
+    "inception": {"predict": 0.55, "lime package": 0.52},
+}
+Times = dict[str, list[float]]  # of each way: milliseconds a picture, by round
+Errors = dict[str, dict[int, float]]  # of each way: root-mean-square error by number of masks
 
 
 def write_case(scene: Scene, file: Path) -> None:
@@ -66,7 +80,7 @@ def asked(way: str, case: Path, model: Path) -> Asked:
     return Asked(python, "pictures.py", way, case.resolve(), model.resolve())
 
 
-def speed(label: str, case: Path, model: Path, masks: int, rounds: int, seconds: float) -> Spread:
+def speed(label: str, case: Path, model: Path, masks: int, rounds: int, seconds: float) -> Times:
     """Milliseconds per picture of every way, and its peak memory; slow ways get fewer masks."""
     peaks: dict[str, int] = {}
     with ExitStack() as stack:
@@ -89,15 +103,15 @@ def speed(label: str, case: Path, model: Path, masks: int, rounds: int, seconds:
             spread(times),
             "ms a picture",
         )
-    for way, most in (
-        ("predict", 0.75),
-        ("compiled", 1.10),
-        ("one by one", 0.5),
-        ("lime package", 0.5),
-        ("captum", 0.5),
-    ):
+    for way, most in targets_of(label).items():
         row(f"{label}: ours by {way}", ratios(measured, "ours", way), most=most)
-    return ratios(measured, "ours", "predict")
+    return measured
+
+
+def targets_of(label: str) -> dict[str, float]:
+    """The most that ours may take of each way's time."""
+    special = [targets for name, targets in TARGETS.items() if name in label.lower()]
+    return USUAL | (special[0] if special else {})
 
 
 def memory(label: str, case: Path, model: Path, counts: tuple[int, int]) -> None:
@@ -116,12 +130,14 @@ def memory(label: str, case: Path, model: Path, counts: tuple[int, int]) -> None
         )
 
 
-def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) -> None:
+def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) -> Errors:
     """How far each sampler's coefficients are from the truth: binomial's of many masks.
 
     `kernel` and `leave-one-out` weigh masks in another way and have a truth of their own, so they
-    are compared with many masks of `kernel`, and with the truth of all.
+    are compared with many masks of `kernel`, and with the truth of all. Returns the errors of ours
+    with the default sampler, and of the lime package.
     """
+    errors: Errors = {"ours": {}, "lime package": {}}
     with asked("ours", case, model) as ours, asked("lime package", case, model) as theirs:
         many = partial(found, ours, masks=reference, seed=10_000)
         truth = many(sampler="binomial")
@@ -132,11 +148,37 @@ def accuracy(label: str, case: Path, model: Path, reference: int, seeds: int) ->
                     found(ours, masks=size, sampler=name, seed=seed) for seed in range(seeds)
                 ]
                 row(f"{label}: {name}, {size} masks, from {reference:,}", words_of(several, wanted))
+                if name == "hadamard":
+                    errors["ours"][size] = error_of(several, truth)
         once = [found(ours, masks=len(truth) + 1, sampler="leave-one-out", seed=0)]
         row(f"{label}: leave-one-out, {len(truth) + 1} masks", words_of(once, truth))
         for size in SIZES:
             several = [found(theirs, masks=size, seed=seed) for seed in range(seeds)]
             row(f"{label}: lime package, {size} masks", words_of(several, truth))
+            errors["lime package"][size] = error_of(several, truth)
+    return errors
+
+
+def time_to_error(label: str, errors: Errors, measured: Times) -> None:
+    """How long it takes until the coefficients are off by ERROR."""
+    seconds = {}
+    for way, by_masks in errors.items():
+        masks = masks_for(by_masks)
+        seconds[way] = [masks * milliseconds / 1000 for milliseconds in measured[way]]
+        what = f"{label}: {way}, time to an error of {ERROR} ({masks:,.0f} masks)"
+        row(what, spread(seconds[way]), "s")
+    what = f"{label}: ours by lime package, time to an error of {ERROR}"
+    row(what, ratios(seconds, "ours", "lime package"), most=0.25)
+
+
+def masks_for(by_masks: dict[int, float]) -> float:
+    """How many masks have an error of ERROR: on a line through the logarithms of both.
+
+    No fewer than were measured.
+    """
+    masks = np.log(list(by_masks))
+    slope, start = np.polyfit(masks, np.log(list(by_masks.values())), 1)
+    return max(min(by_masks), float(np.exp((np.log(ERROR) - start) / slope)))
 
 
 def found(process: Asked, **request: Any) -> np.ndarray:
@@ -144,9 +186,14 @@ def found(process: Asked, **request: Any) -> np.ndarray:
     return np.array(process.ask(**request)["found"])
 
 
+def error_of(several: list[np.ndarray], truth: np.ndarray) -> float:
+    """The root-mean-square error of coefficients."""
+    return float(np.sqrt(np.mean([(one - truth) ** 2 for one in several])))
+
+
 def words_of(several: list[np.ndarray], truth: np.ndarray) -> str:
     """Root-mean-square error, and the share of the top segments that are the true ones."""
-    error = np.sqrt(np.mean([(one - truth) ** 2 for one in several]))
+    error = error_of(several, truth)
     top = set(np.argsort(-truth)[:TOP].tolist())
     agreement = np.mean([len(top & set(np.argsort(-one)[:TOP].tolist())) / TOP for one in several])
     return f"RMSE {error:.4f}, top-{TOP} agreement {agreement:.2f}"
@@ -203,8 +250,9 @@ def main() -> None:
         label, case, model, _ = made[0]
         memory(label, case, model, counts if not args.model else (100, 1000))
         if reference:
-            accuracy(label, case, model, reference, seeds)
-    last_line("lime", results[-1])
+            errors = accuracy(label, case, model, reference, seeds)
+            time_to_error(label, errors, results[0])
+    last_line("lime", ratios(results[-1], "ours", "predict"))
 
 
 if __name__ == "__main__":

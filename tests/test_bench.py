@@ -104,6 +104,14 @@ def test_the_last_line_is_read_by_machines(capsys):
     assert (name, [float(number) for number in numbers]) == ("reading", [100.25, 0.333333, 14754.0])
 
 
+def test_masks_for_an_error_lie_on_the_line_of_those_that_were_measured():
+    lime = importlib.import_module("bench.lime")
+    assert lime.masks_for({100: 0.02, 400: 0.01}) == pytest.approx(1600)
+    assert lime.masks_for({100: 0.002, 400: 0.001}) == 100
+    assert lime.targets_of("mobilenet_v2_imagenet, 14 segments")["predict"] == 0.35
+    assert lime.targets_of("the sample, 34 segments") == lime.USUAL
+
+
 def test_numbers_are_short():
     assert [short(number) for number in (14_754, 1.00051, 0.0123456)] == [
         "14,754",

@@ -324,10 +324,10 @@ def test_a_mac_needs_no_other_torch(checkout, tools):
 def test_without_pictures_there_is_no_tensorflow(checkout):
     assert checkout.setup("--without-pictures") == ["packages", "huggin"]
     assert "torch" in checkout.wanted
-    assert not {"tensorflow", "keras"} & set(checkout.wanted)
+    assert not {"tensorflow", "keras", "openvino"} & set(checkout.wanted)
     assert checkout.setup() == []
     assert checkout.setup("--with-pictures") == ["packages", "huggin"]
-    assert {"tensorflow", "keras"} <= set(checkout.wanted)
+    assert {"tensorflow", "keras", "openvino"} <= set(checkout.wanted)
     assert checkout.setup() == []
 
 

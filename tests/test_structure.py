@@ -29,8 +29,8 @@ LIBRARY = sorted((ROOT / "huggin").rglob("*.py"))
 COMMANDS = sorted(ROOT.glob("*.py"))
 FRONT_DOOR = ("huggin/__init__.py", "huggin/recording/__init__.py")
 LONGEST = 400
-# TensorFlow takes seconds to load, so it is loaded when a classifier is first asked.
-IMPORTS_LATE = ("huggin.lime.keras_quietly",)
+# TensorFlow takes seconds to load, and OpenVINO need not be installed.
+IMPORTS_LATE = ("huggin.lime.keras_quietly", "huggin.lime.openvino_quietly")
 
 
 def name_of(path: Path) -> str:

@@ -16,7 +16,7 @@ sys.path.append(
 import numpy as np  # noqa: E402
 from measure import ROOT, peak_bytes, serve  # noqa: E402
 
-BATCH = 32  # the toolkit's
+BATCH = 32  # of the bare model and the packages
 Answer = dict[str, Any]
 
 

@@ -10,7 +10,16 @@ from huggin.common.errors import UserError
 from huggin.database.option import add_database_option
 from huggin.graphs.arguments import add_show_option
 from huggin.lime.addresses import name_of
-from huggin.lime.choices import ENDINGS, FILLS, PIXELS, SAMPLERS, SCALES, SEGMENTERS, WIDTH
+from huggin.lime.choices import (
+    ENDINGS,
+    ENGINES,
+    FILLS,
+    PIXELS,
+    SAMPLERS,
+    SCALES,
+    SEGMENTERS,
+    WIDTH,
+)
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
 MOST = 2**32 - 1  # the largest seed
@@ -69,6 +78,12 @@ def _add_model(parser: CommandParser) -> None:
         type=size,
         metavar="HxW",
         help="size of its input, if it takes any (default: 224x224)",
+    )
+    add(
+        "--engine",
+        choices=ENGINES,
+        help="what computes the model (default: OpenVINO if it is installed, the model has a "
+        "million weights or more, and TensorFlow has no GPU)",
     )
 
 

@@ -2,19 +2,21 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from huggin.common.errors import UserError
-from huggin.lime.classifier import BATCH, Answers
+from huggin.lime.classifier import BATCH, Answers, AskOther
+from huggin.lime.engines import fallback_fact
 from huggin.lime.keras_quietly import tf
 from huggin.lime.labels import Labels
+from huggin.lime.openvino_quietly import NotConverted, converted
 from huggin.lime.pixels import Pixels
 
-ENGINE = "tensorflow"  # part of the key under which answers are kept
 SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
 
 
@@ -34,11 +36,12 @@ class KerasClassifier:
     labels: Labels
     weights_hash: str
     facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
+    engine: str = "tensorflow"  # one of huggin.lime.choices.ENGINES
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the model, how its outputs are read, and what computes them."""
-        read = repr((self.weights_hash, self.ending, ENGINE))
+        read = repr((self.weights_hash, self.ending, self.engine, version(self.engine)))
         return hashlib.sha256(read.encode()).hexdigest()
 
     def probabilities(self, pictures: Any) -> Any:
@@ -66,28 +69,66 @@ class KerasClassifier:
         segments: np.ndarray,
         classes: tuple[int, ...],
     ) -> Answers:
-        """The masking and the model in one graph; see `Classifier.masked`."""
+        """See `Classifier.masked`. The model is traced, and converted, at the first question."""
         # Pixels may be converted before they are masked: the conversion treats each one alike.
-        shown = tf.constant(self.pixels(picture), tf.float32)
-        hidden = tf.constant(self.pixels(fill), tf.float32)
-        place = tf.constant(segments)
-        others = tf.constant(1 - np.eye(len(self.labels.names))[:, list(classes)], tf.float32)
-
-        @tf.function(input_signature=[tf.TensorSpec([BATCH, segments.max() + 1], tf.bool)])
-        def graph(on: Any) -> Any:
-            seen = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
-            probability = self.probabilities(tf.where(seen, shown, hidden))  # (BATCH, classes)
-            asked = tf.gather(probability, classes, axis=1)
-            rest = 1 - asked if self.ending == "sigmoid" else probability @ others
-            top = tf.cast(tf.argmax(probability, axis=1), tf.float32)[:, None]
-            return tf.concat([asked, rest, top], axis=1)
+        shown = np.ascontiguousarray(self.pixels(picture), np.float32)
+        hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
+        chosen = list(classes)
+        others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
 
         def answers(on: np.ndarray) -> np.ndarray:
-            rows = np.asarray(graph(on))
-            self._refuse_others(rows[:, :-1], rows[:, 0] + rows[:, len(classes)])
-            return rows
+            found = self._masked(on, segments, shown, hidden)  # (BATCH, classes)
+            self._refuse_others(found, found.sum(axis=1))
+            asked = found[:, chosen]
+            rest = found @ others if self.ending != "sigmoid" else 1 - asked
+            top = found.argmax(axis=1)[:, None].astype(np.float32)
+            return np.concatenate([asked, rest, top], axis=1)
 
         return answers
+
+    @cached_property
+    def _masked(self) -> Callable[..., np.ndarray]:
+        """Masks (BATCH, segments), segments, picture and fill as the model takes them -> answers.
+
+        Raises AskOther if OpenVINO cannot compute the model.
+        """
+        graph = self._graph()
+        if self.engine == "tensorflow":
+            return lambda *inputs: np.asarray(graph(*inputs))
+        try:
+            return converted(graph, *self._example())
+        except NotConverted as error:
+            raise self._ask_tensorflow(str(error)) from None
+
+    def _graph(self) -> Any:
+        """The masking and the model in one graph, for any number of segments."""
+        height, width = self.size
+        channels = self.pixels(np.zeros((1, 1, 3), np.float32)).shape[-1]
+        pixels = tf.TensorSpec([height, width, channels], tf.float32)
+        place = tf.TensorSpec([height, width], tf.int32)
+
+        @tf.function(input_signature=[tf.TensorSpec([BATCH, None], tf.bool), place, pixels, pixels])
+        def graph(on: Any, place: Any, shown: Any, hidden: Any) -> Any:
+            seen = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
+            return self.probabilities(tf.where(seen, shown, hidden))
+
+        return graph
+
+    def _example(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        """Inputs of the graph, with pictures of noise, and TensorFlow's answers to them."""
+        noise = np.random.default_rng(0).random((2, *self.size, 3), np.float32)
+        pictures = np.ascontiguousarray(self.pixels(noise), np.float32)
+        on = np.arange(BATCH)[:, None] % 2 == 0  # the first picture, the second, the first ...
+        answers = np.asarray(self.probabilities(pictures))
+        inputs = (on, np.zeros(self.size, np.int32), *pictures)
+        return inputs, np.resize(answers, (BATCH, answers.shape[1]))
+
+    def _ask_tensorflow(self, why: str) -> AskOther:
+        """The error that names the same classifier, computed by TensorFlow."""
+        fact = fallback_fact(why)
+        facts = (*(one for one in self.facts if not one.startswith("engine: ")), fact)
+        other = replace(self, engine="tensorflow", facts=facts)
+        return AskOther(f"{self.name}: {fact.removeprefix('engine: ')}", other)
 
     def _refuse_others(self, found: np.ndarray, sums: np.ndarray) -> None:
         """Raise UserError if numbers are no probabilities; sums: of all classes of a picture."""

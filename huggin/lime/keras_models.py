@@ -15,6 +15,7 @@ from skimage import transform
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS
+from huggin.lime.engines import chosen_engine
 from huggin.lime.keras_classifier import KerasClassifier
 from huggin.lime.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.keras_quietly import keras
@@ -47,6 +48,7 @@ class Choices:
     ending: str | None = None  # one of ENDINGS
     output: str | None = None  # name or number of one output of several
     size: Size | None = None  # height, width
+    engine: str | None = None  # one of ENGINES
 
 
 def load_classifier(
@@ -75,8 +77,9 @@ def load_classifier(
         model, network.call, size, CONVERT["unit"], ending, names, network.fingerprint
     )
     convert, pixel_fact = _pixels(network, classifier, channels, said.pixels, picture)
-    facts = tuple(fact for fact in (size_fact, pixel_fact, ending_fact) if fact)
-    return replace(classifier, pixels=convert, facts=facts)
+    engine, engine_fact = chosen_engine(said.engine, network.weights)
+    facts = tuple(fact for fact in (size_fact, pixel_fact, ending_fact, engine_fact) if fact)
+    return replace(classifier, pixels=convert, facts=facts, engine=engine)
 
 
 def _opened(model: str, weights: str | None, said: Choices, seed: int) -> Network:

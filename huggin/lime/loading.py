@@ -49,7 +49,7 @@ def load(args: Namespace) -> tuple[Scene, Request]:
 
 def _classifier(args: Namespace, picture: np.ndarray) -> KerasClassifier:
     """Load the classifier; errors name the options that help."""
-    choices = Choices(args.labels, args.pixels, args.ending, args.output, args.size)
+    choices = Choices(args.labels, args.pixels, args.ending, args.output, args.size, args.engine)
     try:
         return load_classifier(args.model, args.weights, choices, picture, args.seed)
     except NoDownload as error:

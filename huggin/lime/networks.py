@@ -6,10 +6,12 @@ Keras's own files, HDF5 files of Keras 2 and 3, SavedModel folders and .tflite f
 import difflib
 import hashlib
 import json
+import math
+import re
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ class Network:
     call: Callable[[Any], Any]  # pictures -> outputs: a tensor, a list or a dictionary
     shape: Shape
     fingerprint: str  # changes with the model
+    weights: int = 0  # how many numbers; 0: not known
     model: Any = None  # Keras's, if its operations can be followed
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None  # of keras.applications
     takes: tuple[float, float] | None = None  # the ends of what a quantised input can say
@@ -75,6 +78,10 @@ def _loaded(path: Path, kind: str) -> Any:
 def _refusal(path: Path, error: Exception) -> Exception:
     """The error for a file that Keras does not load; the way out, if it is a known one."""
     text = str(error)
+    if operation := _operation_in(text):
+        what = f"has the operation {operation}, which HDF5 files do not keep"
+        advice = "save the model as .keras, or put a layer such as Rescaling in its place"
+        return UserError(f"{path}: {what}; {advice}")
     if "Lambda" in text or "lambda" in text:
         return _lambda_refusal(path)
     if "Could not locate" in text or "Unknown layer" in text:
@@ -82,6 +89,17 @@ def _refusal(path: Path, error: Exception) -> Exception:
         advice = "save it with Keras's own layers, or explain it from Python, see docs/python.md"
         return UserError(f"{path}: {what} ({one_line(error)}); {advice}")
     return error
+
+
+def _operation_in(text: str) -> str | None:
+    """The operation, such as a division, that Keras takes for an unknown layer in HDF5 files."""
+    found = re.search(r"Unknown layer: '?(\w+)", text)
+    if found is None:
+        return None
+    name = found[1]
+    in_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    of_keras_2 = name.endswith("OpLambda")
+    return name if of_keras_2 or hasattr(keras.ops, in_words) else None
 
 
 def _lambda_refusal(path: Path) -> UserError:
@@ -116,7 +134,8 @@ def _of_keras(name: str, model: Any) -> Network:
         flat = keras.Model(only, graph._outputs_struct)  # so that it is called with a plain picture
     shape = _picture_shape(name, tuple(only.shape))
     call = partial(flat, training=False)
-    return Network(name, call, shape, _digest_of_weights(model), flat if is_graph(flat) else None)
+    known = flat if is_graph(flat) else None
+    return Network(name, call, shape, _digest_of_weights(model), model.count_params(), known)
 
 
 def _picture_shape(name: str, shape: tuple[int | None, ...]) -> Shape:
@@ -163,7 +182,8 @@ def _saved_model(path: Path) -> Network:
         outputs = signature(**{key: tf.cast(pictures, spec.dtype)})
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    return Network(str(path), call, shape, _digest_of_files(path))
+    weights = sum(math.prod(variable.shape) for variable in signature.variables)
+    return Network(str(path), call, shape, _digest_of_files(path), weights)
 
 
 def _tflite(path: Path) -> Network:
@@ -224,10 +244,7 @@ def open_application(name: str, weights: str | None) -> Network:
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")
     preprocess = sys.modules[build.__module__].preprocess_input
     model = _weighted(build, name, weights)
-    network = _of_keras(name, model)
-    return Network(
-        name, network.call, network.shape, network.fingerprint, network.model, preprocess
-    )
+    return replace(_of_keras(name, model), preprocess=preprocess)
 
 
 def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:

@@ -45,6 +45,7 @@ def deceive(scene: Scene, explain: Explain, rounds: int) -> Iterator[Round]:
     predict = scene.classifier.predict
     for number in range(1, rounds + 1):
         explanation = explain(scene, number)
+        scene = explanation.scene  # with the classifier that answered
         left = replace(scene, picture=scene.hide(explanation.top))
         before = predict(scene.picture)
         after = predict(left.picture)

@@ -187,6 +187,20 @@ def lambda_layer(path: Path) -> None:
     keras.Model(inputs, outputs).save(path)
 
 
+def arithmetic(path: Path) -> None:
+    inputs = keras.Input((12, 12, 3))
+    outputs = LAYERS.Dense(2, activation="softmax")(LAYERS.Flatten()(inputs / 255))
+    keras.Model(inputs, outputs).save(path)
+
+
+def keras_2_arithmetic(path: Path) -> None:
+    """An operation under the name that Keras 2 gave to all of them."""
+    arithmetic(path)
+    with h5py.File(path, "r+") as file:
+        config = json.dumps(json.loads(file.attrs["model_config"]))
+        file.attrs["model_config"] = config.replace("TrueDivide", "TFOpLambda")
+
+
 def own_class(path: Path) -> None:
     class Ravens(LAYERS.Layer):
         def call(self, values):
@@ -210,6 +224,8 @@ REFUSED = {
     "a.weights.h5": (weights, "weights without a model; give the whole model"),
     "lambda.keras": (lambda_layer, "has a Lambda layer: .* put a layer such as Rescaling"),
     "lambda.h5": (lambda_layer, "has a Lambda layer"),
+    "arithmetic.h5": (arithmetic, "has the operation TrueDivide, .* save the model as .keras"),
+    "two.h5": (keras_2_arithmetic, "has the operation TFOpLambda, which HDF5 files do not keep"),
     "class.keras": (own_class, "needs Python classes of its own"),
     "missing.keras": (lambda path: None, "no such file; give a model"),
 }
