@@ -60,7 +60,7 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
-from huggin.training.lengths import GroupingTrainer
+from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan, make_plan
 from huggin.training.standing import (
@@ -209,6 +209,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             features = training_features(_tried(config, records), tokenizer, data)
         if eval_records and not config.recording.dry_run:
             eval_features = evaluation_features(eval_records, tokenizer, data)
+    if features:
+        choose_sampling(config, features, run)
     recorder = None
     if records and features and config.on_main_process:
         for line in check_labels(records, features).in_words():

@@ -115,6 +115,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_typed_docs.py")
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: collecting garbage need not look through it each time."""
     gc.collect()

@@ -22,7 +22,8 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
         if run.name:
             _draw_mean(loss_axes, run, steps)
         else:
-            _draw_loss(loss_axes, steps)
+            like = " (windows of like length)" * run.recording.facts.has_like_lengths
+            _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
     loss_axes.legend()
@@ -45,7 +46,7 @@ def _draw_mean(axes: Axes, run: Beside, steps: Steps) -> None:
     axes.plot(steps.step, running_mean(steps.loss, window), color=run.colour, label=label)
 
 
-def _draw_loss(axes: Axes, steps: Steps) -> None:
+def _draw_loss(axes: Axes, steps: Steps, batch: str) -> None:
     """The loss of each batch of a single run, its running mean and its fit."""
     window = _window(steps)
     axes.plot(
@@ -55,7 +56,7 @@ def _draw_loss(axes: Axes, steps: Steps) -> None:
         linewidth=0.7,
         alpha=0.7,
         marker=dots(len(steps.step)),
-        label="each batch",
+        label=batch,
     )
     if window > 1:
         mean = running_mean(steps.loss, window)

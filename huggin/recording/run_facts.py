@@ -50,6 +50,11 @@ class RunFacts:
         """Whether the model computed in bfloat16."""
         return bool(self.fixed.get("bf16"))
 
+    @property
+    def has_like_lengths(self) -> bool:
+        """Whether the windows of a batch are of like length, so that its loss depends on it."""
+        return self.fixed.get("train_sampling_strategy") == "group_by_length"
+
     def model_type_state(self, step: int) -> str:
         """The name of the model after `step` steps."""
         return model_type_state(self.model_class, self.pretrained, step, self.data_name)

@@ -9,6 +9,7 @@ from transformers import Trainer
 
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
+from huggin.training.lengths import lengths_of
 from huggin.training.plan import Plan
 from huggin.training.standing import going_on
 
@@ -51,7 +52,7 @@ def seconds_of_a_step(trainer: Trainer) -> float:
 
 def typical_batch(trainer: Trainer) -> list[int]:
     """The indices of the batch of an epoch whose longest window has the median length."""
-    lengths = [len(tokens) for tokens in trainer.train_dataset["input_ids"]]
+    lengths = lengths_of(trainer.train_dataset)
     order = list(trainer._get_train_sampler())
     size = trainer.args.train_batch_size
     batches = [order[first : first + size] for first in range(0, len(order), size)]

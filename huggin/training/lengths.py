@@ -8,9 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import Trainer
 
+from huggin.qa.config import Config
+from huggin.recording.run_facts import read_facts
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_settings import BEFORE
+
+STRATEGY = "train_sampling_strategy"
+GROUPED = "group_by_length"
+LEAST_SAVED = 0.1  # share of an epoch's tokens
 POOL = 50  # batches that are drawn together and then grouped
 LEAST_POOLS = 4  # in an epoch; in one pool each window would meet the same others in every epoch
 
@@ -23,7 +33,7 @@ class LikeLengths(Sampler[int]):
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch: int, seed: int, epoch: Callable[[], int]
+        self, lengths: Sequence[int] | np.ndarray, batch: int, seed: int, epoch: Callable[[], int]
     ) -> None:
         """lengths: tokens of each window. batch: windows in a batch. epoch: the number of it now.
 
@@ -56,17 +66,64 @@ class LikeLengths(Sampler[int]):
         return np.concatenate([*by_length, order[:0]]).reshape(batches, self._batch)
 
 
+def choose_sampling(config: Config, features: Dataset, run: RunFolder) -> None:
+    """Choose how batches are drawn if the cfg does not say it.
+
+    A resumed run goes on as it began. A new one groups windows by length if that saves at least a
+    tenth of the tokens that an epoch computes.
+    """
+    if config.given.get(STRATEGY) is not None:
+        return
+    training = config.training
+    chosen = None if config.recording.overwrite_output_dir else strategy_of(run)
+    if chosen is None:
+        batch = training.train_batch_size * training.world_size
+        saved = saved_by_grouping(lengths_of(features), batch, training.seed)
+        chosen = GROUPED if saved >= LEAST_SAVED else BEFORE[STRATEGY]
+    training.train_sampling_strategy = chosen
+
+
+def strategy_of(run: RunFolder) -> str | None:
+    """How the batches of a recorded run are drawn; None if there is no such run."""
+    if not run.facts.exists():
+        return None
+    return str((BEFORE | read_facts(run).fixed)[STRATEGY])
+
+
+def lengths_of(features: Dataset) -> np.ndarray:
+    """The number of tokens of each window, (windows,)."""
+    column = features.with_format("arrow")["input_ids"]
+    return pc.list_value_length(column[:]).to_numpy()
+
+
+def saved_by_grouping(lengths: np.ndarray, batch: int, seed: int) -> float:
+    """The share of an epoch's tokens that is saved by batches of like length.
+
+    Tokens of padding count, as they are computed, too. lengths: tokens of each window.
+    """
+    at_random = np.random.default_rng(seed).permutation(len(lengths))
+    grouped = np.array([*LikeLengths(lengths, batch, seed, lambda: 0)], int)
+    return 1 - _computed(lengths[grouped], batch) / _computed(lengths[at_random], batch)
+
+
+def _computed(lengths: np.ndarray, batch: int) -> int:
+    """Tokens that are computed if each batch is padded to its longest window."""
+    firsts = range(0, len(lengths), batch)
+    parts = (lengths[first : first + batch] for first in firsts)
+    return sum(int(part.max()) * len(part) for part in parts)
+
+
 class GroupingTrainer(Trainer):
     """Hugging Face's Trainer, whose group_by_length is `LikeLengths`."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """The sampler that `train_sampling_strategy` names."""
         data = self.train_dataset if train_dataset is None else train_dataset
-        if self.args.train_sampling_strategy != "group_by_length":
+        if self.args.train_sampling_strategy != GROUPED:
             return super()._get_train_sampler(train_dataset)
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         return LikeLengths(
-            lengths=[len(tokens) for tokens in data["input_ids"]],
+            lengths=lengths_of(data),
             batch=self.args.train_batch_size * self.args.world_size,
             seed=seed,
             epoch=lambda: int(self.state.epoch or 0),

@@ -15,6 +15,7 @@ from huggin.model.loading import head_of
 from huggin.qa.config import Config
 from huggin.recording.run_facts import RunFacts
 from huggin.recording.schema import OF_A_WINDOW
+from huggin.training.lengths import GROUPED
 
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
@@ -32,6 +33,7 @@ class Plan:
     steps: int  # optimizer steps from the beginning to the end
     steps_per_epoch: int
     windows_per_step: int
+    grouped: bool  # whether the windows of a batch are of like length
     recording: str  # what is recorded
     folder: Path  # the run's folder
     disk_needed: float  # bytes that checkpoints, the model and the recording will take
@@ -42,11 +44,12 @@ class Plan:
         epochs = self.steps / self.steps_per_epoch
         steps = f"{self.steps:,} steps: {epochs:.3g} epochs of {self.steps_per_epoch:,} steps"
         disk = f"about {size(self.disk_needed)} needed, {size(self.disk_free)} free"
+        windows = f"{self.windows_per_step} windows{' of like length' * self.grouped} in a step"
         facts = (
             ("model", self.model),
             ("data", self.data),
             ("device", self.device),
-            ("training", f"{steps}, {self.windows_per_step} windows in a step"),
+            ("training", f"{steps}, {windows}"),
             ("recording", self.recording),
             ("folder", f"{self.folder}: {disk}"),
         )
@@ -80,6 +83,7 @@ def make_plan(
         steps=steps,
         steps_per_epoch=per_epoch,
         windows_per_step=windows_per_step(training),
+        grouped=training.train_sampling_strategy == GROUPED,
         recording=describe_recording(config, facts, recorded),
         folder=folder,
         disk_needed=max(0.0, needed - bytes_in(folder)),

@@ -68,6 +68,7 @@ def test_asking_all_is_repeatable_recorded_and_scored(morning):
     assert "--unseen: this model-type-state was asked all 4 questions before" in unseen.stderr
 
 
+@pytest.mark.slow
 def test_every_checkpoint_and_the_figure_of_them(morning):
     done = command(
         "test-qa-efficacy.py", "cfg.json", "--checkpoints", "--all", "--db", "other.db", cwd=morning

@@ -110,6 +110,7 @@ def examination(tiny_run, tiny_cfg, tmp_path_factory):
     return replace(loaded, records=Dataset.from_list(records))
 
 
+@pytest.mark.slow
 def test_batches_give_the_same_answers_as_one_at_a_time(examination):
     order = draw_questions(40, seed=1)
     parts = (
@@ -131,6 +132,7 @@ def test_batches_give_the_same_answers_as_one_at_a_time(examination):
     assert any(one.answer.window > 0 for one in single)
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_pads_left_gives_the_same_answers(examination):
     left = copy.deepcopy(examination.tokenizer)
     left.padding_side = "left"

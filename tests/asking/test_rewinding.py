@@ -36,6 +36,7 @@ def logits_of(model):
     return torch.stack([output.start_logits, output.end_logits])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny_run", "pretrained_run"])
 def test_nothing_put_back_is_the_trained_model_and_everything_the_untrained_one(name, request):
     trained, untrained, two = two_states(request.getfixturevalue(name))
@@ -83,6 +84,7 @@ def run(pretrained_run, tmp_path) -> Path:
     return Path(shutil.copytree(pretrained_run, tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_the_command_keeps_draws_and_prints(run):
     words = ["run", "--samples", "3", "--split", "validation"]
     done = command("rewind.py", *words, cwd=run.parent)

@@ -39,6 +39,7 @@ def run(tiny_run, tmp_path) -> Path:
     return Path(shutil.copytree(tiny_run, tmp_path / "run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_a_door_draws_its_figures(run, door):
     done = command(door, "run", "--format", "png,svg", cwd=run.parent)
@@ -80,6 +81,7 @@ def test_the_table_has_the_tracked_node_first(tiny_run):
     assert lines[1].split()[0] == "5"
 
 
+@pytest.mark.slow
 def test_no_torch_and_no_transformers(tiny_run):
     code = (
         "import sys; from huggin.recording.reader import Recording;"
@@ -141,6 +143,7 @@ def long_run(tmp_path) -> RunFolder:
     return run
 
 
+@pytest.mark.slow
 def test_the_backend_of_a_notebook_is_none_of_ours(run):
     environment = {**os.environ, "MPLBACKEND": "nonsense"}
     done = command("graph-losses.py", "run", cwd=run.parent, env=environment)
@@ -148,6 +151,7 @@ def test_the_backend_of_a_notebook_is_none_of_ours(run):
     assert (run / "graphs" / "losses.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_a_run_of_no_steps_yet_with_384_hostile_tokens(long_run, door):
     done = command(door, long_run.path, cwd=long_run.path)

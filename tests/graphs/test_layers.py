@@ -51,6 +51,7 @@ def test_the_commands_draw_and_print(run):
         assert is_drawn(run / "graphs" / f"{name}.png")
 
 
+@pytest.mark.slow
 def test_another_sample_step_format_and_part(run):
     words = ["--sample", "2", "--step", "4", "--format", "svg", "--part", "layer 2"]
     done = command("graph-layers.py", "run", *words, cwd=run.parent)

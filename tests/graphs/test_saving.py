@@ -137,6 +137,7 @@ def hostile_run(run) -> Path:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

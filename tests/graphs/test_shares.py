@@ -147,6 +147,7 @@ def run(pretrained_run, tmp_path) -> Path:
     return Path(shutil.copytree(pretrained_run, tmp_path / "run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -204,6 +205,7 @@ def test_refusals(run, words, said):
     assert not (run / "graphs").exists()
 
 
+@pytest.mark.slow
 def test_no_torch(pretrained_run):
     code = (
         "import sys; from huggin.recording.reader import Recording;"

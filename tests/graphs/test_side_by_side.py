@@ -47,6 +47,7 @@ def test_names_and_colours(runs):
     assert names == [f"{SCRATCH} ({runs[0]})", f"{SCRATCH} ({again})"]
 
 
+@pytest.mark.slow
 def test_each_run_is_drawn_as_it_was_recorded(runs):
     recordings = read_runs(runs)
     lines = draw_losses(*recordings)["losses-side-by-side"].axes[0].lines

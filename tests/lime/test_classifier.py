@@ -8,6 +8,8 @@ from huggin.lime.keras_models import load_classifier
 from huggin.lime.labels import Labels, Target, labels_of_file, target_of
 from tests.lime.conftest import SHAPES, loaded, saved
 
+pytestmark = pytest.mark.slow
+
 
 def small(keras, inputs=1, shape=(8, 8, 3), classes=3, activation="softmax"):
     pictures = [keras.Input(shape) for _ in range(inputs)]

@@ -11,6 +11,8 @@ from huggin.lime.predictions import Predictor
 from huggin.lime.scene import make_scene
 from tests.lime.conftest import loaded, saved
 
+pytestmark = pytest.mark.slow
+
 LAYERS = keras.layers
 SIZE = (8, 8, 3)
 RAMP = np.linspace(0, 1, 192, dtype=np.float32).reshape(SIZE)

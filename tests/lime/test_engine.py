@@ -21,6 +21,8 @@ from lime import explain
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 
+pytestmark = pytest.mark.slow
+
 MANY = 3_500_000  # weights
 REQUEST = Request("hadamard", 33, 0, "probability", 4, "grid", "black")
 

@@ -9,7 +9,6 @@ from PIL import Image
 from huggin.common.errors import UserError
 from huggin.lime.explained import Request
 from huggin.lime.explanation import Explanation, as_json, in_words, introduction
-from huggin.lime.keras_quietly import keras
 from huggin.lime.labels import Labels, Target
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.scene import Scene
@@ -124,6 +123,8 @@ def test_a_tie_is_said_and_the_first_class_is_explained():
 @pytest.fixture(scope="module")
 def constant(tmp_path_factory):
     """A folder with a model whose answer never changes, and a picture."""
+    from huggin.lime.keras_quietly import keras
+
     folder = tmp_path_factory.mktemp("constant")
     inputs = keras.Input((16, 16, 3))
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs))

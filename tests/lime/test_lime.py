@@ -232,6 +232,7 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -298,6 +299,7 @@ def test_without_a_picture_it_is_the_cat_of_scikit_image(monkeypatch):
     assert args.out == Path("explanations/chelsea")
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch, tmp_path):
     import keras
 

@@ -20,6 +20,8 @@ from huggin.lime.scene import make_scene
 from tests.conftest import ROOT
 from tests.lime.conftest import loaded, saved
 
+pytestmark = pytest.mark.slow
+
 LAYERS = keras.layers
 PICTURE = np.random.default_rng(0).random((12, 12, 3), np.float32)
 WEIGHTS = np.array([[1, -1], [2, 0], [-3, 1]], np.float32)

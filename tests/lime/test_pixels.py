@@ -9,6 +9,8 @@ from huggin.lime.keras_quietly import keras
 from huggin.lime.pixels import CAFFE_MEAN, CONVERT, MEANING, TORCH_MEAN, TORCH_STD, guess_pixels
 from tests.lime.conftest import loaded, saved
 
+pytestmark = pytest.mark.slow
+
 GREY = np.full((8, 8, 3), 0.25, np.float32)
 SIZE = (8, 8, 3)
 LAYERS = keras.layers

@@ -20,6 +20,8 @@ from tests.lime.conftest import SHAPES, loaded
 TRIANGLE = Target("triangle", 2)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_demo_knows_its_picture(scene):
     assert scene.classifier.predict(scene.picture).argmax() == TRIANGLE.plus
     assert Path(f"{SHAPES}.keras").stat().st_size < 500_000
@@ -49,6 +51,8 @@ def test_a_grid_has_about_as_many_cells_as_wanted():
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
@@ -56,12 +60,16 @@ def test_one_segment_is_refused(shapes):
         make_scene("a.png", shapes, picture, "grid", 1, "grey")
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (40, 40)])
 def test_a_single_colour_is_refused(shapes, size):
     with pytest.raises(UserError, match="a.png: of a single colour"):
         make_scene("a.png", shapes, np.full((*size, 3), 0.3, np.float32), "grid", 36, "grey")
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_fills_hide_only_what_is_hidden(shapes, scene):
     for fill in FILLS:
         one = replace(scene, fill=filled(scene.picture, scene.segments, fill))
@@ -82,6 +90,8 @@ def predictor(scene: Scene, folder, *targets: Target) -> Predictor:
     return Predictor(scene, targets or [TRIANGLE], folder / "predictions.npz")
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 70, seed=0).on
     seen = on[:, scene.segments][..., None]
@@ -93,6 +103,8 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     assert (found.top == expected.argmax(axis=1)).all()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
     shapes = loaded(f"{SHAPES}.keras", pixels="signed")
     on = random_perturbations("binomial", scene.count, 5, seed=0).on
@@ -113,6 +125,8 @@ def test_scores_of_targets_and_contrasts():
     assert np.isfinite(certain.score(one, "logit")).all()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
@@ -121,6 +135,8 @@ def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     assert (again.predictions(on).probability == first.probability).all()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
@@ -132,6 +148,8 @@ def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
     assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, capsys):
     (tmp_path / "predictions.npz").write_bytes(b"PK\x03\x04ravens")
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
@@ -141,6 +159,8 @@ def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, cap
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["shape", "nan", "text", "one array"])
 def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, capsys):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
@@ -163,6 +183,8 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
     assert "predicting anew" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 100, seed=0).on
     one = predictor(scene, tmp_path)
@@ -221,10 +243,14 @@ class Answers:
         self.surrogate = surrogate(0.1)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_rounds_end_where_the_answer_stays(scene):
     assert len(list(deceive(scene, lambda left, _: Answers(left, []), 5))) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_each_round_explains_what_the_one_before_has_left(scene):
     shape, seen = np.unique(scene.segments[20:50, 40:75]), []
 
@@ -242,6 +268,8 @@ def test_each_round_explains_what_the_one_before_has_left(scene):
     assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood(scene):
     before = np.array([0.1, 0.2, 0.5, 0.15, 0.05])
     after = np.array([0.6, 0.1, 0.1, 0.1, 0.1])

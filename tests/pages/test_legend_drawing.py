@@ -54,6 +54,7 @@ def reached(passed: ForwardPass, start: int) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", SMALL)
 def test_every_family_is_drawn_from_its_input_to_its_logits(family):
     model = model_of(family)

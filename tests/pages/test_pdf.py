@@ -196,7 +196,7 @@ def test_pdfs_of_the_same_second_are_all_kept(tmp_path, monkeypatch):
         def now(cls, tz=None):
             return cls(2026, 3, 1, 12, 0, 0)
 
-    monkeypatch.setattr("huggin.pages.sheets.datetime", Noon)
+    monkeypatch.setattr("huggin.pages.made_files.datetime", Noon)
     document = Document("T", "S", [text_block(table([("a",)], "white", (9,)))])
     names = [render(document, tmp_path, "training").name for _ in range(3)]
     stem = "qa-training-2026-03-01-120000"

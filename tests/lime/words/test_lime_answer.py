@@ -17,6 +17,8 @@ from tests.pages.pages import data_in, page_of
 FIGURES = ["agreement.png", "top-words.png", "words-by-step.png", "words.png"]
 OWN = ("--question", "Who owns the ravens?", "--context")
 
+pytestmark = pytest.mark.slow  # whichever comes first makes the explanation
+
 
 @pytest.fixture(scope="module")
 def explained(made_once, tiny_run):
