@@ -104,6 +104,7 @@ def test_the_last_line_is_read_by_machines(capsys):
     assert (name, [float(number) for number in numbers]) == ("reading", [100.25, 0.333333, 14754.0])
 
 
+@pytest.mark.slow  # loads TensorFlow
 def test_masks_for_an_error_lie_on_the_line_of_those_that_were_measured():
     lime = importlib.import_module("bench.lime")
     assert lime.masks_for({100: 0.02, 400: 0.01}) == pytest.approx(1600)
