@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if runs:
         return print_runs(runs, args)
     if args.csv == RUNS:
-        parser.error(f"{args.run}: no folder of runs; name a table: {', '.join(TABLES)}")
+        way_out = f"name a table: {', '.join(TABLES)}" if args.run.is_dir() else "name a folder"
+        parser.error(f"{args.run}: no folder of runs; {way_out}")
     return print_run(args)
 
 
@@ -63,7 +64,7 @@ def print_runs(runs: Sequence[Path], args: Namespace) -> int:
     from huggin.recording.run_list import as_csv, as_lines, list_runs
 
     if args.tensorboard or args.csv not in (None, RUNS):
-        raise UserError(f"{args.run}: holds {len(runs)} runs; name one of them, such as {runs[0]}")
+        raise UserError(f"{args.run}: a folder of runs; name one of them, such as {runs[0]}")
     listed = list_runs(runs)
     print(as_csv(listed).rstrip() if args.csv else "\n".join(as_lines(listed, args.run)))
     return 0

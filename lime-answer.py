@@ -5,7 +5,7 @@ python lime-answer.py RUN --question "Who owns the ravens?" --context "The raven
 """
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +46,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_unwritable(args, out)
     loaded = load(args, recording, newest_model(recording.run))
     kept = explain_answer(args, recording, loaded, chosen, out)
+    figures = draw_kept(kept)
+    remove_others(out, figures)
     write_kept(out, kept)
-    save_figures(draw_kept(kept), out, args.show)
+    save_figures(figures, out, args.show)
     if line := missing_in([kept.asked.question, kept.asked.context]):
         say(line)
     record(args, kept)
     return 0
+
+
+def remove_others(out: Path, figures: Collection[str]) -> None:
+    """Remove the figures that only an earlier explanation had."""
+    from huggin.lime.words.figures import NAMES
+    from huggin.lime.words.found import FILE
+
+    if (out / FILE).is_file():  # otherwise they are not ours
+        for name in NAMES.difference(figures):
+            (out / f"{name}.png").unlink(missing_ok=True)
 
 
 def choose_question(args: Namespace, recording: Any) -> Chosen:

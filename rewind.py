@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.streams import warn
 from huggin.graphs.arguments import add_saving, load_matplotlib
 from huggin.recording.run_folder import RunFolder
 
@@ -30,11 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     recording = Recording(args.run)
     run = recording.run
-    read_all_rewound(run)  # what is found is added to it
+    before = read_all_rewound(run)  # what is found is added to it
     folder = model_folder(run, args.checkpoint)
     found = rewind(recording, folder, args.samples, args.split, args.device, args.seed)
     with one_at_a_time(run.recording):
         keep_rewound(run, found)
+    for entry in before:
+        if entry.step == found.step and len(entry.questions) > len(found.questions):
+            asked = f"the answers to {len(entry.questions)} questions after step {entry.step}"
+            warn(f"rewind.py: {run.rewound}: {asked} are replaced")
     figures = draw_rewound(found, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)
@@ -97,7 +102,8 @@ def model_folder(run: RunFolder, checkpoint: int | None) -> Path:
     folder = run.checkpoint(checkpoint)
     if not folder.is_dir():
         steps = ", ".join(str(step) for step, _ in run.checkpoints())
-        raise BadValue("checkpoint", checkpoint, f"{run.path} has {steps or 'no checkpoints'}")
+        way_out = f"choose {steps}" if steps else f"{run.path} has none"
+        raise BadValue("checkpoint", checkpoint, f"no such checkpoint; {way_out}")
     if damage := damage_of(folder):
         raise BadValue("checkpoint", checkpoint, f"{folder}: {damage}; choose another one")
     return folder

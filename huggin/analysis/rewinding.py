@@ -26,15 +26,17 @@ class Mean:
 def mean_loss(answers: Answers, base: Answers) -> Mean:
     """The mean loss in nats; the interval is that of its difference from `base`.
 
-    Both answered the same questions, so that how hard a question is cancels out.
+    Both answered the same questions, so that how hard a question is cancels out. The interval is
+    cut at 0, as no loss is lower. It is NaN for a single question.
     """
     loss = np.array(answers.loss)
     difference = loss - np.array(base.loss)
-    error = 0.0
+    error = float("nan")
     if len(difference) > 1:
         error = Z * float(difference.std(ddof=1)) / len(difference) ** 0.5
     value = float(loss.mean())
-    return Mean(value, value - error, value + error)
+    low = value - error
+    return Mean(value, 0.0 if low < 0 else low, value + error)
 
 
 def share_right(answers: Answers) -> Mean:
@@ -95,7 +97,7 @@ def in_words(found: Rewound) -> str:
     correlation = rank_correlation(found)
     if np.isnan(correlation):
         return f"{first}; {second}"
-    return f"{first}; {second}; rank correlation over the parts {correlation:+.2f}"
+    return f"{first}; {second}; rank correlation of the two orders of the parts {correlation:+.2f}"
 
 
 def _answers_lost(found: Rewound, worth: PartRewound) -> str:
@@ -131,5 +133,6 @@ def table_of_parts(found: Rewound) -> str:
 def _cell(answers: Answers, base: Answers) -> str:
     loss = mean_loss(answers, base)
     right = share_right(answers)
-    interval = "" if answers is base else f" ({loss.low:.2f} to {loss.high:.2f})"
+    known = answers is not base and np.isfinite(loss.high)
+    interval = f" ({loss.low:.2f} to {loss.high:.2f})" if known else ""
     return f"{loss.value:.2f}{interval}, {right.value:.0f} % ({right.low:.0f} to {right.high:.0f})"

@@ -37,12 +37,20 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.register("type", Path, path)
         version = f"huggin {__version__}"
         self.add_argument("--version", action="version", version=version, help="print the version")
 
     def error(self, message: str) -> NoReturn:
         """Raise UserError for bad usage."""
         raise UserError(f"{message}; see {self.prog} --help")
+
+
+def path(text: str) -> Path:
+    """The type of arguments that are paths: an empty one would stand for the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("empty; name a file or a folder")
+    return Path(text)
 
 
 def run_command(main: Main) -> NoReturn:
@@ -94,6 +102,8 @@ def meaning_of(error: Exception) -> tuple[str, int]:
         return error.as_option(), BAD_INPUT
     if isinstance(error, UserError):
         return str(error), BAD_INPUT
+    if isinstance(error, FileExistsError):
+        return f"{error.filename}: a file, where a folder is needed; name another", BAD_INPUT
     if isinstance(error, OSError):
         advice = "check the path, who may write there, and the space on its disk"
         return f"{one_line(error)}; {advice}", BAD_INPUT

@@ -103,3 +103,5 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
     legend_above(axes)
     what = f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm"
     by_step(axes, what)
+    if len(places) < len(norms.parts):
+        axes.set_xlabel(f"step (lines of {len(places)} of {len(norms.parts)} parts)")

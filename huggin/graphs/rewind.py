@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.rewinding import DISAGREE, Mean, in_words, mean_loss, share_right
 from huggin.graphs.drawn_for import say_drawn_for
-from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure, plain
+from huggin.graphs.style import ACCENT, GOLD, new_figure, plain
 from huggin.recording.rewound import Answers, Rewound
 
 PUT_BACK = "#CC6677"  # Paul Tol's "muted"
@@ -45,7 +45,7 @@ def draw_rewound(found: Rewound, name: str = "", of_step: bool = False) -> dict[
 def _headlines(found: Rewound) -> list[str]:
     """What was asked, what was found, and why it can disagree with the distance."""
     asked = f"{len(found.questions)} questions of {found.data}"
-    about = f"after step {found.step}; {asked}; grey lines: 95 % intervals"
+    about = f"after step {found.step}; {asked}; black lines: 95 % intervals"
     return [about, *textwrap.wrap(f"{in_words(found)}. {DISAGREE}", WIDE)]
 
 
@@ -69,7 +69,7 @@ def _draw_bars(axes: Axes, means: Sequence[Mean], shift: float, colour: str, lab
     errors = [[mean.value - mean.low for mean in means], [mean.high - mean.value for mean in means]]
     axes.barh(places, values, THICK, color=colour, label=label)
     axes.errorbar(
-        values, places, xerr=np.maximum(errors, 0), fmt="none", ecolor=QUIET, elinewidth=1
+        values, places, xerr=np.maximum(errors, 0), fmt="none", ecolor="black", elinewidth=1
     )
 
 

@@ -119,8 +119,16 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if None not in parts.values():
         problems += [*_missing(config), *_do_not_fit(config)]
     if problems:
-        raise UserError(f"{cfg or 'flags'}: " + "; ".join(problems))
+        raise UserError(_in_one_line(problems, cfg, read_flags(flags)))
     return config
+
+
+def _in_one_line(problems: list[str], cfg: Path | None, typed: Mapping[str, Any]) -> str:
+    """All problems; those of typed flags as flags, the others behind the name of the file."""
+    of_flags = [f"--{one}" for one in problems if one.partition(":")[0] in typed]
+    others = [one for one in problems if one.partition(":")[0] not in typed]
+    of_file = [f"{cfg or 'flags'}: {'; '.join(others)}"] if others else []
+    return "; ".join([*of_file, *of_flags])
 
 
 def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArguments]:

@@ -33,6 +33,12 @@ def test_means_and_their_intervals():
     half = 1.959964 * math.sqrt(0.5 / 2)
     assert (found.value, found.low, found.high) == pytest.approx((2, 2 - half, 2 + half))
     assert share_right(answers(1.0, 3.0)).value == 50
+    assert mean_loss(answers(0.1, 0.3), answers(5.0, 0.0)).low == 0  # no loss is lower
+
+
+def test_one_question_has_no_interval():
+    found = mean_loss(answers(1.0), answers(0.5))
+    assert (found.value, math.isnan(found.low), math.isnan(found.high)) == (1, True, True)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_rank_correlation(worth, moved, correlation):
 def test_words():
     assert in_words(rewound([2, 6], [0.3, 0.1])) == (
         "Putting back layer 2 hurts most (loss 1.50 -> 6.00); the weights of layer 1 moved most; "
-        "rank correlation over the parts -1.00"
+        "rank correlation of the two orders of the parts -1.00"
     )
     assert "its weights also moved most" in in_words(rewound([2, 6], [0.1, 0.3]))
     assert in_words(rewound([1, 1], [0.1, 0.3])).startswith("No part alone hurts")

@@ -103,8 +103,13 @@ def test_the_command_keeps_draws_and_prints(run):
     with Image.open(run / "graphs" / "rewind.png") as picture:
         assert len(set(picture.convert("L").get_flattened_data())) > 20
     again = command("rewind.py", "run", "--samples", "1", "--checkpoint", "3", cwd=run.parent)
-    assert again.returncode == 0, again.stderr
+    assert (again.returncode, again.stderr) == (0, "")
     assert (run / "graphs" / "rewind-step-3.png").exists()
+    fewer = command("rewind.py", "run", "--samples", "1", cwd=run.parent)
+    (line,) = fewer.stderr.splitlines()
+    assert (
+        line == "rewind.py: run/rewind.json: the answers to 3 questions after step 8 are replaced"
+    )
     assert [entry["step"] for entry in json.loads((run / "rewind.json").read_text())] == [3, 8]
 
 
@@ -156,7 +161,7 @@ def test_weights_that_cannot_be_had(run, cfg, said):
     ("words", "said"),
     [
         (["--samples", "0"], "--samples: must be 1 or more"),
-        (["--checkpoint", "5"], "--checkpoint 5: run has 3, 6, 8"),
+        (["--checkpoint", "5"], "--checkpoint 5: no such checkpoint; choose 3, 6, 8"),
     ],
 )
 def test_refusals(run, words, said):

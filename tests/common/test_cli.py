@@ -26,6 +26,13 @@ def test_huggin_refuses_windows_too(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("huggin: error: Windows is supported through WSL")
 
 
+@pytest.mark.parametrize("words", [["create-page.py", ""], ["graph-losses.py", ""]])
+def test_an_empty_path_is_not_the_current_folder(words, tmp_path):
+    done = command(*words, cwd=tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, "empty; name a file or a folder" in line) == (2, True)
+
+
 def main_that_imports(module):
     def main(_argv=None):
         __import__(module)

@@ -56,6 +56,11 @@ def test_an_error_names_the_file_that_was_meant(tmp_path):
             2,
             "error: a.png: No space left on device; check the path",
         ),
+        (
+            "FileExistsError(17, 'File exists', 'mine')",
+            2,
+            "error: mine: a file, where a folder is needed; name another",
+        ),
         ("KeyboardInterrupt", 130, "stopped by Ctrl-C"),
         ("BrokenPipeError", 2, "error: BrokenPipeError; check"),  # of another pipe than stdout
     ],

@@ -179,6 +179,14 @@ def test_a_flag_without_its_value(tmp_path, tiny_cfg):
     assert "seed: needs a value" in refusal(tmp_path, tiny_cfg(), ["--seed"])
 
 
+def test_a_problem_of_a_flag_names_the_flag(tmp_path, tiny_cfg):
+    said = refusal(tmp_path, tiny_cfg(max_seq_length=1), ["--seed=", "--output_dir="])
+    of_file, *of_flags = said.split("; --")
+    assert of_file.startswith(str(tmp_path))
+    assert "max_seq_length: must be 8 or more" in of_file
+    assert [one.partition(":")[0] for one in of_flags] == ["seed", "output_dir"]
+
+
 def test_a_stray_word_among_flags():
     with pytest.raises(UserError, match="not expected here"):
         read_config(None, ["stray"])

@@ -17,6 +17,11 @@ from huggin.lime.words.text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
 NEITHER = "#c0c8cf"
+KINDS = ("words", "sentences", "spans")  # of segments
+NAMES = {  # of all figures
+    "agreement",
+    *(name for kind in KINDS for name in (kind, f"top-{kind}", f"{kind}-by-step")),
+}
 BARS = 12  # segments each way
 ROWS = 18  # segments in the figure of the methods
 ROWS_BY_STEP = 40

@@ -150,3 +150,13 @@ def test_a_damaged_explanation_is_told_in_one_line(explained, tmp_path):
     path.write_text(json.dumps(whole))
     with pytest.raises(UserError, match="do not fit together"):
         read_kept(tmp_path)
+
+
+def test_a_figure_of_an_earlier_explanation_goes(explained, tmp_path):
+    shutil.copytree(explained / "run", tmp_path / "run")
+    (folder,) = (tmp_path / "run" / "explanations").iterdir()
+    assert (folder / "agreement.png").exists()
+    more = ("--only-lime", "--samples", 65, "--db", "a.db")
+    done = command("lime-answer.py", "run", 1, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.glob("*.png")) == ["top-words.png", "words.png"]
