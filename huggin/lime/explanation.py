@@ -50,7 +50,7 @@ def _scores_in_words(explanation: Explanation) -> str:
     return (
         f"{explanation.target.name}: {explanation.request.scale} {scores[0]:.4g} in the full "
         f"picture, {scores.mean():.4g} on average over {len(scores)} masks; "
-        f"{first} is the first answer in {explanation.kept:.0%} of them"
+        f"{first} is the first answer in {100 * explanation.kept:.0f} % of them"
     )
 
 

@@ -51,6 +51,6 @@ def _words(finding: Finding, most: float) -> list[dict[str, Any]]:
 def _lines(finding: Finding) -> Sequence[str]:
     """How far to trust it."""
     r2 = "not known" if finding.held_out_r2 is None else f"{finding.held_out_r2:.2f}"
-    same = f"the same answer in {finding.kept:.0%} of the masked texts"
+    same = f"the same answer in {100 * finding.kept:.0f} % of the masked texts"
     facts = f"{finding.samples} masks by {finding.hide}; held-out R² {r2}; {same}."
     return [facts, finding.believe] if finding.believe else [facts]

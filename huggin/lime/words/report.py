@@ -40,7 +40,7 @@ def in_words(one: TextExplanation, finding: Finding) -> list[str]:
 
 def kept_in_words(finding: Finding) -> str:
     """On how many masks the model gives its answer, and what it means if they are few."""
-    line = f"the model still gives its answer in {finding.kept:.0%} of the masked texts"
+    line = f"the model still gives its answer in {100 * finding.kept:.0f} % of the masked texts"
     if finding.kept >= NEARLY_ALL:
         return f"{line}. NEARLY ALL: the answer hardly depends on these {finding.kind}"
     if finding.kept >= SELDOM:
@@ -63,7 +63,7 @@ def _named(finding: Finding, segment: Segment) -> str:
 
 def integrated_in_words(found: Integrated) -> str:
     """Whether integrated gradients are complete."""
-    complete = f"they miss {found.error:.2%} of the change of {found.change:+.4g}"
+    complete = f"they miss {100 * found.error:.2f} % of the change of {found.change:+.4g}"
     return f"integrated gradients: {found.steps} steps; {complete}"
 
 

@@ -191,7 +191,8 @@ def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None
     facts = (
         f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
         f"{asked.model}; {finding.samples} masks by {finding.hide}; held-out R² "
-        f"{_known(finding.held_out_r2)}; same answer in {finding.kept:.0%} of the masked texts"
+        f"{_known(finding.held_out_r2)}; "
+        f"same answer in {100 * finding.kept:.0f} % of the masked texts"
     )
     lines = textwrap.wrap(facts, 150)
     axes.text(EDGE, top + 0.42, "\n".join(lines), fontsize=8, va="top", linespacing=1.4)
