@@ -92,7 +92,7 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     scaled = {name: found / (np.abs(found).max() or 1) for name, found in values.items()}
     mean = np.mean(list(scaled.values()), axis=0)
     shown = np.sort(np.argsort(-np.abs(mean), kind="stable")[:ROWS])
-    title = f"Do the methods agree? {isolated(kept.asked.question, 55)}"
+    title = f"Do the methods agree? {isolated(kept.asked.question, 90)}"
     figure = new_figure(14, 2 + 0.25 * max(len(shown), 12), title)
     left, *curves = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])
     grid = np.array([found[shown] for found in scaled.values()]).T
