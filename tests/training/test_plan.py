@@ -46,6 +46,7 @@ def plan(**changes):
         "device": "CPU",
         "steps": 1200,
         "steps_per_epoch": 8,
+        "grouped": False,
         "windows_per_step": 8,
         "recording": "1 tracked sample",
         "folder": Path("runs/sample"),
