@@ -64,6 +64,7 @@ def test_numbers_never_cover_each_other_and_what_is_left_out_is_said(shape, cell
     assert (f"{shown} of {count} numbers fit" in notes) == (shown < count)
 
 
+@pytest.mark.slow
 def test_green_is_for_and_red_against_under_one_numbering():
     one = explained((96, 96), 9)
     assert (one.top.tolist(), one.against.tolist()) == ([0, 1], [8])
@@ -79,6 +80,7 @@ def test_green_is_for_and_red_against_under_one_numbering():
         assert np.allclose(shown[inside].mean(axis=0), tinted, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_letters_that_no_font_has_are_said(monkeypatch):
     monkeypatch.setattr(fonts, "_installed", dict)
     assert fonts.missing_in(["dog", "köln"]) == ""
@@ -89,6 +91,7 @@ def test_letters_that_no_font_has_are_said(monkeypatch):
         draw_explanation(explained((96, 96), 9, names=("dog", "猫")))
 
 
+@pytest.mark.slow
 def test_a_font_that_has_the_letters_is_used(monkeypatch):
     monkeypatch.setattr(fonts, "_installed", lambda: {"Ravens": "ravens.ttf"})
     own = fonts._letters

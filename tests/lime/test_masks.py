@@ -102,6 +102,7 @@ def mean_squared_error(sampler: str, samples: int) -> float:
     return float(np.mean(np.square(errors)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [129, 257])
 def test_hadamard_masks_are_twice_as_exact(samples):
     ours = mean_squared_error("hadamard", samples)

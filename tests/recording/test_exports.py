@@ -110,6 +110,7 @@ def test_nodes_have_a_row_per_token(recording):
     np.testing.assert_array_equal(nodes, recording.nodes(299, sample=1)[Site(2, "out")])
 
 
+@pytest.mark.slow
 def test_a_long_table_is_never_held_at_once(tmp_path):
     run, hidden, tokens = RunFolder(tmp_path), 256, 200
     write_run(run, hidden)
@@ -160,6 +161,7 @@ def values_by_tag(folder):
     return found
 
 
+@pytest.mark.slow
 def test_events(recording, tmp_path):
     path = write_events(recording, tmp_path / "events")
     found = values_by_tag(tmp_path / "events")

@@ -159,6 +159,7 @@ def older(tiny_run, tmp_path) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_recording_of_version_1_opens_and_says_what_it_lacks(older):
     recording = Recording(older)
     assert len(recording.steps.step) == 9
@@ -175,6 +176,7 @@ def test_a_recording_of_version_1_opens_and_says_what_it_lacks(older):
         assert command(*words, cwd=older.parent).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_run_of_version_1_goes_on_with_the_new_tables(older, tiny_cfg):
     cfg = tiny_cfg(do_eval=False, num_train_epochs=6)
     (older.parent / "cfg.json").write_text(json.dumps(cfg))
@@ -226,6 +228,7 @@ def test_a_stock_trainer_records_norms_unless_they_are_clipped(
         _ = recording.questions
 
 
+@pytest.mark.slow
 def test_a_batch_without_finite_losses_is_recorded(model, tokenizer, records, tmp_path):
     samples = track_samples(Dataset.from_list(records), 1, 0, tokenizer, DATA)
     broken = torch.full((2, 8), float("nan"))

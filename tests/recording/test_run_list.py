@@ -64,7 +64,10 @@ def test_the_numbers_are_those_of_the_run(runs, tiny_run):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["runs", "--csv", "steps"], "runs: a folder of runs; name one of them, such as runs/damaged"),
+        (
+            ["runs", "--csv", "steps"],
+            "runs: a folder of runs; name one of them, such as runs/damaged",
+        ),
         (["runs", "--tensorboard", "out"], "runs: a folder of runs; name one of them"),
         (["runs/done", "--csv"], "runs/done: no folder of runs; name a table: steps, probes"),
         (["runs/notes"], "nothing recorded here; run get-training-output first"),

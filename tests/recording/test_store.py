@@ -100,6 +100,7 @@ def test_rows_are_readable_while_they_are_written(run):
     assert len(Recording(run.path).steps.step) == 3
 
 
+@pytest.mark.slow
 def test_a_file_cut_anywhere_is_read_up_to_its_last_whole_row(run):
     record(run, range(3), close=False)
     path = run.segment("steps", 0)

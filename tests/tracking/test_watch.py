@@ -79,6 +79,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
+@pytest.mark.slow
 def test_py_spy_looks_until_the_child_ends(fake, tmp_path):
     fake("echo \"$@\" > options; echo 'py-spy> Samples: 20 Errors: 3'")
     child = python("import time; time.sleep(0.6); raise SystemExit(3)")
@@ -90,6 +91,7 @@ def test_py_spy_looks_until_the_child_ends(fake, tmp_path):
     assert "--duration" not in options
 
 
+@pytest.mark.slow
 def test_a_child_that_ends_early(fake, tmp_path):
     fake("sleep 0.5; echo 'Error: no such process'; exit 1")
     ending = watch(python("raise SystemExit(2)"), ALL, tmp_path / "out")
@@ -97,6 +99,7 @@ def test_a_child_that_ends_early(fake, tmp_path):
     assert watch(python("import os; os.kill(os.getpid(), 9)"), ALL, tmp_path / "out").code == 137
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "told"), [("echo 'Error: disk full'; exit 1", "disk full"), ("exit 4", "exit code 4")]
 )
@@ -106,6 +109,7 @@ def test_a_py_spy_that_fails_does_not_end_the_training(fake, tmp_path, lines, to
     assert (ending.code, ending.trouble) == (0, told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )
@@ -176,6 +180,7 @@ def test_no_py_spy(monkeypatch, tmp_path):
         watch(["never"], ALL, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_real_py_spy_sees_a_child(tmp_path):
     code = "import time\ndef wait():\n    time.sleep(2)\nwait()"
     try:

@@ -83,6 +83,7 @@ def test_two_processes_with_uneven_shards(folder, tiny_cfg):
     assert scores["eval_f1"] == pytest.approx(measured["f1"])
 
 
+@pytest.mark.slow
 def test_the_best_model_is_named_after_its_own_step(tmp_path, tiny_cfg):
     """A learning rate that changes nothing leaves the first evaluation the best one."""
     best = {"load_best_model_at_end": True, "metric_for_best_model": "f1", "learning_rate": 1e-12}

@@ -79,6 +79,7 @@ def test_windows_are_grouped_where_that_saves_tokens(uneven, tiny_run):
     assert Recording(tiny_run).facts.fixed["train_sampling_strategy"] == "random"
 
 
+@pytest.mark.slow
 def test_a_resumed_run_draws_its_batches_as_it_began(uneven):
     at_random = ("--train_sampling_strategy", "random")
     assert command("run_qa.py", "cfg.json", *at_random, cwd=uneven).returncode == 0

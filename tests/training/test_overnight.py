@@ -46,6 +46,7 @@ def train_here(folder: Path, keys: dict) -> int:
 # 1. Recording changes nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -63,6 +64,7 @@ def test_weights_are_the_same_with_and_without_recording(tmp_path, tiny_cfg, cha
     assert weights(tmp_path / "on" / "run") == weights(tmp_path / "off" / "run")
 
 
+@pytest.mark.slow
 def test_evaluating_on_the_way_changes_nothing(tmp_path, tiny_cfg):
     for name, changes in (("with", {"eval_strategy": "steps", "eval_steps": 1}), ("without", {})):
         (tmp_path / name).mkdir()
@@ -146,6 +148,7 @@ def test_safety_checkpoints(tmp_path, tiny_cfg):
 # 4. Ctrl-C
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_evaluating(tmp_path, tiny_cfg, tiny_run, monkeypatch):
     """The evaluation is aborted, its step is saved, and the next start comes to the same end."""
     original = QuestionAnsweringTrainer.evaluation_loop

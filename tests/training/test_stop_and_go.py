@@ -201,6 +201,7 @@ def test_the_best_model_is_found_in_a_run_that_was_moved(
     assert weights(tmp_path / "moved" / "run") == weights(uninterrupted(way))
 
 
+@pytest.mark.slow
 def test_a_damaged_best_is_not_loaded(tmp_path, tiny_cfg, monkeypatch, capsys):
     keys = ways_of_saving(tiny_cfg, "steps, the best loaded")
     with monkeypatch.context() as patched:
@@ -215,6 +216,7 @@ def test_a_damaged_best_is_not_loaded(tmp_path, tiny_cfg, monkeypatch, capsys):
     assert weights(tmp_path / "run") == newest.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_damaged_later_checkpoint_does_not_push_out_a_whole_one(tmp_path, tiny_cfg, monkeypatch):
     keys = tiny_cfg(num_train_epochs=6, save_steps=3)
     assert train_here(tmp_path, keys) == 0

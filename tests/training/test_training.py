@@ -134,6 +134,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, tiny_cfg, uninterrupted
     assert same_rows(tmp_path / "run", uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_torn_checkpoint_is_passed_over(tmp_path, tiny_cfg, tiny_run):
     assert train(tmp_path, tiny_cfg()).returncode == 0
     newest = RunFolder(tmp_path / "run").checkpoints()[-1][1]
