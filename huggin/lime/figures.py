@@ -89,9 +89,9 @@ def _coefficients(axes: Axes, explanation: Explanation) -> None:
     axes.bar(
         numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw=whiskers
     )
-    note = "green: speak for it;  red: against it;  grey: further ones, or chance"
+    note = "green: speak for it;  red: against it;  grey: less, or chance"
     note += ";  whiskers: ± 1 standard error" if known else ""
-    axes.set(xlabel=f"segment    ({note})", ylabel=f"coefficient ({explanation.request.scale})")
+    axes.set(xlabel=f"segment\n{note}", ylabel=f"coefficient ({explanation.request.scale})")
     axes.axhline(0, color="black", lw=0.8)
     axes.margins(x=0.01, y=0.1)
     if len(numbers) <= LABELLED:
