@@ -27,7 +27,7 @@ from huggin.database.connection import open_database
 from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import at_least, checked, lime_parser
+from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
 from huggin.lime.classifier import first_answers
 from huggin.lime.explained import AnyPredictor, Explained, Request, SceneT, TargetT
 from huggin.lime.explanation import (
@@ -159,12 +159,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         metavar="N",
         help="number of masks at which --until-stable gives up (default: 20000)",
     )
-    add(
-        "--stability",
-        type=at_least(2),
-        metavar="R",
-        help="explain R times with fresh masks: how far do they agree?",
-    )
+    add_stability(parser)
     add(
         "--faithfulness",
         action="store_true",

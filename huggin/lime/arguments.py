@@ -33,7 +33,7 @@ def lime_parser(description: str, example: str) -> CommandParser:
     _add_model(parser)
     _add_scene(parser)
     _add_explanation(parser)
-    _add_output(parser)
+    add_output(parser, "explanations/NAME OF THE PICTURE")
     return parser
 
 
@@ -152,13 +152,24 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     )
 
 
-def _add_output(parser: CommandParser) -> None:
+def add_stability(parser: CommandParser) -> None:
+    """The argument --stability."""
+    parser.add_argument(
+        "--stability",
+        type=at_least(2),
+        metavar="R",
+        help="explain R times with fresh masks: how far do they agree?",
+    )
+
+
+def add_output(parser: CommandParser, folder: str) -> None:
+    """Where results go. folder: the default one, in words."""
     add = parser.add_argument
     add(
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder for the results (default: explanations/NAME OF THE PICTURE)",
+        help=f"folder for the results (default: {folder})",
     )
     add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
     add_show_option(parser)

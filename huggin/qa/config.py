@@ -97,7 +97,8 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
     values, files that are not there, values that exclude each other.
     """
-    given = {**(_read_json(cfg) if cfg else {}), **read_flags(flags)}
+    typed = read_flags(flags)
+    given = {**(_read_json(cfg) if cfg else {}), **typed}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
     parser = HfArgumentParser(
         classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False
@@ -119,7 +120,7 @@ def read_config(cfg: Path | None, flags: list[str]) -> Config:
     if None not in parts.values():
         problems += [*_missing(config), *_do_not_fit(config)]
     if problems:
-        raise UserError(_in_one_line(problems, cfg, read_flags(flags)))
+        raise UserError(_in_one_line(problems, cfg, typed))
     return config
 
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from huggin.common.errors import UserError
 from huggin.qa.config import Config
-from huggin.recording.run_facts import RunFacts
+from huggin.recording.run_facts import STRATEGY, RunFacts
 from huggin.recording.run_folder import RunFolder
 
 FIXED = (
@@ -30,13 +30,13 @@ FIXED = (
     "fp16",
     "per_device_train_batch_size",
     "gradient_accumulation_steps",
-    "train_sampling_strategy",
+    STRATEGY,
     "world_size",
 )
 
 
 # What runs had whose run.json does not say it, because it could not be changed on the way
-BEFORE = {"train_sampling_strategy": "random"}
+BEFORE = {STRATEGY: "random"}
 
 
 def model_name(config: Config) -> str:

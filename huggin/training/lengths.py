@@ -14,12 +14,10 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 
 from huggin.qa.config import Config
-from huggin.recording.run_facts import read_facts
+from huggin.recording.run_facts import GROUPED, STRATEGY, read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import BEFORE
 
-STRATEGY = "train_sampling_strategy"
-GROUPED = "group_by_length"
 LEAST_SAVED = 0.1  # share of an epoch's tokens
 POOL = 50  # batches that are drawn together and then grouped
 LEAST_POOLS = 4  # in an epoch; in one pool each window would meet the same others in every epoch

@@ -13,9 +13,8 @@ from huggin.common.text import size
 from huggin.model.device import computes_bf16, describe_device
 from huggin.model.loading import head_of
 from huggin.qa.config import Config
-from huggin.recording.run_facts import RunFacts
+from huggin.recording.run_facts import GROUPED, RunFacts
 from huggin.recording.schema import OF_A_WINDOW
-from huggin.training.lengths import GROUPED
 
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter

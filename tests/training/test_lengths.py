@@ -7,7 +7,8 @@ import pytest
 from datasets import Dataset
 
 from huggin.recording.reader import Recording
-from huggin.training.lengths import GROUPED, LikeLengths, lengths_of, saved_by_grouping
+from huggin.recording.run_facts import GROUPED
+from huggin.training.lengths import LikeLengths, lengths_of, saved_by_grouping
 from tests.conftest import CONTEXT, QUESTIONS, command, record
 
 LENGTHS = np.random.default_rng(0).integers(20, 384, 1003)

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.database.option import add_database_option
-from huggin.graphs.arguments import add_show_option
-from huggin.lime.arguments import add_masks, at_least
+from huggin.lime.arguments import add_masks, add_output, add_stability, at_least
 from huggin.lime.choices import SCALES
 
 KINDS = ("auto", "words", "sentences")
@@ -25,7 +23,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     _add_segments(parser)
     _add_explanation(parser)
     _add_more(parser)
-    _add_output(parser)
+    add_output(parser, "RUN/explanations/INDEX")
     args = parser.parse_args(argv)
     _refuse_unfit(args)
     return args
@@ -105,13 +103,8 @@ def _add_explanation(parser: CommandParser) -> None:
 
 
 def _add_more(parser: CommandParser) -> None:
+    add_stability(parser)
     add = parser.add_argument
-    add(
-        "--stability",
-        type=at_least(2),
-        metavar="R",
-        help="explain R times with fresh masks: how far do they agree?",
-    )
     add(
         "--only-lime",
         action="store_true",
@@ -128,19 +121,6 @@ def _add_more(parser: CommandParser) -> None:
         help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
         "one, unless the cfg says use_cpu)",
     )
-
-
-def _add_output(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="folder for the results (default: RUN/explanations/INDEX)",
-    )
-    add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
-    add_show_option(parser)
-    add_database_option(parser)
 
 
 def _refuse_unfit(args: Namespace) -> None:
