@@ -35,10 +35,10 @@ class Plan:
     windows_per_step: int
     grouped: bool  # whether the windows of a batch are of like length
     recording: str  # what is recorded
-    ledger: str  # how much memory the ledger takes; "" if nothing is recorded
     folder: Path  # the run's folder
     disk_needed: float  # bytes that checkpoints, the model and the recording will take
     disk_free: float  # bytes
+    ledger: str = ""  # how much memory it takes
 
     def lines(self) -> list[str]:
         """The plan as it is printed, a fact a line."""
@@ -155,10 +155,8 @@ def describe_ledger(copy: float) -> str:
     """How much memory the ledger takes. copy: bytes of the weights that are trained."""
     if not copy:
         return "none (ledger_points is 0)"
-    return (
-        f"keeps up to {LEDGER_COPIES} copies of the trained weights, {size(LEDGER_COPIES * copy)} "
-        f"of memory, and takes as much again for a moment at a probe"
-    )
+    held = size(LEDGER_COPIES * copy)
+    return f"{LEDGER_COPIES} copies of the weights, {held} of memory; twice that at a probe"
 
 
 def copy_bytes(model: PreTrainedModel, facts: RunFacts | None) -> float:
