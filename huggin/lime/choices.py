@@ -2,7 +2,7 @@
 
 SEGMENTERS = ("quickshift", "slic", "felzenszwalb", "grid")
 FILLS = ("grey", "black", "mean", "blur")
-SAMPLERS = ("hadamard", "binomial", "paired", "kernel", "leave-one-out")
+SAMPLERS = ("hadamard", "binomial", "leave-one-out")
 SCALES = ("probability", "logit")
 PIXELS = ("signed", "unit", "byte", "caffe", "torch")
 ENDINGS = ("softmax", "sigmoid", "logits")
