@@ -25,6 +25,7 @@ from checkpointing import (
     SafeStop,
     SafeTrainer,
 )
+from huggin.analysis.validation import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
@@ -53,7 +54,7 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.efficacy import read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -397,3 +398,5 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
     print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")
+    if validation := validation_in_words(read_evaluations(run)):
+        print(f"{run.path}: {validation}")
