@@ -28,8 +28,17 @@ from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
+from huggin.lime.choices import LEAST
 from huggin.lime.classifier import first_answers
-from huggin.lime.explained import AnyPredictor, Explained, Request, SceneT, TargetT
+from huggin.lime.explained import (
+    AnyPredictor,
+    Explained,
+    Request,
+    SceneT,
+    TargetT,
+    doubts,
+    verdict,
+)
 from huggin.lime.explanation import (
     Explanation,
     as_json,
@@ -41,7 +50,7 @@ from huggin.lime.explanation import (
 from huggin.lime.labels import Target, target_at, target_of
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.predictions import Predictor
-from huggin.lime.quality import faithfulness, stability
+from huggin.lime.quality import differing, faithfulness, gain, stability
 from huggin.lime.results import folder_of, refuse_unwritable, remove_figures
 from huggin.lime.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
@@ -81,9 +90,11 @@ def explain(
     found = []
     for target in targets:
         scores = answers.score(target, request.scale)
-        surrogate = linear_regression_coefficients(masks, scores, weights)
+        least = LEAST[request.scale]
+        surrogate = linear_regression_coefficients(masks, scores, weights, least)
         kept = answers.kept(target)
-        one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate)
+        sure = answers.probability_of(target)
+        one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate, sure)
         _tell_coefficients(one, say)
         found.append(one)
     return found
@@ -124,6 +135,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for one in explanations:
         print("", *map(printable, in_words(one)), sep="\n")
         quality = examine(args, predictor, one)
+        if not one.surrogate.constant:
+            print(verdict_on(args, one, quality))
         figures = draw_explanation(one)
         if "faithfulness" in quality:
             figures["faithfulness"] = draw_faithfulness(quality["faithfulness"], one)
@@ -225,6 +238,19 @@ def examine(args: Namespace, predictor: Predictor, one: Explanation) -> dict[str
             areas = f"deletion AUC {curve['deletion_auc']:.4f}"
             print(f"{order}: {areas}, insertion AUC {curve['insertion_auc']:.4f}")
     return found
+
+
+def verdict_on(args: Namespace, one: Explanation, quality: dict[str, Any]) -> str:
+    """One sentence from all that was found about an explanation's quality."""
+    against = doubts(one) + differing(quality.get("stability"))
+    if args.until_stable and not is_stable(one.surrogate, one.request.top):
+        against.append(f"they are not stable after {len(one.scores)} masks")
+    curves = quality.get("faithfulness")
+    if curves and gain(curves["LIME"]) <= gain(curves["random"]):
+        against.append("hiding them changes the score no faster than hiding others")
+    return verdict(
+        "" if against else f"the held-out R² is {one.surrogate.held_out_r2:.2f}", against
+    )
 
 
 def repeated(
