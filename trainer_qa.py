@@ -12,19 +12,10 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from checkpointing import (
-    EvaluationStopped,
-    SafeStop,
-    SafeTrainer,
-)
+from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
 from huggin.analysis.validation import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
@@ -393,10 +384,9 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
     write_json(run.eval_results, facts | scores)
     name = Path(config.data.validation_file or config.data.dataset_name or "").name
-    em = f"EM {scores['eval_exact_match']:.1f} %"
-    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")
+    print(f"{run.path}: {measured} over {asked} questions of {name}{note}")
     if validation := validation_in_words(read_evaluations(run)):
         print(f"{run.path}: {validation}")
