@@ -74,6 +74,7 @@ def explain(
         request.seed,
         request.kernel_width,
     )
+    request = replace(request, samples=len(masks.on))
     _tell_masks(masks, request, say)
 
     say("Step 2/4: predictions")
@@ -102,7 +103,8 @@ def explain(
 
 def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
     example = np.array2string(masks.on[1].astype(int), max_line_width=500, threshold=64)
-    say(f"  masks: {masks.on.shape}, {request.sampler}, 1 where a segment is seen")
+    drawn = "all that there are" if masks.complete else request.sampler
+    say(f"  masks: {masks.on.shape}, {drawn}, 1 where a segment is seen")
     say(f"  e.g. masks[1]: {example}")
 
 
@@ -206,7 +208,9 @@ def until_stable(
 ) -> list[Explanation]:
     """Add masks until the standard errors say that fresh ones would find the same top segments."""
     targets = [one.target for one in explanations]
-    while not all(is_stable(one.surrogate, one.request.top) for one in explanations):
+    while not all(
+        one.masks.complete or is_stable(one.surrogate, one.request.top) for one in explanations
+    ):
         request = explanations[0].request
         if request.samples >= most:
             why = "segments are too close to each other or to 0"

@@ -30,6 +30,7 @@ def explain_function(
 ) -> Surrogate:
     """LIME's four steps for a function; it is called with at most `batch` masks at a time.
 
+    If there are no more than `samples` masks, the function is asked about all of them.
     segments: how many parts (of a picture, a text, a table's row) can be hidden.
     target: the class that is explained, a column of the probabilities.
     least: the smallest effect that counts; say it if the function returns no probabilities.
@@ -45,7 +46,7 @@ def explain_function(
             f"{samples} samples are too few for {segments} segments; give twice as many"
         )
     masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
-    batches = [masks.on[first : first + batch] for first in range(0, samples, batch)]
+    batches = [masks.on[first : first + batch] for first in range(0, len(masks.on), batch)]
     scores = np.concatenate([_scores(probabilities, on, target) for on in batches])
     return linear_regression_coefficients(masks, scores, distance_weights(masks), least)
 

@@ -92,7 +92,9 @@ def linear_regression_coefficients(
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
-    if masks.balanced and _blocks(masks) > 1:
+    if masks.complete:
+        covariance = np.zeros_like(bread)
+    elif masks.balanced and _blocks(masks) > 1:
         covariance = _by_block(masks, design, weights, residuals, bread)
     else:
         draw = np.arange(len(scores)) if masks.balanced else masks.draw
