@@ -279,6 +279,14 @@ class SafeTrainer(Trainer):
             self.state.best_model_checkpoint = None
             warn(f"{best}: {damage}; it was the best, the last model is kept instead")
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Refuse weights that are not exactly this model's, tied ones aside."""
+        super()._issue_warnings_after_load(load_result)
+        tied = self.model.all_tied_weights_keys
+        wrong = [*(set(load_result.missing_keys) - {*tied}), *load_result.unexpected_keys]
+        if wrong:
+            raise UserError(f"{self.args.output_dir}: not the weights of this model: {min(wrong)}")
+
     def _save_rng_state(self, output_dir: str) -> None:
         """Save all random states, also those of accelerators that transformers leaves out."""
         super()._save_rng_state(output_dir)

@@ -16,7 +16,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     TrainerState,
-    TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
@@ -30,7 +29,7 @@ from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line, printable
-from huggin.model.device import copies_in_background
+from huggin.model.device import copies_in_background, use_one_gpu
 from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
 from huggin.model.parts import before_clipping
@@ -85,12 +84,17 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         *args: Any,
         recorder: Recorder | None = None,
         trained_on: int = 0,
+        weights: str = "",
         **kwargs: Any,
     ) -> None:
-        """trained_on: how many of `eval_records` are in the training data, too."""
+        """trained_on: how many of `eval_records` are in the training data, too.
+
+        weights: where the model's come from, in words.
+        """
         super().__init__(*args, **kwargs)
         self.recorder = recorder
         self.trained_on = trained_on
+        self.weights = weights
         self._batch: dict[str, torch.Tensor] = {}
         for theirs in (ProgressCallback, PrinterCallback):
             self.remove_callback(theirs)
@@ -200,7 +204,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     tokenizer = load_tokenizer(config.model)
     records = _load(config, "train") if training.do_train else None
     eval_records = _load(config, "validation") if training.do_eval else None
-    model = load_model(config.model, training.seed)
+    model, weights = load_model(config.model, training.seed, training.do_train)
     match_tokenizer(tokenizer, model, data.max_seq_length)
     features = None
     eval_features = None
@@ -227,6 +231,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
+            weights=weights,
             processing_class=tokenizer,
             data_collator=partial(padded, tokenizer),
             callbacks=[stop],
@@ -234,18 +239,6 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     except (ValueError, ImportError, RuntimeError) as error:
         # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
-
-
-def use_one_gpu(training: TrainingArguments) -> None:
-    """Without torchrun take one GPU of several.
-
-    The Trainer would take all of them by nn.DataParallel and multiply the batch by their number.
-    """
-    visible = training.n_gpu
-    if visible > 1:
-        training._n_gpu = 1
-        advice = "torchrun takes more, see docs/overnight.md"
-        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
 
 
 def _tried(config: Config, records: Dataset) -> Dataset:
@@ -349,7 +342,7 @@ def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> 
     data = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
     if trainer.eval_records is not None:
         data += f"; {len(trainer.eval_records):,} questions to evaluate on"
-    return make_plan(config, trainer.model, windows, facts, data)
+    return make_plan(config, trainer.model, trainer.weights, windows, facts, data)
 
 
 def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
