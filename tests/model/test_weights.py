@@ -14,6 +14,8 @@ from huggin.qa.arguments import ModelArguments
 from tests.conftest import TOKENIZER, command
 from tests.model.test_families import FAMILIES, SMALL, config_of
 
+WEIGHTS = "model.safetensors"
+
 
 def saved(folder, model):
     """A model's folder with a tokenizer."""
@@ -28,7 +30,7 @@ def bert(folder, **more):
 
 
 def with_names(folder, change):
-    file = folder / "model.safetensors"
+    file = folder / WEIGHTS
     tensors = {change(name): tensor for name, tensor in load_file(file).items()}
     save_file(tensors, file, {"format": "pt"})
     return folder
@@ -98,6 +100,21 @@ def test_weights_that_are_not_loaded_are_an_error(tmp_path, make, said):
         load(tmp_path / "model")
 
 
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "model."])
+def test_without_the_prefix_the_weights_are_loaded(tmp_path, prefix):
+    """What docs/troubleshooting.md says."""
+    if prefix == "model.":
+        folder = llama(tmp_path / "model")
+    else:
+        folder = with_names(bert(tmp_path / "model"), f"{prefix}{{}}".format)
+    tensors = load_file(with_names(folder, lambda name: name.removeprefix(prefix)) / WEIGHTS)
+    model, weights = load(folder)
+    assert weights == "pretrained weights, new QA head"
+    stems = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
+    for name, tensor in model.base_model.state_dict().items():
+        assert torch.equal(tensor, stems[name])
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_head_alone_may_be_new(tmp_path, family):
     """As in bert-base-uncased: a pooler, a head of another task."""
@@ -114,12 +131,12 @@ def test_the_head_alone_may_be_new(tmp_path, family):
 
 
 def test_the_plan_names_the_new_head_and_the_numbers(tmp_path, tiny_cfg):
-    bert(tmp_path / "model", vocab_size=1500).joinpath("model.safetensors")
+    bert(tmp_path / "model", vocab_size=1500).joinpath(WEIGHTS)
     half = {
         name: tensor.half()
         for name, tensor in load_file(tmp_path / "model/model.safetensors").items()
     }
-    save_file(half, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+    save_file(half, tmp_path / "model" / WEIGHTS, {"format": "pt"})
     with_keys(tmp_path / "model", dtype="float16")
     keys = tiny_cfg(model_name_or_path="model", pretrained_model=True, dry_run=True)
     (tmp_path / "cfg.json").write_text(json.dumps(keys))
@@ -141,7 +158,7 @@ def test_no_score_comes_from_a_head_that_is_new(tmp_path, tiny_cfg):
 
 def test_a_trained_model_lacks_nothing(tmp_path, tiny_run):
     run = shutil.copytree(tiny_run, tmp_path / "run")
-    file = run / "model.safetensors"
+    file = run / WEIGHTS
     whole = load_file(file)
     assert load_trained(run)[2] == 8
     for gone, said in (
