@@ -56,7 +56,7 @@ from huggin.recording.efficacy import trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
+from huggin.recording.run_settings import changed_settings, fixed_settings, model_name
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
@@ -69,6 +69,7 @@ from huggin.training.standing import (
     trained_steps,
     where_it_is,
 )
+from huggin.training.trial import try_a_batch
 
 TRIED = 100  # records that become features in a dry run
 
@@ -185,7 +186,8 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     if config.training.do_eval:
         evaluate(config, trainer, run)
     if config.training.do_train and config.on_main_process:
-        print(where_it_is(run, has_driver=MORE_FOLLOWS in os.environ))
+        has_driver = MORE_FOLLOWS in os.environ
+        print(where_it_is(run, has_driver, recorded=config.recording.record))
     return 0
 
 
@@ -288,16 +290,25 @@ def train(
 
     Returns whether there was anything left to train.
     """
-    checkpoint = prepare(config, trainer, run, stop)
+    checkpoint = prepare(config, run, stop)
     plan = plan_of(config, trainer, len(trainer.train_dataset))
     trained = trained_steps(run, checkpoint)
-    if is_finished(run, trained, plan.steps):
-        lacking = lacks_scores(run, config.training.do_eval)
+    changed = ""
+    if trainer.recorder and checkpoint and run.facts.exists():
+        changed = changed_settings(read_facts(run), trainer.recorder.facts)
+    training = config.training
+    epochs = None if training.max_steps > 0 else training.num_train_epochs
+    if is_finished(run, trained, plan.steps, epochs):
+        lacking = lacks_scores(run, training.do_eval)
         if config.on_main_process:
-            print(already_trained(run, trained, plan.steps, lacking))
+            print(already_trained(run, trained, plan.steps, lacking, changed))
         return False
+    if changed:
+        advice = "undo that, name another output_dir, or set overwrite_output_dir to true"
+        raise UserError(f"{run.path}: {changed}; {advice}")
     if config.on_main_process:
-        announce(plan, run, checkpoint)
+        announce(plan, run, checkpoint, training)
+    try_a_batch(trainer)
     _train_from(checkpoint, trainer, stop)
     if trainer.recorder:
         trainer.recorder.close()
@@ -352,13 +363,12 @@ def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
         raise UserError("dry_run: nothing to train; set do_train to true")
     records = len(_load(config, "train"))
     windows = round(len(features) * records / min(TRIED, records))
+    try_a_batch(trainer)
     announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))
     return 0
 
 
-def prepare(
-    config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, stop: SafeStop
-) -> Path | None:
+def prepare(config: Config, run: RunFolder, stop: SafeStop) -> Path | None:
     """The checkpoint to go on from, if any.
 
     What an earlier run left is not touched before the training begins.
@@ -370,8 +380,6 @@ def prepare(
     if checkpoint is None and not anew and run.trainer_state.exists():
         what = f"{run.path}: a trained model without a checkpoint"
         raise UserError(f"{what}; overwrite_output_dir true starts anew")
-    if trainer.recorder and checkpoint and run.facts.exists():
-        refuse_changed(run, read_facts(run), trainer.recorder.facts)
     if anew and config.on_main_process:
         stop.begin = lambda: start_anew(run)
     return checkpoint

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.analysis.curves import running_mean
-from huggin.analysis.loss_curve import fit_exponential
+from huggin.analysis.loss_curve import fit_exponential, schedule_changes
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps
@@ -26,6 +26,10 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
             _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
+        for step in schedule_changes(run.recording):
+            label = f"another schedule from step {step} on" + f" ({run.name})" * bool(run.name)
+            loss_axes.axvline(step, color=colour, linestyle=":", label=label)
+            rate_axes.axvline(step, color=colour, linestyle=":")
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
