@@ -12,18 +12,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    TrainerState,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from checkpointing import (
-    EvaluationStopped,
-    SafeStop,
-    SafeTrainer,
-)
+from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
+from huggin.analysis.validation import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
@@ -52,7 +45,7 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.efficacy import read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -393,8 +386,9 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
     write_json(run.eval_results, facts | scores)
     name = Path(config.data.validation_file or config.data.dataset_name or "").name
-    em = f"EM {scores['eval_exact_match']:.1f} %"
-    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")
+    print(f"{run.path}: {measured} over {asked} questions of {name}{note}")
+    if validation := validation_in_words(read_evaluations(run)):
+        print(f"{run.path}: {validation}")

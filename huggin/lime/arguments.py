@@ -60,7 +60,12 @@ def _add_model(parser: CommandParser) -> None:
         metavar="FILE",
         help="weights of a named model, or: random (default: ImageNet's, downloaded by Keras)",
     )
-    add("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
+    add(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="names of the classes: one a line, numbers and names, or JSON",
+    )
     add(
         "--pixels",
         choices=PIXELS,
