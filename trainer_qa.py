@@ -263,6 +263,7 @@ def build_recorder(
         samples,
         probe_points=wanted.probe_points,
         node_points=wanted.node_points,
+        ledger_points=wanted.ledger_points,
         node_layers=wanted.node_layers,
         n_best_size=config.data.n_best_size,
         max_answer_length=config.data.max_answer_length,

@@ -44,6 +44,7 @@ LEAST: dict[int | None, tuple[str, ...]] = {
         "adam_epsilon",
         "dataloader_num_workers",
         "eval_delay",
+        "ledger_points",
         "max_grad_norm",
         "neftune_noise_alpha",
         "warmup_steps",
