@@ -35,6 +35,7 @@ from bench.inputs.recordings import (
     of_run_json,
     of_segments,
 )
+from bench.inputs.weights import of_endless, of_first_passes, of_weights
 
 GRAPHS = tuple(words[0] for words in READERS)
 COMMANDS = (
@@ -81,6 +82,9 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_names()
     yield from of_newer_tables(base)
     yield from of_cfgs_that_work()
+    yield from of_weights()
+    yield from of_first_passes()
+    yield from of_endless()
 
 
 _BAD_KEYS: tuple[tuple[str, Any], ...] = (

@@ -16,6 +16,7 @@ from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
+from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.questions import default_split, load_questions, shared_questions
@@ -64,6 +65,8 @@ class Examination:
         split = split or default_split(config.data)
         records = load_questions(config.data, split, config.model.cache_dir)
         match_tokenizer(tokenizer, model, config.data.max_seq_length)
+        if config.data.version_2_with_negative:
+            refuse_blind_no_answer(tokenizer, model)
         refuse_long_questions(records, tokenizer, config.data)
         return cls(
             config=config,
