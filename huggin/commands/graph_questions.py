@@ -1,12 +1,11 @@
 """Draw how the questions did in training, by kind: recording -> PNG.
 
-python graph-questions.py RUN
-python graph-questions.py RUN --by title
-"""
+huggin graph-questions RUN
+huggin graph-questions RUN --by title
+"""  # huggin: look 70
 
 from collections.abc import Sequence
 
-from huggin.common.cli import run_command
 from huggin.common.streams import warn
 from huggin.graphs.arguments import graph_parser, load_matplotlib
 
@@ -17,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw the loss and the share of right answers in the batches of the training, by kind of\n"
         "question: question word, length of the answer, place in the context. Draw what was\n"
         "learned and forgotten between epochs. Print the 20 hardest questions.",
-        "graph-questions.py",
+        "huggin graph-questions",
     )
     parser.add_argument(
         "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
@@ -49,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         if args.by is not None:
             raise
-        warn(f"graph-questions.py: no texts, so no kinds are drawn: {error}")
+        warn(f"huggin graph-questions: no texts, so no kinds are drawn: {error}")
         texts = []
     kinds = [groupings(each, args.by) for each in texts] or [[all_in_one(each)] for each in found]
     for group in same_kinds(kinds):
@@ -66,7 +65,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         ],
     )
     return 0
-
-
-if __name__ == "__main__":
-    run_command(main)
