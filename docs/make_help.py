@@ -32,8 +32,8 @@ COLUMNS = 100  # the width of a help text
 HEAD = """# Commands
 
 Every command with its options, as `huggin COMMAND --help` prints it, in the order in which `huggin`
-lists them. Every command also takes `--version`. In the clone, the scripts of the older toolkit can be
-called by their files, too: `python run_qa.py cfg.json` and `huggin run_qa cfg.json` do the same.
+lists them. Every command also takes `--version`. The scripts in the clone can be called by their
+files, too: `python run_qa.py cfg.json` and `huggin run_qa cfg.json` do the same.
 
 <!-- Made by docs/make_help.py. Change the help texts in the commands instead of this page. -->
 """

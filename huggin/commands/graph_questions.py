@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.questions import (
+        QuestionTexts,
         all_in_one,
         between_passes,
         groupings,
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     runs = read_runs([args.run, *args.more])
     found = [run.questions for run in runs]
+    texts: list[QuestionTexts | None] = [None] * len(runs)
     try:
         texts = [texts_of(run, training_records(run.facts.cfg, args.by)) for run in runs]
     except BadValue:
@@ -49,19 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.by is not None:
             raise
         warn(f"huggin graph-questions: no texts, so no kinds are drawn: {error}")
-        texts = []
-    kinds = [groupings(each, args.by) for each in texts] or [[all_in_one(each)] for each in found]
+    kinds = [
+        groupings(text, args.by) if text else [all_in_one(each)]
+        for each, text in zip(found, texts, strict=True)
+    ]
     for group in same_kinds(kinds):
         finish(draw_kinds(*runs, kinds=group), args)
         tables = [table_of_kinds(each, one) for each, one in zip(found, group, strict=True)]
         print_tables(runs, tables)
     finish(draw_passes(*runs), args)
     print_tables(runs, [passes_in_words(between_passes(each)) for each in found])
-    print_tables(
-        runs,
-        [
-            table_of_hardest(each, text)
-            for each, text in zip(found, texts or [None] * len(found), strict=True)
-        ],
-    )
+    print_tables(runs, [table_of_hardest(*each) for each in zip(found, texts, strict=True)])
     return 0
