@@ -30,13 +30,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, description: str, example: str) -> None:
         """example: a whole command, such as `python lime.py photo.jpg` or `huggin rewind RUN`."""
-        program, name, words = example.split(" ", 2)
+        program, name, *words = example.split(" ")
         prog = called(name if program == "python" else f"{program} {name}")
         start = f"python {prog}" if prog.endswith(".py") else prog
         super().__init__(
             prog=prog,
             description=description,
-            epilog=f"example: {start} {words}",
+            epilog=f"example: {' '.join([start, *words])}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
