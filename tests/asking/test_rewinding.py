@@ -108,7 +108,8 @@ def test_the_command_keeps_draws_and_prints(run):
     fewer = command("rewind", "run", "--samples", "1", cwd=run.parent)
     (line,) = fewer.stderr.splitlines()
     assert (
-        line == "rewind.py: run/rewind.json: the answers to 3 questions after step 8 are replaced"
+        line
+        == "huggin rewind: run/rewind.json: the answers to 3 questions after step 8 are replaced"
     )
     assert [entry["step"] for entry in json.loads((run / "rewind.json").read_text())] == [3, 8]
 
