@@ -263,7 +263,7 @@ def of_newer_tables(base: Path) -> Iterator[Fault]:
         cfg = facts["cfg"] | change if change else {}
         prepare = both(writing(FACTS, facts | {"cfg": cfg}), writing("other.json", questions()[:1]))
         words = ("graph-questions", "run")
-        yield Fault("newer tables", f"{name}, graph-questions.py", words, prepare, EITHER)
+        yield Fault("newer tables", f"{name}, graph-questions", words, prepare, EITHER)
 
 
 def shortened(rows: pa.Table) -> pa.Table:

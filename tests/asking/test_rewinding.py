@@ -1,4 +1,4 @@
-"""rewind.py: parts put back to step 0, where the weights of step 0 come from, what is kept."""
+"""huggin rewind: parts put back to step 0, where the weights of step 0 come from, what is kept."""
 
 import json
 import shutil
