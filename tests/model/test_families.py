@@ -103,7 +103,7 @@ def family(request, tmp_path_factory):
 def built(family, records):
     """A model with random weights, and a tracked sample."""
     arguments = ModelArguments(model_name_or_path=str(family), pretrained_model=False)
-    model = load_model(arguments, seed=1)
+    model, _ = load_model(arguments, seed=1)
     tokenizer = AutoTokenizer.from_pretrained(family)
     match_tokenizer(tokenizer, model, DATA.max_seq_length)
     return model, track_samples(Dataset.from_list(records), 1, 0, tokenizer, DATA)[0]
