@@ -53,7 +53,7 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.efficacy import parts_in_words, trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -396,4 +396,5 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     f1 = f"F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")
+    whole = f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}"
+    print(whole, *parts_in_words(scores, "eval_"), sep="\n")

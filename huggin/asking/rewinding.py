@@ -91,7 +91,7 @@ class Exam:
         answers = best_answers(contexts, self.placed, logits[0], logits[1], self.data)
         texts = [answer.text for answer in answers]
         scores = [
-            score_answer(text, record["answers"])
+            score_answer(text, record["answers"], self.data.version_2_with_negative)
             for text, record in zip(texts, self.records, strict=True)
         ]
         return Answers(

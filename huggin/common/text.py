@@ -2,10 +2,16 @@
 
 import re
 import textwrap
+import unicodedata
 
 MEGABYTE = 1e6
 GIGABYTE = 1e9
 LONGEST = 300  # characters of another library's message
+TAGS = "\U000e0000"  # from here on: the tags that make a flag of an emoji
+# Format characters that a reader sees, as the Arabic sign before a number
+SEEN = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
 
 
 def printable(text: str) -> str:
@@ -27,6 +33,23 @@ def one_line(error: BaseException) -> str:
 def storable(text: str) -> str:
     """Text with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def is_zero_width(character: str) -> bool:
+    """Whether it is a format character that nobody sees: U+FEFF, a joiner, a mark of direction."""
+    is_format = unicodedata.category(character) == "Cf"
+    return is_format and character < TAGS and character not in SEEN
+
+
+def edges(text: str) -> tuple[int, int]:
+    """Where a text begins and ends without the blanks and zero-width characters around it.
+
+    Both are its length if there is nothing else.
+    """
+    hidden = [one.isspace() or is_zero_width(one) for one in text]
+    if all(hidden):
+        return len(text), len(text)
+    return hidden.index(False), len(text) - hidden[::-1].index(False)
 
 
 def short(text: str, length: int = 55) -> str:

@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
 READ_AND_WRITE = "mode=rwc"
 AS_IT_IS = "mode=ro&immutable=1"  # SQLite makes no files, and locks nothing
 BESIDE = ("-journal", "-wal", "-shm")  # files that SQLite makes; it would wait for a pipe
+CHECKED_AS_A_WHOLE = 20_000_000  # bytes; up to here a check takes some tenths of a second
 NO_ROOM_TO_WRITE = ("SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY")
 
 
@@ -31,8 +32,8 @@ def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
     migrated, after a copy to `<name>.bak` if there is no such copy yet. With `must_exist`, a
     database that cannot be written (a read-only folder, a full disk) is opened for reading.
 
-    Raises BadValue for a file that is not the toolkit's, or that a newer version wrote. Such a
-    file stays as it is.
+    Raises BadValue for a file that is not the toolkit's, that a newer version wrote, or that is
+    damaged anywhere (of a large file, see `read_rows`). Such a file stays as it is.
     """
     _check_place(path, must_exist)
     with _advising(path):
@@ -58,6 +59,7 @@ def check_database(path: Path) -> None:
             query = AS_IT_IS if _log_is_empty(path) else "mode=ro"
             with closing(connect(path, query)) as connection:
                 known_version(connection, path)
+                _refuse_damage(connection, path)
     writable = path if _mode_of(path, path) is not None else Path(os.path.realpath(path)).parent
     if not os.access(writable, os.W_OK):
         raise BadValue("db", path, f"{writable} cannot be written to; name another file")
@@ -93,10 +95,25 @@ def _opened(path: Path, query: str) -> sqlite3.Connection:
     """Connect, migrate, and set what each connection needs."""
     with ExitStack() as on_error:
         connection = on_error.enter_context(closing(connect(path, query)))
+        _refuse_damage(connection, path)
         migrate(connection, path)
         connection.execute("PRAGMA foreign_keys = ON")
         on_error.pop_all()
     return connection
+
+
+def _refuse_damage(connection: sqlite3.Connection, path: Path, table: str | None = None) -> None:
+    """Raise BadValue for what SQLite's own check finds in a table, or in all of a small file."""
+    if table:
+        check = connection.execute("SELECT * FROM pragma_integrity_check(?)", (table,))
+    elif path.exists() and path.stat().st_size <= CHECKED_AS_A_WHOLE:
+        check = connection.execute("PRAGMA quick_check(1)")
+    else:
+        return
+    (problem,) = check.fetchone()
+    if problem != "ok":
+        advice = f"`sqlite3 {path} .recover` prints what can be saved; name another file"
+        raise BadValue("db", path, f"damaged: {' '.join(problem.split())}; {advice}")
 
 
 def _in_read_only_folder(path: Path) -> bool:
@@ -142,9 +159,18 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
             yield
 
 
-def read_rows(connection: sqlite3.Connection, query: str, *values: Any) -> Table:
-    """The columns and rows that a query finds; `values` fill its placeholders, in their order."""
-    with _advising(_file_of(connection)):
+def read_rows(
+    connection: sqlite3.Connection, tables: Sequence[str], query: str, *values: Any
+) -> Table:
+    """The columns and rows that a query finds; `values` fill its placeholders, in their order.
+
+    Raises BadValue if one of the tables that it reads is damaged: SQLite itself reads past a page
+    whose numbers fit. Checking a table takes less time than reading all of it.
+    """
+    path = _file_of(connection)
+    with _advising(path):
+        for table in tables:
+            _refuse_damage(connection, path, table)
         cursor = connection.execute(query, values)
         return [column[0] for column in cursor.description], cursor.fetchall()
 
