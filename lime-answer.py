@@ -194,6 +194,8 @@ def explain_answer(
     if args.checkpoints:
         say("\nThe same question at every checkpoint:")
         by_step = explaining.by_step(case, last, models_by_step(args, recording, loaded))
+    if last.finding.believe:
+        say(f"\n{last.finding.believe}")
     return Kept(about, [one.finding for one in stages], by_step, nodes)
 
 

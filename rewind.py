@@ -68,7 +68,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "--split",
         choices=("train", "validation"),
         default="train",
-        help="whose questions (default: train, because the training made these right)",
+        help="whose questions (default: train, because these are the questions it was trained on)",
     )
     parser.add_argument(
         "--checkpoint",

@@ -214,6 +214,31 @@ def test_a_line_of_the_tree_counts_for_its_own_file_only():
         assert not in_tree(other, tree)
 
 
+def messages_of(page: Path) -> list[str]:
+    """The messages that a page quotes in bold, such as **`no database here`**."""
+    return re.findall(r"\*\*`([^`]+)`\*\*", page.read_text(encoding="utf-8"))
+
+
+def is_printed(message: str, sources: str) -> bool:
+    """Whether the sources hold each part of a message; `...` and numbers stand for any text."""
+    parts = re.split(r"\.\.\.|\d[\d.]*", message)
+    return all(part.strip(" ,") in sources for part in parts)
+
+
+def test_every_message_of_troubleshooting_is_printed_by_the_toolkit():
+    files = [ROOT / "setup", ROOT / "stages.sh", *ROOT.glob("*.py"), *ROOT.glob("huggin/**/*.py")]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    joined = re.sub(r'"\n\s+f?"', "", sources)
+    messages = messages_of(ROOT / "docs" / "troubleshooting.md")
+    assert len(messages) > 15
+    assert [message for message in messages if not is_printed(message, joined)] == []
+
+
+def test_a_message_that_nothing_prints_is_found():
+    assert is_printed("trains on one of 2 GPUs", 'f"trains on one of {count} GPUs"')
+    assert not is_printed("answers fit into no window", 'f"answers are longer"')
+
+
 def test_blocks_have_marks_that_are_known():
     marks = {
         mark.strip()

@@ -22,7 +22,7 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
         if run.name:
             _draw_mean(loss_axes, run, steps)
         else:
-            like = " (windows of like length)" * run.recording.facts.has_like_lengths
+            like = " (windows of similar length)" * run.recording.facts.has_like_lengths
             _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)

@@ -130,7 +130,7 @@ def _scores_of(run: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
         state = _read_object(run.trainer_state)
         history = state.get("log_history", [])
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-            raise UserError(f"{run.trainer_state}: log_history is no list of objects; {ANEW}")
+            raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
         found += [(run.trainer_state, row) for row in history if "eval_exact_match" in row]
     if run.eval_results.is_file():
         found.append((run.eval_results, _read_object(run.eval_results)))

@@ -18,7 +18,7 @@ from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
-GROUPED = "group_by_length"  # its value for windows of like length in a batch
+GROUPED = "group_by_length"  # its value for windows of similar length in a batch
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 
@@ -54,7 +54,7 @@ class RunFacts:
 
     @property
     def has_like_lengths(self) -> bool:
-        """Whether the windows of a batch are of like length, so that its loss depends on it."""
+        """Whether the windows of a batch are of similar length, so that its loss depends on it."""
         return self.fixed.get(STRATEGY) == GROUPED
 
     def model_type_state(self, step: int) -> str:

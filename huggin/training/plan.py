@@ -32,7 +32,7 @@ class Plan:
     steps: int  # optimizer steps from the beginning to the end
     steps_per_epoch: int
     windows_per_step: int
-    grouped: bool  # whether the windows of a batch are of like length
+    grouped: bool  # whether the windows of a batch are of similar length
     recording: str  # what is recorded
     folder: Path  # the run's folder
     disk_needed: float  # bytes that checkpoints, the model and the recording will take
@@ -43,7 +43,7 @@ class Plan:
         epochs = self.steps / self.steps_per_epoch
         steps = f"{self.steps:,} steps: {epochs:.3g} epochs of {self.steps_per_epoch:,} steps"
         disk = f"about {size(self.disk_needed)} needed, {size(self.disk_free)} free"
-        windows = f"{self.windows_per_step} windows{' of like length' * self.grouped} in a step"
+        windows = f"{self.windows_per_step} windows{' of similar length' * self.grouped} in a step"
         facts = (
             ("model", self.model),
             ("data", self.data),
