@@ -197,7 +197,6 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
     limit = None if args.all else args.samples or args.max_samples
     with closing(open_database(database_path(args.db))) as database:
         skip = asked_before(database, state) if args.unseen else set()
-        refuse_all_seen(skip, len(examination.records))
         asked = examination.ask(args.seed, limit, skip, args.batch_size, until_right=not measuring)
         efficacy = examination.efficacy(asked)
         print(printable(report(state, asked, efficacy, until_right=not measuring)))
@@ -212,13 +211,6 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
     if not measuring:
         print("EM and F1 take a fixed number of questions: --samples N, or --all")
     return efficacy.correct
-
-
-def refuse_all_seen(seen: set[int], questions: int) -> None:
-    """Raise UserError if --unseen leaves no question."""
-    if seen.issuperset(range(questions)):
-        asked = f"this model-type-state was asked all {questions} questions before"
-        raise UserError(f"--unseen: {asked}; leave it out")
 
 
 if __name__ == "__main__":

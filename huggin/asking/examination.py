@@ -9,7 +9,14 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
+from huggin.asking.questions import (
+    Asked,
+    ask,
+    batch_size_on,
+    draw_questions,
+    efficacy_of,
+    until_first_right,
+)
 from huggin.asking.run_and_cfg import Trained
 from huggin.common.errors import BadValue
 from huggin.common.files import write_json
@@ -26,8 +33,6 @@ from huggin.recording.efficacy import Efficacy
 from huggin.recording.run_facts import model_type_state
 from huggin.recording.run_folder import RunFolder
 
-BATCH_ON_CPU = 16
-BATCH_ON_ACCELERATOR = 64
 AHEAD = 8  # batches of questions whose windows are sorted by length together
 
 
@@ -115,17 +120,12 @@ class Examination:
         limit: how many; with `until_right` the first right answer ends it earlier.
         batch_size: windows at a time; default: 16 on a CPU, 64 on an accelerator.
         """
-        batch_size = batch_size or self._batch_size
+        batch_size = batch_size or batch_size_on(self.model.device)
         indices = draw_questions(len(self.records), seed, skip)[:limit]
         ahead = 1 if until_right else AHEAD
         asked = ask(self.model, self.tokenizer, self.records, indices, self.data, batch_size, ahead)
         shown = progress(asked, label="asking", unit="questions", total=len(indices))
         return list(until_first_right(shown) if until_right else shown)
-
-    @property
-    def _batch_size(self) -> int:
-        on_cpu = self.model.device.type == "cpu"
-        return BATCH_ON_CPU if on_cpu else BATCH_ON_ACCELERATOR
 
     def efficacy(self, asked: Sequence[Asked]) -> Efficacy:
         """How good the model is by these questions."""

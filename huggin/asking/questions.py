@@ -47,6 +47,11 @@ class Asked:
         return self.exact_match == 100
 
 
+def batch_size_on(device: torch.device) -> int:
+    """How many windows a device computes at a time, if nobody says it."""
+    return 16 if device.type == "cpu" else 64
+
+
 def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> list[int]:
     """All indices but those to skip, in random order, none twice.
 
@@ -54,7 +59,8 @@ def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> 
     """
     left = [index for index in range(count) if index not in skip]
     if not left:
-        raise UserError(f"this model-type-state was asked all {count} questions before")
+        asked = f"this model-type-state was asked all {count} questions before"
+        raise UserError(f"no unseen question is left: {asked}")
     random.Random(seed).shuffle(left)
     return left
 

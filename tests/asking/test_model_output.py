@@ -65,7 +65,7 @@ def test_asking_all_is_repeatable_recorded_and_scored(morning):
     assert second[0].split(",") == first[0].split(",")[:2]
     unseen = command("test-qa-efficacy.py", "cfg.json", "--unseen", cwd=morning)
     assert unseen.returncode == 2
-    assert "--unseen: this model-type-state was asked all 4 questions before" in unseen.stderr
+    assert "is left: this model-type-state was asked all 4 questions before" in unseen.stderr
 
 
 @pytest.mark.slow
