@@ -40,9 +40,8 @@ class Trained:
         facts = read_facts(run)
         # A loop of the user's own keeps no cfg: then the one beside it says how windows are cut.
         model, data = arguments_of(facts.cfg or config.given)
-        model = replace(model, pretrained_model=facts.pretrained)
-        answers = {"n_best_size": facts.n_best_size, "max_answer_length": facts.max_answer_length}
-        data = replace(data, **answers)
+        model.pretrained_model = facts.pretrained
+        data.n_best_size, data.max_answer_length = facts.n_best_size, facts.max_answer_length
         other = vars(config.model) | vars(config.data)
         pairs = {
             key: (_last_part(value), _last_part(other[key]))

@@ -8,10 +8,6 @@ MEGABYTE = 1e6
 GIGABYTE = 1e9
 LONGEST = 300  # characters of another library's message
 TAGS = "\U000e0000"  # from here on: the tags that make a flag of an emoji
-# Format characters that a reader sees, as the Arabic sign before a number
-SEEN = frozenset(
-    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
-)
 
 
 def printable(text: str) -> str:
@@ -37,8 +33,8 @@ def storable(text: str) -> str:
 
 def is_zero_width(character: str) -> bool:
     """Whether it is a format character that nobody sees: U+FEFF, a joiner, a mark of direction."""
-    is_format = unicodedata.category(character) == "Cf"
-    return is_format and character < TAGS and character not in SEEN
+    is_format = unicodedata.category(character) == "Cf" and character < TAGS
+    return is_format and unicodedata.bidirectional(character) != "AN"  # Arabic signs of numbers
 
 
 def edges(text: str) -> tuple[int, int]:

@@ -14,7 +14,6 @@ from huggin.common.errors import UserError
 from huggin.common.text import storable
 from huggin.database.connection import Table, read_rows, writing
 
-RUNS = ("model_efficacy", "sample_indices")  # the tables of what was asked
 ALL_ROWS = {
     "model_efficacy": "SELECT * FROM model_efficacy ORDER BY id",
     "sample_indices": "SELECT * FROM sample_indices ORDER BY id",
@@ -141,9 +140,7 @@ def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int
     """How many answers of a model-type-state were correct and how many were asked, in all calls."""
     query = """SELECT total(correct_num), total(sample_num) FROM model_efficacy
         WHERE model_type_state = ?"""
-    _, [(correct, asked)] = read_rows(
-        connection, ["model_efficacy"], query, storable(model_type_state)
-    )
+    _, [(correct, asked)] = read_rows(connection, query, storable(model_type_state))
     return int(correct), int(asked)
 
 
@@ -152,7 +149,7 @@ def runs_of(connection: sqlite3.Connection, model_type_state: str) -> Table:
     query = """SELECT sample_indices.* FROM sample_indices
         JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
         WHERE model_type_state = ? ORDER BY sample_indices.id"""
-    return read_rows(connection, RUNS, query, storable(model_type_state))
+    return read_rows(connection, query, storable(model_type_state))
 
 
 def asked_before(connection: sqlite3.Connection, model_type_state: str) -> set[int]:
@@ -176,7 +173,7 @@ def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]
         JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
         WHERE model_type_state IS NOT NULL"""
     runs: dict[str, list[set[int]]] = defaultdict(list)
-    for state, seq_ids in read_rows(connection, RUNS, query)[1]:
+    for state, seq_ids in read_rows(connection, query)[1]:
         runs[state].append(_indices_in(seq_ids or ""))
     return runs
 
@@ -189,7 +186,7 @@ def _indices_in(seq_ids: str) -> set[int]:
 
 def rows_of(connection: sqlite3.Connection, table: str) -> Table:
     """Column names and rows of a table of ALL_ROWS."""
-    return read_rows(connection, [table], ALL_ROWS[table])
+    return read_rows(connection, ALL_ROWS[table])
 
 
 def is_number(text: str) -> bool:

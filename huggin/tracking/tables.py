@@ -124,8 +124,8 @@ def search_functions(connection: sqlite3.Connection, part: str) -> dict[str, Tab
         (SELECT 1 FROM pragma_table_info(sqlite_master.name) AS c WHERE c.name = 'function')
         ORDER BY name"""
     found = {}
-    for (table,) in read_rows(connection, [], query)[1]:
+    for (table,) in read_rows(connection, query)[1]:
         quoted = '"' + table.replace('"', '""') + '"'
         rows = f"SELECT * FROM {quoted} WHERE instr(lower(function), lower(?))"  # noqa: S608 quoted
-        found[table] = read_rows(connection, [table], rows, storable(part))
+        found[table] = read_rows(connection, rows, storable(part))
     return {table: hits for table, hits in found.items() if hits[1]}
