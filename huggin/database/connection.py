@@ -21,7 +21,7 @@ Table = tuple[list[str], list[tuple[Any, ...]]]  # column names, rows
 READ_AND_WRITE = "mode=rwc"
 AS_IT_IS = "mode=ro&immutable=1"  # SQLite makes no files, and locks nothing
 BESIDE = ("-journal", "-wal", "-shm")  # files that SQLite makes; it would wait for a pipe
-CHECKED_AS_A_WHOLE = 20_000_000  # bytes; up to here a check takes some tenths of a second
+CHECKED_AS_A_WHOLE = 10_000_000  # bytes; up to here a check takes some tenths of a second
 LARGEST = ("answers", "explanations", "segments", "stack_samples")  # tables
 NO_ROOM_TO_WRITE = ("SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY")
 
@@ -113,7 +113,9 @@ def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:
     if path.exists() and path.stat().st_size <= CHECKED_AS_A_WHOLE:
         names = [1]  # stops at the first problem
     for name in names:
-        (problem,) = connection.execute("SELECT * FROM pragma_quick_check(?)", (name,)).fetchone()
+        (problem,) = connection.execute(
+            "SELECT * FROM pragma_integrity_check(?)", (name,)
+        ).fetchone()
         if problem != "ok":
             advice = f"`sqlite3 {path} .recover` prints what can be saved; name another file"
             raise BadValue("db", path, f"damaged: {' '.join(problem.split())}; {advice}")

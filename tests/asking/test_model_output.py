@@ -190,6 +190,19 @@ def test_training_data_that_is_gone_is_said(morning):
     assert "NoPretrain-8-gone.json-questions.json: " in done.stdout
 
 
+def test_an_evaluation_does_not_replace_the_scores_of_a_run(morning):
+    """They would be those of another model, and count as measured before the training."""
+    before = (morning / "run" / "eval_results.json").read_bytes()
+    done = command("run_qa.py", "cfg.json", "--do_train", "false", cwd=morning)
+    assert done.returncode == 2
+    assert "run: holds a trained run, whose scores an evaluation would replace" in done.stderr
+    assert (morning / "run" / "eval_results.json").read_bytes() == before
+    words = ("--do_train", "false", "--model_name_or_path", "run", "--pretrained_model", "true")
+    for _ in range(2):
+        done = command("run_qa.py", "cfg.json", *words, "--output_dir", "again", cwd=morning)
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_first_right_answer_is_no_measurement(morning):
     """Its EM would be 1/n by construction."""
     done = command("test-qa-efficacy.py", "cfg.json", "--max-samples", "2", cwd=morning)
