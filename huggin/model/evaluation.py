@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 
 from huggin.model.hooks import undisturbed
-from huggin.qa.answers import best_answers, mean_scores, score_answer
+from huggin.qa.answers import best_answers, mean_loss, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
 
 ROW = "row"  # the number of a feature, in a batch of the evaluation
@@ -37,7 +37,7 @@ class EvaluatingTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """EM and F1 in percent over the validation questions.
+        """EM and F1 in percent over the validation questions, and their loss (see `mean_loss`).
 
         The model's mode and all random states are restored afterwards.
         """
@@ -54,6 +54,7 @@ class EvaluatingTrainer(Trainer):
         pairs = zip(answers, expected, strict=True)
         scored = [score_answer(answer.text, right, squad2) for answer, right in pairs]
         scores = mean_scores(scored, expected, squad2)
+        scores["loss"], scores["loss_error"] = mean_loss(features, start_logits, end_logits)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         metrics[f"{metric_key_prefix}_samples"] = len(answers)
         self.log(metrics)

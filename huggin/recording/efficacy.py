@@ -31,6 +31,8 @@ class Efficacy:
     f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
     trained_on: int = 0  # how many of the questions asked the model was trained on
     parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
+    loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
+    loss_error: float = 0.0  # its standard error
 
 
 def parts_in_words(scores: dict[str, float], prefix: str = "") -> list[str]:
@@ -161,4 +163,6 @@ def _as_efficacy(scores: dict[str, Any]) -> Efficacy:
         exact_match_interval=wilson_interval(exact_match / 100 * asked, asked),
         f1=f1,
         f1_interval=wilson_interval(f1 / 100 * asked, asked),
+        loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
+        loss_error=float(scores.get("eval_loss_error", 0.0)),
     )
