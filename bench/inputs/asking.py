@@ -91,7 +91,7 @@ def of_other_cfgs(base: Path) -> Iterator[Fault]:
         ({"max_train_samples": 0}, frozenset({2})),
     )
     for cfg, codes in kept:
-        prepare = writing(FACTS, facts | {"cfg": cfg})
+        prepare = writing(FACTS, facts | {"cfg": facts["cfg"] | cfg if cfg else {}})
         yield Fault("other cfgs", f"run.json keeps {cfg}", ASK, prepare, codes)
 
 
