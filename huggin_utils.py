@@ -19,7 +19,7 @@ from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 
 RUNS = "runs"
-TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions")
+TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

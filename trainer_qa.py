@@ -12,19 +12,11 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from checkpointing import (
-    EvaluationStopped,
-    SafeStop,
-    SafeTrainer,
-)
+from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
+from huggin.analysis.validation import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
@@ -53,7 +45,7 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.efficacy import read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -275,6 +267,7 @@ def build_recorder(
         samples,
         probe_points=wanted.probe_points,
         node_points=wanted.node_points,
+        ledger_points=wanted.ledger_points,
         node_layers=wanted.node_layers,
         n_best_size=config.data.n_best_size,
         max_answer_length=config.data.max_answer_length,
@@ -392,8 +385,9 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
     write_json(run.eval_results, facts | scores)
     name = Path(config.data.validation_file or config.data.dataset_name or "").name
-    em = f"EM {scores['eval_exact_match']:.1f} %"
-    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")
+    print(f"{run.path}: {measured} over {asked} questions of {name}{note}")
+    if validation := validation_in_words(read_evaluations(run)):
+        print(f"{run.path}: {validation}")

@@ -72,6 +72,14 @@ def copies_in_background(device: torch.device) -> bool:
     return device.type in COPIES_IN_BACKGROUND
 
 
+def has_room(device: torch.device, size: int) -> bool:
+    """Whether a CUDA or XPU GPU has `size` bytes free; other devices are not asked."""
+    if not copies_in_background(device):
+        return True
+    free, _ = torch.get_device_module(device).mem_get_info(device)
+    return free >= size
+
+
 @dataclass(frozen=True)
 class HostCopy:
     """A copy of a tensor on the CPU, possibly still on its way from an accelerator."""

@@ -107,7 +107,7 @@ WORKS = {
     "lr_scheduler_type": AS_DOCUMENTED,
     "max_grad_norm": AS_DOCUMENTED,
     "max_steps": AS_DOCUMENTED,
-    "metric_for_best_model": "exact_match or f1",
+    "metric_for_best_model": "exact_match, f1 or loss",
     "neftune_noise_alpha": AS_DOCUMENTED,
     "num_train_epochs": AS_DOCUMENTED,
     "optim": AS_DOCUMENTED,
