@@ -2,7 +2,7 @@
 
 python lime-answer.py RUN 3
 python lime-answer.py RUN --question "Who owns the ravens?" --context "The ravens are Odin's."
-"""
+"""  # huggin: explain 10
 
 from argparse import Namespace
 from collections.abc import Collection, Sequence

@@ -8,7 +8,7 @@ The picture is cut into segments. LIME makes many copies of it in which some seg
 asks the classifier about each copy, and fits a linear model to the answers. The coefficients say
 what each segment adds to the answer. The four steps are in `explain` (Ribeiro et al. 2016,
 https://arxiv.org/abs/1602.04938).
-"""
+"""  # huggin: explain 30
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
