@@ -46,7 +46,7 @@ from huggin.recording.checkpoints import (
     why_not_begun,
 )
 from huggin.recording.recorder import Recorder
-from huggin.recording.results import read_evaluations, trained_on_in_words
+from huggin.recording.results import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import changed_settings, fixed_settings, model_name
@@ -390,6 +390,7 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {measured} over {asked} questions of {name}{note}")
+    whole = f"{run.path}: {measured} over {asked} questions of {name}{note}"
+    print(whole, *parts_in_words(scores, "eval_"), sep="\n")
     if validation := validation_in_words(read_evaluations(run)):
         print(f"{run.path}: {validation}")
