@@ -7,7 +7,7 @@
 In the older toolkit this file held the hooks and the recorder. They are now in
 `huggin/model/hooks.py` (where a model is watched) and `huggin/recording/recorder.py` (what is
 kept of it); `from huggin.recording import Recorder` is their front door, see docs/python.md.
-"""
+"""  # huggin: files 10
 
 import json
 import sys

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import TrainingArguments
 
 from huggin.common.errors import BadValue
+from huggin.common.streams import warn
 
 CPU = torch.device("cpu")
 COPIES_IN_BACKGROUND = ("cuda", "xpu")  # kinds that copy into pinned memory while they compute
@@ -51,6 +53,18 @@ def choose_device(name: str | None = None, use_cpu: bool = False) -> torch.devic
     if name not in names and (kind is None or name != kind.type):
         raise BadValue("device", name, f"not on this machine; choose one of: {', '.join(names)}")
     return torch.device(name)
+
+
+def use_one_gpu(training: TrainingArguments) -> None:
+    """Without torchrun take one GPU of several.
+
+    The Trainer would take all of them by nn.DataParallel and multiply the batch by their number.
+    """
+    visible = training.n_gpu
+    if visible > 1:
+        training._n_gpu = 1
+        advice = "torchrun takes more, see docs/overnight.md"
+        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
 
 
 def describe_device(device: torch.device) -> str:

@@ -66,11 +66,17 @@ class Plan:
 
 
 def make_plan(
-    config: Config, model: PreTrainedModel, windows: int, facts: RunFacts | None, data: str
+    config: Config,
+    model: PreTrainedModel,
+    weights: str,
+    windows: int,
+    facts: RunFacts | None,
+    data: str,
 ) -> Plan:
     """The plan of a training over so many windows.
 
-    facts: of what is recorded, None if nothing is. data: the questions, in words.
+    weights: where the model's come from. data: the questions. Both in words.
+    facts: of what is recorded, None if nothing is.
     """
     training = config.training
     folder = Path(training.output_dir)
@@ -80,7 +86,7 @@ def make_plan(
     copy = copy_bytes(model, facts)
     needed = saved_bytes(model, steps, training, copy) + recorded
     return Plan(
-        model=describe_model(model, config.model.pretrained_model),
+        model=describe_model(model, weights),
         data=data,
         device=where(training),
         steps=steps,
@@ -116,11 +122,10 @@ def total_steps(windows: int, training: TrainingArguments) -> int:
     return math.ceil(training.num_train_epochs * steps_per_epoch(windows, training))
 
 
-def describe_model(model: PreTrainedModel, pretrained: bool) -> str:
+def describe_model(model: PreTrainedModel, weights: str) -> str:
     """Class, layers, units, parameters, and where the weights come from."""
     layers = f"{model.config.num_hidden_layers} layers of {head_of(model).in_features} units"
     parameters = f"{model.num_parameters():,} parameters"
-    weights = "pretrained weights" if pretrained else "random weights"
     return f"{type(model).__name__}: {layers}, {parameters}, {weights}"
 
 
