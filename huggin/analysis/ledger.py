@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from huggin.common.errors import UserError
-from huggin.recording.reader import Credits
+from huggin.recording.reader import Credits, Recording
 
 MOST_GAP = 0.02  # of the changes of the loss
 FEW = 0.005  # nats: a loss that changed less than that has not changed
@@ -79,6 +79,25 @@ def sums_of(found: Credits) -> Sums:
     )
 
 
+def sums_until(recording: Recording, step: int) -> Sums | None:
+    """The ledger of the first tracked sample up to a step; None if nothing is known of it."""
+    if not recording.has("ledger"):
+        return None
+    found = recording.ledger()
+    rows = found.step <= step
+    if not (np.isfinite(found.credits).all(axis=1) & rows).any():
+        return None
+    return sums_of(
+        Credits(
+            found.step[rows],
+            found.credits[rows],
+            found.gap[rows],
+            found.coarse[rows],
+            found.places,
+        )
+    )
+
+
 def made_most(sums: Sums) -> list[int]:
     """The fewest parts that together made at least half of the change, in the model's order."""
     shares = sums.net / sums.net.sum()
@@ -110,7 +129,7 @@ def in_words(sums: Sums) -> str:
     words.append(f"{exact}: {MORE_POINTS}" if sums.gap > MOST_GAP else exact)
     if sums.coarse_rows.any():
         words.append(
-            f"With every second probe left out {100 * sums.moved:.0f} % goes to other parts"
+            f"With every second probe left out {100 * sums.moved:.1f} % goes to other parts"
         )
     if sums.left_out:
         words.append(f"Left out: {sums.left_out} probes whose loss is not finite")
@@ -135,8 +154,8 @@ def named(parts: Sequence[str], chosen: Sequence[int]) -> str:
     return text[0].upper() + text[1:]
 
 
-def table_of_ledger(sums: Sums) -> str:
-    """A row per part: net, what it lowered and raised, its share, and its largest module."""
+def words_and_table(sums: Sums) -> str:
+    """In words; then a row per part: net, lowered, raised, its share, and its largest module."""
     rows: list[tuple[str, ...]] = [("part", "net (nats)", "lowered", "raised", "share", "most by")]
     total = sums.net.sum()
     for at, part in enumerate(sums.parts):
@@ -145,13 +164,14 @@ def table_of_ledger(sums: Sums) -> str:
         numbers = (f"{value:+.3f}" for value in (net, sums.lowered[at], sums.raised[at]))
         rows.append((part, *numbers, share, _largest_module(sums, part)))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    return "\n".join(
+    lines = [
         "  ".join(
             text.ljust(width) if column in (0, 5) else text.rjust(width)
             for column, (text, width) in enumerate(zip(row, widths))
         ).rstrip()
         for row in rows
-    )
+    ]
+    return "\n".join([in_words(sums), *lines])
 
 
 def _largest_module(sums: Sums, part: str) -> str:

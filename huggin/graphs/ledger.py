@@ -48,8 +48,9 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
         _draw_sums(bars, sums)
         _draw_loss(loss, run.recording, sample)
         below.axis("off")
-        label = "nats between two probes"
-        figure.colorbar(mesh, ax=below, label=label, orientation="horizontal", extend="both")
+        beside = below.inset_axes((0, 0.55, 1, 0.12))
+        label = "nats between two probes (purple: lowered)"
+        figure.colorbar(mesh, cax=beside, label=label, orientation="horizontal", extend="both")
     say_drawn_for(figure, sample=sample)
     return {figure_name("ledger", runs, sample): figure}
 
