@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
+from huggin.analysis.rewinding import named
 from huggin.common.errors import UserError
 from huggin.recording.reader import Credits, Recording
 
@@ -21,9 +21,10 @@ class Sums:
     parts: list[str]
     step: np.ndarray  # (rows,) of the probe at the end of each row
     credits: np.ndarray  # (rows, parts) between two probes
+    lowered: np.ndarray  # (parts,) the sum of each part's negative credits alone
+    raised: np.ndarray  # (parts,) that of its positive ones
     modules: dict[tuple[str, str], float]  # the sum of each part and kind of module
-    coarse: np.ndarray  # (parts,) sums with every second probe left out, of `coarse_rows`
-    coarse_rows: np.ndarray  # (rows,) bool: those that the coarse sums are about
+    moved: float  # the share that goes to other parts with every second probe left out, or NaN
     change: float  # of the loss, from the first probe to the last one
     gap: float  # the sum of all |gaps| by the sum of all |changes|
     left_out: int  # rows that are not finite
@@ -31,71 +32,54 @@ class Sums:
     @property
     def net(self) -> np.ndarray:
         """The sum of each part, (parts,)."""
-        return self.credits.sum(axis=0)
-
-    @property
-    def lowered(self) -> np.ndarray:
-        """The sum of each part's negative credits alone, (parts,)."""
-        return np.minimum(self.credits, 0).sum(axis=0)
-
-    @property
-    def raised(self) -> np.ndarray:
-        """The sum of each part's positive credits alone, (parts,)."""
-        return np.maximum(self.credits, 0).sum(axis=0)
-
-    @property
-    def moved(self) -> float:
-        """Which share of the sums goes to other parts if every second probe is left out."""
-        fine = self.credits[self.coarse_rows].sum(axis=0)
-        size = np.abs(fine).sum()
-        return float(np.abs(self.coarse - fine).sum() / 2 / size) if size else 0.0
+        return self.lowered + self.raised
 
 
-def sums_of(found: Credits) -> Sums:
-    """The ledger by part. Raises UserError if no row of it is finite."""
-    known = np.isfinite(found.credits).all(axis=1) & np.isfinite(found.gap)
+def sums_until(recording: Recording, step: int) -> Sums | None:
+    """The ledger of the first tracked sample up to a step; None if there is none."""
+    if not recording.has("ledger") or recording.ledger().step[0] > step:
+        return None
+    return sums_of(recording.ledger(), step)
+
+
+def sums_of(found: Credits, last_step: float = np.inf) -> Sums:
+    """The ledger by part, up to a step. Raises UserError if no row of it is finite."""
+    finite = np.isfinite(found.credits).all(axis=1) & np.isfinite(found.gap)
+    until = found.step <= last_step
+    known = finite & until
     if not known.any():
         raise UserError("ledger: no loss of this sample is finite")
     parts = list(dict.fromkeys(place.part for place in found.places))
     of_part = np.array([[place.part == part for part in parts] for place in found.places])
     places = found.credits.astype(float)
-    even = np.isfinite(found.coarse).all(axis=1) & known & np.roll(known, 1)
+    credits = (places @ of_part)[known]
     changes = places[known].sum(axis=1) + found.gap[known]
     size = np.abs(changes).sum()
     totals = places[known].sum(axis=0)
     return Sums(
         parts=parts,
         step=found.step[known],
-        credits=(places @ of_part)[known],
+        credits=credits,
+        lowered=np.minimum(credits, 0).sum(axis=0),
+        raised=np.maximum(credits, 0).sum(axis=0),
         modules={
             (place.part, place.module): float(total)
             for place, total in zip(found.places, totals, strict=True)
         },
-        coarse=(found.coarse[even].astype(float) @ of_part).sum(axis=0),
-        coarse_rows=(even | np.roll(even, -1))[known],
+        moved=_moved((places @ of_part)[until], (found.coarse @ of_part)[until]),
         change=float(changes.sum()),
         gap=float(np.abs(found.gap[known]).sum() / size) if size else 0.0,
-        left_out=int((~known).sum()),
+        left_out=int((until & ~finite).sum()),
     )
 
 
-def sums_until(recording: Recording, step: int) -> Sums | None:
-    """The ledger of the first tracked sample up to a step; None if nothing is known of it."""
-    if not recording.has("ledger"):
-        return None
-    found = recording.ledger()
-    rows = found.step <= step
-    if not (np.isfinite(found.credits).all(axis=1) & rows).any():
-        return None
-    return sums_of(
-        Credits(
-            found.step[rows],
-            found.credits[rows],
-            found.gap[rows],
-            found.coarse[rows],
-            found.places,
-        )
-    )
+def _moved(fine: np.ndarray, coarse: np.ndarray) -> float:
+    """Which share of the sums goes to other parts in the rows that have a coarse one."""
+    both = fine + np.roll(fine, 1, axis=0)  # a coarse row is about its own row and the one before
+    even = np.isfinite(coarse + both).all(axis=1)
+    sums = both[even].sum(axis=0)
+    size = 2 * np.abs(sums).sum()
+    return float(np.abs(coarse[even].sum(axis=0) - sums).sum() / size) if size else float("nan")
 
 
 def made_most(sums: Sums) -> list[int]:
@@ -123,11 +107,11 @@ def in_words(sums: Sums) -> str:
         first, last = half_between(sums, most)
         when = f"at step {first}" if first == last else f"between steps {first} and {last}"
         words.append(
-            f"{named(sums.parts, most)} made {100 * share:.0f} % of it, half of that {when}"
+            f"{subject(sums.parts, most)} made {100 * share:.0f} % of it, half of that {when}"
         )
     exact = f"Gap: {100 * sums.gap:.1f} %"
     words.append(f"{exact}: {MORE_POINTS}" if sums.gap > MOST_GAP else exact)
-    if sums.coarse_rows.any():
+    if np.isfinite(sums.moved):
         words.append(
             f"With every second probe left out {100 * sums.moved:.1f} % goes to other parts"
         )
@@ -136,22 +120,20 @@ def in_words(sums: Sums) -> str:
     return ". ".join(words) + "."
 
 
-def named(parts: Sequence[str], chosen: Sequence[int]) -> str:
-    """Parts as the subject of a sentence: `Layers 1 and 2`, `The embeddings, layer 1 and the head`.
-
-    Neighbouring layers are joined.
-    """
-    names: list[str] = []
-    for is_layer, some in groupby(chosen, key=lambda at: parts[at].startswith("layer")):
-        group = list(some)
-        if is_layer and len(group) > 1:
-            *others, last = [parts[at].removeprefix("layer ") for at in group]
-            names.append(f"layers {', '.join(others)} and {last}")
-        else:
-            names += [f"{'' if is_layer else 'the '}{parts[at]}" for at in group]
-    *others, last = names
-    text = f"{', '.join(others)} and {last}" if others else last
+def subject(parts: Sequence[str], chosen: Sequence[int]) -> str:
+    """Parts as the subject of a sentence: `Layers 1 and 2`, `The embeddings and layer 1`."""
+    layers = [parts[at].removeprefix("layer ") for at in chosen if parts[at].startswith("layer ")]
+    several = f"layers {_listed(layers)}" if len(layers) > 1 else ""
+    names = [
+        several if several and parts[at].startswith("layer ") else named(parts[at]) for at in chosen
+    ]
+    text = _listed(list(dict.fromkeys(names)))
     return text[0].upper() + text[1:]
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def words_and_table(sums: Sums) -> str:
