@@ -16,7 +16,7 @@ from huggin.model.device import HostCopy, copy_to_host
 from huggin.qa.answers import Answer, best_answers, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import padded, windows
-from huggin.recording.efficacy import Efficacy, efficacy_from
+from huggin.recording.results import Efficacy, efficacy_from
 
 
 @dataclass(frozen=True)
