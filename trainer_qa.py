@@ -260,7 +260,9 @@ def build_recorder(
     """The Recorder that the cfg asks for."""
     wanted = config.recording
     seed = config.training.seed
-    samples = track_samples(records, wanted.probe_samples, seed, tokenizer, config.data)
+    is_held_out = wanted.probe_data == "validation"
+    tracked = _load(config, "validation") if is_held_out else records
+    samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
         model,

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from huggin.common.errors import UserError
 from huggin.qa.config import Config
-from huggin.recording.run_facts import STRATEGY, RunFacts
+from huggin.recording.run_facts import PROBE_DATA, STRATEGY, RunFacts
 from huggin.recording.run_folder import RunFolder
 
 FIXED = (
@@ -36,7 +36,7 @@ FIXED = (
 
 
 # What runs had whose run.json does not say it, because it could not be changed on the way
-BEFORE = {STRATEGY: "random"}
+BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
 
 def model_name(config: Config) -> str:
@@ -63,6 +63,7 @@ def fixed_settings(
         "n_gpu": max(config.training.n_gpu, 1),  # devices that share a process's batch
         "training data": _fingerprint(features),
         "probe_samples": tracked,
+        PROBE_DATA: config.recording.probe_data,
     }
     return json.loads(json.dumps(fixed))  # as it comes back from run.json
 
