@@ -1,7 +1,7 @@
 """Draw the training loss: recording -> PNG.
 
 python graph-losses.py RUN
-"""
+"""  # huggin: look 30
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
         "Draw the loss by step with an exponential fit, and the learning rate below it.",
-        "graph-losses.py",
+        "python graph-losses.py",
     )
     args = parser.parse_args(argv)
     load_matplotlib()

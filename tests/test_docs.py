@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs import make_help, make_pictures
+from huggin.common.console import find_command, find_commands
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -71,9 +72,8 @@ def commands_in_blocks() -> list[tuple[str, str, list[str]]]:
 
 
 def script_of(command: str) -> Path:
-    """The script of a console command: `lime` -> lime.py."""
-    driver = ROOT / command
-    return driver if driver.is_file() else ROOT / f"{command}.py"
+    """The file of a console command: `lime` -> lime.py."""
+    return find_command(find_commands(), command).path
 
 
 def sources_of(script: Path) -> str:
@@ -249,12 +249,8 @@ def test_blocks_have_marks_that_are_known():
 
 
 def test_commands_in_blocks_are_there():
-    missing = [
-        (page, command)
-        for page, command, _ in commands_in_blocks()
-        if not script_of(command).is_file()
-    ]
-    assert missing == []
+    known = {command.name for command in find_commands()}
+    assert {(page, name) for page, name, _ in commands_in_blocks() if name not in known} == set()
     assert len(commands_in_blocks()) > 50  # the blocks are found at all
 
 

@@ -14,6 +14,7 @@ from bench.inputs.around import (
     of_state_files,
     of_texts,
 )
+from bench.inputs.asking import of_databases, of_numbers, of_other_cfgs, of_zero_width
 from bench.inputs.base import (
     FACTS,
     HOSTILE,
@@ -35,27 +36,28 @@ from bench.inputs.recordings import (
     of_run_json,
     of_segments,
 )
+from bench.inputs.weights import of_endless, of_first_passes, of_weights
 
 GRAPHS = tuple(words[0] for words in READERS)
 COMMANDS = (
     "create-gv-output.py",
     "create-gv-training.py",
-    "create-page.py",
+    "create-page",
     "db-indices.py",
     "db_utils.py",
-    "graph-efficacy.py",
-    "graph-layers.py",
+    "graph-efficacy",
+    "graph-layers",
     "graph-logits.py",
     "graph-losses.py",
     "graph-node-logits.py",
-    "graph-questions.py",
+    "graph-questions",
     "graph-weights.py",
     "huggin_utils.py",
     "inDeCeptionV3.py",
     "legend.py",
     "lime-answer.py",
     "lime.py",
-    "rewind.py",
+    "rewind",
     "run_qa.py",
     "squad-interface.py",
     "test-qa-efficacy.py",
@@ -81,6 +83,13 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_names()
     yield from of_newer_tables(base)
     yield from of_cfgs_that_work()
+    yield from of_weights()
+    yield from of_first_passes()
+    yield from of_endless()
+    yield from of_databases(base)
+    yield from of_other_cfgs(base)
+    yield from of_numbers()
+    yield from of_zero_width()
 
 
 _BAD_KEYS: tuple[tuple[str, Any], ...] = (
@@ -201,7 +210,7 @@ def of_outputs() -> Iterator[Fault]:
         ("huggin_utils.py", "run", "--tensorboard"),
         ("create-gv-training.py", "run", "--out"),
         ("create-gv-output.py", "run", "--out"),
-        ("create-page.py", "run", "--out"),
+        ("create-page", "run", "--out"),
         ("test-qa-efficacy.py", "cfg.json", "--samples", "1", "--predictions"),
         ("legend.py", "run", "--out"),
         ("db_utils.py", "--list", "--db"),
@@ -273,7 +282,7 @@ def of_special_files() -> Iterator[Fault]:
         (FACTS, ("huggin_utils.py", "run")),
         ("run/recording/steps-0.arrow", ("graph-losses.py", "run")),
         ("run/recording/probes-0.arrow", ("graph-logits.py", "run")),
-        ("run/efficacy.json", ("graph-efficacy.py", "run")),
+        ("run/efficacy.json", ("graph-efficacy", "run")),
         ("run/recording/answers-1.arrow", ("create-gv-output.py", "run")),
     )
     for path, words in places:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from huggin.asking.questions import draw_questions, logits_of
+from huggin.asking.questions import batch_size_on, draw_questions, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
@@ -25,12 +25,10 @@ from huggin.qa.features import refuse_long_questions, track_sample, windows
 from huggin.qa.questions import load_questions
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, PartRewound, Rewound
 
 HALF_PRECISION = ("bf16", "fp16")
 DATA_OF = {"train": "training data", "validation": "validation data"}
-BATCH_ON_CPU = 16
-BATCH_ON_ACCELERATOR = 64
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Exam:
         answers = best_answers(contexts, self.placed, logits[0], logits[1], self.data)
         texts = [answer.text for answer in answers]
         scores = [
-            score_answer(text, record["answers"])
+            score_answer(text, record["answers"], self.data.version_2_with_negative)
             for text, record in zip(texts, self.records, strict=True)
         ]
         return Answers(
@@ -162,8 +160,7 @@ def rewind(
     match_tokenizer(tokenizer, trained, data.max_seq_length)
     two = TwoStates.of(trained, untrained)
     exam = Exam.draw(data, tokenizer, count, seed, split, model_args.cache_dir)
-    on_cpu = trained.device.type == "cpu"
-    batch_size = BATCH_ON_CPU if on_cpu else BATCH_ON_ACCELERATOR
+    batch_size = batch_size_on(trained.device)
     mixtures = _mixtures(two.parts)
     total = len(mixtures) * len(exam.starts)
     found = []
@@ -209,7 +206,7 @@ def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrai
     seed = recording.facts.seed
     if seed is None:
         raise UserError(f"{recording.run.facts}: no seed; the head of step 0 cannot be drawn again")
-    model = load_model(model_args, seed)
+    model, _ = load_model(model_args, seed)
     if problem := _difference(recording, model):
         source = model_args.model_name_or_path or model_args.config_name
         what = f"the weights of step 0 do not come back from {source}: {problem}"

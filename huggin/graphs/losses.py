@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.analysis.curves import running_mean
-from huggin.analysis.loss_curve import fit_exponential
+from huggin.analysis.loss_curve import fit_exponential, schedule_changes
 from huggin.analysis.validation import QUANTILE, validation_in_words, with_loss
 from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
-from huggin.recording.efficacy import Efficacy, read_evaluations
 from huggin.recording.reader import Recording, Steps
+from huggin.recording.results import Efficacy, read_evaluations
 
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
 TITLE = 84  # characters of a title's line
@@ -45,11 +45,20 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
             _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
+        _mark_schedules((loss_axes, rate_axes), run, colour)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     by_step(rate_axes, "learning rate")
     return {figure_name("losses", runs): figure}
+
+
+def _mark_schedules(panels: Sequence[Axes], run: Beside, colour: str) -> None:
+    """Mark where a training went on for another number of steps than it was begun for."""
+    for step in schedule_changes(run.recording):
+        label = f"{run.name}, " * bool(run.name) + f"another schedule from step {step} on"
+        for axes in panels:
+            axes.axvline(step, color=colour, linestyle=":", label=label)
 
 
 def _draw_validation(

@@ -14,6 +14,8 @@ from huggin.lime.choices import (
     ENDINGS,
     ENGINES,
     FILLS,
+    FILTERS,
+    FITS,
     PIXELS,
     SAMPLERS,
     SCALES,
@@ -106,6 +108,18 @@ def _add_scene(parser: CommandParser) -> None:
         metavar="N",
         help="about how many segments slic and grid make (default: 36)",
     )
+    add(
+        "--fit",
+        choices=FITS,
+        default="squash",
+        help="what happens to a picture of another shape than the model's input (default: squash)",
+    )
+    add(
+        "--filter",
+        choices=FILTERS,
+        help="how the picture is resized (default: smooth; for models of keras.applications: "
+        "nearest, as keras.utils.load_img does)",
+    )
     add("--fill", choices=FILLS, default="grey", help="what hides a segment (default: grey)")
 
 
@@ -140,6 +154,13 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
         type=at_least(1),
         metavar="N",
         help=f"number of masks (default: {samples})",
+    )
+    add(
+        "--no-adjust",
+        dest="adjust",
+        action="store_false",
+        help="leave the coefficients as the regression finds them (default: adjusted by a proxy "
+        "that has learned the answers, if that makes their standard errors smaller)",
     )
     add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
     add(

@@ -13,6 +13,7 @@ from transformers import (
     AutoConfig,
     AutoModelForQuestionAnswering,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -22,11 +23,13 @@ from transformers.utils import logging
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.model.device import choose_device
+from huggin.model.weights import pretrained, refuse_not_loaded
 from huggin.qa.arguments import ModelArguments
 
 HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
 NO_CODE = {"trust_remote_code": False}  # without this, transformers asks whether to run it
 OWN_CODE = ("contains custom code", "references custom code")  # in the errors of transformers
+MOST_LAYERS = 1000  # deeper than any model that a machine holds
 SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
 
 
@@ -48,6 +51,8 @@ def loading(
     quieten_libraries()
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:  # the libraries raise all kinds for what is wrong in a file
         if any(words in str(error) for words in OWN_CODE):
             why = "comes with Python code of its own, which is not run, as it could do anything"
@@ -76,24 +81,44 @@ def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(model: ModelArguments, seed: int) -> PreTrainedModel:
-    """The model for question answering, its weights pretrained or drawn with `seed`.
+def load_model(
+    model: ModelArguments, seed: int, trains: bool = True
+) -> tuple[PreTrainedModel, str]:
+    """The model for question answering, and in words where its weights come from.
 
-    Raises UserError if it cannot be found, or has no head (see `head_of`).
+    They are pretrained, or drawn with `seed`. trains: only then the QA head may be new.
+    Raises UserError if it cannot be found, if its weights are not all there, or if it has no head
+    (see `head_of`).
     """
     name = model.model_name_or_path or model.config_name or ""
-    hub = {"cache_dir": model.cache_dir, "revision": model.model_revision, **NO_CODE}
+    hub = {"cache_dir": model.cache_dir, "revision": model.model_revision}
     set_seed(seed)
     with loading("model found", name):
-        config = AutoConfig.from_pretrained(model.config_name or name, **hub)
+        config = AutoConfig.from_pretrained(model.config_name or name, **hub, **NO_CODE)
+        refuse_endless(config, name)
         if model.pretrained_model:
-            built = AutoModelForQuestionAnswering.from_pretrained(
-                name, config=config, use_safetensors=True, **hub
-            )
+            built, report = pretrained(name, config=config, **hub)
         else:
-            built = AutoModelForQuestionAnswering.from_config(config, **NO_CODE)
+            built, report = AutoModelForQuestionAnswering.from_config(config, **NO_CODE), None
     head_of(built)
-    return built
+    weights = "random weights" if report is None else "pretrained weights"
+    if report and refuse_not_loaded(name, built, report):
+        weights += ", new QA head"
+        if not trains:
+            raise UserError(f"{name}: its weights have no QA head; set do_train to true")
+    numbers = {str(tensor.dtype).removeprefix("torch.") for tensor in built.parameters()}
+    if numbers != {"float32"}:
+        weights += f", in {' and '.join(sorted(numbers))}"
+    return built, weights
+
+
+def refuse_endless(config: PreTrainedConfig, name: str) -> None:
+    """Raise UserError for a config with more layers than a machine can build."""
+    for key, value in config.to_dict().items():
+        counts = any(word in key for word in ("layer", "group", "expert")) and "size" not in key
+        if counts and isinstance(value, int) and value > MOST_LAYERS:
+            what = f"{key} in its config.json is {value:,}, which no machine holds"
+            raise UserError(f"{name}: {what}; {MOST_LAYERS:,} at most")
 
 
 def load_architecture(name: str) -> PreTrainedModel:
@@ -104,6 +129,7 @@ def load_architecture(name: str) -> PreTrainedModel:
     """
     with loading("model for question answering", name), torch.device("meta"):
         config = AutoConfig.from_pretrained(name, **NO_CODE)
+        refuse_endless(config, name)
         model = AutoModelForQuestionAnswering.from_config(
             config, attn_implementation="eager", **NO_CODE
         )
@@ -121,9 +147,9 @@ def load_trained(
     """
     with loading("trained model", str(folder), "run get-training-output first"):
         step = step_of_model(folder / "trainer_state.json")
-        model = AutoModelForQuestionAnswering.from_pretrained(
-            folder, use_safetensors=True, **NO_CODE
-        )
+        model, report = pretrained(str(folder))
+    if refuse_not_loaded(str(folder), model, report):
+        raise UserError(f"{folder}: its weights have no QA head; run get-training-output first")
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step
@@ -170,7 +196,7 @@ def match_tokenizer(
         names = [name for name in names if name != "token_type_ids"]
     tokenizer.model_input_names = names
     positions = _positions(tokenizer, model)
-    if positions and max_seq_length > positions:
+    if positions and 0 < positions < max_seq_length:  # XLNet says -1: as many as there are
         what = f"{max_seq_length} is more than the model's {positions} positions"
         raise UserError(f"max_seq_length: {what}; lower it")
     if len(tokenizer) > config.vocab_size:

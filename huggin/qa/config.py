@@ -32,6 +32,7 @@ from huggin.qa.flags import read_flags
 from huggin.qa.trainer_keys import refused_keys
 
 TOOLKIT = Path(__file__).resolve().parents[2]
+MOST_WORKERS = 16  # processes that load data, for each processor
 LARGEST_SEED = 2**32 - 1  # that NumPy takes
 
 # may be one name or a list of names
@@ -44,6 +45,7 @@ LEAST: dict[int | None, tuple[str, ...]] = {
         "adam_epsilon",
         "dataloader_num_workers",
         "eval_delay",
+        "ledger_points",
         "max_grad_norm",
         "neftune_noise_alpha",
         "warmup_steps",
@@ -144,9 +146,11 @@ def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArgument
     problems: list[str] = []
     own = {key: value for key, value in given.items() if key in names}
     values = _typed_values(parser, own, problems)
+    problems += _out_of_range(values)
     model, data = (_built(arguments, values, problems) for arguments in classes)
+    problems += _of_windows(data) if data else ()
     if problems:
-        raise UserError("; ".join(problems))
+        raise UserError(f"run.json, cfg: {'; '.join(problems)}")
     return model, data
 
 
@@ -250,6 +254,9 @@ def _out_of_range(values: dict[str, Any]) -> Iterator[str]:
                 yield f"{key}: must be more than 0"
             if least is not None and not number >= least:
                 yield f"{key}: must be {least} or more"
+    most = MOST_WORKERS * (os.cpu_count() or 1)
+    if values.get("dataloader_num_workers", 0) > most:
+        yield f"dataloader_num_workers: must be {most} at most, {MOST_WORKERS} for each processor"
     for key in ("seed", "data_seed"):
         if not 0 <= values.get(key, 0) <= LARGEST_SEED:
             yield f"{key}: must be 0 or more, and {LARGEST_SEED} at most"
@@ -288,8 +295,7 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     training = config.training
     if training.max_steps < 1 and (training.max_steps != -1 or training.num_train_epochs <= 0):
         yield "num_train_epochs, max_steps: one of them must be more than 0"
-    if not 0 <= data.doc_stride < data.max_seq_length - 3:
-        yield f"doc_stride: {data.doc_stride} must be from 0 to less than max_seq_length - 3"
+    yield from _of_windows(data)
     metric = (training.metric_for_best_model or "f1").removeprefix("eval_")
     choose = "choose exact_match, f1 or loss"
     if metric not in ("exact_match", "f1", "loss"):
@@ -301,6 +307,11 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     yield from _of_optimizer(training)
     for key in _needing_workers(training):
         yield f"{key}: needs dataloader_num_workers of 1 or more"
+
+
+def _of_windows(data: DataArguments) -> Iterator[str]:
+    if not 0 <= data.doc_stride < data.max_seq_length - 3:
+        yield f"doc_stride: {data.doc_stride} must be from 0 to less than max_seq_length - 3"
 
 
 def _of_optimizer(training: TrainingArguments) -> Iterator[str]:

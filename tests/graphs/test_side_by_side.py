@@ -144,10 +144,12 @@ def test_a_run_of_which_nothing_was_measured(runs):
 def test_efficacy_of_too_many_runs_or_one_twice_is_refused(runs):
     folder = runs[0].parent
     seven = [f"run-{number}" for number in range(7)]
-    done = command("graph-efficacy.py", *seven, cwd=folder)
+    done = command("graph-efficacy", *seven, cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("graph-efficacy.py: error: 7 runs: at most 6 can be told apart")
-    done = command("graph-efficacy.py", "scratch", "pre/../scratch", cwd=folder)
+    assert done.stderr.startswith(
+        "huggin graph-efficacy: error: 7 runs: at most 6 can be told apart"
+    )
+    done = command("graph-efficacy", "scratch", "pre/../scratch", cwd=folder)
     assert done.returncode == 2
     assert "pre/../scratch: named twice; name other runs" in done.stderr
     assert not (runs[0] / "graphs").exists()

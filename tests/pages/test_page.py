@@ -16,7 +16,7 @@ from huggin.analysis.lens import layer_answers, probabilities
 from huggin.analysis.nodes import snapshots
 from huggin.common.errors import UserError
 from huggin.common.text import printable
-from huggin.pages.packing import as_script, packed, unpacked
+from huggin.pages.packing import as_script, packed
 from huggin.pages.page import ASSETS, SCRIPTS, made_before
 from huggin.pages.page_answer import page_of_attention, page_of_words
 from huggin.pages.page_sample import PER_NAT
@@ -29,6 +29,7 @@ from tests.pages.pages import (
     data_in,
     hostile_window,
     page_of,
+    unpacked,
     with_arrays,
     write_by_hand,
 )
@@ -221,7 +222,7 @@ def test_pages_of_the_same_second_do_not_replace_each_other(tmp_path):
 
 
 def test_a_folder_without_a_run(tmp_path):
-    done = command("create-page.py", tmp_path, cwd=tmp_path)
+    done = command("create-page", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert "nothing recorded here" in done.stderr
     assert not (tmp_path / "gv-graphs").exists()
@@ -290,6 +291,6 @@ def test_a_page_is_old_once_an_answer_was_explained(tmp_path):
 
 
 def test_an_answer_is_of_one_run(tmp_path):
-    done = command("create-page.py", OLDER, OLDER, "--answer", cwd=tmp_path)
+    done = command("create-page", OLDER, OLDER, "--answer", cwd=tmp_path)
     assert done.returncode == 2
     assert "--answer is about one run" in done.stderr
