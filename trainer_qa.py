@@ -259,8 +259,7 @@ def build_recorder(
     """The Recorder that the cfg asks for."""
     wanted = config.recording
     seed = config.training.seed
-    is_held_out = wanted.probe_data == "validation"
-    tracked = _load(config, "validation") if is_held_out else records
+    tracked = records if wanted.probe_data == "train" else _load(config, "validation")
     samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
