@@ -87,7 +87,8 @@ def in_words(found: Rewound) -> str:
     trained = np.mean(found.trained.loss)
     without = np.mean(worth.put_back.loss)
     if without <= trained:
-        return f"No part alone hurts when it is put back; the weights of {named(moved.part)} moved most"
+        what = "No part alone hurts when it is put back"
+        return f"{what}; the weights of {named(moved.part)} moved most"
     first = f"Putting back {named(worth.part)} hurts most (loss {trained:.2f} -> {without:.2f})"
     first += _answers_lost(found, worth)
     if moved.part == worth.part:
