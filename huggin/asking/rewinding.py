@@ -25,7 +25,7 @@ from huggin.qa.features import refuse_long_questions, track_sample, windows
 from huggin.qa.questions import load_questions
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, PartRewound, Rewound
 
 HALF_PRECISION = ("bf16", "fp16")
 DATA_OF = {"train": "training data", "validation": "validation data"}
