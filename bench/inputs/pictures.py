@@ -83,7 +83,7 @@ BAD_LABELS = {
     "several columns": "\n".join(f"{at},a,{name}" for at, name in NUMBERED.items()),
     "too few": "circle\nsquare",
     "nothing": "",
-    "half a pair": "\ud800\n" * 5,
+    "no UTF-8": "\udcff\n" * 5,
 }
 GOOD_LABELS = {
     "id2label": json.dumps({"id2label": NUMBERED}),
