@@ -1,6 +1,7 @@
 """Recording -> the training loss by step with an exponential fit, and the learning rate."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from huggin.recording.reader import Recording, Steps
 from huggin.recording.results import Efficacy, read_evaluations
 
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
+TITLE = 84  # characters of a title's line
 
 
 def draw_losses(*runs: Recording) -> dict[str, Figure]:
@@ -83,7 +85,7 @@ def _draw_validation(
             score_axes, evaluations, kind, marker=".", label=f"{name}{label} (validation)", **look
         )
     if not run.name:
-        loss_axes.set_title(validation_in_words(evaluations))
+        loss_axes.set_title(fill(validation_in_words(evaluations), TITLE))
     score_axes.set_ylim(-2, 102)
     score_axes.set_ylabel("EM, F1 in %")
     score_axes.legend()
