@@ -1,20 +1,27 @@
 """Recording -> the training loss by step with an exponential fit, and the learning rate."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.analysis.curves import running_mean
 from huggin.analysis.loss_curve import fit_exponential
+from huggin.analysis.spikes import Spike
 from huggin.graphs.runs import Beside, figure_name, side_by_side
-from huggin.graphs.style import END, GOLD, QUIET, START, by_step, dots, new_figure
+from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps
 
+NAMED = 5  # spikes with their step beside them
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
 
 
-def draw_losses(*runs: Recording) -> dict[str, Figure]:
-    """`losses`: loss and learning rate by step; of several runs the running means."""
+def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Figure]:
+    """`losses`: loss and learning rate by step; of several runs the running means.
+
+    spikes: of a single run, to be marked.
+    """
     figure = new_figure(7, 5, "Training loss by step")
     loss_axes, rate_axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     for run in side_by_side(runs):
@@ -26,11 +33,23 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
             _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
+    _mark(loss_axes, spikes)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     by_step(rate_axes, "learning rate")
     return {figure_name("losses", runs): figure}
+
+
+def _mark(axes: Axes, spikes: Sequence[Spike]) -> None:
+    """A triangle at each loss that stands out, and its step beside the first ones."""
+    if not spikes:
+        return
+    label = f"stands out ({len(spikes)})"
+    points = [(spike.step, spike.loss) for spike in spikes]
+    axes.plot(*zip(*points, strict=True), "v", color=ACCENT, label=label)
+    for step, loss in points[:NAMED]:
+        axes.annotate(str(step), (step, loss), (4, 2), textcoords="offset points", fontsize=8)
 
 
 def _window(steps: Steps) -> int:

@@ -49,7 +49,7 @@ def training_features(
             spans = answer_spans(places, answer_characters(answers), data.doc_stride)
             exact, text = label_says(context, places, spans, answers)
             for window, (row, span) in enumerate(zip(rows, spans, strict=True)):
-                cls = _cls(encoded, row, tokenizer)
+                cls = cls_place(encoded["input_ids"][row], tokenizer)
                 label = (indices[record], *(span or (cls, cls)), exact, text)
                 for name, value in zip(LABELS, label, strict=True):
                     columns[name].append(value)
@@ -262,9 +262,8 @@ def _rows_by_record(encoded: Any) -> Iterator[tuple[int, list[int]]]:
         yield record, list(rows)
 
 
-def _cls(encoded: Any, window: int, tokenizer: PreTrainedTokenizerFast) -> int:
-    """The place of [CLS]; 0 if the tokenizer has none."""
-    ids = encoded["input_ids"][window]
+def cls_place(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> int:
+    """The place of [CLS] among a window's tokens; 0 if the tokenizer has none."""
     return ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
 
 
@@ -290,7 +289,7 @@ def track_sample(
     spans = answer_spans(places, answer_characters(record["answers"]), data.doc_stride)
     if window is None:
         window = next((at for at, span in enumerate(spans) if span), 0)
-    cls = _cls(encoded, window, tokenizer)
+    cls = cls_place(encoded["input_ids"][window], tokenizer)
     start, end = spans[window] or (cls, cls)
     names = {None: "special", 0: "question", CONTEXT: "context"}
     return Window(
