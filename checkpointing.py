@@ -31,9 +31,16 @@ from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.model.device import load_random_states, save_random_states
-from huggin.recording.checkpoints import damage_of, is_complete, let_older_go, mark_complete
+from huggin.recording.checkpoints import (
+    begun_for,
+    damage_of,
+    is_complete,
+    let_older_go,
+    mark_complete,
+)
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
+from huggin.training.schedules import take_new_rate
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AT_ONCE = "once more stops at once"
@@ -194,6 +201,8 @@ class SafeTrainer(Trainer):
         try:
             with self._without(save_total_limit=None, push_to_hub=False):
                 super()._save_checkpoint(model, trial)
+            if self.recorder:
+                self.recorder.save_ledger(checkpoint, self.state.global_step)
             self.accelerator.wait_for_everyone()
             self._seal(checkpoint)
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -278,6 +287,20 @@ class SafeTrainer(Trainer):
         if damage and self.args.load_best_model_at_end:
             self.state.best_model_checkpoint = None
             warn(f"{best}: {damage}; it was the best, the last model is kept instead")
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Go on where the checkpoint was, with the rate of the new schedule if that is another."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint and begun_for(Path(checkpoint)) != self.state.max_steps:
+            take_new_rate(self.lr_scheduler, self.optimizer)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Refuse weights that are not exactly this model's, tied ones aside."""
+        super()._issue_warnings_after_load(load_result)
+        tied = self.model.all_tied_weights_keys
+        wrong = [*(set(load_result.missing_keys) - {*tied}), *load_result.unexpected_keys]
+        if wrong:
+            raise UserError(f"{self.args.output_dir}: not the weights of this model: {min(wrong)}")
 
     def _save_rng_state(self, output_dir: str) -> None:
         """Save all random states, also those of accelerators that transformers leaves out."""

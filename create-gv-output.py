@@ -1,7 +1,7 @@
 """Compose the PDF of one answer: recording -> gv-graphs/qa-output-DATE.gv.pdf.
 
 python create-gv-output.py RUN
-"""
+"""  # huggin: ask 50
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         document.pages += explanation_of_answer(recording)
     pdf = render(document, args.out, "output")
     for line in document.notes:
-        warn(f"create-gv-output.py: {line}")
+        warn(f"{parser.prog}: {line}")
     print(printable(str(pdf)))
     return 0
 

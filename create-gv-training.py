@@ -2,7 +2,7 @@
 
 python create-gv-training.py RUN
 python create-gv-training.py RUN RUN2
-"""
+"""  # huggin: look 20
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     document = training_document(runs, training_records, choice)
     pdf = render(document, args.out, "training")
     for line in document.notes:
-        warn(f"create-gv-training.py: {line}")
+        warn(f"{parser.prog}: {line}")
     print(printable(str(pdf)))
     return 0
 

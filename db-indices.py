@@ -1,7 +1,7 @@
 """Print which questions each run of the efficacy test asked.
 
 python db-indices.py --list
-"""
+"""  # huggin: files 30
 
 from collections.abc import Sequence
 from contextlib import closing

@@ -3,7 +3,7 @@
     python db_utils.py --list
 
 Each change is one transaction: all of it is in the database, or nothing.
-"""
+"""  # huggin: files 20
 
 import sqlite3
 from collections.abc import Callable, Sequence

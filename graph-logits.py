@@ -2,7 +2,7 @@
 
 python graph-logits.py RUN
 python graph-logits.py RUN --over-time
-"""
+"""  # huggin: look 40
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = graph_parser(
         "Draw a tracked sample's start and end logits by token, and its losses by step.\n"
         "If there are several tracked samples, print when each was learned.",
-        "graph-logits.py",
+        "python graph-logits.py",
     )
     choose_sample(parser)
     parser.add_argument(

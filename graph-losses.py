@@ -2,7 +2,7 @@
 
 python graph-losses.py RUN
 python graph-losses.py RUN --spikes
-"""
+"""  # huggin: look 30
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
         "Draw the loss by step with an exponential fit, and the learning rate below it.",
-        "graph-losses.py",
+        "python graph-losses.py",
     )
     parser.add_argument(
         "--spikes",

@@ -2,7 +2,7 @@
 
 python graph-node-logits.py RUN --node 70
 python graph-node-logits.py RUN --share
-"""
+"""  # huggin: ask 40
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "last output, the start and end logits, and the attention of the answer's tokens, of the\n"
         "newest answer of get-model-output.\n"
         "With --step or --sample, draw a tracked sample at a step of the training instead.",
-        "graph-node-logits.py",
+        "python graph-node-logits.py",
     )
     choose_node(parser)
     choose_sample(parser, default=None)

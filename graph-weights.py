@@ -2,7 +2,7 @@
 
 python graph-weights.py RUN
 python graph-weights.py RUN --rank-by share --all-rankings
-"""
+"""  # huggin: look 50
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = graph_parser(
         "Draw the weights of the QA head at the first and last step, and their change.\n"
         "Print the first ten nodes of the ranking.",
-        "graph-weights.py",
+        "python graph-weights.py",
     )
     choose_node(parser)
     choose_sample(parser)

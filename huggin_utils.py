@@ -7,7 +7,7 @@
 In the older toolkit this file held the hooks and the recorder. They are now in
 `huggin/model/hooks.py` (where a model is watched) and `huggin/recording/recorder.py` (what is
 kept of it); `from huggin.recording import Recorder` is their front door, see docs/python.md.
-"""
+"""  # huggin: files 10
 
 import json
 import sys
@@ -19,7 +19,7 @@ from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 
 RUNS = "runs"
-TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions")
+TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

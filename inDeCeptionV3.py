@@ -3,7 +3,7 @@
 A picture and a classifier go in; figures and numbers of each round come out.
 
     python inDeCeptionV3.py photo.jpg --rounds 3
-"""
+"""  # huggin: explain 40
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence

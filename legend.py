@@ -1,7 +1,7 @@
 """Draw a model's modules and its data flow, with a legend: RUN or a model -> PDF, SVG or PNG.
 
 python legend.py RUN
-"""
+"""  # huggin: look 80
 
 from collections.abc import Sequence
 from pathlib import Path

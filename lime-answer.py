@@ -2,7 +2,7 @@
 
 python lime-answer.py RUN 3
 python lime-answer.py RUN --question "Who owns the ravens?" --context "The ravens are Odin's."
-"""
+"""  # huggin: explain 10
 
 from argparse import Namespace
 from collections.abc import Collection, Sequence
@@ -194,6 +194,8 @@ def explain_answer(
     if args.checkpoints:
         say("\nThe same question at every checkpoint:")
         by_step = explaining.by_step(case, last, models_by_step(args, recording, loaded))
+    if last.finding.believe:
+        say(f"\n{last.finding.believe}")
     return Kept(about, [one.finding for one in stages], by_step, nodes)
 
 

@@ -8,7 +8,7 @@ The picture is cut into segments. LIME makes many copies of it in which some seg
 asks the classifier about each copy, and fits a linear model to the answers. The coefficients say
 what each segment adds to the answer. The four steps are in `explain` (Ribeiro et al. 2016,
 https://arxiv.org/abs/1602.04938).
-"""
+"""  # huggin: explain 30
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -28,8 +28,17 @@ from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
+from huggin.lime.choices import LEAST
 from huggin.lime.classifier import first_answers
-from huggin.lime.explained import AnyPredictor, Explained, Request, SceneT, TargetT
+from huggin.lime.explained import (
+    AnyPredictor,
+    Explained,
+    Request,
+    SceneT,
+    TargetT,
+    doubts,
+    verdict,
+)
 from huggin.lime.explanation import (
     Explanation,
     as_json,
@@ -41,7 +50,7 @@ from huggin.lime.explanation import (
 from huggin.lime.labels import Target, target_at, target_of
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.predictions import Predictor
-from huggin.lime.quality import faithfulness, stability
+from huggin.lime.quality import differing, faithfulness, gain, stability
 from huggin.lime.results import folder_of, refuse_unwritable, remove_figures
 from huggin.lime.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
@@ -65,6 +74,7 @@ def explain(
         request.seed,
         request.kernel_width,
     )
+    request = replace(request, samples=len(masks.on))
     _tell_masks(masks, request, say)
 
     say("Step 2/4: predictions")
@@ -81,9 +91,11 @@ def explain(
     found = []
     for target in targets:
         scores = answers.score(target, request.scale)
-        surrogate = linear_regression_coefficients(masks, scores, weights)
+        least = LEAST[request.scale]
+        surrogate = linear_regression_coefficients(masks, scores, weights, least)
         kept = answers.kept(target)
-        one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate)
+        sure = answers.probability_of(target)
+        one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate, sure)
         _tell_coefficients(one, say)
         found.append(one)
     return found
@@ -91,7 +103,8 @@ def explain(
 
 def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
     example = np.array2string(masks.on[1].astype(int), max_line_width=500, threshold=64)
-    say(f"  masks: {masks.on.shape}, {request.sampler}, 1 where a segment is seen")
+    drawn = "all that there are" if masks.complete else request.sampler
+    say(f"  masks: {masks.on.shape}, {drawn}, 1 where a segment is seen")
     say(f"  e.g. masks[1]: {example}")
 
 
@@ -124,6 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for one in explanations:
         print("", *map(printable, in_words(one)), sep="\n")
         quality = examine(args, predictor, one)
+        if not one.surrogate.constant:
+            print(verdict_on(args, one, quality))
         figures = draw_explanation(one)
         if "faithfulness" in quality:
             figures["faithfulness"] = draw_faithfulness(quality["faithfulness"], one)
@@ -193,7 +208,9 @@ def until_stable(
 ) -> list[Explanation]:
     """Add masks until the standard errors say that fresh ones would find the same top segments."""
     targets = [one.target for one in explanations]
-    while not all(is_stable(one.surrogate, one.request.top) for one in explanations):
+    while not all(
+        one.masks.complete or is_stable(one.surrogate, one.request.top) for one in explanations
+    ):
         request = explanations[0].request
         if request.samples >= most:
             why = "segments are too close to each other or to 0"
@@ -225,6 +242,19 @@ def examine(args: Namespace, predictor: Predictor, one: Explanation) -> dict[str
             areas = f"deletion AUC {curve['deletion_auc']:.4f}"
             print(f"{order}: {areas}, insertion AUC {curve['insertion_auc']:.4f}")
     return found
+
+
+def verdict_on(args: Namespace, one: Explanation, quality: dict[str, Any]) -> str:
+    """One sentence from all that was found about an explanation's quality."""
+    against = doubts(one) + differing(quality.get("stability"))
+    if args.until_stable and not is_stable(one.surrogate, one.request.top):
+        against.append(f"they are not stable after {len(one.scores)} masks")
+    curves = quality.get("faithfulness")
+    if curves and gain(curves["LIME"]) <= gain(curves["random"]):
+        against.append("hiding them changes the score no faster than hiding others")
+    return verdict(
+        "" if against else f"the held-out R² is {one.surrogate.held_out_r2:.2f}", against
+    )
 
 
 def repeated(

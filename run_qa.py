@@ -2,7 +2,7 @@
 
 python run_qa.py cfg.json
 python run_qa.py cfg.json --num_train_epochs 3
-"""
+"""  # huggin: train 20
 
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Look up questions of a run's data: cfg.json -> text.
 
 python squad-interface.py 7
-"""
+"""  # huggin: data 10
 
 import sys
 from argparse import Namespace

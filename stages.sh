@@ -38,22 +38,25 @@ set_up() { # install what is missing
   [ "$code" = 0 ] || exit "$code"
 }
 
-stage() { # SCRIPT ARGUMENTS...: run a command; if it fails the driver ends with its exit code
-  local script=$1
-  shift
-  run_to_end "$python" "$here/$script" "$@"
-  [ "$code" = 0 ] || give_up "$script"
+stage() { # COMMAND ARGUMENTS...: run it; if it fails the driver ends with its exit code
+  run_stage "$@"
+  [ "$code" = 0 ] || give_up "$1"
 }
 
 stage_or_no() { # the same, but 1, "done, and the answer is no", goes on; leaves the code in $answer
-  local script=$1
-  shift
-  run_to_end "$python" "$here/$script" "$@"
-  [ "$code" = 0 ] || [ "$code" = 1 ] || give_up "$script"
+  run_stage "$@"
+  [ "$code" = 0 ] || [ "$code" = 1 ] || give_up "$1"
   answer=$code
 }
 
-give_up() { # SCRIPT: end with its exit code; if it was killed, it could not say so itself
+run_stage() { # COMMAND ARGUMENTS...: a script of the toolkit, such as run_qa.py, or a name for `huggin`
+  case $1 in
+    *.py) run_to_end "$python" "$here/$1" "${@:2}" ;;
+    *) PYTHONPATH=$here PYTHONSAFEPATH=1 run_to_end "$python" -m huggin.common.console "$@" ;;
+  esac
+}
+
+give_up() { # COMMAND: end with its exit code; if it was killed, it could not say so itself
   case $code in
     134 | 135 | 137 | 139)
       [ ! -t 2 ] || echo >&2 # the line of a progress bar ends
@@ -139,7 +142,7 @@ tell() { # what the driver does last
   PYTHONPATH=$here "$python" -m huggin.training.notify "$told" "$code" "$told_of"
 }
 
-figure() { # RUN NAME SCRIPT: draw a run, if the figure is not there or is older than the training
+figure() { # RUN NAME COMMAND: draw a run, if the figure is not there or is older than the training
   local drawn=$1/graphs/$2.png
   if [ ! -e "$drawn" ] || is_trained_since "$1" "$drawn"; then
     stage "$3" "$1"
@@ -155,7 +158,7 @@ newest() { # KIND ENDING: print the newest file of that kind, or nothing
   ls -t gv-graphs/qa-"$1"-*."$2" 2>/dev/null | sed -n 1p || true
 }
 
-show() { # KIND ENDING SCRIPT ARGUMENTS...: a stage that makes such a file; a new one is opened
+show() { # KIND ENDING COMMAND ARGUMENTS...: a stage that makes such a file; a new one is opened
   local kind=$1
   local ending=$2
   local before

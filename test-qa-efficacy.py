@@ -1,7 +1,7 @@
 """Ask a trained model questions and score its answers: cfg.json -> text, database, recording.
 
 python test-qa-efficacy.py cfg.json --samples 20
-"""
+"""  # huggin: ask 20
 
 import os
 from argparse import Namespace

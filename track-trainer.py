@@ -1,7 +1,7 @@
 """Train, and see where the training spends its time.
 
 python track-trainer.py cfg.json --samples 200
-"""
+"""  # huggin: train 30
 
 import math
 import sys

@@ -12,25 +12,17 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from checkpointing import (
-    EvaluationStopped,
-    SafeStop,
-    SafeTrainer,
-)
+from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
+from huggin.analysis.validation import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line, printable
-from huggin.model.device import copies_in_background
+from huggin.model.device import copies_in_background, use_one_gpu
 from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
 from huggin.model.parts import before_clipping
@@ -53,11 +45,11 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.efficacy import read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_settings import fixed_settings, model_name, refuse_changed
+from huggin.recording.run_settings import changed_settings, fixed_settings, model_name
 from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
@@ -70,6 +62,7 @@ from huggin.training.standing import (
     trained_steps,
     where_it_is,
 )
+from huggin.training.trial import try_a_batch
 
 TRIED = 100  # records that become features in a dry run
 
@@ -85,12 +78,17 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         *args: Any,
         recorder: Recorder | None = None,
         trained_on: int = 0,
+        weights: str = "",
         **kwargs: Any,
     ) -> None:
-        """trained_on: how many of `eval_records` are in the training data, too."""
+        """trained_on: how many of `eval_records` are in the training data, too.
+
+        weights: where the model's come from, in words.
+        """
         super().__init__(*args, **kwargs)
         self.recorder = recorder
         self.trained_on = trained_on
+        self.weights = weights
         self._batch: dict[str, torch.Tensor] = {}
         for theirs in (ProgressCallback, PrinterCallback):
             self.remove_callback(theirs)
@@ -181,7 +179,8 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     if config.training.do_eval:
         evaluate(config, trainer, run)
     if config.training.do_train and config.on_main_process:
-        print(where_it_is(run, has_driver=MORE_FOLLOWS in os.environ))
+        has_driver = MORE_FOLLOWS in os.environ
+        print(where_it_is(run, has_driver, recorded=config.recording.record))
     return 0
 
 
@@ -200,7 +199,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     tokenizer = load_tokenizer(config.model)
     records = _load(config, "train") if training.do_train else None
     eval_records = _load(config, "validation") if training.do_eval else None
-    model = load_model(config.model, training.seed)
+    model, weights = load_model(config.model, training.seed, training.do_train)
     match_tokenizer(tokenizer, model, data.max_seq_length)
     features = None
     eval_features = None
@@ -227,6 +226,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
+            weights=weights,
             processing_class=tokenizer,
             data_collator=partial(padded, tokenizer),
             callbacks=[stop],
@@ -234,18 +234,6 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     except (ValueError, ImportError, RuntimeError) as error:
         # keys that the Trainer checks against this machine
         raise UserError(one_line(error)) from None
-
-
-def use_one_gpu(training: TrainingArguments) -> None:
-    """Without torchrun take one GPU of several.
-
-    The Trainer would take all of them by nn.DataParallel and multiply the batch by their number.
-    """
-    visible = training.n_gpu
-    if visible > 1:
-        training._n_gpu = 1
-        advice = "torchrun takes more, see docs/overnight.md"
-        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
 
 
 def _tried(config: Config, records: Dataset) -> Dataset:
@@ -275,6 +263,7 @@ def build_recorder(
         samples,
         probe_points=wanted.probe_points,
         node_points=wanted.node_points,
+        ledger_points=wanted.ledger_points,
         node_layers=wanted.node_layers,
         n_best_size=config.data.n_best_size,
         max_answer_length=config.data.max_answer_length,
@@ -295,16 +284,25 @@ def train(
 
     Returns whether there was anything left to train.
     """
-    checkpoint = prepare(config, trainer, run, stop)
+    checkpoint = prepare(config, run, stop)
     plan = plan_of(config, trainer, len(trainer.train_dataset))
     trained = trained_steps(run, checkpoint)
-    if is_finished(run, trained, plan.steps):
-        lacking = lacks_scores(run, config.training.do_eval)
+    changed = ""
+    if trainer.recorder and checkpoint and run.facts.exists():
+        changed = changed_settings(read_facts(run), trainer.recorder.facts)
+    training = config.training
+    epochs = None if training.max_steps > 0 else training.num_train_epochs
+    if is_finished(run, trained, plan.steps, epochs):
+        lacking = lacks_scores(run, training.do_eval)
         if config.on_main_process:
-            print(already_trained(run, trained, plan.steps, lacking))
+            print(already_trained(run, trained, plan.steps, lacking, changed))
         return False
+    if changed:
+        advice = "undo that, name another output_dir, or set overwrite_output_dir to true"
+        raise UserError(f"{run.path}: {changed}; {advice}")
     if config.on_main_process:
-        announce(plan, run, checkpoint)
+        announce(plan, run, checkpoint, training)
+    try_a_batch(trainer)
     _train_from(checkpoint, trainer, stop)
     if trainer.recorder:
         trainer.recorder.close()
@@ -349,7 +347,7 @@ def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> 
     data = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
     if trainer.eval_records is not None:
         data += f"; {len(trainer.eval_records):,} questions to evaluate on"
-    return make_plan(config, trainer.model, windows, facts, data)
+    return make_plan(config, trainer.model, trainer.weights, windows, facts, data)
 
 
 def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
@@ -359,13 +357,12 @@ def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
         raise UserError("dry_run: nothing to train; set do_train to true")
     records = len(_load(config, "train"))
     windows = round(len(features) * records / min(TRIED, records))
+    try_a_batch(trainer)
     announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))
     return 0
 
 
-def prepare(
-    config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder, stop: SafeStop
-) -> Path | None:
+def prepare(config: Config, run: RunFolder, stop: SafeStop) -> Path | None:
     """The checkpoint to go on from, if any.
 
     What an earlier run left is not touched before the training begins.
@@ -377,8 +374,6 @@ def prepare(
     if checkpoint is None and not anew and run.trainer_state.exists():
         what = f"{run.path}: a trained model without a checkpoint"
         raise UserError(f"{what}; overwrite_output_dir true starts anew")
-    if trainer.recorder and checkpoint and run.facts.exists():
-        refuse_changed(run, read_facts(run), trainer.recorder.facts)
     if anew and config.on_main_process:
         stop.begin = lambda: start_anew(run)
     return checkpoint
@@ -392,8 +387,9 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
     write_json(run.eval_results, facts | scores)
     name = Path(config.data.validation_file or config.data.dataset_name or "").name
-    em = f"EM {scores['eval_exact_match']:.1f} %"
-    f1 = f"F1 {scores['eval_f1']:.1f} %"
+    measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {em}, {f1} over {asked} questions of {name}{note}")
+    print(f"{run.path}: {measured} over {asked} questions of {name}{note}")
+    if validation := validation_in_words(read_evaluations(run)):
+        print(f"{run.path}: {validation}")

@@ -52,7 +52,7 @@ class Ours:
 
     def __init__(self, folder: Path, records: Any, data: DataArguments) -> None:
         arguments = ModelArguments(model_name_or_path=str(folder))
-        self.model = speed_up(load_model(arguments, 0).eval())
+        self.model = speed_up(load_model(arguments, 0)[0].eval())
         self.tokenizer = load_tokenizer(arguments)
         match_tokenizer(self.tokenizer, self.model, data.max_seq_length)
         self.records = records
@@ -121,7 +121,7 @@ def trained(folder: Path, quick: bool) -> Path:
 def save_with_head(source: Path, target: Path) -> None:
     """Copy a model and its tokenizer, so that both rivals load the same QA head."""
     arguments = ModelArguments(model_name_or_path=str(source))
-    load_model(arguments, 0).save_pretrained(target)
+    load_model(arguments, 0)[0].save_pretrained(target)
     load_tokenizer(arguments).save_pretrained(target)
 
 

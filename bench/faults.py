@@ -10,7 +10,6 @@ Exit code 1 if any is not answered right.
 
 import argparse
 import importlib
-import importlib.util
 import os
 import re
 import shutil
@@ -33,6 +32,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from bench.inputs.base import Fault, make_base  # noqa: E402
 from bench.inputs.commands import all_faults  # noqa: E402
+from huggin.common import console  # noqa: E402
 from huggin.common.cli import exit_code_of  # noqa: E402
 from huggin.common.progress import progress  # noqa: E402
 
@@ -62,12 +62,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 @cache
 def main_of(script: str) -> Any:
     """The `main` of a command."""
-    name = "command_" + script.removesuffix(".py").replace("-", "_")
-    spec = importlib.util.spec_from_file_location(name, ROOT / script)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return console.main_of(console.find_command(console.find_commands(), script).path)
 
 
 def run(words: list[str], folder: Path, logs: Path) -> int | None:

@@ -55,6 +55,14 @@ def ratios(measured: Mapping[str, Sequence[float]], name: str, base: str) -> Spr
     return spread([one / other for one, other in pairs])
 
 
+def huggin(*words: object) -> list[str]:
+    """The line that runs `huggin WORDS`, this checkout's, from any folder."""
+    code = (
+        f"import sys; sys.path[0] = {str(ROOT)!r}; from huggin.common.console import main; main()"
+    )
+    return [sys.executable, "-c", code, *map(str, words)]
+
+
 def alternate(
     contenders: Mapping[str, Callable[[], float]], rounds: int, seconds: float = 600
 ) -> dict[str, list[float]]:

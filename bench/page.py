@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import (  # noqa: E402
     Spread,
+    huggin,
     last_line,
     parser_of,
     row,
@@ -99,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = record(folder / "night", NIGHT)
-        line = [sys.executable, str(ROOT / "create-page.py"), str(run.path)]
+        line = huggin("create-page", run.path)
 
         def make() -> None:
             subprocess.run(line, cwd=folder, check=True, capture_output=True)

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from bench.measure import (  # noqa: E402
     Spread,
     alternate,
+    huggin,
     last_line,
     parser_of,
     ratios,
@@ -56,8 +57,8 @@ FIGURES = {  # all that are drawn from a recording, and the options of each
     "graph-losses.py": [],
     "graph-logits.py": [],
     "graph-node-logits.py": ["--step", "0"],
-    "graph-layers.py": [],
-    "graph-questions.py": [],
+    "graph-layers": [],
+    "graph-questions": [],
 }
 READ = """
 import sys
@@ -275,7 +276,7 @@ def compare_with_others(run: RunFolder, folder: Path, rounds: int) -> Spread:
 def as_csv(run: RunFolder, steps: int, rounds: int) -> None:
     """Print the seconds that the command takes to write a table of steps, and its size."""
     path = run.path / "steps.csv"
-    line = [sys.executable, str(ROOT / "huggin_utils.py"), str(run.path), "--csv", "steps"]
+    line = huggin("huggin_utils", run.path, "--csv", "steps")
 
     def write() -> None:
         with path.open("wb") as file:
@@ -313,7 +314,7 @@ def growth(short: RunFolder, long: RunFolder, steps: int, rounds: int) -> None:
 
 def figure(name: str, run: RunFolder) -> Callable[[], float]:
     """A function that runs a graph command and returns its seconds, from start to end."""
-    line = [sys.executable, str(ROOT / name), str(run.path), *FIGURES[name]]
+    line = huggin(name, run.path, *FIGURES[name])
     return lambda: seconds_of(lambda: subprocess.run(line, check=True, capture_output=True))
 
 

@@ -84,7 +84,7 @@ def sample_of(training: Training) -> Window:
 
 
 def recorder(training: Training, folder: Path, steps: int, **points: int) -> Keep:
-    """Keep a step with the toolkit's Recorder, as run_qa.py does: all six tables."""
+    """Keep a step with the toolkit's Recorder, as run_qa.py does: all seven tables."""
     samples = [sample_of(training)]
     recorder = Recorder(folder, training.model, samples, steps, **points)  # type: ignore
     recorder.start()

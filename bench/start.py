@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import (  # noqa: E402
     alternate,
+    huggin,
     last_line,
     parser_of,
     ratios,
@@ -23,6 +24,7 @@ from bench.measure import (  # noqa: E402
     seconds_of,
     spread,
 )
+from huggin.common.console import find_commands  # noqa: E402
 
 DRIVERS = ("get-training-output", "get-model-output")
 BARE = "python that does nothing"
@@ -36,7 +38,9 @@ IMPORTS = (
     "keras",
 )
 STAGE = """#!/bin/sh
-[ "$1" = -m ] || exit 0  # a stage, which takes no time
+case "$1 $2" in
+  "-m huggin.common.console" | *.py*) exit 0 ;; # a stage, which takes no time
+esac
 exec {python} "$@"
 """
 
@@ -60,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def contenders(folder: Path) -> dict[str, Callable[[], float]]:
     """All that is measured: name -> milliseconds of one start. `folder` is a `hollow` one."""
     ways = {BARE: command(sys.executable, "-c", "pass")}
-    for script in commands():
-        ways[f"{script} --help"] = command(sys.executable, ROOT / script, "--help", cwd=folder)
+    for name in commands():
+        ways[f"huggin {name} --help"] = command(*huggin(name, "--help"), cwd=folder)
     for driver in DRIVERS:
         ways[f"{driver} --help"] = command(ROOT / driver, "--help", cwd=folder)
     for driver in DRIVERS:
@@ -83,10 +87,7 @@ def command(*line: str | Path, cwd: Path | None = None) -> Callable[[], float]:
 
 def commands() -> list[str]:
     """Every command that is a Python file."""
-    scripts = sorted(ROOT.glob("*.py"))
-    return [
-        path.name for path in scripts if "run_command(main)" in path.read_text(encoding="utf-8")
-    ]
+    return [one.name for one in find_commands() if one.path.suffix == ".py"]
 
 
 def hollow(folder: Path) -> Path:
@@ -125,7 +126,7 @@ def write_program(path: Path, text: str) -> None:
 
 def slowest_help(measured: dict[str, list[float]]) -> str:
     """The Python command whose --help took longest."""
-    helps = [name for name in measured if name.endswith(".py --help")]
+    helps = [name for name in measured if name.startswith("huggin ")]
     return max(helps, key=lambda name: spread(measured[name]).median)
 
 

@@ -3,7 +3,7 @@
     python bench/training.py squad-xquad-en.json
     python bench/training.py squad-xquad-en.json --tokenizer MINILM --quick
 
-The toolkit trains with its recording on and windows of like length in a batch. Its rivals are
+The toolkit trains with its recording on and windows of similar length in a batch. Its rivals are
 transformers 4's Trainer with the steps of its example run_qa.py as the README of the example starts
 it, written again here: every window is padded to 384 tokens; and a loop of PyTorch that pads to the
 longest window of a batch. All have random weights, batches of 12, windows of 384 tokens that share

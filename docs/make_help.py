@@ -7,7 +7,6 @@ In: the parser of every command, and the dataclasses of the keys of cfg.json. Ou
 `docs/commands.md`, and the part of `docs/data-and-models.md` between the marks GENERATED and END.
 """
 
-import importlib.util
 import io
 import json
 import os
@@ -18,12 +17,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from huggin.common.console import description, find_commands  # noqa: E402
+from huggin.common.console import Command, find_commands, main_of  # noqa: E402
 from huggin.qa.arguments import OWN_ARGUMENTS  # noqa: E402
 
 COMMANDS = Path("docs/commands.md")
@@ -33,8 +31,9 @@ END = "<!-- end -->"
 COLUMNS = 100  # the width of a help text
 HEAD = """# Commands
 
-Every command with its options, as `huggin COMMAND --help` prints it. `huggin run_qa cfg.json` and,
-in the clone, `python run_qa.py cfg.json` do the same. Every command also takes `--version`.
+Every command with its options, as `huggin COMMAND --help` prints it, in the order in which `huggin`
+lists them. Every command also takes `--version`. The scripts in the clone can be called by their
+files, too: `python run_qa.py cfg.json` and `huggin run_qa cfg.json` do the same.
 
 <!-- Made by docs/make_help.py. Change the help texts in the commands instead of this page. -->
 """
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def pages(root: Path) -> dict[Path, str]:
     """The text that each page should have."""
     return {
-        COMMANDS: commands_page(find_commands(root)),
+        COMMANDS: commands_page(find_commands()),
         KEYS: with_keys((root / KEYS).read_text(encoding="utf-8"), table_of_keys()),
     }
 
@@ -69,58 +68,50 @@ def is_stale(path: Path, text: str) -> bool:
     return not path.exists() or path.read_text(encoding="utf-8").split() != text.split()
 
 
-def commands_page(commands: dict[str, Path]) -> str:
+def commands_page(commands: Sequence[Command]) -> str:
     """docs/commands.md, with a section for each command that has a help text."""
-    helps = {name: help_of(path) for name, path in commands.items()}
-    sections = [section(name, commands[name], text) for name, text in helps.items() if text]
-    return "\n".join([HEAD, *sections])
+    helps = {command: help_of(command) for command in commands}
+    return "\n".join([HEAD, *(section(command, text) for command, text in helps.items() if text)])
 
 
-def section(name: str, path: Path, text: str) -> str:
+def section(command: Command, text: str) -> str:
     """A command's heading, what it does in one line, and its help text."""
-    return f"## {name}\n\n{description(path)}\n\n```\n{text.strip()}\n```\n"
+    return f"## {command.name}\n\n{command.about}\n\n```\n{text.strip()}\n```\n"
 
 
-def help_of(path: Path) -> str:
+def help_of(command: Command) -> str:
     """What a command prints for --help, or "" if it has none."""
-    if path.suffix == ".py":
-        return help_of_script(path)
-    text = path.read_text(encoding="utf-8")
+    if command.path.suffix == ".py":
+        return help_of_python(command)
+    text = command.path.read_text(encoding="utf-8")
     if "--help" not in text and "answer_options" not in text:  # the function of stages.sh
         return ""
-    return subprocess.run(["bash", path, "--help"], capture_output=True, text=True).stdout
+    return subprocess.run(["bash", command.path, "--help"], capture_output=True, text=True).stdout
 
 
-def help_of_script(path: Path) -> str:
-    """What a Python script's `main` prints for --help; the script is imported for that."""
-    main_of_script = load(path).main
+def help_of_python(command: Command) -> str:
+    """What the `main` of a Python command prints for --help; its file is imported for that."""
+    main_of_command = main_of(command.path)
     printed = io.StringIO()
-    with fixed_width(), redirect_stdout(printed), suppress(SystemExit):
-        main_of_script(["--help"])
+    with called_as(command), redirect_stdout(printed), suppress(SystemExit):
+        main_of_command(["--help"])
     return printed.getvalue()
 
 
-def load(path: Path) -> Any:
-    """The module in a file, whose name need not be one that Python can import."""
-    spec = importlib.util.spec_from_file_location(f"help_of_{path.stem.replace('-', '_')}", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
 @contextmanager
-def fixed_width() -> Iterator[None]:
-    """Let argparse format for COLUMNS columns, whatever the terminal's width is."""
-    before = os.environ.get("COLUMNS")
+def called_as(command: Command) -> Iterator[None]:
+    """Let argparse format as if `huggin NAME` had been typed, on a terminal of COLUMNS columns."""
+    argv = sys.argv
+    columns = os.environ.get("COLUMNS")
+    sys.argv = [f"huggin {command.name}"]
     os.environ["COLUMNS"] = str(COLUMNS)
     try:
         yield
     finally:
+        sys.argv = argv
         del os.environ["COLUMNS"]
-        if before is not None:
-            os.environ["COLUMNS"] = before
+        if columns is not None:
+            os.environ["COLUMNS"] = columns
 
 
 def with_keys(page: str, table: str) -> str:

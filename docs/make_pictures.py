@@ -31,6 +31,7 @@ ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))
 
 from docs.film import film  # noqa: E402
+from huggin.common.console import find_command, find_commands  # noqa: E402
 from huggin.graphs.logits import draw_logits  # noqa: E402
 from huggin.graphs.losses import draw_losses  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
@@ -60,13 +61,13 @@ ANSWER = (
     f"graph-node-logits.py {RUN}",
     f"create-gv-output.py {RUN}",
 )
-LAYERS = (f"graph-layers.py {RUN}",)
-QUESTIONS = (f"graph-questions.py {RUN}",)
+LAYERS = (f"graph-layers {RUN}",)
+QUESTIONS = (f"graph-questions {RUN}",)
 CAT = ("lime.py MOBILENET --faithfulness --out cat",)
 PICTURES = {
     "qa-training.png": Picture(TRAINING, "gv-graphs/qa-training-*.gv.pdf"),
     "qa-training-small.png": Picture(FIGURES[1:], RUN),
-    "page.webp": Picture((f"create-page.py {RUN}",), "gv-graphs/qa-training-*.html"),
+    "page.webp": Picture((f"create-page {RUN}",), "gv-graphs/qa-training-*.html"),
     "losses.png": Picture(FIGURES[1:2], f"{RUN}/graphs/losses.png"),
     "logits.png": Picture(FIGURES[2:3], f"{RUN}/graphs/logits.png"),
     "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf", page=2),
@@ -78,7 +79,7 @@ PICTURES = {
     "questions-length.png": Picture(QUESTIONS, f"{RUN}/graphs/questions-length.png"),
     "questions-place.png": Picture(QUESTIONS, f"{RUN}/graphs/questions-place.png"),
     "questions-passes.png": Picture(QUESTIONS, f"{RUN}/graphs/questions-passes.png"),
-    "rewind.png": Picture((f"rewind.py {RUN}",), f"{RUN}/graphs/rewind.png"),
+    "rewind.png": Picture((f"rewind {RUN}",), f"{RUN}/graphs/rewind.png"),
     "attention.png": Picture(ANSWER[3:5], f"{RUN}/graphs/attention.png"),
     "words.png": Picture((f"lime-answer.py {RUN} 21",), f"{RUN}/explanations/21/words.png"),
     "legend.png": Picture((f"legend.py {RUN} --out legend.png",), "legend.png"),
@@ -140,7 +141,7 @@ def hash_of(picture: Picture) -> str:
 def drawing_modules(picture: Picture) -> list[Path]:
     """The modules of ours that draw and that a picture's commands import, directly or not."""
     found: set[Path] = set()
-    todo = [ROOT / line.split()[0] for line in picture.lines]
+    todo = [find_command(find_commands(), line.split()[0]).path for line in picture.lines]
     while todo:
         path = todo.pop()
         if path not in found:
@@ -151,7 +152,7 @@ def drawing_modules(picture: Picture) -> list[Path]:
 
 def assets_of(picture: Picture) -> list[Path]:
     """The template, styles and scripts that a picture of a page is made from."""
-    if not any(line.startswith("create-page.py") for line in picture.lines):
+    if not any(line.startswith("create-page") for line in picture.lines):
         return []
     return sorted((ROOT / "huggin" / "pages" / "page").iterdir())
 
@@ -210,7 +211,9 @@ def type_line(folder: Path, line: str) -> None:
     """Run a command of the toolkit in a folder; its errors end this script."""
     stands_for = {"CFG": [str(ROOT / "cfg.json")], "MOBILENET": options_of_mobilenet()}
     words = [part for word in line.split() for part in stands_for.get(word, [word])]
-    subprocess.run([sys.executable, ROOT / words[0], *words[1:]], cwd=folder, check=True)
+    huggin = [sys.executable, "-m", "huggin.common.console"]
+    path = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([*huggin, *words], cwd=folder, env=path, check=True)
 
 
 def options_of_mobilenet() -> list[str]:

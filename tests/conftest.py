@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import gc
-import importlib.util
 import io
 import json
 import os
@@ -28,6 +27,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 # Before torch is imported: the same numbers in every process, and no crowding.
 os.environ["OMP_NUM_THREADS"] = "1"
+from huggin.common import console  # noqa: E402
 from huggin.common.cli import exit_code_of  # noqa: E402
 from tests.toolkit import make_toolkit  # noqa: E402
 
@@ -253,11 +253,13 @@ def spawned(*words: Any, cwd: Path, **options: Any) -> subprocess.CompletedProce
 
 
 def process(script: str, *words: Any) -> list[str]:
-    """The line that starts a script of the toolkit as a process of its own, without the seconds
-    that importing torch takes. It answers signals and ends as the script itself would.
+    """The line that starts a command of the toolkit as a process of its own, without the seconds
+    that importing torch takes. It answers signals and ends as the command itself would.
+    script: its file, such as `run_qa.py`, or what is typed after `huggin`.
     """
     server = "nothing" if script in LIGHT else "training"
-    return list(map(str, [python(server), ROOT / script, *words]))
+    started = [ROOT / script] if script.endswith(".py") else ["-m", "huggin.common.console", script]
+    return list(map(str, [python(server), *started, *words]))
 
 
 def toolkit() -> Path:
@@ -273,13 +275,7 @@ def python(server: str = "training") -> Path:
 @functools.cache
 def main_of(script: str) -> Any:
     """The `main` of a command; its file is read once."""
-    name = "command_" + script.removesuffix(".py").replace("-", "_")
-    spec = importlib.util.spec_from_file_location(name, ROOT / script)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module.main
+    return console.main_of(console.find_command(console.find_commands(), script).path)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs import make_help, make_pictures
+from huggin.common.console import find_command, find_commands
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -71,9 +72,8 @@ def commands_in_blocks() -> list[tuple[str, str, list[str]]]:
 
 
 def script_of(command: str) -> Path:
-    """The script of a console command: `lime` -> lime.py."""
-    driver = ROOT / command
-    return driver if driver.is_file() else ROOT / f"{command}.py"
+    """The file of a console command: `lime` -> lime.py."""
+    return find_command(find_commands(), command).path
 
 
 def sources_of(script: Path) -> str:
@@ -214,6 +214,31 @@ def test_a_line_of_the_tree_counts_for_its_own_file_only():
         assert not in_tree(other, tree)
 
 
+def messages_of(page: Path) -> list[str]:
+    """The messages that a page quotes in bold, such as **`no database here`**."""
+    return re.findall(r"\*\*`([^`]+)`\*\*", page.read_text(encoding="utf-8"))
+
+
+def is_printed(message: str, sources: str) -> bool:
+    """Whether the sources hold each part of a message; `...` and numbers stand for any text."""
+    parts = re.split(r"\.\.\.|\d[\d.]*", message)
+    return all(part.strip(" ,") in sources for part in parts)
+
+
+def test_every_message_of_troubleshooting_is_printed_by_the_toolkit():
+    files = [ROOT / "setup", ROOT / "stages.sh", *ROOT.glob("*.py"), *ROOT.glob("huggin/**/*.py")]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    joined = re.sub(r'"\n\s+f?"', "", sources)
+    messages = messages_of(ROOT / "docs" / "troubleshooting.md")
+    assert len(messages) > 15
+    assert [message for message in messages if not is_printed(message, joined)] == []
+
+
+def test_a_message_that_nothing_prints_is_found():
+    assert is_printed("trains on one of 2 GPUs", 'f"trains on one of {count} GPUs"')
+    assert not is_printed("answers fit into no window", 'f"answers are longer"')
+
+
 def test_blocks_have_marks_that_are_known():
     marks = {
         mark.strip()
@@ -224,12 +249,8 @@ def test_blocks_have_marks_that_are_known():
 
 
 def test_commands_in_blocks_are_there():
-    missing = [
-        (page, command)
-        for page, command, _ in commands_in_blocks()
-        if not script_of(command).is_file()
-    ]
-    assert missing == []
+    known = {command.name for command in find_commands()}
+    assert {(page, name) for page, name, _ in commands_in_blocks() if name not in known} == set()
     assert len(commands_in_blocks()) > 50  # the blocks are found at all
 
 

@@ -21,22 +21,21 @@ FEWER_STEPS = {
     "logging_steps": 10,
     "save_steps": SAVE_STEPS,
 }
-PICTURES = ("lime.py", "inDeCeptionV3.py")  # the scripts that need TensorFlow, and no torch
+PICTURES = ("lime", "inDeCeptionV3")  # the scripts that need TensorFlow, and no torch
 # Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch. For py-spy it
 # must be the real one.
 PYTHON = """#!/bin/sh
-case $1 in
-  */track-trainer.py) exec '{{real}}' "$@" ;;
+name=$1
+[ "$1" != -m ] || name=$3
+case $name in
+  track-trainer | */track-trainer.py) exec '{{real}}' "$@" ;;
   {pictures}) exec '{{pictures}}' "$@" ;;
   *) exec '{{training}}' "$@" ;;
 esac
-""".format(pictures=" | ".join(f"*/{name}" for name in PICTURES))
-HUGGIN = """#!{real}
-import sys
-sys.path[0] = {toolkit!r}
-sys.executable = {python!r}
-from huggin.common.console import main
-sys.exit(main())
+""".format(pictures=" | ".join(f"{name} | */{name}.py" for name in PICTURES))
+HUGGIN = """#!/bin/sh
+export PYTHONPATH='{toolkit}'
+exec '{python}' -m huggin.common.console "$@"
 """
 
 

@@ -27,7 +27,7 @@ from bench.inputs.base import (
 EITHER = frozenset({0, 1, 2})  # taken or refused, but no defect
 TRAIN = ("run_qa.py", "cfg.json")
 ASK = ("test-qa-efficacy.py", "cfg.json", "--samples", "1")
-EFFICACY = ("graph-efficacy.py", "run")
+EFFICACY = ("graph-efficacy", "run")
 PLAIN = HOSTILE.replace("\x00", "")
 TEXTS = {
     "escapes": HOSTILE,
@@ -43,11 +43,11 @@ DRAWN = (
     ("graph-logits.py", "run", "--over-time"),
     ("graph-node-logits.py", "run"),
     ("graph-weights.py", "run"),
-    ("graph-layers.py", "run"),
-    ("graph-questions.py", "run"),
+    ("graph-layers", "run"),
+    ("graph-questions", "run"),
     ("create-gv-training.py", "run"),
     ("create-gv-output.py", "run"),
-    ("create-page.py", "run"),
+    ("create-page", "run"),
     ("huggin_utils.py", "run"),
     ("legend.py", "run"),
 )
@@ -210,9 +210,9 @@ def loop(path: str) -> Prepare:
 def of_newer_tables(base: Path) -> Iterator[Fault]:
     """Damaged rows of the tables that schema 2 has added, and bad words of what draws them."""
     for table, command in (
-        ("lens", "graph-layers.py"),
-        ("layers", "graph-layers.py"),
-        ("questions", "graph-questions.py"),
+        ("lens", "graph-layers"),
+        ("layers", "graph-layers"),
+        ("questions", "graph-questions"),
     ):
         path = f"run/recording/{table}-0.arrow"
         content = (base / path).read_bytes()
@@ -241,15 +241,15 @@ def of_newer_tables(base: Path) -> Iterator[Fault]:
             frozenset({0, 2}),
         )
     for words in (
-        ("graph-layers.py", "run", "--step", "9"),
-        ("graph-layers.py", "run", "--step", str(HUGE)),
-        ("graph-layers.py", "run", "--sample", "9"),
-        ("graph-layers.py", "run", "--part", PLAIN),
-        ("graph-layers.py", "nowhere"),
-        ("graph-questions.py", "run", "--by", PLAIN),
-        ("graph-questions.py", "run", "--by", ""),
-        ("graph-questions.py", "run", "--by", "context"),
-        ("graph-questions.py", "nowhere"),
+        ("graph-layers", "run", "--step", "9"),
+        ("graph-layers", "run", "--step", str(HUGE)),
+        ("graph-layers", "run", "--sample", "9"),
+        ("graph-layers", "run", "--part", PLAIN),
+        ("graph-layers", "nowhere"),
+        ("graph-questions", "run", "--by", PLAIN),
+        ("graph-questions", "run", "--by", ""),
+        ("graph-questions", "run", "--by", "context"),
+        ("graph-questions", "nowhere"),
     ):
         codes = frozenset({0, 2}) if words[-1] == "context" else frozenset({2})
         yield Fault("newer tables", ascii(" ".join(words)), words, codes=codes)
@@ -262,8 +262,8 @@ def of_newer_tables(base: Path) -> Iterator[Fault]:
         facts = json.loads((base / FACTS).read_text())
         cfg = facts["cfg"] | change if change else {}
         prepare = both(writing(FACTS, facts | {"cfg": cfg}), writing("other.json", questions()[:1]))
-        words = ("graph-questions.py", "run")
-        yield Fault("newer tables", f"{name}, graph-questions.py", words, prepare, EITHER)
+        words = ("graph-questions", "run")
+        yield Fault("newer tables", f"{name}, graph-questions", words, prepare, EITHER)
 
 
 def shortened(rows: pa.Table) -> pa.Table:

@@ -165,7 +165,7 @@ def _zeros(table: str, hidden: int) -> pa.Table:
 def of_measurements(base: Path) -> Iterator[Fault]:
     """Measurements in efficacy.json that cannot be true."""
     entry = json.loads((base / "run" / "efficacy.json").read_text())[0]
-    reader = ("graph-efficacy.py", "run")
+    reader = ("graph-efficacy", "run")
     path = "run/efficacy.json"
     for key, value in entry.items():
         for wrong in (None, "x" if not isinstance(value, str) else 3, -1, [5]):

@@ -1,9 +1,11 @@
-"""The training loss, fitted."""
+"""The training loss, fitted; where its schedule of learning rates changes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import curve_fit
+
+from huggin.recording.reader import Recording
 
 LEAST_EXPLAINED = 0.2  # the smallest R² of a fit that is worth drawing
 
@@ -49,3 +51,18 @@ def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None
     if explained < LEAST_EXPLAINED or height == 0:
         return None
     return ExponentialFit(float(floor), float(height), float(decay), float(explained))
+
+
+def schedule_changes(recording: Recording) -> list[int]:
+    """The first steps of starts that went on with the learning rates of another schedule.
+
+    There the rate jumps: it changes by more than twice as much as one step before and after.
+    """
+    steps = recording.steps
+    moves = dict(zip(steps.step[1:].tolist(), np.abs(np.diff(steps.learning_rate)).tolist()))
+    starts = [first for first, _ in recording.run.segments("steps")]
+    return [
+        step
+        for step in starts
+        if moves.get(step, 0.0) > 2 * max(moves.get(at, 0.0) for at in (step - 1, step + 1))
+    ]

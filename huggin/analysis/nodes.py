@@ -3,7 +3,7 @@
 A node is a hidden unit, the index on the last axis of activations and of the head's weight. The
 QA head is linear: a token's logit is the sum over the nodes of weight x activation, plus the bias.
 Therefore a node's *share*, weight x activation, is exact and not an estimate: the shares and the
-bias add up to the logit. The field calls it direct logit attribution.
+bias add up to the logit (also known as direct logit attribution).
 """
 
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ def _effect_of_length(
 ) -> np.ndarray:
     """What the lengths of a batch's questions add to its loss, (steps,): a straight line.
 
-    Its slope is that of losses cut off at 3 spreads, so that a spike does not tilt it.
+    Its slope is the weighted median of all batches' slopes, which a spike does not tilt.
     """
     found = run.questions
     row = np.searchsorted(step, found.step)
@@ -85,9 +85,13 @@ def _effect_of_length(
     total = np.bincount(row, np.asarray(lengths, float)[found.index], minlength=len(step))
     length = np.divide(total, count, out=np.full(len(step), np.nan), where=count > 0)
     longer = np.nan_to_num(length - _median_around(length))
-    most = 3 * 1.4826 * np.nanmedian(np.abs(left))
-    capped = np.clip(np.nan_to_num(left), -most, most)
-    return longer * (longer @ capped) / max(longer @ longer, 1e-9)
+    known = np.flatnonzero((longer != 0) & np.isfinite(left))
+    if not len(known):
+        return np.zeros(len(step))
+    slopes = left[known] / longer[known]
+    order = np.argsort(slopes)
+    share = np.cumsum(np.abs(longer[known][order]))
+    return longer * slopes[order][np.searchsorted(share, share[-1] / 2)]
 
 
 def _batch(run: Recording, step: int) -> list[tuple[int, float]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
 from huggin.analysis.questions import kind_of, pass_of
+from huggin.analysis.validation import with_loss
 from huggin.common.text import short
 from huggin.recording.efficacy import Efficacy
 from huggin.recording.reader import TrainedWindows
@@ -102,10 +103,10 @@ def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[li
     count = len(losses.right)
     end = count
     notes = []
-    best = max(evaluations, key=lambda entry: entry.f1, default=None)
-    if len(evaluations) > 1 and best and best.step < losses.last_step[-1]:
-        end = max(1, int(np.searchsorted(losses.last_step, best.step, side="right")))
-        notes.append(f"the model was best on validation data at step {best.step}")
+    best = min(with_loss(evaluations), key=lambda pair: pair[1], default=None)
+    if best and best[0].step < losses.last_step[-1]:
+        end = max(1, int(np.searchsorted(losses.last_step, best[0].step, side="right")))
+        notes.append(f"the validation loss was lowest at step {best[0].step}")
     elif losses.right[-1] > MEMORISED:
         end = max(1, int(np.argmax(losses.right > MEMORISED)))
         notes.append(

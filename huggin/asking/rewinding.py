@@ -94,7 +94,7 @@ def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrai
     seed = recording.facts.seed
     if seed is None:
         raise UserError(f"{recording.run.facts}: no seed; the head of step 0 cannot be drawn again")
-    model = load_model(model_args, seed)
+    model, _ = load_model(model_args, seed)
     if problem := _difference(recording, model):
         source = model_args.model_name_or_path or model_args.config_name
         what = f"the weights of step 0 do not come back from {source}: {problem}"

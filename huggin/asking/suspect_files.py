@@ -23,9 +23,7 @@ def export_suspects(found: Suspects, path: Path) -> None:
 
     Raises BadValue for another ending.
     """
-    form = next((form for form in reversed(FORMS) if path.name.endswith(form)), None)
-    if form is None:
-        raise BadValue("export", path, f"must end in one of {', '.join(FORMS)}")
+    form = refuse_form(path)
     rows = [{name: getattr(suspect, name) for name in COLUMNS} for suspect in found.ranked]
     if form == ".csv":
         text = _as_csv(rows)
@@ -41,6 +39,14 @@ def export_suspects(found: Suspects, path: Path) -> None:
         text = json.dumps(listed, indent=1, ensure_ascii=False) + "\n"
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8", newline="")
+
+
+def refuse_form(path: Path) -> str:
+    """The form that a file's name ends with. Raises BadValue if it is none of FORMS."""
+    form = next((form for form in reversed(FORMS) if path.name.endswith(form)), None)
+    if form is None:
+        raise BadValue("export", path, f"must end in one of {', '.join(FORMS)}")
+    return form
 
 
 def _as_csv(rows: Iterable[dict[str, Any]]) -> str:

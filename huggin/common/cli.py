@@ -29,11 +29,14 @@ class CommandParser(argparse.ArgumentParser):
     """An argument parser that answers bad usage in one line and keeps the layout of its texts."""
 
     def __init__(self, description: str, example: str) -> None:
-        """example: a whole command, such as `python lime.py photo.jpg`."""
+        """example: a whole command, such as `python lime.py photo.jpg` or `huggin rewind RUN`."""
+        program, name, *words = example.split(" ")
+        prog = called(name if program == "python" else f"{program} {name}")
+        start = f"python {prog}" if prog.endswith(".py") else prog
         super().__init__(
-            prog=example.split()[1],
+            prog=prog,
             description=description,
-            epilog=f"example: {example}",
+            epilog=f"example: {' '.join([start, *words])}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -44,6 +47,19 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UserError for bad usage."""
         raise UserError(f"{message}; see {self.prog} --help")
+
+
+def called(own_name: str) -> str:
+    """What a command calls itself: `huggin lime` if it was called so, else its own name."""
+    return sys.argv[0] if sys.argv[0].startswith("huggin ") else own_name
+
+
+def name_of(main: Main) -> str:
+    """The name of a command: its file's, or `huggin rewind` if it is in `huggin/commands/`."""
+    folder, _, name = main.__module__.rpartition(".")
+    if folder == "huggin.commands":
+        return f"huggin {name.replace('_', '-')}"
+    return called(Path(inspect.getfile(main)).name)
 
 
 def path(text: str) -> Path:
@@ -65,7 +81,7 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
 
     Returns what `main` returns, or 2 for bad input, 70 for a defect of the toolkit, 130 for Ctrl-C.
     """
-    name = Path(inspect.getfile(main)).name
+    name = name_of(main)
     if sys.platform == "win32":
         return _failed(name, f"error: {NOT_ON_WINDOWS}", BAD_INPUT)
     with standing_in():

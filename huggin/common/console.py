@@ -1,36 +1,50 @@
 """The command `huggin`: run any command of the toolkit, from any folder.
 
     huggin run_qa cfg.json
+    huggin create-page runs/sample
 
-The commands are the Python and bash scripts in the folder that holds the package `huggin`.
-`huggin NAME` replaces its own process by the command's (exec), so that the exit code, signals and
-standard input are the command's own.
+A command is a file of `huggin/commands/`, or a Python or bash script in the folder that holds the
+package. The comment `# huggin: look 10` in it says that `huggin` lists it under the story `look`;
+the numbers give the order.
 """
 
-import ast
 import difflib
+import importlib
+import importlib.util
 import os
+import re
 import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import huggin
-from huggin.common.cli import NOT_ON_WINDOWS
+from huggin.common.cli import NOT_ON_WINDOWS, Main, run_command
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
 from huggin.common.text import short
 
 ROOT = Path(huggin.__file__).resolve().parent.parent
 BAD_INPUT = 2
+STORIES = {
+    "train": "train a model, and record it",
+    "look": "look at what was recorded",
+    "ask": "ask the trained model",
+    "explain": "explain an answer or a picture",
+    "data": "look into the data",
+    "files": "files, database and set-up",
+}
+MARK = re.compile(rf"# huggin: ({'|'.join(STORIES)}) (\d+)$", re.MULTILINE)
+HEAD = 4000  # characters of a file in which its first line and its mark stand
 OPTIONS = ("--help", "--version", "--completion")
 HELP = """usage: huggin COMMAND [ARGUMENT ...]
 
 Run a command of the toolkit. Each command explains itself: huggin COMMAND --help
 
-commands:
 {commands}
 
 options:
@@ -63,6 +77,17 @@ _huggin() {{
 compdef _huggin huggin"""
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command of the toolkit."""
+
+    name: str  # as it is typed after `huggin`
+    path: Path
+    story: str
+    place: int  # in the list of its story
+    about: str  # what it does, in one line
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command that the first argument names, or print what an option asks for.
 
@@ -88,7 +113,7 @@ def answer(words: list[str]) -> str:
         raise UserError(NOT_ON_WINDOWS)
     if words == ["--version"]:
         return f"huggin {huggin.__version__}"
-    commands = find_commands(ROOT)
+    commands = find_commands()
     if not words or words[0] in ("--help", "-h"):
         return HELP.format(commands=listing(commands, width_of_terminal()))
     if words[0] == "--completion":
@@ -96,50 +121,50 @@ def answer(words: list[str]) -> str:
     return run(find_command(commands, words[0]), words[1:])
 
 
-def find_commands(root: Path) -> dict[str, Path]:
-    """Return the commands in a folder: name without `.py` -> file.
+def find_commands() -> list[Command]:
+    """The commands of the toolkit, by story, the likeliest of each story first.
 
     Raises UserError if the toolkit's scripts are not there, as after installing a wheel.
     """
-    if not (root / "run_qa.py").exists():
+    if not (ROOT / "run_qa.py").exists():
         raise UserError(
-            f"the toolkit's scripts are not in {root}; "
+            f"the toolkit's scripts are not in {ROOT}; "
             "clone its repository, run ./setup there and use the clone's .venv/bin/huggin"
         )
-    files = [path for path in root.iterdir() if is_command(path)]
-    return {path.stem: path for path in sorted(files, key=lambda path: path.name.lower())}
+    scripts = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in ("", ".py")]
+    files = [*scripts, *(ROOT / "huggin" / "commands").glob("*.py")]
+    commands = [command for command in map(read_command, files) if command]
+    stories = list(STORIES)
+    return sorted(commands, key=lambda one: (stories.index(one.story), one.place, one.name))
 
 
-def is_command(path: Path) -> bool:
-    """Whether a file is a Python script that can be run, or a bash script."""
-    if not path.is_file():
-        return False
-    if path.suffix == ".py":
-        return 'if __name__ == "__main__":' in read(path)
-    return path.suffix == "" and first_lines(path)[0].startswith("#!")
-
-
-def read(path: Path) -> str:
-    """The text of a file, whatever its bytes are."""
-    return path.read_text(encoding="utf-8", errors="replace")
-
-
-def first_lines(path: Path) -> tuple[str, str]:
-    """The first two lines of a file, each up to 1000 characters."""
+def read_command(path: Path) -> Command | None:
+    """The command in a file; None if the file has no mark, so that it is none."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline(1000), file.readline(1000)
+        head = file.read(HEAD)
+    mark = MARK.search(head)
+    if mark is None:
+        return None
+    first = head.split('"""' if path.suffix == ".py" else "\n# ")[1]
+    name = path.stem.replace("_", "-") if is_module(path) else path.stem
+    return Command(name, path, mark[1], int(mark[2]), first.splitlines()[0])
 
 
-def find_command(commands: dict[str, Path], name: str) -> Path:
-    """Return the file of a command, however its name is written.
+def is_module(path: Path) -> bool:
+    """Whether a command's file is a module of `huggin/commands/`, not a script that runs alone."""
+    return path.parent == ROOT / "huggin" / "commands"
+
+
+def find_command(commands: Iterable[Command], name: str) -> Command:
+    """Return a command, however its name is written.
 
     Raises UserError, with the nearest name, if there is no such command.
     """
-    by_plain_name = {plain(known): path for known, path in commands.items()}
+    by_plain_name = {plain(command.name): command for command in commands}
     if plain(name) in by_plain_name:
         return by_plain_name[plain(name)]
     nearest = difflib.get_close_matches(plain(name), by_plain_name, n=1)
-    hint = f"did you mean {by_plain_name[nearest[0]].stem}? " if nearest else ""
+    hint = f"did you mean {by_plain_name[nearest[0]].name}? " if nearest else ""
     raise UserError(f"no command {name!r}; {hint}`huggin --help` lists the commands")
 
 
@@ -148,12 +173,28 @@ def plain(name: str) -> str:
     return name.lower().removesuffix(".py").replace("_", "-")
 
 
-def run(path: Path, arguments: list[str]) -> NoReturn:
-    """Replace this process by a command."""
-    program = [sys.executable] if path.suffix == ".py" else ["bash"]
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # Python ignores it, and a command would inherit that
-    os.execvp(program[0], [*program, str(path), *arguments])
+def run(command: Command, arguments: list[str]) -> NoReturn:
+    """Let this process be a command, to its exit code."""
+    if command.path.suffix != ".py":
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)  # Python ignores it, and bash would inherit that
+        os.execvp("bash", ["bash", str(command.path), *arguments])
+    sys.argv = [f"huggin {command.name}", *arguments]
+    sys.path[0] = str(ROOT)  # as if Python had been given a script there
+    run_command(main_of(command.path))
+
+
+def main_of(path: Path) -> Main:
+    """The function `main` of a Python command, whose file is imported for that."""
+    if is_module(path):
+        return importlib.import_module(f"huggin.commands.{path.stem}").main
+    spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module.main
 
 
 def width_of_terminal() -> int | None:
@@ -161,39 +202,35 @@ def width_of_terminal() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def listing(commands: dict[str, Path], columns: int | None) -> str:
-    """A line for each command: its name and what it does, cut if it is longer than `columns`."""
-    width = max(map(len, commands))
-    lines = []
-    for name, path in commands.items():
-        text = description(path)
-        if columns is not None:
-            text = short(text, max(1, columns - width - 4))
-        lines.append(f"  {name:{width}}  {text}")
-    return "\n".join(lines)
+def listing(commands: Iterable[Command], columns: int | None) -> str:
+    """The commands under their stories: names and what they do, cut at `columns`."""
+    commands = list(commands)
+    width = max(len(command.name) for command in commands)
+    paragraphs = []
+    for story, about in STORIES.items():
+        lines = [f"{story}: {about}"]
+        for command in commands:
+            if command.story == story:
+                text = command.about
+                if columns is not None:
+                    text = short(text, max(1, columns - width - 4))
+                lines.append(f"  {command.name:{width}}  {text}")
+        if lines[1:]:
+            paragraphs.append("\n".join(lines))
+    return "\n\n".join(paragraphs)
 
 
-def description(path: Path) -> str:
-    """The first line of a script's docstring, or the comment on a bash script's second line."""
-    if path.suffix != ".py":
-        return first_lines(path)[1].lstrip("#").strip()
-    try:
-        docstring = ast.get_docstring(ast.parse(read(path)))
-    except SyntaxError:
-        return ""
-    return docstring.splitlines()[0] if docstring else ""
-
-
-def completion(commands: dict[str, Path], shells: list[str]) -> str:
+def completion(commands: Iterable[Command], shells: list[str]) -> str:
     """Return the script that makes a shell complete the names of commands.
 
     Raises UserError for any other shell than bash and zsh.
     """
     program = shlex.quote(str(Path(sys.executable).with_name("huggin")))
     if shells == ["bash"]:
-        return BASH.format(huggin=program, words=shlex.quote(" ".join((*commands, *OPTIONS))))
+        words = " ".join((*(command.name for command in commands), *OPTIONS))
+        return BASH.format(huggin=program, words=shlex.quote(words))
     if shells == ["zsh"]:
-        pairs = [shlex.quote(f"{name}:{description(path)}") for name, path in commands.items()]
+        pairs = [shlex.quote(f"{command.name}:{command.about}") for command in commands]
         return ZSH.format(huggin=program, words="\n".join(f"    {pair}" for pair in pairs))
     raise UserError("--completion needs the name of a shell: bash or zsh")
 

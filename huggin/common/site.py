@@ -26,3 +26,11 @@ class ModuleRow:
     names: list[str]  # their names in model.named_modules()
     module: str  # as PyTorch prints it
     parameters: int  # of one of them
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the ledger counts credits: the modules of a kind in a part of the model."""
+
+    part: str  # embeddings, layer 1 .. L, head
+    module: str  # query, attention output, feed-forward in, norm, ..: see `huggin/model/kinds.py`

@@ -14,7 +14,7 @@ FORMATS = ("png", "svg", "pdf")
 
 def graph_parser(description: str, command: str) -> CommandParser:
     """A parser with the arguments of every graph command: RUN ..., --format and --show."""
-    parser = CommandParser(description, f"python {command} runs/sample --format png,svg")
+    parser = CommandParser(description, f"{command} runs/sample --format png,svg")
     add_runs(parser, "runs to draw beside it")
     add_saving(parser)
     return parser

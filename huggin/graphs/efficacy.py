@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -68,24 +69,27 @@ def _series_of(run: Path, colour: str) -> list[Series]:
 
 def _draw(panels: Sequence[Axes], series: Series) -> None:
     """A marker for each measurement, with its interval; three or more are joined."""
-    steps = [entry.step for entry in series.entries]
     for axes, name in zip(panels, UNITS, strict=True):
-        values = np.array([getattr(entry, name) for entry in series.entries])
-        intervals = np.array([getattr(entry, f"{name}_interval") for entry in series.entries])
-        spread = np.clip([values - intervals[:, 0], intervals[:, 1] - values], 0, None)
-        axes.errorbar(
-            steps,
-            values,
-            spread,
+        draw_measured(
+            axes,
+            series.entries,
+            name,
             color=series.colour,
             marker=series.marker,
-            linestyle="-" if len(steps) >= CURVE else "none",
-            capsize=3,
-            label=f"{series.label}: {_asked(series.entries)} {_kind(series.entries)}",
+            linestyle="-" if len(series.entries) >= CURVE else "none",
+            label=f"{series.label}: {asked_in_words(series.entries)} {_kind(series.entries)}",
         )
 
 
-def _asked(entries: Sequence[Efficacy]) -> str:
+def draw_measured(axes: Axes, entries: Sequence[Efficacy], name: str, **look: Any) -> None:
+    """EM or F1 by step, each with its interval. name: `exact_match` or `f1`."""
+    values = np.array([getattr(entry, name) for entry in entries])
+    intervals = np.array([getattr(entry, f"{name}_interval") for entry in entries])
+    spread = np.clip([values - intervals[:, 0], intervals[:, 1] - values], 0, None)
+    axes.errorbar([entry.step for entry in entries], values, spread, capsize=3, **look)
+
+
+def asked_in_words(entries: Sequence[Efficacy]) -> str:
     """How many questions were asked, in words."""
     asked = sorted({entry.asked for entry in entries})
     return f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"

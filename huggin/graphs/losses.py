@@ -7,10 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.analysis.curves import running_mean
-from huggin.analysis.loss_curve import fit_exponential
+from huggin.analysis.loss_curve import fit_exponential, schedule_changes
 from huggin.analysis.spikes import Spike
+from huggin.analysis.validation import QUANTILE, validation_in_words, with_loss
+from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
+from huggin.recording.efficacy import Efficacy, read_evaluations
 from huggin.recording.reader import Recording, Steps
 
 NAMED = 5  # spikes with their step beside them
@@ -20,20 +23,31 @@ MEANS = 40  # non-overlapping windows of the running mean that a whole run has r
 def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Figure]:
     """`losses`: loss and learning rate by step; of several runs the running means.
 
-    spikes: of a single run, to be marked.
+    If a run was evaluated on the way, the loss of the validation questions stands beside that of
+    the training, and a panel between them has their EM and F1. spikes: of a single run, marked.
     """
-    figure = new_figure(7, 5, "Training loss by step")
-    loss_axes, rate_axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    for run in side_by_side(runs):
+    besides = side_by_side(runs)
+    evaluations = [read_evaluations(run.recording.run) for run in besides]
+    has_scores = max(map(len, evaluations)) >= AT_LEAST
+    figure = new_figure(7, 6.5 if has_scores else 5, "Training loss by step")
+    heights = [3, 1.4, 1] if has_scores else [3, 1]
+    loss_axes, *score_axes, rate_axes = figure.subplots(
+        len(heights), 1, sharex=True, height_ratios=heights
+    )
+    for run, scores in zip(besides, evaluations, strict=True):
         steps = run.recording.steps
+        if score_axes and len(scores) >= AT_LEAST:
+            _draw_validation(loss_axes, score_axes[0], run, scores)
         if run.name:
             _draw_mean(loss_axes, run, steps)
         else:
-            like = " (windows of like length)" * run.recording.facts.has_like_lengths
+            like = " (windows of similar length)" * run.recording.facts.has_like_lengths
             _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
-    _mark(loss_axes, spikes)
+        _mark_schedules((loss_axes, rate_axes), run, colour)
+    if spikes:
+        _mark_spikes(loss_axes, spikes)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
@@ -41,15 +55,51 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
     return {figure_name("losses", runs): figure}
 
 
-def _mark(axes: Axes, spikes: Sequence[Spike]) -> None:
-    """A triangle at each loss that stands out, and its step beside the first ones."""
-    if not spikes:
-        return
-    label = f"stands out ({len(spikes)})"
+def _mark_spikes(axes: Axes, spikes: Sequence[Spike]) -> None:
+    """A triangle at each loss that stands out, the step beside the first ones."""
     points = [(spike.step, spike.loss) for spike in spikes]
-    axes.plot(*zip(*points, strict=True), "v", color=ACCENT, label=label)
+    label = f"stands out ({len(spikes)})"
+    axes.plot(*zip(*points, strict=True), "v", color="black", markersize=5, label=label)
     for step, loss in points[:NAMED]:
         axes.annotate(str(step), (step, loss), (4, 2), textcoords="offset points", fontsize=8)
+
+
+def _mark_schedules(panels: Sequence[Axes], run: Beside, colour: str) -> None:
+    """Mark where a training went on for another number of steps than it was begun for."""
+    for step in schedule_changes(run.recording):
+        label = f"{run.name}, " * bool(run.name) + f"another schedule from step {step} on"
+        for axes in panels:
+            axes.axvline(step, color=colour, linestyle=":", label=label)
+
+
+def _draw_validation(
+    loss_axes: Axes, score_axes: Axes, run: Beside, evaluations: Sequence[Efficacy]
+) -> None:
+    """The validation questions' loss, EM and F1, each evaluation with its 95 % interval."""
+    name = f"{run.name}, " * bool(run.name)
+    measured = with_loss(evaluations)
+    loss_axes.errorbar(
+        [entry.step for entry, _ in measured],
+        [loss for _, loss in measured],
+        [QUANTILE * entry.loss_error for entry, _ in measured],
+        color=run.colour if run.name else ACCENT,
+        marker="o",
+        markersize=4,
+        capsize=3,
+        label=f"{name}validation, {asked_in_words(evaluations)} questions",
+        zorder=3,
+    )
+    looks = {"exact_match": ("EM", GOLD, "-"), "f1": ("F1", START, "--")}
+    for kind, (label, colour, line) in looks.items():
+        look = {"color": run.colour if run.name else colour, "linestyle": line}
+        draw_measured(
+            score_axes, evaluations, kind, marker=".", label=f"{name}{label} (validation)", **look
+        )
+    if not run.name:
+        loss_axes.set_title(validation_in_words(evaluations))
+    score_axes.set_ylim(-2, 102)
+    score_axes.set_ylabel("EM, F1 in %")
+    score_axes.legend()
 
 
 def _window(steps: Steps) -> int:

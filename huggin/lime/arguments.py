@@ -60,7 +60,12 @@ def _add_model(parser: CommandParser) -> None:
         metavar="FILE",
         help="weights of a named model, or: random (default: ImageNet's, downloaded by Keras)",
     )
-    add("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
+    add(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="names of the classes: one a line, numbers and names, or JSON",
+    )
     add(
         "--pixels",
         choices=PIXELS,
@@ -125,6 +130,7 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     add = parser.add_argument
     add(
         "--sampler",
+        type=sampler,
         choices=SAMPLERS,
         default="hadamard",
         help="how the masks are drawn (default: hadamard)",
@@ -185,6 +191,13 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def sampler(text: str) -> str:
+    """A type of argument: a name; one of an older version is refused with what to take instead."""
+    if text in ("paired", "kernel"):
+        raise ArgumentTypeError(f"{text}: no longer there; take hadamard, which is more exact")
+    return text
 
 
 def size(text: str) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 SEGMENTERS = ("quickshift", "slic", "felzenszwalb", "grid")
 FILLS = ("grey", "black", "mean", "blur")
-SAMPLERS = ("hadamard", "binomial", "paired", "kernel", "leave-one-out")
+SAMPLERS = ("hadamard", "binomial", "leave-one-out")
 SCALES = ("probability", "logit")
+LEAST = {"probability": 0.001, "logit": 0.01}  # a smaller effect on this scale is none
 PIXELS = ("signed", "unit", "byte", "caffe", "torch")
 ENDINGS = ("softmax", "sigmoid", "logits")
 ENGINES = ("tensorflow", "openvino")

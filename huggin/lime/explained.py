@@ -1,5 +1,6 @@
 """What LIME found in any scene, a picture or a text: the numbers, and how far to trust them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -10,8 +11,8 @@ from huggin.lime.masks import Masks
 from huggin.lime.surrogate import Surrogate
 
 TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
-GAP = 0.1  # between in-sample and held-out R²: above it, more masks are needed to tell why
-AIM = 0.05  # the gap that the advised number of masks would have
+AIM = 0.05  # the gap between both R² that the advised number of masks would have
+UNSURE = 0.05  # probability below which the model itself hardly says what is explained
 
 
 class AnyScene(Protocol):
@@ -29,6 +30,10 @@ class AnyTarget(Protocol):
     def name(self) -> str:
         """Its name for people."""
 
+    @property
+    def minus(self) -> object | None:
+        """What it is compared with, if it is a contrast."""
+
 
 SceneT = TypeVar("SceneT", bound=AnyScene)
 TargetT = TypeVar("TargetT", bound=AnyTarget)
@@ -44,6 +49,9 @@ class AnyAnswers(Protocol[OfTarget]):
 
     def kept(self, target: OfTarget) -> float:
         """The share of the masks, without the full one, that leave the model's answer as it is."""
+
+    def probability_of(self, target: OfTarget) -> float:
+        """The target's probability (not that of what it is compared with) in the full scene."""
 
 
 class AnyPredictor(Protocol[OfScene, OfTarget]):
@@ -88,6 +96,7 @@ class Explained(Generic[SceneT, TargetT]):
     scores: np.ndarray  # (masks,) the model's, that of the full scene first
     kept: float  # share of the masks that leave the model's answer as it is
     surrogate: Surrogate
+    probability: float = float("nan")  # of the target in the full scene; NaN if it has none
 
     @property
     def top(self) -> np.ndarray:
@@ -98,6 +107,20 @@ class Explained(Generic[SceneT, TargetT]):
     def against(self) -> np.ndarray:
         """As many segments at most that speak against the target, lowest first."""
         return self.surrogate.against(self.request.top)
+
+
+def score_in_words(explained: Explained, where: str) -> str:
+    """The score of the full scene, and its mean over the masks. A logit's probability is first."""
+    scale = explained.request.scale
+    scores = explained.scores
+    full = f"{scale} {scores[0]:.4g}"
+    if explained.target.minus is not None:
+        formula = {"logit": "ln(p / q)", "probability": "p - q"}[scale]
+        full = f"p {explained.probability:.4g}, {formula} {scores[0]:.4g}"
+    elif scale == "logit":
+        full = f"probability {explained.probability:.4g} ({full})"
+    mean = f"{scores.mean():.4g} on average over {len(scores)} masks"
+    return f"{explained.target.name}: {full} in the full {where}, {mean}"
 
 
 def quality_in_words(explained: Explained) -> list[str]:
@@ -120,24 +143,52 @@ def nothing_to_explain(explained: Explained) -> str:
     """The one line for a score that no segment changes."""
     scale = explained.request.scale
     score = explained.scores[0]
-    what = f"its {scale} is {score:.4g} whatever is hidden"
+    varies = np.ptp(explained.scores)
+    by = f", within {varies:.2g}," if varies else ""
+    what = f"its {scale} is {score:.4g}{by} whatever is hidden"
     return f"{explained.target.name}: nothing to explain, {what}"
 
 
-def _why_low(explained: Explained) -> str:
-    """Too few masks, or segments that interact: the in-sample R² falls as masks are added.
+def doubts(explained: Explained) -> list[str]:
+    """What speaks against relying on the top segments, a clause each."""
+    held_out = explained.surrogate.held_out_r2
+    found = []
+    if not len(explained.top):
+        found.append("no segment speaks for it beyond chance")
+    if np.isnan(held_out):
+        found.append("nothing says how well the surrogate predicts")
+    if held_out < TRUSTED:
+        found.append(f"the held-out R² is {held_out:.2f}")
+    if explained.probability < UNSURE:
+        found.append(f"the model itself gives it a probability of {explained.probability:.2g}")
+    return found
 
-    Both R² approach the same value, from above and from below, and their gap shrinks in
-    proportion to the number of masks.
+
+def verdict(support: str, against: Sequence[str]) -> str:
+    """One sentence from all that was found for and against relying on the top segments."""
+    if against:
+        clauses = [*against, support] if support else against
+        return f"Verdict: take the top segments with care: {'; '.join(clauses)}."
+    return f"Verdict: rely on the top segments: {support}."
+
+
+def _why_low(explained: Explained) -> str:
+    """Too few masks, or segments that interact.
+
+    The in-sample R² falls as masks are added, the held-out R² rises, both towards the same value.
+    With a share h of coefficients by masks, their distances from 1 are (1 - h) and 1 / (1 - h)
+    times that of the limit, so this is their geometric mean.
     """
     surrogate = explained.surrogate
-    gap = surrogate.r2 - surrogate.held_out_r2
     masks = len(explained.scores)
-    if gap > GAP and explained.request.sampler != "leave-one-out":
-        enough = int(np.ceil(masks * gap / AIM / 100)) * 100
-        reason = f"{masks} masks are too few for {explained.scene.count} segments"
-        return f"{reason}; give about --samples {enough}"
-    return "segments interact; a coefficient is only an average over the masks"
+    limit = 1 - float(np.sqrt((1 - surrogate.r2) * (1 - surrogate.held_out_r2)))
+    if limit < TRUSTED:
+        why = f"more masks would bring the held-out R² to about {limit:.2f} only"
+        return f"segments interact, {why}; a coefficient is only an average over the masks"
+    gap = surrogate.r2 - surrogate.held_out_r2
+    enough = int(np.ceil(masks * max(gap / AIM, 2) / 100)) * 100
+    reason = f"{masks} masks are too few for {explained.scene.count} segments"
+    return f"{reason}; give about --samples {enough}"
 
 
 def _number(value: float) -> str:

@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 
 from huggin.lime.classifier import first_answers
-from huggin.lime.explained import Explained, known, nothing_to_explain, quality_in_words
+from huggin.lime.explained import (
+    Explained,
+    known,
+    nothing_to_explain,
+    quality_in_words,
+    score_in_words,
+)
 from huggin.lime.labels import Target
 from huggin.lime.scene import Scene
 
@@ -37,21 +43,16 @@ def in_words(explanation: Explanation) -> list[str]:
     coefficients = surrogate.coefficients
     ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
     return [
-        _scores_in_words(explanation),
+        f"{score_in_words(explanation, 'picture')}; {_kept_in_words(explanation)}",
         f"top segments of {explanation.scene.count}: "
         + (ranked or "none speaks for it beyond chance"),
         *quality_in_words(explanation),
     ]
 
 
-def _scores_in_words(explanation: Explanation) -> str:
-    scores = explanation.scores
+def _kept_in_words(explanation: Explanation) -> str:
     first = explanation.scene.classifier.labels.names[explanation.target.plus]
-    return (
-        f"{explanation.target.name}: {explanation.request.scale} {scores[0]:.4g} in the full "
-        f"picture, {scores.mean():.4g} on average over {len(scores)} masks; "
-        f"{first} is the first answer in {100 * explanation.kept:.0f} % of them"
-    )
+    return f"{first} is the first answer in {100 * explanation.kept:.0f} % of them"
 
 
 def as_row(explanation: Explanation) -> dict[str, Any]:

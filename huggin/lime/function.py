@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from huggin.common.errors import UserError
-from huggin.lime.choices import WIDTH
+from huggin.lime.choices import LEAST, WIDTH
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, linear_regression_coefficients
 
@@ -26,11 +26,14 @@ def explain_function(
     seed: int = 0,
     kernel_width: float = WIDTH,
     batch: int = 64,
+    least: float = LEAST["probability"],
 ) -> Surrogate:
     """LIME's four steps for a function; it is called with at most `batch` masks at a time.
 
+    If there are no more than `samples` masks, the function is asked about all of them.
     segments: how many parts (of a picture, a text, a table's row) can be hidden.
     target: the class that is explained, a column of the probabilities.
+    least: the smallest effect that counts; say it if the function returns no probabilities.
     Raises UserError for too few samples, and if the function returns another form or NaN.
 
     >>> effects = np.array([0.5, 0.0, -0.25])
@@ -43,9 +46,9 @@ def explain_function(
             f"{samples} samples are too few for {segments} segments; give twice as many"
         )
     masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
-    batches = [masks.on[first : first + batch] for first in range(0, samples, batch)]
+    batches = [masks.on[first : first + batch] for first in range(0, len(masks.on), batch)]
     scores = np.concatenate([_scores(probabilities, on, target) for on in batches])
-    return linear_regression_coefficients(masks, scores, distance_weights(masks))
+    return linear_regression_coefficients(masks, scores, distance_weights(masks), least)
 
 
 def _scores(probabilities: Probabilities, on: np.ndarray, target: int) -> np.ndarray:

@@ -19,7 +19,8 @@ from huggin.lime.engines import chosen_engine
 from huggin.lime.keras_classifier import KerasClassifier
 from huggin.lime.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.keras_quietly import keras
-from huggin.lime.labels import IMAGENET, Labels, imagenet_labels, labels_of_file, numbers
+from huggin.lime.label_files import labels_of_file
+from huggin.lime.labels import IMAGENET, Labels, imagenet_labels, numbers
 from huggin.lime.model_files import is_file_name
 from huggin.lime.networks import Network, open_application, open_file
 from huggin.lime.pixels import CONVERT, MEANING, RANGES, Pixels, converter, guess_pixels

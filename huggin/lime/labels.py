@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import BadValue
 
 IMAGENET = 1000  # classes of the models in keras.applications
 IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
@@ -66,21 +66,6 @@ class Labels:
 
 def _plain(words: str) -> str:
     return " ".join(words.replace("_", " ").lower().split())
-
-
-def labels_of_file(path: Path, classes: int) -> Labels:
-    """Labels from a file with a line per class. Raises UserError if their number is another."""
-    try:
-        names = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        what = "not text in UTF-8; give a file with a label on each line"
-        raise UserError(f"{path}: {what}") from None
-    while names and not names[-1].strip():
-        names.pop()
-    if len(names) != classes:
-        what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
-        raise UserError(f"{path}: {what}")
-    return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
 
 
 def numbers(classes: int) -> Labels:

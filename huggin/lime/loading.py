@@ -40,7 +40,7 @@ def load(args: Namespace) -> tuple[Scene, Request]:
         seed=args.seed,
         scale=args.target,
         top=args.top,
-        segmenter=args.segmenter,
+        segmenter=scene.segmenter,
         fill=args.fill,
         kernel_width=args.kernel_width,
     )

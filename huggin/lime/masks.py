@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from huggin.common.errors import BadValue
 from huggin.lime.choices import WIDTH
 
 ROOM = 1.5  # columns of a Hadamard matrix per segment: with more, fewer interactions disturb
@@ -19,6 +20,7 @@ class Masks:
     weighted: bool  # by distance from the full mask; otherwise all weigh 1
     width: float = WIDTH  # of the kernel
     balanced: bool = False  # a draw is a block whose columns are uncorrelated
+    complete: bool = False  # every mask once, so that nothing is left to chance
 
 
 def random_perturbations(
@@ -26,15 +28,15 @@ def random_perturbations(
 ) -> Masks:
     """Draw `samples` masks of `segments` segments; with more samples the first ones stay the same.
 
-    sampler: a key of SAMPLERS; width: of the kernel.
-    `hadamard`: blocks of rows of a Hadamard matrix and their opposites, see `_hadamard`.
+    sampler: a key of SAMPLERS; width: of the kernel. Raises BadValue for another sampler.
+    `hadamard`: blocks of rows of a Hadamard matrix and their opposites, see `_hadamard`; all masks
+    if there are no more than `samples`.
     `binomial`: each segment is seen with chance 1/2 (Ribeiro et al. 2016,
     https://arxiv.org/abs/1602.04938).
-    `paired`: binomial masks, each followed by its opposite.
-    `kernel`: the share of segments that are seen is drawn by the kernel's weight, so most masks
-    are near the full picture; all weigh 1.
     `leave-one-out`: each segment hidden alone, in turn.
     """
+    if sampler not in SAMPLERS:
+        raise BadValue("sampler", sampler, f"unknown; choose {', '.join(SAMPLERS)}")
     return SAMPLERS[sampler](segments, samples, np.random.default_rng(seed), width)
 
 
@@ -60,6 +62,10 @@ def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: floa
     https://doi.org/10.1111/j.2517-6161.1951.tb00067.x). Rows come in random order, for a last
     block that is cut.
     """
+    if 2**segments <= samples:
+        numbers = np.arange(2**segments)[::-1, None]  # the full mask first
+        every = (numbers >> np.arange(segments) & 1) > 0
+        return Masks(every, np.arange(len(every)), True, width, complete=True)
     size = block_size(segments)
     matrix = _hadamard_matrix(size // 2) > 0
     blocks = -(-(samples - 1) // size)
@@ -101,21 +107,6 @@ def _binomial(segments: int, samples: int, rng: np.random.Generator, width: floa
     return Masks(_with_full(on), np.arange(samples), True, width)
 
 
-def _paired(segments: int, samples: int, rng: np.random.Generator, width: float) -> Masks:
-    half = _with_full(rng.random(((samples - 1) // 2, segments)) < 0.5)
-    both = np.stack([half, ~half], axis=1).reshape(-1, segments)
-    draw = np.repeat(np.arange(len(half)), 2)
-    return Masks(both[:samples], draw[:samples], True, width)
-
-
-def _kernel(segments: int, samples: int, rng: np.random.Generator, width: float) -> Masks:
-    draws = rng.random((samples - 1, segments + 1))
-    chances = np.cumsum(kernel(np.arange(segments + 1) / segments, width))
-    seen = np.searchsorted(chances / chances[-1], draws[:, :1])  # (masks, 1)
-    places = draws[:, 1:].argsort(axis=1).argsort(axis=1)
-    return Masks(_with_full(places < seen), np.arange(samples), False, width)
-
-
 def _leave_one_out(segments: int, samples: int, _: np.random.Generator, width: float) -> Masks:
     once = _with_full(~np.eye(segments, dtype=bool))
     return Masks(once[np.arange(samples) % len(once)], np.arange(samples), False, width)
@@ -124,8 +115,6 @@ def _leave_one_out(segments: int, samples: int, _: np.random.Generator, width: f
 SAMPLERS: dict[str, Callable[[int, int, np.random.Generator, float], Masks]] = {
     "hadamard": _hadamard,
     "binomial": _binomial,
-    "paired": _paired,
-    "kernel": _kernel,
     "leave-one-out": _leave_one_out,
 }
 

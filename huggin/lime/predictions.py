@@ -47,6 +47,10 @@ class Predictions:
         """The share of the masked pictures whose most probable class is the target's `plus`."""
         return float((self.top[1:] == target.plus).mean())
 
+    def probability_of(self, target: Target) -> float:
+        """The probability of the target's `plus` in the first picture."""
+        return float(self._of(target.plus)[0])
+
     def _of(self, number: int) -> np.ndarray:
         """A class's probability, (masks,) float64."""
         return self.probability[:, self.classes.index(number)].astype(float)

@@ -1,6 +1,6 @@
 """How far to trust an explanation: do fresh masks agree, does hiding its segments matter?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,6 +10,7 @@ from huggin.lime.masks import random_perturbations
 from huggin.lime.surrogate import Surrogate
 
 RANDOM_ORDERS = 10
+SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
 
 Scores = Callable[[np.ndarray], np.ndarray]  # masks (n, segments) bool -> scores (n,)
 
@@ -37,6 +38,13 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     }
 
 
+def differing(agreement: Mapping[str, float] | None) -> list[str]:
+    """A clause if repeated explanations have other top segments. agreement: of `stability`."""
+    if agreement is None or agreement["jaccard"] >= SAME:
+        return []
+    return [f"fresh masks find other top segments (Jaccard {agreement['jaccard']:.2f})"]
+
+
 def _jaccard(sets: list[set[int]]) -> float:
     """The mean over pairs; 1 for two empty sets."""
     pairs = combinations(sets, 2)
@@ -62,6 +70,11 @@ def faithfulness(ranking: np.ndarray, scores: Scores, seed: int) -> dict[str, di
         "leave-one-out": curves_of([np.argsort(alone[1:] - alone[0], kind="stable")], scores),
         "random": curves_of([rng.permutation(segments) for _ in range(RANDOM_ORDERS)], scores),
     }
+
+
+def gain(curve: Mapping[str, Any]) -> float:
+    """The area under the insertion curve less that under the deletion curve."""
+    return float(curve["insertion_auc"] - curve["deletion_auc"])
 
 
 def curves_of(

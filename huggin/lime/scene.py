@@ -6,6 +6,7 @@ import numpy as np
 from skimage import color, filters, segmentation, transform
 
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.lime.classifier import Classifier
 
 ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
@@ -20,6 +21,7 @@ class Scene:
     picture: np.ndarray  # (height, width, 3) float32 in [0, 1]
     segments: np.ndarray  # (height, width) int32, 0 to count - 1
     fill: np.ndarray  # (height, width, 3) float32: what is seen where a segment is hidden
+    segmenter: str = "grid"  # that cut it
 
     @property
     def count(self) -> int:
@@ -36,17 +38,21 @@ def make_scene(
 ) -> Scene:
     """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
 
-    wanted: about how many segments `slic` and `grid` make.
-    Raises UserError if only one segment is found, or the picture has a single colour.
+    wanted: about how many segments `slic` and `grid` make. The grid is taken, too, if `quickshift`
+    or `felzenszwalb` find one segment only. Raises UserError if then there is only one, too, or the
+    picture has a single colour.
     """
     fitted = resized(picture, classifier.size)
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
+    if segments.max() == 0 and segmenter in ("quickshift", "felzenszwalb"):
+        warn(f"{name}: {segmenter} finds one segment only, so the picture is cut into a grid")
+        segmenter = "grid"
+        segments = segmented(fitted, segmenter, wanted)
     if segments.max() == 0:
-        advice = "ask for more segments" if segmenter in ("grid", "slic") else "try the grid"
-        raise UserError(f"{name}: {segmenter} finds one segment only; {advice}")
-    return Scene(name, classifier, fitted, segments, filled(fitted, segments, fill))
+        raise UserError(f"{name}: {segmenter} finds one segment only; ask for more segments")
+    return Scene(name, classifier, fitted, segments, filled(fitted, segments, fill), segmenter)
 
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -29,7 +29,8 @@ class Surrogate:
     r2: float  # in-sample
     held_out_r2: float  # of predictions for masks that were left out of the fit
     effective_samples: float
-    floor: float = 0.0  # a smaller coefficient or difference is rounding, however small its error
+    rounding: float = 0.0  # a smaller difference is rounding, however small its error
+    least: float = 0.0  # a smaller coefficient is no effect, however small its error
 
     @property
     def constant(self) -> bool:
@@ -51,25 +52,29 @@ class Surrogate:
         return np.argsort(-self.coefficients, kind="stable")
 
     def top(self, wanted: int) -> np.ndarray:
-        """The highest segments, at most `wanted`; only those above 0 beyond chance and rounding."""
+        """The highest segments, at most `wanted`; only those above 0 by more than `noise`."""
         ranking = self.ranking()[:wanted]
-        return ranking[self.coefficients[ranking] > self._noise[ranking]]
+        return ranking[self.coefficients[ranking] > self.noise[ranking]]
 
     def against(self, wanted: int) -> np.ndarray:
-        """The lowest segments, at most `wanted`; only those below 0 beyond chance and rounding."""
+        """The lowest segments, at most `wanted`; only those below 0 by more than `noise`."""
         ranking = self.ranking()[::-1][:wanted]
-        return ranking[self.coefficients[ranking] < -self._noise[ranking]]
+        return ranking[self.coefficients[ranking] < -self.noise[ranking]]
 
     @property
-    def _noise(self) -> np.ndarray:
-        """(segments,) what a coefficient may be by chance or rounding."""
-        return np.maximum(np.nan_to_num(CHANCE * self.standard_errors), self.floor)
+    def noise(self) -> np.ndarray:
+        """(segments,) what a coefficient may be by chance or rounding, and at least `least`."""
+        chance = np.nan_to_num(CHANCE * self.standard_errors)
+        return np.maximum(chance, max(self.rounding, self.least))
 
 
 def linear_regression_coefficients(
-    masks: Masks, scores: np.ndarray, weights: np.ndarray
+    masks: Masks, scores: np.ndarray, weights: np.ndarray, least: float = 0.0
 ) -> Surrogate:
     """Weighted least squares of `scores` (masks,) on the masks and an intercept.
+
+    least: the smallest effect that counts, in units of the score. Scores that vary by less are
+    taken for constant.
 
     The standard errors also hold if the spread differs from mask to mask, and if the true score is
     not linear: HC3, the sandwich estimator with residuals over 1 - leverage (MacKinnon and White
@@ -81,13 +86,15 @@ def linear_regression_coefficients(
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
     root = np.sqrt(weights)
     centre = np.average(scores, weights=weights)
-    spread = _without_rounding(scores - centre, np.abs(scores).max())
+    spread = _without_rounding(scores, centre, least)
     solution = np.linalg.lstsq(design * root[:, None], spread * root)[0]
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
-    if masks.balanced and _blocks(masks) > 1:
+    if masks.complete:
+        covariance = np.zeros_like(bread)
+    elif masks.balanced and _blocks(masks) > 1:
         covariance = _by_block(masks, design, weights, residuals, bread)
     else:
         draw = np.arange(len(scores)) if masks.balanced else masks.draw
@@ -100,7 +107,8 @@ def linear_regression_coefficients(
         r2=_explained(spread, residuals, weights),
         held_out_r2=_explained(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
-        floor=_floor(scores),
+        rounding=_rounding(scores),
+        least=least,
     )
 
 
@@ -130,14 +138,16 @@ def _by_block(
     return alike * np.sqrt(np.outer(shrunk, shrunk))
 
 
-def _floor(scores: np.ndarray) -> float:
+def _rounding(scores: np.ndarray) -> float:
     """What rounding alone can make of a coefficient."""
     return float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max()))
 
 
-def _without_rounding(spread: np.ndarray, largest: float) -> np.ndarray:
-    """Treat differences within float32 rounding as no change."""
-    return np.where(np.abs(spread) <= ROUNDING * largest, 0, spread)
+def _without_rounding(scores: np.ndarray, centre: float, least: float) -> np.ndarray:
+    """Differences from the centre; none within float32 rounding, or if all vary by `least` only."""
+    spread = scores - centre
+    nothing = np.abs(spread) <= ROUNDING * np.abs(scores).max()
+    return np.where(nothing | (np.ptp(scores) <= least), 0, spread)
 
 
 def _sum_by(draw: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -178,4 +188,4 @@ def is_stable(surrogate: Surrogate, wanted: int) -> bool:
     shared = covariance[np.ix_(top, rest)]
     errors = np.sqrt(variances[top][:, None] + variances[rest] - 2 * shared)
     limit = NormalDist().inv_cdf(1 - ALPHA / 2 / gaps.size)
-    return bool((gaps > np.maximum(limit * errors, surrogate.floor)).all())
+    return bool((gaps > np.maximum(limit * errors, surrogate.rounding)).all())

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import TrainingArguments
 
 from huggin.common.errors import BadValue
+from huggin.common.streams import warn
 
 CPU = torch.device("cpu")
 COPIES_IN_BACKGROUND = ("cuda", "xpu")  # kinds that copy into pinned memory while they compute
@@ -53,6 +55,18 @@ def choose_device(name: str | None = None, use_cpu: bool = False) -> torch.devic
     return torch.device(name)
 
 
+def use_one_gpu(training: TrainingArguments) -> None:
+    """Without torchrun take one GPU of several.
+
+    The Trainer would take all of them by nn.DataParallel and multiply the batch by their number.
+    """
+    visible = training.n_gpu
+    if visible > 1:
+        training._n_gpu = 1
+        advice = "torchrun takes more, see docs/overnight.md"
+        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
+
+
 def describe_device(device: torch.device) -> str:
     """A device in words, such as "cuda:0 (NVIDIA GeForce RTX 3060)"."""
     if device.type == "cpu":
@@ -70,6 +84,14 @@ def computes_bf16() -> bool:
 def copies_in_background(device: torch.device) -> bool:
     """Whether tensors can be copied from and to the device while the program goes on."""
     return device.type in COPIES_IN_BACKGROUND
+
+
+def has_room(device: torch.device, size: int) -> bool:
+    """Whether a CUDA or XPU GPU has `size` bytes free; other devices are not asked."""
+    if not copies_in_background(device):
+        return True
+    free, _ = torch.get_device_module(device).mem_get_info(device)
+    return free >= size
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 
 from huggin.model.hooks import undisturbed
-from huggin.qa.answers import best_answers, score_answers
+from huggin.qa.answers import best_answers, mean_loss, score_answers
 from huggin.qa.arguments import DataArguments
 
 ROW = "row"  # the number of a feature, in a batch of the evaluation
@@ -37,7 +37,7 @@ class EvaluatingTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """EM and F1 in percent over the validation questions.
+        """EM and F1 in percent over the validation questions, and their loss (see `mean_loss`).
 
         The model's mode and all random states are restored afterwards.
         """
@@ -50,6 +50,7 @@ class EvaluatingTrainer(Trainer):
         contexts = records["context"]
         answers = best_answers(contexts, features, start_logits, end_logits, self.data_args)
         scores = score_answers([answer.text for answer in answers], records)
+        scores["loss"], scores["loss_error"] = mean_loss(features, start_logits, end_logits)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         metrics[f"{metric_key_prefix}_samples"] = len(answers)
         self.log(metrics)

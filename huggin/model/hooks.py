@@ -59,7 +59,7 @@ def _layers(model: PreTrainedModel) -> list[str]:
     lists = (
         (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and any(map(_is_attention, module.modules()))
+        if isinstance(module, nn.ModuleList) and any(map(is_attention, module.modules()))
     )
     name, members = next(lists, ("", ()))
     passed: list[str] = []
@@ -71,12 +71,12 @@ def _layers(model: PreTrainedModel) -> list[str]:
     return passed
 
 
-def _is_attention(module: nn.Module) -> bool:
+def is_attention(module: nn.Module) -> bool:
     return "Attention" in type(module).__name__
 
 
 def _self_attention(layer_name: str, layer: nn.Module) -> str:
-    attentions = [name for name, module in layer.named_modules() if name and _is_attention(module)]
+    attentions = [name for name, module in layer.named_modules() if name and is_attention(module)]
     for name in attentions:
         if not any(other.startswith(f"{name}.") for other in attentions):
             return f"{layer_name}.{name}"

@@ -1,8 +1,8 @@
 """The lens: the QA head applied to the output of every layer, not only of the last.
 
 It says what the head makes of a layer's output. It does not say what the layer "thinks": the head
-was trained on the last layer's output alone. The field calls it the logit lens
-(nostalgebraist 2020, https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru).
+was trained on the last layer's output alone. Source: the logit lens, nostalgebraist 2020,
+https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru.
 """
 
 from collections.abc import Sequence

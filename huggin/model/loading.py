@@ -22,6 +22,7 @@ from transformers.utils import logging
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.model.device import choose_device
+from huggin.model.weights import pretrained, refuse_not_loaded
 from huggin.qa.arguments import ModelArguments
 
 HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
@@ -76,24 +77,34 @@ def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(model: ModelArguments, seed: int) -> PreTrainedModel:
-    """The model for question answering, its weights pretrained or drawn with `seed`.
+def load_model(
+    model: ModelArguments, seed: int, trains: bool = True
+) -> tuple[PreTrainedModel, str]:
+    """The model for question answering, and in words where its weights come from.
 
-    Raises UserError if it cannot be found, or has no head (see `head_of`).
+    They are pretrained, or drawn with `seed`. trains: only then the QA head may be new.
+    Raises UserError if it cannot be found, if its weights are not all there, or if it has no head
+    (see `head_of`).
     """
     name = model.model_name_or_path or model.config_name or ""
-    hub = {"cache_dir": model.cache_dir, "revision": model.model_revision, **NO_CODE}
+    hub = {"cache_dir": model.cache_dir, "revision": model.model_revision}
     set_seed(seed)
     with loading("model found", name):
-        config = AutoConfig.from_pretrained(model.config_name or name, **hub)
+        config = AutoConfig.from_pretrained(model.config_name or name, **hub, **NO_CODE)
         if model.pretrained_model:
-            built = AutoModelForQuestionAnswering.from_pretrained(
-                name, config=config, use_safetensors=True, **hub
-            )
+            built, report = pretrained(name, config=config, **hub)
         else:
-            built = AutoModelForQuestionAnswering.from_config(config, **NO_CODE)
+            built, report = AutoModelForQuestionAnswering.from_config(config, **NO_CODE), None
     head_of(built)
-    return built
+    weights = "random weights" if report is None else "pretrained weights"
+    if report and refuse_not_loaded(name, built, report):
+        weights += ", new QA head"
+        if not trains:
+            raise UserError(f"{name}: its weights have no QA head; set do_train to true")
+    numbers = {str(tensor.dtype).removeprefix("torch.") for tensor in built.parameters()}
+    if numbers != {"float32"}:
+        weights += f", in {' and '.join(sorted(numbers))}"
+    return built, weights
 
 
 def load_architecture(name: str) -> PreTrainedModel:
@@ -121,9 +132,9 @@ def load_trained(
     """
     with loading("trained model", str(folder), "run get-training-output first"):
         step = step_of_model(folder / "trainer_state.json")
-        model = AutoModelForQuestionAnswering.from_pretrained(
-            folder, use_safetensors=True, **NO_CODE
-        )
+        model, report = pretrained(str(folder))
+    if refuse_not_loaded(str(folder), model, report):
+        raise UserError(f"{folder}: its weights have no QA head; run get-training-output first")
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step

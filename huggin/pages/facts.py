@@ -9,9 +9,10 @@ import numpy as np
 
 from huggin.analysis.learning import flips_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
+from huggin.analysis.validation import validation_in_words
 from huggin.common.errors import UserError
 from huggin.recording.answer import AnswerFacts
-from huggin.recording.efficacy import trained_on_in_words
+from huggin.recording.efficacy import read_evaluations, trained_on_in_words
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.run_folder import RunFolder
 
@@ -53,6 +54,8 @@ def run_facts(recording: Recording) -> list[Row]:
         asked = f"over {scores['samples']} questions, after step {scores['step']}"
         note = trained_on_in_words(scores["trained_on"], scores["samples"])
         rows.append(("evaluation", f"{measured} {asked}{note}"))
+    if validation := validation_in_words(read_evaluations(recording.run)):
+        rows.append(("validation", validation))
     return rows
 
 

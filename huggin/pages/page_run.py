@@ -100,7 +100,11 @@ def _score(entry: Efficacy) -> Page:
         "data": shown(entry.data),
         "asked": entry.asked,
         "em": entry.exact_match,
+        "em_interval": entry.exact_match_interval,
         "f1": entry.f1,
+        "f1_interval": entry.f1_interval,
+        "loss": None if entry.loss is None or not np.isfinite(entry.loss) else entry.loss,
+        "loss_error": entry.loss_error,
         "trained_on": entry.trained_on,
     }
 

@@ -131,6 +131,26 @@ def _share(score: float, scores: list[float]) -> float:
     return 1 / sum(math.exp(min(other - score, 700.0)) for other in scores)
 
 
+def mean_loss(
+    features: Mapping[str, Any], start_logits: np.ndarray, end_logits: np.ndarray
+) -> tuple[float, float]:
+    """The mean loss of features in nats, and its standard error.
+
+    features: as of `evaluation_features`. start_logits, end_logits: (features, tokens). A feature's
+    loss is the mean cross-entropy of its start and end, as in training, but without the padding, so
+    that it does not depend on the batch.
+    """
+    lengths = np.array([len(tokens) for tokens in features["input_ids"]])
+    is_padding = np.arange(start_logits.shape[1]) >= lengths[:, None]
+    losses = np.zeros(len(lengths))
+    for logits, labels in ((start_logits, "start_positions"), (end_logits, "end_positions")):
+        tokens = np.where(is_padding, -np.inf, logits.astype(np.float64))
+        with np.errstate(invalid="ignore"):
+            total = np.logaddexp.reduce(tokens, axis=1)
+            losses += (total - tokens[np.arange(len(lengths)), np.asarray(features[labels])]) / 2
+    return float(losses.mean()), float(losses.std() / math.sqrt(len(losses)))
+
+
 def normalised_text(text: str) -> str:
     """A text as SQuAD compares it: lower case, no punctuation, no articles, single blanks."""
     words = ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split()

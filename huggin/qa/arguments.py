@@ -58,6 +58,11 @@ class RecordingArguments:
     record: bool = _key(True, "record the head, the tracked samples' logits and activations")
     probe_points: int = _key(200, "probes of the tracked samples, spread over the run")
     node_points: int = _key(32, "snapshots of their activations, spread over the run")
+    ledger_points: int = _key(
+        3,
+        "where the ledger takes the gradient between two probes, to say which part of the model "
+        "changed the loss; 0: no ledger",
+    )
     probe_samples: int = _key(
         1, "how many samples are tracked; the first of the data is always one of them"
     )

@@ -44,6 +44,7 @@ LEAST: dict[int | None, tuple[str, ...]] = {
         "adam_epsilon",
         "dataloader_num_workers",
         "eval_delay",
+        "ledger_points",
         "max_grad_norm",
         "neftune_noise_alpha",
         "warmup_steps",
@@ -288,10 +289,11 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     if not 0 <= data.doc_stride < data.max_seq_length - 3:
         yield f"doc_stride: {data.doc_stride} must be from 0 to less than max_seq_length - 3"
     metric = (training.metric_for_best_model or "f1").removeprefix("eval_")
-    if metric not in ("exact_match", "f1"):
-        yield f"metric_for_best_model: {metric} is not measured; choose exact_match or f1"
+    choose = "choose exact_match, f1 or loss"
+    if metric not in ("exact_match", "f1", "loss"):
+        yield f"metric_for_best_model: {metric} is not measured; {choose}"
     if training.save_strategy == "best" and not training.metric_for_best_model:
-        yield "metric_for_best_model: missing, and save_strategy is best; choose exact_match or f1"
+        yield f"metric_for_best_model: missing, and save_strategy is best; {choose}"
     if training.fp16 and training.device.type == "cpu":
         yield "fp16: needs a GPU; leave it out here"
     yield from _of_optimizer(training)

@@ -42,7 +42,7 @@ def training_features(
         encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
         columns = {name: encoded[name] for name in tokenizer.model_input_names}
         columns |= {name: [] for name in (*LABELS, "window")}
-        for record, rows in _rows_by_record(encoded):
+        for record, rows in _rows_by_record(encoded["overflow_to_sample_mapping"]):
             context = batch["context"][record]
             answers = batch["answers"][record]
             places = [context_offsets(encoded, row) for row in rows]
@@ -138,15 +138,24 @@ def _first_in_words(records: Dataset, says: dict[int, str]) -> str:
 def evaluation_features(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> Dataset:
-    """The features of records as `windows` has them; `record` is the index in `records`.
+    """The features of records as `windows` has them, with the labels of `training_features`.
 
-    Raises UserError for a question that is too long.
+    `record` is the index in `records`. Raises UserError for a question that is too long.
     """
     refuse_long_questions(records, tokenizer, data)
 
     def place(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
         placed = windows(batch["question"], batch["context"], tokenizer, data)
-        return {**placed, "record": [indices[record] for record in placed["record"]]}
+        labels: list[tuple[int, int]] = []
+        for record, rows in _rows_by_record(placed["record"]):
+            places = [placed["offset_mapping"][row] for row in rows]
+            characters = answer_characters(batch["answers"][record])
+            for row, span in zip(rows, answer_spans(places, characters, data.doc_stride)):
+                cls = cls_place(placed["input_ids"][row], tokenizer)
+                labels.append(span or (cls, cls))
+        starts, ends = map(list, zip(*labels))
+        own = {"record": [indices[record] for record in placed["record"]]}
+        return {**placed, **own, "start_positions": starts, "end_positions": ends}
 
     return _mapped(records, place, "evaluation features")
 
@@ -255,9 +264,8 @@ def context_offsets(encoded: Any, window: int) -> list[tuple[int, int] | None]:
     return [place if part == CONTEXT else None for place, part in zip(places, parts)]
 
 
-def _rows_by_record(encoded: Any) -> Iterator[tuple[int, list[int]]]:
-    """Each record of a batch, and the rows of its windows."""
-    owners = encoded["overflow_to_sample_mapping"]
+def _rows_by_record(owners: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Each record of a batch, and the rows of its windows. owners: the record of each row."""
     for record, rows in groupby(range(len(owners)), key=owners.__getitem__):
         yield record, list(rows)
 

@@ -46,7 +46,7 @@ REFUSED = {
 TRAINING_ONLY = "the training only; an evaluation takes all questions in order"
 MORE_CHECKPOINTS = "also saved: every save_minutes, at a stop, and after the last step"
 AS_DOCUMENTED = "as in transformers"
-UPLOAD = "an upload that fails is said in one line; everything is saved here"
+UPLOAD = "a failed upload is reported in one line; everything is saved here"
 
 # key -> what there is to know about it here
 WORKS = {
@@ -71,7 +71,7 @@ WORKS = {
     "ddp_find_unused_parameters": "with torchrun",
     "ddp_static_graph": "with torchrun",
     "ddp_timeout": "with torchrun",
-    "disable_tqdm": "no bars; on a terminal only there are any",
+    "disable_tqdm": "hides progress bars (shown on terminals only)",
     "do_eval": "evaluate on the validation questions after the training",
     "do_train": "train",
     "eval_accumulation_steps": AS_DOCUMENTED,
@@ -107,7 +107,7 @@ WORKS = {
     "lr_scheduler_type": AS_DOCUMENTED,
     "max_grad_norm": AS_DOCUMENTED,
     "max_steps": AS_DOCUMENTED,
-    "metric_for_best_model": "exact_match or f1",
+    "metric_for_best_model": "exact_match, f1 or loss",
     "neftune_noise_alpha": AS_DOCUMENTED,
     "num_train_epochs": AS_DOCUMENTED,
     "optim": AS_DOCUMENTED,
@@ -135,7 +135,7 @@ WORKS = {
     "trackio_bucket_id": "with report_to",
     "trackio_space_id": "with report_to",
     "trackio_static_space_id": "with report_to",
-    "train_sampling_strategy": "group_by_length: batches of like length, in random order "
+    "train_sampling_strategy": "group_by_length: batches of similar length, in random order "
     "(default where that saves a tenth of the tokens)",
     "use_cpu": AS_DOCUMENTED,
     "warmup_steps": AS_DOCUMENTED,

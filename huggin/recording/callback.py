@@ -13,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.recording.recorder import NAN, Recorder
+from huggin.recording.run_folder import RunFolder
 
 NO_LOSS = (
     "RecorderCallback: the model gives no loss of its own in training, so none is recorded; "
@@ -85,7 +86,7 @@ class RecorderCallback(TrainerCallback):
             return
         model = kwargs["model"]
         self.recorder = self.make_recorder(model, args, state)
-        self.recorder.start(state.global_step)
+        self.recorder.start(state.global_step, checkpoint_of(args, state))
         if self.reads_loss_of_model:
             self._hook = model.register_forward_hook(self._note_loss)
 
@@ -130,6 +131,13 @@ class RecorderCallback(TrainerCallback):
         self.part_norms = None
         self._rows = []
 
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Keep in the checkpoint what the ledger needs to go on."""
+        if self.recorder is not None:
+            self.recorder.save_ledger(checkpoint_of(args, state), state.global_step)
+
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -143,6 +151,11 @@ class RecorderCallback(TrainerCallback):
         loss = getattr(output, "loss", None)
         if module.training and loss is not None:
             self._losses_of_model.append(loss.detach())
+
+
+def checkpoint_of(args: TrainingArguments, state: TrainerState) -> Path:
+    """Where the Trainer saves its state of this step."""
+    return RunFolder(Path(args.output_dir)).checkpoint(state.global_step)
 
 
 class ReadyCallback(RecorderCallback):

@@ -122,11 +122,20 @@ def newest_model(run: RunFolder) -> Path:
 
 def step_of(folder: Path) -> int | None:
     """The step in a folder's trainer_state.json; None if there is no such file or step."""
+    return _of_state(folder, "global_step")
+
+
+def begun_for(folder: Path) -> int | None:
+    """How many steps the training of a folder's model was begun for, if that is known."""
+    return _of_state(folder, "max_steps")
+
+
+def _of_state(folder: Path, key: str) -> int | None:
     try:
-        step = read_json(folder / "trainer_state.json")["global_step"]
+        number = read_json(folder / "trainer_state.json")[key]
     except (FileNotFoundError, NotADirectoryError, UserError, KeyError, TypeError):
         return None
-    return step if isinstance(step, int) else None
+    return number if isinstance(number, int) else None
 
 
 def step_in_name(checkpoint: Path) -> int:

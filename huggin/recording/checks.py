@@ -14,6 +14,7 @@ from huggin.common.window import Window
 
 PARTS = ("special", "question", "context")
 COMPONENTS = ("self", "out", "head")
+MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
 LARGEST = float(np.finfo(np.float32).max)  # losses and norms are computed in float32
 
 
@@ -57,10 +58,10 @@ def problem_with_facts(
 
 
 def _of_sizes(hidden_size: int, layers: int) -> Iterator[str]:
-    if not 1 <= hidden_size <= 1 << 20:
-        yield f"hidden_size: {hidden_size} is no number of nodes"
+    if not 1 <= hidden_size <= MOST_NODES:
+        yield f"hidden_size: must be 1 to {MOST_NODES}, not {hidden_size}"
     if layers < 1:
-        yield f"layers: {layers} is no number of layers"
+        yield f"layers: must be 1 or more, not {layers}"
 
 
 def _of_sites(sites: list[Site], layers: int) -> Iterator[str]:

@@ -13,9 +13,11 @@ from pyarrow.csv import CSVWriter
 
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
+from huggin.common.site import Place
 from huggin.recording.reader import Recording, columns_of_windows, flat_values
 from huggin.recording.schema import OF_A_WINDOW
 
+NAMES = ("part", "module")  # of a place, in the table ledger
 PART = {  # rows that are held in memory at a time
     "steps": 256,
     "probes": 64,
@@ -23,6 +25,7 @@ PART = {  # rows that are held in memory at a time
     "lens": 64,
     "layers": 256,
     "questions": 256,
+    "ledger": 64,
 }
 
 
@@ -32,7 +35,8 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
     Raises UserError if the table is empty.
     """
     table = recording.table(name)
-    parts = recording.facts.parts
+    facts = recording.facts
+    parts = facts.places if name == "ledger" else facts.parts
     if not len(table):
         what = f"{recording.run.recording}: no {name} recorded"
         raise UserError(f"{what}; run get-training-output first")
@@ -46,7 +50,7 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
             shown.update(len(part))
 
 
-def flat_table(name: str, table: pa.Table, parts: Sequence[str] = ()) -> pa.Table:
+def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Table:
     """Rows of `name` without lists.
 
     steps: a row per step, with start_weight_N and end_weight_N for node N.
@@ -55,7 +59,17 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[str] = ()) -> pa.Tabl
     lens: a row per probe, layer and token.
     layers: a row per step, with a column for each of `parts`, the model's parts.
     questions: a row per step and window of its batch.
+    ledger: a row per probe and place, of which `parts` has part and module, and one for the gap: so
+    the rows of a probe add up to the change of the loss.
     """
+    if name == "ledger":
+        places = [*parts, Place("gap", "gap")]
+        credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
+        rows = np.repeat(np.arange(len(table)), len(places))
+        named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
+        return _joined(
+            table.select(["step", "sample"]).take(rows), {**named, "credit": credits.ravel()}
+        )
     if name == "layers":
         return _joined(
             table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"]))

@@ -30,6 +30,8 @@ class Efficacy:
     f1: float
     f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
     trained_on: int = 0  # how many of the questions asked the model was trained on
+    loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
+    loss_error: float = 0.0  # its standard error
 
 
 def trained_on_in_words(trained_on: int, asked: int) -> str:
@@ -118,7 +120,7 @@ def _scores_of(run: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
         state = _read_object(run.trainer_state)
         history = state.get("log_history", [])
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-            raise UserError(f"{run.trainer_state}: log_history is no list of objects; {ANEW}")
+            raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
         found += [(run.trainer_state, row) for row in history if "eval_exact_match" in row]
     if run.eval_results.is_file():
         found.append((run.eval_results, _read_object(run.eval_results)))
@@ -149,4 +151,6 @@ def _as_efficacy(scores: dict[str, Any]) -> Efficacy:
         exact_match_interval=wilson_interval(exact_match / 100 * asked, asked),
         f1=f1,
         f1_interval=wilson_interval(f1 / 100 * asked, asked),
+        loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
+        loss_error=float(scores.get("eval_loss_error", 0.0)),
     )

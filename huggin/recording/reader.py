@@ -1,11 +1,11 @@
 """The recording of a run: rows -> Arrow IPC streams, and back to arrays.
 
-Six tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a
+Seven tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a
 tracked sample's logits), `nodes` (a tracked sample's activations at the hooked sites), `lens` (the
-head on each layer's output), `layers` (the gradient's norm in each part of the model), and
-`questions` (how each window of a batch did). The last three are there since schema 2. Step k
-means: after k optimizer steps. Every start or resume opens new segments named by their first step;
-a later segment wins from that step on.
+head on each layer's output), `layers` (the gradient's norm in each part of the model), `questions`
+(how each window of a batch did), and `ledger` (what each part did to a tracked sample's loss). Step
+k means: after k optimizer steps. Every start or resume opens new segments named by their first
+step; a later segment wins from that step on.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from huggin.common.errors import BadValue, UserError
-from huggin.common.site import Site
+from huggin.common.site import Place, Site
 from huggin.common.window import Window
 from huggin.recording.checks import problem_with_numbers, problem_with_step
 from huggin.recording.run_facts import read_facts
@@ -106,6 +106,17 @@ class TrainedWindows:
     start_loss: np.ndarray  # (windows,) float32 cross-entropy in nats
     end_loss: np.ndarray  # (windows,) float32
     right: np.ndarray  # (windows,) bool: the highest start and end logit are the labels
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What each place of the model did to a tracked sample's loss since the probe before; nats."""
+
+    step: np.ndarray  # (rows,) int64, of the probe
+    credits: np.ndarray  # (rows, places) float32
+    gap: np.ndarray  # (rows,) float32: the change of the loss less its credits
+    coarse: np.ndarray  # (rows, places) float32, since two probes before; NaN at odd probes
+    places: list[Place]
 
 
 class Recording:
@@ -297,6 +308,18 @@ class Recording:
         steps = np.repeat(_joined(parts, "step"), sizes // len(OF_A_WINDOW))
         return TrainedWindows(step=steps, **columns_of_windows(_joined(parts, "windows")))
 
+    def ledger(self, sample: int = 0) -> Credits:
+        """The ledger of a tracked sample. Raises UserError if the table is not there."""
+        self.tracked(sample)
+        places = self.facts.places
+        parts = [part.filter(pc.equal(part["sample"], sample)) for part in self._parts("ledger")]
+        self._refuse_other_sizes("ledger", parts, "credits", len(places))
+        credits = _joined(parts, "credits").reshape(-1, len(places))
+        coarse = np.full(credits.shape, np.nan, np.float32)
+        sizes = [flat_values(pc.list_value_length(part["coarse"])) for part in parts]
+        coarse[np.concatenate(sizes) > 0] = _joined(parts, "coarse").reshape(-1, len(places))
+        return Credits(_joined(parts, "step"), credits, _joined(parts, "gap"), coarse, places)
+
     def has(self, table: str) -> bool:
         """Whether the recording has rows of a table."""
         return next(self.rows(table), None) is not None
@@ -323,6 +346,8 @@ class Recording:
             return "an older version of the toolkit recorded this run; train again to have it"
         if name == "lens" and not self.facts.has_lens:
             return "the head of this model cannot be applied to the output of every layer"
+        if name == "ledger" and not self.facts.ledger_points:
+            return "it was trained with ledger_points 0"
         if name == "questions":
             return "only run_qa.py, and a loop that gives them to Recorder.step, record it"
         return "nothing has been recorded yet"

@@ -27,11 +27,13 @@ from huggin.common.errors import UserError
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.model.hooks import find_sites
+from huggin.model.kinds import places_of
 from huggin.model.lens import find_lens
 from huggin.model.loading import head_of
 from huggin.model.modules import legend_rows
 from huggin.model.parts import gradient_norms, parameters_by_part
 from huggin.qa.arguments import DataArguments
+from huggin.recording.ledger import Ledger
 from huggin.recording.probe import probe
 from huggin.recording.run_facts import RunFacts, id_to_record_with, write_facts
 from huggin.recording.run_folder import RunFolder
@@ -75,6 +77,7 @@ class Recorder:
         *,
         probe_points: int = 200,
         node_points: int = 32,
+        ledger_points: int = 3,
         node_layers: Literal["ends", "all"] = "ends",
         n_best_size: int = 20,
         max_answer_length: int = 30,
@@ -91,6 +94,7 @@ class Recorder:
         folder: the run's folder. samples: the tracked samples, from `track`.
         last_step: how many optimizer steps the training has.
         probe_points, node_points: at how many steps the samples' logits and nodes are recorded.
+        ledger_points: where the ledger takes the gradient between two probes; 0 for no ledger.
         node_layers: sites at the first and last layer ("ends") or at all layers.
         n_best_size, max_answer_length: which spans can be an answer, as in run_qa.py.
         pretrained, model_name, data_name, seed: how the run is called in figures.
@@ -112,6 +116,8 @@ class Recorder:
         self._layers = layers
         self._parts = parameters_by_part(model, layers)
         self._lens = find_lens(model)
+        places = places_of(model, self._parts)
+        self._ledger = Ledger(model, self._samples, places, ledger_points)
         self._writer = RecordingWriter(self.run, self._head.in_features)
         self._pending: _StepRow | None = None
         self._probe_steps: set[int] = set()
@@ -130,6 +136,8 @@ class Recorder:
             seed=seed,
             parts=list(self._parts),
             has_lens=self._lens is not None,
+            places=self._ledger.places,
+            ledger_points=ledger_points,
             n_best_size=self._data.n_best_size,
             max_answer_length=self._data.max_answer_length,
             versions={"huggin": __version__, **{name: version(name) for name in PACKAGES}},
@@ -156,12 +164,13 @@ class Recorder:
         with self._held:
             self.close()
 
-    def start(self, step: int = 0) -> Self:
+    def start(self, step: int = 0, checkpoint: Path | None = None) -> Self:
         """Write run.json and begin at `step`; at step 0 the model before training is recorded.
 
         A start at a later step goes on with the folder's recording: what it holds of that step
-        and later ones is replaced. Raises UserError if a start at step 0 would replace a whole
-        recording that may not be overwritten.
+        and later ones is replaced. checkpoint: the folder that `save_ledger` was given at that
+        step; without it the ledger has no row for the next probe. Raises UserError if a start at
+        step 0 would replace a whole recording that may not be overwritten.
         """
         if step == 0 and self.run.segments("steps") and not self._overwrite:
             advice = "name another folder, or say overwrite=True"
@@ -173,6 +182,7 @@ class Recorder:
         self._writer.run_id = id_to_record_with(self.run, self.facts, step)
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
+        self._ledger.load(checkpoint, step)
         if step == 0:
             self.step(0, epoch=0.0)
         return self
@@ -202,12 +212,20 @@ class Recorder:
         if row.numbers.is_there or step in self._probe_steps:
             self._write_pending()
         if step in self._probe_steps | self._node_steps:
-            for number, window in enumerate(self._samples):
-                self._record_probe(step, number, window)
+            numbered = enumerate(self._samples)
+            losses = [self._record_probe(step, number, window) for number, window in numbered]
+            if step in self._probe_steps:
+                self._write_ledger(step, losses)
 
     def gradient_norms(self) -> torch.Tensor:
         """The norm of the gradient in each part of the model, (parts,); call it before clipping."""
         return gradient_norms(self._parts.values())
+
+    def save_ledger(self, checkpoint: Path, step: int) -> None:
+        """Add to a checkpoint what the ledger needs to go on at `step`: one or two copies of the
+        weights, unless the last probe was at this step.
+        """
+        self._ledger.save(checkpoint, step)
 
     def flush_to_disk(self) -> None:
         """Wait until all that was recorded has reached the disk."""
@@ -263,7 +281,8 @@ class Recorder:
             windows = row.questions.wait().numpy().ravel()
             self._writer.append("questions", step=row.step, windows=windows)
 
-    def _record_probe(self, step: int, number: int, window: Window) -> None:
+    def _record_probe(self, step: int, number: int, window: Window) -> float:
+        """Write what is due; the loss of the window."""
         sites = self._sites if step in self._node_steps else []
         lens = self._lens if step in self._probe_steps else None
         seen = probe(self._model, window, sites, self._data, lens)
@@ -289,6 +308,13 @@ class Recorder:
                 component=site.component,
                 activations=activations,
             )
+        return (seen.start_loss + seen.end_loss) / 2
+
+    def _write_ledger(self, step: int, losses: list[float]) -> None:
+        entries = self._ledger.entries(step, losses)
+        if entries:
+            rows = [{"step": step, "sample": at, **vars(row)} for at, row in enumerate(entries)]
+            self._writer.append_together("ledger", rows)
 
     def _write_lens(self, step: int, number: int, lens: np.ndarray | None) -> None:
         """lens: (layers + 1, 2, tokens), None if the model has none."""

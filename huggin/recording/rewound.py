@@ -9,7 +9,7 @@ from huggin.common.files import read_text, write_json
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
 
-NOT_READABLE = "delete the file and run rewind.py again"
+NOT_READABLE = "delete the file and run huggin rewind again"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
-from huggin.common.site import ModuleRow, Site
+from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
 from huggin.recording.checks import problem_with_facts
@@ -18,7 +18,7 @@ from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
-GROUPED = "group_by_length"  # its value for windows of like length in a batch
+GROUPED = "group_by_length"  # its value for windows of similar length in a batch
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 
@@ -41,6 +41,8 @@ class RunFacts:
     parts: list[str] = field(default_factory=list)  # columns of the table `layers`
     n_best_size: AtLeastOne = 20  # starts and ends that are paired when a probe's answer is sought
     max_answer_length: AtLeastOne = 30  # tokens
+    places: list[Place] = field(default_factory=list)  # columns of the table `ledger`
+    ledger_points: int = 0  # of a line between two probes; 0: there is no ledger
     has_lens: bool = False  # whether the head can be applied to every layer's output
     fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given
@@ -54,7 +56,7 @@ class RunFacts:
 
     @property
     def has_like_lengths(self) -> bool:
-        """Whether the windows of a batch are of like length, so that its loss depends on it."""
+        """Whether the windows of a batch are of similar length, so that its loss depends on it."""
         return self.fixed.get(STRATEGY) == GROUPED
 
     def model_type_state(self, step: int) -> str:

@@ -8,10 +8,8 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedModel
 
-from huggin.common.errors import UserError
 from huggin.qa.config import Config
 from huggin.recording.run_facts import STRATEGY, RunFacts
-from huggin.recording.run_folder import RunFolder
 
 FIXED = (
     "seed",
@@ -78,13 +76,11 @@ def _fingerprint(features: Dataset) -> str:
     return digest.hexdigest()[:16]
 
 
-def refuse_changed(run: RunFolder, begun: RunFacts, now: RunFacts) -> None:
-    """Raise a UserError that names each setting that has changed since the run began."""
+def changed_settings(begun: RunFacts, now: RunFacts) -> str:
+    """Each setting that has changed since the run began, in words; "" if none has."""
     changed = [
         f"{key} was {value}, is now {now.fixed.get(key)}"
         for key, value in (BEFORE | begun.fixed).items()
         if value != now.fixed.get(key)
     ]
-    if changed:
-        advice = "undo that, name another output_dir, or set overwrite_output_dir to true"
-        raise UserError(f"{run.path}: begun with other settings: {'; '.join(changed)}; {advice}")
+    return f"begun with other settings: {'; '.join(changed)}" if changed else ""

@@ -5,9 +5,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2}
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
+SINCE = {
+    "steps": 1,
+    "probes": 1,
+    "nodes": 1,
+    "lens": 2,
+    "layers": 2,
+    "questions": 2,
+    "ledger": 3,
+}
 TABLES = tuple(SINCE)
 RUN = b"run"  # in a segment's metadata: the run's id
 OF_A_WINDOW: dict[
@@ -46,6 +54,12 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "start_logits": pa.list_(pa.float16()),
         "end_logits": pa.list_(pa.float16()),
     }
+    ledger = {
+        "sample": pa.int32(),
+        "credits": pa.list_(pa.float32()),
+        "gap": pa.float32(),
+        "coarse": pa.list_(pa.float32()),
+    }
     return {
         "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
         "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
@@ -53,6 +67,7 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "lens": pa.schema({"step": pa.int64(), **lens}),
         "layers": pa.schema({"step": pa.int64(), "norms": pa.list_(pa.float32())}),
         "questions": pa.schema({"step": pa.int64(), "windows": pa.list_(pa.float32())}),
+        "ledger": pa.schema({"step": pa.int64(), **ledger}),
     }
 
 

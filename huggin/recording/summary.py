@@ -29,6 +29,7 @@ def recording_summary(path: Path | str) -> dict[str, Any]:
         "lens_probes": _rows(recording, "lens"),
         "layer_steps": _rows(recording, "layers"),
         "question_steps": _rows(recording, "questions"),
+        "ledger_probes": _rows(recording, "ledger"),
         "bytes": sum(file.size() for file in files),
         "segments": len(recording.run.segments("steps")),
         "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),

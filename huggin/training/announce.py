@@ -5,23 +5,31 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from transformers import Trainer
+from transformers import Trainer, TrainingArguments
 
+from huggin.recording.checkpoints import begun_for, step_in_name
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.lengths import lengths_of
 from huggin.training.plan import Plan
+from huggin.training.schedules import has_other_rates
 from huggin.training.standing import going_on
 
 
-def announce(plan: Plan, run: RunFolder, checkpoint: Path | None) -> None:
-    """Print the plan, and where a resumed training goes on.
+def announce(
+    plan: Plan, run: RunFolder, checkpoint: Path | None, training: TrainingArguments
+) -> None:
+    """Print the plan, where a resumed training goes on, and whether it changes its schedule there.
 
     Raises UserError if the disk is too full.
     """
     print("\n".join(["this training:", *plan.lines()]))
     if checkpoint:
         print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))
+        planned = begun_for(checkpoint) or plan.steps
+        if has_other_rates(training, planned, plan.steps, step_in_name(checkpoint)):
+            what = f"begun with learning rates for {planned:,} steps, goes on with those for"
+            print(f"{run.path}: {what} {plan.steps:,}; training them in one go gives another model")
     sys.stdout.flush()
     plan.refuse_full_disk()
 

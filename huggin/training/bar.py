@@ -131,7 +131,8 @@ def line_of(logs: dict[str, Any], state: TrainerState) -> str:
         rate = logs.get("learning_rate", float("nan"))
         return f"{step}  loss {logs['loss']:.3f}  learning rate {rate:.2e}"
     if "eval_f1" in logs:
-        return f"{step}  EM {logs['eval_exact_match']:.1f} %  F1 {logs['eval_f1']:.1f} %"
+        scores = f"EM {logs['eval_exact_match']:.1f} %  F1 {logs['eval_f1']:.1f} %"
+        return f"{step}  {scores}  validation loss {logs['eval_loss']:.3f}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Windows of like length in a batch, so that less padding is computed.
+"""Windows of similar length in a batch, so that less padding is computed.
 
 Hugging Face's `LengthGroupedSampler` does the same, but it sorts the batches of a pool by length,
 and draws from the global random state, so that a resumed epoch would have other batches.
@@ -24,7 +24,7 @@ LEAST_POOLS = 4  # in an epoch; in one pool each window would meet the same othe
 
 
 class LikeLengths(Sampler[int]):
-    """The indices of an epoch: batches of like length, in random order.
+    """The indices of an epoch: batches of similar length, in random order.
 
     The windows are drawn in random order. Each pool of them is sorted by length and cut into
     batches, and the batches of all pools are shuffled. The incomplete batch comes last.
@@ -56,7 +56,7 @@ class LikeLengths(Sampler[int]):
         return iter([*batches.flatten().tolist(), *order[whole:].tolist()])
 
     def _grouped(self, order: np.ndarray) -> np.ndarray:
-        """Batches of like length of windows in random order: (batches, windows of a batch)."""
+        """Batches of similar length of windows in random order: (batches, windows of a batch)."""
         batches = len(order) // self._batch
         pool = self._batch * max(1, min(POOL, batches // LEAST_POOLS))
         pools = [order[first : first + pool] for first in range(0, len(order), pool)]
@@ -95,7 +95,7 @@ def lengths_of(features: Dataset) -> np.ndarray:
 
 
 def saved_by_grouping(lengths: np.ndarray, batch: int, seed: int) -> float:
-    """The share of an epoch's tokens that is saved by batches of like length.
+    """The share of an epoch's tokens that is saved by batches of similar length.
 
     Tokens of padding count, as they are computed, too. lengths: tokens of each window.
     """

@@ -19,6 +19,7 @@ from huggin.recording.schema import OF_A_WINDOW
 FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
 HALF = 2  # bytes of a recorded activation or of a lens's logit, float16
+LEDGER_COPIES = 2  # of the weights, in memory and in a checkpoint between two probes
 ROW = 350  # bytes that Arrow adds to a row, on average
 
 
@@ -32,24 +33,26 @@ class Plan:
     steps: int  # optimizer steps from the beginning to the end
     steps_per_epoch: int
     windows_per_step: int
-    grouped: bool  # whether the windows of a batch are of like length
+    grouped: bool  # whether the windows of a batch are of similar length
     recording: str  # what is recorded
     folder: Path  # the run's folder
     disk_needed: float  # bytes that checkpoints, the model and the recording will take
     disk_free: float  # bytes
+    ledger: str = ""  # how much memory it takes
 
     def lines(self) -> list[str]:
         """The plan as it is printed, a fact a line."""
         epochs = self.steps / self.steps_per_epoch
         steps = f"{self.steps:,} steps: {epochs:.3g} epochs of {self.steps_per_epoch:,} steps"
         disk = f"about {size(self.disk_needed)} needed, {size(self.disk_free)} free"
-        windows = f"{self.windows_per_step} windows{' of like length' * self.grouped} in a step"
+        windows = f"{self.windows_per_step} windows{' of similar length' * self.grouped} in a step"
         facts = (
             ("model", self.model),
             ("data", self.data),
             ("device", self.device),
             ("training", f"{steps}, {windows}"),
             ("recording", self.recording),
+            *([("ledger", self.ledger)] if self.ledger else []),
             ("folder", f"{self.folder}: {disk}"),
         )
         return [f"  {name:9} {text}" for name, text in facts]
@@ -63,20 +66,27 @@ class Plan:
 
 
 def make_plan(
-    config: Config, model: PreTrainedModel, windows: int, facts: RunFacts | None, data: str
+    config: Config,
+    model: PreTrainedModel,
+    weights: str,
+    windows: int,
+    facts: RunFacts | None,
+    data: str,
 ) -> Plan:
     """The plan of a training over so many windows.
 
-    facts: of what is recorded, None if nothing is. data: the questions, in words.
+    weights: where the model's come from. data: the questions. Both in words.
+    facts: of what is recorded, None if nothing is.
     """
     training = config.training
     folder = Path(training.output_dir)
     per_epoch = steps_per_epoch(windows, training)
     steps = total_steps(windows, training)
     recorded = recording_bytes(config, facts, steps) if facts else 0.0
-    needed = saved_bytes(model, steps, training) + recorded
+    copy = copy_bytes(model, facts)
+    needed = saved_bytes(model, steps, training, copy) + recorded
     return Plan(
-        model=describe_model(model, config.model.pretrained_model),
+        model=describe_model(model, weights),
         data=data,
         device=where(training),
         steps=steps,
@@ -84,6 +94,7 @@ def make_plan(
         windows_per_step=windows_per_step(training),
         grouped=training.train_sampling_strategy == GROUPED,
         recording=describe_recording(config, facts, recorded),
+        ledger=describe_ledger(copy) if facts else "",
         folder=folder,
         disk_needed=max(0.0, needed - bytes_in(folder)),
         disk_free=float(shutil.disk_usage(nearest_folder(folder)).free),
@@ -111,11 +122,10 @@ def total_steps(windows: int, training: TrainingArguments) -> int:
     return math.ceil(training.num_train_epochs * steps_per_epoch(windows, training))
 
 
-def describe_model(model: PreTrainedModel, pretrained: bool) -> str:
+def describe_model(model: PreTrainedModel, weights: str) -> str:
     """Class, layers, units, parameters, and where the weights come from."""
     layers = f"{model.config.num_hidden_layers} layers of {head_of(model).in_features} units"
     parameters = f"{model.num_parameters():,} parameters"
-    weights = "pretrained weights" if pretrained else "random weights"
     return f"{type(model).__name__}: {layers}, {parameters}, {weights}"
 
 
@@ -146,6 +156,21 @@ def describe_recording(config: Config, facts: RunFacts | None, recorded: float) 
     return f"{samples}, {points} at most; about {size(recorded)}"
 
 
+def describe_ledger(copy: float) -> str:
+    """How much memory the ledger takes. copy: bytes of the weights that are trained."""
+    if not copy:
+        return "none (ledger_points is 0)"
+    held = size(LEDGER_COPIES * copy)
+    return f"{LEDGER_COPIES} copies of the weights, {held} of memory; twice that at a probe"
+
+
+def copy_bytes(model: PreTrainedModel, facts: RunFacts | None) -> float:
+    """The size of a copy of the weights that are trained; 0 without a ledger."""
+    if facts is None or not facts.ledger_points:
+        return 0.0
+    return float(sum(weight.nbytes for weight in model.parameters() if weight.requires_grad))
+
+
 def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
     """How large the recording becomes: its tables, and what Arrow adds to each row."""
     tokens = sum(len(window.tokens) for window in facts.samples)
@@ -157,13 +182,19 @@ def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
     logits = probes * tokens * 2 * FLOAT
     lens = probes * (facts.layers + 1) * tokens * 2 * HALF if facts.has_lens else 0
     nodes = snapshots * tokens * len(facts.sites) * facts.hidden_size * HALF
-    return float(of_steps + logits + lens + nodes)
+    ledger = probes * len(facts.samples) * (1.5 * len(facts.places) * FLOAT + ROW)
+    return float(of_steps + logits + lens + nodes + (ledger if facts.ledger_points else 0))
 
 
-def saved_bytes(model: PreTrainedModel, steps: int, training: TrainingArguments) -> float:
-    """How much the trained model and its checkpoints take, the one being saved included."""
+def saved_bytes(
+    model: PreTrainedModel, steps: int, training: TrainingArguments, copy: float
+) -> float:
+    """How much the trained model and its checkpoints take, the one being saved included.
+
+    copy: of the ledger's weights, as `copy_bytes` gives it.
+    """
     weights = model.num_parameters() * FLOAT
-    checkpoint = weights * (1 + ADAM_STATES)
+    checkpoint = weights * (1 + ADAM_STATES) + LEDGER_COPIES * copy
     kept = training.save_total_limit or max(1, math.ceil(steps / max(1.0, training.save_steps)))
     return float(weights + checkpoint * (kept + 1))
 

@@ -19,14 +19,19 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
     return trained if step_in_name(checkpoint) >= trained else 0
 
 
-def is_finished(run: RunFolder, trained: int, steps: int) -> bool:
+def is_finished(run: RunFolder, trained: int, steps: int, epochs: float | None) -> bool:
     """Whether a run has all the steps that a start asks for, or a callback ended it before them.
 
     trained: steps of its trained model. It is 0 for a run that a signal has stopped.
+    epochs: those asked for, None if the start asks for steps. Other processes or data make other
+    steps of an epoch, but a finished epoch stays one.
     """
     if trained == 0 or trained >= steps:
         return trained >= steps
-    planned = json.loads(run.trainer_state.read_text(encoding="utf-8")).get("max_steps")
+    state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
+    planned = state.get("max_steps")
+    if epochs is not None and isinstance(state.get("epoch"), float) and state["epoch"] >= epochs:
+        return True
     return isinstance(planned, int) and trained < planned and steps <= planned
 
 
@@ -43,15 +48,20 @@ def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str
     return f"{run.path}: going on from step {step:,} of {steps:,}, checkpoint of {when}"
 
 
-def already_trained(run: RunFolder, trained: int, steps: int, evaluates: bool) -> str:
+def already_trained(
+    run: RunFolder, trained: int, steps: int, evaluates: bool, changed: str = ""
+) -> str:
     """What a start says if the run has all the steps that it asks for, or more.
 
     evaluates: whether it has no scores yet, so that they are measured now.
+    changed: what `changed_settings` says; then the steps asked for are of another training.
     """
     done = f"{trained:,} of {steps:,} steps"
-    if trained < steps:
+    if changed:
+        done = f"{trained:,} steps, {changed}"
+    elif trained < steps:
         done += ", then a callback ended it"
-    if trained > steps:
+    elif trained > steps:
         done = f"{trained:,} steps, more than the {steps:,} that are asked for"
     if evaluates:
         return f"{run.path}: already trained ({done}); not evaluated yet, which is done now"
@@ -59,16 +69,19 @@ def already_trained(run: RunFolder, trained: int, steps: int, evaluates: bool) -
     return f"{run.path}: already trained ({done}); nothing to do; {anew}"
 
 
-def where_it_is(run: RunFolder, has_driver: bool) -> str:
+def where_it_is(run: RunFolder, has_driver: bool, recorded: bool = True) -> str:
     """What a finished training says: where everything is, and what to type next.
 
     has_driver: a driver goes on and draws by itself, so there is nothing to type.
+    recorded: whether there is anything to draw.
     """
-    where = f"the model is in {run.path}, what was recorded in {run.recording}"
+    what = f"what was recorded in {run.recording}" if recorded else "nothing was recorded"
+    where = f"the model is in {run.path}, {what}"
     if has_driver:
         return where
     commands = (
         f"  huggin graph-weights {run.path}",
         f"  huggin graph-logits {run.path} --over-time",
     )
-    return "\n".join((f"{where}; next:", *commands))
+    asking = (f"  huggin test-qa-efficacy {run.path}",)
+    return "\n".join((f"{where}; next:", *(commands if recorded else asking)))

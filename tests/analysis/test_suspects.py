@@ -48,8 +48,8 @@ def trained(rows):
     return TrainedWindows(*columns[:5], columns[5].astype(bool))
 
 
-def evaluation(step, f1):
-    return Efficacy(step, "", 10, 5, 50.0, (20.0, 80.0), f1, (0.0, 100.0))
+def evaluation(step, loss):
+    return Efficacy(step, "", 10, 5, 50.0, (20.0, 80.0), 50.0, (0.0, 100.0), loss=loss)
 
 
 def test_swapped_answers_are_found_by_their_texts():
@@ -119,9 +119,11 @@ def test_passes_before_the_errors_were_memorised():
     assert chosen == [1, 2]
     assert "memorised" in notes[0]
     assert "pass 2 and 3 of 6" in notes[0]
-    chosen, notes = late_passes(passes(0.1, 0.3, 0.5, 0.7), [evaluation(2, 60), evaluation(4, 50)])
+    chosen, notes = late_passes(
+        passes(0.1, 0.3, 0.5, 0.7), [evaluation(2, 1.0), evaluation(4, 2.0)]
+    )
     assert chosen == [0, 1]
-    assert "best on validation data at step 2" in notes[0]
+    assert "validation loss was lowest at step 2" in notes[0]
     assert "a single pass tells little" in late_passes(passes(0.5), [])[1][0]
 
 

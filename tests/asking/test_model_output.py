@@ -78,7 +78,7 @@ def test_every_checkpoint_and_the_figure_of_them(morning):
         entry["step"] for entry in json.loads((morning / "run" / "efficacy.json").read_text())
     ] == [3, 6, 8]
     assert not (morning / "stack_trace.db").exists()
-    drawn = command("graph-efficacy.py", "run", cwd=morning)
+    drawn = command("graph-efficacy", "run", cwd=morning)
     assert drawn.stdout == "run/graphs/efficacy.png\n", drawn.stderr
 
 
@@ -168,7 +168,7 @@ def test_distinct_questions_are_counted(morning):
 
 
 def test_graph_efficacy_of_nothing_measured(morning):
-    done = command("graph-efficacy.py", "run", cwd=morning)
+    done = command("graph-efficacy", "run", cwd=morning)
     assert done.returncode == 2
     assert "run: no efficacy measured; run test-qa-efficacy.py" in done.stderr
 

@@ -1,4 +1,4 @@
-"""rewind.py: parts put back to step 0, where the weights of step 0 come from, what is kept."""
+"""huggin rewind: parts put back to step 0, where the weights of step 0 come from, what is kept."""
 
 import json
 import shutil
@@ -88,7 +88,7 @@ def run(pretrained_run, tmp_path) -> Path:
 @pytest.mark.slow
 def test_the_command_keeps_draws_and_prints(run):
     words = ["run", "--samples", "3", "--split", "validation"]
-    done = command("rewind.py", *words, cwd=run.parent)
+    done = command("rewind", *words, cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
     found = read_rewound(RunFolder(run))
     assert found and found.step == 8
@@ -103,13 +103,14 @@ def test_the_command_keeps_draws_and_prints(run):
     assert "change of a weight" in done.stdout
     with Image.open(run / "graphs" / "rewind.png") as picture:
         assert len(set(picture.convert("L").get_flattened_data())) > 20
-    again = command("rewind.py", "run", "--samples", "1", "--checkpoint", "3", cwd=run.parent)
+    again = command("rewind", "run", "--samples", "1", "--checkpoint", "3", cwd=run.parent)
     assert (again.returncode, again.stderr) == (0, "")
     assert (run / "graphs" / "rewind-step-3.png").exists()
-    fewer = command("rewind.py", "run", "--samples", "1", cwd=run.parent)
+    fewer = command("rewind", "run", "--samples", "1", cwd=run.parent)
     (line,) = fewer.stderr.splitlines()
     assert (
-        line == "rewind.py: run/rewind.json: the answers to 3 questions after step 8 are replaced"
+        line
+        == "huggin rewind: run/rewind.json: the answers to 3 questions after step 8 are replaced"
     )
     assert [entry["step"] for entry in json.loads((run / "rewind.json").read_text())] == [3, 8]
 
@@ -120,7 +121,7 @@ def change_facts(run, **changes):
 
 
 def refused(run, *words):
-    done = command("rewind.py", "run", *words, cwd=run.parent)
+    done = command("rewind", "run", *words, cwd=run.parent)
     assert done.returncode == 2
     assert not (run / "rewind.json").exists()
     (line,) = done.stderr.splitlines()
@@ -171,6 +172,6 @@ def test_refusals(run, words, said):
 
 def test_what_is_kept_and_damaged(run):
     (run / "rewind.json").write_text('[{"step": 1}]')
-    done = command("rewind.py", "run", cwd=run.parent)
+    done = command("rewind", "run", cwd=run.parent)
     assert done.returncode == 2
     assert "rewind.json: 0.data: Field required; delete the file" in done.stderr

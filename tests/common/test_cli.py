@@ -26,7 +26,7 @@ def test_huggin_refuses_windows_too(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("huggin: error: Windows is supported through WSL")
 
 
-@pytest.mark.parametrize("words", [["create-page.py", ""], ["graph-losses.py", ""]])
+@pytest.mark.parametrize("words", [["create-page", ""], ["graph-losses.py", ""]])
 def test_an_empty_path_is_not_the_current_folder(words, tmp_path):
     done = command(*words, cwd=tmp_path)
     (line,) = done.stderr.splitlines()

@@ -16,6 +16,7 @@ SCRIPTS = [
     for path in ROOT.glob("*.py")
     if "\nif __name__ ==" in path.read_text(encoding="utf-8")
 ]
+COMMANDS = ["create-page", "graph-layers", "graph-questions", "graph-efficacy", "rewind"]
 DRIVERS = ["get-training-output", "get-model-output", "setup", "run-tests"]
 
 
@@ -29,15 +30,16 @@ def huggin(*words: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProce
 
 @pytest.fixture
 def toolkit(tmp_path, monkeypatch):
-    """A folder that takes the toolkit's place, with a script and a driver."""
+    """A folder that takes the toolkit's place, with scripts, a command and a driver."""
     folder = tmp_path / "toolkit"
-    folder.mkdir()
-    main = 'if __name__ == "__main__":\n    '
-    (folder / "run_qa.py").write_text(f'"""Train.\n\nLong text."""\n{main}print("trained")\n')
-    (folder / "db-rows.py").write_text(f'"""It\'s rows: text."""\n{main}print("rows")\n')
+    commands = folder / "huggin" / "commands"
+    commands.mkdir(parents=True)
+    (commands / "__init__.py").touch()
+    (commands / "look_it_up.py").write_text('"""Look."""  # huggin: look 20\n')
+    (folder / "run_qa.py").write_text('"""Train.\n\nLong text."""  # huggin: train 20\n')
+    (folder / "db-rows.py").write_text('"""It\'s rows: text."""  # huggin: look 3\n')
     (folder / "module.py").write_text('"""Not a command."""\n')
-    (folder / "broken.py").write_text(f"def (:\n{main}")
-    (folder / "drive").write_text("#!/usr/bin/env bash\n# Do it all.\necho driven\n")
+    (folder / "drive").write_text("#!/usr/bin/env bash\n# Do it all.\nset -e # huggin: train 10\n")
     (folder / "LICENSE").write_text("words\n")
     monkeypatch.setattr(console, "ROOT", folder)
     return folder
@@ -48,7 +50,7 @@ def test_the_list_has_every_command_with_a_description(words, capsys):
     assert console.main(words) == 0
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     described = {words[0]: words[1] for words in lines if len(words) == 2}
-    assert described.keys() >= {*SCRIPTS, *DRIVERS}
+    assert described.keys() >= {*SCRIPTS, *COMMANDS, *DRIVERS}
     assert "stages" not in described
     assert "trainer_qa" not in described
 
@@ -66,14 +68,18 @@ print({{"torch", "numpy", "transformers", "matplotlib"}} & sys.modules.keys())
 
 
 @pytest.mark.usefixtures("toolkit")
-def test_a_description_is_the_first_line_of_the_docstring_or_the_drivers_comment(capsys):
+def test_commands_stand_under_their_story_in_the_order_of_their_marks(capsys):
+    """Each with the first line of its docstring, or of a driver's comment."""
     console.main([])
-    commands = capsys.readouterr().out.split("commands:\n")[1].split("\n\n")[0].splitlines()
-    assert [line.split(maxsplit=1) for line in commands] == [
-        ["broken"],
-        ["db-rows", "It's rows: text."],
-        ["drive", "Do it all."],
-        ["run_qa", "Train."],
+    list_of_commands = capsys.readouterr().out.split("\n\n", 2)[2].split("\n\noptions:")[0]
+    assert list_of_commands.splitlines() == [
+        "train: train a model, and record it",
+        "  drive       Do it all.",
+        "  run_qa      Train.",
+        "",
+        "look: look at what was recorded",
+        "  db-rows     It's rows: text.",
+        "  look-it-up  Look.",
     ]
 
 
@@ -86,8 +92,9 @@ def test_a_description_is_the_first_line_of_the_docstring_or_the_drivers_comment
     ],
 )
 def test_lines_are_cut_at_the_terminals_width(columns, lines, toolkit):
-    commands = {name: toolkit / f"{name}.py" for name in ("db-rows", "run_qa")}
-    assert console.listing(commands, columns).splitlines() == lines
+    commands = [console.read_command(toolkit / f"{name}.py") for name in ("db-rows", "run_qa")]
+    listed = console.listing(commands, columns).splitlines()
+    assert [line for line in listed if line.startswith("  ")] == sorted(lines, reverse=True)
 
 
 def test_version(capsys):
@@ -99,7 +106,16 @@ def test_version(capsys):
 def test_a_script_runs_under_any_spelling(name, tmp_path):
     done = huggin(name, "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "usage: db_utils.py" in done.stdout
+    assert "usage: huggin db_utils" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["graph-layers", "graph_layers.py"])
+def test_a_command_runs_under_any_spelling_and_calls_itself_as_it_was_called(name, tmp_path):
+    done = huggin(name, "nowhere", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("huggin graph-layers: error: nowhere: no such folder")
+    done = huggin("graph-losses", "nowhere", cwd=tmp_path)
+    assert done.stderr.startswith("huggin graph-losses: error: nowhere: no such folder")
 
 
 @pytest.mark.parametrize("name", ["get-training-output", "get_training_output"])
@@ -116,15 +132,20 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 from huggin.common.console import run
-run(Path({str(toolkit / name)!r}), ["a b", "--c"])
+from huggin.common.console import Command
+run(Command("echo", Path({str(toolkit / name)!r}), "look", 1, ""), ["a b", "--c"])
 """
     line = [sys.executable, "-c", code]
     return subprocess.run(line, input=stdin, capture_output=True, text=True)
 
 
 def test_arguments_input_and_exit_code_are_the_commands_own(toolkit):
-    script = "import sys\nprint(sys.argv[1:], sys.stdin.read(), sys.executable)\nsys.exit(3)\n"
-    (toolkit / "echo.py").write_text(script)
+    (toolkit / "echo.py").write_text(
+        "import sys\n"
+        "def main(argv=None):\n"
+        "    print(sys.argv[1:], sys.stdin.read(), sys.executable)\n"
+        "    return 3\n"
+    )
     done = run_in(toolkit, "echo.py", stdin="typed")
     assert (done.returncode, done.stdout) == (3, f"['a b', '--c'] typed {sys.executable}\n")
 
@@ -186,7 +207,7 @@ COMP_WORDS=(huggin d); COMP_CWORD=1; _huggin; echo "${COMPREPLY[@]}"
 COMP_WORDS=(huggin run_qa d); COMP_CWORD=2; _huggin; echo "${#COMPREPLY[@]}"
 """
     done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("db-rows drive\n0\n", "")
+    assert (done.stdout, done.stderr) == ("drive db-rows\n0\n", "")
 
 
 @pytest.mark.usefixtures("toolkit")

@@ -39,11 +39,11 @@ def is_drawn(path: Path) -> bool:
 
 @pytest.mark.slow
 def test_the_commands_draw_and_print(run):
-    done = command("graph-layers.py", "run", cwd=run.parent)
+    done = command("graph-layers", "run", cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert "sample 0: the head is " in done.stdout
     assert "share of the square" in done.stdout
-    done = command("graph-questions.py", "run", cwd=run.parent)
+    done = command("graph-questions", "run", cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert "over 4 passes: " in done.stdout
     assert "Who owns the ravens? -> Odin" in done.stdout
@@ -54,7 +54,7 @@ def test_the_commands_draw_and_print(run):
 @pytest.mark.slow
 def test_another_sample_step_format_and_part(run):
     words = ["--sample", "2", "--step", "4", "--format", "svg", "--part", "layer 2"]
-    done = command("graph-layers.py", "run", *words, cwd=run.parent)
+    done = command("graph-layers", "run", *words, cwd=run.parent)
     assert done.returncode == 0, done.stderr
     for name in ("layers-step-4-sample-2", "layers-over-time-sample-2", "gradients"):
         assert "<svg" in (run / "graphs" / f"{name}.svg").read_text()
@@ -63,12 +63,12 @@ def test_another_sample_step_format_and_part(run):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["graph-layers.py", "run", "--step", "99"], "--step 99: not probed; the nearest probe"),
-        (["graph-layers.py", "run", "--step", "1" + 30 * "0"], "not probed; the nearest probe"),
-        (["graph-layers.py", "run", "--sample", "3"], "--sample 3: run tracks 0 to 2"),
-        (["graph-layers.py", "run", "--part", "tail"], "--part tail: choose from embeddings, "),
-        (["graph-questions.py", "run", "--by", "colour"], "--by colour: "),
-        (["graph-questions.py", "nowhere"], "nowhere: no such folder"),
+        (["graph-layers", "run", "--step", "99"], "--step 99: not probed; the nearest probe"),
+        (["graph-layers", "run", "--step", "1" + 30 * "0"], "not probed; the nearest probe"),
+        (["graph-layers", "run", "--sample", "3"], "--sample 3: run tracks 0 to 2"),
+        (["graph-layers", "run", "--part", "tail"], "--part tail: choose from embeddings, "),
+        (["graph-questions", "run", "--by", "colour"], "--by colour: "),
+        (["graph-questions", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_refusals(run, words, said):
@@ -81,7 +81,7 @@ def test_refusals(run, words, said):
 
 
 def test_own_kinds(run):
-    done = command("graph-questions.py", "run", "--by", "title", cwd=run.parent)
+    done = command("graph-questions", "run", "--by", "title", cwd=run.parent)
     assert done.returncode == 0, done.stderr
     assert "by title" in done.stdout
     assert "Ravens" in done.stdout
@@ -94,13 +94,13 @@ def test_without_the_texts_the_index_is_all(run):
     facts = json.loads(path.read_text())
     facts["cfg"]["train_file"] = "gone.json"
     path.write_text(json.dumps(facts))
-    done = command("graph-questions.py", "run", cwd=run.parent)
+    done = command("graph-questions", "run", cwd=run.parent)
     assert done.returncode == 0
     (line,) = done.stderr.splitlines()
     assert "no texts, so no kinds are drawn: gone.json: no such file any more" in line
     assert (run / "graphs" / "questions-all.png").exists()
     assert "Odin" not in done.stdout
-    refused = command("graph-questions.py", "run", "--by", "title", cwd=run.parent)
+    refused = command("graph-questions", "run", "--by", "title", cwd=run.parent)
     assert refused.returncode == 2
 
 
@@ -203,9 +203,7 @@ def test_ticks_of_layers():
 @pytest.mark.slow
 def test_no_torch_is_loaded_for_layers(run):
     code = (
-        "import sys, runpy; sys.argv = ['graph-layers.py', sys.argv[1]];"
-        "from contextlib import suppress\n"
-        "with suppress(SystemExit): runpy.run_path('graph-layers.py', run_name='__main__')\n"
+        "import sys; from huggin.commands.graph_layers import main; main(sys.argv[1:])\n"
         "print([name for name in ('torch', 'transformers') if name in sys.modules])"
     )
     line = [sys.executable, "-c", code, run]

@@ -56,11 +56,12 @@ def test_show_without_a_screen_says_so_and_saves(run, backend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["graph-losses.py", "graph-layers.py"])
-def test_settings_of_matplotlib_in_the_folder_change_nothing(run, script):
+@pytest.mark.parametrize("name", ["graph-losses", "graph-layers"])
+def test_settings_of_matplotlib_in_the_folder_change_nothing(run, name):
     (run.parent / "matplotlibrc").write_bytes(b"font.size: 1e9\ntext.usetex: True\n\xff")
-    line = [sys.executable, ROOT / script, "run"]  # a process that has not loaded matplotlib yet
-    environment = os.environ | {"MPLBACKEND": "nonsense"}
+    # a process that has not loaded matplotlib yet
+    line = [sys.executable, "-m", "huggin.common.console", name, "run"]
+    environment = os.environ | {"MPLBACKEND": "nonsense", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(line, cwd=run.parent, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 

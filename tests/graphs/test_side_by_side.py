@@ -106,6 +106,26 @@ def test_evaluations_on_the_way_are_drawn_and_joined(runs):
     assert bars.lines[0].get_linestyle() == "-"
 
 
+def test_the_validation_loss_stands_beside_that_of_the_training(runs):
+    assert len(draw_losses(*read_runs(runs[:1]))["losses"].axes) == 2  # evaluated at its end only
+    state = json.loads((runs[0] / "trainer_state.json").read_text())
+    for step, loss in ((2, 1.5), (4, 3.0), (6, 4.0)):
+        scores = {"eval_exact_match": 25.0, "eval_f1": 30.0, "eval_samples": 4}
+        log = {"step": step, "eval_loss": loss, "eval_loss_error": 0.1, **scores}
+        state["log_history"].append(log)
+    (runs[0] / "trainer_state.json").write_text(json.dumps(state))
+    losses, scores, rate = draw_losses(*read_runs(runs[:1]))["losses"].axes
+    (bars,) = losses.containers
+    assert bars.lines[0].get_xdata().tolist() == [2, 4, 6, 8]
+    assert bars.lines[0].get_ydata().tolist()[:3] == [1.5, 3.0, 4.0]
+    assert losses.get_title("left").startswith("best at step 2, validation loss 1.5;")
+    exact_match, f1 = scores.containers
+    assert exact_match.lines[0].get_ydata().tolist()[:3] == [25.0] * 3
+    assert f1.lines[0].get_ydata().tolist()[:3] == [30.0] * 3
+    assert rate.get_ylabel() == "learning rate"
+    assert len(draw_losses(*read_runs(runs))["losses-side-by-side"].axes) == 3
+
+
 def test_two_points_are_not_joined(runs):
     log = {"step": 4, "eval_exact_match": 50.0, "eval_f1": 60.0, "eval_samples": 4}
     state = json.loads((runs[0] / "trainer_state.json").read_text())
@@ -124,10 +144,12 @@ def test_a_run_of_which_nothing_was_measured(runs):
 def test_efficacy_of_too_many_runs_or_one_twice_is_refused(runs):
     folder = runs[0].parent
     seven = [f"run-{number}" for number in range(7)]
-    done = command("graph-efficacy.py", *seven, cwd=folder)
+    done = command("graph-efficacy", *seven, cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("graph-efficacy.py: error: 7 runs: at most 6 can be told apart")
-    done = command("graph-efficacy.py", "scratch", "pre/../scratch", cwd=folder)
+    assert done.stderr.startswith(
+        "huggin graph-efficacy: error: 7 runs: at most 6 can be told apart"
+    )
+    done = command("graph-efficacy", "scratch", "pre/../scratch", cwd=folder)
     assert done.returncode == 2
     assert "pre/../scratch: named twice; name other runs" in done.stderr
     assert not (runs[0] / "graphs").exists()

@@ -5,7 +5,8 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.lime.keras_models import load_classifier
-from huggin.lime.labels import Labels, Target, labels_of_file, target_of
+from huggin.lime.label_files import labels_of_file
+from huggin.lime.labels import Labels, Target, target_of
 from tests.lime.conftest import SHAPES, loaded, saved
 
 pytestmark = pytest.mark.slow

@@ -1,13 +1,15 @@
 """What is printed and recorded is right, on models whose explanation is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.explained import Request
+from huggin.lime.choices import LEAST
+from huggin.lime.explained import Request, doubts, score_in_words, verdict
 from huggin.lime.explanation import Explanation, as_json, in_words, introduction
 from huggin.lime.labels import Labels, Target
 from huggin.lime.masks import distance_weights, random_perturbations
@@ -35,15 +37,18 @@ class Planted:
         return self.answer
 
 
-def explained(score, segments: int, samples: int, sampler: str = "binomial") -> Explanation:
+def explained(
+    score, segments: int, samples: int, sampler: str = "binomial", scale: str = "probability"
+) -> Explanation:
     """The explanation of a score: masks (n, segments) -> (n,)."""
     masks = random_perturbations(sampler, segments, samples, seed=0)
     scores = score(masks.on.astype(float))
-    surrogate = linear_regression_coefficients(masks, scores, distance_weights(masks))
+    weights = distance_weights(masks)
+    surrogate = linear_regression_coefficients(masks, scores, weights, LEAST[scale])
     cells = np.arange(segments, dtype=np.int32)[None]
     picture = np.zeros((1, segments, 3), np.float32)
     scene = Scene("a.png", Planted(0.25, 0.75), picture, cells, picture)
-    request = Request(sampler, samples, 0, "probability", 4, "grid", "grey")
+    request = Request(sampler, samples, 0, scale, 4, "grid", "grey")
     return Explanation(scene, Target("dog", 1), request, masks, scores, 0.5, surrogate)
 
 
@@ -65,6 +70,23 @@ def test_float32_rounding_is_no_effect_either():
         return (0.1 + 0.6 * on[:, 2] + on @ noise).astype(np.float32).astype(float)
 
     assert explained(score, 8, 300).top.tolist() == [2]
+
+
+@pytest.mark.parametrize(("scale", "size"), [("probability", 4e-4), ("logit", 4e-3)])
+def test_an_effect_too_small_to_matter_is_none(scale, size):
+    """Its standard error is smaller still, so chance does not explain it."""
+
+    def score(on):
+        return 0.1 + on @ np.array([size, 100 * size, -size, 0])
+
+    one = explained(score, 4, 100, scale=scale)
+    assert (one.top.tolist(), one.against.tolist()) == ([1], [])
+    alone = explained(lambda on: score(on) - 100 * size * on[:, 1], 4, 100, scale=scale)
+    assert (alone.top.tolist(), alone.against.tolist()) == ([], [])
+    [line] = in_words(alone)
+    assert line == (
+        f"dog: nothing to explain, its {scale} is 0.1, within {2 * size:.2g}, whatever is hidden"
+    )
 
 
 def test_segments_against_are_found():
@@ -100,6 +122,36 @@ def test_segments_that_interact_are_said_to():
     one = explained(parity, 8, 2000)
     [line] = [line for line in in_words(one) if line.startswith("LOW")]
     assert "segments interact" in line
+
+
+@pytest.mark.parametrize("masks", [100, 200, 600, 1500])
+def test_an_in_sample_r2_below_half_is_a_ceiling(masks):
+    """However few masks there are, more of them are not advised if they cannot help."""
+    one = explained(lambda on: parity(on) + 0.2 * on[:, 3], 30, masks)
+    if masks > 150:
+        assert one.surrogate.r2 < 0.5
+    [line] = [line for line in in_words(one) if line.startswith("LOW")]
+    assert "segments interact, more masks would bring the held-out R² to about" in line
+    assert "--samples" not in line
+
+
+# One verdict, from all warnings
+
+
+def test_a_small_probability_is_said_before_its_logit():
+    one = explained(lambda on: on @ np.full(6, 0.5) - 8.8, 6, 100, scale="logit")
+    one = replace(one, probability=0.003)
+    assert score_in_words(one, "text").startswith("dog: probability 0.003 (logit -5.8) in the full")
+    assert doubts(one) == ["the model itself gives it a probability of 0.003"]
+
+
+def test_the_verdict_is_from_all_warnings():
+    one = explained(lambda on: parity(on) + 0.2 * on[:, 3], 30, 600)
+    said = verdict("", doubts(one))
+    assert said.startswith("Verdict: take the top segments with care: the held-out R² is ")
+    clear = explained(lambda on: 0.2 * on[:, 3], 30, 600)
+    assert doubts(clear) == []
+    assert verdict("why", []) == "Verdict: rely on the top segments: why."
 
 
 # Nothing to explain, and ties

@@ -30,7 +30,8 @@ def test_the_planted_effects_are_found(sampler):
     assert np.allclose(found.coefficients, EFFECTS)
     assert found.top(3).tolist() == [0, 3, 4]
     assert found.against(3).tolist() == [1]
-    assert max(calls) == 32 and sum(calls) == 200
+    assert max(calls) == 32
+    assert sum(calls) == (32 if sampler == "hadamard" else 200)  # all that there are
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_the_planted_effects_are_found(sampler):
 )
 def test_what_a_function_may_not_return(function, message):
     with pytest.raises(UserError, match=message):
-        explain_function(function, 5, target=1)
+        explain_function(function, 5, target=1, sampler="binomial")
 
 
 def test_too_few_samples_are_refused():

@@ -146,7 +146,7 @@ def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
         "--target",
         "logit",
         "--sampler",
-        "paired",
+        "binomial",
     )
     more = (
         "--samples",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,6 +59,15 @@ def test_one_segment_is_refused(shapes):
     picture[0] = 1
     with pytest.raises(UserError, match="one segment only; ask for more segments"):
         make_scene("a.png", shapes, picture, "grid", 1, "grey")
+
+
+def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
+    small = SimpleNamespace(size=(28, 28))
+    picture = np.random.default_rng(0).random((28, 28, 3)).astype(np.float32) / 10
+    scene = make_scene("a.png", small, picture, "quickshift", 36, "grey")
+    assert (scene.count, scene.segmenter) == (36, "grid")
+    told = "a.png: quickshift finds one segment only, so the picture is cut into a grid"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -72,9 +72,8 @@ def test_intervals_of_hadamard_blocks_cover_the_truth_of_other_samplers(samples,
 
 
 def test_errors_that_take_all_masks_for_alike_would_be_too_small():
-    masks = random_perturbations(
-        "kernel", SEGMENTS, 1000, seed=0
-    )  # a segment is hidden in fewer than half
+    near = np.random.default_rng(0).random((1000, SEGMENTS)) < 0.8
+    masks = Masks(near, np.arange(1000), weighted=False)
     noise = np.random.default_rng(1).normal(size=1000) * ~masks.on[:, 0]
     found = fit(masks, masks.on @ EFFECTS + noise)
     design = np.column_stack([np.ones(1000), masks.on])
@@ -83,6 +82,13 @@ def test_errors_that_take_all_masks_for_alike_would_be_too_small():
         np.diag(np.linalg.inv(design.T @ design)) * (errors @ errors) / (1000 - 1 - SEGMENTS)
     )
     assert found.standard_errors[0] > 1.2 * alike[1]
+
+
+def test_all_masks_give_the_truth_without_errors():
+    everything = random_perturbations("hadamard", SEGMENTS, 2**SEGMENTS, seed=0)
+    found = fit(everything, interacting(everything.on.astype(float), np.zeros(2**SEGMENTS)))
+    assert np.allclose(found.coefficients, truth("binomial", interacting), atol=0.005)
+    assert (found.standard_errors == 0).all()
 
 
 def test_leave_one_out_gives_the_differences_exactly_and_no_errors():

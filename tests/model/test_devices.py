@@ -16,11 +16,11 @@ from huggin.model.device import (
     describe_device,
     random_states,
     save_random_states,
+    use_one_gpu,
 )
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import ROOT, command, python
 from tests.training.test_overnight import train_here
-from trainer_qa import use_one_gpu
 
 no_accelerator = pytest.mark.skipif(
     torch.accelerator.is_available(), reason="this machine has an accelerator"

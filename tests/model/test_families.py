@@ -103,7 +103,7 @@ def family(request, tmp_path_factory):
 def built(family, records):
     """A model with random weights, and a tracked sample."""
     arguments = ModelArguments(model_name_or_path=str(family), pretrained_model=False)
-    model = load_model(arguments, seed=1)
+    model, _ = load_model(arguments, seed=1)
     tokenizer = AutoTokenizer.from_pretrained(family)
     match_tokenizer(tokenizer, model, DATA.max_seq_length)
     return model, track_samples(Dataset.from_list(records), 1, 0, tokenizer, DATA)[0]
@@ -262,11 +262,11 @@ def test_trained_recorded_drawn_asked(family, tiny_cfg, tmp_path):
     assert {site.component for site in recording.facts.sites} >= {"self", "out"}
     assert recording.layers.norms.shape == (2, len(recording.facts.parts))
     assert recording.lens().start_logits.shape[:2] == (3, 4)
-    run("graph-layers.py", "run")
+    run("graph-layers", "run")
     run("test-qa-efficacy.py", "cfg.json", "--samples", "4", codes=(0, 1))
     run("create-gv-output.py", "run")
     if family.name in DIFFERENT:
-        run("graph-questions.py", "run")
+        run("graph-questions", "run")
         run("create-gv-training.py", "run")
     made = [path.name.split("-")[1] for path in tmp_path.glob("gv-graphs/*.pdf")]
     assert sorted(made) == ["output"] + ["training"] * (family.name in DIFFERENT)

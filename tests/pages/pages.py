@@ -24,7 +24,7 @@ STEPS = 3
 
 def page_of(folder: Path, *runs: Any, words: tuple[str, ...] = ()) -> Path:
     """The page that the command makes of runs; it says nothing else."""
-    done = command("create-page.py", *runs, *words, cwd=folder)
+    done = command("create-page", *runs, *words, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     return folder / done.stdout.strip()
 

@@ -221,7 +221,7 @@ def test_pages_of_the_same_second_do_not_replace_each_other(tmp_path):
 
 
 def test_a_folder_without_a_run(tmp_path):
-    done = command("create-page.py", tmp_path, cwd=tmp_path)
+    done = command("create-page", tmp_path, cwd=tmp_path)
     assert done.returncode == 2
     assert "nothing recorded here" in done.stderr
     assert not (tmp_path / "gv-graphs").exists()
@@ -290,6 +290,6 @@ def test_a_page_is_old_once_an_answer_was_explained(tmp_path):
 
 
 def test_an_answer_is_of_one_run(tmp_path):
-    done = command("create-page.py", OLDER, OLDER, "--answer", cwd=tmp_path)
+    done = command("create-page", OLDER, OLDER, "--answer", cwd=tmp_path)
     assert done.returncode == 2
     assert "--answer is about one run" in done.stderr

@@ -86,7 +86,7 @@ def test_the_pdf_of_a_run(pdf):
 
 @pytest.mark.slow
 def test_what_rewinding_found_is_in_the_pdf_and_lost_texts_are_said(run):
-    assert command("rewind.py", run, "--samples", "2", cwd=run.parent).returncode == 0
+    assert command("rewind", run, "--samples", "2", cwd=run.parent).returncode == 0
     path = run / "recording" / "run.json"
     facts = json.loads(path.read_text())
     facts["cfg"]["train_file"] = "gone.json"

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset
+from torch.nn.functional import cross_entropy
 
 from huggin.common.statistics import wilson_interval
-from huggin.qa.answers import best_answers, best_spans, score_answer, score_answers
+from huggin.qa.answers import best_answers, best_spans, mean_loss, score_answer, score_answers
 from huggin.qa.arguments import DataArguments
-from huggin.qa.features import evaluation_features
+from huggin.qa.features import evaluation_features, training_features
 from tests.conftest import letters
 
 ALL = np.ones(4, bool)
@@ -42,6 +44,26 @@ def test_the_best_window_gives_the_answer(tokenizer):
     start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
     (answer,) = best_answers(records["context"], features, start, end, data)
     assert (answer.text, answer.window, answer.start, answer.end) == ("h", 1, 6, 6)
+
+
+def test_the_loss_is_that_of_the_training_without_the_padding(tokenizer):
+    records, data = letters("f g"), DataArguments(max_seq_length=12, doc_stride=2)
+    features = evaluation_features(records, tokenizer, data)
+    labels = training_features(records, tokenizer, data)
+    logits = np.random.default_rng(0).normal(size=(2, 3, 12)).astype(np.float32)
+    losses = [
+        float(cross_entropy(torch.tensor(row[: len(tokens)]), torch.tensor(label)))
+        for name, of_name in zip(("start_positions", "end_positions"), logits)
+        for row, tokens, label in zip(of_name, features["input_ids"], labels[name])
+    ]
+    of_window = np.reshape(losses, (2, 3)).mean(axis=0)
+    loss, error = mean_loss(features, *logits)
+    assert loss == pytest.approx(of_window.mean())
+    assert error == pytest.approx(of_window.std() / 3**0.5)
+    logits[0, 2, 11] = 1e6  # padding of the shorter last window
+    assert mean_loss(features, *logits)[0] == pytest.approx(loss)
+    logits[0, 0, 3] = np.nan
+    assert np.isnan(mean_loss(features, *logits)[0])
 
 
 def test_null_answers(tokenizer):

@@ -119,8 +119,8 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"load_best_model_at_end": True, "save_strategy": "epoch"}, "load_best_model_at_end"),
         ({"save_strategy": "best", "eval_strategy": "steps"}, "metric_for_best_model"),
         (
-            {"metric_for_best_model": "loss"},
-            "metric_for_best_model: loss is not measured; choose exact_match or f1",
+            {"metric_for_best_model": "bleu"},
+            "metric_for_best_model: bleu is not measured; choose exact_match, f1 or loss",
         ),
         ({"max_train_samples": 0}, "max_train_samples: must be 1 or more"),
         ({"max_eval_samples": -1}, "max_eval_samples: must be 1 or more"),

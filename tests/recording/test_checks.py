@@ -45,8 +45,8 @@ def write(run: RunFolder, steps, hidden=HIDDEN, tokens=3, **changes) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"hidden_size": 0}, "hidden_size: 0 is no number of nodes"),
-        ({"layers": 0}, "layers: 0 is no number of layers"),
+        ({"hidden_size": 0}, "hidden_size: must be 1 to 1048576, not 0"),
+        ({"layers": 0}, "layers: must be 1 or more, not 0"),
         ({"sites": [{"layer": 9, "component": "out"}]}, "sites.0.layer: 9 is not among the 2"),
         ({"sites": [{"layer": 1, "component": "x"}]}, "sites.0.component: 'x' is unknown"),
         ({"sites": [{"layer": 1, "component": "out"}] * 2}, "sites: one is there twice"),

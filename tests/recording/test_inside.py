@@ -34,7 +34,7 @@ from huggin.recording.writer import RecordingWriter
 from tests.conftest import command
 
 DATA = DataArguments(max_seq_length=64, doc_stride=16)
-NEW = ("lens", "layers", "questions")
+NEW = ("lens", "layers", "questions", "ledger")
 
 
 def size_of(run, table):
@@ -141,8 +141,8 @@ def test_csv_of_the_new_tables(tiny_run):
 
 def test_the_summary_counts_them(tiny_run):
     summary = recording_summary(tiny_run)
-    counts = [summary[name] for name in ("lens_probes", "layer_steps", "question_steps")]
-    assert counts == [9, 8, 8]
+    tables = ("lens_probes", "layer_steps", "question_steps", "ledger_probes")
+    assert [summary[name] for name in tables] == [9, 8, 8, 8]
 
 
 @pytest.fixture
@@ -153,7 +153,14 @@ def older(tiny_run, tmp_path) -> Path:
         (run / "recording" / f"{name}-0.arrow").unlink()
     path = run / "recording" / "run.json"
     facts = json.loads(path.read_text()) | {"schema_version": 1}
-    for name in ("parts", "has_lens", "n_best_size", "max_answer_length"):
+    for name in (
+        "parts",
+        "has_lens",
+        "places",
+        "ledger_points",
+        "n_best_size",
+        "max_answer_length",
+    ):
         del facts[name]
     path.write_text(json.dumps(facts))
     return run

@@ -34,8 +34,7 @@ def watched(monkeypatch):
         out.write_text(json.dumps(SEEN))
         return ENDED
 
-    main_of("track-trainer.py")
-    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", watch)
+    monkeypatch.setattr(sys.modules[main_of("track-trainer.py").__module__], "watch", watch)
     return lines
 
 
@@ -84,7 +83,7 @@ def test_a_refused_training_leaves_the_database_as_it_is(tmp_path, monkeypatch):
         out.write_text(json.dumps(SEEN | {"shared": {"frames": frames}}))
         return Ending(2, 0.1, 0.1, 0, "")
 
-    monkeypatch.setattr(sys.modules["command_track_trainer"], "watch", refuse)
+    monkeypatch.setattr(sys.modules[main_of("track-trainer.py").__module__], "watch", refuse)
     done = command("track-trainer.py", "cfg.json", cwd=tmp_path)
     assert done.returncode == 2
     assert "with exit code 2; 0 samples are kept\n" in done.stderr
@@ -133,7 +132,7 @@ def test_a_run_that_starts_anew_is_profiled(tmp_path):
 @pytest.mark.usefixtures("watched")
 def test_a_run_that_goes_on_is_profiled(tmp_path, monkeypatch):
     finished_run(tmp_path)
-    module = sys.modules["command_track_trainer"]
+    module = sys.modules[main_of("track-trainer.py").__module__]
     stand_in = module.watch
 
     def train_further(*arguments):

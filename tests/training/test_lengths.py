@@ -1,4 +1,4 @@
-"""Batches of like length."""
+"""Batches of similar length."""
 
 import json
 
@@ -73,7 +73,7 @@ def uneven(tiny_cfg, tmp_path):
 
 def test_windows_are_grouped_where_that_saves_tokens(uneven, tiny_run):
     done = command("run_qa.py", "cfg.json", cwd=uneven)
-    assert "2 windows of like length in a step" in done.stdout, done.stderr
+    assert "2 windows of similar length in a step" in done.stdout, done.stderr
     facts = Recording(uneven / "run").facts
     assert facts.fixed["train_sampling_strategy"] == GROUPED
     assert facts.has_like_lengths

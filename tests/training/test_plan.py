@@ -13,7 +13,14 @@ from huggin.common.text import size
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import WARM_UP, TrainingBar, duration, line_of
 from huggin.training.notify import notify, words_of
-from huggin.training.plan import Plan, nearest_folder, precision, steps_per_epoch, total_steps
+from huggin.training.plan import (
+    Plan,
+    describe_ledger,
+    nearest_folder,
+    precision,
+    steps_per_epoch,
+    total_steps,
+)
 from huggin.training.standing import already_trained, going_on, trained_steps, where_it_is
 
 
@@ -73,7 +80,10 @@ def test_a_plan_in_lines():
     lines = plan().lines()
     assert "  training  1,200 steps: 150 epochs of 8 steps, 8 windows in a step" in lines
     assert "  folder    runs/sample: about 2.5 GB needed, 9.0 GB free" in lines
-    assert max(map(len, lines)) <= 100
+    with_ledger = plan(ledger=describe_ledger(4.4e8)).lines()
+    memory = "2 copies of the weights, 880 MB of memory; twice that at a probe"
+    assert f"  ledger    {memory}" in with_ledger
+    assert max(map(len, with_ledger)) <= 100
 
 
 def test_a_full_disk_is_refused_before_training():

@@ -1,5 +1,6 @@
 """Who may go on with a run, and with which cfg."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -56,9 +57,37 @@ def test_what_would_make_nonsense_of_the_recording_is_refused_by_name(
 ):
     before = finished.facts.read_bytes()
     with pytest.raises(UserError, match="begun with other settings") as refused:
-        train_here(tmp_path, tiny_cfg(**changes))
+        train_here(tmp_path, tiny_cfg(num_train_epochs=6, **changes))
     assert said in str(refused.value)
     assert finished.facts.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 7}, "8 steps, begun with other settings: seed was 42, is now 7)"),
+        # with a batch of 1 an epoch has more steps, as in one process instead of two
+        ({"per_device_train_batch_size": 1}, "per_device_train_batch_size was 2, is now 1)"),
+        ({"max_steps": 8, "max_train_samples": 3}, "training data was "),
+    ],
+)
+def test_a_finished_run_is_finished_whatever_changed(finished, tmp_path, tiny_cfg, changes, said):
+    before = finished.facts.read_bytes()
+    done = train(tmp_path, tiny_cfg(**changes))
+    assert done.returncode == 0, done.stderr
+    assert "run: already trained (8 steps, begun with other settings: " in done.stdout
+    assert said in done.stdout
+    assert finished.facts.read_bytes() == before
+
+
+def test_a_finished_run_says_what_changed(finished, tmp_path, tiny_cfg):
+    begun = json.loads(finished.facts.read_text())
+    begun["fixed"]["world_size"] = 2  # as torchrun trained it
+    finished.facts.write_text(json.dumps(begun))
+    done = train(tmp_path, tiny_cfg())
+    assert done.returncode == 0, done.stderr
+    said = "run: already trained (8 steps, begun with other settings: world_size was 2, is now 1)"
+    assert f"{said}; nothing to do" in done.stdout
 
 
 @pytest.mark.usefixtures("finished")

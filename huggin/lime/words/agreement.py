@@ -1,20 +1,21 @@
 """Do the methods agree, and is any of their orders better than chance?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import hypergeom, spearmanr
 
-from huggin.lime.explained import TRUSTED, known
-from huggin.lime.quality import curves_of
+from huggin.lime.explained import known, verdict
+from huggin.lime.quality import curves_of, gain
 
 LIME = "LIME"
 RANDOM = "random"
-RANDOM_ORDERS = 5
+RANDOM_ORDERS = 9  # with their reverses 18: one more is above all in 1 of 20
 POINTS = 12  # of a curve, so that a long text is not asked hundreds of times
-AGREED = 0.6  # share of the top segments in common from which on two methods are said to agree
+CHANCE = 0.05  # that two methods of noise are said to agree
+MOST_TOP = 3  # the top is at most one segment in so many: methods share most of a longer one
 
 Scores = Callable[[np.ndarray], np.ndarray]  # masks (n, segments) bool -> scores (n,)
 
@@ -38,15 +39,28 @@ class Agreement:
         """How many of the `top` highest segments two methods have in common."""
         return len(self._highest(one) & self._highest(other))
 
+    def agree(self, one: str, other: str) -> bool:
+        """Whether two methods share more of the top segments than chance lets them.
+
+        By chance the number that they share has the hypergeometric distribution. The rank
+        correlation does not count: it is low where most segments hardly matter, because their
+        order is chance.
+        """
+        count = len(self.values[one])
+        shared = self.shared(one, other)
+        return bool(hypergeom.sf(shared - 1, count, self.top, self.top) <= CHANCE)
+
     def gain(self, name: str) -> float:
-        """The area under the insertion curve less that under the deletion curve."""
-        curve = self.curves[name]
-        return curve["insertion_auc"] - curve["deletion_auc"]
+        """The area under a method's insertion curve less that under its deletion curve."""
+        return gain(self.curves[name])
 
     @property
     def beats_chance(self) -> list[str]:
-        """The methods whose gain is above that of every random order, the best first."""
-        chance = max(self.curves[RANDOM]["gains"])
+        """The methods whose gain is above that of random orders and their reverses, the best first.
+
+        The reverse of an order sees the same masks, so its gain is the opposite.
+        """
+        chance = max(map(abs, self.curves[RANDOM]["gains"]))
         good = [name for name in self.values if self.gain(name) > chance]
         return sorted(good, key=self.gain, reverse=True)
 
@@ -99,8 +113,8 @@ class Compared:
 def compare(values: Mapping[str, np.ndarray], scores: Scores, top: int, seed: int) -> Agreement:
     """Compare methods (name -> (segments,)), and draw their deletion and insertion curves.
 
-    top: how many segments count as the top ones. The random orders' areas are means over
-    RANDOM_ORDERS, and `gains` has each one's.
+    top: how many segments count as the top ones; a third of all at most. The random orders'
+    areas are means over RANDOM_ORDERS, and `gains` has each one's.
     """
     orders = {name: np.argsort(-found, kind="stable") for name, found in values.items()}
     curves = {name: curves_of([order], scores, POINTS) for name, order in orders.items()}
@@ -110,8 +124,8 @@ def compare(values: Mapping[str, np.ndarray], scores: Scores, top: int, seed: in
     curves[RANDOM] = {
         name: np.mean([one[name] for one in each], axis=0).tolist() for name in each[0]
     }
-    curves[RANDOM]["gains"] = [one["insertion_auc"] - one["deletion_auc"] for one in each]
-    return Agreement(dict(values), min(top, count), curves)
+    curves[RANDOM]["gains"] = list(map(gain, each))
+    return Agreement(dict(values), min(top, max(1, count // MOST_TOP)), curves)
 
 
 def table(agreement: Agreement) -> list[str]:
@@ -136,32 +150,20 @@ def _padded(cell: str, width: int, column: int) -> str:
     return cell.ljust(width) if column == 0 else cell.rjust(width)
 
 
-def what_to_believe(agreement: Agreement, held_out_r2: float) -> str:
-    """One sentence: which of the methods to rely on, and for what."""
+def what_to_believe(agreement: Agreement, against: Sequence[str]) -> str:
+    """One sentence: which of the methods to rely on. against: what else speaks against it."""
     good = agreement.beats_chance
     if not good:
         why = "hiding segments in their orders changes the score no faster than at random"
-        return f"Believe none of the rankings: {why}."
+        return f"Verdict: rely on none of the rankings: {'; '.join([why, *against])}."
     others = [name for name in agreement.values if name != LIME]
-    agreeing = [name for name in others if _agree(agreement, name)]
+    agreeing = [name for name in others if agreement.agree(LIME, name)]
     if LIME in good and agreeing == others:
-        why = "all methods share most of them, and hiding them changes the score faster than chance"
-        found = f"Believe the top segments: {why}"
-    elif LIME in good and agreeing:
-        found = f"Believe what LIME and {agreeing[0]} both rank high; the other method disagrees"
+        what = "all methods share more of them than by chance, and hiding them changes the score"
+        return verdict(f"{what} faster than at random", against)
+    if LIME in good and agreeing:
+        what = f"rely on what LIME and {agreeing[0]} both rank high; the other method disagrees"
     else:
-        why = "the methods have other top segments, and its order changes the score the fastest"
-        found = f"Believe {good[0]} most: {why}"
-    if held_out_r2 >= TRUSTED:
-        return f"{found}."
-    r2 = "not known" if np.isnan(held_out_r2) else f"{held_out_r2:.2f}"
-    return f"{found}, but no coefficient's exact size: the held-out R² is {r2}."
-
-
-def _agree(agreement: Agreement, name: str) -> bool:
-    """Whether a method shares most of the top segments with LIME.
-
-    The rank correlation does not count: it is low where most segments hardly matter, because
-    their order is chance.
-    """
-    return agreement.shared(LIME, name) >= AGREED * agreement.top
+        why = "the methods disagree on the top segments; its order changes the score the fastest"
+        what = f"trust {good[0]} most: {why}"
+    return f"Verdict: {'; '.join([what, *against])}."

@@ -11,14 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from huggin.lime.explained import Request
+from huggin.lime.explained import Request, verdict
 from huggin.lime.words.agreement import LIME, compare, table, what_to_believe
 from huggin.lime.words.case import TextCase, default_samples, sentences_in_words
 from huggin.lime.words.cutting import Place
 from huggin.lime.words.found import ByStep, Finding, TextExplanation, finding_of
 from huggin.lime.words.others import integrated_gradients, leave_one_out, node_shares
 from huggin.lime.words.predictions import TextModel, TextPredictor, answer_text
-from huggin.lime.words.report import in_words, integrated_in_words, nodes_in_words
+from huggin.lime.words.report import (
+    doubts_about,
+    in_words,
+    integrated_in_words,
+    nodes_in_words,
+)
 from huggin.lime.words.scene import TextScene, cut, find_spans
 
 Say = Callable[[str], None]
@@ -91,13 +96,15 @@ class Explaining:
     def examined(
         self, case: TextCase, one: TextExplanation, predictor: TextPredictor
     ) -> dict[str, Any]:
-        """Stability if asked for, and the other methods unless they are not wanted."""
+        """Stability if asked for, the other methods unless they are not wanted, and the verdict."""
         found: dict[str, Any] = {}
         if self.wishes.stability:
             found["stability"] = self.stability(one, predictor)
-        if not self.wishes.only_lime:
-            found |= self.compared(case, one, predictor)
-        return found
+        against = doubts_about(one, found.get("stability"))
+        if self.wishes.only_lime:
+            support = f"the held-out R² is {one.surrogate.held_out_r2:.2f}"
+            return found | {"believe": verdict("" if against else support, against)}
+        return found | self.compared(case, one, predictor, against)
 
     def stability(self, one: TextExplanation, predictor: TextPredictor) -> dict[str, float]:
         """Explain with fresh masks, and print how far the explanations agree."""
@@ -110,7 +117,11 @@ class Explaining:
         return agreement
 
     def compared(
-        self, case: TextCase, one: TextExplanation, predictor: TextPredictor
+        self,
+        case: TextCase,
+        one: TextExplanation,
+        predictor: TextPredictor,
+        against: Sequence[str],
     ) -> dict[str, Any]:
         """LIME beside leave-one-out and integrated gradients; prints the table."""
         scale = one.request.scale
@@ -125,8 +136,8 @@ class Explaining:
             return predictor.scores(on, case.target, scale)
 
         agreement = compare(values, scores, one.request.top, one.request.seed)
-        believe = what_to_believe(agreement, one.surrogate.held_out_r2)
-        for line in ("", *table(agreement), integrated_in_words(gradients), believe):
+        believe = what_to_believe(agreement, against)
+        for line in ("", *table(agreement), integrated_in_words(gradients)):
             self.say(line)
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
         return {"agreement": agreement.compared(), "integrated": facts, "believe": believe}
@@ -167,5 +178,5 @@ class Explaining:
             self.say(
                 f"step {step}: {request.scale} {one.scores[0]:.4g}, answers: {found.answers[-1]}"
             )
-        self.say(found.in_words(told.finding.top_segments, request.top))
+        self.say(found.in_words(told.finding.top_segments, request))
         return found

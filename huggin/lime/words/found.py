@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
-from huggin.lime.explained import Explained, known
+from huggin.lime.choices import LEAST
+from huggin.lime.explained import Explained, Request, known
 from huggin.lime.surrogate import CHANCE, Surrogate
 from huggin.lime.words.agreement import Compared
 from huggin.lime.words.cutting import Place, isolated
@@ -98,6 +99,7 @@ class Finding:
     agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
+    least: float = 0.0  # a smaller coefficient is no effect
 
     def label(self, segment: Segment, length: int) -> str:
         """A segment's text, cut to a length.
@@ -111,9 +113,9 @@ class Finding:
         return isolated(segment.text, length) + number + part
 
     def is_clear(self, segment: Segment) -> bool:
-        """Whether a coefficient differs from 0 by more than chance."""
-        error = segment.standard_error
-        return error is None or abs(segment.coefficient) > CHANCE * error
+        """Whether a coefficient differs from 0 by more than chance, and counts as an effect."""
+        chance = CHANCE * (segment.standard_error or 0)
+        return abs(segment.coefficient) > max(chance, self.least)
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,14 @@ class ByStep:
         self.coefficients.append(surrogate.coefficients.tolist())
         self.standard_errors.append([known(error) for error in surrogate.standard_errors])
 
-    def in_words(self, top: list[int], wanted: int) -> str:
+    def in_words(self, top: list[int], request: Request) -> str:
         """Since when the words with the highest coefficients are the last model's.
 
-        top: the last model's top segments. wanted: how many are highest at a step.
+        top: the last model's top segments. request: how each step was explained.
         """
         if not top:
             return "no segment speaks for the answer at the last step, so none can be followed"
-        shared = [len(set(top) & self._highest(step, wanted)) for step in range(len(self.steps))]
+        shared = [len(set(top) & self._highest(step, request)) for step in range(len(self.steps))]
         few = [at for at, count in enumerate(shared) if 2 * count < len(top)]
         since = few[-1] + 1 if few else 0
         half = -(-len(top) // 2)
@@ -149,15 +151,16 @@ class ByStep:
             return "the last checkpoint reads other words than the final model"
         return (
             f"from step {self.steps[since]} on, at least {half} of the {len(top)} top segments of "
-            f"the final model are among the {wanted} highest"
+            f"the final model are among the {request.top} highest"
         )
 
-    def _highest(self, at: int, wanted: int) -> set[int]:
-        """The highest segments of a step that are above 0 by more than chance."""
+    def _highest(self, at: int, request: Request) -> set[int]:
+        """The highest segments of a step that are above 0 by more than chance, and count."""
         coefficients = np.array(self.coefficients[at])
         errors = np.array([error or 0.0 for error in self.standard_errors[at]])
-        order = np.argsort(-coefficients, kind="stable")[:wanted]
-        return set(order[coefficients[order] > CHANCE * errors[order]].tolist())
+        order = np.argsort(-coefficients, kind="stable")[: request.top]
+        noise = np.maximum(CHANCE * errors, LEAST[request.scale])
+        return set(order[coefficients[order] > noise[order]].tolist())
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ def finding_of(
         top_segments=one.top.tolist(),
         segments_against=one.against.tolist(),
         segments=_segments(one),
+        least=max(surrogate.least, surrogate.rounding),
         pieces=_pieces(one.scene, answer, expected),
         masks=["".join(map(str, row)) for row in one.masks.on.astype(int)],
         predictions=one.scores.tolist(),

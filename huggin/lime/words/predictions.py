@@ -86,6 +86,10 @@ class TextAnswers:
         """
         return float((self.answer[1:] == self.answer[0]).all(axis=1).mean())
 
+    def probability_of(self, target: SpanTarget) -> float:
+        """The probability of the target's `plus` in the first text."""
+        return float(np.exp(self.log_p[0, self.spans.index(target.plus)]))
+
     def _logs(self, span: TokenSpan) -> tuple[Tensor, Tensor]:
         at = self.spans.index(span)
         log_p, log_rest = (torch.from_numpy(logs[:, at]) for logs in (self.log_p, self.log_rest))

@@ -1,7 +1,8 @@
 """An explained answer -> lines for the terminal."""
 
 from huggin.common.text import short
-from huggin.lime.explained import nothing_to_explain, quality_in_words
+from huggin.lime.explained import doubts, nothing_to_explain, quality_in_words, score_in_words
+from huggin.lime.quality import differing
 from huggin.lime.words.found import Asked, Finding, Segment, TextExplanation
 from huggin.lime.words.others import Integrated, NodeShares
 
@@ -26,16 +27,24 @@ def in_words(one: TextExplanation, finding: Finding) -> list[str]:
     """What LIME found, a line each."""
     if one.surrogate.constant:
         return [nothing_to_explain(one)]
-    request = one.request
-    many = f"on average over {len(one.scores)} masks"
     return [
-        f"{one.target.name}: {request.scale} {one.scores[0]:.4g} in the full text, "
-        f"{one.scores.mean():.4g} {many}",
+        score_in_words(one, "text"),
         f"{finding.kind} for it: {_all_named(finding, finding.top_segments)}",
         f"{finding.kind} against it: {_all_named(finding, finding.segments_against)}",
         *quality_in_words(one),
         kept_in_words(finding),
     ]
+
+
+def doubts_about(one: TextExplanation, stability: dict[str, float] | None) -> list[str]:
+    """What speaks against relying on the top segments, a clause each."""
+    found = doubts(one) + differing(stability)
+    masked = f"in {100 * one.kept:.0f} % of the masked texts"
+    if one.kept >= NEARLY_ALL:
+        found.append(f"the model gives its answer {masked}, whatever is hidden")
+    if one.kept < SELDOM:
+        found.append(f"the model gives its answer only {masked}, which are unlike its training's")
+    return found
 
 
 def kept_in_words(finding: Finding) -> str:

@@ -54,7 +54,7 @@ class Chart {
   say(step) {
     this.series.forEach((each, at) => {
       const value = each.y[placeBefore(each.x, step)];
-      this.values[at].textContent = value === null || value === undefined ? "–" : each.format(value);
+      this.values[at].textContent = value === null || value === undefined ? "–" : each.format(value, placeBefore(each.x, step));
     });
   }
 
@@ -104,14 +104,20 @@ function chartsOf(playing, go) {
 const digits = (count) => (value) => signed(value, count);
 const named = (playing, at, label) => (playing.length > 1 ? `${"AB"[at]}: ${label}` : label);
 
+// A 95 % interval, read behind the number that it is of.
+const within = (interval) => ` (${interval.map((end) => signed(end, 3)).join(" to ")})`;
+
 function lossChart(playing, colours) {
-  const series = playing.flatMap(({ curves }, at) => {
+  const series = playing.flatMap(({ run, curves }, at) => {
     const colour = at ? colours.other : colours.ink;
     const each = { x: curves.step, y: gapped(curves.loss), label: named(playing, at, "of each batch"), colour: at ? `${colour}66` : `${colours.quiet}77`, width: 1, format: digits(4) };
     const mean = { x: curves.step, y: gapped(curves.mean), label: named(playing, at, "running mean"), colour, width: 2, format: digits(4) };
-    return [each, mean];
+    const rows = run.scores.filter((score) => score.loss !== null);
+    const spread = (row) => within([-1.96, 1.96].map((times) => rows[row].loss + times * rows[row].loss_error));
+    const validation = { x: rows.map((row) => row.step), y: rows.map((row) => row.loss), label: named(playing, at, "validation"), colour: colours.model, dash: at ? [4, 3] : null, dots: true, format: (value, row) => signed(value, 4) + spread(row) };
+    return rows.length > 1 ? [each, mean, validation] : [each, mean];
   });
-  return { title: "Training loss", unit: "nats", series };
+  return { title: "Loss", unit: "nats", series };
 }
 
 function rateChart(playing, colours) {
@@ -138,7 +144,7 @@ function scoreChart(playing, colours) {
     return sets.flatMap((data) => ["em", "f1"].map((kind) => {
       const rows = run.scores.filter((score) => score.data === data);
       const label = `${kind.toUpperCase()} ${sets.length > 1 ? `(${short(data, 24)})` : ""}`;
-      return { x: rows.map((row) => row.step), y: rows.map((row) => row[kind]), label: named(playing, at, label), colour: kind === "em" ? colours.ink : colours.model, dash: at ? [4, 3] : null, dots: true, format: (value) => `${signed(value, 3)} %` };
+      return { x: rows.map((row) => row.step), y: rows.map((row) => row[kind]), label: named(playing, at, label), colour: kind === "em" ? colours.ink : colours.model, dash: at ? [4, 3] : null, dots: true, format: (value, row) => `${signed(value, 3)} %${within(rows[row][`${kind}_interval`])}` };
     }));
   });
   const missing = playing[0].run.missing.scores || "the model was not evaluated";

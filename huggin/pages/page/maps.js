@@ -1,7 +1,7 @@
 // Heat maps: a pixel of a canvas is a cell. Axes, lines and marks lie over it.
 
 class HeatMap {
-  // kind: "start" or "end"; title, unit: texts; rows, columns: how many cells; label: for the blind
+  // kind: "start" or "end"; title, unit: texts; rows, columns: how many cells; label: for screen readers
   constructor(options) {
     Object.assign(this, options);
     this.canvas = el("canvas", { width: this.columns, height: this.rows, role: "img", "aria-label": this.label });

@@ -51,7 +51,9 @@ function nodeFinding(sample, go) {
   const last = total.length - 1;
   const at = last * (nodes.length / total.length);
   const gold = sample.gold[0];
-  const more = `${withSign(values[at])} of the ${signed(total[last], 3)} by which the start logit of “${short(sample.names[gold], 16)}” leads “${short(sample.names[rival], 16)}” after step ${shares.step[last]}.`;
+  const [ahead, behind] = total[last] >= 0 ? [gold, rival] : [rival, gold];
+  const lead = `“${short(sample.names[ahead], 16)}” leads “${short(sample.names[behind], 16)}” by ${signed(Math.abs(total[last]), 3)} after step ${shares.step[last]}`;
+  const more = `${lead}; this node adds ${withSign(values[at])} for “${short(sample.names[gold], 16)}”.`;
   return finding(title, `node ${nodes[at]}`, more, { text: "Go there", does: () => { go.token(gold); go.step(shares.step[last]); } });
 }
 

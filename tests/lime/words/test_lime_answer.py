@@ -54,7 +54,7 @@ def test_what_is_printed(explained):
         "step 8: logit ",
     ):
         assert part in text
-    assert sum(line.startswith("Believe ") for line in lines) == 1
+    assert sum(line.startswith("Verdict: ") for line in lines) == 1
 
 
 def test_the_figures_are_there(explained):

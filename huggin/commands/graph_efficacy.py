@@ -1,18 +1,17 @@
 """Draw EM and F1 by step, a line per run: RUN/efficacy.json -> PNG.
 
-python graph-efficacy.py runs/sample runs/squad
-"""
+huggin graph-efficacy runs/sample runs/squad
+"""  # huggin: ask 30
 
 from collections.abc import Sequence
 
-from huggin.common.cli import run_command
 from huggin.graphs.arguments import graph_parser, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Save the figures in RUN/graphs and print their paths."""
     parser = graph_parser(
-        "Draw EM and F1 with their 95 % intervals by step, a line per run.", "graph-efficacy.py"
+        "Draw EM and F1 with their 95 % intervals by step, a line per run.", "huggin graph-efficacy"
     )
     args = parser.parse_args(argv)
     load_matplotlib()
@@ -24,7 +23,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_too_many(runs)
     finish(draw_efficacy(runs), args)
     return 0
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,14 +1,14 @@
 """Put each part of a trained model back to step 0 and ask questions: RUN -> RUN/rewind.json, PNG.
 
-python rewind.py RUN
-python rewind.py RUN --samples 200 --checkpoint 600
-"""
+huggin rewind RUN
+huggin rewind RUN --samples 200 --checkpoint 600
+"""  # huggin: explain 20
 
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
 from huggin.graphs.arguments import add_saving, load_matplotlib
 from huggin.recording.run_folder import RunFolder
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for entry in before:
         if entry.step == found.step and len(entry.questions) > len(found.questions):
             asked = f"the answers to {len(entry.questions)} questions after step {entry.step}"
-            warn(f"rewind.py: {run.rewound}: {asked} are replaced")
+            warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
     figures = draw_rewound(found, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)
@@ -53,7 +53,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "Put each part of a trained model (embeddings, each layer, the QA head) back to what it\n"
         "was before the training, alone, and train each alone by putting back all others. Ask\n"
         "questions each time, and draw loss and right answers beside the change of the weights.",
-        "python rewind.py runs/sample",
+        "huggin rewind runs/sample",
     )
     run = "a run's folder: output_dir in cfg.json"
     parser.add_argument("run", metavar="RUN", type=Path, help=run)
@@ -68,7 +68,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "--split",
         choices=("train", "validation"),
         default="train",
-        help="whose questions (default: train, because the training made these right)",
+        help="whose questions (default: train, because these are the questions it was trained on)",
     )
     parser.add_argument(
         "--checkpoint",
@@ -107,7 +107,3 @@ def model_folder(run: RunFolder, checkpoint: int | None) -> Path:
     if damage := damage_of(folder):
         raise BadValue("checkpoint", checkpoint, f"{folder}: {damage}; choose another one")
     return folder
-
-
-if __name__ == "__main__":
-    run_command(main)

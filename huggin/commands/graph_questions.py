@@ -1,12 +1,11 @@
 """Draw how the questions did in training, by kind: recording -> PNG.
 
-python graph-questions.py RUN
-python graph-questions.py RUN --by title
-"""
+huggin graph-questions RUN
+huggin graph-questions RUN --by title
+"""  # huggin: look 70
 
 from collections.abc import Sequence
 
-from huggin.common.cli import run_command
 from huggin.common.streams import warn
 from huggin.graphs.arguments import graph_parser, load_matplotlib
 
@@ -17,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw the loss and the share of right answers in the batches of the training, by kind of\n"
         "question: question word, length of the answer, place in the context. Draw what was\n"
         "learned and forgotten between epochs. Print the 20 hardest questions.",
-        "graph-questions.py",
+        "huggin graph-questions",
     )
     parser.add_argument(
         "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
@@ -25,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     load_matplotlib()
     from huggin.analysis.questions import (
+        QuestionTexts,
         all_in_one,
         between_passes,
         groupings,
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     runs = read_runs([args.run, *args.more])
     found = [run.questions for run in runs]
+    texts: list[QuestionTexts | None] = [None] * len(runs)
     try:
         texts = [texts_of(run, training_records(run.facts.cfg, args.by)) for run in runs]
     except BadValue:
@@ -49,24 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as error:
         if args.by is not None:
             raise
-        warn(f"graph-questions.py: no texts, so no kinds are drawn: {error}")
-        texts = []
-    kinds = [groupings(each, args.by) for each in texts] or [[all_in_one(each)] for each in found]
+        warn(f"huggin graph-questions: no texts, so no kinds are drawn: {error}")
+    kinds = [
+        groupings(text, args.by) if text else [all_in_one(each)]
+        for each, text in zip(found, texts, strict=True)
+    ]
     for group in same_kinds(kinds):
         finish(draw_kinds(*runs, kinds=group), args)
         tables = [table_of_kinds(each, one) for each, one in zip(found, group, strict=True)]
         print_tables(runs, tables)
     finish(draw_passes(*runs), args)
     print_tables(runs, [passes_in_words(between_passes(each)) for each in found])
-    print_tables(
-        runs,
-        [
-            table_of_hardest(each, text)
-            for each, text in zip(found, texts or [None] * len(found), strict=True)
-        ],
-    )
+    print_tables(runs, [table_of_hardest(*each) for each in zip(found, texts, strict=True)])
     return 0
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,14 +1,14 @@
 """Play a training back: recording -> gv-graphs/qa-training-DATE.html, which any browser opens.
 
-python create-page.py RUN
-python create-page.py RUN RUN2
-python create-page.py RUN --answer
-"""
+huggin create-page RUN
+huggin create-page RUN RUN2
+huggin create-page RUN --answer
+"""  # huggin: look 10
 
 from collections.abc import Sequence
 from typing import Any
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser
 from huggin.common.text import printable
 from huggin.graphs.arguments import add_runs, choose_folder
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = CommandParser(
         "Write one HTML file that plays a training back, step by step. It opens from the disk in\n"
         "any browser and loads nothing. With several runs, two can be played together.",
-        "python create-page.py runs/sample",
+        "huggin create-page runs/sample",
     )
     add_runs(parser, "runs to choose from, or to play beside it")
     choose_folder(parser)
@@ -83,7 +83,3 @@ def explained_of(recording: Any) -> list[dict[str, Any]]:
     from huggin.recording.checkpoints import hash_of_weights, newest_model
 
     return explained_for_page(run.explanations, hash_of_weights(newest_model(run)))
-
-
-if __name__ == "__main__":
-    run_command(main)

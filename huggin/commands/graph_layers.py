@@ -1,13 +1,12 @@
 """Draw the QA head on every layer's output, and the gradients by part: recording -> PNG.
 
-python graph-layers.py RUN
-python graph-layers.py RUN --sample 1 --step 0
-"""
+huggin graph-layers RUN
+huggin graph-layers RUN --sample 1 --step 0
+"""  # huggin: look 60
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from huggin.common.cli import run_command
 from huggin.common.errors import BadValue, UserError
 from huggin.common.streams import warn
 from huggin.graphs.arguments import choose_sample, graph_parser, load_matplotlib
@@ -19,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw what the QA head makes of each layer's output for a tracked sample, by token and\n"
         "by step, and the norm of the gradient by part of the model. Print when the head on each\n"
         "layer was first right.",
-        "graph-layers.py",
+        "huggin graph-layers",
     )
     choose_sample(parser)
     parser.add_argument(
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finish(gradients, args)
         print_tables(runs, [table_of_parts(run.layers) for run in runs])
     for line in missing:
-        warn(f"graph-layers.py: {line}")
+        warn(f"huggin graph-layers: {line}")
     return 0
 
 
@@ -76,7 +75,3 @@ def drawn(draw: Callable[[], dict[str, Any]], missing: list[str]) -> dict[str, A
     except UserError as error:
         missing.append(str(error))
         return {}
-
-
-if __name__ == "__main__":
-    run_command(main)

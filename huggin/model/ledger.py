@@ -1,0 +1,90 @@
+"""Two states of a model's weights -> how much each parameter changed a tracked sample's loss.
+
+    credits_along(model, windows, before, points=3)
+
+The change of the loss is the integral of the gradient along the straight line between the two
+states, so a sum over parameters. Gauss and Legendre's rule takes the gradient at a few points of
+the line. Sources: loss change allocation, Lan et al. 2019, https://arxiv.org/abs/1909.01440;
+integrated gradients, Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from huggin.common.window import Window
+from huggin.model.hooks import undisturbed
+
+Weights = dict[str, Tensor]  # by parameter's name
+
+
+def trainable(model: nn.Module) -> Weights:
+    """The parameters that training may change; frozen ones are left out."""
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def credits_along(
+    model: nn.Module, windows: Sequence[Window], before: Weights, points: int
+) -> np.ndarray:
+    """What each parameter of `before` did to each window's loss: (windows, parameters) in nats.
+
+    before: earlier weights, on any device; the line goes from them to the model's own. points: at
+    how many the gradient is taken. Dropout is off. The model, its gradients, its mode and all
+    random states stay as they are: the weights in between are handed to the model for a pass.
+    """
+    now = dict(model.named_parameters())
+    total = np.zeros((len(windows), len(before)))
+    with undisturbed(model), torch.enable_grad():
+        for at, weight in zip(*_gauss_legendre(points), strict=True):
+            between = {name: _between(start, now[name], at) for name, start in before.items()}
+            for number, window in enumerate(windows):
+                loss = _loss(model, between, window)
+                gradients = torch.autograd.grad(loss, list(between.values()), allow_unused=True)
+                total[number] += weight * _along(gradients, before, now)
+    return total
+
+
+def _gauss_legendre(points: int) -> tuple[list[float], list[float]]:
+    """Places from 0 to 1 and their weights, which add up to 1."""
+    places, weights = np.polynomial.legendre.leggauss(points)
+    return ((places + 1) / 2).tolist(), (weights / 2).tolist()
+
+
+def _between(start: Tensor, end: Tensor, at: float) -> Tensor:
+    """A point of the line, in float32 at least: in bfloat16 there may be none between the ends."""
+    exact = torch.promote_types(end.dtype, torch.float32)
+    end = end.detach()
+    return torch.lerp(start.to(end.device, exact), end.to(exact), at).requires_grad_()
+
+
+def _loss(model: nn.Module, weights: Weights, window: Window) -> Tensor:
+    """The mean of start and end loss, as the model has it in training, without padding."""
+    device = next(iter(weights.values())).device
+    inputs = {name: torch.tensor([ids], device=device) for name, ids in window.inputs.items()}
+    output = functional_call(model, weights, kwargs=inputs)
+    pairs = ((output.start_logits, window.gold_start), (output.end_logits, window.gold_end))
+    losses = [
+        cross_entropy(logits.float(), torch.tensor([gold], device=logits.device))
+        for logits, gold in pairs
+    ]
+    return torch.stack(losses).mean()
+
+
+def _along(
+    gradients: Sequence[Tensor | None], before: Weights, now: dict[str, nn.Parameter]
+) -> np.ndarray:
+    """Each parameter's gradient times its change, (parameters,); 0 where there is no gradient."""
+    products = [
+        torch.zeros(()) if gradient is None else _product(gradient, before[name], now[name])
+        for name, gradient in zip(before, gradients, strict=True)
+    ]
+    return torch.stack([product.to(products[-1].device) for product in products]).cpu().numpy()
+
+
+def _product(gradient: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    change = end.detach().to(gradient.dtype) - start.to(gradient.device, gradient.dtype)
+    return (gradient * change).sum()

@@ -1,0 +1,43 @@
+"""What is said of the evaluations while a model was trained."""
+
+import pytest
+
+from huggin.analysis.validation import validation_in_words
+from huggin.recording.efficacy import Efficacy
+
+
+def evaluations(*losses, error=0.1):
+    """Evaluations every hundred steps."""
+    fields = {"data": "x", "asked": 60, "correct": 6, "exact_match_interval": (5.0, 20.0)}
+    fields |= {"exact_match": 10.0, "f1": 12.0, "f1_interval": (6.0, 22.0)}
+    return [
+        Efficacy(step=100 * at, loss=loss, loss_error=error, **fields)
+        for at, loss in enumerate(losses, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        (
+            (3.0, 1.21, 2.0, 2.35),
+            "best at step 200, validation loss 1.21; it has risen to 2.35 since: overfitting"
+            " (EM 10.0 % then, 10.0 % at step 400)",
+        ),
+        (
+            (3.0, 1.21, 1.3, 1.4),
+            "best at step 200, validation loss 1.21; no clear rise since (1.4 at step 400)",
+        ),
+        (
+            (3.0, 1.21, 0.5),
+            "best at step 300, validation loss 0.5: the last evaluation, so a longer training may"
+            " be better",
+        ),
+        ((3.0, float("nan"), 2.0, 2.5), "best at step 300, validation loss 2; it has risen"),
+        ((3.0, 1.0), ""),
+        ((None, None, None), ""),
+    ],
+)
+def test_overfitting_is_said(losses, said):
+    assert validation_in_words(evaluations(*losses)).startswith(said)
+    assert bool(said) == bool(validation_in_words(evaluations(*losses)))
