@@ -12,8 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.asking.questions import logits_of
 from huggin.qa.answers import Answer, best_answers, score_answer
 from huggin.qa.arguments import DataArguments
-from huggin.qa.features import cls_place, refuse_long_questions, windows
-from huggin.qa.labels import answer_characters, answer_spans
+from huggin.qa.features import evaluation_features
 from huggin.recording.rewound import Answers
 
 DATA_OF = {"train": "training data", "validation": "validation data"}
@@ -29,7 +28,7 @@ class Exam:
     data: DataArguments
     indices: list[int]
     records: list[dict[str, Any]]
-    placed: dict[str, list[Any]]  # what `windows` gave
+    placed: dict[str, list[Any]]  # columns of `evaluation_features`
     starts: np.ndarray  # (windows,) the labels, in tokens
     ends: np.ndarray  # (windows,)
     tokenizer: PreTrainedTokenizerFast
@@ -48,9 +47,7 @@ class Exam:
         Raises UserError for a question that is too long.
         """
         chosen = records.select(indices)
-        refuse_long_questions(chosen, tokenizer, data)
-        placed = windows(chosen["question"][:], chosen["context"][:], tokenizer, data)
-        labels = _labels(chosen["answers"][:], placed, tokenizer, data)
+        placed = evaluation_features(chosen, tokenizer, data).to_dict()
         file = data.train_file if split == "train" else data.validation_file
         name = Path(file or data.dataset_name or "").name
         return cls(
@@ -59,8 +56,8 @@ class Exam:
             indices=list(indices),
             records=chosen.to_list(),
             placed=placed,
-            starts=labels[:, 0],
-            ends=labels[:, 1],
+            starts=np.array(placed["start_positions"]),
+            ends=np.array(placed["end_positions"]),
             tokenizer=tokenizer,
         )
 
@@ -114,25 +111,6 @@ class Exam:
 def batch_size_for(model: PreTrainedModel) -> int:
     """How many windows the model is asked at a time."""
     return BATCH_ON_CPU if model.device.type == "cpu" else BATCH_ON_ACCELERATOR
-
-
-def _labels(
-    answers: list[dict[str, Any]],
-    placed: dict[str, list[Any]],
-    tokenizer: PreTrainedTokenizerFast,
-    data: DataArguments,
-) -> np.ndarray:
-    """First and last token of the answer in each window, (windows, 2); [CLS] where it is not."""
-    owners = np.array(placed["record"])
-    labels = []
-    for record, answer in enumerate(answers):
-        rows = np.flatnonzero(owners == record).tolist()
-        offsets = [placed["offset_mapping"][row] for row in rows]
-        spans = answer_spans(offsets, answer_characters(answer), data.doc_stride)
-        for row, span in zip(rows, spans, strict=True):
-            cls = cls_place(placed["input_ids"][row], tokenizer)
-            labels.append(span or (cls, cls))
-    return np.array(labels)
 
 
 def cross_entropy(logits: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ def training_features(
             spans = answer_spans(places, answer_characters(answers), data.doc_stride)
             exact, text = label_says(context, places, spans, answers)
             for window, (row, span) in enumerate(zip(rows, spans, strict=True)):
-                cls = cls_place(encoded["input_ids"][row], tokenizer)
+                cls = _cls(encoded, row, tokenizer)
                 label = (indices[record], *(span or (cls, cls)), exact, text)
                 for name, value in zip(LABELS, label, strict=True):
                     columns[name].append(value)
@@ -151,7 +151,7 @@ def evaluation_features(
             places = [placed["offset_mapping"][row] for row in rows]
             characters = answer_characters(batch["answers"][record])
             for row, span in zip(rows, answer_spans(places, characters, data.doc_stride)):
-                cls = cls_place(placed["input_ids"][row], tokenizer)
+                cls = _cls(placed, row, tokenizer)
                 labels.append(span or (cls, cls))
         starts, ends = map(list, zip(*labels))
         own = {"record": [indices[record] for record in placed["record"]]}
@@ -270,8 +270,9 @@ def _rows_by_record(owners: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
         yield record, list(rows)
 
 
-def cls_place(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> int:
-    """The place of [CLS] among a window's tokens; 0 if the tokenizer has none."""
+def _cls(encoded: Any, window: int, tokenizer: PreTrainedTokenizerFast) -> int:
+    """The place of [CLS]; 0 if the tokenizer has none."""
+    ids = encoded["input_ids"][window]
     return ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
 
 
@@ -297,7 +298,7 @@ def track_sample(
     spans = answer_spans(places, answer_characters(record["answers"]), data.doc_stride)
     if window is None:
         window = next((at for at, span in enumerate(spans) if span), 0)
-    cls = cls_place(encoded["input_ids"][window], tokenizer)
+    cls = _cls(encoded, window, tokenizer)
     start, end = spans[window] or (cls, cls)
     names = {None: "special", 0: "question", CONTEXT: "context"}
     return Window(

@@ -69,7 +69,7 @@ def test_a_poisoned_batch_is_named_first_with_its_questions(run):
 
 def test_without_lengths_long_windows_stand_out_too(run):
     steps = [spike.step for spike in find_spikes(run)]
-    assert steps[0] == POISONED
+    assert POISONED in steps
     assert len(steps) > 3
 
 
