@@ -16,8 +16,6 @@ from huggin.qa.features import evaluation_features
 from huggin.recording.rewound import Answers
 
 DATA_OF = {"train": "training data", "validation": "validation data"}
-BATCH_ON_CPU = 16
-BATCH_ON_ACCELERATOR = 64
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Exam:
         logits = self.logits(model, batch_size, done)
         texts = [answer.text for answer in self.best(logits)]
         scores = [
-            score_answer(text, record["answers"])
+            score_answer(text, record["answers"], self.data.version_2_with_negative)
             for text, record in zip(texts, self.records, strict=True)
         ]
         return Answers(
@@ -106,11 +104,6 @@ class Exam:
     def cross_entropies(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The cross-entropy of the label's start and end in each window, (windows,) nats each."""
         return cross_entropy(logits[0], self.starts), cross_entropy(logits[1], self.ends)
-
-
-def batch_size_for(model: PreTrainedModel) -> int:
-    """How many windows the model is asked at a time."""
-    return BATCH_ON_CPU if model.device.type == "cpu" else BATCH_ON_ACCELERATOR
 
 
 def cross_entropy(logits: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedModel
 
-from huggin.asking.exam import Exam, batch_size_for
-from huggin.asking.questions import draw_questions
+from huggin.asking.exam import Exam
+from huggin.asking.questions import batch_size_on, draw_questions
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
@@ -40,7 +40,7 @@ def rewind(
     accelerator. seed: draws the questions.
     Raises UserError if the weights before the training, or the data, cannot be had.
     """
-    model_args, data = arguments_to_ask(recording)
+    model_args, data = _arguments(recording)
     tokenizer, trained, step = load_trained(folder, choose_device(device))
     untrained = untrained_model(recording, model_args).to(trained.device).eval()
     match_tokenizer(tokenizer, trained, data.max_seq_length)
@@ -48,7 +48,7 @@ def rewind(
     records = load_questions(data, split, model_args.cache_dir)
     indices = sorted(draw_questions(len(records), seed)[:count])
     exam = Exam.of(data, tokenizer, records, indices, split)
-    batch_size = batch_size_for(trained)
+    batch_size = batch_size_on(trained.device)
     mixtures = _mixtures(two.parts)
     total = len(mixtures) * len(exam.starts)
     found = []
@@ -59,7 +59,7 @@ def rewind(
     return _as_rewound(two, exam, step, seed, found)
 
 
-def arguments_to_ask(recording: Recording) -> tuple[ModelArguments, DataArguments]:
+def _arguments(recording: Recording) -> tuple[ModelArguments, DataArguments]:
     """How the run's model was made, and its data."""
     cfg = recording.facts.cfg
     if not (cfg.get("model_name_or_path") or cfg.get("config_name")):

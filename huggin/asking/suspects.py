@@ -19,8 +19,8 @@ from huggin.analysis.suspects import (
     losses_by_pass,
     rank_suspects,
 )
-from huggin.asking.exam import Exam, batch_size_for
-from huggin.asking.rewinding import arguments_to_ask
+from huggin.asking.exam import Exam
+from huggin.asking.questions import batch_size_on
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import progress
@@ -28,6 +28,7 @@ from huggin.common.text import short
 from huggin.model.device import choose_device
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.questions import load_questions, shared_questions
+from huggin.qa.texts import data_arguments
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.efficacy import read_evaluations
 from huggin.recording.reader import Recording
@@ -77,11 +78,12 @@ def suspects(
     Raises UserError if the data is not there any more, or nothing of it was recorded.
     """
     recording = Recording(run)
-    model_args, data = arguments_to_ask(recording)
+    data = data_arguments(recording.facts.cfg)
+    cache = recording.facts.cfg.get("cache_dir")
     split = "validation" if validation else "train"
     if validation and not (data.validation_file or data.dataset_name):
         raise UserError(f"{run}: trained without validation data; name it in cfg.json")
-    records = load_questions(data, split, model_args.cache_dir)
+    records = load_questions(data, split, cache)
     losses, late, notes = None, [], []
     if not validation:
         losses = losses_by_pass(recording.questions)
@@ -92,7 +94,7 @@ def suspects(
     listed = records.to_list()
     ranked, unknown = rank_suspects(listed, losses, late, asked)
     if data.validation_file and not validation:
-        others = load_questions(data, "validation", model_args.cache_dir)
+        others = load_questions(data, "validation", cache)
         ranked = _said_if_shared(ranked, shared_questions(records, others))
     name = f"{recording.facts.data_name} ({split})"
     found = Suspects(name, ranked, listed, [*notes, *unknown])
@@ -113,7 +115,7 @@ def ask_all(
     recording: Recording, records: Any, split: str = "train", device: str | None = None
 ) -> ModelAnswers:
     """What the newest model of a run answers to each of `records`, its `datasets.Dataset`."""
-    _, data = arguments_to_ask(recording)
+    data = data_arguments(recording.facts.cfg)
     folder = newest_model(recording.run)
     tokenizer, model, step = load_trained(folder, choose_device(device))
     match_tokenizer(tokenizer, model, data.max_seq_length)
@@ -122,7 +124,7 @@ def ask_all(
         for begin in range(0, len(records), AT_A_TIME):
             chosen = range(begin, min(begin + AT_A_TIME, len(records)))
             exam = Exam.of(data, tokenizer, records, chosen, split)
-            parts.append(answers_of(exam, exam.logits(model, batch_size_for(model)), step))
+            parts.append(answers_of(exam, exam.logits(model, batch_size_on(model.device)), step))
             bar.update(len(chosen))
     return ModelAnswers(
         step=step,
