@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from huggin.analysis.questions import texts_of
 from huggin.analysis.suspects import (
     WEIGHTS,
     ModelAnswers,
@@ -27,8 +28,8 @@ from huggin.common.progress import progress
 from huggin.common.text import short
 from huggin.model.device import choose_device
 from huggin.model.loading import load_trained, match_tokenizer
+from huggin.qa.config import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
-from huggin.qa.texts import data_arguments
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.efficacy import read_evaluations
 from huggin.recording.reader import Recording
@@ -78,20 +79,21 @@ def suspects(
     Raises UserError if the data is not there any more, or nothing of it was recorded.
     """
     recording = Recording(run)
-    data = data_arguments(recording.facts.cfg)
+    _, data = arguments_of(recording.facts.cfg)
     cache = recording.facts.cfg.get("cache_dir")
     split = "validation" if validation else "train"
     if validation and not (data.validation_file or data.dataset_name):
         raise UserError(f"{run}: trained without validation data; name it in cfg.json")
     records = load_questions(data, split, cache)
-    losses, late, notes = None, [], []
+    listed = records.to_list()
+    losses = None
+    late: list[int] = []
+    notes: list[str] = []
     if not validation:
+        texts_of(recording, listed)  # refuses data that has changed
         losses = losses_by_pass(recording.questions)
-        if losses.index[-1] >= len(records):
-            raise UserError(f"{recording.facts.data_name} has changed since {run} was trained")
         late, notes = late_passes(losses, read_evaluations(recording.run))
     asked = ask_all(recording, records, split, device) if ask else None
-    listed = records.to_list()
     ranked, unknown = rank_suspects(listed, losses, late, asked)
     if data.validation_file and not validation:
         others = load_questions(data, "validation", cache)
@@ -115,7 +117,7 @@ def ask_all(
     recording: Recording, records: Any, split: str = "train", device: str | None = None
 ) -> ModelAnswers:
     """What the newest model of a run answers to each of `records`, its `datasets.Dataset`."""
-    data = data_arguments(recording.facts.cfg)
+    _, data = arguments_of(recording.facts.cfg)
     folder = newest_model(recording.run)
     tokenizer, model, step = load_trained(folder, choose_device(device))
     match_tokenizer(tokenizer, model, data.max_seq_length)
@@ -149,9 +151,9 @@ def answers_of(exam: Exam, logits: np.ndarray, step: int) -> ModelAnswers:
     np.maximum.at(given, owner[holds], np.exp(-start_loss - end_loss)[holds])
     shares = np.exp(logits - logits.max(axis=2, keepdims=True))
     shares /= shares.sum(axis=2, keepdims=True)
-    rows = np.searchsorted(owner, np.arange(len(exam.records)))
     best = exam.best(logits)
-    rows = rows + [answer.window for answer in best]
+    first = np.searchsorted(owner, np.arange(len(exam.records))).tolist()
+    rows = [row + answer.window for row, answer in zip(first, best, strict=True)]
     own = [
         shares[0, row, answer.start] * shares[1, row, answer.end]
         for row, answer in zip(rows, best, strict=True)
