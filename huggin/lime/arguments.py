@@ -14,6 +14,8 @@ from huggin.lime.choices import (
     ENDINGS,
     ENGINES,
     FILLS,
+    FILTERS,
+    FITS,
     PIXELS,
     SAMPLERS,
     SCALES,
@@ -105,6 +107,18 @@ def _add_scene(parser: CommandParser) -> None:
         default=36,
         metavar="N",
         help="about how many segments slic and grid make (default: 36)",
+    )
+    add(
+        "--fit",
+        choices=FITS,
+        default="squash",
+        help="what happens to a picture of another shape than the model's input (default: squash)",
+    )
+    add(
+        "--filter",
+        choices=FILTERS,
+        help="how the picture is resized (default: smooth; for models of keras.applications: "
+        "nearest, as keras.utils.load_img does)",
     )
     add("--fill", choices=FILLS, default="grey", help="what hides a segment (default: grey)")
 

@@ -24,6 +24,8 @@ def introduction(scene: Scene) -> list[str]:
     probabilities = classifier.predict(scene.picture)
     best = first_answers(probabilities, 3)
     lines = [f"{scene.name}: {scene.count} segments, {classifier.name}"]
+    if scene.facts:
+        lines.append(f"  picture: {'; '.join(scene.facts)}")
     lines += [f"  {fact}" for fact in classifier.facts]
     for index in best:
         name = classifier.labels.names[index]
@@ -77,6 +79,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     """Every number of an explanation; null if one is not known."""
     return {
         **as_row(explanation),
+        "picture_facts": list(explanation.scene.facts),
         "model_facts": list(explanation.scene.classifier.facts),
         "input_size": list(explanation.scene.classifier.size),
         "classes": len(explanation.scene.classifier.labels.names),

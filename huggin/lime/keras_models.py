@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage import transform
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
@@ -24,6 +23,7 @@ from huggin.lime.labels import IMAGENET, Labels, imagenet_labels, numbers
 from huggin.lime.model_files import is_file_name
 from huggin.lime.networks import Network, open_application, open_file
 from huggin.lime.pixels import CONVERT, MEANING, RANGES, Pixels, converter, guess_pixels
+from huggin.lime.scene import resized
 
 ANY_SIZE = 224  # height and width for a model that takes any
 SUM_ERROR = 0.01  # of probabilities in half precision
@@ -254,7 +254,7 @@ def _unclear_pixels(
     kinds = tuple(CONVERT) if channels == 3 else tuple(RANGES)
     if picture is None:
         return Unclear(text, "pixels", kinds)
-    fitted = transform.resize(picture, classifier.size, anti_aliasing=True).astype(np.float32)
+    fitted = resized(picture, classifier.size)
     answers = []
     for kind in kinds:
         one = replace(classifier, pixels=converter(kind, channels))

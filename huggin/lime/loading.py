@@ -1,20 +1,23 @@
 """A command's arguments -> the picture, its classifier, and how it is to be explained."""
 
 from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
-from huggin.common.text import printable
 from huggin.lime.addresses import name_of
+from huggin.lime.choices import FILTERS
 from huggin.lime.explained import Request
 from huggin.lime.keras_classifier import KerasClassifier
 from huggin.lime.keras_models import Choices, Unclear, load_classifier
 from huggin.lime.masks import usual_samples
+from huggin.lime.model_files import is_file_name
 from huggin.lime.networks import NoDownload
 from huggin.lime.pictures import read_picture
 from huggin.lime.scene import Scene, make_scene
 
+SQUASHED = 1.5  # change of shape from which on it is said
 OFFLINE = (
     "name a file with --weights, a model with --model FILE.keras, "
     "or try --demo, which needs no network"
@@ -27,9 +30,14 @@ def load(args: Namespace) -> tuple[Scene, Request]:
     Raises UserError if one of them cannot be used, or for fewer masks than coefficients.
     """
     name = name_of(args.image)
-    picture = read_picture(args.image, lambda line: print(printable(f"{name}: {line}")))
+    facts: list[str] = []
+    picture = read_picture(args.image, facts.append)
     classifier = _classifier(args, picture)
-    scene = make_scene(name, classifier, picture, args.segmenter, args.segments, args.fill)
+    resampling = args.filter or ("smooth" if is_file_name(args.model) else "nearest")
+    cut = (args.segmenter, args.segments, args.fill)
+    scene = make_scene(name, classifier, picture, *cut, args.fit, resampling)
+    facts.append(_fitting_in_words(picture, classifier.size, args.fit, resampling))
+    scene = replace(scene, facts=tuple(facts))
     samples = args.samples or usual_samples(args.sampler, scene.count)
     if samples <= scene.count:
         advice = f"give at least {2 * scene.count}, or fewer segments by --segments or --segmenter"
@@ -46,6 +54,18 @@ def load(args: Namespace) -> tuple[Scene, Request]:
         adjust=args.adjust,
     )
     return scene, request
+
+
+def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
+    """How a picture (height, width, 3) was brought to the classifier's size."""
+    height, width = size
+    ratio = picture.shape[1] * height / (picture.shape[0] * width)
+    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
+    line = f"{done}resized to {width} x {height} by {FILTERS[resampling]}"
+    times = max(ratio, 1 / ratio)
+    if fit == "squash" and times > SQUASHED:
+        line += f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
+    return line
 
 
 def _classifier(args: Namespace, picture: np.ndarray) -> KerasClassifier:
