@@ -148,7 +148,7 @@ def refuse_unfit(args: Namespace) -> None:
 
 def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
     """Raise UserError before the work if its results could not be kept."""
-    from huggin.recording.efficacy import read_efficacy
+    from huggin.recording.results import read_efficacy
 
     read_efficacy(run)  # new results are added to those that are there
     for target in filter(None, (run.efficacy, run.recording / "answers", predictions)):

@@ -45,8 +45,8 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
+from huggin.recording.results import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import changed_settings, fixed_settings, model_name

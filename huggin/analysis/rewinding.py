@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.common.statistics import wilson_interval
-from huggin.recording.rewound import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, PartRewound, Rewound
 
 Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 DISAGREE = (

@@ -29,7 +29,7 @@ from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.questions import load_questions
 from huggin.recording.answer import AnswerFacts
-from huggin.recording.efficacy import Efficacy
+from huggin.recording.results import Efficacy
 from huggin.recording.run_facts import model_type_state
 from huggin.recording.run_folder import RunFolder
 

@@ -17,7 +17,7 @@ from huggin.model.device import HostCopy, copy_to_host
 from huggin.qa.answers import Answer, best_answers, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import padded, windows
-from huggin.recording.efficacy import Efficacy
+from huggin.recording.results import Efficacy
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from huggin.qa.config import arguments_of
 from huggin.qa.questions import load_questions
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, PartRewound, Rewound
 
 HALF_PRECISION = ("bf16", "fp16")
 

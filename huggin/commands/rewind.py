@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.graphs.rewind import draw_rewound
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
-    from huggin.recording.rewound import keep_rewound, read_all_rewound
+    from huggin.recording.results import keep_rewound, read_all_rewound
     from huggin.recording.run_lock import one_at_a_time
 
     recording = Recording(args.run)

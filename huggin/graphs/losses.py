@@ -13,8 +13,8 @@ from huggin.analysis.validation import QUANTILE, validation_in_words, with_loss
 from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
-from huggin.recording.efficacy import Efficacy, read_evaluations
 from huggin.recording.reader import Recording, Steps
+from huggin.recording.results import Efficacy, read_evaluations
 
 NAMED = 5  # spikes with their step beside them
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for

@@ -31,7 +31,7 @@ from huggin.pages.facts import Row
 from huggin.pages.facts_table import facts_of_runs
 from huggin.pages.sheets import Document, section
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import read_rewound
+from huggin.recording.results import read_rewound
 
 SECOND_SCHEMA = 2  # recordings of the first one have none of these tables
 HARDEST = (10, 8, 12, 90, 40)  # characters of the columns of the hardest questions

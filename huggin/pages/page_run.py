@@ -22,8 +22,8 @@ from huggin.pages.facts import run_facts, title_line
 from huggin.pages.packing import packed
 from huggin.pages.page_sample import Page, found_or_why, page_of_sample
 from huggin.pages.page_texts import shown
-from huggin.recording.efficacy import Efficacy, read_efficacy, read_evaluations
 from huggin.recording.reader import Recording
+from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps

@@ -1,9 +1,9 @@
 """How far a run has come: where a start goes on, or that there is nothing left to do."""
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from huggin.common.files import read_json
 from huggin.recording.checkpoints import step_in_name, step_of
 from huggin.recording.run_folder import RunFolder
 
@@ -28,7 +28,7 @@ def is_finished(run: RunFolder, trained: int, steps: int, epochs: float | None) 
     """
     if trained == 0 or trained >= steps:
         return trained >= steps
-    state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
+    state = read_json(run.trainer_state)
     planned = state.get("max_steps")
     if epochs is not None and isinstance(state.get("epoch"), float) and state["epoch"] >= epochs:
         return True
