@@ -15,8 +15,8 @@ from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_e
 from huggin.analysis.questions import kind_of, pass_of
 from huggin.analysis.validation import with_loss
 from huggin.common.text import short
-from huggin.recording.efficacy import Efficacy
 from huggin.recording.reader import TrainedWindows
+from huggin.recording.results import Efficacy
 
 WEIGHTS = {
     "loss": 1.0,  # its loss in late passes is high beside that of questions of its kind

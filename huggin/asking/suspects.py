@@ -31,8 +31,8 @@ from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.config import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.checkpoints import newest_model
-from huggin.recording.efficacy import read_evaluations
 from huggin.recording.reader import Recording
+from huggin.recording.results import read_evaluations
 
 SHOWN = 20
 AT_A_TIME = 512  # questions whose logits are held together

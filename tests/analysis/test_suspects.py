@@ -11,8 +11,8 @@ from huggin.analysis.suspects import (
     losses_by_pass,
     rank_suspects,
 )
-from huggin.recording.efficacy import Efficacy
 from huggin.recording.reader import TrainedWindows
+from huggin.recording.results import Efficacy
 
 RAVENS = (
     "The ravens of Odin fly over the whole world at dawn. In the evening they return to Asgard and "
