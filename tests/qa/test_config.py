@@ -135,6 +135,7 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
             {"dataloader_persistent_workers": True},
             "dataloader_persistent_workers: needs dataloader_num_workers",
         ),
+        ({"dataloader_num_workers": 10**6}, "at most, 16 for each processor"),
         ({"num_train_epochs": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         ({"max_steps": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         (
