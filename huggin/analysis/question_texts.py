@@ -19,8 +19,7 @@ from huggin.common.progress import progress
 
 REACH = 14  # words: a question's word counts for 1/e at this distance from it
 STEM = 7  # first letters of a word that are compared: directed = directed, direction = directio
-SMOOTHING = 4  # answers that a kind of question is taken to have had of each shape
-SHAPE = 0.05  # weight of an answer's shape (digits, capitals, length) beside its closeness
+SMOOTHING = 4  # answers that are taken to have had edges as words anywhere are
 THAI_TO_KHMER = "\u0e00-\u109f\u1780-\u17ff"  # written without blanks: runs of 4 characters
 EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"  # pairs of characters
 TERM = re.compile(
@@ -118,9 +117,8 @@ def text_evidence(records: Sequence[Mapping[str, Any]]) -> TextEvidence:
     weight = defaultdict(
         float, {term: math.log((len(contexts) + 1) / (n + 0.5)) for term, n in known_in.items()}
     )
-    shapes = _Shapes.of(records)
     for text, places in progress(by_context.items(), label="comparing texts", unit="contexts"):
-        _compare(found, contexts[text], records, places, weight, shapes)
+        _compare(found, contexts[text], records, places, weight)
     return found
 
 
@@ -130,7 +128,6 @@ def _compare(
     records: Sequence[Mapping[str, Any]],
     places: list[int],
     weight: Mapping[str, float],
-    shapes: "_Shapes",
 ) -> None:
     """Fill in what the questions of one context say. places: of its records."""
     spans = [span_of(records[place]) for place in places]
@@ -140,10 +137,10 @@ def _compare(
         near = context.closeness(records[place]["question"], weight)
         fits[row] = [near[inside].mean() for inside in tokens]
         found.far[place] = np.clip(1 - fits[row, row] / max(near.max(), 1e-9), 0, 1)
-        fits[row] += [SHAPE * shapes.fit(place, other) for other in places]
     gain = np.diag(fits)[:, None] + np.diag(fits)[None]
     gain = fits + fits.T - gain
-    questions = [" ".join(records[place]["question"].casefold().split()) for place in places]
+    questions = [records[place]["question"].casefold().split() for place in places]
+    kinds = [kind_of(records[place]["question"]) for place in places]
     for row, place in enumerate(places):
         for column, other in enumerate(places):
             apart = spans[row][1] <= spans[column][0] or spans[column][1] <= spans[row][0]
@@ -155,7 +152,7 @@ def _compare(
             if questions[row] == questions[column] and spans[row] != spans[column]:
                 found.contradicted_by[place] = other
             found.shared[place] |= spans[row] == spans[column]
-            if spans[row] == spans[column] and shapes.kinds[place] != shapes.kinds[other]:
+            if spans[row] == spans[column] and kinds[row] != kinds[column]:
                 found.copied_from[place] = other
 
 
@@ -205,52 +202,3 @@ def span_of(record: Mapping[str, Any]) -> tuple[int, int]:
     """The characters of the first given answer: the first, and the one behind the last."""
     start = record["answers"]["answer_start"][0]
     return start, start + len(record["answers"]["text"][0])
-
-
-@dataclass(frozen=True)
-class _Shapes:
-    """Which shapes of answers each kind of question has."""
-
-    kinds: list[str]  # of each record
-    shapes: list[tuple[Any, ...]]  # of each record's answer; () without one
-    of_kind: Counter[Any]  # how often a kind has a feature
-    of_all: Counter[Any]
-    kind_sizes: Counter[str]
-
-    @classmethod
-    def of(cls, records: Sequence[Mapping[str, Any]]) -> "_Shapes":
-        kinds = [kind_of(record["question"]) for record in records]
-        texts = [next(iter(record["answers"]["text"]), "") for record in records]
-        shapes = [_shape(text) if text else () for text in texts]
-        answered = [pair for pair in zip(kinds, shapes, strict=True) if pair[1]]
-        pairs = [(kind, at, value) for kind, shape in answered for at, value in enumerate(shape)]
-        return cls(
-            kinds,
-            shapes,
-            Counter(pairs),
-            Counter(pair[1:] for pair in pairs),
-            Counter(kind for kind, _ in answered),
-        )
-
-    def fit(self, question: int, answer: int) -> float:
-        """How much more often this kind of question has an answer of this shape, in nats."""
-        kind = self.kinds[question]
-        self_counted = question == answer
-        total = 0.0
-        for at, value in enumerate(self.shapes[answer]):
-            usual = self.of_all[at, value] / self.kind_sizes.total()
-            here = self.of_kind[kind, at, value] - self_counted + SMOOTHING * usual
-            total += math.log(here / (self.kind_sizes[kind] - self_counted + SMOOTHING) / usual)
-        return total
-
-
-def _shape(answer: str) -> tuple[Any, ...]:
-    """Digits or not, capitals in one word and in all, about how many words."""
-    words = answer.split()
-    capitals = [not word[:1].islower() for word in words]
-    return (
-        any(letter.isdigit() for letter in answer),
-        any(word[:1].isupper() for word in words),
-        all(capitals),
-        int(np.digitize(len(words), [2, 3, 5, 9])),
-    )

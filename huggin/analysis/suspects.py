@@ -23,8 +23,8 @@ WEIGHTS = {
     "elsewhere": 0.6,  # the trained model's answer is another one
     "edge": 0.5,  # the trained model's answer begins or ends at another word
     "swap": 1.2,  # two answers of a context fit better if they are swapped
-    "far": 0.6,  # the words of the question stand elsewhere in the context
-    "edges": 0.5,  # no answer begins or ends like this
+    "far": 0.8,  # the words of the question stand elsewhere in the context
+    "edges": 0.3,  # no answer begins or ends like this
     "contradiction": 1.0,  # the same question has another answer
     "copy": 0.3,  # a question of another kind has the same answer
 }
@@ -45,11 +45,6 @@ class PassLosses:
     loss: np.ndarray  # (questions, passes) of start and end together, mean over its windows, nats
     right: np.ndarray  # (passes,) share of windows that were right
     last_step: np.ndarray  # (passes,) of each pass
-
-    @property
-    def probability(self) -> np.ndarray:
-        """That of the given answer, (questions, passes): of its start times that of its end."""
-        return np.exp(-self.loss)
 
 
 @dataclass(frozen=True)

@@ -12,27 +12,25 @@ from pathlib import Path
 from huggin.common.cli import CommandParser
 from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
 
-SHOWN = 20
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the most suspicious questions with their reasons, draw the data map, write files."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.asking.suspect_files import export_suspects, refuse_form, write_without
-    from huggin.asking.suspects import suspects
+    from huggin.asking.suspect_files import export_suspects, form_of, write_without
+    from huggin.asking.suspects import SHOWN, suspects
     from huggin.common.text import printable
     from huggin.graphs.data_map import draw_data_map
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
 
     if args.export:
-        refuse_form(args.export)
-    recording = Recording(args.run)
+        form_of(args.export)
     found = suspects(args.run, args.validation, not args.no_model, args.device)
-    print(printable(found.in_words(args.top)))
+    print(printable(found.in_words()))
     if not args.validation:
-        shown = [suspect.index for suspect in found.ranked[: args.top]]
+        shown = [suspect.index for suspect in found.ranked[:SHOWN]]
+        recording = Recording(args.run)
         figures = draw_data_map(recording, shown)
         save_figures(figures, recording.run.graphs, args.show, args.format)
     if args.export:
@@ -54,13 +52,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "huggin suspects runs/sample",
     )
     add_run(parser)
-    parser.add_argument(
-        "--top",
-        metavar="N",
-        type=int,
-        default=SHOWN,
-        help=f"print the first N questions (default: {SHOWN})",
-    )
     parser.add_argument(
         "--validation",
         action="store_true",
@@ -93,8 +84,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     )
     add_saving(parser)
     args = parser.parse_args(argv)
-    if args.top < 1:
-        parser.error("--top: must be 1 or more")
+    if args.without and args.validation:
+        parser.error("--without: of the training data; leave out --validation")
     if args.without:
         count, file = args.without
         if not count.isdecimal() or not file:

@@ -100,7 +100,6 @@ def test_losses_by_pass():
     np.testing.assert_allclose(losses.loss, [[3, 1], [1, np.nan]])
     np.testing.assert_allclose(losses.right, [1 / 3, 1])
     assert losses.last_step.tolist() == [2, 3]
-    assert losses.probability[1, 0] == pytest.approx(np.exp(-1))
 
 
 def passes(*rights):

@@ -14,6 +14,7 @@ from huggin.common.errors import BadValue, UserError
 from huggin.graphs.data_map import draw_data_map
 from huggin.qa.records import read_records
 from huggin.recording.reader import Recording
+from tests.conftest import command
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +115,10 @@ def test_the_data_without_suspects_is_data(found, tmp_path):
 
 def test_the_data_map(run):
     figure = draw_data_map(Recording(run), [2, 0])["questions-suspects"]
-    axes = figure.axes[0]
-    assert [len(points.get_offsets()) for points in axes.collections] == [4, 2]
-    assert {"2", "0", "ambiguous"} <= {text.get_text() for text in axes.texts}
+    every, marked = figure.axes[0].lines
+    assert (len(every.get_xdata()), len(marked.get_xdata())) == (4, 2)
+    assert marked.get_ydata()[1] == every.get_ydata()[2]
+    assert "ambiguous" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_data_that_has_changed(run, tmp_path, records):
@@ -127,3 +129,32 @@ def test_data_that_has_changed(run, tmp_path, records):
     (other / "recording" / "run.json").write_text(json.dumps(facts))
     with pytest.raises(UserError, match="has changed since"):
         suspects(other, ask=False)
+
+
+@pytest.mark.slow
+def test_the_command(run, tmp_path):
+    done = command("suspects", run, "--export", "s.csv", "--without", 1, "c.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("4 questions of questions.json (train)")
+    assert "   1. question " in done.stdout
+    assert (run / "graphs" / "questions-suspects.png").exists()
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 5
+    assert len(list(read_records(tmp_path / "c.json"))) == 3
+    done = command("suspects", run, "--validation", "--no-model", cwd=tmp_path)
+    assert "(validation)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--export", "s.xlsx"], "--export s.xlsx: must end in one of .csv, .jsonl, "),
+        (["--without", "x", "c.json"], "--without x c.json: give a number and a file"),
+        (["--without", 2, "c.json", "--validation"], "--without: of the training data"),
+        (["--without", 9, "c.json", "--no-model"], "--without 9: must be 1 to 3"),
+    ],
+)
+def test_bad_usage(run, tmp_path, words, problem):
+    done = command("suspects", run, *words, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert problem in done.stderr
+    assert list(tmp_path.iterdir()) == []
