@@ -203,7 +203,7 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
         if args.predictions:
             examination.write_predictions(args.predictions, asked)
         keep(examination, asked, efficacy if measuring else None)
-        record_answers(database, state, [AnswerRow(**one.as_row()) for one in asked])
+        record_answers(database, state, [AnswerRow(*one.as_row()) for one in asked])
         correct_in_all, asked_in_all = standing(database, state)
         different = len(asked_before(database, state))
     in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"

@@ -153,10 +153,12 @@ def _interactions_in_words(explained: Explained) -> list[str]:
     how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
     share = f"interactions explain {100 * surrogate.interactions:.0f} % more of the variance"
     lines = [f"{share}, says a proxy that knows them; coefficients {how}"]
-    for pair in surrogate.pairs:
-        names = " and ".join(map(explained.scene.name_of, (pair.first, pair.second)))
-        lines.append(f"  {names} count together: {pair.beyond:+.2g} beyond their sum")
-    return lines
+    named = [
+        f"{' and '.join(map(explained.scene.name_of, (pair.first, pair.second)))} "
+        f"({pair.beyond:+.2g})"
+        for pair in surrogate.pairs
+    ]
+    return lines + ([f"count together, beyond their sum: {', '.join(named)}"] if named else [])
 
 
 def nothing_to_explain(explained: Explained) -> str:

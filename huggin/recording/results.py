@@ -66,6 +66,16 @@ class Efficacy:
         return None
 
 
+def efficacy_from(
+    step: int, data: str, asked: int, exact_match: float, f1: float, **more: Any
+) -> Efficacy:
+    """Mean scores in percent over `asked` questions, with their intervals; more: other fields."""
+    right = exact_match / 100 * asked
+    of_em = wilson_interval(right, asked)
+    of_f1 = wilson_interval(f1 / 100 * asked, asked)
+    return Efficacy(step, data, asked, round(right), exact_match, of_em, f1, of_f1, **more)
+
+
 def parts_in_words(scores: dict[str, float], prefix: str = "") -> list[str]:
     """A line for the questions with an answer, and one for those without, if they are scored."""
     lines = []
@@ -181,18 +191,12 @@ def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
 
 def _of_scores(scores: dict[str, Any]) -> Efficacy:
     """The Trainer's names and units -> ours; its EM is a share of whole questions."""
-    asked = scores["eval_samples"]
-    exact_match = scores["eval_exact_match"]
-    f1 = scores["eval_f1"]
-    return Efficacy(
-        step=int(scores["step"]),
-        data="evaluated while training",
-        asked=asked,
-        correct=round(exact_match / 100 * asked),
-        exact_match=exact_match,
-        exact_match_interval=wilson_interval(exact_match / 100 * asked, asked),
-        f1=f1,
-        f1_interval=wilson_interval(f1 / 100 * asked, asked),
+    return efficacy_from(
+        int(scores["step"]),
+        "evaluated while training",
+        scores["eval_samples"],
+        scores["eval_exact_match"],
+        scores["eval_f1"],
         trained_on=int(scores.get("trained_on", 0)),
         loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
         loss_error=float(scores.get("eval_loss_error", 0.0)),

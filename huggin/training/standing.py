@@ -22,9 +22,9 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
 def is_finished(run: RunFolder, trained: int, steps: int, epochs: float | None) -> bool:
     """Whether a run has all the steps that a start asks for, or a callback ended it before them.
 
-    trained: steps of its trained model. It is 0 for a run that a signal has stopped.
-    epochs: those asked for, None if the start asks for steps. Other processes or data make other
-    steps of an epoch, but a finished epoch stays one.
+    trained: steps of its trained model. It is 0 for a run that a signal has stopped. epochs: those
+    asked for, None if the start asks for steps. Other processes or data make other steps of an
+    epoch, but a finished epoch stays one.
     """
     if trained == 0 or trained >= steps:
         return trained >= steps
