@@ -13,7 +13,7 @@ from huggin.asking.questions import logits_of
 from huggin.qa.answers import Answer, best_answers, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import evaluation_features
-from huggin.recording.rewound import Answers
+from huggin.recording.results import Answers
 
 DATA_OF = {"train": "training data", "validation": "validation data"}
 
