@@ -259,7 +259,8 @@ def build_recorder(
     """The Recorder that the cfg asks for."""
     wanted = config.recording
     seed = config.training.seed
-    samples = track_samples(records, wanted.probe_samples, seed, tokenizer, config.data)
+    tracked = records if wanted.probe_data == "train" else _load(config, "validation")
+    samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
         model,

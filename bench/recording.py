@@ -39,7 +39,7 @@ from huggin.recording.batch import batch_rows  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
 TINY = ROOT / "sample" / "bert-tiny"
-RUN = 1200  # steps of cfg.json's run
+RUN = 1200  # steps of cfg-facts.json's run
 NIGHT = 14_754  # steps of two epochs of SQuAD
 PROBES = 200
 SNAPSHOTS = 32

@@ -1,6 +1,7 @@
 """Recording -> the training loss by step with an exponential fit, and the learning rate."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ from huggin.recording.results import Efficacy, read_evaluations
 
 NAMED = 5  # spikes with their step beside them
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
+TITLE = 84  # characters of a title's line
 
 
 def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Figure]:
@@ -96,7 +98,7 @@ def _draw_validation(
             score_axes, evaluations, kind, marker=".", label=f"{name}{label} (validation)", **look
         )
     if not run.name:
-        loss_axes.set_title(validation_in_words(evaluations))
+        loss_axes.set_title(fill(validation_in_words(evaluations), TITLE))
     score_axes.set_ylim(-2, 102)
     score_axes.set_ylabel("EM, F1 in %")
     score_axes.legend()

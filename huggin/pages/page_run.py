@@ -122,7 +122,9 @@ def _questions(recording: Recording, questions_at: QuestionsAt) -> Page:
     }
     places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
     row_of = {int(place): row for row, place in enumerate(places)}
-    tracked = {window.index: number for number, window in enumerate(recording.facts.samples)}
+    tracked = {
+        window.index: number for number, window in enumerate(recording.facts.trained_samples)
+    }
     page: Page = {
         "counts": {name: len(order) for name, order in lists.items()},
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
@@ -140,7 +142,7 @@ def _texts(
     recording: Recording, indices: list[int], questions_at: QuestionsAt
 ) -> Mapping[int, Question]:
     """The questions at some places. Raises UserError if they are not those that were trained on."""
-    samples = recording.facts.samples
+    samples = recording.facts.trained_samples
     texts = questions_at(recording, {*indices, *(window.index for window in samples)})
     if any(texts[window.index]["question"] != window.question for window in samples):
         where = f"{recording.facts.data_name} has changed"

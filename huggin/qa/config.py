@@ -280,6 +280,9 @@ def _missing(config: Config) -> Iterator[str]:
         yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
     if training.do_eval and not (data.dataset_name or data.validation_file):
         yield "validation_file: missing, and do_eval is true"
+    tracks_validation = config.recording.probe_data == "validation"
+    if tracks_validation and not (data.dataset_name or data.validation_file):
+        yield "validation_file: missing, and probe_data is validation"
     for key in ("train_file", "validation_file"):
         file = getattr(data, key)
         if file and not Path(file).is_file():
