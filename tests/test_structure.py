@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "analysis": ["common", "recording"],
     "graphs": ["common", "recording", "analysis"],
     "pages": ["common", "model", "recording", "analysis", "graphs"],
-    "asking": ["common", "qa", "model", "recording"],
+    "asking": ["common", "qa", "model", "recording", "analysis"],
     "training": ["common", "qa", "model", "recording"],
     "database": ["common"],
     "tracking": ["common", "database"],

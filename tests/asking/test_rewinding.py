@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
-from huggin.asking.rewinding import cross_entropy, untrained_model
+from huggin.asking.exam import cross_entropy
+from huggin.asking.rewinding import untrained_model
 from huggin.model.loading import head_of, load_trained
 from huggin.model.rewinding import TwoStates
 from huggin.qa.config import arguments_of
