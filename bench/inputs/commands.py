@@ -29,6 +29,7 @@ from bench.inputs.base import (
     writing,
     writing_text,
 )
+from bench.inputs.pictures import of_labels, of_pictures
 from bench.inputs.recordings import (
     READERS,
     of_answers,
@@ -83,6 +84,8 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_names()
     yield from of_newer_tables(base)
     yield from of_cfgs_that_work()
+    yield from of_pictures()
+    yield from of_labels()
     yield from of_weights()
     yield from of_first_passes()
     yield from of_endless()

@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
     load_matplotlib()
+    from huggin.analysis.ledger import sums_until
     from huggin.analysis.rewinding import in_words, table_of_parts
     from huggin.asking.rewinding import rewind
     from huggin.common.text import printable
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if entry.step == found.step and len(entry.questions) > len(found.questions):
             asked = f"the answers to {len(entry.questions)} questions after step {entry.step}"
             warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
-    figures = draw_rewound(found, of_step=args.checkpoint is not None)
+    ledger = sums_until(recording, found.step)
+    figures = draw_rewound(found, ledger, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)
     print(printable(f"{table_of_parts(found)}\n{in_words(found)}"))

@@ -79,6 +79,12 @@ def _add_model(parser: CommandParser) -> None:
         choices=ENDINGS,
         help="what its outputs are (default: read from the model's last activation)",
     )
+    add(
+        "--allow-random",
+        action="store_true",
+        help="if the model answers at random (Dropout as in training), explain the mean of 16 "
+        "answers, each picture by itself",
+    )
     add("--output", metavar="NAME", help="one output, by name or number, if it has several")
     add(
         "--size",
@@ -129,7 +135,8 @@ def _add_explanation(parser: CommandParser) -> None:
         "--target",
         choices=SCALES,
         default="probability",
-        help="the score that is explained (default: probability)",
+        help="the score that is explained (default: probability; the value of a model that "
+        "returns values)",
     )
     add_masks(
         parser,

@@ -27,6 +27,9 @@ def introduction(scene: Scene) -> list[str]:
     if scene.facts:
         lines.append(f"  picture: {'; '.join(scene.facts)}")
     lines += [f"  {fact}" for fact in classifier.facts]
+    if classifier.ending == "value":
+        names = classifier.labels.names
+        return lines + [f"  {value:.6g} {name}" for name, value in zip(names, probabilities)][:9]
     for index in best:
         name = classifier.labels.names[index]
         lines.append(f"  {probabilities[index]:.4f} {name} (class {index})")
@@ -45,7 +48,7 @@ def in_words(explanation: Explanation) -> list[str]:
     coefficients = surrogate.coefficients
     ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
     return [
-        f"{score_in_words(explanation, 'picture')}; {_kept_in_words(explanation)}",
+        score_in_words(explanation, "picture") + _kept_in_words(explanation),
         f"top segments of {explanation.scene.count}: "
         + (ranked or "none speaks for it beyond chance"),
         *quality_in_words(explanation),
@@ -53,8 +56,10 @@ def in_words(explanation: Explanation) -> list[str]:
 
 
 def _kept_in_words(explanation: Explanation) -> str:
+    if explanation.request.scale == "value":
+        return ""
     first = explanation.scene.classifier.labels.names[explanation.target.plus]
-    return f"{first} is the first answer in {100 * explanation.kept:.0f} % of them"
+    return f"; {first} is the first answer in {100 * explanation.kept:.0f} % of them"
 
 
 def as_row(explanation: Explanation) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from huggin.lime.networks import NoDownload
 from huggin.lime.pictures import read_picture
 from huggin.lime.scene import Scene, make_scene
 
+DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 SQUASHED = 1.5  # change of shape from which on it is said
 OFFLINE = (
     "name a file with --weights, a model with --model FILE.keras, "
@@ -38,6 +39,7 @@ def load(args: Namespace) -> tuple[Scene, Request]:
     scene = make_scene(name, classifier, picture, *cut, args.fit, resampling)
     facts.append(_fitting_in_words(picture, classifier.size, args.fit, resampling))
     scene = replace(scene, facts=tuple(facts))
+    scene = _steady(scene, args.allow_random)
     samples = args.samples or usual_samples(args.sampler, scene.count)
     if samples <= scene.count:
         advice = f"give at least {2 * scene.count}, or fewer segments by --segments or --segmenter"
@@ -46,7 +48,7 @@ def load(args: Namespace) -> tuple[Scene, Request]:
         sampler=args.sampler,
         samples=samples,
         seed=args.seed,
-        scale=args.target,
+        scale=_scale(args.target, classifier),
         top=args.top,
         segmenter=scene.segmenter,
         fill=args.fill,
@@ -54,6 +56,37 @@ def load(args: Namespace) -> tuple[Scene, Request]:
         adjust=args.adjust,
     )
     return scene, request
+
+
+def _scale(wanted: str, classifier: KerasClassifier) -> str:
+    """The score that is explained; that of a model that returns values is the value."""
+    if classifier.ending != "value":
+        return wanted
+    if wanted == "logit":
+        raise BadValue("target", wanted, f"{classifier.name} returns values; leave it out")
+    return "value"
+
+
+def _steady(scene: Scene, allow_random: bool) -> Scene:
+    """The scene with a classifier whose answers are the same twice.
+
+    Raises UserError if they are not, unless `allow_random`: then means of DRAWS are asked for.
+    """
+    classifier = scene.classifier
+    assert isinstance(classifier, KerasClassifier)
+    hidden = [np.arange(scene.count) % step == 0 for step in (2, 3)]
+    masked = [scene.hide(np.flatnonzero(one)) for one in hidden]
+    apart = classifier.varies(np.stack([scene.picture, *masked, scene.fill]))
+    if not apart:
+        return scene
+    if allow_random:
+        fact = "engine: TensorFlow, "
+        fact += f"the mean of {DRAWS} answers, each picture by itself, as they vary by {apart:.2g}"
+        return replace(scene, classifier=classifier.on_tensorflow(fact, DRAWS))
+    what = f"answers the same picture differently (by {apart:.2g}), alone and within a batch"
+    why = "it has layers that act as in training, such as Dropout; save it with training=False"
+    mean = f"or explain the mean of {DRAWS} answers by --allow-random"
+    raise UserError(f"{classifier.name}: {what}; {why}, {mean}")
 
 
 def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from huggin.analysis.ledger import sums_until
 from huggin.analysis.lens import layer_answers, lowest_in_words
 from huggin.analysis.question_lists import hardest
 from huggin.analysis.questions import (
@@ -99,7 +100,8 @@ def _rewound(document: Document, runs: Sequence[Recording]) -> list[Figure]:
             document.notes.append(f"left out, what rewinding found: {error}")
             continue
         if found:
-            figures += draw_rewound(found, run.name).values()
+            ledger = sums_until(run.recording, found.step)
+            figures += draw_rewound(found, ledger, run.name).values()
     return figures
 
 

@@ -27,6 +27,7 @@ class Planted:
 
     name = "planted"
     size = (8, 8)
+    ending = "softmax"
     labels = Labels(NAMES, ("0", "1"))
     facts = ("pixels: 0 to 1, as chosen",)
     fingerprint = "a"
