@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     load_matplotlib()
+    from huggin.analysis.question_lists import table_of_hardest
     from huggin.analysis.questions import (
         QuestionTexts,
         all_in_one,
@@ -30,7 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         groupings,
         passes_in_words,
         same_kinds,
-        table_of_hardest,
         table_of_kinds,
         texts_of,
     )
