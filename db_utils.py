@@ -5,10 +5,8 @@
 Each change is one transaction: all of it is in the database, or nothing.
 """  # huggin: files 20
 
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
@@ -16,8 +14,6 @@ from huggin.common.errors import UserError
 from huggin.database.connection import as_text, open_database, writing
 from huggin.database.option import add_database_option, database_path
 from huggin.database.queries import add_efficacy, add_indices, is_number, rows_of
-
-Addition = Callable[[sqlite3.Connection], int]  # adds a row and returns its id
 
 DESCRIPTION = """Print the tables of the efficacy test, or add to them:
 
@@ -52,40 +48,25 @@ def both_tables(path: Path) -> str:
 
 def add_row(path: Path, words: list[str]) -> int:
     """Add the row that a command line gives; returns its id. Raises UserError for a bad row."""
-    add = addition(words)
-    must_exist = words[0] != "model_efficacy"
-    with closing(open_database(path, must_exist)) as connection, writing(connection):
-        return add(connection)
-
-
-def addition(words: list[str]) -> Addition:
-    """What a command line asks to add. Raises UserError for a bad table or value."""
     match words:
         case ["model_efficacy", state, correct_num, sample_num]:
-            return efficacy_addition(state, correct_num, sample_num)
+            correct = number_of("CORRECT_NUM", correct_num)
+            asked = number_of("SAMPLE_NUM", sample_num)
+            if not state:
+                raise UserError("MODEL_TYPE_STATE is empty; give a model-type-state")
+            if correct > asked:
+                advice = "give no more correct answers than were asked"
+                raise UserError(f"{correct} of {asked}: {advice}")
+            with closing(open_database(path)) as connection, writing(connection):
+                return add_efficacy(connection, state, correct, asked)
         case ["sample_indices", efficacy, seq_num, seq_ids]:
-            return indices_addition(efficacy, seq_num, seq_ids)
+            for item in filter(None, seq_ids.replace(" ", "").split(",")):
+                number_of("SEQ_IDS", item)
+            row = number_of("MODEL_EFFICACY_ID", efficacy)
+            asked = number_of("SEQ_NUM", seq_num)
+            with closing(open_database(path, must_exist=True)) as connection, writing(connection):
+                return add_indices(connection, row, asked, seq_ids)
     raise UserError(f"{' '.join(words)}: no table, or not three values; see db_utils.py --help")
-
-
-def efficacy_addition(state: str, correct_num: str, sample_num: str) -> Addition:
-    """An addition to model_efficacy, with checked values."""
-    correct = number_of("CORRECT_NUM", correct_num)
-    asked = number_of("SAMPLE_NUM", sample_num)
-    if not state:
-        raise UserError("MODEL_TYPE_STATE is empty; give a model-type-state")
-    if correct > asked:
-        raise UserError(f"{correct} of {asked}: give no more correct answers than were asked")
-    return partial(add_efficacy, model_type_state=state, correct=correct, asked=asked)
-
-
-def indices_addition(efficacy: str, seq_num: str, seq_ids: str) -> Addition:
-    """An addition to sample_indices, with checked values."""
-    for item in filter(None, seq_ids.replace(" ", "").split(",")):
-        number_of("SEQ_IDS", item)
-    row = number_of("MODEL_EFFICACY_ID", efficacy)
-    asked = number_of("SEQ_NUM", seq_num)
-    return partial(add_indices, efficacy=row, asked=asked, seq_ids=seq_ids)
 
 
 def number_of(name: str, text: str) -> int:

@@ -95,12 +95,12 @@ def own_question(args: Namespace) -> Chosen:
 
 def question_of_run(args: Namespace, recording: Any) -> Chosen:
     """The question INDEX of the run's data. Raises UserError if there is none."""
+    from huggin.qa.config import arguments_of
     from huggin.qa.questions import default_split, load_questions
-    from huggin.qa.texts import data_arguments
     from huggin.recording.answer import read_answer
 
     cfg = recording.facts.cfg
-    data = data_arguments(cfg)
+    data = arguments_of(cfg)[1]
     split = args.split or default_split(data)
     records = load_questions(data, split, cfg.get("cache_dir"))
     index = args.index
@@ -129,11 +129,11 @@ def load(args: Namespace, recording: Any, folder: Path) -> tuple[Any, int]:
     from huggin.model.device import choose_device
     from huggin.model.fast_linear import speed_up
     from huggin.model.loading import load_trained, match_tokenizer
-    from huggin.qa.texts import data_arguments
+    from huggin.qa.config import arguments_of
     from huggin.recording.checkpoints import hash_of_weights
 
     facts = recording.facts
-    data = data_arguments(facts.cfg)
+    data = arguments_of(facts.cfg)[1]
     place = choose_device(args.device, bool(facts.cfg.get("use_cpu")))
     tokenizer, model, step = load_trained(folder, place)
     match_tokenizer(tokenizer, model, data.max_seq_length)

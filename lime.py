@@ -27,6 +27,7 @@ from huggin.database.connection import open_database
 from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
+from huggin.lime.adjusted import adjusted
 from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
 from huggin.lime.choices import LEAST
 from huggin.lime.classifier import first_answers
@@ -55,7 +56,7 @@ from huggin.lime.results import folder_of, refuse_unwritable, remove_figures
 from huggin.lime.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 
-BATCH = 250  # masks that --until-stable adds at a time
+BATCH = 250  # masks that --until-stable adds at a time, or a fifth if that is more
 Say = Callable[[str], None]
 
 
@@ -93,6 +94,8 @@ def explain(
         scores = answers.score(target, request.scale)
         least = LEAST[request.scale]
         surrogate = linear_regression_coefficients(masks, scores, weights, least)
+        if request.adjust:
+            surrogate = adjusted(masks, scores, weights, surrogate)
         kept = answers.kept(target)
         sure = answers.probability_of(target)
         one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate, sure)
@@ -112,7 +115,8 @@ def _tell_coefficients(one: Explained, say: Say) -> None:
     found = one.surrogate.coefficients
     shapes = f"{found.shape} from masks {one.masks.on.shape} and scores {one.scores.shape}"
     say(f"  {printable(one.target.name)}: {shapes}")
-    say(f"  lowest {found.min():.4g}, highest {found.max():.4g}")
+    how = ", adjusted by a proxy" if one.surrogate.adjusted else ""
+    say(f"  lowest {found.min():.4g}, highest {found.max():.4g}{how}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,7 +220,8 @@ def until_stable(
             why = "segments are too close to each other or to 0"
             print(f"\nNOT STABLE after {request.samples} masks: {why}")
             return explanations
-        more = replace(request, samples=min(request.samples + BATCH, most))
+        count = max(request.samples + BATCH, int(1.2 * request.samples))
+        more = replace(request, samples=min(count, most))
         explanations = explain(predictor, targets, more)
     why = "the top segments stand out by more than chance"
     print(f"\nstable after {explanations[0].request.samples} masks: {why}")

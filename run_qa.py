@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.errors import UserError
 from huggin.common.streams import lasting_output, output_is_lost, warn
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = read_config(cfg, flags)
     stop.save_minutes = config.recording.save_minutes
     run = RunFolder(Path(config.training.output_dir))
+    if not config.training.do_train and run.holds_a_run():
+        what = "holds a trained run, whose scores an evaluation would replace"
+        raise UserError(f"{run.path}: {what}; name another output_dir")
     told = config.recording.notify if config.on_main_process else None
     with ExitStack() as around:
         around.enter_context(lasting_output())

@@ -16,6 +16,8 @@ from huggin.common.text import printable
 from huggin.database.option import add_database_option
 from huggin.recording.run_folder import RunFolder
 
+LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer was right."""
@@ -134,6 +136,8 @@ def refuse_unfit(args: Namespace) -> None:
     for name in ("samples", "max_samples", "batch_size"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UserError(f"--{name.replace('_', '-')}: must be 1 or more")
+    if args.batch_size and args.batch_size > LARGEST_BATCH:
+        raise UserError(f"--batch-size {args.batch_size}: must be {LARGEST_BATCH} at most")
     if args.max_samples and (args.samples or args.all):
         problem = "is for --until-correct; leave it out beside --samples and --all"
         raise UserError(f"--max-samples: {problem}")
@@ -193,10 +197,9 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
     limit = None if args.all else args.samples or args.max_samples
     with closing(open_database(database_path(args.db))) as database:
         skip = asked_before(database, state) if args.unseen else set()
-        refuse_all_seen(skip, len(examination.records))
         asked = examination.ask(args.seed, limit, skip, args.batch_size, until_right=not measuring)
         efficacy = examination.efficacy(asked)
-        print(printable(report(state, asked, efficacy)))
+        print(printable(report(state, asked, efficacy, until_right=not measuring)))
         if args.predictions:
             examination.write_predictions(args.predictions, asked)
         keep(examination, asked, efficacy if measuring else None)
@@ -205,14 +208,9 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
         different = len(asked_before(database, state))
     in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"
     print(f"{state}: {in_all} ({different} different questions)")
+    if not measuring:
+        print("EM and F1 take a fixed number of questions: --samples N, or --all")
     return efficacy.correct
-
-
-def refuse_all_seen(seen: set[int], questions: int) -> None:
-    """Raise UserError if --unseen leaves no question."""
-    if seen.issuperset(range(questions)):
-        asked = f"this model-type-state was asked all {questions} questions before"
-        raise UserError(f"--unseen: {asked}; leave it out")
 
 
 if __name__ == "__main__":

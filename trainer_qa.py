@@ -45,7 +45,7 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import read_evaluations, trained_on_in_words
+from huggin.recording.efficacy import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -390,6 +390,7 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
     measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)
-    print(f"{run.path}: {measured} over {asked} questions of {name}{note}")
+    whole = f"{run.path}: {measured} over {asked} questions of {name}{note}"
+    print(whole, *parts_in_words(scores, "eval_"), sep="\n")
     if validation := validation_in_words(read_evaluations(run)):
         print(f"{run.path}: {validation}")

@@ -265,20 +265,63 @@ def test_a_second_recorder_in_the_same_folder_is_refused(model, samples, tmp_pat
         Recorder(tmp_path / "run", model, samples, STEPS, overwrite=True),
     ):
         pass
-    with (
-        pytest.raises(UserError, match="holds a recording already"),
-        Recorder(tmp_path / "run", model, samples, STEPS),
-    ):
-        pass
     with Recorder(tmp_path / "run", model, samples, STEPS, overwrite=True):
         pass
+    assert not (tmp_path / "run" / "earlier-1").exists()
 
 
-def test_a_trainer_does_not_overwrite_a_recording(run, model, features, samples):
-    before = {path: path.read_bytes() for path in sorted((run / "recording").iterdir())}
-    with pytest.raises(UserError, match="holds a recording already"):
-        stock_trainer(model, features, run, RecorderCallback(run, samples)).train()
-    assert before == {path: path.read_bytes() for path in sorted((run / "recording").iterdir())}
+def content(folder):
+    return {path.name: path.read_bytes() for path in sorted((folder / "recording").iterdir())}
+
+
+@pytest.mark.parametrize("shorter", [0, 2])
+def test_a_second_run_keeps_the_earlier_recording(run, model, features, samples, shorter, capsys):
+    """As a cell of a notebook that is run again: also with fewer steps than before."""
+    (run / "efficacy.json").write_text("[]")
+    first = content(run)
+    steps = STEPS - shorter
+    for _ in range(2):
+        callback = RecorderCallback(run, samples, pretrained=False)
+        stock_trainer(model, features, run, callback, max_steps=steps).train()
+    assert content(run / "earlier-1") == first
+    assert not (run / "efficacy.json").exists()
+    assert (run / "earlier-1" / "efficacy.json").exists()
+    assert Recording(run / "earlier-1").steps.step.tolist() == list(range(STEPS + 1))
+    for folder in (run, run / "earlier-2"):
+        assert Recording(folder).steps.step.tolist() == list(range(steps + 1))
+        summary = json.loads(command("huggin_utils.py", folder, cwd=run).stdout)
+        assert (summary["missing_steps"], summary["duplicate_steps"]) == (0, 0)
+    said = capsys.readouterr().err
+    assert f"{run}: the earlier recording is now in {run / 'earlier-2'}\n" in said
+
+
+def test_a_loop_that_was_broken_off_runs_again(model, features, samples, tmp_path):
+    broken = Recorder(tmp_path, model, samples, STEPS)
+    with pytest.raises(KeyboardInterrupt), broken:
+        raise KeyboardInterrupt
+    losses = train_loop(model, features, Recorder(tmp_path, model, samples, STEPS))
+    np.testing.assert_array_equal(Recording(tmp_path).steps.loss[1:], np.float32(losses))
+    assert Recording(tmp_path / "earlier-1").steps.step.tolist() == [0]
+
+
+@pytest.mark.parametrize("length", [24, 64, 128, 384])
+def test_the_default_stride_follows_the_length(records, tokenizer, length):
+    (window,) = track(records[:1], tokenizer, max_length=length)
+    assert len(window.tokens) <= length
+    assert window == track(records[:1], tokenizer, length, min(128, length // 3))[0]
+
+
+@pytest.mark.parametrize("length", [24, 64])
+@pytest.mark.parametrize("stride", [-1, 0.5, 64, 10**30])
+def test_a_stride_that_leaves_no_room_is_refused(records, tokenizer, length, stride):
+    with pytest.raises(UserError, match="doc_stride"):
+        track(records[:1], tokenizer, max_length=length, doc_stride=stride)
+
+
+def test_a_question_without_room_for_its_context_is_refused(records, tokenizer):
+    long = [{**records[0], "question": "Who owns the ravens? " * 20}]
+    with pytest.raises(UserError, match=r"record 1 \(id 'q0'\): a question of \d+ tokens"):
+        track(long, tokenizer, max_length=64)
 
 
 def test_a_resumed_trainer_leaves_no_gap(model, features, samples, tmp_path):

@@ -14,6 +14,7 @@ from bench.inputs.around import (
     of_state_files,
     of_texts,
 )
+from bench.inputs.asking import of_databases, of_numbers, of_other_cfgs, of_zero_width
 from bench.inputs.base import (
     FACTS,
     HOSTILE,
@@ -81,6 +82,10 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_names()
     yield from of_newer_tables(base)
     yield from of_cfgs_that_work()
+    yield from of_databases(base)
+    yield from of_other_cfgs(base)
+    yield from of_numbers()
+    yield from of_zero_width()
 
 
 _BAD_KEYS: tuple[tuple[str, Any], ...] = (

@@ -9,23 +9,30 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
+from huggin.asking.questions import (
+    Asked,
+    ask,
+    batch_size_on,
+    draw_questions,
+    efficacy_of,
+    until_first_right,
+)
+from huggin.asking.run_and_cfg import Trained
 from huggin.common.errors import BadValue
 from huggin.common.files import write_json
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
+from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
-from huggin.qa.questions import default_split, load_questions, shared_questions
+from huggin.qa.questions import load_questions
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.efficacy import Efficacy
 from huggin.recording.run_facts import model_type_state
 from huggin.recording.run_folder import RunFolder
 
-BATCH_ON_CPU = 16
-BATCH_ON_ACCELERATOR = 64
 AHEAD = 8  # batches of questions whose windows are sorted by length together
 
 
@@ -33,7 +40,8 @@ AHEAD = 8  # batches of questions whose windows are sorted by length together
 class Examination:
     """One model of a run, and the questions that it is asked."""
 
-    config: Config
+    trained: Trained
+    data: DataArguments  # that is asked, with the run's settings
     run: RunFolder
     records: Dataset
     asked_data: str  # its name
@@ -54,6 +62,7 @@ class Examination:
     ) -> Self:
         """The model in `folder` and the questions of `split`.
 
+        config: says which questions are asked. What the run is comes from its recording.
         split: `train` or `validation`; default: validation if the data has such questions.
         device: where to compute; default: the accelerator, unless the cfg says use_cpu.
         bf16: compute in bfloat16.
@@ -61,29 +70,32 @@ class Examination:
         """
         place = choose_device(device, config.training.use_cpu)
         tokenizer, model, step = load_trained(folder, place, torch.bfloat16 if bf16 else None)
-        split = split or default_split(config.data)
-        records = load_questions(config.data, split, config.model.cache_dir)
-        match_tokenizer(tokenizer, model, config.data.max_seq_length)
-        refuse_long_questions(records, tokenizer, config.data)
+        trained = Trained.of(run, config)
+        split, data = trained.data_asked(config, split)
+        cache_dir = config.model.cache_dir
+        records = load_questions(data, split, cache_dir)
+        match_tokenizer(tokenizer, model, data.max_seq_length)
+        refuse_long_questions(records, tokenizer, data)
         return cls(
-            config=config,
+            trained=trained,
+            data=data,
             run=run,
             records=records,
-            asked_data=_name_of(config, split),
+            asked_data=_name_of(trained, data, split),
             tokenizer=tokenizer,
             model=speed_up(model),
             step=step,
-            trained_on=_trained_on(config, split, records),
+            trained_on=trained.trained_on(records, split, cache_dir),
         )
 
     @property
     def state(self) -> str:
         """The model-type-state; it ends with the data asked if that is not the training data."""
-        trained_on = self.config.data_name
-        asked = self.asked_data
-        name = trained_on if asked == trained_on else f"{trained_on}-{asked}"
-        pretrained = self.config.model.pretrained_model
-        return model_type_state(type(self.model).__name__, pretrained, self.step, name)
+        name = self.trained.data_name
+        if self.asked_data != name:
+            name = f"{name}-{self.asked_data}"
+        model = type(self.model).__name__
+        return model_type_state(model, self.trained.pretrained, self.step, name)
 
     def refuse_repeated_ids(self, path: Path) -> None:
         """Raise UserError if two questions have one id, of which a file can keep only one."""
@@ -108,24 +120,18 @@ class Examination:
         limit: how many; with `until_right` the first right answer ends it earlier.
         batch_size: windows at a time; default: 16 on a CPU, 64 on an accelerator.
         """
-        batch_size = batch_size or self._batch_size
+        batch_size = batch_size or batch_size_on(self.model.device)
         indices = draw_questions(len(self.records), seed, skip)[:limit]
         ahead = 1 if until_right else AHEAD
-        asked = ask(
-            self.model, self.tokenizer, self.records, indices, self.config.data, batch_size, ahead
-        )
+        asked = ask(self.model, self.tokenizer, self.records, indices, self.data, batch_size, ahead)
         shown = progress(asked, label="asking", unit="questions", total=len(indices))
         return list(until_first_right(shown) if until_right else shown)
-
-    @property
-    def _batch_size(self) -> int:
-        on_cpu = self.model.device.type == "cpu"
-        return BATCH_ON_CPU if on_cpu else BATCH_ON_ACCELERATOR
 
     def efficacy(self, asked: Sequence[Asked]) -> Efficacy:
         """How good the model is by these questions."""
         trained_on = sum(one.index in self.trained_on for one in asked)
-        return efficacy_of(asked, self.step, self.asked_data, trained_on)
+        squad2 = self.data.version_2_with_negative
+        return efficacy_of(asked, self.step, self.asked_data, trained_on, squad2)
 
     def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
         """Write the answers in the format of SQuAD's official script: {id: text}."""
@@ -133,9 +139,7 @@ class Examination:
 
     def facts_of(self, one: Asked) -> AnswerFacts:
         """An answer, and the window that it was given in."""
-        window = track_sample(
-            one.record, one.index, self.tokenizer, self.config.data, one.answer.window
-        )
+        window = track_sample(one.record, one.index, self.tokenizer, self.data, one.answer.window)
         return AnswerFacts(
             state=self.state,
             step=self.step,
@@ -149,26 +153,8 @@ class Examination:
         )
 
 
-def _name_of(config: Config, split: str) -> str:
+def _name_of(trained: Trained, asked: DataArguments, split: str) -> str:
     """The name of the data asked: on the Hub, the validation split has the plain name."""
-    data = config.data
-    file = data.train_file if split == "train" else data.validation_file
-    if file:
-        return Path(file).name
-    return config.data_name if split == "validation" else f"{config.data_name}-train"
-
-
-def _trained_on(config: Config, split: str, records: Dataset) -> set[int]:
-    """The indices of the records that the model was trained on.
-
-    The training split of a data set on the Hub is not read for this: its validation split counts
-    as apart from it.
-    """
-    data = config.data
-    if not config.training.do_train:
-        return set()
-    if split == "train" or (data.train_file and data.train_file == data.validation_file):
-        return set(range(len(records))[: data.max_train_samples])
-    if not data.train_file:
-        return set()
-    return shared_questions(records, load_questions(data, "train", config.model.cache_dir))
+    file = asked.train_file if split == "train" else asked.validation_file
+    name = Path(file or asked.dataset_name or trained.data_name).name
+    return name if file or split == "validation" else f"{name}-train"

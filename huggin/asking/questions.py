@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.common.errors import BadValue, UserError
 from huggin.common.statistics import wilson_interval
 from huggin.model.device import HostCopy, copy_to_host
-from huggin.qa.answers import Answer, best_answers, score_answer
+from huggin.qa.answers import Answer, best_answers, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import padded, windows
 from huggin.recording.efficacy import Efficacy
@@ -47,6 +47,11 @@ class Asked:
         return self.exact_match == 100
 
 
+def batch_size_on(device: torch.device) -> int:
+    """How many windows a device computes at a time, if nobody says it."""
+    return 16 if device.type == "cpu" else 64
+
+
 def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> list[int]:
     """All indices but those to skip, in random order, none twice.
 
@@ -54,7 +59,8 @@ def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> 
     """
     left = [index for index in range(count) if index not in skip]
     if not left:
-        raise UserError(f"this model-type-state was asked all {count} questions before")
+        asked = f"this model-type-state was asked all {count} questions before"
+        raise UserError(f"no unseen question is left: {asked}")
     random.Random(seed).shuffle(left)
     return left
 
@@ -81,7 +87,8 @@ def ask(
         start_logits, end_logits = logits_of(model, tokenizer, placed, batch_size)
         answers = best_answers(contexts, placed, start_logits, end_logits, data)
         for index, record, answer in zip(chosen, batch, answers, strict=True):
-            yield Asked(index, record, answer, *score_answer(answer.text, record["answers"]))
+            scores = score_answer(answer.text, record["answers"], data.version_2_with_negative)
+            yield Asked(index, record, answer, *scores)
 
 
 def logits_of(
@@ -134,18 +141,27 @@ def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
             return
 
 
-def efficacy_of(asked: Sequence[Asked], step: int, data: str, trained_on: int = 0) -> Efficacy:
-    """Sum up the questions asked; trained_on: how many of them are in the training data."""
-    exact_match, f1 = np.array([(one.exact_match, one.f1) for one in asked]).T
+def efficacy_of(
+    asked: Sequence[Asked], step: int, data: str, trained_on: int = 0, squad2: bool = False
+) -> Efficacy:
+    """Sum up the questions asked; trained_on: how many of them are in the training data.
+
+    squad2: also those with and those without an answer, apart.
+    """
+    scores = [(one.exact_match, one.f1) for one in asked]
+    means = mean_scores(scores, [one.record["answers"] for one in asked], squad2)
+    exact_match = means.pop("exact_match")
+    f1 = means.pop("f1")
     correct = sum(one.right for one in asked)
     return Efficacy(
         step=step,
         data=data,
         asked=len(asked),
         correct=correct,
-        exact_match=float(exact_match.mean()),
+        exact_match=exact_match,
         exact_match_interval=wilson_interval(correct, len(asked)),
-        f1=float(f1.mean()),
-        f1_interval=wilson_interval(float(f1.mean()) / 100 * len(asked), len(asked)),
+        f1=f1,
+        f1_interval=wilson_interval(f1 / 100 * len(asked), len(asked)),
         trained_on=trained_on,
+        parts=means,
     )

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from huggin.asking.questions import draw_questions, logits_of
+from huggin.asking.questions import batch_size_on, draw_questions, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
@@ -29,8 +29,6 @@ from huggin.recording.rewound import Answers, PartRewound, Rewound
 
 HALF_PRECISION = ("bf16", "fp16")
 DATA_OF = {"train": "training data", "validation": "validation data"}
-BATCH_ON_CPU = 16
-BATCH_ON_ACCELERATOR = 64
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Exam:
         answers = best_answers(contexts, self.placed, logits[0], logits[1], self.data)
         texts = [answer.text for answer in answers]
         scores = [
-            score_answer(text, record["answers"])
+            score_answer(text, record["answers"], self.data.version_2_with_negative)
             for text, record in zip(texts, self.records, strict=True)
         ]
         return Answers(
@@ -162,8 +160,7 @@ def rewind(
     match_tokenizer(tokenizer, trained, data.max_seq_length)
     two = TwoStates.of(trained, untrained)
     exam = Exam.draw(data, tokenizer, count, seed, split, model_args.cache_dir)
-    on_cpu = trained.device.type == "cpu"
-    batch_size = BATCH_ON_CPU if on_cpu else BATCH_ON_ACCELERATOR
+    batch_size = batch_size_on(trained.device)
     mixtures = _mixtures(two.parts)
     total = len(mixtures) * len(exam.starts)
     found = []

@@ -2,10 +2,12 @@
 
 import re
 import textwrap
+import unicodedata
 
 MEGABYTE = 1e6
 GIGABYTE = 1e9
 LONGEST = 300  # characters of another library's message
+TAGS = "\U000e0000"  # from here on: the tags that make a flag of an emoji
 
 
 def printable(text: str) -> str:
@@ -27,6 +29,23 @@ def one_line(error: BaseException) -> str:
 def storable(text: str) -> str:
     """Text with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def is_zero_width(character: str) -> bool:
+    """Whether it is a format character that nobody sees: U+FEFF, a joiner, a mark of direction."""
+    is_format = unicodedata.category(character) == "Cf" and character < TAGS
+    return is_format and unicodedata.bidirectional(character) != "AN"  # Arabic signs of numbers
+
+
+def edges(text: str) -> tuple[int, int]:
+    """Where a text begins and ends without the blanks and zero-width characters around it.
+
+    Both are its length if there is nothing else.
+    """
+    hidden = [one.isspace() or is_zero_width(one) for one in text]
+    if all(hidden):
+        return len(text), len(text)
+    return hidden.index(False), len(text) - hidden[::-1].index(False)
 
 
 def short(text: str, length: int = 55) -> str:

@@ -141,6 +141,13 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
         metavar="N",
         help=f"number of masks (default: {samples})",
     )
+    add(
+        "--no-adjust",
+        dest="adjust",
+        action="store_false",
+        help="leave the coefficients as the regression finds them (default: adjusted by a proxy "
+        "that has learned the answers, if that makes their standard errors smaller)",
+    )
     add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
     add(
         "--kernel-width",

@@ -22,6 +22,9 @@ class AnyScene(Protocol):
     def count(self) -> int:
         """How many segments there are."""
 
+    def name_of(self, segment: int) -> str:
+        """What a segment is called, for people."""
+
 
 class AnyTarget(Protocol):
     """Whose score is explained."""
@@ -83,6 +86,7 @@ class Request:
     segmenter: str
     fill: str
     kernel_width: float = WIDTH
+    adjust: bool = True  # by a proxy, where that is more exact
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,22 @@ def quality_in_words(explained: Explained) -> list[str]:
     ]
     if surrogate.held_out_r2 < TRUSTED:
         lines.append(f"LOW R²: {_why_low(explained)}")
+    return lines + _interactions_in_words(explained)
+
+
+def _interactions_in_words(explained: Explained) -> list[str]:
+    """What the proxy explains, whether it adjusted the coefficients, and the strongest pairs."""
+    surrogate = explained.surrogate
+    if explained.masks.complete:
+        return [f"exact: these are all {len(explained.scores)} masks"]
+    if np.isnan(surrogate.interactions):
+        return []
+    how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
+    share = f"interactions explain {100 * surrogate.interactions:.0f} % more of the variance"
+    lines = [f"{share}, says a proxy that knows them; coefficients {how}"]
+    for pair in surrogate.pairs:
+        names = " and ".join(map(explained.scene.name_of, (pair.first, pair.second)))
+        lines.append(f"  {names} count together: {pair.beyond:+.2g} beyond their sum")
     return lines
 
 

@@ -43,6 +43,7 @@ def load(args: Namespace) -> tuple[Scene, Request]:
         segmenter=scene.segmenter,
         fill=args.fill,
         kernel_width=args.kernel_width,
+        adjust=args.adjust,
     )
     return scene, request
 

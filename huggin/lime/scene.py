@@ -28,6 +28,10 @@ class Scene:
         """How many segments there are."""
         return int(self.segments.max()) + 1
 
+    def name_of(self, segment: int) -> str:
+        """What a segment is called: its number."""
+        return str(segment)
+
     def hide(self, hidden: np.ndarray) -> np.ndarray:
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)

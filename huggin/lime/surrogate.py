@@ -16,6 +16,15 @@ SATURATED = 1 - 1e-9  # leverage of a mask that fixes its own prediction
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two segments that count together."""
+
+    first: int
+    second: int
+    beyond: float  # what both add beyond what each adds alone, mean over all masks
+
+
+@dataclass(frozen=True)
 class Surrogate:
     """The linear model score = intercept + sum of the coefficients of the segments that are seen.
 
@@ -31,11 +40,19 @@ class Surrogate:
     effective_samples: float
     rounding: float = 0.0  # a smaller difference is rounding, however small its error
     least: float = 0.0  # a smaller coefficient is no effect, however small its error
+    adjusted: bool = False  # by a proxy: see huggin/lime/adjusted.py
+    proxy_r2: float = float("nan")  # of the proxy's predictions for masks that it has not seen
+    pairs: tuple[Pair, ...] = ()  # that count together most, beyond chance
 
     @property
     def constant(self) -> bool:
         """Whether the score is the same for all masks, so that there is nothing to explain."""
         return bool(np.isnan(self.r2))
+
+    @property
+    def interactions(self) -> float:
+        """The share of the variance that the proxy explains beyond the linear model; or NaN."""
+        return max(self.proxy_r2 - self.held_out_r2, 0.0) if self.proxy_r2 > 0 else float("nan")
 
     @property
     def standard_errors(self) -> np.ndarray:
@@ -104,8 +121,8 @@ def linear_regression_coefficients(
         intercept=float(centre + solution[0]),
         coefficients=solution[1:],
         covariance=covariance[1:, 1:],
-        r2=_explained(spread, residuals, weights),
-        held_out_r2=_explained(spread, outside, weights),
+        r2=explained_by(spread, residuals, weights),
+        held_out_r2=explained_by(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
         rounding=_rounding(scores),
         least=least,
@@ -157,7 +174,7 @@ def _sum_by(draw: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _explained(scores: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float:
+def explained_by(scores: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> float:
     """R²: 1 - weighted mean squared error / weighted variance; NaN if the scores do not vary."""
     mean = np.average(scores, weights=weights)
     variance = np.average((scores - mean) ** 2, weights=weights)

@@ -29,18 +29,6 @@ def packed(array: np.ndarray) -> dict[str, Any]:
     }
 
 
-def unpacked(value: dict[str, Any]) -> np.ndarray:
-    """The array that `packed` made a value of JSON of."""
-    dtype = np.dtype(value["dtype"]).newbyteorder("<")
-    data = zlib.decompress(base64.b64decode(value["data"]))
-    planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
-    numbers = np.ascontiguousarray(planes.T).reshape(-1).view(_unsigned(dtype))
-    numbers = numbers.reshape(value["shape"])
-    if value["differences"]:
-        numbers = np.cumsum(numbers, axis=0, dtype=numbers.dtype)
-    return np.ascontiguousarray(numbers).view(dtype).astype(value["dtype"])
-
-
 def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(f"<u{dtype.itemsize}")
 

@@ -8,14 +8,14 @@ question is its answer.
 import math
 import re
 import string
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
-from torchmetrics.functional.text import squad
 
+from huggin.common.text import is_zero_width
 from huggin.qa.arguments import DataArguments
 from huggin.qa.labels import Offsets, read_span
 
@@ -152,23 +152,53 @@ def mean_loss(
 
 
 def normalised_text(text: str) -> str:
-    """A text as SQuAD compares it: lower case, no punctuation, no articles, single blanks."""
-    words = ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split()
-    return " ".join(words)
+    """A text as SQuAD compares it: lower case, no punctuation, no articles, single blanks.
 
-
-def score_answer(text: str, answers: dict[str, list[Any]]) -> tuple[float, float]:
-    """Exact match and F1 of one answer in percent.
-
-    They are those of SQuAD's official script (arXiv:1606.05250).
+    Zero-width characters are left out, too: nobody could tell the two texts apart.
     """
-    gold = {"text": answers["text"] or [""], "answer_start": answers["answer_start"] or [0]}
-    scores = squad({"prediction_text": text, "id": "0"}, {"answers": gold, "id": "0"})
-    return float(scores["exact_match"]), float(scores["f1"])
+    seen = "".join(character for character in text if not is_zero_width(character))
+    return " ".join(ARTICLES.sub(" ", seen.lower().translate(PUNCTUATION)).split())
 
 
-def score_answers(texts: Sequence[str], records: Dataset) -> dict[str, float]:
-    """Mean exact match and F1 over all records, in percent."""
-    pairs = zip(texts, records["answers"], strict=True)
-    exact_match, f1 = np.mean([score_answer(*pair) for pair in pairs], axis=0)
-    return {"exact_match": float(exact_match), "f1": float(f1)}
+def score_answer(
+    text: str, answers: Mapping[str, Sequence[Any]], squad2: bool = False
+) -> tuple[float, float]:
+    """Exact match and F1 of one answer in percent; the best of all expected answers counts.
+
+    The arithmetic is that of SQuAD's scripts: evaluate-v1.1.py (arXiv:1606.05250), or with `squad2`
+    evaluate-v2.0.py (arXiv:1806.03822), which leaves out expected answers of articles alone, and
+    has F1 100 where no answer is right. A question without answers is scored by the second.
+    """
+    given = normalised_text(text).split()
+    expected = [normalised_text(answer).split() for answer in answers["text"]]
+    if squad2 or not expected:
+        expected = [words for words in expected if words] or [[]]
+        if not given or not expected[0]:
+            return (100.0, 100.0) if given in expected else (0.0, 0.0)
+    return 100.0 * (given in expected), max(_f1(given, words) for words in expected)
+
+
+def _f1(given: Sequence[str], expected: Sequence[str]) -> float:
+    """The harmonic mean of precision and recall of the words, in percent; 0 if none is shared."""
+    shared = (Counter(given) & Counter(expected)).total()
+    return 200 * shared / (len(given) + len(expected)) if shared else 0.0
+
+
+def mean_scores(
+    scores: Sequence[tuple[float, float]], answers: Sequence[Mapping[str, Any]], squad2: bool
+) -> dict[str, float]:
+    """Means of `score_answer` over all questions, in percent: `exact_match` and `f1`.
+
+    squad2: also over those with an answer (`HasAns_exact`, `HasAns_f1`, `HasAns_total`) and those
+    without (`NoAns_...`), as evaluate-v2.0.py prints them, if there are any.
+    """
+    values = np.array(scores)
+    exact_match, f1 = values.mean(axis=0).tolist()
+    means = {"exact_match": exact_match, "f1": f1}
+    with_answer = np.array([bool(expected["text"]) for expected in answers])
+    for name, rows in (("HasAns", with_answer), ("NoAns", ~with_answer)):
+        if squad2 and rows.any():
+            exact, f1 = values[rows].mean(axis=0).tolist()
+            part = {"exact": exact, "f1": f1, "total": int(rows.sum())}
+            means |= {f"{name}_{what}": value for what, value in part.items()}
+    return means

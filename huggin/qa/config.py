@@ -145,9 +145,11 @@ def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArgument
     problems: list[str] = []
     own = {key: value for key, value in given.items() if key in names}
     values = _typed_values(parser, own, problems)
+    problems += _out_of_range(values)
     model, data = (_built(arguments, values, problems) for arguments in classes)
+    problems += _of_windows(data) if data else ()
     if problems:
-        raise UserError("; ".join(problems))
+        raise UserError(f"run.json, cfg: {'; '.join(problems)}")
     return model, data
 
 
@@ -286,8 +288,7 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     training = config.training
     if training.max_steps < 1 and (training.max_steps != -1 or training.num_train_epochs <= 0):
         yield "num_train_epochs, max_steps: one of them must be more than 0"
-    if not 0 <= data.doc_stride < data.max_seq_length - 3:
-        yield f"doc_stride: {data.doc_stride} must be from 0 to less than max_seq_length - 3"
+    yield from _of_windows(data)
     metric = (training.metric_for_best_model or "f1").removeprefix("eval_")
     choose = "choose exact_match, f1 or loss"
     if metric not in ("exact_match", "f1", "loss"):
@@ -299,6 +300,11 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     yield from _of_optimizer(training)
     for key in _needing_workers(training):
         yield f"{key}: needs dataloader_num_workers of 1 or more"
+
+
+def _of_windows(data: DataArguments) -> Iterator[str]:
+    if not 0 <= data.doc_stride < data.max_seq_length - 3:
+        yield f"doc_stride: {data.doc_stride} must be from 0 to less than max_seq_length - 3"
 
 
 def _of_optimizer(training: TrainingArguments) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Tokenizers drop characters (accents, vowel signs, marks of direction) and cut others into several
 tokens, so the two do not always agree. A label is the first and the last token that overlap the
 answer. Reading a label back gives the characters of its tokens and those that were dropped at its
-edges.
+edges, without blanks and zero-width characters around them.
 
 The offsets of a window are a list with an entry for each token: (first character, character behind
 the last) for a token of the context, None for any other token.
@@ -12,19 +12,21 @@ the last) for a token of the context, None for any other token.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from huggin.common.text import edges
+
 Offsets = Sequence[tuple[int, int] | None]
 
 
 def answer_characters(answers: Mapping[str, Sequence[Any]]) -> tuple[int, int] | None:
-    """The first answer's first character, and the one behind its last, without blanks around it.
+    """The first answer's first character, and the one behind its last.
 
-    Returns None if there is no answer.
+    Blanks and zero-width characters around it are left out. Returns None if there is no answer.
     """
     if not answers["text"]:
         return None
-    text = answers["text"][0]
-    first = answers["answer_start"][0] + len(text) - len(text.lstrip())
-    return first, first + len(text.strip())
+    start = answers["answer_start"][0]
+    first, last = edges(answers["text"][0])
+    return start + first, start + last
 
 
 def answer_spans(
@@ -69,8 +71,8 @@ def read_span(
     windows: all windows of the context. span: first and last token, in `windows[window]`.
 
     Dropped characters belong to the token before them, as an accent does. Behind a blank or at the
-    beginning of the context they belong to the token after them, as a mark of direction does.
-    Blanks around the span are left out.
+    beginning of the context they belong to the token after them. Blanks and zero-width characters
+    around the span are left out.
     """
     start, end = span
     places = windows[window]
@@ -82,9 +84,8 @@ def read_span(
     if begin == 0 or any(character.isspace() for character in before):
         first -= _run(before[::-1])
     last += _run(after)
-    text = context[first:last]
-    first += len(text) - len(text.lstrip())
-    return first, max(first, first + len(text.strip()))
+    begins, ends = edges(context[first:last])
+    return first + begins, first + ends
 
 
 def _run(text: str) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from huggin.common.errors import UserError
-from huggin.common.text import one_line
+from huggin.common.text import edges, one_line
 
 Record = dict[str, Any]
 FIELDS = ("id", "context", "question", "answers")
@@ -169,17 +169,21 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
     """What is wrong with a record, in words, or None."""
     context = record["context"]
     answers = record["answers"]
-    if not context.strip():
+    if _is_blank(context):
         return "empty context"
-    if not record["question"].strip():
+    if _is_blank(record["question"]):
         return "empty question"
     if not answers["text"] and not allow_no_answer:
         return "no answer; set version_2_with_negative to true if it has none"
     for text, start in zip(answers["text"], answers["answer_start"], strict=True):
-        if not text.strip():
+        if _is_blank(text):
             return "empty answer"
         found = context[start : start + len(text)] if start >= 0 else ""
         if found != text:
             place = f"answer_start {start} of its context"
             return f"answer {text!r} is not at {place}, where {found!r} stands"
     return None
+
+
+def _is_blank(text: str) -> bool:
+    return edges(text)[0] == len(text)

@@ -2,11 +2,8 @@
 
 import importlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
@@ -103,18 +100,3 @@ def _of_hub(data: DataArguments, cache_dir: str | None, by: str | None) -> list[
 def _others(columns: Iterable[str]) -> str:
     known = [name for name in columns if name not in FIELDS]
     return f"; it has {', '.join(known)}" if known else ""
-
-
-def data_arguments(cfg: Mapping[str, Any]) -> DataArguments:
-    """The data and the windows that a run was trained with.
-
-    cfg: as in `RunFacts`, where flags of the command line are still texts.
-    Raises UserError for a value that cannot be used.
-    """
-    names = {key.name for key in fields(DataArguments)}
-    given = {name: value for name, value in cfg.items() if name in names and value is not None}
-    try:
-        return TypeAdapter(DataArguments).validate_python(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UserError(f"cfg: {first['loc'][0]}: {first['msg']}; train the run again") from None

@@ -1,7 +1,7 @@
 """What was measured of a run's models <-> RUN/efficacy.json, and its evaluations while training."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,20 @@ class Efficacy:
     f1: float
     f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
     trained_on: int = 0  # how many of the questions asked the model was trained on
+    parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error
+
+
+def parts_in_words(scores: dict[str, float], prefix: str = "") -> list[str]:
+    """A line for the questions with an answer, and one for those without, if they are scored."""
+    lines = []
+    for name, kind in (("HasAns", "with"), ("NoAns", "without")):
+        if f"{prefix}{name}_total" in scores:
+            em, f1, total = (scores[f"{prefix}{name}_{what}"] for what in ("exact", "f1", "total"))
+            em_and_f1 = f"{name}: EM {em:.1f} %, F1 {f1:.1f} %"
+            lines.append(f"{em_and_f1} over {total} questions {kind} an answer")
+    return lines
 
 
 def trained_on_in_words(trained_on: int, asked: int) -> str:

@@ -23,7 +23,7 @@ import torch
 from transformers import PreTrainedModel
 
 from huggin import __version__
-from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.model.hooks import find_sites
@@ -99,7 +99,7 @@ class Recorder:
         n_best_size, max_answer_length: which spans can be an answer, as in run_qa.py.
         pretrained, model_name, data_name, seed: how the run is called in figures.
         fixed, cfg: as in `RunFacts`.
-        overwrite: replace an earlier recording in the folder.
+        overwrite: replace an earlier recording in the folder; else it is moved to `earlier-1`.
         Raises UserError for a model without a QA head, or without layers that can be hooked.
         """
         self.run = RunFolder(Path(folder))
@@ -169,12 +169,11 @@ class Recorder:
 
         A start at a later step goes on with the folder's recording: what it holds of that step
         and later ones is replaced. checkpoint: the folder that `save_ledger` was given at that
-        step; without it the ledger has no row for the next probe. Raises UserError if a start at
-        step 0 would replace a whole recording that may not be overwritten.
+        step; without it the ledger has no row for the next probe. A start at step 0 moves a
+        recording that may not be overwritten into a folder beside it, and says so.
         """
         if step == 0 and self.run.segments("steps") and not self._overwrite:
-            advice = "name another folder, or say overwrite=True"
-            raise UserError(f"{self.run.recording}: holds a recording already; {advice}")
+            warn(f"{self.run.path}: the earlier recording is now in {self.run.keep_earlier()}")
         # a model that was moved to some devices has other parameters than before
         self._parts = parameters_by_part(self._model, self._layers)
         self._probe_steps = schedule(self.last_step, self._points["probes"])

@@ -49,6 +49,20 @@ class RunFolder:
             or any(is_checkpoint(folder) for _, folder in self.checkpoints())
         )
 
+    def keep_earlier(self) -> Path:
+        """Move recording, figures and results into a new folder `earlier-N`, and return it.
+
+        It can be read as a run of its own. Models and checkpoints stay where they are.
+        """
+        number = 1
+        while (earlier := self.path / f"earlier-{number}").exists():
+            number += 1
+        earlier.mkdir()
+        ours = (self.recording, self.graphs, self.explanations, self.efficacy, self.rewound)
+        for path in filter(Path.exists, ours):
+            path.rename(earlier / path.name)
+        return earlier
+
     def own_files(self) -> Iterator[Path]:
         """The run's recording, figures and results, without its checkpoints and model."""
         yield from (self.trainer_state, self.eval_results, self.efficacy, self.rewound)

@@ -65,7 +65,7 @@ def test_asking_all_is_repeatable_recorded_and_scored(morning):
     assert second[0].split(",") == first[0].split(",")[:2]
     unseen = command("test-qa-efficacy.py", "cfg.json", "--unseen", cwd=morning)
     assert unseen.returncode == 2
-    assert "--unseen: this model-type-state was asked all 4 questions before" in unseen.stderr
+    assert "is left: this model-type-state was asked all 4 questions before" in unseen.stderr
 
 
 @pytest.mark.slow
@@ -133,6 +133,106 @@ def test_other_data_is_another_model_type_state(morning):
     assert measured["data"] == "other.json"
 
 
+def change_cfg(folder, **changes):
+    cfg = json.loads((folder / "cfg.json").read_text()) | changes
+    (folder / "cfg.json").write_text(json.dumps(cfg))
+    return cfg
+
+
+def test_what_a_run_is_comes_from_its_recording(morning, records):
+    """A cfg of another run beside it gives the run neither its names nor its settings."""
+    whole = command("test-qa-efficacy.py", "cfg.json", "--all", "--seed", "1", cwd=morning)
+    (morning / "other.json").write_text(json.dumps(records))
+    change_cfg(
+        morning,
+        train_file="other.json",
+        pretrained_model=True,
+        max_answer_length=1,
+        max_seq_length=62,
+        output_dir="mine",
+    )
+    words = ("test-qa-efficacy.py", "cfg.json", "--all", "--seed", "1", "--output-dir", "run")
+    done = command(*words, cwd=morning)
+    assert done.returncode == whole.returncode, done.stderr
+    assert done.stdout.splitlines()[:-1] == whole.stdout.splitlines()[:-1]
+    assert "(all from the training data: " in done.stdout
+    states = [row for (row,) in rows(morning, "SELECT model_type_state FROM model_efficacy")]
+    assert states == [STATE]
+    (line,) = done.stderr.splitlines()
+    assert line == (
+        "run: trained with pretrained_model False (cfg: True), train_file questions.json (cfg: "
+        "other.json), max_seq_length 64 (cfg: 62), max_answer_length 30 (cfg: 1); the cfg's values "
+        "are not used"
+    )
+    assert whole.stderr == ""
+
+
+def test_training_questions_are_those_of_the_run(morning, records):
+    """The cfg's training data is another file than the run's, and is the one that is asked."""
+    asked = [{**entry, "question": f"{entry['question']} Tell me!"} for entry in records]
+    (morning / "other.json").write_text(json.dumps(asked))
+    change_cfg(morning, train_file="other.json", validation_file="other.json")
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert f"{STATE}-other.json: " in done.stdout, done.stderr
+    assert "from the training data" not in done.stdout
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", "--split", "train", cwd=morning)
+    assert f"{STATE}: " in done.stdout, done.stderr
+    assert "(all from the training data: " in done.stdout
+
+
+def test_training_data_that_is_gone_is_said(morning):
+    facts = json.loads((morning / "run" / "recording" / "run.json").read_text())
+    facts["cfg"]["train_file"] = "gone.json"
+    facts["data_name"] = "gone.json"
+    (morning / "run" / "recording" / "run.json").write_text(json.dumps(facts))
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
+    assert "the training data, gone.json, is not here; so no score says which" in done.stderr
+    assert "NoPretrain-8-gone.json-questions.json: " in done.stdout
+
+
+def test_an_evaluation_does_not_replace_the_scores_of_a_run(morning):
+    """They would be those of another model, and count as measured before the training."""
+    before = (morning / "run" / "eval_results.json").read_bytes()
+    done = command("run_qa.py", "cfg.json", "--do_train", "false", cwd=morning)
+    assert done.returncode == 2
+    assert "run: holds a trained run, whose scores an evaluation would replace" in done.stderr
+    assert (morning / "run" / "eval_results.json").read_bytes() == before
+    words = ("--do_train", "false", "--model_name_or_path", "run", "--pretrained_model", "true")
+    for _ in range(2):
+        done = command("run_qa.py", "cfg.json", *words, "--output_dir", "again", cwd=morning)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_first_right_answer_is_no_measurement(morning):
+    """Its EM would be 1/n by construction."""
+    done = command("test-qa-efficacy.py", "cfg.json", "--max-samples", "2", cwd=morning)
+    assert f"{STATE}: " in done.stdout, done.stderr
+    assert "EM " not in done.stdout.replace("EM and F1 take", "")
+    assert "EM and F1 take a fixed number of questions: --samples N, or --all" in done.stdout
+
+
+@pytest.mark.slow
+def test_questions_without_answer_are_scored_apart(tiny_cfg, records, tmp_path):
+    for entry in records[:3]:
+        none = {**entry, "id": f"{entry['id']}-none", "answers": {"text": [], "answer_start": []}}
+        records = [*records, none]
+    (tmp_path / "two.json").write_text(json.dumps(records))
+    two = {"train_file": "two.json", "validation_file": "two.json", "version_2_with_negative": True}
+    (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(**two)))
+    trained = command("run_qa.py", "cfg.json", cwd=tmp_path)
+    done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=tmp_path)
+    for text in (trained.stdout, done.stdout):
+        assert re.search(
+            r"^HasAns: EM [\d.]+ %, F1 [\d.]+ % over 4 questions with an answer", text, re.M
+        )
+        assert re.search(r"^NoAns: EM [\d.]+ %, F1 [\d.]+ % over 3 questions without", text, re.M)
+    (measured,) = json.loads((tmp_path / "run" / "efficacy.json").read_text())
+    scores = json.loads((tmp_path / "run" / "eval_results.json").read_text())
+    assert measured["parts"] == {name: scores[f"eval_{name}"] for name in measured["parts"]}
+    has, none = (measured["parts"][f"{name}_exact"] for name in ("HasAns", "NoAns"))
+    assert measured["exact_match"] == pytest.approx((4 * has + 3 * none) / 7)
+
+
 def test_what_cannot_be_kept_is_not_recorded_either(morning):
     (morning / "run" / "efficacy.json").write_text("{")
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
@@ -184,11 +284,10 @@ def test_the_driver_draws_also_where_nothing_was_right(morning):
             "answer_start": [11],
         }
     (morning / "hard.json").write_text(json.dumps(questions))
-    cfg = json.loads((morning / "cfg.json").read_text()) | {
-        "validation_file": "hard.json",
-        "max_answer_length": 2,
-    }
-    (morning / "cfg.json").write_text(json.dumps(cfg))
+    facts = json.loads((morning / "run" / "recording" / "run.json").read_text())
+    facts["max_answer_length"] = 2
+    (morning / "run" / "recording" / "run.json").write_text(json.dumps(facts))
+    change_cfg(morning, validation_file="hard.json")
     environment = {
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }

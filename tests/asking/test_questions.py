@@ -82,7 +82,7 @@ def test_of_two_measurements_of_a_step_the_larger_is_kept(tmp_path):
 @pytest.fixture(scope="module")
 def examination(tiny_run, tiny_cfg, tmp_path_factory):
     cfg = tmp_path_factory.mktemp("cfg") / "cfg.json"
-    cfg.write_text(json.dumps(tiny_cfg(output_dir=str(tiny_run), max_seq_length=24, doc_stride=8)))
+    cfg.write_text(json.dumps(tiny_cfg(output_dir=str(tiny_run))))
     loaded = Examination.load(read_config(cfg, []), RunFolder(tiny_run), tiny_run, "train")
     words = [
         "Huginn",
@@ -107,7 +107,8 @@ def examination(tiny_run, tiny_cfg, tmp_path_factory):
         {"id": str(n), "question": "Who ?", "context": c, "answers": answers}
         for n, c in enumerate(contexts)
     ]
-    return replace(loaded, records=Dataset.from_list(records))
+    short = replace(loaded.data, max_seq_length=24, doc_stride=8)
+    return replace(loaded, records=Dataset.from_list(records), data=short)
 
 
 @pytest.mark.slow
@@ -118,7 +119,7 @@ def test_batches_give_the_same_answers_as_one_at_a_time(examination):
         examination.tokenizer,
         examination.records,
         order,
-        examination.config.data,
+        examination.data,
     )
     single = list(ask(*parts, batch_size=1))
     for batch_size, ahead in ((4, 1), (16, 3), (64, 1)):
@@ -136,7 +137,7 @@ def test_batches_give_the_same_answers_as_one_at_a_time(examination):
 def test_a_tokenizer_that_pads_left_gives_the_same_answers(examination):
     left = copy.deepcopy(examination.tokenizer)
     left.padding_side = "left"
-    parts = (examination.records, range(40), examination.config.data)
+    parts = (examination.records, range(40), examination.data)
     expected = list(ask(examination.model, examination.tokenizer, *parts, batch_size=1))
     for batch_size in (1, 8):
         answers = list(ask(examination.model, left, *parts, batch_size=batch_size))

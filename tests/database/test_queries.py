@@ -301,3 +301,54 @@ def test_column_names_are_printed_escaped(path):
         connection.execute('ALTER TABLE model_efficacy ADD COLUMN "x\x1b[2J\ny"')
     done = command("db_utils.py", "--list", "--db", path, cwd=path.parent)
     assert "|x\ufffd[2J\ufffdy\n" in done.stdout
+
+
+def damage(path: Path, name: str, change) -> None:
+    """Change the first page of a table or an index."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        begin = (connection.execute(query, (name,)).fetchone()[0] - 1) * size
+    content = bytearray(path.read_bytes())
+    content[begin : begin + size] = change(content[begin : begin + size])
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "zeros": lambda page: bytes(len(page)),
+    "noise": lambda page: b"\x07" * len(page),
+    "half": lambda page: page[: len(page) // 2] + bytes(len(page) // 2),
+}
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("kind", DAMAGES)
+@pytest.mark.parametrize("name", ["answers", "sample_indices", "runs_of_state", "call_sequence"])
+def test_a_damaged_page_is_found(tmp_path, monkeypatch, name, kind, large):
+    """Also in a table that the command does not read; of a large file, in what is not large."""
+    path = tmp_path / "stack_trace.db"
+    with closing(open_database(path)) as connection:
+        connection.execute("CREATE TABLE call_sequence (id INTEGER PRIMARY KEY, seq_ids)")
+        for call in range(300):
+            record_answers(connection, f"state {call % 3}", [answer(call), answer(call + 1)])
+            connection.execute("INSERT INTO call_sequence (seq_ids) VALUES (?)", ("1,2" * 30,))
+    damage(path, name, DAMAGES[kind])
+    before = path.read_bytes()
+    if large:
+        monkeypatch.setattr("huggin.database.connection.CHECKED_AS_A_WHOLE", 0)
+    for words in (
+        ("db-indices.py", "--list"),
+        ("db-indices.py", "state 1"),
+        ("db_utils.py", "--list"),
+        ("db_utils.py", "model_efficacy", "state 1", "1", "1"),
+        ("squad-interface.py", "--duplicates"),
+        ("track-trainer.py", "--search", "step"),
+    ):
+        done = command(*words, cwd=tmp_path)
+        if large and name == "answers":
+            assert done.returncode in (0, 1)  # nothing of it is read
+            continue
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert "error: --db stack_trace.db: " in done.stderr
+        assert path.read_bytes() == before

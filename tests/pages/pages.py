@@ -1,14 +1,15 @@
 """Pages for tests: made of runs, read back, and recordings by hand with hostile texts."""
 
+import base64
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from huggin.common.window import Window
-from huggin.pages.packing import unpacked
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.writer import RecordingWriter
 from tests.conftest import command
@@ -35,6 +36,18 @@ def data_in(page: Path) -> dict[str, Any]:
         r'<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8"), re.S
     )
     return json.loads(text)
+
+
+def unpacked(value: dict[str, Any]) -> np.ndarray:
+    """The array that `packed` made a value of JSON of."""
+    dtype = np.dtype(value["dtype"]).newbyteorder("<")
+    data = zlib.decompress(base64.b64decode(value["data"]))
+    planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
+    numbers = np.ascontiguousarray(planes.T).reshape(-1).view(f"<u{dtype.itemsize}")
+    numbers = numbers.reshape(value["shape"])
+    if value["differences"]:
+        numbers = np.cumsum(numbers, axis=0, dtype=numbers.dtype)
+    return np.ascontiguousarray(numbers).view(dtype).astype(value["dtype"])
 
 
 def with_arrays(value: Any) -> Any:

@@ -16,7 +16,7 @@ from huggin.analysis.lens import layer_answers, probabilities
 from huggin.analysis.nodes import snapshots
 from huggin.common.errors import UserError
 from huggin.common.text import printable
-from huggin.pages.packing import as_script, packed, unpacked
+from huggin.pages.packing import as_script, packed
 from huggin.pages.page import ASSETS, SCRIPTS, made_before
 from huggin.pages.page_answer import page_of_attention, page_of_words
 from huggin.pages.page_sample import PER_NAT
@@ -29,6 +29,7 @@ from tests.pages.pages import (
     data_in,
     hostile_window,
     page_of,
+    unpacked,
     with_arrays,
     write_by_hand,
 )

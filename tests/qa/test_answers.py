@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
 from torch.nn.functional import cross_entropy
 
 from huggin.common.statistics import wilson_interval
-from huggin.qa.answers import best_answers, best_spans, mean_loss, score_answer, score_answers
+from huggin.qa.answers import best_answers, best_spans, mean_loss, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import evaluation_features, training_features
 from tests.conftest import letters
@@ -101,13 +100,54 @@ def test_scores_as_the_official_script_has_them(predicted, gold, em, f1):
     ) == pytest.approx((em, f1))
 
 
+@pytest.mark.parametrize(
+    ("predicted", "gold", "squad1", "squad2"),
+    [
+        ("The", ["the"], (100, 0), (100, 100)),  # 2.0 leaves out "the", so that no answer is right
+        ("the", ["a", "Odin"], (100, 0), (0, 0)),
+        ("", ["the"], (100, 0), (100, 100)),
+        ("", ["Odin"], (0, 0), (0, 0)),
+        ("An", [], (100, 100), (100, 100)),
+        ("Odin", [], (0, 0), (0, 0)),
+        ("Odin", ["the", "Odin!"], (100, 100), (100, 100)),
+        ("the ravens fly", ["ravens", "two ravens fly"], (0, 80), (0, 80)),
+    ],
+)
+def test_texts_of_articles_and_no_answers(predicted, gold, squad1, squad2):
+    """What evaluate-v1.1.py and evaluate-v2.0.py print; 1.1 knows no question without answer."""
+    answers = {"text": gold, "answer_start": [0] * len(gold)}
+    assert score_answer(predicted, answers) == pytest.approx(squad1)
+    assert score_answer(predicted, answers, squad2=True) == pytest.approx(squad2)
+
+
+def means(predicted, golds, squad2):
+    answers = [{"text": gold, "answer_start": [0] * len(gold)} for gold in golds]
+    pairs = zip(predicted, answers, strict=True)
+    return mean_scores([score_answer(*pair, squad2) for pair in pairs], answers, squad2)
+
+
+def test_squad_2_is_summed_up_as_its_script_does():
+    """The names and means of evaluate-v2.0.py."""
+    golds = [["Odin"], ["two ravens"], [], []]
+    assert means(["Odin", "ravens", "", "Thor"], golds, squad2=True) == pytest.approx(
+        {
+            "exact_match": 50,
+            "f1": 100 * (1 + 2 / 3 + 1) / 4,
+            "HasAns_exact": 50,
+            "HasAns_f1": 100 * (1 + 2 / 3) / 2,
+            "HasAns_total": 2,
+            "NoAns_exact": 50,
+            "NoAns_f1": 50,
+            "NoAns_total": 2,
+        }
+    )
+    all_answered = means(["Odin"], golds[:1], squad2=True)
+    assert set(all_answered) == {"exact_match", "f1", "HasAns_exact", "HasAns_f1", "HasAns_total"}
+
+
 def test_scores_are_means_over_the_questions():
-    records = Dataset.from_list(
-        [{"answers": {"text": [gold], "answer_start": [0]}} for gold in ("a b", "c", "d")]
-    )
-    assert score_answers(["b", "c", "x"], records) == pytest.approx(
-        {"exact_match": 200 / 3, "f1": 200 / 3}
-    )
+    scores = means(["b", "c", "x"], [["a b"], ["c"], ["d"]], squad2=False)
+    assert scores == pytest.approx({"exact_match": 200 / 3, "f1": 200 / 3})
 
 
 def test_confidence_is_the_share_among_the_n_best(tokenizer):

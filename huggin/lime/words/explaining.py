@@ -91,6 +91,7 @@ class Explaining:
             segmenter=scene.kind,
             fill=scene.hide,
             kernel_width=wishes.kernel_width,
+            adjust=wishes.adjust,
         )
 
     def examined(

@@ -14,7 +14,7 @@ from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
 from huggin.lime.choices import LEAST
 from huggin.lime.explained import Explained, Request, known
-from huggin.lime.surrogate import CHANCE, Surrogate
+from huggin.lime.surrogate import CHANCE, Pair, Surrogate
 from huggin.lime.words.agreement import Compared
 from huggin.lime.words.cutting import Place, isolated
 from huggin.lime.words.predictions import SpanTarget
@@ -99,6 +99,9 @@ class Finding:
     agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
+    adjusted: bool = False  # by a proxy
+    proxy_r2: float | None = None
+    pairs: list[Pair] = field(default_factory=list)  # that count together most
     least: float = 0.0  # a smaller coefficient is no effect
 
     def label(self, segment: Segment, length: int) -> str:
@@ -208,6 +211,9 @@ def finding_of(
         pieces=_pieces(one.scene, answer, expected),
         masks=["".join(map(str, row)) for row in one.masks.on.astype(int)],
         predictions=one.scores.tolist(),
+        adjusted=surrogate.adjusted,
+        proxy_r2=known(surrogate.proxy_r2),
+        pairs=list(surrogate.pairs),
         **more,
     )
 

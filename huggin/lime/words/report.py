@@ -5,10 +5,10 @@ from huggin.lime.explained import doubts, nothing_to_explain, quality_in_words, 
 from huggin.lime.quality import differing
 from huggin.lime.words.found import Asked, Finding, Segment, TextExplanation
 from huggin.lime.words.others import Integrated, NodeShares
+from huggin.lime.words.scene import LONG
 
 SELDOM = 0.2  # share of the masks below which the model is said to answer otherwise
 NEARLY_ALL = 0.95  # share from which on the text is said to matter little
-LONG = 40  # characters of a segment that is named
 NODES = 5  # that are named
 
 

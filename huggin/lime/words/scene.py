@@ -12,11 +12,12 @@ import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.window import Window
-from huggin.lime.words.cutting import Place, sentences_in, words_in
+from huggin.lime.words.cutting import Place, isolated, sentences_in, words_in
 from huggin.qa.features import plain_question
 
 NEVER = -1  # the segment of tokens that are never hidden
 PARTS = ("question", "context")
+LONG = 40  # characters of a segment that is named
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class TextScene:
     def count(self) -> int:
         """How many segments there are."""
         return len(self.segments)
+
+    def name_of(self, segment: int) -> str:
+        """What a segment is called: its text, shortened."""
+        return isolated(self.texts[segment], LONG)
 
     @property
     def texts(self) -> list[str]:

@@ -194,6 +194,7 @@ def explaining(folder, lines: list[str], **wishes) -> Explaining:
         "target": "logit",
         "top": 5,
         "kernel_width": 0.25,
+        "adjust": True,
         "stability": None,
         "only_lime": True,
     }
