@@ -6,7 +6,7 @@ python graph-losses.py RUN
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import graph_parser, load_matplotlib
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,15 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw the loss by step with an exponential fit, and the learning rate below it.",
         "python graph-losses.py",
     )
-    args = parser.parse_args(argv)
-    load_matplotlib()
-    from huggin.graphs.losses import draw_losses
-    from huggin.graphs.runs import read_runs
-    from huggin.graphs.saving import finish
-
-    runs = read_runs([args.run, *args.more])
-    finish(draw_losses(*runs), args)
-    return 0
+    return draw("losses", parser, parser.parse_args(argv))
 
 
 if __name__ == "__main__":
