@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from huggin.analysis.rewinding import DISAGREE, Mean, in_words, mean_loss, share_right
-from huggin.graphs.drawn_for import say_drawn_for
-from huggin.graphs.style import ACCENT, GOLD, new_figure, plain
+from huggin.graphs.style import ACCENT, GOLD, new_figure, plain, say_drawn_for
 from huggin.recording.rewound import Answers, Rewound
 
 PUT_BACK = "#CC6677"  # Paul Tol's "muted"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from huggin.common.files import replacing
 from huggin.common.streams import warn
 from huggin.common.text import printable, storable
-from huggin.graphs.drawn_for import drawn_for
+from huggin.graphs.style import drawn_for
 
 DPI = 160
 NO_WINDOW = (

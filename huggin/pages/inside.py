@@ -20,15 +20,13 @@ from huggin.analysis.questions import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.gradients import draw_gradients
-from huggin.graphs.layers import draw_layers
-from huggin.graphs.layers_over_time import draw_layers_over_time
+from huggin.graphs.layers import draw_layers, draw_layers_over_time
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.rewind import draw_rewound
 from huggin.graphs.runs import side_by_side
-from huggin.pages.blocks import Block, heading, stacked, text_block
+from huggin.pages.blocks import Block, facts_of_runs, heading, stacked, text_block
 from huggin.pages.dot import FACTS_BLUE, table
 from huggin.pages.facts import Row
-from huggin.pages.facts_table import facts_of_runs
 from huggin.pages.sheets import Document, section
 from huggin.qa.texts import training_records
 from huggin.recording.reader import Recording

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.logits import draw_logits
-from huggin.graphs.logits_over_time import draw_logits_over_time
+from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer
 from huggin.graphs.runs import Beside, read_runs, same_sample, side_by_side
@@ -21,9 +20,11 @@ from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
     GAP,
+    LABELS,
     Block,
     beside,
     boxed,
+    facts_of_runs,
     figure_block,
     heading,
     in_rows,
@@ -33,7 +34,6 @@ from huggin.pages.blocks import (
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
 from huggin.pages.explained import figures_of_answer
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
-from huggin.pages.facts_table import LABELS, facts_of_runs
 from huggin.pages.inside import add_inside
 from huggin.pages.made_files import (
     GRAPHS,

@@ -13,8 +13,7 @@ from PIL import Image
 from huggin.analysis.lens import layer_answers, probabilities
 from huggin.common.errors import BadValue
 from huggin.graphs.gradients import draw_gradients
-from huggin.graphs.layers import draw_layers, layer_ticks
-from huggin.graphs.layers_over_time import draw_layers_over_time
+from huggin.graphs.layers import draw_layers, draw_layers_over_time, layer_ticks
 from huggin.graphs.questions import draw_passes
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
