@@ -40,7 +40,6 @@ from huggin.recording.checkpoints import (
 )
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
-from huggin.training.schedules import take_new_rate
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AT_ONCE = "once more stops at once"
@@ -292,7 +291,10 @@ class SafeTrainer(Trainer):
         """Go on where the checkpoint was, with the rate of the new schedule if that is another."""
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint and begun_for(Path(checkpoint)) != self.state.max_steps:
-            take_new_rate(self.lr_scheduler, self.optimizer)
+            schedule = self.lr_scheduler
+            parts = (getattr(schedule, name, []) for name in ("base_lrs", "lr_lambdas"))
+            for group, base, share in zip(self.optimizer.param_groups, *parts):
+                group["lr"] = base * share(schedule.last_epoch)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """Refuse weights that are not exactly this model's, tied ones aside."""

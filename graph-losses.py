@@ -1,6 +1,7 @@
 """Draw the training loss: recording -> PNG.
 
 python graph-losses.py RUN
+python graph-losses.py RUN --spikes
 """  # huggin: look 30
 
 from collections.abc import Sequence
@@ -15,7 +16,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw the loss by step with an exponential fit, and the learning rate below it.",
         "python graph-losses.py",
     )
-    return draw("losses", parser, parser.parse_args(argv))
+    parser.add_argument(
+        "--spikes",
+        action="store_true",
+        help="mark the steps whose loss stands out, and print the questions of their batches",
+    )
+    args = parser.parse_args(argv)
+    if args.spikes and args.more:
+        parser.error("--spikes: for a single RUN")
+    return draw("losses", parser, args)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 
 from huggin.common.cli import run_command
+from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.lime.loading import load
 
     scene, request = load(args)
+    if request.scale == "value":
+        what = "returns values, so there is no answer that could change; explain it with lime.py"
+        raise UserError(f"{args.model}: {what}")
     refuse_unwritable(args)
     print(*map(printable, introduction(scene)), sep="\n")
     rounds = []

@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_matplotlib()
     from huggin.graphs.saving import save_figures
     from huggin.lime.fonts import missing_in
+    from huggin.lime.results import refuse_unwritable
     from huggin.lime.words.figures import draw_kept
     from huggin.lime.words.found import write_kept
     from huggin.recording.checkpoints import newest_model
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     recording = Recording(args.run)
     chosen = choose_question(args, recording)
     out = args.out or recording.run.explanations / chosen.folder
-    refuse_unwritable(args, out)
+    refuse_unwritable(Namespace(json=args.json, out=out, db=args.db))
     loaded = load(args, recording, newest_model(recording.run))
     kept = explain_answer(args, recording, loaded, chosen, out)
     figures = draw_kept(kept)
@@ -114,13 +115,6 @@ def question_of_run(args: Namespace, recording: Any) -> Chosen:
         raise UserError(f"INDEX {index}: no such question; {known}")
     folder = str(index) if split == default_split(data) else f"{split}-{index}"
     return Chosen(f"question {index}", folder, index, records[index])
-
-
-def refuse_unwritable(args: Namespace, out: Path) -> None:
-    """Fail early: raise UserError or OSError if an output location is not writable."""
-    from huggin.lime.results import refuse_unwritable as refuse
-
-    refuse(Namespace(json=args.json, out=out, db=args.db))
 
 
 def load(args: Namespace, recording: Any, folder: Path) -> tuple[Any, int]:

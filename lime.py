@@ -29,7 +29,6 @@ from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.adjusted import adjusted
 from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
-from huggin.lime.choices import LEAST
 from huggin.lime.classifier import first_answers
 from huggin.lime.explained import (
     AnyPredictor,
@@ -38,6 +37,7 @@ from huggin.lime.explained import (
     SceneT,
     TargetT,
     doubts,
+    least_effect,
     verdict,
 )
 from huggin.lime.explanation import (
@@ -92,12 +92,12 @@ def explain(
     found = []
     for target in targets:
         scores = answers.score(target, request.scale)
-        least = LEAST[request.scale]
+        least = least_effect(request.scale, scores)
         surrogate = linear_regression_coefficients(masks, scores, weights, least)
         if request.adjust:
             surrogate = adjusted(masks, scores, weights, surrogate)
         kept = answers.kept(target)
-        sure = answers.probability_of(target)
+        sure = np.nan if request.scale == "value" else answers.probability_of(target)
         one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate, sure)
         _tell_coefficients(one, say)
         found.append(one)
@@ -203,6 +203,9 @@ def targets_of(args: Namespace, scene: Scene) -> list[Target]:
     labels = scene.classifier.labels
     if args.classes:
         return list(dict.fromkeys(target_of(words, labels) for words in args.classes))
+    if scene.classifier.ending == "value" and len(labels.names) > 1:
+        known = f"{labels.names[0]} to {labels.names[-1]}"
+        raise UserError(f"--classes: the model returns {known}; say which of them is explained")
     best = first_answers(scene.classifier.predict(scene.picture), 1)[0]
     return [target_at(int(best), labels)]
 
@@ -252,7 +255,8 @@ def examine(args: Namespace, predictor: Predictor, one: Explanation) -> dict[str
 def verdict_on(args: Namespace, one: Explanation, quality: dict[str, Any]) -> str:
     """One sentence from all that was found about an explanation's quality."""
     against = doubts(one) + differing(quality.get("stability"))
-    if args.until_stable and not is_stable(one.surrogate, one.request.top):
+    stable = one.masks.complete or is_stable(one.surrogate, one.request.top)
+    if args.until_stable and not stable:
         against.append(f"they are not stable after {len(one.scores)} masks")
     curves = quality.get("faithfulness")
     if curves and gain(curves["LIME"]) <= gain(curves["random"]):

@@ -148,7 +148,7 @@ def refuse_unfit(args: Namespace) -> None:
 
 def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
     """Raise UserError before the work if its results could not be kept."""
-    from huggin.recording.efficacy import read_efficacy
+    from huggin.recording.results import read_efficacy
 
     read_efficacy(run)  # new results are added to those that are there
     for target in filter(None, (run.efficacy, run.recording / "answers", predictions)):
@@ -203,7 +203,7 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
         if args.predictions:
             examination.write_predictions(args.predictions, asked)
         keep(examination, asked, efficacy if measuring else None)
-        record_answers(database, state, [AnswerRow(**one.as_row()) for one in asked])
+        record_answers(database, state, [AnswerRow(*one.as_row()) for one in asked])
         correct_in_all, asked_in_all = standing(database, state)
         different = len(asked_before(database, state))
     in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"

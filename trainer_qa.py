@@ -25,6 +25,7 @@ from huggin.common.text import one_line, printable
 from huggin.model.device import copies_in_background, use_one_gpu
 from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
+from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.model.parts import before_clipping
 from huggin.qa.config import Config
 from huggin.qa.features import (
@@ -45,8 +46,8 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
-from huggin.recording.efficacy import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.recorder import Recorder
+from huggin.recording.results import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_settings import changed_settings, fixed_settings, model_name
@@ -201,6 +202,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     eval_records = _load(config, "validation") if training.do_eval else None
     model, weights = load_model(config.model, training.seed, training.do_train)
     match_tokenizer(tokenizer, model, data.max_seq_length)
+    if data.version_2_with_negative:
+        refuse_blind_no_answer(tokenizer, model)
     features = None
     eval_features = None
     with training.main_process_first(desc="features"):
@@ -256,7 +259,8 @@ def build_recorder(
     """The Recorder that the cfg asks for."""
     wanted = config.recording
     seed = config.training.seed
-    samples = track_samples(records, wanted.probe_samples, seed, tokenizer, config.data)
+    tracked = records if wanted.probe_data == "train" else _load(config, "validation")
+    samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
         model,

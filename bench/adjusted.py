@@ -32,10 +32,16 @@ from huggin.lime.labels import target_at  # noqa: E402
 from huggin.lime.masks import Masks, distance_weights, random_perturbations  # noqa: E402
 from huggin.lime.pictures import read_picture  # noqa: E402
 from huggin.lime.scene import make_scene, resized, segmented  # noqa: E402
-from huggin.lime.surrogate import CHANCE, Surrogate, linear_regression_coefficients  # noqa: E402
+from huggin.lime.surrogate import (  # noqa: E402
+    CHANCE,
+    Surrogate,
+    is_stable,
+    linear_regression_coefficients,
+)
 
 SHAPES = ROOT / "sample" / "shapes"
 COUNTABLE = 12  # segments whose masks are all asked about
+TOP = 4
 CHUNK = 1024  # masks of a repetition, less the full one
 HEAD = "| classifier, picture, segments | masks | R² | R² of the proxy | used | error | intervals |"
 
@@ -121,6 +127,7 @@ def table(name: str, count: int, scores: Scores, sizes: list[int], repeats: int)
     """Print a row for each number of masks; adjusted squared errors by plain ones."""
     truth, drawn = repetitions(count, scores, repeats)
     gains = []
+    sure = np.full(len(drawn), sizes[-1])  # masks after which the top segments stand out
     for many in sizes:
         started = time.process_time()
         found = [both(first_of(masks, many), known[:many]) for masks, known in drawn]
@@ -129,6 +136,8 @@ def table(name: str, count: int, scores: Scores, sizes: list[int], repeats: int)
             np.array([pair[which].coefficients - truth for pair in found]) for which in (0, 1)
         )
         held = np.abs(ours) <= CHANCE * np.array([one.standard_errors for _, one in found])
+        stable = [is_stable(one, TOP) for _, one in found]
+        sure = np.where(stable, np.minimum(sure, many), sure)
         gains.append(float((ours**2).mean() / (plain**2).mean()))
         r2 = np.mean([one.held_out_r2 for _, one in found])
         proxy = np.mean([one.proxy_r2 for _, one in found])
@@ -136,6 +145,7 @@ def table(name: str, count: int, scores: Scores, sizes: list[int], repeats: int)
         row = f"| {name}, {count} | {many} | {r2:.2f} | {proxy:.2f} | {100 * used:.0f} % | "
         row += f"{gains[-1]:.2f} of {(plain**2).mean() ** 0.5:.2g}² | {100 * held.mean():.0f} % |"
         print(row, f"{seconds:.2f} s", flush=True)
+    print(f"the top {TOP} stand out after {sure.mean():.0f} masks, of at most {sizes[-1]}")
     return gains
 
 

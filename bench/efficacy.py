@@ -112,7 +112,7 @@ def questions(data: DataArguments, count: int) -> Any:
 def trained(folder: Path, quick: bool) -> Path:
     """Train the sample's model. Returns its folder."""
     epochs = "20" if quick else "150"
-    line = [sys.executable, str(ROOT / "run_qa.py"), str(ROOT / "cfg.json")]
+    line = [sys.executable, str(ROOT / "run_qa.py"), str(ROOT / "cfg-facts.json")]
     flags = ["--num_train_epochs", epochs, "--output_dir", "run", "--do_eval", "false"]
     subprocess.run([*line, *flags], cwd=folder, check=True, capture_output=True)
     return folder / "run"

@@ -3,10 +3,10 @@
     python bench/lengths.py --results sample.jsonl
     python bench/lengths.py --model MINILM --questions squad-xquad-en.json --results minilm.jsonl
 
-Without --model it trains the default run, cfg.json. With --model it trains on the first questions
-of a file, and evaluates on the rest. Each result is a line of the file RESULTS; what is there is
-not trained again, so the command can be stopped and started as often as you like. It uses the
-Python that runs it, which must have the toolkit's packages.
+Without --model it trains the 60 facts, cfg-facts.json. With --model it trains on the first
+questions of a file, and evaluates on the rest. Each result is a line of the file RESULTS; what is
+there is not trained again, so the command can be stopped and started as often as you like. It uses
+the Python that runs it, which must have the toolkit's packages.
 """
 
 import json
@@ -67,11 +67,16 @@ def arguments() -> ArgumentParser:
     parser = parser_of(__doc__)
     add = parser.add_argument
     add("--results", type=Path, required=True, metavar="FILE", help="JSON lines, a run each")
-    add("--model", type=Path, metavar="FOLDER", help="a pretrained model (default: cfg.json's)")
+    add(
+        "--model",
+        type=Path,
+        metavar="FOLDER",
+        help="a pretrained model (default: cfg-facts.json's)",
+    )
     add("--questions", type=Path, metavar="FILE", help="questions for --model")
     add("--train", type=int, default=800, help="how many to train on (default: 800)")
     add("--seeds", type=int, default=4, help="how many seeds (default: 4)")
-    add("--epochs", type=int, help="epochs (default: 3, without --model those of cfg.json)")
+    add("--epochs", type=int, help="epochs (default: 3, without --model those of cfg-facts.json)")
     add("--jobs", type=int, default=1, help="how many to train at once (default: 1)")
     add("--bf16", action="store_true", help="compute in bfloat16")
     return parser
@@ -86,14 +91,14 @@ def runs(args: Namespace) -> Iterator[tuple[int, str]]:
 
 def settings_of(args: Namespace) -> str:
     """All that two results must share to be compared."""
-    model = args.model.name if args.model else "cfg.json"
+    model = args.model.name if args.model else "cfg-facts.json"
     data = f"{args.train} of {args.questions.name}" if args.questions else "its questions"
     numbers = "bf16" if args.bf16 else "fp32"
     return f"{model}, {data}, {epochs_of(args) or 'its'} epochs, {numbers}"
 
 
 def epochs_of(args: Namespace) -> int | None:
-    """The epochs to train, None for those of cfg.json."""
+    """The epochs to train, None for those of cfg-facts.json."""
     if args.quick:
         return 1
     return args.epochs or (3 if args.model else None)
@@ -123,7 +128,7 @@ def trained(
     output = folder / f"run-{seed}-{arm}"
     keys = flags | {"seed": seed, "train_sampling_strategy": arm, "output_dir": output}
     words = [f"--{name}={value}" for name, value in keys.items()]
-    line = [sys.executable, str(ROOT / "run_qa.py"), str(ROOT / "cfg.json"), *words]
+    line = [sys.executable, str(ROOT / "run_qa.py"), str(ROOT / "cfg-facts.json"), *words]
     seconds = cpu_seconds(line, folder, max(1, threads))
     scores = json.loads((output / "eval_results.json").read_text(encoding="utf-8"))
     return Result(seed, arm, settings, scores["eval_exact_match"], scores["eval_f1"], seconds)

@@ -39,7 +39,7 @@ from huggin.recording.batch import batch_rows  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
 TINY = ROOT / "sample" / "bert-tiny"
-RUN = 1200  # steps of cfg.json's run
+RUN = 1200  # steps of cfg-facts.json's run
 NIGHT = 14_754  # steps of two epochs of SQuAD
 PROBES = 200
 SNAPSHOTS = 32
@@ -47,7 +47,8 @@ MORE = 20  # steps that are kept to count their bytes
 EVERY_STEP = ("steps", "layers", "questions")  # tables with a row for each step
 OFF = "recording off"
 DEFAULT = "default schedule"
-EVERY = "a probe at every step"
+EVERY = "a probe at every step, without the ledger"
+LEDGER = "a probe with the ledger at every step"
 EVENTS = "add_histogram"
 TEXT = "a figure and text rows"
 WANDB = "wandb offline, watch(log=all, log_freq=1)"
@@ -173,7 +174,7 @@ def default_model(folder: Path, quick: bool, ours: bool) -> None:
     ways = {
         OFF: nothing,
         DEFAULT: recorder(training, folder / "default", RUN),
-        EVERY: recorder(training, folder / "every", RUN, probe_points=RUN + 1),
+        EVERY: recorder(training, folder / "every", RUN, probe_points=RUN + 1, ledger_points=0),
         EVENTS: histograms(training, folder / "events"),
         TEXT: text_rows(training, folder / "text"),
     }
@@ -212,10 +213,11 @@ def base_shape(folder: Path, quick: bool, ours: bool) -> None:
     alone = statistics.median(trained)
     schedule = [
         one + (PROBES * probe + SNAPSHOTS * nodes) / NIGHT
-        for one, probe, nodes in zip(taken["row"], taken[EVERY], taken["nodes"], strict=True)
+        for one, probe, nodes in zip(taken["row"], taken[LEDGER], taken["nodes"], strict=True)
     ]
     say_what_is_added(DEFAULT, schedule, alone, most=1.01)
     say_what_is_added(EVERY, taken[EVERY], alone, most=1.05)
+    say_what_is_added(LEDGER, taken[LEDGER], alone)
     say_what_is_added(EVENTS, taken[EVENTS], alone)
     say_what_is_added(TEXT, taken[TEXT], alone)
     answers: list[dict[str, Any]] = []
@@ -238,7 +240,8 @@ def base_ways(training: Training, folder: Path) -> dict[str, Keep]:
     snapshots = no_points | {"node_points": NIGHT + 1}
     return {
         "row": recorder(training, folder / "row", NIGHT, **no_points),
-        EVERY: recorder(training, folder / "every", NIGHT, **probes),
+        EVERY: recorder(training, folder / "every", NIGHT, **probes, ledger_points=0),
+        LEDGER: recorder(training, folder / "ledger", NIGHT, **probes),
         "nodes": recorder(training, folder / "nodes", NIGHT, **snapshots),
         EVENTS: histograms(training, folder / "events"),
         TEXT: text_rows(training, folder / "text"),

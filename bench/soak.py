@@ -195,7 +195,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=50, help="how many faults (default: 50)")
-    parser.add_argument("--cfg", type=Path, default=ROOT / "cfg.json")
+    parser.add_argument("--cfg", type=Path, default=ROOT / "cfg-facts.json")
     parser.add_argument(
         "--small", action="store_true", help="train a tiny model instead of what --cfg says"
     )

@@ -2,7 +2,7 @@
 
     python bench/tracking.py --quick
 
-The default model is trained, as in cfg.json but for longer. py-spy looks at it for some seconds,
+The 60 facts are trained, as in cfg-facts.json but for longer. py-spy looks at it for some seconds,
 with the options of the command, and then does not look for some seconds. How much the recording
 grows tells how many steps were made. py-spy looks as often as the command allows: the cost of the
 default interval is far below the noise of such seconds, so it is computed from what one look takes.
@@ -63,15 +63,15 @@ def training(folder: Path) -> Iterator[tuple[int, Path]]:
         table = RunFolder(folder).segment("steps", 0)
         while not (table.exists() and table.stat().st_size > FIRST_STEPS):
             if process.poll() is not None:
-                raise SystemExit("the training ended; see python run_qa.py cfg.json")
+                raise SystemExit("the training ended; see python run_qa.py cfg-facts.json")
             time.sleep(0.5)
         yield process.pid, table
         process.send_signal(signal.SIGTERM)
 
 
 def write_cfg(folder: Path) -> Path:
-    """Write cfg.json for a training that does not end by itself."""
-    cfg = json.loads((ROOT / "cfg.json").read_text(encoding="utf-8"))
+    """Write a cfg for a training that does not end by itself."""
+    cfg = json.loads((ROOT / "cfg-facts.json").read_text(encoding="utf-8"))
     cfg |= {name: str(ROOT / cfg[name]) for name in PATHS}
     cfg |= {"output_dir": str(folder), "num_train_epochs": 10_000}
     path = folder / "cfg.json"

@@ -39,7 +39,7 @@ from huggin.recording.reader import Recording  # noqa: E402
 HASHES = DOCS / "pictures.json"
 RUN = "runs/sample"
 DRAWING = ("analysis", "graphs", "lime", "pages", "tracking")  # folders whose code makes pictures
-SAMPLE = ("cfg.json", "sample/questions.json", "sample/bert-tiny/config.json")
+SAMPLE = ("cfg.json", "sample/stories.json", "sample/bert-stories/config.json")
 WIDEST = 2250  # pixels
 SMALL = (8.3, 200)  # inches and pixels per inch: 100 pixels per inch in a column of 830 pixels
 

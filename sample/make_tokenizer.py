@@ -1,4 +1,4 @@
-"""Train the sample's WordPiece vocabulary: questions.json -> bert-tiny/tokenizer.json.
+"""Train the samples' WordPiece vocabularies: questions -> the tokenizer.json of their model.
 
 The result is the same, byte for byte, each time. Its alphabet holds every printable
 ASCII character (in lower case, as the tokenizer lowers all text), both at the start of
@@ -7,16 +7,20 @@ a word and inside one, so that no English text in ASCII gives an [UNK].
 
 import json
 import string
+import sys
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import BertTokenizer
 
 HERE = Path(__file__).resolve().parent
-MODEL = HERE / "bert-tiny"
+sys.path.insert(0, str(HERE.parent))  # the toolkit's own packages, as all of bench/ has it
+
+from huggin.qa.records import read_records  # noqa: E402
+
+MODELS = {"stories.json": "bert-stories", "questions.json": "bert-tiny"}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 MAX_VOCABULARY = 2000
-MAX_LENGTH = 256
 
 
 def train_vocabulary(texts: list[str]) -> dict[str, int]:
@@ -37,18 +41,17 @@ def train_vocabulary(texts: list[str]) -> dict[str, int]:
 
 
 def main() -> None:
-    """Write the tokenizer files, and the vocabulary's size into config.json."""
-    sample = json.loads((HERE / "questions.json").read_text(encoding="utf-8"))
-    texts = sample["title"] + sample["context"] + sample["question"]
-    vocabulary = train_vocabulary(texts)
-    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True, model_max_length=MAX_LENGTH)
-    tokenizer.save_pretrained(MODEL)
-
-    path = MODEL / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    if config["vocab_size"] != len(vocabulary):
-        config["vocab_size"] = len(vocabulary)
+    """Write the tokenizers' files, and the vocabularies' sizes into config.json."""
+    for questions, name in MODELS.items():
+        records = list(read_records(HERE / questions))
+        texts = [record[of] for of in ("title", "context", "question") for record in records]
+        vocabulary = train_vocabulary(texts)
+        path = HERE / name / "config.json"
+        config = json.loads(path.read_text(encoding="utf-8")) | {"vocab_size": len(vocabulary)}
         path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        longest = config["max_position_embeddings"]
+        tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True, model_max_length=longest)
+        tokenizer.save_pretrained(HERE / name)
 
 
 if __name__ == "__main__":

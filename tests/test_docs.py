@@ -269,7 +269,7 @@ def test_options_in_blocks_are_there():
     [
         ("lime", "--cfg"),
         ("graph-weights", "--share"),
-        ("run_qa", "--epochs"),
+        ("run_qa", "--questions_per_night"),
         ("db-indices", "--search"),
     ],
 )

@@ -14,8 +14,8 @@ import pytest
 from huggin.analysis.learning import margins, when_learned
 from huggin.analysis.nodes import NodeChoice, rank_nodes, snapshots, weight_change
 from huggin.recording.answer import read_answer
-from huggin.recording.efficacy import read_efficacy
 from huggin.recording.reader import Recording
+from huggin.recording.results import read_efficacy
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import ROOT, command
 from tests.data.make import CSV, TABLES, TEXTS, digest, numbers_in

@@ -1,6 +1,7 @@
 """A copy of the toolkit that takes the place of a user's clone.
 
-Its Python starts at once (see tests/forks.py), and its cfg.json trains 24 steps instead of 1,200.
+Its Python starts at once (see tests/forks.py), and its cfg.json trains 24 steps on 64 questions
+instead of 1,504 steps on 3,000.
 """
 
 import json
@@ -16,8 +17,11 @@ FILES = ("*.py", "*.sh", "*.json", "*.txt", "setup", "get-*")
 SAVE_STEPS = 8
 LAST_STEP = 24
 FEWER_STEPS = {
+    "max_train_samples": 64,
+    "max_eval_samples": 40,
+    "per_device_train_batch_size": 8,
     "num_train_epochs": 3,
-    "warmup_steps": 3,
+    "node_points": 32,
     "logging_steps": 10,
     "save_steps": SAVE_STEPS,
 }

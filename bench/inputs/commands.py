@@ -29,6 +29,7 @@ from bench.inputs.base import (
     writing,
     writing_text,
 )
+from bench.inputs.pictures import of_labels, of_pictures
 from bench.inputs.recordings import (
     READERS,
     of_answers,
@@ -36,6 +37,7 @@ from bench.inputs.recordings import (
     of_run_json,
     of_segments,
 )
+from bench.inputs.weights import of_endless, of_first_passes, of_weights
 
 GRAPHS = tuple(words[0] for words in READERS)
 COMMANDS = (
@@ -82,6 +84,11 @@ def all_faults(base: Path) -> Iterator[Fault]:
     yield from of_names()
     yield from of_newer_tables(base)
     yield from of_cfgs_that_work()
+    yield from of_pictures()
+    yield from of_labels()
+    yield from of_weights()
+    yield from of_first_passes()
+    yield from of_endless()
     yield from of_databases(base)
     yield from of_other_cfgs(base)
     yield from of_numbers()

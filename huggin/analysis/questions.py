@@ -56,7 +56,7 @@ def texts_of(recording: Recording, records: Sequence[Mapping[str, Any]]) -> Ques
     that the recording knows.
     """
     last = int(recording.questions.index.max())
-    samples = recording.facts.samples
+    samples = recording.facts.trained_samples
     changed = last >= len(records) or any(
         records[sample.index]["question"] != sample.question
         for sample in samples

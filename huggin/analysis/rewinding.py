@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.common.statistics import wilson_interval
-from huggin.recording.rewound import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, PartRewound, Rewound
 
 Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 DISAGREE = (
@@ -75,9 +75,9 @@ def _ranks(values: list[float]) -> np.ndarray:
     return below + (equal - 1) / 2
 
 
-def _the(part: PartRewound) -> str:
+def named(part: str) -> str:
     """`the head`, but `layer 3`."""
-    return part.part if part.part.startswith("layer") else f"the {part.part}"
+    return part if part.startswith("layer") else f"the {part}"
 
 
 def in_words(found: Rewound) -> str:
@@ -87,13 +87,14 @@ def in_words(found: Rewound) -> str:
     trained = np.mean(found.trained.loss)
     without = np.mean(worth.put_back.loss)
     if without <= trained:
-        return f"No part alone hurts when it is put back; the weights of {_the(moved)} moved most"
-    first = f"Putting back {_the(worth)} hurts most (loss {trained:.2f} -> {without:.2f})"
+        what = "No part alone hurts when it is put back"
+        return f"{what}; the weights of {named(moved.part)} moved most"
+    first = f"Putting back {named(worth.part)} hurts most (loss {trained:.2f} -> {without:.2f})"
     first += _answers_lost(found, worth)
     if moved.part == worth.part:
         second = "its weights also moved most"
     else:
-        second = f"the weights of {_the(moved)} moved most"
+        second = f"the weights of {named(moved.part)} moved most"
     correlation = rank_correlation(found)
     if np.isnan(correlation):
         return f"{first}; {second}"
@@ -107,7 +108,7 @@ def _answers_lost(found: Rewound, worth: PartRewound) -> str:
     after = share_right(costly.put_back).value
     if after >= min(before, share_right(worth.put_back).value):
         return ""
-    return f", {_the(costly)} costs most answers ({before:.0f} % -> {after:.0f} % right)"
+    return f", {named(costly.part)} costs most answers ({before:.0f} % -> {after:.0f} % right)"
 
 
 def table_of_parts(found: Rewound) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from huggin.recording.efficacy import Efficacy
+from huggin.recording.results import Efficacy
 
 FEWEST = 3  # evaluations of which one says that the loss has risen
 QUANTILE = 1.959964  # the normal distribution's for 95 %

@@ -24,12 +24,13 @@ from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
+from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.questions import load_questions
 from huggin.recording.answer import AnswerFacts
-from huggin.recording.efficacy import Efficacy
+from huggin.recording.results import Efficacy
 from huggin.recording.run_facts import model_type_state
 from huggin.recording.run_folder import RunFolder
 
@@ -75,6 +76,8 @@ class Examination:
         cache_dir = config.model.cache_dir
         records = load_questions(data, split, cache_dir)
         match_tokenizer(tokenizer, model, data.max_seq_length)
+        if data.version_2_with_negative:
+            refuse_blind_no_answer(tokenizer, model)
         refuse_long_questions(records, tokenizer, data)
         return cls(
             trained=trained,

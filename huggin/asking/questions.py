@@ -12,12 +12,11 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.common.errors import BadValue, UserError
-from huggin.common.statistics import wilson_interval
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.qa.answers import Answer, best_answers, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import padded, windows
-from huggin.recording.efficacy import Efficacy
+from huggin.recording.results import Efficacy, efficacy_from
 
 
 @dataclass(frozen=True)
@@ -30,16 +29,11 @@ class Asked:
     exact_match: float  # 0 or 100 percent
     f1: float  # percent
 
-    def as_row(self) -> dict[str, Any]:
-        """The columns of its row in the database."""
-        return {
-            "index": self.index,
-            "expected": next(iter(self.record["answers"]["text"]), ""),
-            "answered": self.answer.text,
-            "exact_match": self.right,
-            "f1": self.f1,
-            "confidence": self.answer.confidence,
-        }
+    def as_row(self) -> tuple[int, str, str, bool, float, float]:
+        """The fields of its row in the database."""
+        expected = next(iter(self.record["answers"]["text"]), "")
+        confidence = self.answer.confidence
+        return self.index, expected, self.answer.text, self.right, self.f1, confidence
 
     @property
     def right(self) -> bool:
@@ -150,18 +144,5 @@ def efficacy_of(
     """
     scores = [(one.exact_match, one.f1) for one in asked]
     means = mean_scores(scores, [one.record["answers"] for one in asked], squad2)
-    exact_match = means.pop("exact_match")
-    f1 = means.pop("f1")
-    correct = sum(one.right for one in asked)
-    return Efficacy(
-        step=step,
-        data=data,
-        asked=len(asked),
-        correct=correct,
-        exact_match=exact_match,
-        exact_match_interval=wilson_interval(correct, len(asked)),
-        f1=f1,
-        f1_interval=wilson_interval(f1 / 100 * len(asked), len(asked)),
-        trained_on=trained_on,
-        parts=means,
-    )
+    whole = (means.pop("exact_match"), means.pop("f1"))
+    return efficacy_from(step, data, len(asked), *whole, trained_on=trained_on, parts=means)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from huggin.asking.questions import Asked
-from huggin.recording.efficacy import Efficacy, parts_in_words, trained_on_in_words
+from huggin.recording.results import Efficacy, parts_in_words, trained_on_in_words
 
 
 def report(state: str, asked: Sequence[Asked], efficacy: Efficacy, until_right: bool) -> str:

@@ -5,30 +5,28 @@ pretrained ones from their source. What the recording holds of step 0 says wheth
 """
 
 import html
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
 from huggin.analysis.rewinding import in_words, table_of_parts
-from huggin.asking.questions import batch_size_on, draw_questions, logits_of
+from huggin.asking.exam import Exam
+from huggin.asking.questions import batch_size_on, draw_questions
 from huggin.common.errors import BadValue, UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.loading import head_of, load_model, load_trained, match_tokenizer
 from huggin.model.rewinding import TwoStates
-from huggin.qa.answers import best_answers, score_answer
 from huggin.qa.arguments import DataArguments, ModelArguments
 from huggin.qa.config import arguments_of
-from huggin.qa.features import refuse_long_questions, track_sample, windows
 from huggin.qa.questions import load_questions
 from huggin.recording.checkpoints import damage_of, newest_model
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import (
+from huggin.recording.results import (
     Answers,
     PartRewound,
     Rewound,
@@ -39,116 +37,6 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.run_lock import one_at_a_time
 
 HALF_PRECISION = ("bf16", "fp16")
-DATA_OF = {"train": "training data", "validation": "validation data"}
-
-
-@dataclass(frozen=True)
-class Exam:
-    """Questions of a run's data, as windows with their labels."""
-
-    data_name: str
-    data: DataArguments
-    indices: list[int]
-    records: list[dict[str, Any]]
-    placed: dict[str, list[Any]]  # what `windows` gave
-    starts: np.ndarray  # (windows,) the labels, in tokens
-    ends: np.ndarray  # (windows,)
-    tokenizer: PreTrainedTokenizerFast
-
-    @classmethod
-    def draw(
-        cls,
-        data: DataArguments,
-        tokenizer: PreTrainedTokenizerFast,
-        count: int,
-        seed: int,
-        split: str = "train",
-        cache_dir: str | None = None,
-    ) -> Self:
-        """`count` random questions of `train` or `validation`.
-
-        Raises UserError if the data cannot be read.
-        """
-        records = load_questions(data, split, cache_dir)
-        indices = sorted(draw_questions(len(records), seed)[:count])
-        chosen = records.select(indices)
-        refuse_long_questions(chosen, tokenizer, data)
-        placed = windows(chosen["question"][:], chosen["context"][:], tokenizer, data)
-        labels = _labels(chosen.to_list(), placed["record"], tokenizer, data)
-        file = data.train_file if split == "train" else data.validation_file
-        name = Path(file or data.dataset_name or "").name
-        return cls(
-            data_name=f"{name} ({DATA_OF[split]})",
-            data=data,
-            indices=indices,
-            records=chosen.to_list(),
-            placed=placed,
-            starts=labels[:, 0],
-            ends=labels[:, 1],
-            tokenizer=tokenizer,
-        )
-
-    def answers(
-        self,
-        model: PreTrainedModel,
-        batch_size: int,
-        done: Callable[[int], Any] = lambda _: None,
-    ) -> Answers:
-        """How a model answers. done: called with the number of windows of each batch."""
-        logits = logits_of(model, self.tokenizer, self.placed, batch_size, done)
-        contexts = [record["context"] for record in self.records]
-        answers = best_answers(contexts, self.placed, logits[0], logits[1], self.data)
-        texts = [answer.text for answer in answers]
-        scores = [
-            score_answer(text, record["answers"], self.data.version_2_with_negative)
-            for text, record in zip(texts, self.records, strict=True)
-        ]
-        return Answers(
-            loss=self._losses(logits).tolist(),
-            answer=texts,
-            right=[exact_match == 100 for exact_match, _ in scores],
-        )
-
-    def _losses(self, logits: np.ndarray) -> np.ndarray:
-        """The loss of each question, (questions,): the mean over start, end and its windows.
-
-        logits: (2, windows, tokens).
-        """
-        of_windows = np.mean(
-            [
-                cross_entropy(scores, places)
-                for scores, places in zip(logits, (self.starts, self.ends), strict=True)
-            ],
-            axis=0,
-        )
-        owner = np.array(self.placed["record"])
-        return np.bincount(owner, of_windows) / np.bincount(owner)
-
-
-def _labels(
-    records: list[dict[str, Any]],
-    owners: list[int],
-    tokenizer: PreTrainedTokenizerFast,
-    data: DataArguments,
-) -> np.ndarray:
-    """First and last token of the answer in each window, (windows, 2); [CLS] where it is not.
-
-    owners: the record of each window.
-    """
-    labels = []
-    for row, owner in enumerate(owners):
-        number = row - owners.index(owner)  # of the window in its context
-        window = track_sample(records[owner], owner, tokenizer, data, number)
-        labels.append((window.gold_start, window.gold_end))
-    return np.array(labels)
-
-
-def cross_entropy(logits: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The cross-entropy of each row in nats, (rows,). logits: (rows, tokens). places: (rows,)."""
-    values = logits.astype(np.float64)
-    highest = values.max(axis=1, keepdims=True)
-    total = np.log(np.exp(values - highest).sum(axis=1)) + highest[:, 0]
-    return total - values[np.arange(len(values)), places]
 
 
 @dataclass(frozen=True)
@@ -236,7 +124,9 @@ def rewound(
     untrained = untrained_model(recording, model_args).to(trained.device).eval()
     match_tokenizer(tokenizer, trained, data.max_seq_length)
     two = TwoStates.of(trained, untrained)
-    exam = Exam.draw(data, tokenizer, count, seed, split, model_args.cache_dir)
+    records = load_questions(data, split, model_args.cache_dir)
+    indices = sorted(draw_questions(len(records), seed)[:count])
+    exam = Exam.of(data, tokenizer, records, indices, split)
     batch_size = batch_size_on(trained.device)
     mixtures = _mixtures(two.parts)
     total = len(mixtures) * len(exam.starts)

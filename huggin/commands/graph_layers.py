@@ -1,4 +1,4 @@
-"""Draw the QA head on every layer's output, and the gradients by part: recording -> PNG.
+"""Draw the QA head on every layer's output, gradients and ledger by part: recording -> PNG.
 
 huggin graph-layers RUN
 huggin graph-layers RUN --sample 1 --step 0
@@ -10,11 +10,11 @@ from huggin.graphs.arguments import choose_sample, draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Save the figures in RUN/graphs and print their paths, and two tables."""
+    """Save the figures in RUN/graphs and print their paths, and three tables."""
     parser = graph_parser(
         "Draw what the QA head makes of each layer's output for a tracked sample, by token and\n"
-        "by step, and the norm of the gradient by part of the model. Print when the head on each\n"
-        "layer was first right.",
+        "by step, the norm of the gradient by part of the model, and the ledger: which part\n"
+        "changed the sample's loss, and when. Print when the head on each layer was first right.",
         "huggin graph-layers",
     )
     choose_sample(parser)

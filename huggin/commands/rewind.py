@@ -20,8 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
     load_matplotlib()
+    from huggin.analysis.ledger import sums_until
     from huggin.graphs.rewind import draw_rewound
     from huggin.graphs.saving import save_figures
+    from huggin.recording.reader import Recording
 
     found = huggin.rewind(
         args.run,
@@ -35,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if found.replaced:
         asked = f"the answers to {found.replaced} questions after step {found.rewound.step}"
         warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
-    figures = draw_rewound(found.rewound, of_step=args.checkpoint is not None)
+    ledger = sums_until(Recording(args.run), found.rewound.step)
+    figures = draw_rewound(found.rewound, ledger, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)
     print(found.in_words())

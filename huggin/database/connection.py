@@ -109,13 +109,14 @@ def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:
     Of a large file the tables with many rows are left out.
     """
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    names: list[str | int] = [name for (name,) in tables if name not in LARGEST]
+    one = "SELECT * FROM pragma_integrity_check(?)"
+    checks: list[tuple[str, tuple[str, ...]]]
+    checks = [(one, (name,)) for (name,) in tables if name not in LARGEST]
     if path.exists() and path.stat().st_size <= CHECKED_AS_A_WHOLE:
-        names = [1]  # stops at the first problem
-    for name in names:
-        (problem,) = connection.execute(
-            "SELECT * FROM pragma_integrity_check(?)", (name,)
-        ).fetchone()
+        # Stops at the first problem. As a function it fails if TensorFlow was loaded before SQLite.
+        checks = [("PRAGMA integrity_check(1)", ())]
+    for check, name in checks:
+        (problem,) = connection.execute(check, name).fetchone()
         if problem != "ok":
             advice = f"`sqlite3 {path} .recover` prints what can be saved; name another file"
             raise BadValue("db", path, f"damaged: {' '.join(problem.split())}; {advice}")

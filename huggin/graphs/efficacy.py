@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from huggin.common.errors import UserError
 from huggin.graphs.runs import COLOURS
 from huggin.graphs.style import by_step, new_figure
-from huggin.recording.efficacy import Efficacy, read_efficacy, read_evaluations
+from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 from huggin.recording.run_folder import RunFolder
 
 MARKERS = "osD^"  # one for each data

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.gradients import table_of_parts
 from huggin.analysis.learning import flips_in_words, table_of_samples
+from huggin.analysis.ledger import sums_of, words_and_table
 from huggin.analysis.lens import table_of_layers
 from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
 from huggin.analysis.nodes import NodeChoice
@@ -29,11 +30,13 @@ from huggin.analysis.questions import (
     table_of_kinds,
     texts_of,
 )
+from huggin.analysis.spikes import find_spikes, spikes_in_words
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.efficacy import draw_efficacy
 from huggin.graphs.gradients import draw_gradients
 from huggin.graphs.layers import draw_layers, draw_layers_over_time
+from huggin.graphs.ledger import draw_ledger
 from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer, draw_snapshot
@@ -130,8 +133,19 @@ def figures(
     return drawn
 
 
-def _losses(drawn: Figures) -> None:
-    drawn.add(draw_losses(*read_runs(drawn.runs)), ())
+def _losses(drawn: Figures, *, spikes: bool = False) -> None:
+    runs = read_runs(drawn.runs)
+    if not spikes:
+        drawn.add(draw_losses(*runs), runs)
+        return
+    try:
+        records = training_records(runs[0].facts.cfg)
+    except (UserError, OSError) as error:
+        drawn.notes.append(f"no texts: {error}")
+        records = []
+    lengths = [len(record["context"]) + len(record["question"]) for record in records]
+    found = find_spikes(runs[0], lengths or None)
+    drawn.parts.append((draw_losses(*runs, spikes=found), spikes_in_words(found, records)))
 
 
 def _efficacy(drawn: Figures) -> None:
@@ -171,11 +185,15 @@ def _layers(
     runs = read_runs(drawn.runs)
     layers = _drawn(drawn, lambda: draw_layers(*runs, sample=sample, step=step))
     gradients = _drawn(drawn, lambda: draw_gradients(*runs, parts=parts))
+    ledger = _drawn(drawn, lambda: draw_ledger(*runs, sample=sample))
     if layers:
         layers |= draw_layers_over_time(*runs, sample=sample)
         drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
     if gradients:
         drawn.add(gradients, runs, [table_of_parts(run.layers) for run in runs])
+    if ledger:
+        tables = [words_and_table(sums_of(run.ledger(sample))) for run in runs]
+        drawn.add(ledger, runs, tables)
     if not drawn.parts:
         raise UserError(drawn.notes[0])
 

@@ -1,6 +1,7 @@
 """Recording -> the training loss by step with an exponential fit, and the learning rate."""
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,21 +9,24 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.curves import running_mean
 from huggin.analysis.loss_curve import fit_exponential, schedule_changes
+from huggin.analysis.spikes import Spike
 from huggin.analysis.validation import QUANTILE, validation_in_words, with_loss
 from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
-from huggin.recording.efficacy import Efficacy, read_evaluations
 from huggin.recording.reader import Recording, Steps
+from huggin.recording.results import Efficacy, read_evaluations
 
+NAMED = 5  # spikes with their step beside them
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
+TITLE = 84  # characters of a title's line
 
 
-def draw_losses(*runs: Recording) -> dict[str, Figure]:
+def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Figure]:
     """`losses`: loss and learning rate by step; of several runs the running means.
 
     If a run was evaluated on the way, the loss of the validation questions stands beside that of
-    the training, and a panel between them has their EM and F1.
+    the training, and a panel between them has their EM and F1. spikes: of a single run, marked.
     """
     besides = side_by_side(runs)
     evaluations = [read_evaluations(run.recording.run) for run in besides]
@@ -44,11 +48,22 @@ def draw_losses(*runs: Recording) -> dict[str, Figure]:
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
         _mark_schedules((loss_axes, rate_axes), run, colour)
+    if spikes:
+        _mark_spikes(loss_axes, spikes)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     by_step(rate_axes, "learning rate")
     return {figure_name("losses", runs): figure}
+
+
+def _mark_spikes(axes: Axes, spikes: Sequence[Spike]) -> None:
+    """A triangle at each loss that stands out, the step beside the first ones."""
+    points = [(spike.step, spike.loss) for spike in spikes]
+    label = f"stands out ({len(spikes)})"
+    axes.plot(*zip(*points, strict=True), "v", color="black", markersize=5, label=label)
+    for step, loss in points[:NAMED]:
+        axes.annotate(str(step), (step, loss), (4, 2), textcoords="offset points", fontsize=8)
 
 
 def _mark_schedules(panels: Sequence[Axes], run: Beside, colour: str) -> None:
@@ -83,7 +98,7 @@ def _draw_validation(
             score_axes, evaluations, kind, marker=".", label=f"{name}{label} (validation)", **look
         )
     if not run.name:
-        loss_axes.set_title(validation_in_words(evaluations))
+        loss_axes.set_title(fill(validation_in_words(evaluations), TITLE))
     score_axes.set_ylim(-2, 102)
     score_axes.set_ylabel("EM, F1 in %")
     score_axes.legend()

@@ -14,6 +14,8 @@ from huggin.lime.choices import (
     ENDINGS,
     ENGINES,
     FILLS,
+    FILTERS,
+    FITS,
     PIXELS,
     SAMPLERS,
     SCALES,
@@ -77,6 +79,12 @@ def _add_model(parser: CommandParser) -> None:
         choices=ENDINGS,
         help="what its outputs are (default: read from the model's last activation)",
     )
+    add(
+        "--allow-random",
+        action="store_true",
+        help="if the model answers at random (Dropout as in training), explain the mean of 16 "
+        "answers, each picture by itself",
+    )
     add("--output", metavar="NAME", help="one output, by name or number, if it has several")
     add(
         "--size",
@@ -106,6 +114,18 @@ def _add_scene(parser: CommandParser) -> None:
         metavar="N",
         help="about how many segments slic and grid make (default: 36)",
     )
+    add(
+        "--fit",
+        choices=FITS,
+        default="squash",
+        help="what happens to a picture of another shape than the model's input (default: squash)",
+    )
+    add(
+        "--filter",
+        choices=FILTERS,
+        help="how the picture is resized (default: smooth; for models of keras.applications: "
+        "nearest, as keras.utils.load_img does)",
+    )
     add("--fill", choices=FILLS, default="grey", help="what hides a segment (default: grey)")
 
 
@@ -115,7 +135,8 @@ def _add_explanation(parser: CommandParser) -> None:
         "--target",
         choices=SCALES,
         default="probability",
-        help="the score that is explained (default: probability)",
+        help="the score that is explained (default: probability; the value of a model that "
+        "returns values)",
     )
     add_masks(
         parser,

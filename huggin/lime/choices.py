@@ -1,11 +1,21 @@
 """The names that options take, apart from the code that they choose, which is slow to load."""
 
 SEGMENTERS = ("quickshift", "slic", "felzenszwalb", "grid")
+FITS = ("squash", "crop", "pad")
+FILTERS = {  # how a picture is resized
+    "smooth": "scikit-image's anti-aliased filter",
+    "tensorflow": "tf.image.resize's bilinear filter, without anti-aliasing",
+    "nearest": "nearest pixels, as keras.utils.load_img",
+    "bilinear": "Pillow's bilinear filter",
+    "bicubic": "Pillow's bicubic filter",
+    "lanczos": "Pillow's Lanczos filter",
+}
 FILLS = ("grey", "black", "mean", "blur")
 SAMPLERS = ("hadamard", "binomial", "leave-one-out")
 SCALES = ("probability", "logit")
 LEAST = {"probability": 0.001, "logit": 0.01}  # a smaller effect on this scale is none
 PIXELS = ("signed", "unit", "byte", "caffe", "torch")
-ENDINGS = ("softmax", "sigmoid", "logits")
+ENDINGS = ("softmax", "sigmoid", "logits", "value")
+REGRESSION = ("logits", "value")  # what linear outputs may be
 ENGINES = ("tensorflow", "openvino")
 WIDTH = 0.25  # of the kernel; the square root makes its effective width WIDTH * sqrt(2)

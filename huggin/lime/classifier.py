@@ -25,6 +25,10 @@ class Classifier(Protocol):
         """Height and width of its input."""
 
     @property
+    def ending(self) -> str:
+        """What its outputs are, one of ENDINGS; `value`: no probabilities, but values."""
+
+    @property
     def labels(self) -> Labels:
         """The names of its classes."""
 

@@ -6,12 +6,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from huggin.lime.choices import WIDTH
+from huggin.lime.choices import LEAST, WIDTH
 from huggin.lime.masks import Masks
 from huggin.lime.surrogate import Surrogate
 
 TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
 AIM = 0.05  # the gap between both R² that the advised number of masks would have
+VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
 UNSURE = 0.05  # probability below which the model itself hardly says what is explained
 
 
@@ -113,14 +114,20 @@ class Explained(Generic[SceneT, TargetT]):
         return self.surrogate.against(self.request.top)
 
 
+def least_effect(scale: str, scores: np.ndarray) -> float:
+    """The smallest effect that counts; of values, what rounding may make of the largest."""
+    return LEAST.get(scale, VALUE_ROUNDING * float(np.abs(scores).max()))
+
+
 def score_in_words(explained: Explained, where: str) -> str:
     """The score of the full scene, and its mean over the masks. A logit's probability is first."""
     scale = explained.request.scale
     scores = explained.scores
     full = f"{scale} {scores[0]:.4g}"
     if explained.target.minus is not None:
-        formula = {"logit": "ln(p / q)", "probability": "p - q"}[scale]
-        full = f"p {explained.probability:.4g}, {formula} {scores[0]:.4g}"
+        formula = {"logit": "ln(p / q)", "probability": "p - q", "value": "difference"}[scale]
+        p = "" if scale == "value" else f"p {explained.probability:.4g}, "
+        full = f"{p}{formula} {scores[0]:.4g}"
     elif scale == "logit":
         full = f"probability {explained.probability:.4g} ({full})"
     mean = f"{scores.mean():.4g} on average over {len(scores)} masks"
@@ -153,10 +160,12 @@ def _interactions_in_words(explained: Explained) -> list[str]:
     how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
     share = f"interactions explain {100 * surrogate.interactions:.0f} % more of the variance"
     lines = [f"{share}, says a proxy that knows them; coefficients {how}"]
-    for pair in surrogate.pairs:
-        names = " and ".join(map(explained.scene.name_of, (pair.first, pair.second)))
-        lines.append(f"  {names} count together: {pair.beyond:+.2g} beyond their sum")
-    return lines
+    named = [
+        f"{' and '.join(map(explained.scene.name_of, (pair.first, pair.second)))} "
+        f"({pair.beyond:+.2g})"
+        for pair in surrogate.pairs
+    ]
+    return lines + ([f"count together, beyond their sum: {', '.join(named)}"] if named else [])
 
 
 def nothing_to_explain(explained: Explained) -> str:
@@ -201,6 +210,8 @@ def _why_low(explained: Explained) -> str:
     """
     surrogate = explained.surrogate
     masks = len(explained.scores)
+    if explained.masks.complete:
+        return "segments interact, as all masks were asked; a coefficient is only an average"
     limit = 1 - float(np.sqrt((1 - surrogate.r2) * (1 - surrogate.held_out_r2)))
     if limit < TRUSTED:
         why = f"more masks would bring the held-out R² to about {limit:.2f} only"

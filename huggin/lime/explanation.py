@@ -24,7 +24,12 @@ def introduction(scene: Scene) -> list[str]:
     probabilities = classifier.predict(scene.picture)
     best = first_answers(probabilities, 3)
     lines = [f"{scene.name}: {scene.count} segments, {classifier.name}"]
+    if scene.facts:
+        lines.append(f"  picture: {'; '.join(scene.facts)}")
     lines += [f"  {fact}" for fact in classifier.facts]
+    if classifier.ending == "value":
+        names = classifier.labels.names
+        return lines + [f"  {value:.6g} {name}" for name, value in zip(names, probabilities)][:9]
     for index in best:
         name = classifier.labels.names[index]
         lines.append(f"  {probabilities[index]:.4f} {name} (class {index})")
@@ -43,7 +48,7 @@ def in_words(explanation: Explanation) -> list[str]:
     coefficients = surrogate.coefficients
     ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
     return [
-        f"{score_in_words(explanation, 'picture')}; {_kept_in_words(explanation)}",
+        score_in_words(explanation, "picture") + _kept_in_words(explanation),
         f"top segments of {explanation.scene.count}: "
         + (ranked or "none speaks for it beyond chance"),
         *quality_in_words(explanation),
@@ -51,8 +56,10 @@ def in_words(explanation: Explanation) -> list[str]:
 
 
 def _kept_in_words(explanation: Explanation) -> str:
+    if explanation.request.scale == "value":
+        return ""
     first = explanation.scene.classifier.labels.names[explanation.target.plus]
-    return f"{first} is the first answer in {100 * explanation.kept:.0f} % of them"
+    return f"; {first} is the first answer in {100 * explanation.kept:.0f} % of them"
 
 
 def as_row(explanation: Explanation) -> dict[str, Any]:
@@ -77,6 +84,7 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     """Every number of an explanation; null if one is not known."""
     return {
         **as_row(explanation),
+        "picture_facts": list(explanation.scene.facts),
         "model_facts": list(explanation.scene.classifier.facts),
         "input_size": list(explanation.scene.classifier.size),
         "classes": len(explanation.scene.classifier.labels.names),

@@ -21,7 +21,7 @@ from huggin.lime.rounds import Round
 FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
 AGAINST = END
 NEITHER = "#c0c8cf"
-TINT = 0.45  # of the colour on a segment
+TINT = 0.45  # of the colour on the segment with the highest coefficient
 PALE = 0.55  # of white on the rest of the picture
 SHARP = 400  # pixels that a picture with lines on it has at least
 LABELLED = 40  # segments, above which the axis does not number each
@@ -99,12 +99,17 @@ def _coefficients(axes: Axes, explanation: Explanation) -> None:
 
 
 def _top_segments(axes: Axes, explanation: Explanation) -> None:
-    """The picture, pale; green where segments speak for the class, red where against it."""
+    """The picture, pale; green where segments speak for the class, red where against it.
+
+    The highest coefficient has the full tint, one of a quarter of it half of the tint.
+    """
     scene = explanation.scene
     picture = scene.picture * (1 - PALE) + PALE
+    size = np.abs(explanation.surrogate.coefficients)
+    tint = TINT * np.sqrt(size / max(size.max(), 1e-300))[scene.segments][..., None]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         inside = np.isin(scene.segments, segments)[..., None]
-        tinted = scene.picture * (1 - TINT) + np.array(to_rgb(colour)) * TINT
+        tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
     show_picture(axes, picture)
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
@@ -132,7 +137,14 @@ def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
     segments = scene.segments.repeat(scale, 0).repeat(scale, 1)
     show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
     fontsize = 8 if scene.count <= LABELLED else 5.5
-    number_segments(axes, scene.segments, np.arange(scene.count), fontsize, scale)
+    places = number_segments(axes, scene.segments, np.arange(scene.count), fontsize, scale)
+    axes.autoscale(False)
+    for pair in explanation.surrogate.pairs:
+        ends = zip(places[pair.first], places[pair.second])
+        axes.plot(*ends, color=FOR if pair.beyond > 0 else AGAINST, lw=2.5)
+    if explanation.surrogate.pairs:
+        note = "lines: pairs that count together; green: more than their sum; red: less"
+        axes.text(0.5, -0.045, note, transform=axes.transAxes, ha="center", va="top", fontsize=8)
 
 
 def show_picture(axes: Axes, picture: np.ndarray) -> None:

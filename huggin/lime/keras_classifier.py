@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from huggin.common.errors import UserError
+from huggin.lime.choices import LEAST
 from huggin.lime.classifier import BATCH, Answers, AskOther
 from huggin.lime.engines import fallback_fact
 from huggin.lime.keras_quietly import tf
@@ -17,6 +18,7 @@ from huggin.lime.labels import Labels
 from huggin.lime.openvino_quietly import NotConverted, converted
 from huggin.lime.pixels import Pixels
 
+STEADY = LEAST["probability"]  # what no effect is; rounding makes 1e-6 of it at most
 SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
 
 
@@ -32,21 +34,35 @@ class KerasClassifier:
     call: Callable[[Any], Any]
     size: tuple[int, int]  # height, width
     pixels: Pixels  # (..., 3) in [0, 1] -> (..., channels) as the model takes them
-    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), or `logits`
+    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), `logits`, or `value`
     labels: Labels
     weights_hash: str
     facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
     engine: str = "tensorflow"  # one of huggin.lime.choices.ENGINES
+    draws: int = 1  # answers whose mean is taken, if the model answers at random
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the model, how its outputs are read, and what computes them."""
-        read = repr((self.weights_hash, self.ending, self.engine, version(self.engine)))
+        read = repr((self.weights_hash, self.ending, self.engine, version(self.engine), self.draws))
         return hashlib.sha256(read.encode()).hexdigest()
 
     def probabilities(self, pictures: Any) -> Any:
         """Pictures (n, height, width, channels), as the model takes them -> (n, classes)."""
+        if self.draws == 1:
+            return self._answered(pictures)
+
+        def mean(picture: Any) -> Any:
+            """Of a picture by itself: a model's answers may depend on those beside it."""
+            answers = [self._answered(picture[None])[0] for _ in range(self.draws)]
+            return tf.reduce_mean(answers, axis=0)
+
+        return tf.map_fn(mean, tf.cast(pictures, tf.float32))
+
+    def _answered(self, pictures: Any) -> Any:
         outputs = tf.cast(self.call(pictures), tf.float32)
+        if self.ending == "value":
+            return outputs
         if outputs.shape[1] == 1:
             second = outputs if self.ending == "sigmoid" else tf.nn.sigmoid(outputs)
             first = 1 - outputs if self.ending == "sigmoid" else tf.nn.sigmoid(-outputs)
@@ -54,13 +70,37 @@ class KerasClassifier:
         return tf.nn.softmax(outputs) if self.ending == "logits" else outputs
 
     def predict(self, picture: np.ndarray) -> np.ndarray:
-        """One picture (height, width, 3) in [0, 1] -> probabilities (classes,).
+        """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
 
-        Raises UserError if they are no probabilities.
+        The same picture is asked once. Raises UserError if the answers are no probabilities.
         """
-        found = np.asarray(self.probabilities(self.pixels(picture)[None]))
-        self._refuse_others(found, found.sum(axis=1))
-        return found[0]
+        key = hashlib.sha256(picture.tobytes()).digest()
+        if key not in self._predicted:
+            found = np.asarray(self.probabilities(self.pixels(picture)[None]))
+            self._refuse_others(found, found.sum(axis=1))
+            self._predicted[key] = found[0]
+        return self._predicted[key]
+
+    @cached_property
+    def _predicted(self) -> dict[bytes, np.ndarray]:
+        return {}
+
+    def varies(self, pictures: np.ndarray) -> float:
+        """How far answers to the same picture differ, alone and within a batch; 0: by rounding.
+
+        pictures: (n, height, width, 3) in [0, 1].
+        """
+        taken = self.pixels(pictures)
+        together = np.asarray(self.probabilities(taken))
+        alone = np.concatenate([np.asarray(self.probabilities(one[None])) for one in taken])
+        allowed = STEADY * (np.abs(together).max() if self.ending == "value" else 1)
+        apart = float(np.abs(together - alone).max())
+        return apart if apart > allowed else 0.0
+
+    def on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
+        """The same classifier, computed by TensorFlow; fact: the line that says why."""
+        kept = (one for one in self.facts if not one.startswith("engine: "))
+        return replace(self, engine="tensorflow", draws=draws, facts=(*kept, fact))
 
     def masked(
         self,
@@ -129,15 +169,15 @@ class KerasClassifier:
     def _ask_tensorflow(self, why: str) -> AskOther:
         """The error that names the same classifier, computed by TensorFlow."""
         fact = fallback_fact(why)
-        facts = (*(one for one in self.facts if not one.startswith("engine: ")), fact)
-        other = replace(self, engine="tensorflow", facts=facts)
-        return AskOther(f"{self.name}: {fact.removeprefix('engine: ')}", other)
+        return AskOther(f"{self.name}: {fact.removeprefix('engine: ')}", self.on_tensorflow(fact))
 
     def _refuse_others(self, found: np.ndarray, sums: np.ndarray) -> None:
         """Raise UserError if numbers are no probabilities; sums: of all classes of a picture."""
         if not np.isfinite(found).all():
             what = "it predicts NaN or infinity; check the file, or choose other pixels"
             raise UserError(f"{self.name}: {what}")
+        if self.ending == "value":
+            return
         inside = found.min() >= -SLACK and found.max() <= 1 + SLACK
         if not inside or (self.ending == "softmax" and abs(sums - 1).max() > SLACK):
             reach = f"{found.min():.3g} to {found.max():.3g}"

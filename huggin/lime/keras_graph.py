@@ -119,7 +119,7 @@ def _nodes(graph: Any) -> list[Any]:
 
 
 def ending_of(tensor: Any) -> str | None:
-    """Whether an output of a graph is `softmax`, `sigmoid` or `logits`; None if it is unclear."""
+    """`softmax`, `sigmoid`, `logits` (of a log-softmax), `linear`, or None if it is unclear."""
     history = tensor._keras_history
     operation = history.operation
     if is_graph(operation):
@@ -134,5 +134,5 @@ def ending_of(tensor: Any) -> str | None:
         activation = kind.lower().replace("logsoftmax", "log_softmax")
     known = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
     if activation == "linear" and getattr(operation, "kernel", None) is not None:
-        return "logits"
+        return "linear"
     return known.get(activation or "")

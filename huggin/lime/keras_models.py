@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage import transform
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
-from huggin.lime.choices import ENDINGS
+from huggin.lime.choices import ENDINGS, REGRESSION
 from huggin.lime.engines import chosen_engine
 from huggin.lime.keras_classifier import KerasClassifier
 from huggin.lime.keras_graph import ending_of, graph_of, opening_of
@@ -24,6 +23,7 @@ from huggin.lime.labels import IMAGENET, Labels, imagenet_labels, numbers
 from huggin.lime.model_files import is_file_name
 from huggin.lime.networks import Network, open_application, open_file
 from huggin.lime.pixels import CONVERT, MEANING, RANGES, Pixels, converter, guess_pixels
+from huggin.lime.scene import resized
 
 ANY_SIZE = 224  # height and width for a model that takes any
 SUM_ERROR = 0.01  # of probabilities in half precision
@@ -73,7 +73,7 @@ def load_classifier(
     network, output = _one_output(network, size, channels, said.output)
     outputs = _outputs(network, size, channels)
     ending, ending_fact = _ending(network, output, outputs, said.ending)
-    names = _labels(said.labels, max(2, outputs.shape[1]), network.preprocess is not None)
+    names = _labels(said.labels, outputs.shape[1], ending, network.preprocess is not None)
     classifier = KerasClassifier(
         model, network.call, size, CONVERT["unit"], ending, names, network.fingerprint
     )
@@ -167,33 +167,46 @@ def _ending(
     """The ending, and a line that says how it was found."""
     ending = said
     how = "as chosen"
+    single = outputs.shape[1] == 1
     if ending is None and output is not None:
         ending = ending_of(output)
         how = "read from the model's last activation"
+    if ending == "linear":
+        if not single:
+            what = "its outputs are linear: logits of classes, or values of a regression"
+            raise Unclear(f"{network.name}: {what}", "ending", REGRESSION)
+        ending, how = "value", "as its one output is linear (logits: it is that of two classes)"
     if ending is None:
         ending = _ending_by_values(network.name, outputs)
         how = "by its outputs, as its last operation does not say it"
-    if outputs.shape[1] == 1:
-        if ending == "softmax":
-            what = "has one output behind a softmax, which is always 1; train it with a sigmoid"
-            raise UserError(f"{network.name}: {what}")
+    if single and ending == "softmax":
+        what = "has one output behind a softmax, which is always 1; train it with a sigmoid"
+        raise UserError(f"{network.name}: {what}")
+    if single and ending != "value":
         how += "; its one output is the second of two classes"
     return ending, f"ending: {ending}, {how}"
 
 
 def _ending_by_values(name: str, outputs: np.ndarray) -> str:
     finite = outputs[np.isfinite(outputs)]
+    sums = outputs.sum(axis=1)
     if finite.size and (finite.min() < 0 or finite.max() > 1 + SUM_ERROR):
-        return "logits"
-    if outputs.shape[1] > 1 and np.abs(outputs.sum(axis=1) - 1).max() < SUM_ERROR:
+        if finite.max() <= 0 and np.abs(np.exp(outputs).sum(axis=1) - 1).max() < SUM_ERROR:
+            return "logits"  # of a log-softmax
+        what = "nothing says whether its outputs are logits of classes or values of a regression"
+        raise Unclear(f"{name}: {what}", "ending", REGRESSION)
+    if outputs.shape[1] > 1 and np.abs(sums - 1).max() < SUM_ERROR:
         return "softmax"
-    what = "nothing says whether its outputs are probabilities or logits"
+    what = "nothing says whether its outputs are probabilities, logits or values"
     raise Unclear(f"{name}: {what}", "ending", ENDINGS)
 
 
-def _labels(path: Path | None, classes: int, application: bool) -> Labels:
+def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> Labels:
+    classes = outputs if ending == "value" else max(2, outputs)
     if path:
         return labels_of_file(path, classes)
+    if ending == "value":
+        return numbers(classes, "output") if classes > 1 else Labels(("the output",), ("0",))
     return imagenet_labels() if application and classes == IMAGENET else numbers(classes)
 
 
@@ -254,7 +267,7 @@ def _unclear_pixels(
     kinds = tuple(CONVERT) if channels == 3 else tuple(RANGES)
     if picture is None:
         return Unclear(text, "pixels", kinds)
-    fitted = transform.resize(picture, classifier.size, anti_aliasing=True).astype(np.float32)
+    fitted = resized(picture, classifier.size)
     answers = []
     for kind in kinds:
         one = replace(classifier, pixels=converter(kind, channels))
@@ -267,6 +280,8 @@ def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
         found = classifier.predict(picture)
     except UserError:
         return "no probabilities"
+    if classifier.ending == "value":
+        return f"{classifier.labels.names[0]} {found[0]:.4g}"
     best = int(found.argmax())
     shares = found[found > 0] / found.sum()
     entropy = abs(float((shares * np.log2(shares)).sum()))

@@ -16,10 +16,11 @@ BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", 
 
 def number_segments(
     axes: Axes, segments: np.ndarray, chosen: np.ndarray, fontsize: float, scale: int = 1
-) -> None:
+) -> dict[int, tuple[float, float]]:
     """Write the number of each chosen segment in its widest place, the most spacious first.
 
-    segments: (height, width) int; scale: by which the picture in the axes is larger.
+    segments: (height, width) int; scale: by which the picture in the axes is larger. Returns the
+    place (x, y) of each.
     """
     boxes = find_objects(segments + 1)
     places = []
@@ -29,6 +30,7 @@ def number_segments(
         row, column = np.unravel_index(depth.argmax(), depth.shape)
         corner = (boxes[segment][0].start, boxes[segment][1].start)
         places.append((depth.max(), row + corner[0], column + corner[1], segment))
+    middles = {}
     for _, row, column, segment in sorted(places, reverse=True):
         middle = ((column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5)
         look: dict[str, Any] = {
@@ -38,6 +40,8 @@ def number_segments(
             "color": "white",
         }
         axes.text(*middle, str(segment), gid=SEGMENT, bbox=dict(BOX), **look)
+        middles[int(segment)] = middle
+    return middles
 
 
 def remove_covered(figure: Figure) -> None:

@@ -68,9 +68,9 @@ def _plain(words: str) -> str:
     return " ".join(words.replace("_", " ").lower().split())
 
 
-def numbers(classes: int) -> Labels:
+def numbers(classes: int, word: str = "class") -> Labels:
     """Labels if nobody knows the names: `class 0` and so on."""
-    names = tuple(f"class {index}" for index in range(classes))
+    names = tuple(f"{word} {index}" for index in range(classes))
     return Labels(names, tuple(map(str, range(classes))))
 
 

@@ -12,12 +12,14 @@ from typing import NoReturn
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.lime.addresses import is_address
-from huggin.lime.deep_grey import in_unit_range, is_deep
+from huggin.lime.colours import in_srgb, toned
+from huggin.lime.deep_pictures import in_unit_range, is_deep, stretch_colours
+from huggin.lime.picture_files import load_opener, why_unreadable
 
 Say = Callable[[str], None]
 
@@ -25,25 +27,25 @@ ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download
 PATIENCE = 30  # seconds without an answer from the server
 LONGEST_DOWNLOAD = 300  # seconds for the whole download
-LARGE = 2048  # pixels of a side; a picture with a multiple of this is averaged down first
+LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
 
 
 def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     """The picture of a path or an http(s) address, (height, width, 3) float32 in [0, 1].
 
     EXIF turns it upright, an ICC profile gives its colours, transparency is laid on white, grey is
-    repeated in three channels. `say` is called with a line about what the file does not tell.
+    repeated in three channels. `say` is called with a clause about each thing that was done.
     Raises UserError if there is no picture.
     """
     source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
+    load_opener(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
             with Image.open(source) as image:
-                return _read(image, say)
+                return _read(image, source, say)
     except UnidentifiedImageError:
-        what = "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
-        raise UserError(f"{where}: {what}") from None
+        raise UserError(f"{where}: {why_unreadable(source)}") from None
     except Image.DecompressionBombError:
         what = "too large; give a picture of at most 178 million pixels"
         raise UserError(f"{where}: {what}") from None
@@ -52,7 +54,13 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
         raise UserError(f"{where}: {what}") from None
 
 
-def _read(image: Image.Image, say: Say) -> np.ndarray:
+def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np.ndarray:
+    say(f"{image.width} x {image.height} pixels")
+    stretch_colours(image, source, say)  # before anything loads the picture
+    if getattr(image, "n_frames", 1) > 1:
+        say(f"the first of {image.n_frames} in the file")  # type: ignore[attr-defined]
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        say("turned upright by its EXIF data")
     if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
         return _in_unit_range(image, say)  # turning a picture would lose what its file says
     return _in_unit_range(ImageOps.exif_transpose(image), say)
@@ -102,34 +110,23 @@ def _read_in_time(answer: HTTPResponse) -> bytes:
 
 def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:
     """(height, width, 3) float32 in [0, 1]."""
-    smaller = (max(1, image.width // LARGE), max(1, image.height // LARGE))
+    smaller = max(1, int((image.width * image.height) ** 0.5) // LARGE)
+    if smaller > 1:
+        say(f"averaged over {smaller} x {smaller} pixels first")
     if is_deep(image):
         grey, line = in_unit_range(image)
-        if line:
-            say(line)
+        say(line or f"{'32' if image.mode in ('I', 'F') else '16'} bits")
+        profile = image.info.get("icc_profile")
+        if profile and line:
+            say("its colour profile is not used, as it is for other values")
+        elif profile:
+            grey = toned(grey, profile, say)
         reduced = np.asarray(Image.fromarray(grey).reduce(smaller))
         return np.repeat(reduced[..., None], 3, axis=2)
-    colours = _on_white(image, _in_srgb(image, say))
+    colours = _on_white(image, in_srgb(image, say))
+    if image.has_transparency_data:
+        say("laid on white where it is transparent")
     return np.asarray(colours.reduce(smaller), np.float32) / np.float32(255)
-
-
-def _in_srgb(image: Image.Image, say: Say) -> Image.Image:
-    """The picture in RGB, by its ICC profile if it has one."""
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return image.convert("RGB")
-    coloured = image if image.mode in ("RGB", "CMYK", "L") else image.convert("RGB")
-    try:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(own):
-            return image.convert("RGB")
-        usual = ImageCms.createProfile("sRGB")
-        found = ImageCms.profileToProfile(coloured, own, usual, outputMode="RGB")
-        assert found is not None
-        return found
-    except (ImageCms.PyCMSError, OSError) as error:
-        say(f"its colour profile is not used ({one_line(error)})")
-        return image.convert("RGB")
 
 
 def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 from skimage import color, filters, segmentation, transform
 
 from huggin.common.errors import UserError
@@ -22,6 +23,7 @@ class Scene:
     segments: np.ndarray  # (height, width) int32, 0 to count - 1
     fill: np.ndarray  # (height, width, 3) float32: what is seen where a segment is hidden
     segmenter: str = "grid"  # that cut it
+    facts: tuple[str, ...] = ()  # what happened to the picture
 
     @property
     def count(self) -> int:
@@ -38,15 +40,24 @@ class Scene:
 
 
 def make_scene(
-    name: str, classifier: Classifier, picture: np.ndarray, segmenter: str, wanted: int, fill: str
+    name: str,
+    classifier: Classifier,
+    picture: np.ndarray,
+    segmenter: str,
+    wanted: int,
+    fill: str,
+    fit: str = "squash",
+    resampling: str = "smooth",
 ) -> Scene:
     """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
 
+    resampling: a key of FILTERS.
     wanted: about how many segments `slic` and `grid` make. The grid is taken, too, if `quickshift`
     or `felzenszwalb` find one segment only. Raises UserError if then there is only one, too, or the
     picture has a single colour.
     """
-    fitted = resized(picture, classifier.size)
+    shaped = in_shape(picture, classifier.size, fit)
+    fitted = resized(shaped, classifier.size, resampling)
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
@@ -59,9 +70,37 @@ def make_scene(
     return Scene(name, classifier, fitted, segments, filled(fitted, segments, fill), segmenter)
 
 
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a picture (height, width, 3) with anti-aliasing; its values stay in [0, 1]."""
-    return np.clip(transform.resize(picture, size, anti_aliasing=True), 0, 1).astype(np.float32)
+def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
+    """A picture (height, width, 3) in the shape of `size`: cropped to its middle, or padded grey.
+
+    fit: one of FITS; `squash` leaves the picture as it is.
+    """
+    height, width = picture.shape[:2]
+    wanted = (round(width * size[0] / size[1]), round(height * size[1] / size[0]))
+    if fit == "crop":
+        rows, columns = max(1, min(height, wanted[0])), max(1, min(width, wanted[1]))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return picture[top : top + rows, left : left + columns]
+    if fit == "pad":
+        rows, columns = max(height, wanted[0]), max(width, wanted[1])
+        top, left = (rows - height) // 2, (columns - width) // 2
+        padded = np.full((rows, columns, 3), 0.5, np.float32)
+        padded[top : top + height, left : left + width] = picture
+        return padded
+    return picture
+
+
+def resized(picture: np.ndarray, size: tuple[int, int], resampling: str = "smooth") -> np.ndarray:
+    """Resize a picture (height, width, 3); its values stay in [0, 1]. resampling: of FILTERS."""
+    if resampling in ("smooth", "tensorflow"):
+        smooth = resampling == "smooth"
+        mode = "reflect" if smooth else "edge"
+        found = transform.resize(picture, size, order=1, anti_aliasing=smooth, mode=mode)
+    else:
+        way = Image.Resampling[resampling.upper()]
+        channels = [Image.fromarray(picture[..., at]) for at in range(3)]
+        found = np.stack([np.asarray(one.resize(size[::-1], way)) for one in channels], axis=2)
+    return np.clip(found, 0, 1).astype(np.float32)
 
 
 def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:

@@ -93,6 +93,10 @@ def _watched(model: PreTrainedModel, sites: list[Site]) -> list[Site]:
     hidden = head_of(model).in_features
     for site in sites:
         seen = tuple(outputs[site].shape) if site in outputs else None
+        if seen and seen[:-1] == shape[::-1] != shape:
+            order = f"holds its tokens in another order: {site.module} gives {seen}"
+            wanted = "(tokens, batch, units)"
+            raise UserError(f"{type(model).__name__}: {order}, which is {wanted}; {WITHOUT}")
         if not seen or seen[:-1] != shape or seen[-1] > hidden:
             wanted = f"{(*shape, hidden)} for (batch, tokens, the head's nodes)"
             raise UserError(

@@ -13,6 +13,7 @@ from transformers import (
     AutoConfig,
     AutoModelForQuestionAnswering,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -28,6 +29,7 @@ from huggin.qa.arguments import ModelArguments
 HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
 NO_CODE = {"trust_remote_code": False}  # without this, transformers asks whether to run it
 OWN_CODE = ("contains custom code", "references custom code")  # in the errors of transformers
+MOST_LAYERS = 1000  # deeper than any model that a machine holds
 SAVED_MODEL = "saved_model"  # in the stateful_callbacks of a run's trainer_state.json
 
 
@@ -49,6 +51,8 @@ def loading(
     quieten_libraries()
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:  # the libraries raise all kinds for what is wrong in a file
         if any(words in str(error) for words in OWN_CODE):
             why = "comes with Python code of its own, which is not run, as it could do anything"
@@ -91,6 +95,7 @@ def load_model(
     set_seed(seed)
     with loading("model found", name):
         config = AutoConfig.from_pretrained(model.config_name or name, **hub, **NO_CODE)
+        refuse_endless(config, name)
         if model.pretrained_model:
             built, report = pretrained(name, config=config, **hub)
         else:
@@ -107,6 +112,15 @@ def load_model(
     return built, weights
 
 
+def refuse_endless(config: PreTrainedConfig, name: str) -> None:
+    """Raise UserError for a config with more layers than a machine can build."""
+    for key, value in config.to_dict().items():
+        counts = any(word in key for word in ("layer", "group", "expert")) and "size" not in key
+        if counts and isinstance(value, int) and value > MOST_LAYERS:
+            what = f"{key} in its config.json is {value:,}, which no machine holds"
+            raise UserError(f"{name}: {what}; {MOST_LAYERS:,} at most")
+
+
 def load_architecture(name: str) -> PreTrainedModel:
     """A model without weights, on torch's meta device.
 
@@ -115,6 +129,7 @@ def load_architecture(name: str) -> PreTrainedModel:
     """
     with loading("model for question answering", name), torch.device("meta"):
         config = AutoConfig.from_pretrained(name, **NO_CODE)
+        refuse_endless(config, name)
         model = AutoModelForQuestionAnswering.from_config(
             config, attn_implementation="eager", **NO_CODE
         )
@@ -181,7 +196,7 @@ def match_tokenizer(
         names = [name for name in names if name != "token_type_ids"]
     tokenizer.model_input_names = names
     positions = _positions(tokenizer, model)
-    if positions and max_seq_length > positions:
+    if positions and 0 < positions < max_seq_length:  # XLNet says -1: as many as there are
         what = f"{max_seq_length} is more than the model's {positions} positions"
         raise UserError(f"max_seq_length: {what}; lower it")
     if len(tokenizer) > config.vocab_size:

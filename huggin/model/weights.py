@@ -22,18 +22,10 @@ NAMED = 3  # tensors that an error names
 
 
 def pretrained(name: str, **options: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
-    """A model for question answering, and what `from_pretrained` reports of its weights.
-
-    The report must be read by `refuse_not_loaded`: tensors may be missing.
-    """
-    return AutoModelForQuestionAnswering.from_pretrained(
-        name,
-        use_safetensors=True,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # they are in the report
-        trust_remote_code=False,
-        **options,
-    )
+    """A model for question answering, and the report that `refuse_not_loaded` must read."""
+    asked = {"use_safetensors": True, "output_loading_info": True, "trust_remote_code": False}
+    options |= {"ignore_mismatched_sizes": True}  # they are in the report
+    return AutoModelForQuestionAnswering.from_pretrained(name, **asked, **options)
 
 
 def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any]) -> bool:
@@ -42,7 +34,8 @@ def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any])
     report: what `pretrained` gave. Heads of other tasks and the pooler, of which question
     answering makes no use, may be left over: they are no part of this model.
     """
-    shapes = {key: (saved, own) for key, saved, own in report["mismatched_keys"]}
+    mismatched = report["mismatched_keys"]
+    shapes = {key: f" {tuple(saved)} for {tuple(own)}" for key, saved, own in mismatched}
     new = sorted({*report["missing_keys"], *shapes})
     missing = [key for key in new if _is_below_head(model, key)]
     unknown = _left_over(model, report["unexpected_keys"])
@@ -93,10 +86,7 @@ def _foreign_prefix(
     return prefix.removesuffix(own) if 2 * count > len(stems) else None
 
 
-def _first(keys: list[str], shapes: dict[str, Any]) -> str:
-    """The first few names; the shapes of a tensor that has others: of the weights, of the model."""
-    named = [
-        f"{key} {tuple(shapes[key][0])} for {tuple(shapes[key][1])}" if key in shapes else key
-        for key in keys[:NAMED]
-    ]
-    return ", ".join(named) + (", ..." if len(keys) > NAMED else "")
+def _first(keys: list[str], shapes: dict[str, str]) -> str:
+    """The first few names, and the shapes of tensors that have others."""
+    named = ", ".join(key + shapes.get(key, "") for key in keys[:NAMED])
+    return named + ", ..." * (len(keys) > NAMED)

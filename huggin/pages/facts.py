@@ -1,20 +1,16 @@
 """A run or an answer in words: the title line, rows of label and text, and tables of them."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
 from huggin.analysis.learning import flips_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
 from huggin.analysis.validation import validation_in_words
-from huggin.common.errors import UserError
 from huggin.recording.answer import AnswerFacts
-from huggin.recording.efficacy import read_evaluations, trained_on_in_words
 from huggin.recording.reader import Recording, Steps
-from huggin.recording.run_folder import RunFolder
+from huggin.recording.results import final_evaluation, read_evaluations, trained_on_in_words
 
 Row = tuple[str, str]  # label and text
 
@@ -24,9 +20,8 @@ def title_line(recording: Recording) -> str:
     facts = recording.facts
     model = f"{facts.model_class} ({facts.model_name})"
     parts = [f"{model} on {facts.data_name}", f"{recording.steps.step[-1]} steps"]
-    scores = _scores(recording.run)
-    if scores:
-        parts.append(f"EM {scores['exact_match']:.1f} %, F1 {scores['f1']:.1f} %")
+    if scores := final_evaluation(recording.run):
+        parts.append(f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %")
     last_segment = recording.run.segments("steps")[-1][1]
     parts.append(f"{datetime.fromtimestamp(last_segment.stat().st_mtime):%Y-%m-%d}")
     return ", ".join(parts)
@@ -48,11 +43,10 @@ def run_facts(recording: Recording) -> list[Row]:
         ("training", f"{facts.model_name} from {start}, {last} steps, seed {facts.seed}"),
         ("loss", _first_and_last_loss(steps)),
     ]
-    scores = _scores(recording.run)
-    if scores:
-        measured = f"EM {scores['exact_match']:.1f} %, F1 {scores['f1']:.1f} %"
-        asked = f"over {scores['samples']} questions, after step {scores['step']}"
-        note = trained_on_in_words(scores["trained_on"], scores["samples"])
+    if scores := final_evaluation(recording.run):
+        measured = f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %"
+        asked = f"over {scores.asked} questions, after step {scores.step}"
+        note = trained_on_in_words(scores.trained_on, scores.asked)
         rows.append(("evaluation", f"{measured} {asked}{note}"))
     if validation := validation_in_words(read_evaluations(recording.run)):
         rows.append(("validation", validation))
@@ -73,9 +67,10 @@ def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
     """The tracked question, its answer, and when it was learned: label and text."""
     window = recording.tracked(sample)
     count = len(recording.facts.samples)
+    held_out = "" if recording.facts.trained_samples else " (a validation question)"
     learned = "\n".join(flips_in_words(recording, number) for number in range(count))
     return [
-        ("tracked question", window.question),
+        ("tracked question", window.question + held_out),
         ("its answer", window.answer or "(none)"),
         ("when learned", learned),
     ]
@@ -116,21 +111,3 @@ def _first_and_last_loss(steps: Steps) -> str:
     begin = f"{steps.loss[first]:.3f} at step {steps.step[first]}"
     end = f"{steps.loss[last]:.3f} at step {steps.step[last]}"
     return f"{begin}, {end}{note}"
-
-
-def _scores(run: RunFolder) -> dict[str, Any]:
-    """The final evaluation, empty if there was none. Raises UserError if it cannot be read."""
-    if not run.eval_results.is_file():
-        return {}
-    try:
-        scores = json.loads(run.eval_results.read_text(encoding="utf-8"))
-        return {
-            "exact_match": float(scores["eval_exact_match"]),
-            "f1": float(scores["eval_f1"]),
-            "samples": int(scores["eval_samples"]),
-            "step": int(scores["step"]),
-            "trained_on": int(scores.get("trained_on", 0)),
-        }
-    except (ValueError, KeyError, TypeError):
-        advice = "run run_qa.py again, it writes a new one"
-        raise UserError(f"{run.eval_results}: not readable; {advice}") from None

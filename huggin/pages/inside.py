@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from huggin.analysis.ledger import sums_until
 from huggin.analysis.lens import layer_answers, lowest_in_words
 from huggin.analysis.questions import (
     Grouping,
@@ -30,7 +31,7 @@ from huggin.pages.facts import Row
 from huggin.pages.sheets import Document, section
 from huggin.qa.texts import training_records
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import read_rewound
+from huggin.recording.results import read_rewound
 
 SECOND_SCHEMA = 2  # recordings of the first one have none of these tables
 HARDEST = (10, 8, 12, 90, 40)  # characters of the columns of the hardest questions
@@ -89,7 +90,8 @@ def _rewound(document: Document, runs: Sequence[Recording]) -> list[Figure]:
             document.notes.append(f"left out, what rewinding found: {error}")
             continue
         if found:
-            figures += draw_rewound(found, run.name).values()
+            ledger = sums_until(run.recording, found.step)
+            figures += draw_rewound(found, ledger, run.name).values()
     return figures
 
 

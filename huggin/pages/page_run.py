@@ -23,8 +23,8 @@ from huggin.pages.packing import packed
 from huggin.pages.page_sample import Page, found_or_why, page_of_sample
 from huggin.pages.page_texts import shown
 from huggin.qa.texts import some_training_records
-from huggin.recording.efficacy import Efficacy, read_efficacy, read_evaluations
 from huggin.recording.reader import Recording
+from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps
@@ -117,7 +117,9 @@ def _questions(recording: Recording) -> Page:
     }
     places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
     row_of = {int(place): row for row, place in enumerate(places)}
-    tracked = {window.index: number for number, window in enumerate(recording.facts.samples)}
+    tracked = {
+        window.index: number for number, window in enumerate(recording.facts.trained_samples)
+    }
     page: Page = {
         "counts": {name: len(order) for name, order in lists.items()},
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
@@ -133,7 +135,7 @@ def _questions(recording: Recording) -> Page:
 
 def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Question]:
     """The questions at some places. Raises UserError if they are not those that were trained on."""
-    samples = recording.facts.samples
+    samples = recording.facts.trained_samples
     places = {*indices, *(window.index for window in samples)}
     texts = some_training_records(recording.facts.cfg, places)
     if any(texts[window.index]["question"] != window.question for window in samples):

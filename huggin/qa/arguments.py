@@ -66,6 +66,9 @@ class RecordingArguments:
     probe_samples: int = _key(
         1, "how many samples are tracked; the first of the data is always one of them"
     )
+    probe_data: Literal["train", "validation"] = _key(
+        "train", "the data that the tracked samples are of: train or validation"
+    )
     node_layers: Literal["ends", "all"] = _key(
         "ends", "ends: first and last self-attention and last output; all: every layer"
     )

@@ -32,6 +32,7 @@ from huggin.qa.flags import read_flags
 from huggin.qa.trainer_keys import refused_keys
 
 TOOLKIT = Path(__file__).resolve().parents[2]
+MOST_WORKERS = 16  # processes that load data, for each processor
 LARGEST_SEED = 2**32 - 1  # that NumPy takes
 
 # may be one name or a list of names
@@ -253,6 +254,9 @@ def _out_of_range(values: dict[str, Any]) -> Iterator[str]:
                 yield f"{key}: must be more than 0"
             if least is not None and not number >= least:
                 yield f"{key}: must be {least} or more"
+    most = MOST_WORKERS * (os.cpu_count() or 1)
+    if values.get("dataloader_num_workers", 0) > most:
+        yield f"dataloader_num_workers: must be {most} at most, {MOST_WORKERS} for each processor"
     for key in ("seed", "data_seed"):
         if not 0 <= values.get(key, 0) <= LARGEST_SEED:
             yield f"{key}: must be 0 or more, and {LARGEST_SEED} at most"
@@ -276,6 +280,9 @@ def _missing(config: Config) -> Iterator[str]:
         yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
     if training.do_eval and not (data.dataset_name or data.validation_file):
         yield "validation_file: missing, and do_eval is true"
+    tracks_validation = config.recording.probe_data == "validation"
+    if tracks_validation and not (data.dataset_name or data.validation_file):
+        yield "validation_file: missing, and probe_data is validation"
     for key in ("train_file", "validation_file"):
         file = getattr(data, key)
         if file and not Path(file).is_file():

@@ -4,9 +4,10 @@ A checkpoint counts only if it holds `complete.json`, which is written last: siz
 of its files. A checkpoint that is torn or damaged is passed over for the newest whole one.
 """
 
+import fnmatch
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -23,6 +24,8 @@ from huggin.recording.run_folder import RunFolder, is_checkpoint
 MARK = "complete.json"
 # what loading a broken checkpoint raises
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
+IN_A_MODEL = ("*model*.safetensors", "trainer_state.json")
+IN_A_CHECKPOINT = ("optimizer.*", "scheduler.pt", "rng_state*")
 BLOCK = 1 << 20  # bytes that are read at a time
 
 
@@ -67,6 +70,8 @@ def damage_of(folder: Path) -> str | None:
     """
     try:
         marked = read_json(folder / MARK)
+        if lacking := _not_listed(folder, marked.keys()):
+            return f"{MARK} lists no {lacking}, so it proves nothing"
         for name, facts in marked.items():
             size, digest = (facts, None) if isinstance(facts, int) else _of_mark(facts)
             if (folder / name).stat().st_size != size:
@@ -78,6 +83,13 @@ def damage_of(folder: Path) -> str | None:
     except (UserError, AttributeError, KeyError, TypeError):
         return f"{MARK} is damaged"
     return None
+
+
+def _not_listed(folder: Path, names: Collection[str]) -> str | None:
+    """A kind of file that every training writes into such a folder, and that no name is of."""
+    of_checkpoint = IN_A_CHECKPOINT if folder.name.startswith("checkpoint-") else ()
+    kinds = (*IN_A_MODEL, *of_checkpoint)
+    return next((kind for kind in kinds if not fnmatch.filter(names, kind)), None)
 
 
 def _of_mark(facts: dict[str, Any]) -> tuple[int, str]:

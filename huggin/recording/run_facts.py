@@ -18,6 +18,7 @@ from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
+PROBE_DATA = "probe_data"  # the key of which data the tracked samples are of
 GROUPED = "group_by_length"  # its value for windows of similar length in a batch
 
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -58,6 +59,14 @@ class RunFacts:
     def has_like_lengths(self) -> bool:
         """Whether the windows of a batch are of similar length, so that its loss depends on it."""
         return self.fixed.get(STRATEGY) == GROUPED
+
+    @property
+    def trained_samples(self) -> list[Window]:
+        """The tracked samples, if they are questions of the training data; their `index` is there.
+
+        None of them is if `probe_data` was validation.
+        """
+        return self.samples if self.fixed.get(PROBE_DATA, "train") == "train" else []
 
     def model_type_state(self, step: int) -> str:
         """The name of the model after `step` steps."""

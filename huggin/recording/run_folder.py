@@ -22,6 +22,7 @@ class RunFolder:
         self.eval_results = path / "eval_results.json"
         self.efficacy = path / "efficacy.json"
         self.rewound = path / "rewind.json"
+        self.suspects = path / "suspects.json"
 
     def segment(self, table: str, first_step: int) -> Path:
         """Where the rows of `table` from `first_step` on are recorded."""
@@ -65,7 +66,13 @@ class RunFolder:
 
     def own_files(self) -> Iterator[Path]:
         """The run's recording, figures and results, without its checkpoints and model."""
-        yield from (self.trainer_state, self.eval_results, self.efficacy, self.rewound)
+        yield from (
+            self.trainer_state,
+            self.eval_results,
+            self.efficacy,
+            self.rewound,
+            self.suspects,
+        )
         if not self.facts.is_file():
             return
         if self.graphs.is_dir():

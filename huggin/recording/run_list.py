@@ -2,20 +2,20 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from huggin.common.errors import UserError
 from huggin.common.files import bytes_in
 from huggin.common.progress import progress
-from huggin.common.text import one_line, printable, size
+from huggin.common.text import printable, size
+from huggin.recording.checkpoints import step_of
 from huggin.recording.reader import Recording
+from huggin.recording.results import final_evaluation
 from huggin.recording.run_folder import RunFolder
 
 DEEPEST = 4  # folders below the given one in which runs are looked for
@@ -78,7 +78,7 @@ def listed(folder: Path) -> ListedRun:
     try:
         recording = Recording(folder)
         steps = recording.steps
-        scores = _scores(recording.run)
+        scores = final_evaluation(recording.run)
     except (UserError, OSError) as error:
         return ListedRun(folder, problem=str(error))
     last = int(steps.step[-1])
@@ -88,32 +88,13 @@ def listed(folder: Path) -> ListedRun:
         folder,
         state=recording.facts.model_type_state(last),
         steps=last,
-        finished=_saved_steps(recording.run) >= last,
+        finished=(step_of(folder) or 0) >= last,
         loss=float(finite[-1]) if len(finite) else None,
-        exact_match=scores.get("eval_exact_match"),
-        f1=scores.get("eval_f1"),
+        exact_match=scores.exact_match if scores else None,
+        f1=scores.f1 if scores else None,
         when=datetime.fromtimestamp(segment.stat().st_mtime).astimezone(),
         size=bytes_in(folder),
     )
-
-
-def _saved_steps(run: RunFolder) -> int:
-    """How many steps the trained model has that was saved, -1 if none was."""
-    try:
-        return int(json.loads(run.trainer_state.read_text(encoding="utf-8"))["global_step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return -1
-
-
-def _scores(run: RunFolder) -> dict[str, Any]:
-    """The results of the evaluation, empty if there was none. Raises UserError if damaged."""
-    if not run.eval_results.is_file():
-        return {}
-    try:
-        scores = json.loads(run.eval_results.read_text(encoding="utf-8"))
-        return {name: float(scores[name]) for name in ("eval_exact_match", "eval_f1")}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{run.eval_results}: damaged: {one_line(error)}") from None
 
 
 def as_lines(runs: Sequence[ListedRun], folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel
 
 from huggin.qa.config import Config
-from huggin.recording.run_facts import STRATEGY, RunFacts
+from huggin.recording.run_facts import PROBE_DATA, STRATEGY, RunFacts
 
 FIXED = (
     "seed",
@@ -34,7 +34,7 @@ FIXED = (
 
 
 # What runs had whose run.json does not say it, because it could not be changed on the way
-BEFORE = {STRATEGY: "random"}
+BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
 
 def model_name(config: Config) -> str:
@@ -61,6 +61,7 @@ def fixed_settings(
         "n_gpu": max(config.training.n_gpu, 1),  # devices that share a process's batch
         "training data": _fingerprint(features),
         "probe_samples": tracked,
+        PROBE_DATA: config.recording.probe_data,
     }
     return json.loads(json.dumps(fixed))  # as it comes back from run.json
 

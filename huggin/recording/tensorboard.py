@@ -14,8 +14,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from huggin.common.files import replacing
 from huggin.common.progress import progress
-from huggin.recording.efficacy import read_efficacy
 from huggin.recording.reader import Recording
+from huggin.recording.results import read_efficacy
 
 # The name is always the same, so that a second export takes the place of the first.
 FILE = "events.out.tfevents.0.huggin"

@@ -5,14 +5,15 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from transformers import Trainer, TrainingArguments
+import torch
+from torch.optim import SGD
+from transformers import Trainer, TrainingArguments, get_scheduler
 
 from huggin.recording.checkpoints import begun_for, step_in_name
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.lengths import lengths_of
 from huggin.training.plan import Plan
-from huggin.training.schedules import has_other_rates
 from huggin.training.standing import going_on
 
 
@@ -67,3 +68,17 @@ def typical_batch(trainer: Trainer) -> list[int]:
     whole = batches[: max(1, len(order) // size)]
     whole.sort(key=lambda batch: max(lengths[index] for index in batch))
     return whole[len(whole) // 2]
+
+
+def has_other_rates(training: TrainingArguments, begun_for: int, steps: int, done: int) -> bool:
+    """Whether the first `done` steps have other rates in a training of `steps`, as it was begun."""
+
+    def rates(length: int) -> list[float]:
+        optimizer = SGD([torch.zeros(1)], lr=training.learning_rate)
+        kind, warmup = training.lr_scheduler_type, training.get_warmup_steps(length)
+        schedule = get_scheduler(kind, optimizer, warmup, length, training.lr_scheduler_kwargs)
+        return [
+            share(step) for share in getattr(schedule, "lr_lambdas", []) for step in range(done)
+        ]
+
+    return rates(begun_for) != rates(steps)

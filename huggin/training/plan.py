@@ -158,10 +158,9 @@ def describe_recording(config: Config, facts: RunFacts | None, recorded: float) 
 
 def describe_ledger(copy: float) -> str:
     """How much memory the ledger takes. copy: bytes of the weights that are trained."""
-    if not copy:
-        return "none (ledger_points is 0)"
     held = size(LEDGER_COPIES * copy)
-    return f"{LEDGER_COPIES} copies of the weights, {held} of memory; twice that at a probe"
+    more = f"{LEDGER_COPIES} copies of the weights, {held} of memory; twice that at a probe"
+    return more if copy else "none (ledger_points is 0)"
 
 
 def copy_bytes(model: PreTrainedModel, facts: RunFacts | None) -> float:

@@ -1,9 +1,9 @@
 """How far a run has come: where a start goes on, or that there is nothing left to do."""
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from huggin.common.files import read_json
 from huggin.recording.checkpoints import step_in_name, step_of
 from huggin.recording.run_folder import RunFolder
 
@@ -22,13 +22,13 @@ def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
 def is_finished(run: RunFolder, trained: int, steps: int, epochs: float | None) -> bool:
     """Whether a run has all the steps that a start asks for, or a callback ended it before them.
 
-    trained: steps of its trained model. It is 0 for a run that a signal has stopped.
-    epochs: those asked for, None if the start asks for steps. Other processes or data make other
-    steps of an epoch, but a finished epoch stays one.
+    trained: steps of its trained model. It is 0 for a run that a signal has stopped. epochs: those
+    asked for, None if the start asks for steps. Other processes or data make other steps of an
+    epoch, but a finished epoch stays one.
     """
     if trained == 0 or trained >= steps:
         return trained >= steps
-    state = json.loads(run.trainer_state.read_text(encoding="utf-8"))
+    state = read_json(run.trainer_state)
     planned = state.get("max_steps")
     if epochs is not None and isinstance(state.get("epoch"), float) and state["epoch"] >= epochs:
         return True

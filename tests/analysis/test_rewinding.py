@@ -12,7 +12,7 @@ from huggin.analysis.rewinding import (
     share_right,
     table_of_parts,
 )
-from huggin.recording.rewound import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, PartRewound, Rewound
 
 
 def answers(*losses, right=1):

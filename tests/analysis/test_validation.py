@@ -3,7 +3,7 @@
 import pytest
 
 from huggin.analysis.validation import validation_in_words
-from huggin.recording.efficacy import Efficacy
+from huggin.recording.results import Efficacy
 
 
 def evaluations(*losses, error=0.1):

@@ -14,7 +14,7 @@ from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, unt
 from huggin.common.errors import UserError
 from huggin.qa.answers import Answer
 from huggin.qa.config import read_config
-from huggin.recording.efficacy import keep_efficacy, read_efficacy
+from huggin.recording.results import keep_efficacy, read_efficacy
 from huggin.recording.run_folder import RunFolder
 
 

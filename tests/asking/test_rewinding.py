@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
-from huggin.asking.rewinding import cross_entropy, untrained_model
+from huggin.asking.exam import cross_entropy
+from huggin.asking.rewinding import untrained_model
 from huggin.model.loading import head_of, load_trained
 from huggin.model.rewinding import TwoStates
 from huggin.qa.config import arguments_of
 from huggin.recording.reader import Recording
-from huggin.recording.rewound import read_rewound
+from huggin.recording.results import read_rewound
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import command
 from tests.model.test_families import config_of, passed

@@ -14,6 +14,7 @@ from huggin.analysis.lens import layer_answers, probabilities
 from huggin.common.errors import BadValue
 from huggin.graphs.gradients import draw_gradients
 from huggin.graphs.layers import draw_layers, draw_layers_over_time, layer_ticks
+from huggin.graphs.ledger import draw_ledger
 from huggin.graphs.questions import draw_passes
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
@@ -21,7 +22,7 @@ from huggin.recording.writer import RecordingWriter
 from tests.conftest import ROOT, command
 from tests.recordings import window, write_run
 
-LAYER_FIGURES = ["layers", "layers-over-time", "gradients"]
+LAYER_FIGURES = ["layers", "layers-over-time", "gradients", "ledger"]
 QUESTION_FIGURES = ["questions-kind", "questions-length", "questions-place", "questions-passes"]
 
 
@@ -42,6 +43,8 @@ def test_the_commands_draw_and_print(run):
     assert (done.returncode, done.stderr) == (0, "")
     assert "sample 0: the head is " in done.stdout
     assert "share of the square" in done.stdout
+    assert "The loss changed by -" in done.stdout
+    assert "part        net (nats)" in done.stdout
     done = command("graph-questions", "run", cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert "over 4 passes: " in done.stdout
@@ -170,6 +173,36 @@ def test_lines_of_all_runs_are_whole(tmp_path):
         low, high = axes.get_ylim()
         assert low <= 1e-4
         assert high >= 6
+
+
+def test_the_ledger_that_is_drawn(pretrained_run, tiny_run):
+    """The map has the credits by part, the bars their sums, the line the loss."""
+    recording = Recording(pretrained_run)
+    (figure,) = draw_ledger(recording, sample=1).values()
+    parts, bars, loss = figure.axes[:3]
+    credits = recording.ledger(1).credits
+    layer_1 = [place.part == "layer 1" for place in recording.facts.places]
+    shown = parts.collections[0].get_array().reshape(4, 8)
+    np.testing.assert_allclose(shown[1], credits[:, layer_1].sum(axis=1), rtol=1e-4, atol=1e-6)
+    together = [bar.get_width() for bar in bars.containers[2]]
+    lowered, raised = ([bar.get_width() for bar in bars.containers[at]] for at in (0, 1))
+    np.testing.assert_allclose(together, np.add(lowered, raised), atol=1e-6)
+    probes = recording.probes(1)
+    both = (probes.start_loss + probes.end_loss) / 2
+    np.testing.assert_array_equal(loss.lines[0].get_ydata(), both)
+    assert sum(together) == pytest.approx(both[-1] - both[0], abs=0.01)
+    assert list(draw_ledger(recording, Recording(tiny_run))) == ["ledger-side-by-side"]
+
+
+def test_a_recording_without_a_ledger_draws_the_rest(tiny_run, tmp_path):
+    copy = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    for _, path in copy.segments("ledger"):
+        path.unlink()
+    done = command("graph-layers", copy.path, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "huggin graph-layers: " in done.stderr and "no table ledger" in done.stderr
+    assert (copy.graphs / "gradients.png").exists()
+    assert not (copy.graphs / "ledger.png").exists()
 
 
 def test_frozen_parts_are_said(tmp_path):

@@ -17,6 +17,8 @@ OF_KERAS = (  # these load TensorFlow, which takes seconds, so all of their test
     "test_engine.py",
     "test_model_files.py",
     "test_pixels.py",
+    "test_random_answers.py",
+    "test_values.py",
 )
 
 

@@ -44,8 +44,9 @@ def test_small_logits_are_not_taken_for_probabilities(tmp_path):
     model = model_with(lambda logits: logits)
     logits = logits_of(model)
     assert logits.min() >= 0 and logits.max() <= 1  # and so for every picture
-    classifier = loaded(saved(model, tmp_path))
-    assert classifier.ending == "logits"
+    with pytest.raises(Unclear, match="its outputs are linear"):
+        loaded(saved(model, tmp_path))
+    classifier = loaded(saved(model, tmp_path), ending="logits")
     assert np.allclose(classifier.predict(RAMP), softmax(logits), atol=1e-6)
 
 
@@ -69,7 +70,7 @@ def test_the_last_activation_says_it(ending, found, tmp_path):
 
 def test_an_ending_that_nothing_says_is_asked_for(tmp_path):
     path = saved(model_with(LAYERS.ReLU()), tmp_path)
-    with pytest.raises(Unclear, match="probabilities or logits; choose ending"):
+    with pytest.raises(Unclear, match="probabilities, logits or values; choose ending"):
         loaded(path)
     classifier = loaded(path, ending="logits")
     assert np.allclose(
@@ -122,7 +123,7 @@ def test_a_model_of_one_sigmoid_has_two_classes(tmp_path):
 
 def test_a_model_of_one_logit_has_two_classes(tmp_path):
     model = model_with(lambda logits: logits, classes=1, gain=3)
-    classifier = loaded(saved(model, tmp_path))
+    classifier = loaded(saved(model, tmp_path), ending="logits")
     second = 1 / (1 + np.exp(-logits_of(model)[0]))
     assert np.allclose(classifier.predict(RAMP), [1 - second, second], atol=1e-6)
     assert "its one output is the second of two classes" in classifier.facts[1]

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
+from huggin.lime.adjusted import adjusted
 from huggin.lime.choices import LEAST
 from huggin.lime.explained import Request, doubts, score_in_words, verdict
 from huggin.lime.explanation import Explanation, as_json, in_words, introduction
@@ -26,6 +27,7 @@ class Planted:
 
     name = "planted"
     size = (8, 8)
+    ending = "softmax"
     labels = Labels(NAMES, ("0", "1"))
     facts = ("pixels: 0 to 1, as chosen",)
     fingerprint = "a"
@@ -231,3 +233,27 @@ def test_an_exact_name_is_not_ambiguous():
     assert [labels.find(words) for words in ("cat", "Cat", "DOG")] == [0, 1, 2]
     with pytest.raises(UserError, match="several classes"):
         labels.find("CAT")
+
+
+# Interactions
+
+
+def test_what_segments_add_together_is_said():
+    one = explained(lambda on: 0.5 * on[:, 1] * on[:, 4] + 0.2 * on[:, 0], 10, 400)
+    weights = distance_weights(one.masks)
+    known = replace(one, surrogate=adjusted(one.masks, one.scores, weights, one.surrogate))
+    share, pairs = in_words(known)[-2:]
+    assert share.startswith("interactions explain ")
+    assert share.endswith(
+        " % more of the variance, says a proxy that knows them; coefficients adjusted by it"
+    )
+    assert pairs == "count together, beyond their sum: 1 and 4 (+0.5)"
+    assert as_json(known)["pairs"] == [
+        {"first": 1, "second": 4, "beyond": pytest.approx(0.5, abs=1e-3)}
+    ]
+    assert as_json(one)["pairs"] == []
+
+
+def test_all_masks_are_said_to_be_exact():
+    one = explained(parity, 5, 32, "hadamard")
+    assert in_words(one)[-1] == "exact: these are all 32 masks"

@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from huggin.lime.labelling import SEGMENT
 from huggin.lime.labels import Labels, Target
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.scene import Scene, segmented
-from huggin.lime.surrogate import linear_regression_coefficients
+from huggin.lime.surrogate import Pair, linear_regression_coefficients
 
 
 class Named:
@@ -74,10 +75,26 @@ def test_green_is_for_and_red_against_under_one_numbering():
     assert colours[0] == colours[1] == to_rgb(FOR)
     assert colours[8] == to_rgb(AGAINST)
     shown = figures["top_segments"].axes[0].images[0].get_array()
-    for segment, colour in ((0, FOR), (8, AGAINST)):
+    for segment, colour, size in ((0, FOR, 1), (8, AGAINST, 0.4 / 0.5)):
         inside = one.scene.segments == segment
-        tinted = one.scene.picture[inside].mean(axis=0) * 0.55 + np.array(to_rgb(colour)) * 0.45
+        tint = 0.45 * size**0.5
+        tinted = one.scene.picture[inside].mean(axis=0) * (1 - tint)
+        tinted += np.array(to_rgb(colour)) * tint
         assert np.allclose(shown[inside].mean(axis=0), tinted, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_line_joins_the_segments_that_count_together():
+    one = explained((96, 96), 9)
+    pairs = (Pair(0, 8, -0.2), Pair(3, 5, 0.1))
+    figures = draw_explanation(replace(one, surrogate=replace(one.surrogate, pairs=pairs)))
+    axes = figures["numbered_segments"].axes[0]
+    scale = axes.images[0].get_array().shape[0] / 96
+    for line, pair, colour in zip(axes.lines, pairs, (AGAINST, FOR), strict=True):
+        assert line.get_color() == colour
+        columns, rows = (line.get_data()[axis] / scale for axis in (0, 1))
+        ends = one.scene.segments[rows.astype(int), columns.astype(int)]
+        assert ends.tolist() == [pair.first, pair.second]
 
 
 @pytest.mark.slow

@@ -1,20 +1,25 @@
 """Pictures of every kind come out alike; what is none is refused in a line."""
 
+import io
 import struct
+import sys
 import threading
 import time
 import zlib
 from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from huggin.common.errors import UserError
 from huggin.lime.pictures import read_picture
-from huggin.lime.scene import resized
+from huggin.lime.scene import in_shape, resized
 
 
 @pytest.fixture
@@ -79,9 +84,49 @@ def test_a_very_large_picture_is_averaged_down(tmp_path):
     assert read_picture(path).shape == (2100, 2100, 3)
 
 
-def test_a_long_strip_is_averaged_along_its_length(tmp_path):
-    path = saved(Image.new("RGB", (90_000, 30), "red"), tmp_path / "a.png")
-    assert read_picture(path).shape[1] < 2 * 2048 + 1
+def test_a_long_strip_keeps_its_shape(tmp_path):
+    path = saved(Image.new("RGB", (450_000, 30), "red"), tmp_path / "a.png")
+    assert read_picture(path).shape == (30, 450_000, 3)
+    path = saved(Image.new("RGB", (20_000, 2_000), "red"), tmp_path / "b.png")
+    facts: list[str] = []
+    assert read_picture(path, facts.append).shape == (667, 6_667, 3)
+    assert facts == ["20000 x 2000 pixels", "averaged over 3 x 3 pixels first"]
+
+
+def test_what_happens_to_a_picture_is_said(ramp, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.fromarray(np.dstack([ramp, ramp[..., 0]]))
+    image.save(tmp_path / "a.png", exif=exif)
+    facts: list[str] = []
+    read_picture(str(tmp_path / "a.png"), facts.append)
+    turned = "turned upright by its EXIF data"
+    assert facts == ["30 x 20 pixels", turned, "laid on white where it is transparent"]
+    frames = [Image.new("L", (9, 9), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert (read_picture(str(tmp_path / "a.gif"), facts.append) == 0).all()
+    assert facts[3:] == ["9 x 9 pixels", "the first of 2 in the file"]
+
+
+def test_a_picture_is_squashed_cropped_or_padded():
+    picture = np.zeros((10, 40, 3), np.float32)
+    picture[:, 15:25] = 1
+    assert in_shape(picture, (20, 20), "squash") is picture
+    assert (in_shape(picture, (20, 20), "crop") == np.ones((10, 10, 3))).all()
+    padded = in_shape(picture, (20, 20), "pad")
+    assert padded.shape == (40, 40, 3)
+    assert (padded[15:25] == picture).all() and (padded[:15] == 0.5).all()
+    assert in_shape(picture, (30, 20), "pad").shape == (60, 40, 3)
+    assert in_shape(picture, (30, 20), "crop").shape == (10, 7, 3)
+
+
+@pytest.mark.parametrize("filter_name", ["nearest", "bilinear", "bicubic", "lanczos"])
+def test_filters_are_pillows(filter_name):
+    rough = np.random.default_rng(0).integers(60, 190, (50, 37, 3)).astype(np.uint8)
+    way = Image.Resampling[filter_name.upper()]
+    wanted = np.asarray(Image.fromarray(rough).resize((20, 24), way)) / 255
+    found = resized(rough.astype(np.float32) / 255, (24, 20), filter_name)
+    assert np.abs(found - wanted).max() < 1.01 / 255
 
 
 def test_what_is_no_number_is_0(tmp_path):
@@ -110,12 +155,49 @@ def bomb(path) -> None:
     path.write_bytes(content)
 
 
+def float_tiff(path) -> None:
+    """A TIFF of three floats a pixel."""
+    tags = {256: 2, 257: 2, 258: 32, 259: 1, 262: 2, 273: 8, 277: 3, 278: 2, 279: 48, 339: 3}
+    rows = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    table = struct.pack("<H", len(rows)) + b"".join(rows) + bytes(4)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 56) + bytes(48) + table)
+
+
+def test_heic_is_read_if_its_package_is_there(tmp_path, monkeypatch):
+    """The package registers an opener with Pillow."""
+    package = ModuleType("pillow_heif", "a stand-in")
+    package.__spec__ = ModuleSpec("pillow_heif", None)
+
+    def register_heif_opener() -> None:
+        content = io.BytesIO()
+        Image.new("RGB", (9, 9), "red").save(content, "PNG")
+        content.seek(0)
+        Image.register_open("HEIC", lambda *_: PngImageFile(content), is_heic)
+
+    def is_heic(start: bytes) -> bool:
+        return start[8:12] == b"heic"
+
+    package.register_heif_opener = register_heif_opener
+    monkeypatch.setitem(sys.modules, "pillow_heif", package)
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    assert read_picture(str(tmp_path / "a.heic")).shape == (9, 9, 3)
+
+
 BAD = {
     "empty": (lambda path: path.write_bytes(b""), "not a picture"),
     "text": (lambda path: path.write_text("ravens"), "not a picture"),
     "folder": (lambda path: path.mkdir(), "no such file"),
     "absent": (lambda path: None, "no such file"),
     "large": (bomb, "too large"),
+    "heic": (lambda path: path.write_bytes(bytes(4) + b"ftypheic" + bytes(9)), "a HEIC .*JPEG"),
+    "float": (float_tiff, "a TIFF of a kind that Pillow does not read, such as float.*PNG"),
+    "svg": (lambda path: path.write_text("<svg>"), "an SVG drawing"),
+    "pdf": (lambda path: path.write_text("%PDF-1.7"), "a PDF; save the picture in it"),
+    "html": (lambda path: path.write_text("\n<!doctype HTML>"), "a web page; give the address"),
+    "array": (lambda path: np.save(path.open("wb"), np.zeros((9, 9))), "a NumPy array"),
+    "dicom": (lambda path: path.write_bytes(bytes(128) + b"DICM"), "a DICOM file"),
 }
 
 
@@ -198,7 +280,7 @@ def test_an_address_that_fails_is_refused(address, tmp_path):
     with pytest.raises(UserError, match="check the address"):
         read_picture("http://127.0.0.1:9/a.png")
     (tmp_path / "c.png").write_text("<html>")
-    with pytest.raises(UserError, match="not a picture"):
+    with pytest.raises(UserError, match="a web page; give the address of the picture"):
         read_picture(f"{address}/c.png")
     with pytest.raises(UserError, match="check the address"):
         read_picture("http://[a.png")

@@ -108,6 +108,10 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"do_train": False, "do_eval": False}, "do_train: set it, or do_eval, to true"),
         ({"train_file": None}, "train_file: missing"),
         ({"validation_file": None}, "validation_file: missing"),
+        (
+            {"validation_file": None, "do_eval": False, "probe_data": "validation"},
+            "validation_file: missing, and probe_data is validation",
+        ),
         ({"model_name_or_path": None}, "model_name_or_path: missing"),
         ({"doc_stride": 61}, "doc_stride: 61 must be from 0"),
         ({"probe_points": 1}, "probe_points: must be 2 or more"),
@@ -135,6 +139,7 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
             {"dataloader_persistent_workers": True},
             "dataloader_persistent_workers: needs dataloader_num_workers",
         ),
+        ({"dataloader_num_workers": 10**6}, "at most, 16 for each processor"),
         ({"num_train_epochs": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         ({"max_steps": 0}, "num_train_epochs, max_steps: one of them must be more than 0"),
         (
@@ -242,7 +247,7 @@ def test_a_key_can_be_a_list_of_names(tmp_path, tiny_cfg):
 def test_without_a_file_here_the_toolkits_own_is_taken(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     own = read_config(Path("cfg.json"), [])
-    assert own.given["train_file"] == str(ROOT / "sample" / "questions.json")
+    assert own.given["train_file"] == str(ROOT / "sample" / "stories.json")
     assert capsys.readouterr().err == f"cfg.json: not in this folder; taking {ROOT / 'cfg.json'}\n"
     (tmp_path / "cfg.json").write_text('{"seed": 1}')
     with pytest.raises(UserError, match="output_dir: missing"):

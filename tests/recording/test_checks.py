@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.recording.efficacy import Efficacy, keep_efficacy, read_efficacy, read_evaluations
 from huggin.recording.reader import Recording
+from huggin.recording.results import Efficacy, keep_efficacy, read_efficacy, read_evaluations
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.writer import RecordingWriter

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
-from tests.conftest import CONTEXT, ROOT, command, python, record
+from tests.conftest import CONTEXT, ROOT, command, python, record, train
+from tests.pages.pages import data_in
 
 WORDS = [
     *("Huginn", "Muninn", "ravens", "Odin", "fly", "over", "the"),
@@ -125,3 +127,22 @@ def test_a_score_on_held_out_questions_says_nothing(tiny_cfg, tmp_path):
     done = command("run_qa.py", "cfg.json", cwd=tmp_path)
     (scored,) = [line for line in done.stdout.splitlines() if "questions of" in line]
     assert scored.endswith("over 1 questions of other.json")
+
+
+def test_a_validation_question_can_be_tracked(tiny_cfg, tmp_path):
+    """It is followed through the training, and nothing takes it for a question of that data."""
+    held_out = [record(9, "Whose are the ravens?", "Odin", context=CONTEXT)]
+    (tmp_path / "other.json").write_text(json.dumps(held_out))
+    keys = tiny_cfg(validation_file="other.json", probe_data="validation", do_eval=False)
+    train(keys, tmp_path)
+    recording = Recording(tmp_path / "run")
+    assert recording.tracked().question == "Whose are the ravens?"
+    assert recording.tracked().answer == "Odin"
+    drawn = command("graph-questions.py", "run", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "has changed" not in drawn.stderr
+    made = command("create-page.py", "run", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    (run,) = data_in(next((tmp_path / "gv-graphs").glob("*.html")))["runs"]
+    assert "no_texts" not in run["questions"]
+    assert {row["sample"] for row in run["questions"]["rows"]} == {None}

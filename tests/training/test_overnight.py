@@ -15,7 +15,7 @@ import trainer_qa
 from checkpointing import SIGNALS, SafeStop
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
-from huggin.recording.checkpoints import is_complete, newest_checkpoint
+from huggin.recording.checkpoints import damage_of, is_complete, newest_checkpoint
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
@@ -337,3 +337,21 @@ def test_a_short_soak(tmp_path, tiny_cfg):
     assert (
         done.stdout.splitlines()[-1] == "2 faults, 0 steps missing, 0 twice, weights identical: yes"
     )
+
+
+@pytest.mark.parametrize(
+    ("kept", "lacking"),
+    [
+        ((), "*model*.safetensors"),
+        (("model.safetensors",), "trainer_state.json"),
+        (("model.safetensors", "trainer_state.json", "scheduler.pt"), "optimizer.*"),
+    ],
+)
+def test_a_list_that_lacks_a_file_proves_nothing(tiny_run, tmp_path, kept, lacking):
+    checkpoint = Path(shutil.copytree(tiny_run, tmp_path / "run")) / "checkpoint-8"
+    mark = checkpoint / "complete.json"
+    listed = json.loads(mark.read_text())
+    mark.write_text(json.dumps({name: listed[name] for name in kept}))
+    (checkpoint / "optimizer.pt").unlink()
+    assert damage_of(checkpoint) == f"complete.json lists no {lacking}, so it proves nothing"
+    assert newest_checkpoint(RunFolder(tmp_path / "run")).name == "checkpoint-6"

@@ -41,6 +41,7 @@ def test_the_second_in_one_folder_says_who_holds_it(tmp_path, tiny_cfg):
         ({"seed": 7}, "seed was 42, is now 7"),
         ({"max_seq_length": 60}, "max_seq_length was 64, is now 60"),
         ({"probe_samples": 2}, "probe_samples was 1, is now 2"),
+        ({"probe_data": "validation"}, "probe_data was train, is now validation"),
         ({"max_train_samples": 3}, "training data was "),
         (
             {"learning_rate": 1e-4, "optim": "sgd"},

@@ -1,14 +1,25 @@
 """One batch is tried before anything is written or deleted, and nothing of it remains."""
 
 import hashlib
+import random
 import shutil
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from torch import nn
-from transformers import AutoConfig
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    BertForQuestionAnswering,
+    Trainer,
+    TrainingArguments,
+)
 
-from huggin.training.trial import unchanged
+from huggin.qa.features import padded
+from huggin.training.trial import try_a_batch
 from tests.conftest import TOKENIZER
 from tests.model.test_families import SMALL
 from tests.training.test_training import train
@@ -71,25 +82,30 @@ def test_a_dry_run_tries_a_batch(tmp_path, tiny_cfg):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_batch_that_was_tried_leaves_nothing_in_the_model():
-    """BatchNorm's means, a module that counts, a buffer that is replaced, a new attribute."""
+class Counting(nn.BatchNorm1d):
+    """Its means change with each pass, it counts, and it draws."""
 
-    class Counting(nn.BatchNorm1d):
-        passes = 0
+    passes = 0
 
-        def forward(self, given):
-            self.passes += 1
-            self.seen = given
-            self.num_batches_tracked = self.num_batches_tracked + 5
-            return super().forward(given)
+    def forward(self, given, *_args, **_kwargs):
+        self.passes += 1
+        random.random(), np.random.random()
+        return super().forward(given.transpose(1, 2)).transpose(1, 2)
 
-    model = nn.Sequential(nn.Linear(3, 4), Counting(4)).eval()
+
+def test_a_batch_that_was_tried_leaves_nothing(tmp_path):
+    model = BertForQuestionAnswering(AutoConfig.for_model("bert", **SMALL)).eval()
+    model.bert.encoder.layer.append(Counting(16))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    attributes = [set(vars(module)) for module in model.modules()]
-    with unchanged(model):
-        model.train()
-        model(torch.ones(2, 3)).sum().backward()
-    assert [set(vars(module)) for module in model.modules()] == attributes
-    assert (model[1].passes, model[1].training) == (0, False)
+    labels = {"start_positions": 1, "end_positions": 2}
+    data = Dataset.from_list([{"input_ids": [2, 7, 3, *([9] * more)], **labels} for more in (0, 5)])
+    collate = partial(padded, AutoTokenizer.from_pretrained(TOKENIZER))
+    trainer = Trainer(
+        model, TrainingArguments(str(tmp_path)), train_dataset=data, data_collator=collate
+    )
+    states = (random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist())
+    try_a_batch(trainer)
+    assert (random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()) == states
+    assert (model.bert.encoder.layer[-1].passes, model.training) == (0, False)
     assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
     assert all(tensor.grad is None for tensor in model.parameters())

@@ -1,13 +1,15 @@
-"""Grey pictures of more than 8 bits: medical, astronomical, microscopes' -> values in [0, 1].
+"""Pictures of more than 8 bits: medical, astronomical, microscopes' -> values in [0, 1].
 
 They are scaled by what the file says about its values. If it says nothing that fits, they are
 scaled by their own range, and a line says so.
 """
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 BITS = 258  # BitsPerSample; all by the numbers of TIFF 6.0
 PHOTOMETRIC = 262
@@ -39,6 +41,47 @@ def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
     if tags.get(PHOTOMETRIC) == WHITE_IS_0:
         share = 1 - share
     return np.where(finite, share, 0).astype(np.float32), line
+
+
+def stretch_colours(image: ImageFile.ImageFile, source: Any, say: Callable[[str], None]) -> None:
+    """Scale colours that do not use all of their 16 bits, in place, and say so.
+
+    source: what the picture was opened from. Pillow keeps the upper 8 bits of colours; the lower
+    ones are those that it keeps if it is told the other order of bytes.
+    """
+    swapped = [tile._replace(args=_swapped(tile.args)) for tile in image.tile]
+    if swapped == image.tile:
+        return
+    upper = np.asarray(image)
+    with Image.open(source) as again:
+        again.tile = swapped
+        try:
+            lower = np.asarray(again)
+        except ValueError:  # grey with transparency
+            lower = upper
+    values = upper[..., :3] * 256.0 + lower[..., :3]
+    low, high, line = _ends(values, "I;16", getattr(image, "tag_v2", {}))
+    if not line:
+        say("16 bits, of which 8 are used")
+        return
+    say(line)
+    colours = Image.fromarray(np.uint8((values - low) / max(high - low, 1) * 255 + 0.5))
+    if image.mode == "RGBA":
+        colours.putalpha(image.getchannel("A"))
+    image.paste(colours)
+    if image.info.pop("icc_profile", None):
+        say("its colour profile is not used, as it is for other values")
+
+
+def _swapped(args: Any) -> Any:
+    """The arguments of Pillow's decoder for 16 bits in the other order of bytes."""
+    mode, *rest = (args,) if isinstance(args, str) else args or ("",)
+    kind, mark, order = str(mode).partition(";16")
+    if not mark or kind not in ("RGB", "RGBA", "LA"):
+        return args
+    big = order == "B" or (order == "N" and sys.byteorder == "big")
+    other = f"{kind};16{'L' if big else 'B'}"
+    return other if isinstance(args, str) else (other, *rest)
 
 
 def _values(image: Image.Image, tags: Any) -> np.ndarray:

@@ -1,0 +1,204 @@
+"""Questions, contexts and given answers -> what speaks against an answer without any model.
+
+Questions repeat words of the sentence that answers them. So an answer is close to its question if
+the question's words stand around it, rare words more than frequent ones. Two questions of one
+context may have each other's answers: then both come closer if they are swapped.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from huggin.analysis.questions import kind_of
+from huggin.common.progress import progress
+
+REACH = 14  # words: a question's word counts for 1/e at this distance from it
+STEM = 7  # first letters of a word that are compared: directed = directed, direction = directio
+SMOOTHING = 4  # answers that are taken to have had edges as words anywhere are
+THAI_TO_KHMER = "\u0e00-\u109f\u1780-\u17ff"  # written without blanks: runs of 4 characters
+EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"  # pairs of characters
+TERM = re.compile(
+    f"(?=([{THAI_TO_KHMER}]{{4}}))|(?=([{EAST_ASIAN}]{{2}}))|[^\\W{THAI_TO_KHMER}{EAST_ASIAN}]+"
+)
+WORD = re.compile(r"\w+(?:['’.,-]\w+)*|[^\w\s]")
+COMMON = 60  # words that are themselves at the edge of an answer; others are their shape
+SENTENCE_END = re.compile(r"[.!?;。！？；]")
+NOBODY = -1
+
+
+@dataclass(frozen=True)
+class TextEvidence:
+    """What the texts say against each given answer; first axis = records."""
+
+    far: np.ndarray  # (records,) 0: at the question's words, 1: nowhere near them
+    edges: np.ndarray  # (records,) nats: how unlike those of answers its edges are, below 0: alike
+    swap: np.ndarray  # (records,) how much closer two answers come if they are swapped, 0 if not
+    swapped_with: np.ndarray  # (records,) the place of the other record; NOBODY
+    contradicted_by: np.ndarray  # (records,) the same question with another answer; NOBODY
+    copied_from: np.ndarray  # (records,) a question of another kind with this answer; NOBODY
+    shared: np.ndarray  # (records,) bool: another question of the context has this answer
+
+
+@dataclass(frozen=True)
+class _Context:
+    """A context as terms, and the words that its questions have in common with it."""
+
+    terms: list[str]
+    first: np.ndarray  # (terms,) character
+    behind: np.ndarray  # (terms,) the character behind it
+    sentence: np.ndarray  # (terms,) number of its sentence
+
+    @classmethod
+    def of(cls, text: str) -> "_Context":
+        found = terms_of(text)
+        first = np.array([at for _, at in found] or [0])
+        ends = [match.start() for match in SENTENCE_END.finditer(text)]
+        terms = [term for term, _ in found] or [""]
+        behind = first + [len(term) for term in terms]
+        return cls([term[:STEM] for term in terms], first, behind, np.searchsorted(ends, first))
+
+    def tokens(self, span: tuple[int, int]) -> np.ndarray:
+        """The places of the terms that overlap a span of characters; the first if there is none."""
+        inside = np.flatnonzero((self.first < span[1]) & (self.behind > span[0]))
+        return inside if len(inside) else np.array([0])
+
+    def closeness(self, question: str, weight: Mapping[str, float]) -> np.ndarray:
+        """How close each term is to the question's words, 1 at most, (terms,).
+
+        A word of the question itself is no answer, so that its place counts against it.
+        """
+        near = np.zeros(len(self.terms))
+        own = np.zeros(len(self.terms))
+        places = np.arange(len(self.terms))
+        for stem in {term[:STEM] for term, _ in terms_of(question)}:
+            there = np.array([at for at, term in enumerate(self.terms) if term == stem], int)
+            if len(there) and weight[stem] > 0:
+                apart = np.abs(places[:, None] - there[None])
+                apart = apart + (self.sentence[:, None] != self.sentence[there]) * REACH / 2
+                near += weight[stem] * np.exp(-apart.min(axis=1) / REACH)
+                own[there] += weight[stem]
+        return (near - 2 * own) / max(near.max(), 1e-9)
+
+
+def terms_of(text: str) -> list[tuple[str, int]]:
+    """Words in lower case with their first characters; pieces where words are not apart."""
+    return [
+        ((match[1] or match[2] or match[0]).casefold(), match.start())
+        for match in TERM.finditer(text)
+    ]
+
+
+def text_evidence(records: Sequence[Mapping[str, Any]]) -> TextEvidence:
+    """What the texts alone say against the first given answer of each record.
+
+    records: question, context, answers. Questions without an answer have no evidence against them.
+    """
+    count = len(records)
+    found = TextEvidence(
+        far=np.zeros(count),
+        edges=odd_edges(records),
+        swap=np.zeros(count),
+        swapped_with=np.full(count, NOBODY),
+        contradicted_by=np.full(count, NOBODY),
+        copied_from=np.full(count, NOBODY),
+        shared=np.zeros(count, bool),
+    )
+    by_context = defaultdict(list)
+    for place, record in enumerate(records):
+        if record["answers"]["text"]:
+            by_context[record["context"]].append(place)
+    contexts = {text: _Context.of(text) for text in by_context}
+    known_in = Counter(term for context in contexts.values() for term in set(context.terms))
+    weight = defaultdict(
+        float, {term: math.log((len(contexts) + 1) / (n + 0.5)) for term, n in known_in.items()}
+    )
+    for text, places in progress(by_context.items(), label="comparing texts", unit="contexts"):
+        _compare(found, contexts[text], records, places, weight)
+    return found
+
+
+def _compare(
+    found: TextEvidence,
+    context: _Context,
+    records: Sequence[Mapping[str, Any]],
+    places: list[int],
+    weight: Mapping[str, float],
+) -> None:
+    """Fill in what the questions of one context say. places: of its records."""
+    spans = [span_of(records[place]) for place in places]
+    tokens = [context.tokens(span) for span in spans]
+    fits = np.zeros((len(places), len(places)))  # how well each question takes each answer
+    for row, place in enumerate(places):
+        near = context.closeness(records[place]["question"], weight)
+        fits[row] = [near[inside].mean() for inside in tokens]
+        found.far[place] = np.clip(1 - fits[row, row] / max(near.max(), 1e-9), 0, 1)
+    gain = np.diag(fits)[:, None] + np.diag(fits)[None]
+    gain = fits + fits.T - gain
+    questions = [records[place]["question"].casefold().split() for place in places]
+    kinds = [kind_of(records[place]["question"]) for place in places]
+    for row, place in enumerate(places):
+        for column, other in enumerate(places):
+            apart = spans[row][1] <= spans[column][0] or spans[column][1] <= spans[row][0]
+            if row == column:
+                continue
+            if apart and gain[row, column] > found.swap[place]:
+                found.swap[place] = gain[row, column]
+                found.swapped_with[place] = other
+            if questions[row] == questions[column] and spans[row] != spans[column]:
+                found.contradicted_by[place] = other
+            found.shared[place] |= spans[row] == spans[column]
+            if spans[row] == spans[column] and kinds[row] != kinds[column]:
+                found.copied_from[place] = other
+
+
+def odd_edges(records: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """How unlike the edges of answers those of each answer are, (records,) nats; 0 without one.
+
+    Four words are looked at: before, first, last, behind. Each is compared with how often such a
+    word stands there in the other answers, and how often in the contexts: no answer ends in `the`.
+    """
+    words = {text: WORD.findall(text) for text in {record["context"] for record in records}}
+    counts = Counter(word.lower() for found in words.values() for word in found)
+    common = {word for word, _ in counts.most_common(COMMON)}
+    everywhere = Counter(_edge(word, common) for found in words.values() for word in found)
+    everywhere[""] = len(words)  # outside of the context
+    edges = [_edges(record, common) if record["answers"]["text"] else () for record in records]
+    there = Counter(edge for each in edges for edge in enumerate(each))
+    answers = max(1, sum(1 for each in edges if each))
+    odd = np.zeros(len(records))
+    for place, each in enumerate(edges):
+        for edge in enumerate(each):
+            usual = (everywhere[edge[1]] + 1) / (everywhere.total() + 1)
+            share = (there[edge] - 1 + SMOOTHING * usual) / (answers - 1 + SMOOTHING)
+            odd[place] += math.log(usual / share)
+    return odd
+
+
+def _edges(record: Mapping[str, Any], common: Collection[str]) -> tuple[str, ...]:
+    """The words before, first, last and behind an answer, as `_edge` says."""
+    first, behind = span_of(record)
+    context = record["context"]
+    inside = WORD.findall(context[first:behind]) or [""]
+    before = WORD.findall(context[max(0, first - 40) : first]) or [""]
+    after = WORD.findall(context[behind : behind + 40]) or [""]
+    return tuple(_edge(word, common) for word in (before[-1], inside[0], inside[-1], after[0]))
+
+
+def _edge(word: str, common: Collection[str]) -> str:
+    """A common word itself, else its shape: a digit, a mark, a capital, or another word."""
+    if word.lower() in common:
+        return word.lower()
+    if not word[:1].isalnum():
+        return word and "."
+    return "0" if word[0].isdigit() else "A" if word[0].isupper() else "a"
+
+
+def span_of(record: Mapping[str, Any]) -> tuple[int, int]:
+    """The characters of the first given answer: the first, and the one behind the last."""
+    start = record["answers"]["answer_start"][0]
+    return start, start + len(record["answers"]["text"][0])

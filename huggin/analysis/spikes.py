@@ -1,0 +1,136 @@
+"""Losses of a training -> the steps whose loss stands out, with the questions of their batches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from huggin.analysis.questions import losses
+from huggin.common.errors import UserError
+from huggin.common.text import short
+from huggin.recording.reader import Recording
+
+AROUND = 15  # steps before and after a step that are its neighbours
+LEAST = 20  # steps without which no spread is known
+STANDS_OUT = 5.0  # spreads above its neighbours
+SHOWN = 10  # spikes that are told of
+OF_A_BATCH = 5  # questions of a batch that are named
+WORSE = 0.1  # nats from which on a tracked question counts as worse
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A step whose batch had a loss far above what its neighbours let expect."""
+
+    step: int
+    loss: float  # of the batch that led to the step, nats
+    expected: float  # by its neighbours, and by the length of its windows if that is known
+    spreads: float  # how many spreads it lies above that
+    questions: list[tuple[int, float]]  # index and loss of the batch's windows, the highest first
+    worse: list[tuple[int, float, float]]  # tracked sample, its loss before and after the step
+
+
+def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Spike]:
+    """The steps whose loss stands out, the furthest first.
+
+    A loss is compared with the median of its neighbours, and with the lengths of its questions
+    (`lengths`, of each question of the data in characters): longer windows have higher losses. The
+    spread is 1.48 times the median absolute deviation, so that spikes do not hide each other.
+    Raises UserError for a training of fewer than LEAST steps.
+    """
+    steps = run.steps
+    step = steps.step[1:] if steps.step[0] == 0 else steps.step
+    loss = steps.loss[-len(step) :]
+    if len(step) < LEAST:
+        raise UserError(f"{run.run.path}: {len(step)} steps; spikes need {LEAST} or more")
+    expected = _median_around(loss)
+    if lengths is not None and run.has("questions"):
+        expected = expected + _effect_of_length(run, step, loss - expected, lengths)
+    left = np.nan_to_num(loss - expected)  # a loss that is not finite is drawn as such already
+    spread = np.maximum(1.4826 * _median_around(np.abs(left)), 1e-9)
+    above = left / spread
+    highest = [at for at in np.argsort(-above, kind="stable") if above[at] > STANDS_OUT]
+    return [
+        Spike(
+            step=int(step[at]),
+            loss=float(loss[at]),
+            expected=float(expected[at]),
+            spreads=float(above[at]),
+            questions=_batch(run, int(step[at])),
+            worse=_worse_after(run, int(step[at])),
+        )
+        for at in highest[:SHOWN]
+    ]
+
+
+def _median_around(values: np.ndarray) -> np.ndarray:
+    """The median of each value's neighbours, itself left out, (steps,)."""
+    padded = np.pad(values.astype(float), AROUND, constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1).copy()
+    around[:, AROUND] = np.nan
+    return np.nanmedian(around, axis=1)
+
+
+def _effect_of_length(
+    run: Recording, step: np.ndarray, left: np.ndarray, lengths: Sequence[int]
+) -> np.ndarray:
+    """What the lengths of a batch's questions add to its loss, (steps,): a straight line.
+
+    Its slope is the weighted median of all batches' slopes, which a spike does not tilt.
+    """
+    found = run.questions
+    row = np.searchsorted(step, found.step)
+    count = np.bincount(row, minlength=len(step))
+    total = np.bincount(row, np.asarray(lengths, float)[found.index], minlength=len(step))
+    length = np.divide(total, count, out=np.full(len(step), np.nan), where=count > 0)
+    longer = np.nan_to_num(length - _median_around(length))
+    known = np.flatnonzero((longer != 0) & np.isfinite(left))
+    if not len(known):
+        return np.zeros(len(step))
+    slopes = left[known] / longer[known]
+    order = np.argsort(slopes)
+    share = np.cumsum(np.abs(longer[known][order]))
+    return longer * slopes[order][np.searchsorted(share, share[-1] / 2)]
+
+
+def _batch(run: Recording, step: int) -> list[tuple[int, float]]:
+    """Index and loss of the windows of the batch that led to a step, the highest loss first."""
+    if not run.has("questions"):
+        return []
+    found = run.questions
+    rows = np.flatnonzero(found.step == step)
+    loss = losses(found)[rows]
+    order = np.argsort(-loss, kind="stable")
+    return [(int(found.index[rows[at]]), float(loss[at])) for at in order]
+
+
+def _worse_after(run: Recording, step: int) -> list[tuple[int, float, float]]:
+    """Tracked samples whose loss rose from the snapshot pass before a step to the one after it."""
+    worse = []
+    for sample in range(len(run.facts.samples)):
+        probes = run.probes(sample)
+        after = int(np.searchsorted(probes.step, step))
+        if 0 < after < len(probes.step):
+            loss = (probes.start_loss + probes.end_loss)[after - 1 : after + 1] / 2
+            if loss[1] - loss[0] > WORSE:
+                worse.append((sample, float(loss[0]), float(loss[1])))
+    return sorted(worse, key=lambda entry: entry[1] - entry[2])
+
+
+def spikes_in_words(spikes: Sequence[Spike], records: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Each spike with the questions of its batch and the tracked questions that got worse."""
+    if not spikes:
+        return f"no loss stands out by {STANDS_OUT:g} spreads or more"
+    lines = []
+    for spike in spikes:
+        beside = f"{spike.expected:.2f} expected, {spike.spreads:.1f} spreads above it"
+        lines.append(f"step {spike.step}: loss {spike.loss:.2f}, {beside}")
+        for index, loss in spike.questions[:OF_A_BATCH]:
+            text = short(records[index]["question"], 80) if index < len(records) else ""
+            lines.append(f"  question {index:6d}  loss {loss:5.2f}  {text}".rstrip())
+        if len(spike.questions) > OF_A_BATCH:
+            lines.append(f"  and {len(spike.questions) - OF_A_BATCH} more windows")
+        for sample, before, after in spike.worse:
+            lines.append(f"  tracked sample {sample} got worse: {before:.2f} -> {after:.2f}")
+    return "\n".join(lines)

@@ -1,0 +1,244 @@
+"""A recording and the texts of its questions -> those whose given answer is probably wrong.
+
+Each detector gives evidence between 0 and 1 against each given answer; WEIGHTS says what each
+counts. Errors that a model has memorised look like right answers, so the loss is taken from passes
+before that, and never counts in data where it cannot tell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
+from huggin.analysis.questions import kind_of, pass_of
+from huggin.analysis.validation import with_loss
+from huggin.common.text import short
+from huggin.recording.reader import TrainedWindows
+from huggin.recording.results import Efficacy
+
+WEIGHTS = {
+    "loss": 1.0,  # its loss in late passes is high beside that of questions of its kind
+    "elsewhere": 0.6,  # the trained model's answer is another one
+    "edge": 0.5,  # the trained model's answer begins or ends at another word
+    "swap": 1.2,  # two answers of a context fit better if they are swapped
+    "far": 0.8,  # the words of the question stand elsewhere in the context
+    "edges": 0.3,  # no answer begins or ends like this
+    "contradiction": 1.0,  # the same question has another answer
+    "copy": 0.3,  # a question of another kind has the same answer
+}
+LATE = 2  # passes whose losses are averaged
+MEMORISED = 0.9  # share of right windows in a pass from which on errors may be memorised, too
+HIGH = 6.0  # spreads above the middle from which on a loss is full evidence
+FULL_SWAP = 0.8  # gain in closeness from which on a swap is full evidence
+ODD = 6.0  # nats from which on odd edges are full evidence
+SHARING = 0.3  # share of questions with another question's answer from which on loss cannot tell
+OF_A_KIND = 8  # questions of a kind that weigh as much as all questions together
+
+
+@dataclass(frozen=True)
+class PassLosses:
+    """Each question's loss, pass by pass; NaN where it was not seen."""
+
+    index: np.ndarray  # (questions,) in the data
+    loss: np.ndarray  # (questions, passes) of start and end together, mean over its windows, nats
+    right: np.ndarray  # (passes,) share of windows that were right
+    last_step: np.ndarray  # (passes,) of each pass
+
+
+@dataclass(frozen=True)
+class ModelAnswers:
+    """What a trained model answers, dropout off; first axis = questions."""
+
+    step: int  # of the model
+    text: list[str]
+    span: list[tuple[int, int]]  # in characters of the context
+    probability: np.ndarray  # (questions,) of its own answer
+    given: np.ndarray  # (questions,) of the given answer
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A question, and what speaks against its given answer."""
+
+    rank: int  # 1 = most suspicious
+    id: str
+    index: int  # in the data
+    question: str
+    given: str  # "" if it has no answer
+    place: int  # where the given answer begins, in characters of the context; -1 without one
+    model_answer: str | None  # None if no model was asked
+    probability: float | None  # of the given answer: the model's now, else in the late passes
+    score: float
+    reason: str
+
+
+def losses_by_pass(found: TrainedWindows) -> PassLosses:
+    """The loss of each question that was trained on, in each pass through the data."""
+    passes = pass_of(found)
+    index, row = np.unique(found.index, return_inverse=True)
+    shape = (len(index), int(passes.max()) + 1)
+    cell = row * shape[1] + passes
+    size = shape[0] * shape[1]
+    total = np.bincount(cell, found.start_loss + found.end_loss, minlength=size)
+    count = np.bincount(cell, minlength=size)
+    loss = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
+    right = np.bincount(passes, found.right) / np.bincount(passes)
+    last = np.zeros(shape[1], int)
+    np.maximum.at(last, passes, found.step)
+    return PassLosses(index, loss.reshape(shape), right, last)
+
+
+def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[list[int], list[str]]:
+    """The passes whose losses tell most, counted from 0, and what is to be said of them.
+
+    evaluations: on validation data while the run was trained; the best of them ends the passes.
+    """
+    count = len(losses.right)
+    end = count
+    notes = []
+    best = min(with_loss(evaluations), key=lambda pair: pair[1], default=None)
+    if best and best[0].step < losses.last_step[-1]:
+        end = max(1, int(np.searchsorted(losses.last_step, best[0].step, side="right")))
+        notes.append(f"the validation loss was lowest at step {best[0].step}")
+    elif losses.right[-1] > MEMORISED:
+        end = max(1, int(np.argmax(losses.right > MEMORISED)))
+        notes.append(
+            f"in the last pass {losses.right[-1]:.0%} of the questions were right, wrong answers "
+            "that were memorised among them"
+        )
+    chosen = list(range(max(0, end - LATE), end))
+    names = " and ".join(str(number + 1) for number in chosen)
+    if notes:
+        notes[0] += f"; so the losses are those of pass {names} of {count}"
+    if count < LATE:
+        notes.append("a single pass tells little: train for 2 or more to see more")
+    return chosen, notes
+
+
+def beside_its_kind(loss: np.ndarray, kinds: Sequence[str]) -> np.ndarray:
+    """How many spreads a loss lies above the middle of its kind, (questions,).
+
+    The middle of a kind with few questions is drawn to that of all. The spread is 1.48 times the
+    median absolute deviation, which is the standard deviation of a normal distribution.
+    """
+    middle = np.full(len(loss), np.nanmedian(loss))
+    kind = np.array(kinds)
+    for name in set(kinds):
+        own = kind == name
+        share = own.sum() / (own.sum() + OF_A_KIND)
+        middle[own] += share * (np.nanmedian(loss[own]) - middle[own])
+    above = loss - middle
+    spread = 1.4826 * np.nanmedian(np.abs(above))
+    return np.nan_to_num(above / max(spread, 1e-9))
+
+
+def evidence_of(
+    records: Sequence[Mapping[str, Any]],
+    texts: TextEvidence,
+    loss: np.ndarray | None,
+    asked: ModelAnswers | None,
+) -> dict[str, np.ndarray]:
+    """Each detector's evidence against each given answer, (records,), between 0 and 1.
+
+    loss: (records,) of late passes, NaN if unknown. asked: about all records.
+    """
+    found = {
+        "swap": np.clip(texts.swap / FULL_SWAP, 0, 1),
+        "far": texts.far,
+        "edges": np.clip(texts.edges / ODD, 0, 1),
+        "contradiction": (texts.contradicted_by != NOBODY).astype(float),
+        "copy": (texts.copied_from != NOBODY).astype(float),
+    }
+    if loss is not None:
+        above = beside_its_kind(loss, [kind_of(record["question"]) for record in records])
+        found["loss"] = np.clip(above / HIGH, 0, 1)
+    if asked is not None:
+        overlap = np.array([_overlap(*pair) for pair in zip(records, asked.span, strict=True)])
+        preferred = asked.probability / np.maximum(asked.probability + asked.given, 1e-9)
+        found["elsewhere"] = np.where(overlap == 0, preferred, 0)
+        found["edge"] = np.where((overlap > 0) & (overlap < 1), preferred, 0)
+    return found
+
+
+def _overlap(record: Mapping[str, Any], span: tuple[int, int]) -> float:
+    """The characters that the given answer and the model's share, by those of both together."""
+    if not record["answers"]["text"]:
+        return float(span[0] == span[1])
+    first, behind = span_of(record)
+    shared = max(0, min(behind, span[1]) - max(first, span[0]))
+    return shared / max(1, max(behind, span[1]) - min(first, span[0])) if shared else 0.0
+
+
+def rank_suspects(
+    records: Sequence[Mapping[str, Any]],
+    losses: PassLosses | None = None,
+    late: Sequence[int] = (),
+    asked: ModelAnswers | None = None,
+) -> tuple[list[Suspect], list[str]]:
+    """All questions, the one with the most suspicious answer first, and what cannot be known.
+
+    records: id, question, context, answers of each question in the data's order. losses: None for
+    data that was not trained on. late: the passes to use.
+    """
+    texts = text_evidence(records)
+    notes = []
+    loss = None
+    if losses is not None:
+        loss = np.full(len(records), np.nan)
+        loss[losses.index] = losses.loss[:, list(late)].mean(axis=1)
+        if texts.shared.mean() > SHARING:
+            notes.append(
+                f"{texts.shared.sum()} of {len(records)} questions share their answer with another "
+                "one: such questions teach each other, so the loss cannot tell here and counts 0"
+            )
+    found = evidence_of(records, texts, None if notes else loss, asked)
+    weighted = {name: WEIGHTS[name] * values for name, values in found.items()}
+    score = np.sum(list(weighted.values()), axis=0)
+    order = np.argsort(-score, kind="stable")
+    suspects = []
+    for rank, place in enumerate(order.tolist(), start=1):
+        record = records[place]
+        mine = {name: float(values[place]) for name, values in weighted.items()}
+        known = None if loss is None or np.isnan(loss[place]) else float(np.exp(-loss[place]))
+        suspects.append(
+            Suspect(
+                rank=rank,
+                id=str(record["id"]),
+                index=place,
+                question=record["question"],
+                given=next(iter(record["answers"]["text"]), ""),
+                place=next(iter(record["answers"]["answer_start"]), -1),
+                model_answer=asked.text[place] if asked else None,
+                probability=float(asked.given[place]) if asked else known,
+                score=float(score[place]),
+                reason=_reason(place, mine, texts, known, asked),
+            )
+        )
+    return suspects, notes
+
+
+def _reason(
+    place: int,
+    weighted: Mapping[str, float],
+    texts: TextEvidence,
+    late: float | None,
+    asked: ModelAnswers | None,
+) -> str:
+    """What speaks against a given answer, the strongest evidence first; at most three."""
+    partner = texts.contradicted_by[place]
+    words = {
+        "loss": f"hard beside questions of its kind (p {late or 0:.1g} in training)",
+        "swap": f"it and question {texts.swapped_with[place]} fit better with each other's answer",
+        "far": "the question's words stand elsewhere in the context",
+        "edges": "answers seldom begin and end like this one",
+        "contradiction": f"question {partner} has the same text and another answer",
+        "copy": f"question {texts.copied_from[place]}, of another kind, has the same answer",
+    }
+    if asked:
+        says = f'"{short(asked.text[place], 40)}" (p {asked.probability[place]:.2f})'
+        words["elsewhere"] = f"the model answers {says}"
+        words["edge"] = f"the model's answer begins or ends at another word: {says}"
+    strongest = sorted(weighted, key=lambda name: -weighted[name])[:3]
+    return "; ".join(words[name] for name in strongest if weighted[name] > 0.1) or "nothing"

@@ -1,0 +1,94 @@
+"""Rank the questions of a run by how probably their given answer is wrong: RUN -> text, PNG, files.
+
+huggin suspects RUN
+huggin suspects RUN --export suspects.csv
+huggin suspects RUN --without 20 cleaned.json
+"""  # huggin: explain 30
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggin.common.cli import CommandParser
+from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the most suspicious questions with their reasons, draw the data map, write files."""
+    args = read_arguments(argv)
+    load_matplotlib()
+    from huggin.asking.suspect_files import export_suspects, form_of, write_without
+    from huggin.asking.suspects import SHOWN, suspects
+    from huggin.common.text import printable
+    from huggin.graphs.data_map import draw_data_map
+    from huggin.graphs.saving import save_figures
+    from huggin.recording.reader import Recording
+
+    if args.export:
+        form_of(args.export)
+    found = suspects(args.run, args.validation, not args.no_model, args.device)
+    print(printable(found.in_words()))
+    if not args.validation:
+        shown = [suspect.index for suspect in found.ranked[:SHOWN]]
+        recording = Recording(args.run)
+        figures = draw_data_map(recording, shown)
+        save_figures(figures, recording.run.graphs, args.show, args.format)
+    if args.export:
+        export_suspects(found, args.export)
+        print(args.export)
+    if args.without:
+        count, path = args.without
+        write_without(found, count, path)
+        print(printable(f"{path}: without {count} questions; train on it: --train_file {path}"))
+    return 0
+
+
+def read_arguments(argv: Sequence[str] | None) -> Namespace:
+    """The command line. Raises UserError for values that no call can use."""
+    parser = CommandParser(
+        "Rank the questions of a run, the one whose given answer is most probably wrong first,\n"
+        "each with the reason: its loss in training beside that of similar questions, the trained\n"
+        "model's answer, and what the texts say. All of them are kept in RUN/suspects.json.",
+        "huggin suspects runs/sample",
+    )
+    add_run(parser)
+    parser.add_argument(
+        "--validation",
+        action="store_true",
+        help="rank the validation questions, which the model has not memorised (default: those of "
+        "the training)",
+    )
+    parser.add_argument(
+        "--no-model",
+        action="store_true",
+        help="use the recording and the texts alone: no model is asked (default: ask the model)",
+    )
+    parser.add_argument(
+        "--export",
+        metavar="FILE",
+        type=Path,
+        help="write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
+        "FILE.label-studio.json or FILE.argilla.json",
+    )
+    parser.add_argument(
+        "--without",
+        metavar=("N", "FILE"),
+        nargs=2,
+        help="write the data without the first N questions to FILE, which run_qa.py can train on",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
+        "one)",
+    )
+    add_saving(parser)
+    args = parser.parse_args(argv)
+    if args.without and args.validation:
+        parser.error("--without: of the training data; leave out --validation")
+    if args.without:
+        count, file = args.without
+        if not count.isdecimal() or not file:
+            parser.error(f"--without {count} {file}: give a number and a file")
+        args.without = (int(count), Path(file))
+    return args

@@ -1,0 +1,274 @@
+"""What was found out about a run's models: their scores, and what rewinding them did.
+
+efficacy.json and rewind.json hold what commands measured, by step; trainer_state.json and
+eval_results.json hold the evaluations that the Trainer and run_qa.py made.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from huggin.common.errors import UserError
+from huggin.common.files import read_json, read_text, write_json
+from huggin.common.statistics import wilson_interval
+from huggin.recording.run_facts import first_problem
+from huggin.recording.run_folder import RunFolder
+
+ANEW = "run run_qa.py again, it writes a new one"
+
+
+class Kept(Protocol):
+    """An entry of a file that holds what a command has measured."""
+
+    def problem(self) -> str | None:
+        """What of it cannot be true, in words, or None."""
+
+
+KeptT = TypeVar("KeptT", bound=Kept)
+
+
+@dataclass(frozen=True)
+class Efficacy:
+    """How good a model is after `step` steps, in percent, with 95 % intervals."""
+
+    step: int
+    data: str  # what was asked
+    asked: int
+    correct: int
+    exact_match: float
+    exact_match_interval: tuple[float, float]  # Wilson's
+    f1: float
+    f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
+    trained_on: int = 0  # how many of the questions asked the model was trained on
+    parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
+    loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
+    loss_error: float = 0.0  # its standard error
+
+    def problem(self) -> str | None:
+        """What of a measurement cannot be true, in words, or None."""
+        if self.step < 0:
+            return f"step: {self.step} is negative"
+        if not 0 <= self.correct <= self.asked or self.asked == 0:
+            return f"correct: {self.correct} of {self.asked} questions"
+        if not 0 <= self.trained_on <= self.asked:
+            return f"trained_on: {self.trained_on} of {self.asked} questions"
+        measured = {
+            "exact_match": (self.exact_match, self.exact_match_interval),
+            "f1": (self.f1, self.f1_interval),
+        }
+        for name, (value, (low, high)) in measured.items():
+            if not 0 <= value <= 100:
+                return f"{name}: {value:g} is no percentage"
+            if not 0 <= low <= high <= 100:
+                return f"{name}_interval: {low:g} to {high:g} is no interval of percentages"
+        return None
+
+
+def efficacy_from(
+    step: int, data: str, asked: int, exact_match: float, f1: float, **more: Any
+) -> Efficacy:
+    """Mean scores in percent over `asked` questions, with their intervals; more: other fields."""
+    right = exact_match / 100 * asked
+    of_em = wilson_interval(right, asked)
+    of_f1 = wilson_interval(f1 / 100 * asked, asked)
+    return Efficacy(step, data, asked, round(right), exact_match, of_em, f1, of_f1, **more)
+
+
+def parts_in_words(scores: dict[str, float], prefix: str = "") -> list[str]:
+    """A line for the questions with an answer, and one for those without, if they are scored."""
+    lines = []
+    for name, kind in (("HasAns", "with"), ("NoAns", "without")):
+        if f"{prefix}{name}_total" in scores:
+            em, f1, total = (scores[f"{prefix}{name}_{what}"] for what in ("exact", "f1", "total"))
+            em_and_f1 = f"{name}: EM {em:.1f} %, F1 {f1:.1f} %"
+            lines.append(f"{em_and_f1} over {total} questions {kind} an answer")
+    return lines
+
+
+def trained_on_in_words(trained_on: int, asked: int) -> str:
+    """What a score does not say by itself: how many of its questions are training questions."""
+    if trained_on == 0:
+        return ""
+    which = "all" if trained_on == asked else f"{trained_on} of them"
+    return (
+        f" ({which} from the training data: this shows what it remembers, not what it can answer)"
+    )
+
+
+def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
+    """Keep what was measured in RUN/efficacy.json.
+
+    Of two measurements of one step with the same data, the one with more questions is kept.
+    """
+    kept = {(entry.data, entry.step): entry for entry in read_efficacy(run)}
+    key = (efficacy.data, efficacy.step)
+    if key not in kept or kept[key].asked <= efficacy.asked:
+        kept[key] = efficacy
+    write_json(run.efficacy, [asdict(kept[key]) for key in sorted(kept)])
+
+
+def read_efficacy(run: RunFolder) -> list[Efficacy]:
+    """What was measured of a run's models, by data and step.
+
+    Raises UserError for a damaged file.
+    """
+    return _read_kept(run.efficacy, Efficacy, "test-qa-efficacy.py")
+
+
+def _read_kept(path: Path, kind: type[KeptT], command: str) -> list[KeptT]:
+    """The entries of a file, none if it is missing. command: writes such a file."""
+    advice = f"delete the file and run {command} again"
+    try:
+        text = read_text(path)
+    except FileNotFoundError:
+        return []
+    try:
+        adapter: TypeAdapter[list[KeptT]] = TypeAdapter(list[kind])  # type: ignore[valid-type]
+        entries = adapter.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise UserError(f"{path}: {first_problem(error)}; {advice}") from None
+    for number, entry in enumerate(entries):
+        if problem := entry.problem():
+            raise UserError(f"{path}: {number}.{problem}; {advice}")
+    return entries
+
+
+def read_evaluations(run: RunFolder) -> list[Efficacy]:
+    """The evaluations while a run was trained, and the one at its end, by step.
+
+    Raises UserError if a file of the run cannot be read.
+    """
+    found = {entry.step: entry for entry in _logged(run)}
+    if last := final_evaluation(run):
+        found[last.step] = last
+    return [found[step] for step in sorted(found)]
+
+
+def final_evaluation(run: RunFolder) -> Efficacy | None:
+    """The evaluation at the end of a training, None if there was none.
+
+    Raises UserError if it cannot be read.
+    """
+    if not run.eval_results.is_file():
+        return None
+    return _as_efficacy(_read_object(run.eval_results), run.eval_results)
+
+
+def _logged(run: RunFolder) -> list[Efficacy]:
+    """The evaluations that the Trainer has logged."""
+    if not run.trainer_state.is_file():
+        return []
+    history = _read_object(run.trainer_state).get("log_history", [])
+    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+        raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
+    rows = [row for row in history if "eval_exact_match" in row]
+    return [_as_efficacy(row, run.trainer_state) for row in rows]
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = read_json(path)
+    except UserError as error:
+        raise UserError(f"{error}; {ANEW}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: not an object; {ANEW}")
+    return value
+
+
+def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
+    """What an evaluation found, as the Trainer writes it. path: the file that says so."""
+    try:
+        entry = _of_scores(scores)
+        problem = entry.problem()
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        problem = "its scores are not readable"
+    if problem:
+        raise UserError(f"{path}: {problem}; {ANEW}")
+    return entry
+
+
+def _of_scores(scores: dict[str, Any]) -> Efficacy:
+    """The Trainer's names and units -> ours; its EM is a share of whole questions."""
+    return efficacy_from(
+        int(scores["step"]),
+        "evaluated while training",
+        scores["eval_samples"],
+        scores["eval_exact_match"],
+        scores["eval_f1"],
+        trained_on=int(scores.get("trained_on", 0)),
+        loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
+        loss_error=float(scores.get("eval_loss_error", 0.0)),
+    )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How one mixture of trained and untrained parts answers the questions, one value each."""
+
+    loss: list[float]  # of start and end, mean over the question's windows, in nats
+    answer: list[str]  # "" if there is none
+    right: list[bool]  # whether the answer is exactly one of those expected
+
+
+@dataclass(frozen=True)
+class PartRewound:
+    """A part of the model: what it is worth, and how far its weights have moved."""
+
+    part: str  # `layer 3`
+    parameters: int
+    distance: float  # Euclidean, between the weights before and after the training
+    put_back: Answers  # this part alone is as before the training
+    alone: Answers  # this part alone is trained
+
+    @property
+    def moved(self) -> float:
+        """The root mean square of the change of the part's weights."""
+        return self.distance / self.parameters**0.5
+
+
+@dataclass(frozen=True)
+class Rewound:
+    """What rewinding found at one step of a run."""
+
+    step: int  # of the trained model
+    data: str  # what was asked
+    seed: int  # that drew the questions
+    questions: list[int]  # their indices in the data
+    trained: Answers  # nothing is put back
+    untrained: Answers  # everything is put back
+    parts: list[PartRewound]  # in the order of a forward pass
+
+    def problem(self) -> str | None:
+        """What does not fit together, in words, or None."""
+        asked = len(self.questions)
+        of_parts = [answers for part in self.parts for answers in (part.put_back, part.alone)]
+        for answers in (self.trained, self.untrained, *of_parts):
+            if {len(answers.loss), len(answers.answer), len(answers.right)} != {asked}:
+                return f"loss, answer, right: not one for each of the {asked} questions"
+        if not asked or not self.parts:
+            return "questions, parts: there are none"
+        if any(part.parameters < 1 for part in self.parts):
+            return "parts: one has no parameters"
+        return None
+
+
+def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
+    """Keep what was found in RUN/rewind.json, in the place of what was found at this step."""
+    kept = {entry.step: entry for entry in read_all_rewound(run)} | {rewound.step: rewound}
+    write_json(run.rewound, [asdict(kept[step]) for step in sorted(kept)])
+
+
+def read_rewound(run: RunFolder) -> Rewound | None:
+    """What was found at the latest step; None if the run was never rewound.
+
+    Raises UserError for a damaged file.
+    """
+    kept = read_all_rewound(run)
+    return kept[-1] if kept else None
+
+
+def read_all_rewound(run: RunFolder) -> list[Rewound]:
+    """What was found, by step. Raises UserError for a damaged file."""
+    return _read_kept(run.rewound, Rewound, "huggin rewind")

@@ -1,0 +1,158 @@
+"""Which given answers are probably wrong: from the losses, and from the texts."""
+
+import numpy as np
+import pytest
+
+from huggin.analysis.question_texts import NOBODY, odd_edges, terms_of, text_evidence
+from huggin.analysis.suspects import (
+    ModelAnswers,
+    beside_its_kind,
+    late_passes,
+    losses_by_pass,
+    rank_suspects,
+)
+from huggin.recording.reader import TrainedWindows
+from huggin.recording.results import Efficacy
+
+RAVENS = (
+    "The ravens of Odin fly over the whole world at dawn. In the evening they return to Asgard and "
+    "tell him the news. Their names are Huginn and Muninn. The wolves of the god eat all his meat."
+)
+ASKED = [  # question, answer
+    ("Whose ravens fly at dawn?", "Odin"),
+    ("To what place do they return in the evening?", "Asgard"),
+    ("What are their names?", "Huginn and Muninn"),
+    ("Who eats the meat of the god?", "The wolves"),
+]
+
+
+def record(number, question, answer, context=RAVENS):
+    answers = {"text": [answer], "answer_start": [context.index(answer)]}
+    return {"id": f"q{number}", "question": question, "context": context, "answers": answers}
+
+
+def records(asked=ASKED):
+    return [record(number, *pair) for number, pair in enumerate(asked)]
+
+
+def swapped():
+    """The first and the third question have each other's answer."""
+    found = records()
+    found[0]["answers"], found[2]["answers"] = found[2]["answers"], found[0]["answers"]
+    return found
+
+
+def trained(rows):
+    """Rows of step, index, window, start loss, end loss, right."""
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    return TrainedWindows(*columns[:5], columns[5].astype(bool))
+
+
+def evaluation(step, loss):
+    return Efficacy(step, "", 10, 5, 50.0, (20.0, 80.0), 50.0, (0.0, 100.0), loss=loss)
+
+
+def test_swapped_answers_are_found_by_their_texts():
+    evidence = text_evidence(swapped())
+    assert evidence.swap.argsort()[-2:].tolist() in ([0, 2], [2, 0])
+    assert evidence.swapped_with[[0, 2]].tolist() == [2, 0]
+    assert (text_evidence(records()).swap < 0.3).all()
+    ranked, notes = rank_suspects(swapped())
+    assert {suspect.index for suspect in ranked[:2]} == {0, 2}
+    assert "question 2 fit better with each other's answer" in ranked[0].reason + ranked[1].reason
+    assert notes == []
+
+
+def test_an_answer_far_from_the_words_of_its_question():
+    wrong = [*ASKED[:3], ("Who eats the meat of the god?", "the whole world")]
+    assert text_evidence(records(wrong)).far[3] > 0.3
+    assert text_evidence(records()).far[3] < text_evidence(records(wrong)).far[3]
+
+
+def test_the_same_text_with_two_answers_and_one_answer_for_two_kinds():
+    asked = [*ASKED, (ASKED[0][0], "Asgard"), ("Where are the wolves?", "The wolves")]
+    evidence = text_evidence(records(asked))
+    assert evidence.contradicted_by.tolist() == [4, NOBODY, NOBODY, NOBODY, 0, NOBODY]
+    assert evidence.copied_from[[3, 5]].tolist() == [5, 3]
+    assert evidence.shared.tolist() == [False, True, False, True, True, True]
+    ranked, _ = rank_suspects(records(asked))
+    assert {0, 4} <= {suspect.index for suspect in ranked[:3]}
+
+
+def test_no_answer_ends_in_the():
+    contexts = [f"In the town of {name} the king is known." for name in ("Ulm", "Bonn", "Trier")]
+    good = [record(0, "Where?", text.split()[4], text) for text in contexts]
+    cut = record(3, "Where?", "Ulm the", contexts[0])
+    odd = odd_edges([*good, *good, cut])
+    assert odd.argmax() == 6
+
+
+def test_terms_of_languages_without_blanks():
+    assert [term for term, _ in terms_of("The 2 Ravens")] == ["the", "2", "ravens"]
+    assert [term for term, _ in terms_of("三只乌鸦")] == ["三只", "只乌", "乌鸦"]
+    assert len(terms_of("อีกาสองตัว")) == len("อีกาสองตัว") - 3
+
+
+def test_losses_by_pass():
+    rows = [(1, 0, 0, 1, 1, 0), (1, 0, 1, 2, 2, 0), (2, 3, 0, 1, 0, 1), (3, 0, 0, 0, 1, 1)]
+    losses = losses_by_pass(trained(rows))
+    assert losses.index.tolist() == [0, 3]
+    np.testing.assert_allclose(losses.loss, [[3, 1], [1, np.nan]])
+    np.testing.assert_allclose(losses.right, [1 / 3, 1])
+    assert losses.last_step.tolist() == [2, 3]
+
+
+def passes(*rights):
+    """Ten questions, one window each; the given share is right in each pass."""
+    rows = [
+        (number, index, 0, 1.0, 1.0, index < 10 * right)
+        for number, right in enumerate(rights, start=1)
+        for index in range(10)
+    ]
+    return losses_by_pass(trained(rows))
+
+
+def test_passes_before_the_errors_were_memorised():
+    assert late_passes(passes(0.1, 0.3, 0.5, 0.7), []) == ([2, 3], [])
+    chosen, notes = late_passes(passes(0.1, 0.5, 0.8, 1, 1, 1), [])
+    assert chosen == [1, 2]
+    assert "memorised" in notes[0]
+    assert "pass 2 and 3 of 6" in notes[0]
+    chosen, notes = late_passes(
+        passes(0.1, 0.3, 0.5, 0.7), [evaluation(2, 1.0), evaluation(4, 2.0)]
+    )
+    assert chosen == [0, 1]
+    assert "validation loss was lowest at step 2" in notes[0]
+    assert "a single pass tells little" in late_passes(passes(0.5), [])[1][0]
+
+
+def test_a_loss_counts_beside_those_of_its_kind():
+    loss = np.array([1.0, 1.1, 0.9] * 20 + [5.0, 5.1, 4.9] * 20)
+    above = beside_its_kind(loss, ["who"] * 60 + ["why"] * 60)
+    assert abs(above[0] - above[60]) < 3 < (5 - 1) / 0.15
+    loss[3] = 4.0
+    assert beside_its_kind(loss, ["who"] * 60 + ["why"] * 60).argmax() == 3
+
+
+def test_a_high_loss_is_suspicious_unless_questions_share_their_answers():
+    rows = [(1, index, 0, loss, loss, 0) for index, loss in enumerate((1, 1.2, 0.9, 9))]
+    losses = losses_by_pass(trained(rows))
+    ranked, notes = rank_suspects(records(), losses, [0])
+    assert (ranked[0].index, notes) == (3, [])
+    assert ranked[0].probability == pytest.approx(np.exp(-18))
+    sharing = [ASKED[0], ("Who?", "Odin"), ASKED[2], ("Name them?", "Huginn and Muninn")]
+    _, notes = rank_suspects(records(sharing), losses, [0])
+    assert "4 of 4 questions share their answer" in notes[0]
+
+
+def test_the_models_answer_elsewhere_and_at_the_edge():
+    found = records()
+    texts = ["the whole world", "Asgard", "Huginn and Muninn. The", "The wolves"]
+    spans = [(RAVENS.index(text), RAVENS.index(text) + len(text)) for text in texts]
+    asked = ModelAnswers(8, texts, spans, np.full(4, 0.9), np.array([0.01, 0.9, 0.05, 0.9]))
+    ranked, _ = rank_suspects(found, asked=asked)
+    by_index = {suspect.index: suspect for suspect in ranked}
+    assert 'the model answers "the whole world" (p 0.90)' in by_index[0].reason
+    assert "begins or ends at another word" in by_index[2].reason
+    assert "model" not in by_index[1].reason + by_index[3].reason
+    assert (by_index[0].model_answer, by_index[0].probability) == ("the whole world", 0.01)
