@@ -94,6 +94,7 @@ def of_first_passes() -> Iterator[Fault]:
     """Models whose first pass fails, in the place of a finished run."""
     small = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 2}
     lengths = {"axial_pos_embds": False, "attn_layers": ["local"] * 2, "is_decoder": False}
+    lengths |= {"local_attn_chunk_length": 16, "lsh_attn_chunk_length": 16}
     for name, change in (
         ("reformer", {"attention_head_size": 8, "feed_forward_size": 16, **lengths}),
         ("longformer", {"attention_window": 8, "intermediate_size": 32}),

@@ -155,11 +155,17 @@ def evidence_of(
         above = beside_its_kind(loss, [kind_of(record["question"]) for record in records])
         found["loss"] = np.clip(above / HIGH, 0, 1)
     if asked is not None:
-        overlap = np.array([_overlap(*pair) for pair in zip(records, asked.span, strict=True)])
+        overlap = _overlaps(records, asked)
         preferred = asked.probability / np.maximum(asked.probability + asked.given, 1e-9)
+        preferred *= (overlap == 1).mean()  # a model that is often wrong says little
         found["elsewhere"] = np.where(overlap == 0, preferred, 0)
         found["edge"] = np.where((overlap > 0) & (overlap < 1), preferred, 0)
     return found
+
+
+def _overlaps(records: Sequence[Mapping[str, Any]], asked: ModelAnswers) -> np.ndarray:
+    """How much of the given answer and the model's is in both, (records,): 1 = the same."""
+    return np.array([_overlap(*pair) for pair in zip(records, asked.span, strict=True)])
 
 
 def _overlap(record: Mapping[str, Any], span: tuple[int, int]) -> float:
@@ -194,6 +200,9 @@ def rank_suspects(
                 "one: such questions teach each other, so the loss cannot tell here and counts 0"
             )
     found = evidence_of(records, texts, None if notes else loss, asked)
+    if asked:
+        agrees = (_overlaps(records, asked) == 1).mean()
+        notes.append(f"the model gives {agrees:.0%} of the given answers; its word counts so much")
     weighted = {name: WEIGHTS[name] * values for name, values in found.items()}
     score = np.sum(list(weighted.values()), axis=0)
     order = np.argsort(-score, kind="stable")

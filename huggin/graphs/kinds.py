@@ -19,6 +19,7 @@ from huggin.analysis.ledger import sums_of, words_and_table
 from huggin.analysis.lens import table_of_layers
 from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
 from huggin.analysis.nodes import NodeChoice
+from huggin.analysis.question_lists import table_of_hardest
 from huggin.analysis.questions import (
     QuestionTexts,
     all_in_one,
@@ -26,7 +27,6 @@ from huggin.analysis.questions import (
     groupings,
     passes_in_words,
     same_kinds,
-    table_of_hardest,
     table_of_kinds,
     texts_of,
 )

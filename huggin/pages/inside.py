@@ -7,13 +7,13 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.ledger import sums_until
 from huggin.analysis.lens import layer_answers, lowest_in_words
+from huggin.analysis.question_lists import hardest
 from huggin.analysis.questions import (
     Grouping,
     QuestionTexts,
     all_in_one,
     between_passes,
     groupings,
-    hardest,
     learned_in_words,
     passes_in_words,
     same_kinds,
@@ -132,10 +132,10 @@ def _learned(run: Recording, kinds: Grouping) -> list[Row]:
 def _hardest(run: Recording, texts: QuestionTexts | None = None) -> Block:
     """The questions with the highest loss at the end, with their texts if they are known."""
     rows = [("question", "loss", "right/seen", "text", "answer")]
-    for hard in hardest(run.questions):
-        question = texts.question[hard.index] if texts else ""
-        answer = texts.answer[hard.index] or "(none)" if texts else ""
-        numbers = (str(hard.index), f"{hard.loss:.2f}", f"{hard.right}/{hard.seen}")
+    for index, loss, right, seen in hardest(run.questions):
+        question = texts.question[index] if texts else ""
+        answer = texts.answer[index] or "(none)" if texts else ""
+        numbers = (str(index), f"{loss:.2f}", f"{right}/{seen}")
         rows.append((*numbers, question, answer))
     title = heading("The questions with the highest loss when they were last seen", 10)
     return stacked([title, text_block(table(rows, FACTS_BLUE, HARDEST))])

@@ -150,7 +150,8 @@ def test_the_models_answer_elsewhere_and_at_the_edge():
     texts = ["the whole world", "Asgard", "Huginn and Muninn. The", "The wolves"]
     spans = [(RAVENS.index(text), RAVENS.index(text) + len(text)) for text in texts]
     asked = ModelAnswers(8, texts, spans, np.full(4, 0.9), np.array([0.01, 0.9, 0.05, 0.9]))
-    ranked, _ = rank_suspects(found, asked=asked)
+    ranked, notes = rank_suspects(found, asked=asked)
+    assert "the model gives 50% of the given answers" in notes[0]
     by_index = {suspect.index: suspect for suspect in ranked}
     assert 'the model answers "the whole world" (p 0.90)' in by_index[0].reason
     assert "begins or ends at another word" in by_index[2].reason
