@@ -29,6 +29,7 @@ WEIGHTS = {
     "copy": 0.3,  # a question of another kind has the same answer
 }
 LATE = 2  # passes whose losses are averaged
+TOLD = 0.2  # weighted evidence from which on it is told
 WHOLE = 0.9  # share of the questions that a pass has seen if it counts as one
 MEMORISED = 0.9  # share of right windows in a pass from which on errors may be memorised, too
 HIGH = 6.0  # spreads above the middle from which on a loss is full evidence
@@ -254,4 +255,4 @@ def _reason(
         words["elsewhere"] = f"the model answers {says}"
         words["edge"] = f"the model's answer begins or ends at another word: {says}"
     strongest = sorted(weighted, key=lambda name: -weighted[name])[:3]
-    return "; ".join(words[name] for name in strongest if weighted[name] > 0.1) or "nothing"
+    return "; ".join(words[name] for name in strongest if weighted[name] > TOLD) or "little"
