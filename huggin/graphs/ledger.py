@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from huggin.analysis.gradients import MOST_COLUMNS
 from huggin.analysis.ledger import Sums, in_words, sums_of
 from huggin.common.text import short
-from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
-from huggin.graphs.style import QUIET, by_step, new_figure
+from huggin.graphs.style import QUIET, by_step, new_figure, say_drawn_for
 from huggin.recording.reader import Recording
 
 COLOURS = "PuOr"  # orange raised the loss, purple lowered it

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.ledger import Sums
 from huggin.analysis.rewinding import DISAGREE, Mean, in_words, mean_loss, share_right
-from huggin.graphs.drawn_for import say_drawn_for
-from huggin.graphs.style import ACCENT, GOLD, new_figure, plain
+from huggin.graphs.style import ACCENT, GOLD, new_figure, plain, say_drawn_for
 from huggin.recording.results import Answers, Rewound
 
 PUT_BACK = "#CC6677"  # Paul Tol's "muted"
