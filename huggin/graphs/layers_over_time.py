@@ -37,7 +37,7 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         _draw_run(panels[:, column].tolist(), answers)
     for row, (head, colours) in enumerate(HEADS):
         scale = ScalarMappable(LogNorm(LEAST, 1), colours)
-        label = f"probability of the true {head}\n(log scale)"
+        label = f"probability of the\ntrue {head} (log scale)"
         figure.colorbar(scale, ax=panels[row].tolist(), label=label, pad=0.01, format=plain)
     say_drawn_for(figure, sample=sample)
     return {figure_name("layers-over-time", runs, sample): figure}
