@@ -42,7 +42,6 @@ from huggin.lime.surrogate import (  # noqa: E402
 SHAPES = ROOT / "sample" / "shapes"
 COUNTABLE = 12  # segments whose masks are all asked about
 TOP = 4
-CHUNK = 1024  # masks of a repetition, less the full one
 HEAD = "| classifier, picture, segments | masks | R² | R² of the proxy | used | error | intervals |"
 
 Scores = Callable[[np.ndarray], np.ndarray]  # masks (n, segments) bool -> scores (n,)
@@ -96,23 +95,21 @@ def vit_scores(args: Namespace, picture: Path) -> tuple[int, Scores]:
     )
 
 
-def repetitions(count: int, scores: Scores, repeats: int) -> tuple[np.ndarray, list]:
-    """The true coefficients (segments,), and masks and scores of each repetition."""
+def repetitions(count: int, scores: Scores, most: int, repeats: int) -> tuple[np.ndarray, list]:
+    """The true coefficients (segments,), and `most` masks and scores of each repetition."""
     if count <= COUNTABLE:
         every = random_perturbations("hadamard", count, 2**count, 0)
         known = scores(every.on)
-        drawn = [
-            random_perturbations("hadamard", count, 1 + CHUNK, seed) for seed in range(repeats)
-        ]
+        drawn = [random_perturbations("hadamard", count, most, seed) for seed in range(repeats)]
         numbers = [2**count - 1 - one.on @ (1 << np.arange(count)) for one in drawn]
         return both(every, known)[0].coefficients, [
             (one, known[number]) for one, number in zip(drawn, numbers)
         ]
-    pool = random_perturbations("hadamard", count, 1 + repeats * CHUNK, 0)
+    pool = random_perturbations("hadamard", count, 1 + repeats * (most - 1), 0)
     known = scores(pool.on)
     chunks = []
-    for first in range(1, len(known), CHUNK):
-        rows = np.concatenate([[0], np.arange(first, first + CHUNK)])
+    for first in range(1, len(known), most - 1):
+        rows = np.concatenate([[0], np.arange(first, first + most - 1)])
         draw = np.unique(pool.draw[rows], return_inverse=True)[1]
         chunks.append((Masks(pool.on[rows], draw, True, pool.width, balanced=True), known[rows]))
     return both(pool, known)[1].coefficients, chunks
@@ -125,7 +122,7 @@ def first_of(masks: Masks, many: int) -> Masks:
 
 def table(name: str, count: int, scores: Scores, sizes: list[int], repeats: int) -> list[float]:
     """Print a row for each number of masks; adjusted squared errors by plain ones."""
-    truth, drawn = repetitions(count, scores, repeats)
+    truth, drawn = repetitions(count, scores, sizes[-1], repeats)
     gains = []
     sure = np.full(len(drawn), sizes[-1])  # masks after which the top segments stand out
     for many in sizes:

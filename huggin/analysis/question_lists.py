@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.analysis.questions import losses
+from huggin.analysis.questions import QuestionTexts, losses
+from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
 
 NEVER = -1
@@ -56,6 +57,26 @@ def histories(found: TrainedWindows) -> Histories:
 def hardest_first(found: Histories) -> np.ndarray:
     """The places of all questions, the one with the highest loss the last time first."""
     return np.argsort(-np.nan_to_num(found.loss, nan=np.inf), kind="stable")
+
+
+def hardest(found: TrainedWindows, count: int = 20) -> list[tuple[int, float, int, int]]:
+    """Index, loss, how often right, how often seen, of the `count` hardest, the hardest first."""
+    known = histories(found)
+    columns = (known.index, known.loss, known.right, known.seen)
+    rows = zip(*(column[hardest_first(known)[:count]].tolist() for column in columns), strict=True)
+    return list(rows)
+
+
+def table_of_hardest(found: TrainedWindows, texts: QuestionTexts | None) -> str:
+    """The 20 hardest questions: index, loss, how often right, text, answer."""
+    lines = ["question   loss  right/seen  text"]
+    for index, loss, right, seen in hardest(found):
+        text = ""
+        if texts:
+            answer = short(texts.answer[index], 40) or "no answer"
+            text = f"{short(texts.question[index], 90)} -> {answer}"
+        lines.append(f"{index:8d} {loss:6.2f}  {f'{right}/{seen}':>10}  {text}".rstrip())
+    return "\n".join(lines)
 
 
 def learned_first(found: Histories) -> np.ndarray:

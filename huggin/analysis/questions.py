@@ -1,4 +1,4 @@
-"""How each question did in the batches of a training -> by kind, by pass, and the hardest ones.
+"""How each question did in the batches of a training -> by kind and by pass.
 
 The numbers come from train mode, before the step of their batch: dropout is on, and the model has
 not yet learned from that batch. Each window of a question counts. In a window without the answer
@@ -14,7 +14,6 @@ import numpy as np
 
 from huggin.common.errors import UserError
 from huggin.common.statistics import wilson_interval
-from huggin.common.text import short
 from huggin.recording.reader import Recording, TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
@@ -282,48 +281,6 @@ def between_passes(found: TrainedWindows) -> Passes:
     return Passes(
         tally(~before & now), tally(before & ~now), tally(before & now), tally(~before & ~now)
     )
-
-
-@dataclass(frozen=True)
-class Hard:
-    """A question that was hard to the end."""
-
-    index: int
-    loss: float  # mean over its windows the last time that each was seen
-    right: int  # how often one of its windows was right
-    seen: int  # how often one of them was seen
-
-
-def hardest(found: TrainedWindows, count: int = 20) -> list[Hard]:
-    """The questions with the highest loss the last time that they were seen, the hardest first."""
-    size = int(found.index.max()) + 1
-    passes = pass_of(found)
-    key = found.index.astype(np.int64) * (int(found.window.max()) + 1) + found.window
-    most = np.zeros(int(key.max()) + 1, int)
-    np.maximum.at(most, key, passes)
-    last = passes == most[key]
-    windows = np.bincount(found.index[last], minlength=size)
-    total = np.bincount(found.index[last], losses(found)[last], minlength=size)
-    mean = np.where(windows > 0, total / np.maximum(windows, 1), -np.inf)
-    order = np.argsort(-np.nan_to_num(mean, nan=np.inf), kind="stable")[:count]
-    right = np.bincount(found.index, found.right, minlength=size)
-    seen = np.bincount(found.index, minlength=size)
-    return [
-        Hard(int(at), float(mean[at]), int(right[at]), int(seen[at])) for at in order if seen[at]
-    ]
-
-
-def table_of_hardest(found: TrainedWindows, texts: QuestionTexts | None) -> str:
-    """The 20 hardest questions: index, loss, how often right, text, answer."""
-    lines = ["question   loss  right/seen  text"]
-    for hard in hardest(found):
-        text = ""
-        if texts:
-            answer = texts.answer[hard.index]
-            text = f"{short(texts.question[hard.index], 90)} -> {short(answer, 40) or 'no answer'}"
-        seen = f"{hard.right}/{hard.seen}"
-        lines.append(f"{hard.index:8d} {hard.loss:6.2f}  {seen:>10}  {text}".rstrip())
-    return "\n".join(lines)
 
 
 def table_of_kinds(found: TrainedWindows, grouping: Grouping) -> str:
