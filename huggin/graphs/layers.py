@@ -141,7 +141,7 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         panels[0, column].set_title(run.headline(_headline(window)) + "\n")
         _draw_run(panels[:, column].tolist(), answers)
     for row, (head, colours) in enumerate(HEADS):
-        add_log_colours(panels[row], LEAST, colours, f"probability of the true {head}\n(log scale)")
+        add_log_colours(panels[row], LEAST, colours, f"probability of the\ntrue {head} (log scale)")
     say_drawn_for(figure, sample=sample)
     return {figure_name("layers-over-time", runs, sample): figure}
 

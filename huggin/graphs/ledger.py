@@ -50,6 +50,7 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
         beside = below.inset_axes((0, 0.55, 1, 0.12))
         label = "nats between two probes (purple: lowered)"
         figure.colorbar(mesh, cax=beside, label=label, orientation="horizontal", extend="both")
+        beside.locator_params(axis="x", nbins=5)
     say_drawn_for(figure, sample=sample)
     return {figure_name("ledger", runs, sample): figure}
 
@@ -79,6 +80,7 @@ def _draw_map(
         rasterized=True,
     )
     axes.set_yticks(range(len(sums.parts)), sums.parts, fontsize=8)
+    axes.set_xlim(edges[0], edges[-1])
     axes.grid(visible=False)
     return mesh
 
