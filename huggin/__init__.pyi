@@ -1,4 +1,5 @@
 from .asking.rewinding import rewind as rewind
+from .asking.suspects import suspects as suspects
 from .graphs.kinds import figures as figures
 from .pages.page import page as page
 from .pages.pdf import pdf as pdf

@@ -77,6 +77,11 @@ def suspects(
     run: its folder. validation: rank the validation data, which the model has not memorised.
     ask: ask the trained model, too. device: where it computes; default: the accelerator.
     Raises UserError if the data is not there any more, or nothing of it was recorded.
+
+    >>> import huggin
+    >>> found = huggin.suspects("runs/sample", ask=False)
+    >>> found.ranked[0].rank
+    1
     """
     recording = Recording(run)
     _, data = arguments_of(recording.facts.cfg)
