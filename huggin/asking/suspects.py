@@ -163,14 +163,5 @@ def answers_of(exam: Exam, logits: np.ndarray, step: int) -> ModelAnswers:
         shares[0, row, answer.start] * shares[1, row, answer.end]
         for row, answer in zip(rows, best, strict=True)
     ]
-    spans = [
-        _characters(exam.placed["offset_mapping"][row], answer.start, answer.end)
-        for row, answer in zip(rows, best, strict=True)
-    ]
+    spans = [answer.place for answer in best]
     return ModelAnswers(step, [answer.text for answer in best], spans, np.array(own), given)
-
-
-def _characters(offsets: Sequence[tuple[int, int] | None], start: int, end: int) -> tuple[int, int]:
-    """The characters of a span of tokens; (0, 0) for no answer."""
-    first, last = offsets[start], offsets[end]
-    return (first[0], last[1]) if first and last else (0, 0)
