@@ -29,7 +29,8 @@ from huggin.database.queries import record_explanation
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.adjusted import adjusted
 from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Target, target_at, target_of
 from huggin.lime.explained import (
     AnyPredictor,
     Explained,
@@ -48,12 +49,11 @@ from huggin.lime.explanation import (
     introduction,
     segment_rows,
 )
-from huggin.lime.labels import Target, target_at, target_of
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
-from huggin.lime.predictions import Predictor
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.scene import Scene
 from huggin.lime.quality import differing, faithfulness, gain, stability
 from huggin.lime.results import folder_of, refuse_unwritable, remove_figures
-from huggin.lime.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 
 BATCH = 250  # masks that --until-stable adds at a time, or a fifth if that is more
@@ -125,9 +125,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.graphs.saving import save_figures
-    from huggin.lime.figures import draw_explanation, draw_faithfulness
     from huggin.lime.fonts import missing_in
     from huggin.lime.loading import load
+    from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
 
     scene, request = load(args)
     targets = targets_of(args, scene)

@@ -32,7 +32,7 @@ COMMANDS = [*SCRIPTS, *sorted((ROOT / "huggin" / "commands").glob("[!_]*.py"))]
 FRONT_DOOR = ("huggin/__init__.py", "huggin/recording/__init__.py")
 LONGEST = 400
 # TensorFlow takes seconds to load, and OpenVINO need not be installed.
-IMPORTS_LATE = ("huggin.lime.keras_quietly", "huggin.lime.openvino_quietly")
+IMPORTS_LATE = ("huggin.lime.classifiers.keras_quietly", "huggin.lime.classifiers.engines")
 
 
 def name_of(path: Path) -> str:

@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 from huggin.common.errors import UserError
 from huggin.database.connection import check_database
 from huggin.database.option import database_path
-from huggin.lime.labels import Target
+from huggin.lime.classifiers.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 

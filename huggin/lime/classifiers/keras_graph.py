@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from huggin.lime.keras_quietly import keras
+from huggin.lime.classifiers.keras_quietly import keras
 
 # Layers and operations that leave a picture of one grey value a picture of one grey value.
 BY_PIXEL = {

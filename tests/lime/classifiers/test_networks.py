@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.keras_models import Unclear
-from huggin.lime.keras_quietly import keras, tf
-from huggin.lime.labels import Target, imagenet_labels
-from huggin.lime.predictions import Predictor
-from huggin.lime.scene import make_scene
+from huggin.lime.classifiers.keras_models import Unclear
+from huggin.lime.classifiers.keras_quietly import keras, tf
+from huggin.lime.classifiers.labels import Target, imagenet_labels
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.scene import make_scene
 from tests.conftest import ROOT
 from tests.lime.conftest import loaded, saved
 
@@ -253,7 +253,11 @@ def test_classes_of_imagenet_need_no_network():
 
 def keras_with(home: Path, code: str = "") -> subprocess.CompletedProcess[str]:
     """Import Keras in a process of its own, with the settings in a folder."""
-    line = [sys.executable, "-c", f"from huggin.lime.keras_quietly import keras; {code}"]
+    line = [
+        sys.executable,
+        "-c",
+        f"from huggin.lime.classifiers.keras_quietly import keras; {code}",
+    ]
     environment = os.environ | {"KERAS_HOME": str(home)}
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
 

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from huggin.lime.choices import PIXELS
-from huggin.lime.keras_models import Unclear
-from huggin.lime.keras_quietly import keras
-from huggin.lime.pixels import CAFFE_MEAN, CONVERT, MEANING, TORCH_MEAN, TORCH_STD, guess_pixels
+from huggin.lime.classifiers.keras_models import Unclear
+from huggin.lime.classifiers.keras_quietly import keras
+from huggin.lime.classifiers.pixels import (
+    CAFFE_MEAN,
+    CONVERT,
+    MEANING,
+    TORCH_MEAN,
+    TORCH_STD,
+    guess_pixels,
+)
 from tests.lime.conftest import loaded, saved
 
 pytestmark = pytest.mark.slow
@@ -92,12 +99,12 @@ def test_pixels_that_the_model_does_not_say_are_asked_for(opening, tmp_path):
     path = saved(planted(opening), tmp_path)
     with pytest.raises(Unclear, match="do not say which pixels it takes") as caught:
         loaded(path)
-    assert caught.value.parameter == "pixels"
+    assert caught.value.name == "pixels"
     assert tuple(caught.value.values) == PIXELS
 
 
 def test_the_question_shows_what_each_kind_would_answer(tmp_path):
-    from huggin.lime.keras_models import load_classifier
+    from huggin.lime.classifiers.keras_models import load_classifier
 
     path = saved(planted(lambda inputs: inputs), tmp_path)
     with pytest.raises(Unclear) as caught:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from huggin.lime.keras_quietly import keras
-from huggin.lime.labels import Target
-from huggin.lime.pictures import read_picture
-from huggin.lime.predictions import Predictor
-from huggin.lime.scene import make_scene
+from huggin.lime.classifiers.keras_quietly import keras
+from huggin.lime.classifiers.labels import Target
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.scene import make_scene
 from tests.conftest import command
 from tests.lime.conftest import loaded
 

@@ -5,8 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from huggin.common.errors import UserError
-from huggin.lime.labels import Labels
+from huggin.lime.classifiers.labels import Labels
 
 BATCH = 16  # always this many masks: a smaller last batch might give other last digits
 
@@ -61,16 +60,7 @@ class Classifier(Protocol):
         A row holds the probability of each class in `classes`, then for each of them the
         probability of all other classes together, then the number of the most probable class.
         `picture` and `fill` are (height, width, 3) in [0, 1]; `segments` is (height, width) int32.
-        The function raises AskOther if another classifier has to be asked.
         """
-
-
-class AskOther(UserError):
-    """A classifier cannot answer about masks; `classifier` is the same model, and can."""
-
-    def __init__(self, text: str, classifier: Classifier) -> None:
-        super().__init__(text)
-        self.classifier = classifier
 
 
 def first_answers(probabilities: np.ndarray, wanted: int) -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.keras_models import Unclear
-from huggin.lime.keras_quietly import keras
+from huggin.lime.classifiers.keras_models import Unclear
+from huggin.lime.classifiers.keras_quietly import keras
 from tests.conftest import command
 from tests.lime.conftest import loaded, saved
 

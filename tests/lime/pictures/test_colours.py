@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from huggin.lime.pictures import read_picture
+from huggin.lime.pictures.reading import read_picture
 
 RAMP = np.linspace(0, 1, 600).reshape(20, 30)
 UNTOLD = "its values go from"

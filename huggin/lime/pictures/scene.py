@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
-from skimage import color, filters, segmentation, transform
+from skimage import color, filters, segmentation
 
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
-from huggin.lime.classifier import Classifier
+from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.classifiers.pixels import resized
 
 ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
 
@@ -88,19 +88,6 @@ def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray
         padded[top : top + height, left : left + width] = picture
         return padded
     return picture
-
-
-def resized(picture: np.ndarray, size: tuple[int, int], resampling: str = "smooth") -> np.ndarray:
-    """Resize a picture (height, width, 3); its values stay in [0, 1]. resampling: of FILTERS."""
-    if resampling in ("smooth", "tensorflow"):
-        smooth = resampling == "smooth"
-        mode = "reflect" if smooth else "edge"
-        found = transform.resize(picture, size, order=1, anti_aliasing=smooth, mode=mode)
-    else:
-        way = Image.Resampling[resampling.upper()]
-        channels = [Image.fromarray(picture[..., at]) for at in range(3)]
-        found = np.stack([np.asarray(one.resize(size[::-1], way)) for one in channels], axis=2)
-    return np.clip(found, 0, 1).astype(np.float32)
 
 
 def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:

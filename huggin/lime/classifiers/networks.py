@@ -21,15 +21,20 @@ import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
-from huggin.lime.keras_graph import graph_of, is_graph
-from huggin.lime.keras_quietly import keras, tf
-from huggin.lime.model_files import kind_of
+from huggin.lime.classifiers.keras_graph import graph_of, is_graph
+from huggin.lime.classifiers.keras_quietly import keras, tf
+from huggin.lime.classifiers.model_files import kind_of
 
 Shape = tuple[int | None, int | None, int | None]  # height, width, channels; None: any
 
 
-class NoDownload(UserError):
+class NoDownload(BadValue):
     """The weights of a named model are not on this machine and cannot be downloaded."""
+
+    def as_option(self) -> str:
+        """The error's text for somebody who typed a command."""
+        ways = "name a file with --weights, a model with --model FILE.keras, "
+        return f"{self.value}: {self.problem}; {ways}or try --demo, which needs no network"
 
 
 @dataclass(frozen=True)
@@ -256,4 +261,5 @@ def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:
         if weights:
             what = f"do not fit {name} ({one_line(error)}); give its own"
             raise BadValue("weights", weights, what) from None
-        raise NoDownload(f"{name}: cannot download its weights ({one_line(error)})") from None
+        what = f"cannot download its weights ({one_line(error)})"
+        raise NoDownload("model", name, what) from None

@@ -5,7 +5,7 @@ What cannot be read has to be said: nothing about pixels or the ending is guesse
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,83 +14,92 @@ import numpy as np
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
-from huggin.lime.engines import chosen_engine
-from huggin.lime.keras_classifier import KerasClassifier
-from huggin.lime.keras_graph import ending_of, graph_of, opening_of
-from huggin.lime.keras_quietly import keras
-from huggin.lime.label_files import labels_of_file
-from huggin.lime.labels import IMAGENET, Labels, imagenet_labels, numbers
-from huggin.lime.model_files import is_file_name
-from huggin.lime.networks import Network, open_application, open_file
-from huggin.lime.pixels import CONVERT, MEANING, RANGES, Pixels, converter, guess_pixels
-from huggin.lime.scene import resized
+from huggin.lime.classifiers.engines import chosen_engine
+from huggin.lime.classifiers.keras_classifier import KerasClassifier
+from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
+from huggin.lime.classifiers.keras_quietly import keras
+from huggin.lime.classifiers.labels import (
+    IMAGENET,
+    Labels,
+    imagenet_labels,
+    labels_of_file,
+    numbers,
+)
+from huggin.lime.classifiers.model_files import is_file_name
+from huggin.lime.classifiers.networks import Network, open_application, open_file
+from huggin.lime.classifiers.pixels import (
+    CONVERT,
+    MEANING,
+    RANGES,
+    Pixels,
+    converter,
+    guess_pixels,
+    resized,
+)
 
 ANY_SIZE = 224  # height and width for a model that takes any
 SUM_ERROR = 0.01  # of probabilities in half precision
 Size = tuple[int, int]
 
 
-class Unclear(UserError):
+class Unclear(BadValue):
     """Something that the model does not say, so the user has to: the parameter and its values."""
 
     def __init__(self, text: str, parameter: str, values: Sequence[str]) -> None:
-        super().__init__(f"{text}; choose {parameter}: {', '.join(values)}")
-        self.text = text
-        self.parameter = parameter
+        super().__init__(parameter, "", text)
+        self.args = (f"{text}; choose {parameter}: {', '.join(values)}",)
         self.values = values
 
-
-@dataclass(frozen=True)
-class Choices:
-    """What the user says about a model; None: read it from the model."""
-
-    labels: Path | None = None
-    pixels: str | None = None  # a key of pixels.CONVERT
-    ending: str | None = None  # one of ENDINGS
-    output: str | None = None  # name or number of one output of several
-    size: Size | None = None  # height, width
-    engine: str | None = None  # one of ENGINES
+    def as_option(self) -> str:
+        """The error's text for somebody who typed a command."""
+        return f"{self.problem}; choose by --{self.name} {'|'.join(self.values)}"
 
 
 def load_classifier(
     model: str,
     weights: str | None = None,
-    choices: Choices | None = None,
+    labels: Path | None = None,
+    pixels: str | None = None,
+    ending: str | None = None,
+    output: str | None = None,
+    size: Size | None = None,
+    engine: str | None = None,
     picture: np.ndarray | None = None,
     seed: int = 0,
 ) -> KerasClassifier:
     """Load a model of keras.applications by its name, or a file that Keras or TensorFlow reads.
 
     weights: of a named model: a file, `random`, or None for ImageNet's, which Keras downloads.
+    What is None is read from the model: labels (a file), pixels (a key of CONVERT), ending (one of
+    ENDINGS), output (name or number of one of several), size (height, width), engine (of ENGINES).
     picture: (height, width, 3) in [0, 1], to show what each kind of pixels would give if it is
     unclear which the model takes. Raises Unclear in this case, and UserError if the model cannot
     be used.
     """
-    said = choices or Choices()
-    network = _opened(model, weights, said, seed)
-    size, size_fact = _size(network, said.size)
+    network = _opened(model, weights, pixels, seed)
+    side, size_fact = _size(network, size)
     channels = network.shape[2] or 3
-    network, output = _one_output(network, size, channels, said.output)
-    outputs = _outputs(network, size, channels)
-    ending, ending_fact = _ending(network, output, outputs, said.ending)
-    names = _labels(said.labels, outputs.shape[1], ending, network.preprocess is not None)
+    network, tensor = _one_output(network, side, channels, output)
+    outputs = _outputs(network, side, channels)
+    kind, ending_fact = _ending(network, tensor, outputs, ending)
+    names = _labels(labels, outputs.shape[1], kind, network.preprocess is not None)
     classifier = KerasClassifier(
-        model, network.call, size, CONVERT["unit"], ending, names, network.fingerprint
+        model, network.call, side, CONVERT["unit"], kind, names, network.fingerprint
     )
-    convert, pixel_fact = _pixels(network, classifier, channels, said.pixels, picture)
-    engine, engine_fact = chosen_engine(said.engine, network.weights)
+    convert, pixel_fact = _pixels(network, classifier, channels, pixels, picture)
+    chosen, engine_fact = chosen_engine(engine, network.weights)
     facts = tuple(fact for fact in (size_fact, pixel_fact, ending_fact, engine_fact) if fact)
-    return replace(classifier, pixels=convert, facts=facts, engine=engine)
+    return replace(classifier, pixels=convert, facts=facts, engine=chosen).converted()
 
 
-def _opened(model: str, weights: str | None, said: Choices, seed: int) -> Network:
+def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:
     if is_file_name(model):
         if weights:
             raise BadValue("weights", weights, f"{model} has its own; leave it out")
         return open_file(Path(model))
-    if said.pixels:
+    if pixels:
         what = f"{model} of keras.applications has its own; leave it out"
-        raise BadValue("pixels", said.pixels, what)
+        raise BadValue("pixels", pixels, what)
     keras.utils.set_random_seed(seed)  # for random weights
     return open_application(model, weights)
 

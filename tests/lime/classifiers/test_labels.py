@@ -5,7 +5,7 @@ import json
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.label_files import labels_of_file
+from huggin.lime.classifiers.labels import labels_of_file
 
 NAMES = ("circle", "square", "triangle")
 SWAPPED = {"square": 1, "triangle": 2, "circle": 0}

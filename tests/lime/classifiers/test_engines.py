@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.lime import engines, openvino_quietly
+from huggin.lime.classifiers import engines
+from huggin.lime.classifiers.engines import NotConverted
+from huggin.lime.classifiers.labels import Target
+from huggin.lime.classifiers.networks import open_file
 from huggin.lime.explained import Request
-from huggin.lime.labels import Target
-from huggin.lime.networks import open_file
-from huggin.lime.openvino_quietly import NotConverted
-from huggin.lime.predictions import Predictor
-from huggin.lime.rounds import deceive
-from huggin.lime.scene import make_scene
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.rounds import deceive
+from huggin.lime.pictures.scene import make_scene
 from lime import explain
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
@@ -81,24 +81,19 @@ def test_both_engines_say_the_same(kind, paths, tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
-def test_a_model_is_converted_at_its_first_question_and_only_once(
-    engine, paths, tmp_path, monkeypatch
-):
+def test_a_model_is_converted_as_it_is_loaded_and_only_once(engine, paths, tmp_path, monkeypatch):
     if engine == "openvino":
         pytest.importorskip("openvino")
     scene = scene_of(paths["keras"], engine)
-    with monkeypatch.context() as nothing:
-        nothing.setattr(type(scene.classifier), "_graph", lambda _: pytest.fail("converted"))
-        Predictor(scene, [Target("", 1)], tmp_path / "a.npz")
-    asked(scene, tmp_path / "a.npz")
     monkeypatch.setattr(type(scene.classifier), "_graph", lambda _: pytest.fail("again"))
+    asked(scene, tmp_path / "a.npz")
     more = make_scene("", scene.classifier, scene.picture, "grid", 9, "grey")
     asked(more, tmp_path / "b.npz")
 
 
 def test_no_engine_uses_the_answers_of_another(paths, monkeypatch):
     versions = {"tensorflow": "2", "openvino": "2"}
-    monkeypatch.setattr("huggin.lime.keras_classifier.version", versions.__getitem__)
+    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", versions.__getitem__)
     monkeypatch.setattr(engines, "version", versions.__getitem__)
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     prints = {scene_of(paths["keras"], engine).classifier.fingerprint for engine in versions}
@@ -177,12 +172,12 @@ def test_tensorflow_answers_where_openvino_cannot(paths, tmp_path, capsys):
 
 def test_answers_that_differ_are_not_used(paths, tmp_path, monkeypatch, capsys):
     pytest.importorskip("openvino")
-    computed = openvino_quietly._computed
+    computed = engines._computed
 
     def beside(compiled):
         return lambda *inputs: computed(compiled)(*inputs) + np.float32(0.001)
 
-    monkeypatch.setattr(openvino_quietly, "_computed", beside)
+    monkeypatch.setattr(engines, "_computed", beside)
     predictor, _ = asked(scene_of(paths["keras"], "openvino"), tmp_path / "a.npz")
     assert predictor.scene.classifier.engine == "tensorflow"
     assert "its answers to pictures of noise differ" in capsys.readouterr().err
@@ -191,7 +186,7 @@ def test_answers_that_differ_are_not_used(paths, tmp_path, monkeypatch, capsys):
 def test_an_installation_that_is_broken_is_no_end(paths, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     monkeypatch.setattr(engines, "version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.keras_classifier.version", lambda _: "1")
+    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", lambda _: "1")
     monkeypatch.setitem(sys.modules, "openvino", None)
     predictor, _ = asked(scene_of(paths["keras"], "openvino"), tmp_path / "a.npz")
     assert predictor.scene.classifier.engine == "tensorflow"
@@ -205,11 +200,13 @@ def test_several_rounds_try_to_convert_once(paths, tmp_path, monkeypatch, capsys
         tried.append(1)
         raise NotConverted("an operation")
 
-    monkeypatch.setattr("huggin.lime.keras_classifier.converted", converted)
+    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.converted", converted)
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     monkeypatch.setattr(engines, "version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.keras_classifier.version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.rounds.Round.second", property(lambda one: -one.number))
+    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", lambda _: "1")
+    monkeypatch.setattr(
+        "huggin.lime.pictures.rounds.Round.second", property(lambda one: -one.number)
+    )
 
     def why(scene, number):
         target = Target("", 1)
@@ -239,8 +236,8 @@ events = []
 reach = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 sys.addaudithook(lambda name, args: events.append(name) if name in reach else None)
 import numpy as np
-from huggin.lime.keras_quietly import tf
-from huggin.lime.openvino_quietly import converted
+from huggin.lime.classifiers.engines import converted
+from huggin.lime.classifiers.keras_quietly import tf
 double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec([2], tf.float32)])
 ones = np.ones(2, np.float32)
 assert (converted(double, [ones], 2 * ones)(ones) == 2).all()

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Labels
 from huggin.lime.explained import nothing_to_explain
 from huggin.lime.explanation import Explanation
-from huggin.lime.labels import Labels
-from huggin.lime.scene import Scene
+from huggin.lime.pictures.scene import Scene
 
 Explain = Callable[[Scene, int], Explanation]  # a picture and its round -> why its first answer
 SHOWN = 3  # answers in a summary
@@ -45,7 +45,6 @@ def deceive(scene: Scene, explain: Explain, rounds: int) -> Iterator[Round]:
     predict = scene.classifier.predict
     for number in range(1, rounds + 1):
         explanation = explain(scene, number)
-        scene = explanation.scene  # with the classifier that answered
         left = replace(scene, picture=scene.hide(explanation.top))
         before = predict(scene.picture)
         after = predict(left.picture)

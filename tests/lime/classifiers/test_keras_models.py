@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.keras_models import load_classifier
-from huggin.lime.label_files import labels_of_file
-from huggin.lime.labels import Labels, Target, target_of
+from huggin.lime.classifiers.keras_models import load_classifier
+from huggin.lime.classifiers.labels import Labels, Target, labels_of_file, target_of
 from tests.lime.conftest import SHAPES, loaded, saved
 
 pytestmark = pytest.mark.slow
@@ -176,5 +175,5 @@ def test_contrasts():
     assert target_of("hot-dog", LABELS) == Target("hot-dog", 4)
     assert target_of("tabby - 1", LABELS) == Target("tabby, tabby cat - Egyptian_cat", 0, 1)
     assert target_of("a - b", Labels(("a - b", "c"), ("0", "1"))) == Target("a - b", 0)
-    with pytest.raises(UserError, match="twice the same class"):
+    with pytest.raises(UserError, match="the two classes must differ"):
         target_of("1 - egyptian cat", LABELS)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.keras_models import Unclear
-from huggin.lime.keras_quietly import keras
-from huggin.lime.labels import Target
-from huggin.lime.predictions import Predictor
-from huggin.lime.scene import make_scene
+from huggin.lime.classifiers.keras_models import Unclear
+from huggin.lime.classifiers.keras_quietly import keras
+from huggin.lime.classifiers.labels import Target
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.scene import make_scene
 from tests.lime.conftest import loaded, saved
 
 pytestmark = pytest.mark.slow
@@ -88,10 +88,10 @@ def test_probabilities_that_are_mixed_are_known_by_their_sum(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["softmax", "sigmoid"])
-def test_answers_that_are_no_probabilities_are_refused(ending, tmp_path):
+def test_answers_that_are_not_from_0_to_1_are_refused(ending, tmp_path):
     model = model_with(lambda logits: logits, gain=50)
     classifier = loaded(saved(model, tmp_path), ending=ending)
-    with pytest.raises(UserError, match=f"no probabilities of a {ending}.*say its ending"):
+    with pytest.raises(UserError, match="its outputs are not from 0 to 1.*say its ending"):
         classifier.predict(RAMP)
 
 
@@ -104,7 +104,7 @@ def test_answers_to_masked_pictures_are_checked_too(tmp_path):
     assert classifier.predict(RAMP).sum() == pytest.approx(1)
     scene = make_scene("a.png", classifier, RAMP, "grid", 4, "black")
     predictor = Predictor(scene, [Target("a", 0)], tmp_path / "predictions.npz")
-    with pytest.raises(UserError, match="no probabilities of a softmax"):
+    with pytest.raises(UserError, match="its outputs do not sum to 1"):
         predictor.predictions(np.zeros((1, scene.count), bool))
 
 

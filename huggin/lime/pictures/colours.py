@@ -1,15 +1,23 @@
-"""Pictures of more than 8 bits: medical, astronomical, microscopes' -> values in [0, 1].
+"""A picture's values, as its file means them: colours by their profile, and more than 8 bits.
 
-They are scaled by what the file says about its values. If it says nothing that fits, they are
-scaled by their own range, and a line says so.
+Colours come out in sRGB, by what the profile (ICC) does, not by its name. Pictures of more than 8
+bits (medical, astronomical, microscopes') are scaled by what the file says about its values. If it
+says nothing that fits, they are scaled by their own range, and a line says so.
 """
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
+
+from huggin.common.text import one_line, short
+
+MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}  # a profile's colour space -> Pillow's mode
+GREY = ("1", "L", "LA", "La", "I;16", "I", "F")
+SAME = 3  # of 255: what rounding makes of colours that stay as they are
 
 BITS = 258  # BitsPerSample; all by the numbers of TIFF 6.0
 PHOTOMETRIC = 262
@@ -20,6 +28,59 @@ UNSIGNED = 1
 WHITE_IS_0 = 0
 FULL = 65535
 DEEP = 2**14  # a largest value below this means that not all of 16 bits are used
+
+Say = Callable[[str], None]
+
+
+def in_srgb(image: Image.Image, say: Say) -> Image.Image:
+    """The picture in RGB, by its profile if it has one; says what was done with the profile."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    try:
+        name, mode, change = _opened(profile, image.mode)
+        if mode == "RGB" and _changes_nothing(change):
+            say(f"colour profile: {name}, which is sRGB")
+            return image.convert("RGB")
+        found = ImageCms.applyTransform(image.convert(mode), change)
+        assert found
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        say(f"its colour profile is not used ({one_line(error)})")
+        return image.convert("RGB")
+    say(f"colours by its profile {name}")
+    return found
+
+
+def toned(grey: np.ndarray, profile: bytes, say: Say) -> np.ndarray:
+    """Grey values (height, width) in [0, 1] by a profile."""
+    levels = np.arange(256, dtype=np.uint8)
+    ramp = Image.fromarray(levels[None])
+    ramp.info["icc_profile"] = profile
+    curve = np.asarray(in_srgb(ramp, say))[0, :, 1] / 255
+    return np.interp(grey, levels / 255, curve).astype(np.float32)
+
+
+def _opened(profile: bytes, mode: str) -> tuple[str, str, ImageCms.ImageCmsTransform]:
+    """A profile's name, the mode that it takes, and the change from it to sRGB in RGB.
+
+    Raises ValueError if it is not for pictures of this mode.
+    """
+    own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    name = short(ImageCms.getProfileDescription(own).strip(), 60)
+    space = own.profile.xcolor_space.strip()
+    taken = MODES.get(space, "")
+    if not taken or (taken == "L" and mode not in GREY) or (taken == "CMYK" and mode != "CMYK"):
+        raise ValueError(f"{name} is for {space}, the picture is {mode}")
+    usual = ImageCms.createProfile("sRGB")
+    return name, taken, ImageCms.buildTransform(own, usual, taken, "RGB")
+
+
+def _changes_nothing(change: ImageCms.ImageCmsTransform) -> bool:
+    """Whether colours from the whole cube of RGB stay as they are."""
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    found = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), change))
+    return bool(np.abs(found.astype(int) - colours).max() <= SAME)
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -43,7 +104,7 @@ def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
     return np.where(finite, share, 0).astype(np.float32), line
 
 
-def stretch_colours(image: ImageFile.ImageFile, source: Any, say: Callable[[str], None]) -> None:
+def stretch_colours(image: ImageFile.ImageFile, source: Any, say: Say) -> None:
     """Scale colours that do not use all of their 16 bits, in place, and say so.
 
     source: what the picture was opened from. Pillow keeps the upper 8 bits of colours; the lower

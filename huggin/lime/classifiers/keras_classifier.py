@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.lime.choices import LEAST
-from huggin.lime.classifier import BATCH, Answers, AskOther
-from huggin.lime.engines import fallback_fact
-from huggin.lime.keras_quietly import tf
-from huggin.lime.labels import Labels
-from huggin.lime.openvino_quietly import NotConverted, converted
-from huggin.lime.pixels import Pixels
+from huggin.lime.classifiers.classifier import BATCH, Answers
+from huggin.lime.classifiers.engines import NotConverted, converted, fallback_fact
+from huggin.lime.classifiers.keras_quietly import tf
+from huggin.lime.classifiers.labels import Labels
+from huggin.lime.classifiers.pixels import Pixels
 
 STEADY = LEAST["probability"]  # what no effect is; rounding makes 1e-6 of it at most
 SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
@@ -24,7 +24,7 @@ SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
 
 @dataclass(frozen=True)
 class KerasClassifier:
-    """A `huggin.lime.classifier.Classifier`.
+    """A `huggin.lime.classifiers.classifier.Classifier`.
 
     `call` takes pictures (n, height, width, channels) and returns outputs (n, outputs). One output
     stands for two classes: the second class's probability or logit.
@@ -102,6 +102,19 @@ class KerasClassifier:
         kept = (one for one in self.facts if not one.startswith("engine: "))
         return replace(self, engine="tensorflow", draws=draws, facts=(*kept, fact))
 
+    def converted(self) -> "KerasClassifier":
+        """This classifier; or the same on TensorFlow, which is said, if OpenVINO cannot compute it.
+
+        A model is converted only once.
+        """
+        try:
+            _ = self._masked
+        except NotConverted as error:
+            fact = fallback_fact(str(error))
+            warn(f"{self.name}: {fact.removeprefix('engine: ')}")
+            return self.on_tensorflow(fact)
+        return self
+
     def masked(
         self,
         picture: np.ndarray,
@@ -109,7 +122,7 @@ class KerasClassifier:
         segments: np.ndarray,
         classes: tuple[int, ...],
     ) -> Answers:
-        """See `Classifier.masked`. The model is traced, and converted, at the first question."""
+        """See `Classifier.masked`."""
         # Pixels may be converted before they are masked: the conversion treats each one alike.
         shown = np.ascontiguousarray(self.pixels(picture), np.float32)
         hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
@@ -133,15 +146,12 @@ class KerasClassifier:
     def _masked(self) -> Callable[..., np.ndarray]:
         """Masks (BATCH, segments), segments, picture and fill as the model takes them -> answers.
 
-        Raises AskOther if OpenVINO cannot compute the model.
+        Raises NotConverted if OpenVINO cannot compute the model.
         """
         graph = self._graph()
         if self.engine == "tensorflow":
             return lambda *inputs: np.asarray(graph(*inputs))
-        try:
-            return converted(graph, *self._example())
-        except NotConverted as error:
-            raise self._ask_tensorflow(str(error)) from None
+        return converted(graph, *self._example())
 
     def _graph(self) -> Any:
         """The masking and the model in one graph, for any number of segments."""
@@ -166,11 +176,6 @@ class KerasClassifier:
         inputs = (on, np.zeros(self.size, np.int32), *pictures)
         return inputs, np.resize(answers, (BATCH, answers.shape[1]))
 
-    def _ask_tensorflow(self, why: str) -> AskOther:
-        """The error that names the same classifier, computed by TensorFlow."""
-        fact = fallback_fact(why)
-        return AskOther(f"{self.name}: {fact.removeprefix('engine: ')}", self.on_tensorflow(fact))
-
     def _refuse_others(self, found: np.ndarray, sums: np.ndarray) -> None:
         """Raise UserError if numbers are no probabilities; sums: of all classes of a picture."""
         if not np.isfinite(found).all():
@@ -181,5 +186,5 @@ class KerasClassifier:
         inside = found.min() >= -SLACK and found.max() <= 1 + SLACK
         if not inside or (self.ending == "softmax" and abs(sums - 1).max() > SLACK):
             reach = f"{found.min():.3g} to {found.max():.3g}"
-            what = f"its outputs are no probabilities of a {self.ending} ({reach})"
+            what = f"its outputs {'do not sum to 1' if inside else 'are not from 0 to 1'} ({reach})"
             raise UserError(f"{self.name}: {what}; say its ending: logits, sigmoid or softmax")

@@ -1,33 +1,54 @@
 """A picture from a file or the web -> (height, width, 3) float32 in [0, 1]."""
 
 import io
-import string
+import shlex
+import sys
 import time
-import urllib.request
 import warnings
-from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
-from urllib.parse import quote
 
+import httpx2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import UserError
 from huggin.common.text import one_line
-from huggin.lime.addresses import is_address
-from huggin.lime.colours import in_srgb, toned
-from huggin.lime.deep_pictures import in_unit_range, is_deep, stretch_colours
-from huggin.lime.picture_files import load_opener, why_unreadable
-
-Say = Callable[[str], None]
+from huggin.lime.pictures.addresses import is_address
+from huggin.lime.pictures.colours import (
+    Say,
+    in_srgb,
+    in_unit_range,
+    is_deep,
+    stretch_colours,
+    toned,
+)
 
 ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download
 PATIENCE = 30  # seconds without an answer from the server
 LONGEST_DOWNLOAD = 300  # seconds for the whole download
 LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
+PYTHON = shlex.quote(sys.executable)
+AS_PNG = "save it as PNG"
+KINDS = (  # how a file begins, and what it is
+    (b"II*\0", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
+    (b"MM\0*", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
+    (b"II+\0", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
+    (b"MM\0+", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
+    (b"\xff\x0a", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
+    (b"\0\0\0\x0cJXL ", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
+    (b"%PDF", "a PDF; save the picture in it as PNG: pdftoppm -png"),
+    (b"<svg", f"an SVG drawing, which has no pixels; {AS_PNG}"),
+    (b"<?xml", f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}"),
+    (b"<!DOCTYPE html", "a web page; give the address of the picture in it"),
+    (b"<html", "a web page; give the address of the picture in it"),
+    (b"\x93NUMPY", f"a NumPy array; {AS_PNG}"),
+    (b"\x89HDF", "an HDF5 file; save its picture as PNG"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself; run: git lfs pull"),
+)
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
@@ -38,14 +59,14 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     Raises UserError if there is no picture.
     """
     source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
-    load_opener(source)
+    _load_opener(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
             with Image.open(source) as image:
                 return _read(image, source, say)
     except UnidentifiedImageError:
-        raise UserError(f"{where}: {why_unreadable(source)}") from None
+        raise UserError(f"{where}: {_why_unreadable(source)}") from None
     except Image.DecompressionBombError:
         what = "too large; give a picture of at most 178 million pixels"
         raise UserError(f"{where}: {what}") from None
@@ -73,38 +94,26 @@ def _existing(where: str) -> Path:
     return path
 
 
-class _NoFtp(urllib.request.FTPHandler):
-    """Refuse a redirection to ftp, which urllib would follow."""
-
-    def ftp_open(self, req: urllib.request.Request) -> NoReturn:
-        raise ValueError(f"redirected to {req.full_url}, which is not http(s)")
-
-
 def _download(address: str) -> bytes:
-    try:
-        spelt = quote(address, safe=string.punctuation)
-        # Only http and https come here: see is_address.
-        request = urllib.request.Request(spelt, headers={"User-Agent": "lime.py"})  # noqa: S310
-        with urllib.request.build_opener(_NoFtp).open(request, timeout=PATIENCE) as answer:
-            content = _read_in_time(answer)
-    except (OSError, ValueError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        cause = one_line(reason if isinstance(reason, Exception) else error)
-        raise UserError(f"{address}: {cause}; check the address, or give a file") from None
-    if len(content) > MOST_BYTES:
-        what = f"more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
-        raise UserError(f"{address}: {what}")
-    return content
-
-
-def _read_in_time(answer: HTTPResponse) -> bytes:
-    """What the server sends, up to one byte too many. Raises TimeoutError if it is too slow."""
-    ends = time.monotonic() + LONGEST_DOWNLOAD
+    """What a server sends, over http(s) only. Raises UserError if it fails, or sends too much."""
     content = bytearray()
-    while len(content) <= MOST_BYTES and (part := answer.read1(2**16)):
-        content += part
-        if time.monotonic() > ends:
-            raise TimeoutError(f"not sent within {LONGEST_DOWNLOAD} seconds")
+    ends = time.monotonic() + LONGEST_DOWNLOAD
+    agent = {"User-Agent": "lime.py"}
+    client = httpx2.Client(headers=agent, timeout=PATIENCE, follow_redirects=True)
+    try:
+        with client, client.stream("GET", address) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                content += part
+                if len(content) > MOST_BYTES:
+                    what = f"more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
+                    raise UserError(f"{address}: {what}")
+                if time.monotonic() > ends:
+                    raise TimeoutError(f"not sent within {LONGEST_DOWNLOAD} seconds")
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        raise UserError(
+            f"{address}: {one_line(error)}; check the address, or give a file"
+        ) from None
     return bytes(content)
 
 
@@ -136,3 +145,38 @@ def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
     layer = colours.convert("RGBA")
     layer.putalpha(image.convert("RGBA").getchannel("A"))
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
+
+
+# Files that Pillow does not read by itself: what they are, and the way out
+
+
+def _load_opener(source: Path | io.BytesIO) -> None:
+    """Let Pillow read HEIC by the package pillow-heif, if it is needed and installed."""
+    if _is_heic(source) and find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
+
+
+def _why_unreadable(source: Path | io.BytesIO) -> str:
+    """What a file is that Pillow does not read, and what to do."""
+    if _is_heic(source):
+        install = f"{PYTHON} -m pip install pillow-heif"
+        return f"a HEIC picture, as iPhones make them; save it as JPEG, or type: {install}"
+    start = _start_of(source)
+    if start[128:132] == b"DICM":
+        return f"a DICOM file; {AS_PNG}"
+    for mark, what in KINDS:
+        if start.lstrip()[: len(mark)].lower() == mark.lower():
+            return what
+    return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
+
+
+def _is_heic(source: Path | io.BytesIO) -> bool:
+    start = _start_of(source)
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC
+
+
+def _start_of(source: Path | io.BytesIO) -> bytes:
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()[:512]
+    with source.open("rb") as file:
+        return file.read(512)

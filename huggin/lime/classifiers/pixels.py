@@ -1,4 +1,4 @@
-"""The pixels that a model takes, from a picture in [0, 1], and what a model's first operations say.
+"""The pixels that a model takes, from a picture in [0, 1]: how many, and in which numbers.
 
 `guess_pixels` is given the line that the model's first operations apply to a grey value. It says
 which pixels must go in so that usual ones come out: Rescaling(1/255) takes 0 to 255.
@@ -7,6 +7,8 @@ which pixels must go in so that usual ones come out: Rescaling(1/255) takes 0 to
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
+from skimage import transform
 
 Pixels = Callable[[np.ndarray], np.ndarray]  # (..., channels) in [0, 1] -> as the model takes them
 
@@ -49,6 +51,19 @@ MEAN_VARIES = {"unit": 0.15, "signed": 0.3, "byte": 0.15 * 255}
 SPREAD_VARIES = 0.35  # of the logarithm
 FITS = 9.0  # squared distance of 3 standard deviations
 CLEARLY = 4.0  # by how much the next best must be worse
+
+
+def resized(picture: np.ndarray, size: tuple[int, int], resampling: str = "smooth") -> np.ndarray:
+    """Resize a picture (height, width, 3); its values stay in [0, 1]. resampling: of FILTERS."""
+    if resampling in ("smooth", "tensorflow"):
+        smooth = resampling == "smooth"
+        mode = "reflect" if smooth else "edge"
+        found = transform.resize(picture, size, order=1, anti_aliasing=smooth, mode=mode)
+    else:
+        way = Image.Resampling[resampling.upper()]
+        channels = [Image.fromarray(picture[..., at]) for at in range(3)]
+        found = np.stack([np.asarray(one.resize(size[::-1], way)) for one in channels], axis=2)
+    return np.clip(found, 0, 1).astype(np.float32)
 
 
 def converter(pixels: str, channels: int) -> Pixels:

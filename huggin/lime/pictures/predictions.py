@@ -7,16 +7,15 @@ question is never asked twice.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from huggin.common.streams import warn
-from huggin.lime.classifier import BATCH, AskOther
-from huggin.lime.labels import Target
+from huggin.lime.classifiers.classifier import BATCH
+from huggin.lime.classifiers.labels import Target
+from huggin.lime.pictures.scene import Scene
 from huggin.lime.remembered import Remembered
-from huggin.lime.scene import Scene
 
 SMALLEST = np.finfo(np.float32).tiny
 
@@ -60,14 +59,15 @@ class Predictor:
     """Predicts for the masks of one scene; a file keeps the answers for the next start."""
 
     def __init__(self, scene: Scene, targets: Sequence[Target], file: Path) -> None:
-        self.scene = scene  # its classifier changes if another one has to be asked
-        self._classes = _classes_of(targets)
-        self._file = file
-        self._remembered = self._answers_about(scene)
+        self.scene = scene
+        self._classes = classes = _classes_of(targets)
+        answers = scene.classifier.masked(scene.picture, scene.fill, scene.segments, classes)
+        shape = (scene.count, 2 * len(classes) + 1)
+        self._remembered = Remembered(answers, shape, _key(scene, classes), file, BATCH, "pictures")
 
     def predictions(self, on: np.ndarray) -> Predictions:
         """The answers to masks (masks, segments) bool. Shows a progress bar if it takes long."""
-        rows = self._rows(on)
+        rows = self._remembered.rows(on)
         columns = len(self._classes)
         probability = rows[:, :columns]
         others = rows[:, columns:-1]
@@ -76,21 +76,6 @@ class Predictor:
     def scores(self, on: np.ndarray, target: Target, scale: str) -> np.ndarray:
         """The target's score for each mask (masks,)."""
         return self.predictions(on).score(target, scale)
-
-    def _rows(self, on: np.ndarray) -> np.ndarray:
-        try:
-            return self._remembered.rows(on)
-        except AskOther as error:
-            warn(str(error))
-            self.scene = replace(self.scene, classifier=error.classifier)
-            self._remembered = self._answers_about(self.scene)
-            return self._remembered.rows(on)
-
-    def _answers_about(self, scene: Scene) -> Remembered:
-        answers = scene.classifier.masked(scene.picture, scene.fill, scene.segments, self._classes)
-        shape = (scene.count, 2 * len(self._classes) + 1)
-        key = _key(scene, self._classes)
-        return Remembered(answers, shape, key, self._file, BATCH, "pictures")
 
     def told(self, answers: Predictions) -> list[str]:
         """What step 2 found, a line each. answers: what `predictions` returned."""

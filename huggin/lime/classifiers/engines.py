@@ -1,19 +1,27 @@
-"""OpenVINO: a function of TensorFlow, converted once and then computed by Intel's library.
+"""What computes a classifier: TensorFlow, or OpenVINO where this is faster.
 
-OpenVINO reports every import and conversion to Google Analytics, and writes a file into the home
-folder for this, through its package openvino_telemetry. If Python cannot import that package,
-OpenVINO uses a stub that does nothing. So the package is hidden before OpenVINO is imported.
+OpenVINO converts a function of TensorFlow once, and computes it then by Intel's library. It reports
+every import and conversion to Google Analytics, and writes a file into the home folder for this,
+through its package openvino_telemetry. If Python cannot import that package, OpenVINO uses a stub
+that does nothing. So the package is hidden before OpenVINO is imported.
 """
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from huggin.common.errors import BadValue
 from huggin.common.progress import progress
 from huggin.common.text import one_line, short
+from huggin.lime.classifiers.keras_quietly import tf
 
+PAYS = 1_000_000  # weights: a smaller model has answered before OpenVINO has read it
+NAMES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO"}
 SETTINGS = {
     "INFERENCE_PRECISION_HINT": "f32",  # otherwise bfloat16 on processors that have it
     "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, on all cores
@@ -24,6 +32,40 @@ Computed = Callable[..., np.ndarray]
 
 class NotConverted(Exception):
     """OpenVINO cannot compute a function; the text says why."""
+
+
+def chosen_engine(said: str | None, weights: int) -> tuple[str, str]:
+    """The engine, and a line that says why. said: what the user wants; weights: 0 if not known.
+
+    Raises BadValue if it is not installed.
+    """
+    if said == "openvino" and not _has_openvino():
+        command = f"{shlex.quote(sys.executable)} -m pip install openvino"
+        raise BadValue("engine", said, f"is not installed; type: {command}")
+    engine, why = (said, "chosen") if said else _faster(weights)
+    return engine, f"engine: {NAMES[engine]} {version(engine)}, {why}"
+
+
+def fallback_fact(why: str) -> str:
+    """The line of a classifier that OpenVINO cannot compute."""
+    return f"engine: TensorFlow {version('tensorflow')}, as OpenVINO cannot compute it ({why})"
+
+
+def _faster(weights: int) -> tuple[str, str]:
+    """The faster engine for one explanation, and why."""
+    if weights == 0:
+        return "tensorflow", "as it is not known how many weights the model has"
+    if weights < PAYS:
+        return "tensorflow", f"as the model has fewer than {PAYS:,} weights"
+    if not _has_openvino():
+        return "tensorflow", "as OpenVINO is not installed"
+    if tf.config.list_physical_devices("GPU"):
+        return "tensorflow", "as it has a GPU"
+    return "openvino", f"as the model has at least {PAYS:,} weights"
+
+
+def _has_openvino() -> bool:
+    return find_spec("openvino") is not None
 
 
 def converted(function: Any, inputs: Sequence[np.ndarray], wanted: np.ndarray) -> Computed:
