@@ -158,8 +158,8 @@ def _interactions_in_words(explained: Explained) -> list[str]:
     if np.isnan(surrogate.interactions):
         return []
     how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
-    share = f"interactions explain {100 * surrogate.interactions:.0f} % more of the variance"
-    lines = [f"{share}, says a proxy that knows them; coefficients {how}"]
+    share = f"interactions explain at least {100 * surrogate.interactions:.0f} % more"
+    lines = [f"{share} of the variance, as a proxy has learned them; coefficients {how}"]
     named = [
         f"{' and '.join(map(explained.scene.name_of, (pair.first, pair.second)))} "
         f"({pair.beyond:+.2g})"
