@@ -160,12 +160,9 @@ def _interactions_in_words(explained: Explained) -> list[str]:
     how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
     share = f"interactions explain at least {100 * surrogate.interactions:.0f} % more"
     lines = [f"{share} of the variance, as a proxy has learned them; coefficients {how}"]
-    named = [
-        f"{' and '.join(map(explained.scene.name_of, (pair.first, pair.second)))} "
-        f"({pair.beyond:+.2g})"
-        for pair in surrogate.pairs
-    ]
-    return lines + ([f"count together, beyond their sum: {', '.join(named)}"] if named else [])
+    name = explained.scene.name_of
+    pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
+    return lines + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
 
 
 def nothing_to_explain(explained: Explained) -> str:
