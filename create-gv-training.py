@@ -6,9 +6,9 @@ python create-gv-training.py RUN RUN2
 
 from collections.abc import Sequence
 
+import huggin
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.streams import warn
-from huggin.common.text import printable
 from huggin.graphs.arguments import add_runs, choose_page, load_matplotlib
 
 
@@ -28,23 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     load_matplotlib()
-    from huggin.analysis.nodes import NodeChoice
-    from huggin.graphs.runs import read_runs
-    from huggin.pages.pdf import made_before, training_document
-    from huggin.pages.sheets import render
-    from huggin.qa.texts import training_records
-
-    choice = NodeChoice(args.node, args.rank_by, args.sample)
-    runs = read_runs([args.run, *args.more])
-    there = made_before(args.out, runs) if args.if_needed else None
-    if there:
-        print(printable(str(there)))
-        return 0
-    document = training_document(runs, training_records, choice)
-    pdf = render(document, args.out, "training")
-    for line in document.notes:
+    made = huggin.pdf(
+        args.run,
+        args.more,
+        node=args.node,
+        rank_by=args.rank_by,
+        sample=args.sample,
+        folder=args.out,
+        if_needed=args.if_needed,
+    )
+    for line in made.notes:
         warn(f"{parser.prog}: {line}")
-    print(printable(str(pdf)))
+    print(made.path)
     return 0
 
 

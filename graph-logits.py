@@ -7,7 +7,7 @@ python graph-logits.py RUN --over-time
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_sample, graph_parser, load_matplotlib
+from huggin.graphs.arguments import choose_sample, draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,22 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="draw heat maps, token by step, instead; print the steps at which the answer changed",
     )
-    args = parser.parse_args(argv)
-    load_matplotlib()
-    from huggin.analysis.learning import flips_in_words, table_of_samples
-    from huggin.graphs.logits import draw_logits
-    from huggin.graphs.logits_over_time import draw_logits_over_time
-    from huggin.graphs.runs import print_tables, read_runs
-    from huggin.graphs.saving import finish
-
-    runs = read_runs([args.run, *args.more])
-    draw = draw_logits_over_time if args.over_time else draw_logits
-    finish(draw(*runs, sample=args.sample), args)
-    if args.over_time:
-        print_tables(runs, [flips_in_words(run, args.sample) for run in runs])
-    if args.over_time or any(len(run.facts.samples) > 1 for run in runs):
-        print_tables(runs, [table_of_samples(run) for run in runs])
-    return 0
+    return draw("logits", parser, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ python graph-losses.py RUN --spikes
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import graph_parser, load_matplotlib
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,30 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.spikes and args.more:
         parser.error("--spikes: for a single RUN")
-    load_matplotlib()
-    from huggin.analysis.spikes import find_spikes, spikes_in_words
-    from huggin.common.errors import UserError
-    from huggin.common.streams import warn
-    from huggin.common.text import printable
-    from huggin.graphs.losses import draw_losses
-    from huggin.graphs.runs import read_runs
-    from huggin.graphs.saving import finish
-    from huggin.qa.texts import training_records
-
-    runs = read_runs([args.run, *args.more])
-    if not args.spikes:
-        finish(draw_losses(*runs), args)
-        return 0
-    try:
-        records = training_records(runs[0].facts.cfg)
-    except (UserError, OSError) as error:
-        warn(f"graph-losses.py: no texts: {error}")
-        records = []
-    lengths = [len(record["context"]) + len(record["question"]) for record in records]
-    spikes = find_spikes(runs[0], lengths or None)
-    finish(draw_losses(*runs, spikes=spikes), args)
-    print(printable(spikes_in_words(spikes, records)))
-    return 0
+    return draw("losses", parser, args)
 
 
 if __name__ == "__main__":

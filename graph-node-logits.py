@@ -7,7 +7,7 @@ python graph-node-logits.py RUN --share
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, graph_parser, load_matplotlib
+from huggin.graphs.arguments import choose_node, choose_sample, draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,27 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")
-    load_matplotlib()
-    from huggin.analysis.nodes import NodeChoice
-    from huggin.graphs.attention import draw_attention
-    from huggin.graphs.node_logits import draw_answer, draw_snapshot
-    from huggin.graphs.runs import read_runs
-    from huggin.graphs.saving import finish
-    from huggin.graphs.shares import draw_shares, draw_shares_over_time
-
-    runs = read_runs([args.run, *args.more])
-    sample = args.sample or 0
-    choice = NodeChoice(args.node, args.rank_by, sample)
-    if args.share:
-        finish(draw_shares(*runs, token=args.token, step=args.step, sample=sample), args)
-        finish(draw_shares_over_time(*runs, choice=choice), args)
-    elif args.step is None and args.sample is None:
-        finish(draw_answer(*runs, choice=choice), args)
-        if len(runs) == 1:
-            finish(draw_attention(runs[0]), args)
-    else:
-        finish(draw_snapshot(*runs, step=args.step, choice=choice), args)
-    return 0
+    return draw("node-logits", parser, args)
 
 
 if __name__ == "__main__":

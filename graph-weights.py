@@ -7,7 +7,7 @@ python graph-weights.py RUN --rank-by share --all-rankings
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, graph_parser, load_matplotlib
+from huggin.graphs.arguments import choose_node, choose_sample, draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,23 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="draw the weights of the first nodes by step instead",
     )
-    args = parser.parse_args(argv)
-    load_matplotlib()
-    from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
-    from huggin.analysis.nodes import NodeChoice
-    from huggin.graphs.runs import print_tables, read_runs
-    from huggin.graphs.saving import finish
-    from huggin.graphs.weights import draw_weights, draw_weights_over_time
-
-    runs = read_runs([args.run, *args.more])
-    for run in runs:
-        run.tracked(args.sample)  # raises if there is no such sample
-    choice = NodeChoice(args.node, args.rank_by, args.sample)
-    draw = draw_weights_over_time if args.over_time else draw_weights
-    table_of = table_of_rankings if args.all_rankings else table_of_nodes
-    finish(draw(*runs, choice=choice), args)
-    print_tables(runs, [table_of(run, choice) for run in runs])
-    return 0
+    return draw("weights", parser, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

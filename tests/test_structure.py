@@ -16,8 +16,8 @@ MAY_IMPORT = {
     "model": ["common", "qa"],
     "recording": ["common", "qa", "model"],
     "analysis": ["common", "recording"],
-    "graphs": ["common", "recording", "analysis"],
-    "pages": ["common", "model", "recording", "analysis", "graphs"],
+    "graphs": ["common", "qa", "recording", "analysis"],
+    "pages": ["common", "qa", "model", "recording", "analysis", "graphs", "lime"],
     "asking": ["common", "qa", "model", "recording", "analysis"],
     "training": ["common", "qa", "model", "recording"],
     "database": ["common"],
@@ -31,8 +31,12 @@ SCRIPTS = sorted(ROOT.glob("*.py"))
 COMMANDS = [*SCRIPTS, *sorted((ROOT / "huggin" / "commands").glob("[!_]*.py"))]
 FRONT_DOOR = ("huggin/__init__.py", "huggin/recording/__init__.py")
 LONGEST = 400
-# TensorFlow takes seconds to load, and OpenVINO need not be installed.
-IMPORTS_LATE = ("huggin.lime.keras_quietly", "huggin.lime.openvino_quietly")
+# TensorFlow and torch take seconds to load, and OpenVINO need not be installed.
+IMPORTS_LATE = (
+    "huggin.lime.keras_quietly",
+    "huggin.lime.openvino_quietly",
+    "huggin.pages.explained",
+)
 
 
 def name_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from huggin.recording.reader import Recording
 AROUND = 15  # steps before and after a step that are its neighbours
 LEAST = 20  # steps without which no spread is known
 STANDS_OUT = 5.0  # spreads above its neighbours
+LEAST_SPREAD = 0.02  # nats: beside losses of 0.000 one of 0.05 is no spike
 SHOWN = 10  # spikes that are told of
 OF_A_BATCH = 5  # questions of a batch that are named
 WORSE = 0.1  # nats from which on a tracked question counts as worse
@@ -36,7 +37,8 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
 
     A loss is compared with the median of its neighbours, and with the lengths of its questions
     (`lengths`, of each question of the data in characters): longer windows have higher losses. The
-    spread is 1.48 times the median absolute deviation, so that spikes do not hide each other.
+    spread is 1.48 times the median absolute deviation, so that spikes do not hide each other, and
+    at least LEAST_SPREAD.
     Raises UserError for a training of fewer than LEAST steps.
     """
     steps = run.steps
@@ -48,7 +50,7 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
     if lengths is not None and run.has("questions"):
         expected = expected + _effect_of_length(run, step, loss - expected, lengths)
     left = np.nan_to_num(loss - expected)  # a loss that is not finite is drawn as such already
-    spread = np.maximum(1.4826 * _median_around(np.abs(left)), 1e-9)
+    spread = np.maximum(1.4826 * _median_around(np.abs(left)), LEAST_SPREAD)
     above = left / spread
     highest = [at for at in np.argsort(-above, kind="stable") if above[at] > STANDS_OUT]
     return [
@@ -107,7 +109,9 @@ def _batch(run: Recording, step: int) -> list[tuple[int, float]]:
 
 def _worse_after(run: Recording, step: int) -> list[tuple[int, float, float]]:
     """Tracked samples whose loss rose from the snapshot pass before a step to the one after it."""
-    worse = []
+    worse: list[tuple[int, float, float]] = []
+    if not run.has("probes"):
+        return worse
     for sample in range(len(run.facts.samples)):
         probes = run.probes(sample)
         after = int(np.searchsorted(probes.step, step))

@@ -29,6 +29,8 @@ WEIGHTS = {
     "copy": 0.3,  # a question of another kind has the same answer
 }
 LATE = 2  # passes whose losses are averaged
+TOLD = 0.2  # weighted evidence from which on it is told
+WHOLE = 0.9  # share of the questions that a pass has seen if it counts as one
 MEMORISED = 0.9  # share of right windows in a pass from which on errors may be memorised, too
 HIGH = 6.0  # spreads above the middle from which on a loss is full evidence
 FULL_SWAP = 0.8  # gain in closeness from which on a swap is full evidence
@@ -95,19 +97,18 @@ def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[li
 
     evaluations: on validation data while the run was trained; the best of them ends the passes.
     """
-    count = len(losses.right)
+    count = max(1, int((np.isfinite(losses.loss).mean(axis=0) > WHOLE).sum()))
     end = count
     notes = []
     best = min(with_loss(evaluations), key=lambda pair: pair[1], default=None)
     if best and best[0].step < losses.last_step[-1]:
-        end = max(1, int(np.searchsorted(losses.last_step, best[0].step, side="right")))
+        end = int(np.searchsorted(losses.last_step, best[0].step, side="right"))
+        end = min(max(1, end), count)
         notes.append(f"the validation loss was lowest at step {best[0].step}")
-    elif losses.right[-1] > MEMORISED:
+    elif losses.right[count - 1] > MEMORISED:
         end = max(1, int(np.argmax(losses.right > MEMORISED)))
-        notes.append(
-            f"in the last pass {losses.right[-1]:.0%} of the questions were right, wrong answers "
-            "that were memorised among them"
-        )
+        right = f"{losses.right[count - 1]:.0%} of the questions were right"
+        notes.append(f"in pass {count}, {right}, wrong answers that were memorised among them")
     chosen = list(range(max(0, end - LATE), end))
     names = " and ".join(str(number + 1) for number in chosen)
     if notes:
@@ -120,18 +121,22 @@ def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[li
 def beside_its_kind(loss: np.ndarray, kinds: Sequence[str]) -> np.ndarray:
     """How many spreads a loss lies above the middle of its kind, (questions,).
 
-    The middle of a kind with few questions is drawn to that of all. The spread is 1.48 times the
-    median absolute deviation, which is the standard deviation of a normal distribution.
+    0 for a loss that is not known. The middle of a kind with few questions is drawn to that of all.
+    The spread is 1.48 times the median absolute deviation, which is the standard deviation of a
+    normal distribution.
     """
-    middle = np.full(len(loss), np.nanmedian(loss))
+    known = np.isfinite(loss)
+    if not known.any():
+        return np.zeros(len(loss))
+    middle = np.full(len(loss), np.median(loss[known]))
     kind = np.array(kinds)
-    for name in set(kinds):
-        own = kind == name
+    for name in set(kind[known]):
+        own = known & (kind == name)
         share = own.sum() / (own.sum() + OF_A_KIND)
-        middle[own] += share * (np.nanmedian(loss[own]) - middle[own])
+        middle[own] += share * (np.median(loss[own]) - middle[own])
     above = loss - middle
-    spread = 1.4826 * np.nanmedian(np.abs(above))
-    return np.nan_to_num(above / max(spread, 1e-9))
+    spread = 1.4826 * np.median(np.abs(above[known]))
+    return np.where(known, above / max(spread, 1e-9), 0)
 
 
 def evidence_of(
@@ -250,4 +255,4 @@ def _reason(
         words["elsewhere"] = f"the model answers {says}"
         words["edge"] = f"the model's answer begins or ends at another word: {says}"
     strongest = sorted(weighted, key=lambda name: -weighted[name])[:3]
-    return "; ".join(words[name] for name in strongest if weighted[name] > 0.1) or "nothing"
+    return "; ".join(words[name] for name in strongest if weighted[name] > TOLD) or "little"

@@ -4,14 +4,18 @@ The weights before the training come back from where they came: random ones from
 pretrained ones from their source. What the recording holds of step 0 says whether they are right.
 """
 
+import html
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel
 
+from huggin.analysis.rewinding import in_words, table_of_parts
 from huggin.asking.exam import Exam
 from huggin.asking.questions import batch_size_on, draw_questions
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.loading import head_of, load_model, load_trained, match_tokenizer
@@ -19,14 +23,89 @@ from huggin.model.rewinding import TwoStates
 from huggin.qa.arguments import DataArguments, ModelArguments
 from huggin.qa.config import arguments_of
 from huggin.qa.questions import load_questions
+from huggin.recording.checkpoints import damage_of, newest_model
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.results import Answers, PartRewound, Rewound
+from huggin.recording.results import (
+    Answers,
+    PartRewound,
+    Rewound,
+    keep_rewound,
+    read_all_rewound,
+)
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_lock import one_at_a_time
 
 HALF_PRECISION = ("bf16", "fp16")
 
 
+@dataclass(frozen=True)
+class Rewinding:
+    """What rewinding a run has found, and kept in RUN/rewind.json."""
+
+    run: RunFolder
+    rewound: Rewound
+    replaced: int  # how many questions an entry of the same step asked that asked more; 0 if none
+
+    def in_words(self) -> str:
+        """A table of the parts, and what it says."""
+        return f"{table_of_parts(self.rewound)}\n{in_words(self.rewound)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry in RUN/rewind.json."""
+        return asdict(self.rewound)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.in_words())}</pre>"
+
+
 def rewind(
+    run: str | Path,
+    samples: int = 100,
+    *,
+    split: str = "train",
+    checkpoint: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Rewinding:
+    """Put each part of a trained model back to step 0 and ask questions: `huggin rewind`.
+
+    samples: how many questions of `split`, `train` or `validation`, are asked; `seed` draws them.
+    checkpoint: the step of a checkpoint of the run; its newest model without. device: where to
+    compute; the accelerator without.
+
+    >>> import huggin
+    >>> found = huggin.rewind("runs/sample", samples=2)
+    >>> [part.part for part in found.rewound.parts]
+    ['embeddings', 'layer 1', 'layer 2', 'head']
+
+    Raises UserError if the weights before the training, or the data, cannot be had.
+    """
+    recording = Recording(Path(run))
+    before = read_all_rewound(recording.run)  # what is found is added to it
+    folder = _model_folder(recording.run, checkpoint)
+    found = rewound(recording, folder, samples, split, device, seed)
+    with one_at_a_time(recording.run.recording):
+        keep_rewound(recording.run, found)
+    asked = max((len(one.questions) for one in before if one.step == found.step), default=0)
+    return Rewinding(recording.run, found, asked if asked > len(found.questions) else 0)
+
+
+def _model_folder(run: RunFolder, checkpoint: int | None) -> Path:
+    """The folder of the model that is rewound. Raises BadValue if there is no such checkpoint."""
+    if checkpoint is None:
+        return newest_model(run)
+    folder = run.checkpoint(checkpoint)
+    if not folder.is_dir():
+        steps = ", ".join(str(step) for step, _ in run.checkpoints())
+        way_out = f"choose {steps}" if steps else f"{run.path} has none"
+        raise BadValue("checkpoint", checkpoint, f"no such checkpoint; {way_out}")
+    if damage := damage_of(folder):
+        raise BadValue("checkpoint", checkpoint, f"{folder}: {damage}; choose another one")
+    return folder
+
+
+def rewound(
     recording: Recording,
     folder: Path,
     count: int,

@@ -50,13 +50,13 @@ class Suspects:
     def in_words(self, count: int = SHOWN) -> str:
         """A table of the first `count`, and what cannot be known."""
         lines = [f"{len(self.ranked)} questions of {self.data}, the most suspicious first"]
+        lines.append("score: weighted evidence against the given answer; above 1 is much")
         for suspect in self.ranked[:count]:
             where = f" at {suspect.place}" if suspect.place >= 0 else ""
             given = f'"{short(suspect.given, 60)}"{where}' if suspect.given else "no answer"
-            lines.append(
-                f"{suspect.rank:4d}. question {suspect.index}: {short(suspect.question, 90)}"
-            )
-            lines.append(f"      given {given}: {suspect.reason}")
+            question = f"question {suspect.index}: {short(suspect.question, 85)}"
+            lines.append(f"{suspect.rank:4d}. {suspect.score:4.2f}  {question}")
+            lines.append(f"            given {given}: {suspect.reason}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def as_json(self) -> dict[str, Any]:
@@ -77,6 +77,11 @@ def suspects(
     run: its folder. validation: rank the validation data, which the model has not memorised.
     ask: ask the trained model, too. device: where it computes; default: the accelerator.
     Raises UserError if the data is not there any more, or nothing of it was recorded.
+
+    >>> import huggin
+    >>> found = huggin.suspects("runs/sample", ask=False)
+    >>> found.ranked[0].rank
+    1
     """
     recording = Recording(run)
     _, data = arguments_of(recording.facts.cfg)

@@ -8,10 +8,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
 from huggin.graphs.arguments import add_saving, load_matplotlib
-from huggin.recording.run_folder import RunFolder
 
 SAMPLES = 100
 
@@ -21,31 +21,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     load_matplotlib()
     from huggin.analysis.ledger import sums_until
-    from huggin.analysis.rewinding import in_words, table_of_parts
-    from huggin.asking.rewinding import rewind
-    from huggin.common.text import printable
     from huggin.graphs.rewind import draw_rewound
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
-    from huggin.recording.results import keep_rewound, read_all_rewound
-    from huggin.recording.run_lock import one_at_a_time
 
-    recording = Recording(args.run)
-    run = recording.run
-    before = read_all_rewound(run)  # what is found is added to it
-    folder = model_folder(run, args.checkpoint)
-    found = rewind(recording, folder, args.samples, args.split, args.device, args.seed)
-    with one_at_a_time(run.recording):
-        keep_rewound(run, found)
-    for entry in before:
-        if entry.step == found.step and len(entry.questions) > len(found.questions):
-            asked = f"the answers to {len(entry.questions)} questions after step {entry.step}"
-            warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
-    ledger = sums_until(recording, found.step)
-    figures = draw_rewound(found, ledger, of_step=args.checkpoint is not None)
+    found = huggin.rewind(
+        args.run,
+        args.samples,
+        split=args.split,
+        checkpoint=args.checkpoint,
+        seed=args.seed,
+        device=args.device,
+    )
+    run = found.run
+    if found.replaced:
+        asked = f"the answers to {found.replaced} questions after step {found.rewound.step}"
+        warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
+    ledger = sums_until(Recording(args.run), found.rewound.step)
+    figures = draw_rewound(found.rewound, ledger, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)
-    print(printable(f"{table_of_parts(found)}\n{in_words(found)}"))
+    print(found.in_words())
     return 0
 
 
@@ -92,20 +88,3 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     if args.samples < 1:
         parser.error("--samples: must be 1 or more")
     return args
-
-
-def model_folder(run: RunFolder, checkpoint: int | None) -> Path:
-    """The folder of the model that is rewound. Raises BadValue if there is no such checkpoint."""
-    from huggin.common.errors import BadValue
-    from huggin.recording.checkpoints import damage_of, newest_model
-
-    if checkpoint is None:
-        return newest_model(run)
-    folder = run.checkpoint(checkpoint)
-    if not folder.is_dir():
-        steps = ", ".join(str(step) for step, _ in run.checkpoints())
-        way_out = f"choose {steps}" if steps else f"{run.path} has none"
-        raise BadValue("checkpoint", checkpoint, f"no such checkpoint; {way_out}")
-    if damage := damage_of(folder):
-        raise BadValue("checkpoint", checkpoint, f"{folder}: {damage}; choose another one")
-    return folder

@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.export:
         export_suspects(found, args.export)
         print(args.export)
-    if args.without:
+    if not args.without and not args.validation:
+        print(f"to train without the first N: huggin suspects {args.run} --without N FILE")
+    elif args.without:
         count, path = args.without
         write_without(found, count, path)
         print(printable(f"{path}: without {count} questions; train on it: --train_file {path}"))

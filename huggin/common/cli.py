@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from huggin import __version__
 from huggin.common.errors import BadValue, UserError
@@ -43,6 +43,15 @@ class CommandParser(argparse.ArgumentParser):
         self.register("type", Path, path)
         version = f"huggin {__version__}"
         self.add_argument("--version", action="version", version=version, help="print the version")
+
+    def parse_args(  # type: ignore[override] # one signature for both of argparse's
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """Read the arguments; options may stand between them, as in `A --format png B`."""
+        words = sys.argv[1:] if args is None else args
+        if "--" in words:  # which argparse understands only where the order is kept
+            return super().parse_args(words, namespace)
+        return self.parse_intermixed_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise UserError for bad usage."""

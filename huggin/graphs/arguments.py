@@ -3,11 +3,14 @@
 import importlib
 import importlib.util
 import os
+from argparse import Namespace
 from contextlib import chdir
 from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -18,6 +21,23 @@ def graph_parser(description: str, command: str) -> CommandParser:
     add_runs(parser, "runs to draw beside it")
     add_saving(parser)
     return parser
+
+
+def draw(kind: str, parser: CommandParser, args: Namespace) -> int:
+    """Draw the figures of a kind as the arguments of `graph_parser`, and the kind's own, say.
+
+    Saves them in RUN/graphs and prints their paths and tables. Returns the exit code.
+    """
+    choices = dict(vars(args))
+    run, beside, formats, show = map(choices.pop, ("run", "more", "format", "show"))
+    load_matplotlib()
+    figures = huggin.figures(run, kind, beside, **choices)
+    figures.save(formats=formats)
+    for note in figures.notes:
+        warn(f"{parser.prog}: {note}")
+    if show:
+        figures.show()
+    return 0
 
 
 def add_saving(parser: CommandParser) -> None:

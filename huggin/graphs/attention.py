@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.drawn_for import say_drawn_for
-from huggin.graphs.style import GOLD, QUIET, new_figure, plain
+from huggin.graphs.style import GOLD, QUIET, add_log_colours, new_figure, say_drawn_for
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
 
@@ -61,15 +59,7 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
-    scale = ScalarMappable(LogNorm(LEAST, 1), COLOURS)
-    figure.colorbar(
-        scale,
-        ax=panels.ravel().tolist(),
-        label="attention (log scale)",
-        pad=0.01,
-        aspect=50,
-        format=plain,
-    )
+    add_log_colours(panels.ravel(), LEAST, COLOURS, "attention (log scale)", aspect=50)
     figure.supxlabel(CAPTION, fontsize=9)
     say_drawn_for(figure, step=facts.step, question=window.index)
     return figure

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.curves import running_mean
 from huggin.analysis.gradients import chosen_parts, frozen, over_time, unknown_steps
-from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
-from huggin.graphs.style import by_step, legend_above, new_figure, plain
+from huggin.graphs.style import by_step, legend_above, log_scale, new_figure, say_drawn_for
 from huggin.recording.reader import PartNorms, Recording
 
 NOTHING = "#d9d9d9"  # colour of a part without a gradient
@@ -98,8 +97,7 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
             axes.plot(norms.step, values, color=colour, linewidth=0.4, alpha=0.25)
         mean = 10 ** running_mean(np.log10(values), window)
         axes.plot(norms.step, mean, style, color=colour, label=norms.parts[place])
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(plain)
+    log_scale(axes)
     legend_above(axes)
     what = f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm"
     by_step(axes, what)

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from huggin.analysis.gradients import MOST_COLUMNS
 from huggin.analysis.ledger import Sums, in_words, sums_of
 from huggin.common.text import short
-from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import figure_name, same_sample, side_by_side
-from huggin.graphs.style import QUIET, by_step, new_figure
+from huggin.graphs.style import QUIET, by_step, new_figure, say_drawn_for
 from huggin.recording.reader import Recording
 
 COLOURS = "PuOr"  # orange raised the loss, purple lowered it
@@ -51,6 +50,7 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
         beside = below.inset_axes((0, 0.55, 1, 0.12))
         label = "nats between two probes (purple: lowered)"
         figure.colorbar(mesh, cax=beside, label=label, orientation="horizontal", extend="both")
+        beside.locator_params(axis="x", nbins=5)
     say_drawn_for(figure, sample=sample)
     return {figure_name("ledger", runs, sample): figure}
 
@@ -80,6 +80,7 @@ def _draw_map(
         rasterized=True,
     )
     axes.set_yticks(range(len(sums.parts)), sums.parts, fontsize=8)
+    axes.set_xlim(edges[0], edges[-1])
     axes.grid(visible=False)
     return mesh
 

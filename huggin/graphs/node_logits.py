@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice, tracked_node
 from huggin.common.errors import BadValue
 from huggin.common.site import Site
-from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import figure_name, refuse_other_texts, same_sample, side_by_side
-from huggin.graphs.style import END, LAYERS, START, dots, legend_above
+from huggin.graphs.style import END, LAYERS, START, dots, legend_above, say_drawn_for
 from huggin.graphs.tokens import Shown, same_scale, token_figure
 from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.reader import Recording

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.ledger import Sums
 from huggin.analysis.rewinding import DISAGREE, Mean, in_words, mean_loss, share_right
-from huggin.graphs.drawn_for import say_drawn_for
-from huggin.graphs.style import ACCENT, GOLD, new_figure, plain
+from huggin.graphs.style import ACCENT, GOLD, new_figure, plain, say_drawn_for
 from huggin.recording.results import Answers, Rewound
 
 PUT_BACK = "#CC6677"  # Paul Tol's "muted"
@@ -94,7 +93,7 @@ def _draw_credits(axes: Axes, found: Rewound, ledger: Sums) -> None:
     credits = [net.get(part.part, 0.0) for part in found.parts]
     axes.barh(range(len(credits)), credits, 2 * THICK, color=CREDIT)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("ledger: change of the loss (nats)")
+    axes.set_xlabel("ledger: change of\nthe loss (nats)")
     axes.locator_params(axis="x", nbins=5)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
@@ -103,7 +102,7 @@ def _draw_credits(axes: Axes, found: Rewound, ledger: Sums) -> None:
 def _draw_moved(axes: Axes, found: Rewound) -> None:
     places = range(len(found.parts))
     axes.barh(places, [part.moved for part in found.parts], 2 * THICK, color=ACCENT)
-    axes.set_xlabel("change of a weight (root mean square)")
+    axes.set_xlabel("change of a weight\n(root mean square)")
     axes.xaxis.set_major_formatter(plain)
     axes.locator_params(axis="x", nbins=5)
     axes.grid(visible=True, axis="x")

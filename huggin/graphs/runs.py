@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggin.common.errors import UserError
-from huggin.common.text import printable
 from huggin.common.window import Window
 from huggin.recording.reader import Recording
 
@@ -58,12 +57,6 @@ def side_by_side(runs: Sequence[Recording]) -> list[Beside]:
         for state, run in zip(states, runs, strict=True)
     ]
     return [Beside(*each) for each in zip(runs, names, COLOURS)]
-
-
-def print_tables(runs: Sequence[Recording], tables: Sequence[str]) -> None:
-    """Print each run's table, below the run's name if there are several."""
-    for run, text in zip(side_by_side(runs), tables, strict=True):
-        print(printable(run.headline(text)))
 
 
 def same_sample(runs: Sequence[Recording], sample: int) -> list[Window]:

@@ -3,7 +3,6 @@
 import importlib
 import os
 import warnings
-from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,7 @@ from matplotlib.figure import Figure
 from huggin.common.files import replacing
 from huggin.common.streams import warn
 from huggin.common.text import printable, storable
-from huggin.graphs.drawn_for import drawn_for
-from huggin.recording.run_folder import RunFolder
+from huggin.graphs.style import drawn_for
 
 DPI = 160
 NO_WINDOW = (
@@ -27,13 +25,6 @@ def paths_beside(runs: Sequence[Path]) -> str:
     """The paths of all runs but the first, relative to the first one's folder, a line each."""
     first = runs[0].resolve()
     return "\n".join(os.path.relpath(run.resolve(), first) for run in runs[1:])
-
-
-def finish(figures: Mapping[str, Figure], args: Namespace) -> None:
-    """Save the figures of a graph command in RUN/graphs of its first run."""
-    runs = [args.run, *args.more]
-    folder = RunFolder(args.run).graphs
-    save_figures(figures, folder, args.show, args.format, paths_beside(runs))
 
 
 def save_figures(
@@ -53,7 +44,7 @@ def save_figures(
             for extension in formats:
                 path = folder / f"{name}.{extension}"
                 _save(figure, path, extension, runs)
-                print(printable(str(path)))
+                print(path)
     if show:
         show_figures(figures.values())
 

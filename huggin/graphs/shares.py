@@ -12,7 +12,6 @@ from huggin.analysis.nodes import TOP_RANKED, NodeChoice, nodes_for_half, rank_n
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
 from huggin.graphs.style import (
     ACCENT,
@@ -23,6 +22,7 @@ from huggin.graphs.style import (
     dots,
     legend_above,
     new_figure,
+    say_drawn_for,
     say_not_finite,
 )
 from huggin.recording.reader import Recording

@@ -1,12 +1,14 @@
-"""The look that all figures share: their colours, their axes and their legends."""
+"""The look that all figures share: colours, axes and legends; and what a figure was drawn for."""
 
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 # Okabe and Ito's colours, which colour-blind people can tell apart
 START = "#0072B2"
@@ -16,6 +18,7 @@ ACCENT = "#CC79A7"  # what is marked: the tracked node, the model's answer
 QUIET = "#8c8c8c"
 LAYERS = ("#B39DDB", "#7E57C2", "#311B92")  # purple, from early layers to late ones
 NODES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")  # Paul Tol's "bright"
+MINOR_LABELS = (1, 0.4)  # decades: only up to the first all ticks of a log scale have labels
 MOST_DOTS = 110  # points of a line that is drawn with a dot at each
 LOOK: Any = {
     "text.parse_math": False,  # questions, tokens and names of classes are never formulas
@@ -65,7 +68,47 @@ def plain(number: float, _place: float = 0) -> str:
     return f"{number:g}"
 
 
+class PlainLog(LogFormatter):
+    """`plain` labels of the ticks between powers of ten, where the scale has room for them."""
+
+    def _num_to_string(self, x: float, *_limits: float) -> str:
+        return plain(x)
+
+
+def log_scale(axes: Axes) -> None:
+    """Let y have a log scale with labels as `0.02`; formulas would be drawn as they are written."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(PlainLog(minor_thresholds=MINOR_LABELS))
+
+
+def add_log_colours(
+    panels: Any, least: float, colours: str, label: str, aspect: float = 20
+) -> None:
+    """Explain colours from `least` to 1 beside panels. aspect: of the bar, its length by width."""
+    scale = ScalarMappable(LogNorm(least, 1), colours)
+    look: Any = {"label": label, "pad": 0.01, "aspect": aspect, "format": plain}
+    panels[0].figure.colorbar(scale, ax=list(panels), **look)
+
+
 def legend_above(axes: Axes, rows: int = 1) -> None:
     """Put the legend above the axes' right end, where it covers no line, in `rows` rows."""
     columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=columns)
+
+
+def say_drawn_for(figure: Figure, **facts: object) -> None:
+    """Note what a figure shows, as `node 12, sample 0, step 1200`; a fact of None is left out.
+
+    Its file carries the line in its metadata. matplotlib keeps a label for each figure and never
+    draws it; here it holds that line.
+    """
+    known = [
+        f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None
+    ]
+    figure.set_label(", ".join(known))
+
+
+def drawn_for(figure: Figure) -> str:
+    """What `say_drawn_for` noted; "" if nothing was."""
+    return str(figure.get_label())

@@ -22,6 +22,7 @@ AROUND = 20  # tokens on either side of the answers in an enlargement of both
 AROUND_EACH = 12  # tokens on either side of one answer if each has its own enlargement
 INCHES_PER_TOKEN = 0.145
 LETTERS_PER_INCH = 12  # of a note below a view
+NARROWEST = 7.0  # inches of a figure, so that its title fits
 WHOLE_INCHES = 6.0  # width of a view that has no names
 
 
@@ -75,7 +76,7 @@ def token_figure(
     """
     ranges = [views_of(each) for each in shown]
     widths = [sum(map(_inches, views)) for views in ranges]
-    figure = new_figure(max(widths), height * len(shown), title)
+    figure = new_figure(max(NARROWEST, *widths), height * len(shown), title)
     parts = figure.subfigures(len(shown), 1, squeeze=False)[:, 0]
     views = [_panels(*each, rows) for each in zip(parts, names, shown, ranges, strict=True)]
     return figure, views

@@ -15,7 +15,6 @@ from huggin.analysis.nodes import (
     rank_nodes,
     weight_change,
 )
-from huggin.graphs.drawn_for import say_drawn_for
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import (
     ACCENT,
@@ -26,6 +25,7 @@ from huggin.graphs.style import (
     by_step,
     legend_above,
     new_figure,
+    say_drawn_for,
     say_not_finite,
 )
 from huggin.recording.reader import Recording

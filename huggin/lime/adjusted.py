@@ -2,11 +2,10 @@
 
 Masks, scores, weights and the plain surrogate go in; the better of two surrogates comes out.
 
-A proxy learns what the model says, interactions of segments included. The proxy's own coefficients
-are exact, because nobody has to be asked. What the proxy gets wrong is explained by the usual
-regression, and both are added. The sum is right on average however bad the proxy is, as every
-answer is compared with a proxy that has not seen it, and its error is that of the part that the
-proxy gets wrong.
+A proxy learns what the model says, interactions of segments included. Its own coefficients are
+exact, because nobody has to be asked. The usual regression explains what it gets wrong, and both
+are added. The sum is right on average however bad the proxy is, as every answer is compared with a
+proxy that has not seen it.
 
 Survey statistics calls this model-assisted estimation (Särndal, Swensson and Wretman 1992, "Model
 Assisted Survey Sampling", sec. 6.3), simulation a control variate (Owen 2013, "Monte Carlo Theory,
@@ -106,7 +105,5 @@ def strongest_pairs(proxies: list[Proxy], on: np.ndarray, errors: np.ndarray) ->
     limit = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(first), 1))
     noise = limit * 4 * errors.std() / np.sqrt(len(on))
     order = np.argsort(-np.abs(size[first, second]), kind="stable")[:NAMED]
-    found = [
-        Pair(int(first[at]), int(second[at]), float(size[first[at], second[at]])) for at in order
-    ]
-    return tuple(pair for pair in found if abs(pair.beyond) > noise)
+    found = ((int(first[at]), int(second[at])) for at in order)
+    return tuple(Pair(*pair, float(size[pair])) for pair in found if abs(size[pair]) > noise)

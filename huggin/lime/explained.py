@@ -158,14 +158,11 @@ def _interactions_in_words(explained: Explained) -> list[str]:
     if np.isnan(surrogate.interactions):
         return []
     how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
-    share = f"interactions explain {100 * surrogate.interactions:.0f} % more of the variance"
-    lines = [f"{share}, says a proxy that knows them; coefficients {how}"]
-    named = [
-        f"{' and '.join(map(explained.scene.name_of, (pair.first, pair.second)))} "
-        f"({pair.beyond:+.2g})"
-        for pair in surrogate.pairs
-    ]
-    return lines + ([f"count together, beyond their sum: {', '.join(named)}"] if named else [])
+    share = f"interactions explain at least {100 * surrogate.interactions:.0f} % more"
+    lines = [f"{share} of the variance, as a proxy has learned them; coefficients {how}"]
+    name = explained.scene.name_of
+    pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
+    return lines + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
 
 
 def nothing_to_explain(explained: Explained) -> str:
@@ -199,6 +196,14 @@ def verdict(support: str, against: Sequence[str]) -> str:
         clauses = [*against, support] if support else against
         return f"Verdict: take the top segments with care: {'; '.join(clauses)}."
     return f"Verdict: rely on the top segments: {support}."
+
+
+def verdict_on(explained: Explained, against: Sequence[str]) -> str:
+    """The verdict on an explanation. against: what speaks against it beside its own `doubts`."""
+    found = [*doubts(explained), *against]
+    return verdict(
+        "" if found else f"the held-out R² is {explained.surrogate.held_out_r2:.2f}", found
+    )
 
 
 def _why_low(explained: Explained) -> str:

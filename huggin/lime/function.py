@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from huggin.common.errors import UserError
+from huggin.lime.adjusted import adjusted
 from huggin.lime.choices import LEAST, WIDTH
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, linear_regression_coefficients
@@ -27,6 +28,7 @@ def explain_function(
     kernel_width: float = WIDTH,
     batch: int = 64,
     least: float = LEAST["probability"],
+    adjust: bool = True,
 ) -> Surrogate:
     """LIME's four steps for a function; it is called with at most `batch` masks at a time.
 
@@ -34,6 +36,7 @@ def explain_function(
     segments: how many parts (of a picture, a text, a table's row) can be hidden.
     target: the class that is explained, a column of the probabilities.
     least: the smallest effect that counts; say it if the function returns no probabilities.
+    adjust: by a proxy that learns the function, if that makes the coefficients more exact.
     Raises UserError for too few samples, and if the function returns another form or NaN.
 
     >>> effects = np.array([0.5, 0.0, -0.25])
@@ -48,7 +51,9 @@ def explain_function(
     masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
     batches = [masks.on[first : first + batch] for first in range(0, len(masks.on), batch)]
     scores = np.concatenate([_scores(probabilities, on, target) for on in batches])
-    return linear_regression_coefficients(masks, scores, distance_weights(masks), least)
+    weights = distance_weights(masks)
+    surrogate = linear_regression_coefficients(masks, scores, weights, least)
+    return adjusted(masks, scores, weights, surrogate) if adjust else surrogate
 
 
 def _scores(probabilities: Probabilities, on: np.ndarray, target: int) -> np.ndarray:

@@ -55,9 +55,8 @@ class Proxy:
             product = share * self.heights * factors.prod(axis=1)  # (masks,)
             means[0] += product.sum().real
             means[1:] += (product @ (seen * z / 2 / factors)).real
-        found = np.linalg.solve(_normal_matrix(count, width), means)
         line = np.concatenate([[self.intercept - self.slopes.sum()], 2 * self.slopes])
-        return found + line
+        return line + np.linalg.solve(_normal_matrix(count, width), means)
 
     def pairs(self) -> np.ndarray:
         """What each two segments add beyond their sum, mean over all masks: (segments, segments).

@@ -52,7 +52,7 @@ class Surrogate:
     @property
     def interactions(self) -> float:
         """The share of the variance that the proxy explains beyond the linear model; or NaN."""
-        return max(self.proxy_r2 - self.held_out_r2, 0.0) if self.proxy_r2 > 0 else float("nan")
+        return max(self.proxy_r2 - self.held_out_r2, 0.0)
 
     @property
     def standard_errors(self) -> np.ndarray:

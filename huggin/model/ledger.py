@@ -38,13 +38,14 @@ def credits_along(
     """
     now = dict(model.named_parameters())
     total = np.zeros((len(windows), len(before)))
+    changes = {name: _difference(now[name], start) for name, start in before.items()}
     with undisturbed(model), torch.enable_grad():
         for at, weight in zip(*_gauss_legendre(points), strict=True):
-            between = {name: _between(start, now[name], at) for name, start in before.items()}
+            between = {name: _on_line(before[name], change, at) for name, change in changes.items()}
             for number, window in enumerate(windows):
                 loss = _loss(model, between, window)
                 gradients = torch.autograd.grad(loss, list(between.values()), allow_unused=True)
-                total[number] += weight * _along(gradients, before, now)
+                total[number] += weight * _along(gradients, list(changes.values()))
     return total
 
 
@@ -54,11 +55,15 @@ def _gauss_legendre(points: int) -> tuple[list[float], list[float]]:
     return ((places + 1) / 2).tolist(), (weights / 2).tolist()
 
 
-def _between(start: Tensor, end: Tensor, at: float) -> Tensor:
-    """A point of the line, in float32 at least: in bfloat16 there may be none between the ends."""
+def _difference(end: Tensor, start: Tensor) -> Tensor:
+    """In float32 at least: between two neighbouring numbers in bfloat16 there are no others."""
     exact = torch.promote_types(end.dtype, torch.float32)
-    end = end.detach()
-    return torch.lerp(start.to(end.device, exact), end.to(exact), at).requires_grad_()
+    return end.detach().to(exact) - start.to(end.device, exact)
+
+
+def _on_line(start: Tensor, change: Tensor, at: float) -> Tensor:
+    """A point of the line."""
+    return torch.add(start.to(change.device, change.dtype), change, alpha=at).requires_grad_()
 
 
 def _loss(model: nn.Module, weights: Weights, window: Window) -> Tensor:
@@ -74,17 +79,10 @@ def _loss(model: nn.Module, weights: Weights, window: Window) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def _along(
-    gradients: Sequence[Tensor | None], before: Weights, now: dict[str, nn.Parameter]
-) -> np.ndarray:
+def _along(gradients: Sequence[Tensor | None], changes: Sequence[Tensor]) -> np.ndarray:
     """Each parameter's gradient times its change, (parameters,); 0 where there is no gradient."""
     products = [
-        torch.zeros(()) if gradient is None else _product(gradient, before[name], now[name])
-        for name, gradient in zip(before, gradients, strict=True)
+        change.new_zeros(()) if gradient is None else gradient.reshape(-1).dot(change.reshape(-1))
+        for gradient, change in zip(gradients, changes, strict=True)
     ]
-    return torch.stack([product.to(products[-1].device) for product in products]).cpu().numpy()
-
-
-def _product(gradient: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    change = end.detach().to(gradient.dtype) - start.to(gradient.device, gradient.dtype)
-    return (gradient * change).sum()
+    return torch.stack([product.to(products[0].device) for product in products]).cpu().numpy()

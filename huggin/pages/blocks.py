@@ -1,4 +1,4 @@
-"""Texts and figures as blocks of a page, and blocks beside and below each other.
+"""Texts, tables and figures as blocks of a page, and blocks beside and below each other.
 
 Graphviz draws the texts and matplotlib the figures. Both make PDFs, so that everything is a vector
 graphic and its text can be searched.
@@ -13,8 +13,11 @@ import graphviz
 from matplotlib.figure import Figure
 from pypdf import PageObject, PdfReader
 
+from huggin.graphs.runs import side_by_side
 from huggin.graphs.saving import ignore_missing_glyphs, laid_out
-from huggin.pages.dot import FONT, advising, cell_text, label
+from huggin.pages.dot import FACTS_BLUE, FONT, advising, cell_text, label, table
+from huggin.pages.facts import Row, in_columns
+from huggin.recording.reader import Recording
 
 FONT_SIZE = "8"
 PAD = "0.02"  # inches, half of a line's width
@@ -131,3 +134,15 @@ def _moved(block: Block, left: float, top: float) -> list[Part]:
 
 def _sources(blocks: Sequence[Block]) -> list[str]:
     return [source for block in blocks for source in block.sources]
+
+
+LABELS = 16  # characters of the labels of facts
+ALONE = 100  # characters of the texts of a single run
+WIDE = 160  # characters of the texts of several runs, across the page
+
+
+def facts_of_runs(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
+    """Facts of one or several runs in one table, each run's first fact in its colour."""
+    heads = ("black", *(run.colour for run in side_by_side(runs)))
+    width = ALONE if len(runs) == 1 else max(30, WIDE // len(runs))
+    return text_block(table(in_columns(texts), FACTS_BLUE, (LABELS, *[width] * len(runs)), heads))

@@ -1,6 +1,6 @@
 """The sections of a PDF on the layers and on the questions: figures, and facts in words."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -21,36 +21,26 @@ from huggin.analysis.questions import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.gradients import draw_gradients
-from huggin.graphs.layers import draw_layers
-from huggin.graphs.layers_over_time import draw_layers_over_time
+from huggin.graphs.layers import draw_layers, draw_layers_over_time
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.rewind import draw_rewound
 from huggin.graphs.runs import side_by_side
-from huggin.pages.blocks import Block, heading, stacked, text_block
+from huggin.pages.blocks import Block, facts_of_runs, heading, stacked, text_block
 from huggin.pages.dot import FACTS_BLUE, table
 from huggin.pages.facts import Row
-from huggin.pages.facts_table import facts_of_runs
 from huggin.pages.sheets import Document, section
+from huggin.qa.texts import training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
 
 SECOND_SCHEMA = 2  # recordings of the first one have none of these tables
 HARDEST = (10, 8, 12, 90, 40)  # characters of the columns of the hardest questions
 
-ReadRecords = Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
 
-
-def add_inside(
-    document: Document,
-    runs: Sequence[Recording],
-    sample: int,
-    read_records: ReadRecords,
-    number: int = 4,
-) -> None:
+def add_inside(document: Document, runs: Sequence[Recording], sample: int, number: int = 4) -> None:
     """Add the sections "through the layers" and "question by question".
 
-    number: of the first of them. read_records: a run's cfg -> its training questions. What cannot
-    be drawn is left out and noted.
+    number: of the first of them. What cannot be drawn is left out and noted.
     """
     older = [run for run in runs if run.facts.schema_version < SECOND_SCHEMA]
     if older and len(older) < len(runs):
@@ -59,7 +49,7 @@ def add_inside(
     if older:
         return
     document.pages += _through_the_layers(document, runs, sample, number)
-    document.pages += _question_by_question(document, runs, read_records, number + 1)
+    document.pages += _question_by_question(document, runs, number + 1)
 
 
 def _through_the_layers(
@@ -106,12 +96,12 @@ def _rewound(document: Document, runs: Sequence[Recording]) -> list[Figure]:
 
 
 def _question_by_question(
-    document: Document, runs: Sequence[Recording], read_records: ReadRecords, number: int
+    document: Document, runs: Sequence[Recording], number: int
 ) -> list[Block]:
     """Loss and right answers by kind, what was learned and forgotten, the hardest questions."""
     if not _tried(document, "the questions", lambda: {"found": [run.questions for run in runs]}):
         return []
-    texts = _texts(document, runs, read_records)
+    texts = _texts(document, runs)
     kinds = [groupings(each) for each in texts] or [[all_in_one(run.questions)] for run in runs]
     figures: list[Figure] = []
     for group in same_kinds(kinds):
@@ -123,12 +113,10 @@ def _question_by_question(
     return section(f"{number}  Question by question", figures, above, below)
 
 
-def _texts(
-    document: Document, runs: Sequence[Recording], read_records: ReadRecords
-) -> list[QuestionTexts]:
+def _texts(document: Document, runs: Sequence[Recording]) -> list[QuestionTexts]:
     """The questions of each run; empty, and noted, if they cannot be read."""
     try:
-        return [texts_of(run, read_records(run.facts.cfg)) for run in runs]
+        return [texts_of(run, training_records(run.facts.cfg)) for run in runs]
     except (UserError, OSError) as error:
         document.notes.append(f"left out, the kinds of questions: {error}")
         return []

@@ -1,11 +1,37 @@
 """The files of pages and PDFs: what they are about, their names, and which one is still true."""
 
+import html
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 from huggin.recording.reader import Recording
+
+GRAPHS = Path("gv-graphs")  # the folder of pages and PDFs
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """A page or a PDF."""
+
+    path: Path
+    notes: list[str] = field(default_factory=list)  # such as what is left out
+
+    def in_words(self) -> str:
+        """Its path, and the notes."""
+        return "\n".join([str(self.path), *self.notes])
+
+    def as_json(self) -> dict[str, Any]:
+        """Its path, and the notes."""
+        return {"path": str(self.path), "notes": self.notes}
+
+    def _repr_html_(self) -> str:
+        address = html.escape(str(self.path))
+        notes = html.escape("; ".join(self.notes))
+        return f'<iframe src="{address}" width="100%" height="800"></iframe><p>{notes}</p>'
 
 
 def about_training(runs: Sequence[Recording]) -> str:

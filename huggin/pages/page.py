@@ -15,8 +15,10 @@ from huggin import __version__
 from huggin.common.files import replacing
 from huggin.common.progress import progress
 from huggin.common.text import printable, storable
-from huggin.graphs.runs import side_by_side
+from huggin.graphs.runs import read_runs, side_by_side
 from huggin.pages.made_files import (
+    GRAPHS,
+    MadeFile,
     about_answer,
     about_training,
     free_name,
@@ -25,7 +27,7 @@ from huggin.pages.made_files import (
 )
 from huggin.pages.packing import as_script
 from huggin.pages.page_answer import page_of_answer
-from huggin.pages.page_run import ExplainedOf, QuestionsAt, page_of_run
+from huggin.pages.page_run import page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
 from huggin.recording.run_lock import one_at_a_time
@@ -53,22 +55,45 @@ HEAD = 10_000  # bytes
 STYLES = ("uPlot.min.css", "style.css")
 
 
-def training_page(
-    runs: Sequence[Recording], questions_at: QuestionsAt, explained_of: ExplainedOf
-) -> str:
+def page(
+    run: str | Path,
+    beside: Sequence[str | Path] = (),
+    *,
+    answer: bool = False,
+    folder: str | Path = GRAPHS,
+    if_needed: bool = False,
+) -> MadeFile:
+    """Write one HTML file that plays a training back: what `huggin create-page` does.
+
+    beside: runs to choose from. answer: show the run's newest answer instead.
+    if_needed: keep a page of these runs that is newer than their training.
+
+    >>> import huggin
+    >>> made = huggin.page("runs/sample")
+    >>> made.path.suffix
+    '.html'
+
+    Raises UserError if a run cannot be read, or has no answer.
+    """
+    runs = read_runs([Path(each) for each in (run, *beside)])
+    folder = Path(folder)
+    if answer:
+        return MadeFile(write_page(answer_page(runs[0]), folder, "output"))
+    made = made_before(folder, runs) if if_needed else None
+    return MadeFile(made or write_page(training_page(runs), folder, "training"))
+
+
+def training_page(runs: Sequence[Recording]) -> str:
     """The page of one or several runs as HTML."""
-    named = side_by_side(runs)
-    bar = progress(named, label="reading", unit="runs")
-    pages = [page_of_run(run.recording, run.name, questions_at, explained_of) for run in bar]
-    return as_html(
-        {"kind": "training", "version": __version__, "runs": pages}, about_training(runs)
-    )
+    bar = progress(side_by_side(runs), label="reading", unit="runs")
+    pages = [page_of_run(run.recording, run.name) for run in bar]
+    kind = {"kind": "training", "version": __version__, "runs": pages}
+    return as_html(kind, about_training(runs))
 
 
-def answer_page(recording: Recording, words: Page | None) -> str:
-    """The page of a run's newest answer as HTML. words: see `page_of_answer`."""
-    pages = [page_of_answer(recording, words)]
-    kind = {"kind": "answer", "version": __version__, "runs": pages}
+def answer_page(recording: Recording) -> str:
+    """The page of a run's newest answer as HTML."""
+    kind = {"kind": "answer", "version": __version__, "runs": [page_of_answer(recording)]}
     return as_html(kind, about_answer(recording))
 
 
@@ -93,17 +118,17 @@ def _head_of(path: Path) -> bytes:
         return file.read(HEAD)
 
 
-def as_html(page: Page, about: str) -> str:
-    """The page's data in the template. about: what the page says of itself in its head."""
+def as_html(content: Page, about: str) -> str:
+    """A page's data in the template. about: what the page says of itself in its head."""
     script = _script()
     style = "\n".join(_asset(name) for name in STYLES)
     parts = {
         "POLICY": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
         "; base-uri 'none'; form-action 'none'",
         "ABOUT": _escaped(about),
-        "TITLE": _escaped(page["runs"][0]["title"]),
+        "TITLE": _escaped(content["runs"][0]["title"]),
         "STYLE": style,
-        "DATA": as_script(page),
+        "DATA": as_script(content),
         "SCRIPT": script,
     }
     return re.sub(r"\{\{([A-Z]+)\}\}", lambda match: parts[match[1]], _asset("template.html"))

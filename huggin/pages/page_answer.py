@@ -1,13 +1,11 @@
 """A run's newest kept answer -> what a page of one moment shows of it."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from huggin.analysis.answer_inside import lens_of_answer, snapshot_of_answer
 from huggin.analysis.lens import probabilities, right_spans
 from huggin.common.errors import UserError
+from huggin.pages.explained import words_of_answer
 from huggin.pages.facts import answer_facts, title_line
 from huggin.pages.page_run import page_of_module
 from huggin.pages.page_sample import (
@@ -27,11 +25,9 @@ OLDER = "kept without its attention: an older version kept it, or the model give
 NOT_EXPLAINED = "lime-answer.py was not run for this question and model"
 
 
-def page_of_answer(recording: Recording, words: Page | None) -> Page:
+def page_of_answer(recording: Recording) -> Page:
     """Everything that the page shows of the newest answer.
 
-    words: which words made the answer, as JSON: `segments` of text, coefficient and is_clear, the
-    highest first, and `believe`, a sentence on how far to trust them. None if that is not known.
     Raises UserError if no answer is kept.
     """
     answer = read_answer(recording.run)
@@ -52,8 +48,8 @@ def page_of_answer(recording: Recording, words: Page | None) -> Page:
     sample["lens"] = found_or_why(sample, "lens", lambda: _lens(recording, answer))
     sample["shares"] = found_or_why(sample, "shares", lambda: _shares(recording, answer))
     sample["attention"] = found_or_why(sample, "attention", lambda: page_of_attention(answer))
-    sample["words"] = words
-    if words is None:
+    sample["words"] = words_of_answer(recording)
+    if sample["words"] is None:
         sample["missing"]["words"] = NOT_EXPLAINED
     return {**page, "samples": [sample]}
 
@@ -96,12 +92,3 @@ def page_of_attention(answer: AnswerInside) -> Page:
         "heads": heads,
         "weights": halves(attention.weights.transpose(2, 0, 1, 3)),  # (of, layers, heads, tokens)
     }
-
-
-def page_of_words(segments: Sequence[tuple[str, float, bool]], believe: str, score: str) -> Page:
-    """Which words made an answer. segments: text, coefficient, whether it is beyond chance."""
-    rows: list[Any] = [
-        {"text": shown(text, 80), "coefficient": coefficient, "is_clear": is_clear}
-        for text, coefficient, is_clear in segments
-    ]
-    return {"segments": rows, "believe": shown(believe), "score": shown(score)}

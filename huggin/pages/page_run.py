@@ -1,7 +1,6 @@
 """A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
 
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,12 @@ from huggin.analysis.question_lists import (
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short
+from huggin.pages.explained import explained_by_model
 from huggin.pages.facts import run_facts, title_line
 from huggin.pages.packing import packed
 from huggin.pages.page_sample import Page, found_or_why, page_of_sample
 from huggin.pages.page_texts import shown
+from huggin.qa.texts import some_training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
@@ -30,15 +31,9 @@ MEAN_OF = 20  # the running mean is over this part of all steps
 NAMES = 12  # of modules that are alike
 
 Question = Mapping[str, Any]  # a record of the data: question, and answers as in SQuAD
-# A run's questions at some places of its data, by place; raises UserError if it is not there.
-QuestionsAt = Callable[[Recording, Collection[int]], Mapping[int, Question]]
-# A run's explained answers, as huggin.lime.words.page has them.
-ExplainedOf = Callable[[Recording], list[Page]]
 
 
-def page_of_run(
-    recording: Recording, name: str, questions_at: QuestionsAt, explained_of: ExplainedOf
-) -> Page:
+def page_of_run(recording: Recording, name: str) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
     facts = recording.facts
     page: Page = {
@@ -51,9 +46,9 @@ def page_of_run(
     }
     page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
     page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
-    page["questions"] = found_or_why(page, "questions", lambda: _questions(recording, questions_at))
-    explained: Callable[[], Any] = partial(explained_of, recording)
-    page["explained"] = found_or_why(page, "explained", explained) or []
+    page["questions"] = found_or_why(page, "questions", lambda: _questions(recording))
+    explained = found_or_why(page, "explained", lambda: explained_by_model(recording))
+    page["explained"] = explained or []
     page["samples"] = [page_of_sample(recording, sample) for sample in range(len(facts.samples))]
     return page
 
@@ -109,7 +104,7 @@ def _score(entry: Efficacy) -> Page:
     }
 
 
-def _questions(recording: Recording, questions_at: QuestionsAt) -> Page:
+def _questions(recording: Recording) -> Page:
     """The questions worth a look, and how many were learned and forgotten.
 
     If the data is not there any more, `no_texts` says why, and they have no texts.
@@ -130,7 +125,7 @@ def _questions(recording: Recording, questions_at: QuestionsAt) -> Page:
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
     }
     try:
-        texts = _texts(recording, found.index[places].tolist(), questions_at)
+        texts = _texts(recording, found.index[places].tolist())
     except (UserError, OSError) as error:
         page["no_texts"] = shown(str(error), 500)
         texts = {}
@@ -138,12 +133,11 @@ def _questions(recording: Recording, questions_at: QuestionsAt) -> Page:
     return page
 
 
-def _texts(
-    recording: Recording, indices: list[int], questions_at: QuestionsAt
-) -> Mapping[int, Question]:
+def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Question]:
     """The questions at some places. Raises UserError if they are not those that were trained on."""
     samples = recording.facts.trained_samples
-    texts = questions_at(recording, {*indices, *(window.index for window in samples)})
+    places = {*indices, *(window.index for window in samples)}
+    texts = some_training_records(recording.facts.cfg, places)
     if any(texts[window.index]["question"] != window.question for window in samples):
         where = f"{recording.facts.data_name} has changed"
         raise UserError(f"{where} since {recording.run.path} was trained")

@@ -48,7 +48,7 @@ def page_of_window(window: Window) -> Page:
     }
 
 
-def found_or_why(page: Page, name: str, find: Callable[[], Page]) -> Page | None:
+def found_or_why(page: Page, name: str, find: Callable[[], Any]) -> Any:
     """What `find` returns; if it raises UserError, None, and why is kept in page["missing"]."""
     try:
         return find()

@@ -12,18 +12,19 @@ from matplotlib.figure import Figure
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.logits import draw_logits
-from huggin.graphs.logits_over_time import draw_logits_over_time
+from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer
-from huggin.graphs.runs import Beside, same_sample, side_by_side
+from huggin.graphs.runs import Beside, read_runs, same_sample, side_by_side
 from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
     GAP,
+    LABELS,
     Block,
     beside,
     boxed,
+    facts_of_runs,
     figure_block,
     heading,
     in_rows,
@@ -31,11 +32,18 @@ from huggin.pages.blocks import (
     text_block,
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
+from huggin.pages.explained import figures_of_answer
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
-from huggin.pages.facts_table import LABELS, facts_of_runs
-from huggin.pages.inside import ReadRecords, add_inside
-from huggin.pages.made_files import about_answer, about_training, newest_true, steps_of
-from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, is_about, section
+from huggin.pages.inside import add_inside
+from huggin.pages.made_files import (
+    GRAPHS,
+    MadeFile,
+    about_answer,
+    about_training,
+    newest_true,
+    steps_of,
+)
+from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, is_about, render, section
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
@@ -45,14 +53,46 @@ LEGEND_HEIGHT = 600  # points; a longer legend has a page of its own
 TEXTS = 70  # characters of the texts of facts
 
 
-def training_document(
-    runs: Sequence[Recording], read_records: ReadRecords, choice: NodeChoice = TOP_RANKED
-) -> Document:
+def pdf(
+    run: str | Path,
+    beside: Sequence[str | Path] = (),
+    *,
+    answer: bool = False,
+    node: int | None = None,
+    rank_by: str | None = None,
+    sample: int = 0,
+    folder: str | Path = GRAPHS,
+    if_needed: bool = False,
+) -> MadeFile:
+    """Compose the PDF of a training: what `huggin create-gv-training` does.
+
+    beside: runs to show beside it. answer: compose the PDF of the run's newest answer instead, as
+    `huggin create-gv-output` does. node, rank_by, sample: what the figures are drawn for.
+    if_needed: keep a PDF of these runs that is newer than their training.
+
+    >>> import huggin
+    >>> made = huggin.pdf("runs/sample", node=3)
+    >>> made.path.name.endswith(".gv.pdf")
+    True
+
+    Raises UserError if a run cannot be read, has no answer, or lacks the sample or node.
+    """
+    choice = NodeChoice(node, rank_by, sample)
+    runs = read_runs([Path(each) for each in (run, *beside)])
+    folder = Path(folder)
+    made = made_before(folder, runs) if if_needed else None
+    if made:
+        return MadeFile(made)
+    document = output_document(runs[0], choice) if answer else training_document(runs, choice)
+    path = render(document, folder, "output" if answer else "training")
+    return MadeFile(path, document.notes)
+
+
+def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED) -> Document:
     """What was trained, how it learned, one question through time and through the layers, and all
     questions, of one or several runs.
 
-    read_records: a run's cfg -> its training questions. What cannot be drawn of all runs, such as
-    different tracked questions, is left out and noted.
+    What cannot be drawn of all runs, such as different tracked questions, is left out and noted.
     Raises UserError for a sample or node that is not there.
     """
     titles = [title_line(run) for run in runs]
@@ -64,7 +104,7 @@ def training_document(
         document.pages.append(_page_of_facts(runs, titles, choice))
         document.pages += section("2  How they learned", learning)
     document.pages += _one_question(document, runs, choice)
-    add_inside(document, runs, choice.sample, read_records)
+    add_inside(document, runs, choice.sample)
     return document
 
 
@@ -78,9 +118,7 @@ def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
     return newest_true(folder, "qa-training-*.gv.pdf", sources, lambda pdf: is_about(pdf, subject))
 
 
-def output_document(
-    recording: Recording, read_records: ReadRecords, choice: NodeChoice = TOP_RANKED
-) -> Document:
+def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
     """The run, its newest answer from the inside, the layers and the questions of its training.
 
     Raises UserError if it has no answer.
@@ -95,7 +133,9 @@ def output_document(
         *draw_attention(recording).values(),
     ]
     document.pages += section("3  One answer from the inside", figures, [beside([facts, context])])
-    add_inside(document, [recording], choice.sample, read_records)
+    add_inside(document, [recording], choice.sample)
+    if words := figures_of_answer(recording):
+        document.pages += section("4  Which words made this answer", words)
     return document
 
 

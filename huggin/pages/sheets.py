@@ -6,15 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from pypdf import PageObject, PdfReader, PdfWriter
+from pypdf import PdfReader, PdfWriter, Transformation
 from pypdf.errors import PdfReadError
-from pypdf.generic import (
-    ArrayObject,
-    DecodedStreamObject,
-    DictionaryObject,
-    NameObject,
-    StreamObject,
-)
 
 from huggin import __version__
 from huggin.common.files import replacing
@@ -122,28 +115,11 @@ def _add_sheet(writer: PdfWriter, block: Block) -> None:
     """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
     scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
     sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
-    forms = DictionaryObject()
-    shown = []
-    for number, part in enumerate(block.parts):
+    for part in block.parts:
         size = scale * part.scale
         left = MARGIN + scale * part.left
         top = A3_HEIGHT - MARGIN - scale * part.top
         bottom = top - size * float(part.page.mediabox.height)
-        forms[NameObject(f"/P{number}")] = writer._add_object(_form(writer, part.page))
-        shown.append(f"q {size:.5f} 0 0 {size:.5f} {left:.3f} {bottom:.3f} cm /P{number} Do Q")
-    sheet[NameObject("/Resources")] = DictionaryObject({NameObject("/XObject"): forms})
-    content = DecodedStreamObject()
-    content.set_data("\n".join(shown).encode())
-    sheet[NameObject("/Contents")] = writer._add_object(content)
-
-
-def _form(writer: PdfWriter, page: PageObject) -> StreamObject:
-    """A page as a form XObject, which other pages can show (PDF 1.7, section 8.10)."""
-    form = DecodedStreamObject()
-    contents = page.get_contents()
-    form.set_data(b"" if contents is None else contents.get_data())
-    form[NameObject("/Type")] = NameObject("/XObject")
-    form[NameObject("/Subtype")] = NameObject("/Form")
-    form[NameObject("/BBox")] = ArrayObject(page.mediabox)
-    form[NameObject("/Resources")] = page["/Resources"].clone(writer)
-    return form.flate_encode()
+        place = Transformation().scale(round(size, 5)).translate(round(left, 3), round(bottom, 3))
+        sheet.merge_transformed_page(part.page, place)
+    sheet.compress_content_streams()

@@ -159,7 +159,7 @@ def describe_recording(config: Config, facts: RunFacts | None, recorded: float) 
 def describe_ledger(copy: float) -> str:
     """How much memory the ledger takes. copy: bytes of the weights that are trained."""
     held = size(LEDGER_COPIES * copy)
-    more = f"{LEDGER_COPIES} copies of the weights, {held} of memory; twice that at a probe"
+    more = f"{LEDGER_COPIES} copies of the weights, {held} of memory; 2.5 times that at a probe"
     return more if copy else "none (ledger_points is 0)"
 
 

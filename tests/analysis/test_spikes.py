@@ -85,6 +85,13 @@ def test_a_steep_but_smooth_loss_has_no_spikes(tmp_path):
         find_spikes(short)
 
 
+def test_tiny_losses_of_a_learned_training_are_no_spikes(tmp_path):
+    losses = np.full(60, 0.001)
+    losses[[20, 40]] = 0.05, 2.0
+    learned = recorded(tmp_path / "run", losses, [[0, 1]] * 60)
+    assert [spike.step for spike in find_spikes(learned)] == [41]
+
+
 def test_spikes_are_marked_in_the_figure(run):
     figure = draw_losses(run, spikes=find_spikes(run, LENGTHS))["losses"]
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]

@@ -126,11 +126,21 @@ def test_passes_before_the_errors_were_memorised():
     assert "a single pass tells little" in late_passes(passes(0.5), [])[1][0]
 
 
+def test_a_pass_that_was_stopped_early_is_not_used():
+    rows = [(step, index, 0, 1.0, 1.0, 0) for step in (1, 2, 3) for index in range(10)]
+    losses = losses_by_pass(trained([*rows, (4, 0, 0, 9.0, 9.0, 0)]))
+    assert losses.loss.shape == (10, 4)
+    assert late_passes(losses, []) == ([1, 2], [])
+
+
 def test_a_loss_counts_beside_those_of_its_kind():
     loss = np.array([1.0, 1.1, 0.9] * 20 + [5.0, 5.1, 4.9] * 20)
     above = beside_its_kind(loss, ["who"] * 60 + ["why"] * 60)
     assert abs(above[0] - above[60]) < 3 < (5 - 1) / 0.15
     loss[3] = 4.0
+    loss[4:8] = np.nan
+    assert (beside_its_kind(loss, ["who"] * 60 + ["why"] * 60)[4:8] == 0).all()
+    assert (beside_its_kind(np.full(3, np.nan), ["who"] * 3) == 0).all()
     assert beside_its_kind(loss, ["who"] * 60 + ["why"] * 60).argmax() == 3
 
 

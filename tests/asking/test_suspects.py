@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +137,8 @@ def test_the_command(run, tmp_path):
     done = command("suspects", run, "--export", "s.csv", "--without", 1, "c.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("4 questions of questions.json (train)")
-    assert "   1. question " in done.stdout
+    assert re.search(r"^   1\. \d\.\d\d  question \d: ", done.stdout, re.MULTILINE)
+    assert "--train_file c.json" in done.stdout
     assert (run / "graphs" / "questions-suspects.png").exists()
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 5
     assert len(list(read_records(tmp_path / "c.json"))) == 3

@@ -6,6 +6,7 @@ import pytest
 
 from huggin.common.cli import exit_code_of
 from huggin.common.console import main as console
+from huggin.graphs.arguments import graph_parser
 from tests.conftest import command
 
 
@@ -31,6 +32,25 @@ def test_an_empty_path_is_not_the_current_folder(words, tmp_path):
     done = command(*words, cwd=tmp_path)
     (line,) = done.stderr.splitlines()
     assert (done.returncode, "empty; name a file or a folder" in line) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["A", "--format", "svg", "B"],
+        ["--format", "svg", "A", "B"],
+        ["A", "B", "--format", "svg"],
+        ["--format", "svg", "--", "A", "B"],
+    ],
+)
+def test_options_may_stand_between_the_runs(words):
+    parser = graph_parser("Draw.", "python graph.py")
+    args = parser.parse_args(words)
+    assert (str(args.run), list(map(str, args.more)), args.format) == ("A", ["B"], ["svg"])
+
+
+def test_a_name_that_begins_with_a_dash_stands_behind_two():
+    assert str(graph_parser("Draw.", "python graph.py").parse_args(["--", "-run"]).run) == "-run"
 
 
 def main_that_imports(module):

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from huggin.analysis.lens import layer_answers, probabilities
 from huggin.common.errors import BadValue
 from huggin.graphs.gradients import draw_gradients
-from huggin.graphs.layers import draw_layers, layer_ticks
-from huggin.graphs.layers_over_time import draw_layers_over_time
+from huggin.graphs.layers import draw_layers, draw_layers_over_time, layer_ticks
 from huggin.graphs.ledger import draw_ledger
 from huggin.graphs.questions import draw_passes
+from huggin.graphs.style import log_scale, new_figure
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.writer import RecordingWriter
@@ -231,6 +232,19 @@ def test_ticks_of_layers():
     assert layer_ticks(3) == [0, 1, 2]
     assert layer_ticks(13) == [0, 2, 4, 6, 8, 10, 12]
     assert layer_ticks(25) == [0, 4, 8, 12, 16, 20, 24]
+
+
+@pytest.mark.parametrize("values", [[2, 3, 4], [0.02, 0.05], [1e-4, 1e3]])
+def test_labels_of_a_log_scale_are_no_formulas(values):
+    """`text.parse_math` is off, so that a formula would be drawn as it is written."""
+    figure = new_figure(4, 3, "A log scale")
+    axes = figure.subplots()
+    log_scale(axes)
+    axes.plot(values)
+    FigureCanvasAgg(figure).draw()
+    labels = [text.get_text() for text in axes.get_yticklabels() + axes.get_yticklabels(minor=True)]
+    assert [label for label in labels if "$" in label] == []
+    assert any(float(label) >= min(values) for label in labels if label)
 
 
 @pytest.mark.slow

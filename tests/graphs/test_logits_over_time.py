@@ -3,7 +3,7 @@
 import numpy as np
 
 from huggin.analysis.learning import flips_in_words, table_of_samples
-from huggin.graphs.logits_over_time import draw_logits_over_time, step_edges
+from huggin.graphs.logits import draw_logits_over_time, step_edges
 from huggin.recording.reader import Probes, Recording
 from tests.graphs.test_figures import long_run  # noqa: F401
 

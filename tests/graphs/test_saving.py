@@ -15,9 +15,8 @@ from pypdf import PdfReader
 
 from huggin.common.cli import CommandParser
 from huggin.graphs.arguments import add_show_option, load_matplotlib
-from huggin.graphs.drawn_for import drawn_for, say_drawn_for
 from huggin.graphs.saving import NO_WINDOW, metadata_of, save_figures
-from huggin.graphs.style import new_figure
+from huggin.graphs.style import drawn_for, new_figure, say_drawn_for
 from tests.conftest import ROOT, command, spawned
 
 HOSTILE = "\x1b[2J\x1b]0;mine\x07 Which \x9b31mraven\x00?"

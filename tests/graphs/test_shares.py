@@ -210,7 +210,7 @@ def test_no_torch(pretrained_run):
     code = (
         "import sys; from huggin.recording.reader import Recording;"
         "from huggin.graphs.shares import *;"
-        "from huggin.graphs.weights import *; from huggin.graphs.logits_over_time import *;"
+        "from huggin.graphs.weights import *; from huggin.graphs.logits import *;"
         "from huggin.analysis.node_tables import *;"
         "from huggin.analysis.learning import *;"
         f"r = Recording({str(pretrained_run)!r});"

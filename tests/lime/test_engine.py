@@ -17,7 +17,7 @@ from huggin.lime.openvino_quietly import NotConverted
 from huggin.lime.predictions import Predictor
 from huggin.lime.rounds import deceive
 from huggin.lime.scene import make_scene
-from lime import explain
+from huggin.lime.steps import explain
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 

@@ -243,9 +243,9 @@ def test_what_segments_add_together_is_said():
     weights = distance_weights(one.masks)
     known = replace(one, surrogate=adjusted(one.masks, one.scores, weights, one.surrogate))
     share, pairs = in_words(known)[-2:]
-    assert share.startswith("interactions explain ")
+    assert share.startswith("interactions explain at least ")
     assert share.endswith(
-        " % more of the variance, says a proxy that knows them; coefficients adjusted by it"
+        " % more of the variance, as a proxy has learned them; coefficients adjusted by it"
     )
     assert pairs == "count together, beyond their sum: 1 and 4 (+0.5)"
     assert as_json(known)["pairs"] == [

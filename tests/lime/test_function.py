@@ -54,3 +54,12 @@ def test_too_few_samples_are_refused():
 
 def test_the_example_runs():
     assert doctest.testmod(huggin.lime.function).failed == 0
+
+
+def test_interactions_are_learned_unless_that_is_not_wanted():
+    def face(on):  # half of it is enough
+        return (0.1 + 0.8 * np.maximum(on[:, 0] * on[:, 1], on[:, 2]))[:, None]
+
+    plain, found = (explain_function(face, 12, 0, samples=513, adjust=way) for way in (False, True))
+    assert (plain.adjusted, found.adjusted) == (False, True)
+    assert (found.standard_errors < 0.1 * plain.standard_errors).all()

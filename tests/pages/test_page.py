@@ -18,7 +18,7 @@ from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.pages.packing import as_script, packed
 from huggin.pages.page import ASSETS, SCRIPTS, made_before
-from huggin.pages.page_answer import page_of_attention, page_of_words
+from huggin.pages.page_answer import page_of_attention
 from huggin.pages.page_sample import PER_NAT
 from huggin.pages.page_texts import CUT, LONGEST, pieces_of
 from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, read_answer
@@ -252,8 +252,6 @@ def test_the_attention_of_an_answer_and_its_words():
     page = with_arrays(page_of_attention(answer))
     assert (page["of"], page["layers"], page["heads"]) == ([1], 1, 2)
     assert page["weights"].tolist() == [[[[0.5, 0.5], [1, 0]]]]
-    words = page_of_words([("od\x00in", 0.25, True)], "Believe it.", "logit")
-    assert words["segments"] == [{"text": "od\ufffdin", "coefficient": 0.25, "is_clear": True}]
 
 
 def test_an_answer_of_other_weights_has_no_shares():

@@ -81,7 +81,7 @@ def test_a_plan_in_lines():
     assert "  training  1,200 steps: 150 epochs of 8 steps, 8 windows in a step" in lines
     assert "  folder    runs/sample: about 2.5 GB needed, 9.0 GB free" in lines
     with_ledger = plan(ledger=describe_ledger(4.4e8)).lines()
-    memory = "2 copies of the weights, 880 MB of memory; twice that at a probe"
+    memory = "2 copies of the weights, 880 MB of memory; 2.5 times that at a probe"
     assert f"  ledger    {memory}" in with_ledger
     assert max(map(len, with_ledger)) <= 100
 

@@ -82,6 +82,16 @@ def test_the_numbers_and_the_database_are_the_same(explained):
         assert segments.fetchall() == wanted
 
 
+def test_an_explanation_of_a_version_without_proxies_opens(explained, tmp_path):
+    numbers = json.loads((explained / "numbers.json").read_text())
+    for finding in numbers["findings"]:
+        for name in ("adjusted", "proxy_r2", "pairs"):
+            del finding[name]
+    (tmp_path / "explanation.json").write_text(json.dumps(numbers))
+    (finding,) = read_kept(tmp_path).findings
+    assert (finding.adjusted, finding.proxy_r2, finding.pairs) == (False, None, [])
+
+
 def test_the_checkpoints_are_in_order(explained):
     by_step = read_kept(explained / "run" / "explanations" / "1").by_step
     assert by_step

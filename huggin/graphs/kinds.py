@@ -1,0 +1,274 @@
+"""Runs -> the figures of a kind, and the tables that belong to them: what the graph commands do.
+
+huggin.figures("runs/sample", "layers", sample=0).save()
+"""
+
+import base64
+import html
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from huggin.analysis.gradients import table_of_parts
+from huggin.analysis.learning import flips_in_words, table_of_samples
+from huggin.analysis.ledger import sums_of, words_and_table
+from huggin.analysis.lens import table_of_layers
+from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
+from huggin.analysis.nodes import NodeChoice
+from huggin.analysis.question_lists import table_of_hardest
+from huggin.analysis.questions import (
+    QuestionTexts,
+    all_in_one,
+    between_passes,
+    groupings,
+    passes_in_words,
+    same_kinds,
+    table_of_kinds,
+    texts_of,
+)
+from huggin.analysis.spikes import find_spikes, spikes_in_words
+from huggin.common.errors import BadValue, UserError
+from huggin.graphs.attention import draw_attention
+from huggin.graphs.efficacy import draw_efficacy
+from huggin.graphs.gradients import draw_gradients
+from huggin.graphs.layers import draw_layers, draw_layers_over_time
+from huggin.graphs.ledger import draw_ledger
+from huggin.graphs.logits import draw_logits, draw_logits_over_time
+from huggin.graphs.losses import draw_losses
+from huggin.graphs.node_logits import draw_answer, draw_snapshot
+from huggin.graphs.questions import draw_kinds, draw_passes
+from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
+from huggin.graphs.saving import paths_beside, save_figures, show_figures
+from huggin.graphs.shares import draw_shares, draw_shares_over_time
+from huggin.graphs.style import drawn_for
+from huggin.graphs.weights import draw_weights, draw_weights_over_time
+from huggin.qa.texts import training_records
+from huggin.recording.reader import Recording
+from huggin.recording.run_folder import RunFolder
+
+
+@dataclass
+class Figures:
+    """Figures of runs; each part of them is followed by its tables in words."""
+
+    runs: list[Path]
+    parts: list[tuple[dict[str, Figure], str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what is left out, and why
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """All figures by name."""
+        return {name: figure for figures, _ in self.parts for name, figure in figures.items()}
+
+    def in_words(self) -> str:
+        """The tables."""
+        return "\n".join(words for _, words in self.parts if words)
+
+    def as_json(self) -> dict[str, Any]:
+        """What each figure was drawn for, the tables, and what is left out."""
+        drawn = {name: drawn_for(figure) for name, figure in self.figures.items()}
+        return {"figures": drawn, "tables": self.in_words(), "notes": self.notes}
+
+    def _repr_html_(self) -> str:
+        pictures = [_as_html(figure) for figure in self.figures.values()]
+        return "\n".join([*pictures, f"<pre>{html.escape(self.in_words())}</pre>"])
+
+    def save(self, folder: Path | None = None, formats: Sequence[str] = ("png",)) -> None:
+        """Save the figures, by default in RUN/graphs of the first run; print paths and tables."""
+        folder = folder or RunFolder(self.runs[0]).graphs
+        for figures, words in self.parts:
+            save_figures(figures, folder, False, formats, paths_beside(self.runs))
+            if words:
+                print(words)
+
+    def show(self) -> None:
+        """Open the figures in windows and wait until they are closed."""
+        show_figures(self.figures.values())
+
+    def add(self, figures: dict[str, Figure], runs: Sequence[Recording], *tables: Any) -> None:
+        """Add figures, and for each run a table of each kind, below the run's name."""
+        beside = side_by_side(runs) if tables else []
+        lines = [
+            run.headline(text)
+            for of_runs in tables
+            for run, text in zip(beside, of_runs, strict=True)
+        ]
+        self.parts.append((figures, "\n".join(lines)))
+
+
+def _as_html(figure: Figure) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return f'<img src="data:image/png;base64,{data}">'
+
+
+def figures(
+    run: str | Path, kind: str = "losses", beside: Sequence[str | Path] = (), **choices: Any
+) -> Figures:
+    """The figures of a kind: what `huggin graph-KIND` draws.
+
+    kind: losses, weights, logits, layers, questions, efficacy or node-logits.
+    beside: runs to draw beside it. choices: the options of the command, such as `sample=1`,
+    `over_time=True`, `node=70`, `parts=["head"]`.
+
+    >>> import huggin
+    >>> drawn = huggin.figures("runs/sample", "losses")
+    >>> list(drawn.figures)
+    ['losses']
+    >>> drawn.save()
+    runs/sample/graphs/losses.png
+
+    Raises UserError if something is not recorded, or cannot be drawn of these runs together.
+    """
+    if kind not in KINDS:
+        raise BadValue("kind", kind, f"choose from {', '.join(KINDS)}")
+    drawn = Figures([Path(each) for each in (run, *beside)])
+    refuse_too_many(drawn.runs)
+    KINDS[kind](drawn, **choices)
+    return drawn
+
+
+def _losses(drawn: Figures, *, spikes: bool = False) -> None:
+    runs = read_runs(drawn.runs)
+    if not spikes:
+        drawn.add(draw_losses(*runs), runs)
+        return
+    try:
+        records = training_records(runs[0].facts.cfg)
+    except (UserError, OSError) as error:
+        drawn.notes.append(f"no texts: {error}")
+        records = []
+    lengths = [len(record["context"]) + len(record["question"]) for record in records]
+    found = find_spikes(runs[0], lengths or None)
+    drawn.parts.append((draw_losses(*runs, spikes=found), spikes_in_words(found, records)))
+
+
+def _efficacy(drawn: Figures) -> None:
+    drawn.add(draw_efficacy(drawn.runs), ())
+
+
+def _weights(
+    drawn: Figures,
+    *,
+    node: int | None = None,
+    rank_by: str | None = None,
+    sample: int = 0,
+    all_rankings: bool = False,
+    over_time: bool = False,
+) -> None:
+    runs = read_runs(drawn.runs)
+    for run in runs:
+        run.tracked(sample)  # raises if there is no such sample
+    choice = NodeChoice(node, rank_by, sample)
+    draw = draw_weights_over_time if over_time else draw_weights
+    table_of = table_of_rankings if all_rankings else table_of_nodes
+    drawn.add(draw(*runs, choice=choice), runs, [table_of(run, choice) for run in runs])
+
+
+def _logits(drawn: Figures, *, sample: int = 0, over_time: bool = False) -> None:
+    runs = read_runs(drawn.runs)
+    draw = draw_logits_over_time if over_time else draw_logits
+    tables = [[flips_in_words(run, sample) for run in runs]] if over_time else []
+    if over_time or any(len(run.facts.samples) > 1 for run in runs):
+        tables.append([table_of_samples(run) for run in runs])
+    drawn.add(draw(*runs, sample=sample), runs, *tables)
+
+
+def _layers(
+    drawn: Figures, *, sample: int = 0, step: int | None = None, parts: list[str] | None = None
+) -> None:
+    runs = read_runs(drawn.runs)
+    layers = _drawn(drawn, lambda: draw_layers(*runs, sample=sample, step=step))
+    gradients = _drawn(drawn, lambda: draw_gradients(*runs, parts=parts))
+    ledger = _drawn(drawn, lambda: draw_ledger(*runs, sample=sample))
+    if layers:
+        layers |= draw_layers_over_time(*runs, sample=sample)
+        drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
+    if gradients:
+        drawn.add(gradients, runs, [table_of_parts(run.layers) for run in runs])
+    if ledger:
+        tables = [words_and_table(sums_of(run.ledger(sample))) for run in runs]
+        drawn.add(ledger, runs, tables)
+    if not drawn.parts:
+        raise UserError(drawn.notes[0])
+
+
+def _drawn(drawn: Figures, draw: Callable[[], dict[str, Figure]]) -> dict[str, Figure]:
+    """Figures; if the recording lacks their table there are none, and a note says why."""
+    try:
+        return draw()
+    except BadValue:
+        raise
+    except UserError as error:
+        drawn.notes.append(str(error))
+        return {}
+
+
+def _questions(drawn: Figures, *, by: str | None = None) -> None:
+    runs = read_runs(drawn.runs)
+    found = [run.questions for run in runs]
+    texts = _texts(drawn, runs, by)
+    kinds = [
+        groupings(text, by) if text else [all_in_one(each)]
+        for each, text in zip(found, texts, strict=True)
+    ]
+    for group in same_kinds(kinds):
+        tables = [table_of_kinds(*pair) for pair in zip(found, group, strict=True)]
+        drawn.add(draw_kinds(*runs, kinds=group), runs, tables)
+    passes = [passes_in_words(between_passes(each)) for each in found]
+    hardest = [table_of_hardest(*pair) for pair in zip(found, texts, strict=True)]
+    drawn.add(draw_passes(*runs), runs, passes, hardest)
+
+
+def _texts(
+    drawn: Figures, runs: Sequence[Recording], by: str | None
+) -> Sequence[QuestionTexts | None]:
+    """The questions of each run. If they cannot be read, and no column is asked for: None."""
+    try:
+        return [texts_of(run, training_records(run.facts.cfg, by)) for run in runs]
+    except BadValue:
+        raise
+    except (UserError, OSError) as error:
+        if by is not None:
+            raise
+        drawn.notes.append(f"no texts, so no kinds are drawn: {error}")
+        return [None] * len(runs)
+
+
+def _node_logits(
+    drawn: Figures,
+    *,
+    node: int | None = None,
+    rank_by: str | None = None,
+    sample: int | None = None,
+    step: int | None = None,
+    share: bool = False,
+    token: str | None = None,
+) -> None:
+    """Without `sample`, `step` and `share`, of the newest answer."""
+    runs = read_runs(drawn.runs)
+    choice = NodeChoice(node, rank_by, sample or 0)
+    if share:
+        figures = draw_shares(*runs, token=token, step=step, sample=sample or 0)
+        drawn.add(figures | draw_shares_over_time(*runs, choice=choice), runs)
+    elif step is not None or sample is not None:
+        drawn.add(draw_snapshot(*runs, step=step, choice=choice), runs)
+    else:
+        attention = draw_attention(runs[0]) if len(runs) == 1 else {}
+        drawn.add(draw_answer(*runs, choice=choice) | attention, runs)
+
+
+KINDS: dict[str, Callable[..., None]] = {
+    "losses": _losses,
+    "weights": _weights,
+    "logits": _logits,
+    "layers": _layers,
+    "questions": _questions,
+    "efficacy": _efficacy,
+    "node-logits": _node_logits,
+}

@@ -1,0 +1,59 @@
+"""A run's explained answers -> what its page and its PDF show of them.
+
+What reads them loads torch, so it is imported only if there are any.
+"""
+
+from typing import Any
+
+from huggin.pages.page_sample import Page
+from huggin.pages.page_texts import shown
+from huggin.recording.answer import asked_of
+from huggin.recording.checkpoints import hash_of_weights, newest_model
+from huggin.recording.reader import Recording
+
+
+def explained_by_model(recording: Recording) -> list[Page]:
+    """The answers of the newest model that lime-answer has explained; mostly none."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return []
+    from huggin.lime.words.page import explained_for_page
+
+    return explained_for_page(run.explanations, hash_of_weights(newest_model(run)))
+
+
+def words_of_answer(recording: Recording) -> Page | None:
+    """Which words made the newest answer, the strongest first; None if it was not explained."""
+    kept = _newest_kept(recording)
+    if kept is None:
+        return None
+    finding = kept.findings[-1]  # of a long text: its words, after its sentences
+    rows = [
+        {
+            "text": shown(segment.text, 80),
+            "coefficient": segment.coefficient,
+            "is_clear": finding.is_clear(segment),
+        }
+        for segment in sorted(finding.segments, key=lambda segment: segment.rank)
+    ]
+    return {"segments": rows, "believe": shown(finding.believe), "score": shown(finding.scale)}
+
+
+def figures_of_answer(recording: Recording) -> list[Any]:
+    """The figures of the words that made the newest answer; none if it was not explained."""
+    kept = _newest_kept(recording)
+    if kept is None:
+        return []
+    from huggin.lime.words.figures import draw_kept
+
+    return list(draw_kept(kept).values())
+
+
+def _newest_kept(recording: Recording) -> Any:
+    """The newest explanation of the run's newest answer, or None."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return None
+    from huggin.lime.words.found import newest_kept
+
+    return newest_kept(run.explanations, *asked_of(run))
