@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
+from huggin.common.files import write_json
 from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
@@ -20,8 +21,8 @@ from huggin.lime.explanation import Explanation, as_json, introduction
 from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.rounds import Round, deceive, summary
 from huggin.lime.pictures.scene import Scene
-from huggin.lime.results import refuse_unwritable, remove_figures
-from lime import explain, record
+from huggin.lime.results import record, refuse_unwritable, remove_figures
+from huggin.lime.steps import explain
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{args.model}: {what}")
-    refuse_unwritable(args)
+    refuse_unwritable(args.out, args.json, args.db)
     print(*map(printable, introduction(scene)), sep="\n")
     rounds = []
     for one in deceive(scene, first_answer(args, request), args.rounds):
@@ -51,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     explanations = [one.explanation for one in rounds]
     if line := missing_in(one.target.name for one in explanations):
         print(printable(line))
-    record(args, explanations, [as_json(one) for one in explanations])
+    numbers = [as_json(one) for one in explanations]
+    if args.json:
+        write_json(args.json, numbers)
+    record(args.db, numbers)
     return 0
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
-from huggin.common.text import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     format_of(args.out)
     draw(drawing(args.model, args.depth), args.out)
-    print(printable(str(args.out)))
+    print(args.out)
     return 0
 
 

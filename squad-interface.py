@@ -13,7 +13,6 @@ from typing import Any
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
-from huggin.common.text import printable
 from huggin.database.connection import open_database
 from huggin.database.option import add_database_option, database_path
 from huggin.database.queries import duplicates
@@ -32,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     lookup = Lookup.load(read_config(args.cfg, []), args.split)
     if args.search:
-        print(printable(lookup.search(args.search)))
+        print(lookup.search(args.search))
     elif args.index is None and sys.stdin.isatty():
         converse(lookup)
     else:
-        print(printable(lookup.describe(lookup.index_of(args.index))))
+        print(lookup.describe(lookup.index_of(args.index)))
     return 0
 
 
@@ -83,7 +82,7 @@ def print_duplicates(db: Path | None) -> None:
     with closing(open_database(database_path(db), must_exist=True)) as database:
         found = duplicates(database)
     for state, indices in found.items():
-        print(printable(f"{state}: {', '.join(map(str, indices))}"))
+        print(f"{state}: {', '.join(map(str, indices))}")
     if not found:
         print("no index was drawn in more than one call")
 
@@ -94,7 +93,7 @@ def converse(lookup: Any) -> None:
     with suppress(EOFError):
         while word := input(prompt).strip():
             try:
-                print(printable(lookup.describe(lookup.index_of(word))))
+                print(lookup.describe(lookup.index_of(word)))
             except UserError as error:
                 warn(str(error))
 

@@ -16,7 +16,6 @@ from typing import Any
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.files import replacing
 from huggin.common.streams import warn
-from huggin.common.text import printable
 from huggin.database.connection import as_cell, as_text, check_database, open_database
 from huggin.database.option import add_database_option, database_path
 from huggin.qa.flags import is_true, keys_as_given
@@ -92,7 +91,7 @@ def print_found(text: str, path: Path) -> int:
     with closing(open_database(path, must_exist=True)) as database:
         found = search_functions(database, text)
     tables = [f"{as_cell(table)}:\n{as_text(rows)}" for table, rows in found.items()]
-    print("\n\n".join(tables) or printable(f"{text}: not seen"))
+    print("\n\n".join(tables) or f"{text}: not seen")
     return 0 if found else 1
 
 
@@ -153,7 +152,7 @@ def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:
     text = flame_svg(samples) if as_svg else seen.read_text(encoding="utf-8")
     with replacing(flame) as beside:
         beside.write_text(text, encoding="utf-8")
-    print(printable(f"\n{flame}"))
+    print(f"\n{flame}")
 
 
 if __name__ == "__main__":

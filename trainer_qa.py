@@ -209,8 +209,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     with training.main_process_first(desc="features"):
         if records:
             features = training_features(_tried(config, records), tokenizer, data)
-        if eval_records and not config.recording.dry_run:
-            eval_features = evaluation_features(eval_records, tokenizer, data)
+        if eval_records:
+            eval_features = evaluation_features(_tried(config, eval_records), tokenizer, data)
     if features:
         choose_sampling(config, features, run)
     recorder = None

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"  # as `run_command` does; no terminal here
 # Before torch is imported: the same numbers in every process, and no crowding.
 os.environ["OMP_NUM_THREADS"] = "1"
 from huggin.common import console  # noqa: E402

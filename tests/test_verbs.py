@@ -55,7 +55,7 @@ def test_figures_show_themselves_and_say_what_the_command_prints(run, capsys):
     assert drawn.in_words().splitlines() == printed
     assert drawn.as_json()["figures"]["layers-step-0"] == drawn.figures["layers-step-0"].get_label()
     shown = drawn._repr_html_()
-    assert shown.count('<img src="data:image/png;base64,') == len(drawn.figures) == 3
+    assert shown.count('<img src="data:image/png;base64,') == len(drawn.figures) >= 3
     assert html.escape(drawn.in_words()) in shown
     capsys.readouterr()
     drawn.save(run / "elsewhere", ["svg"])

@@ -109,7 +109,9 @@ def _batch(run: Recording, step: int) -> list[tuple[int, float]]:
 
 def _worse_after(run: Recording, step: int) -> list[tuple[int, float, float]]:
     """Tracked samples whose loss rose from the snapshot pass before a step to the one after it."""
-    worse = []
+    worse: list[tuple[int, float, float]] = []
+    if not run.has("probes"):
+        return worse
     for sample in range(len(run.facts.samples)):
         probes = run.probes(sample)
         after = int(np.searchsorted(probes.step, step))

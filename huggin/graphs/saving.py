@@ -44,7 +44,7 @@ def save_figures(
             for extension in formats:
                 path = folder / f"{name}.{extension}"
                 _save(figure, path, extension, runs)
-                print(printable(str(path)))
+                print(path)
     if show:
         show_figures(figures.values())
 

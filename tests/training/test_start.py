@@ -103,6 +103,14 @@ def test_a_dry_run_writes_nothing(tiny_cfg, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cfg.json"]
 
 
+def test_a_dry_run_of_a_training_that_evaluates_on_the_way(tiny_cfg, tmp_path):
+    keys = tiny_cfg(eval_strategy="steps", eval_steps=2)
+    (tmp_path / "cfg.json").write_text(json.dumps(keys))
+    done = command("run_qa.py", "cfg.json", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "  time      " in done.stdout
+
+
 def test_a_dry_run_finds_a_wrong_record(tiny_cfg, records, tmp_path):
     records = [*records, records[0] | {"id": "last", "context": " "}]
     (tmp_path / "wrong.json").write_text(json.dumps(records))

@@ -17,7 +17,7 @@ from huggin.lime.explained import Request
 from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
-from lime import explain
+from huggin.lime.steps import explain
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 
