@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Target
 from huggin.lime.explained import (
     Explained,
     nothing_to_explain,
@@ -13,8 +14,7 @@ from huggin.lime.explained import (
     score_in_words,
     segment_rows,
 )
-from huggin.lime.labels import Target
-from huggin.lime.scene import Scene
+from huggin.lime.pictures.scene import Scene
 
 Explanation = Explained[Scene, Target]
 

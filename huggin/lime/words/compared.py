@@ -33,7 +33,7 @@ from huggin.lime.words.predictions import (
 from huggin.lime.words.scene import LONG, NEVER, TextScene
 from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
-from huggin.model.loading import head_of
+from huggin.model.loading import head_of, name_of_head
 
 LIME = "LIME"
 RANDOM = "random"
@@ -177,8 +177,7 @@ def node_shares(scene: TextScene, text_model: TextModel, target: SpanTarget) -> 
     Without a contrast the rival is the best span of the context that shares no token with it.
     """
     model = text_model.model
-    head = next(name for name, module in model.named_children() if module is head_of(model))
-    site = Site(0, "head", head)
+    site = Site(0, "head", name_of_head(model))
     with undisturbed(model), hooked(model, [site]) as outputs:
         output = model(**inputs_of(scene, text_model))
     start = copy_to_host(output.start_logits.float()).wait()
