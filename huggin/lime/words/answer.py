@@ -174,8 +174,7 @@ def _own(question: str, context: str) -> Question:
         if not is_text(text):
             raise BadValue(name, "", "not UTF-8 text; check the terminal's encoding")
     digest = hashlib.sha256("\0".join(texts.values()).encode()).hexdigest()[:8]
-    no_answer = {"text": [], "answer_start": []}
-    record = {"id": "own", **texts, "answers": no_answer}
+    record: dict[str, Any] = {"id": "own", **texts, "answers": {"text": [], "answer_start": []}}
     return Question("own question", f"own-{digest}", 0, record)
 
 
@@ -187,15 +186,21 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     split = split or usual
     records = load_questions(data, split, cfg.get("cache_dir"))
     if index is None:
-        answered = recording.run.segments("answers")
-        window = read_answer(recording.run).facts.window if answered else None
-        same = window and window.index < len(records)
-        index = window.index if same and records[window.index]["question"] == window.question else 0
+        index = _index_of_newest_answer(recording, records)
     if index >= len(records):
         known = f"{split} has the questions 0 to {len(records) - 1}"
         raise UserError(f"INDEX {index}: no such question; {known}")
     folder = str(index) if split == usual else f"{split}-{index}"
     return Question(f"question {index}", folder, index, records[index])
+
+
+def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, Any]]) -> int:
+    """The question of the newest kept answer; 0 if there is none, or the data has another one."""
+    if not recording.run.segments("answers"):
+        return 0
+    window = read_answer(recording.run).facts.window
+    there = window.index < len(records)
+    return window.index if there and records[window.index]["question"] == window.question else 0
 
 
 def _load(recording: Recording, folder: Path, device: str | None) -> tuple[TextModel, int]:
