@@ -10,18 +10,19 @@ from collections.abc import Callable, Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
+from huggin.common.files import write_json
 from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import target_at
 from huggin.lime.explained import Request
 from huggin.lime.explanation import Explanation, as_json, introduction
-from huggin.lime.labels import target_at
-from huggin.lime.predictions import Predictor
-from huggin.lime.results import refuse_unwritable, remove_figures
-from huggin.lime.rounds import Round, deceive, summary
-from huggin.lime.scene import Scene
-from lime import explain, record
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.rounds import Round, deceive, summary
+from huggin.lime.pictures.scene import Scene
+from huggin.lime.results import record, refuse_unwritable, remove_figures
+from huggin.lime.steps import explain
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,15 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.graphs.saving import save_figures
-    from huggin.lime.figures import draw_explanation, draw_rounds
     from huggin.lime.fonts import missing_in
     from huggin.lime.loading import load
+    from huggin.lime.pictures.figures import draw_explanation, draw_rounds
 
     scene, request = load(args)
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{args.model}: {what}")
-    refuse_unwritable(args)
+    refuse_unwritable(args.out, args.json, args.db)
     print(*map(printable, introduction(scene)), sep="\n")
     rounds = []
     for one in deceive(scene, first_answer(args, request), args.rounds):
@@ -51,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     explanations = [one.explanation for one in rounds]
     if line := missing_in(one.target.name for one in explanations):
         print(printable(line))
-    record(args, explanations, [as_json(one) for one in explanations])
+    numbers = [as_json(one) for one in explanations]
+    if args.json:
+        write_json(args.json, numbers)
+    record(args.db, numbers)
     return 0
 
 

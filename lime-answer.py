@@ -6,7 +6,6 @@ python lime-answer.py RUN --question "Who owns the ravens?" --context "The raven
 
 from argparse import Namespace
 from collections.abc import Collection, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     recording = Recording(args.run)
     chosen = choose_question(args, recording)
     out = args.out or recording.run.explanations / chosen.folder
-    refuse_unwritable(Namespace(json=args.json, out=out, db=args.db))
+    refuse_unwritable(out, args.json, args.db)
     loaded = load(args, recording, newest_model(recording.run))
     kept = explain_answer(args, recording, loaded, chosen, out)
     figures = draw_kept(kept)
@@ -171,14 +170,13 @@ def explain_answer(
     from huggin.lime.words.explaining import Explaining
     from huggin.lime.words.found import Kept
     from huggin.lime.words.report import introduction
-    from lime import explain, repeated
 
     text_model, step = loaded
     case, asked = case_of(args, text_model, chosen)
     about = facts_of(case, asked, chosen, step)
     windows = window_in_words(case, asked, chosen)
     say(*introduction(about, windows))
-    explaining = Explaining(args, explain, repeated, out, say)
+    explaining = Explaining(args, out, say)
     stages = explaining.explain_case(case)
     last = stages[-1]
     nodes = None
@@ -245,16 +243,12 @@ def record(args: Namespace, kept: Any) -> None:
     from dataclasses import asdict
 
     from huggin.common.files import write_json
-    from huggin.database.connection import open_database
-    from huggin.database.option import database_path
-    from huggin.database.queries import record_explanation
-    from huggin.lime.words.found import rows_of
+    from huggin.lime.results import record as record_all
+    from huggin.lime.words.found import row_of
 
     if args.json:
         write_json(args.json, asdict(kept))
-    with closing(open_database(database_path(args.db))) as connection:
-        for finding in kept.findings:
-            record_explanation(connection, *rows_of(finding, kept.asked))
+    record_all(args.db, [row_of(finding, kept.asked) for finding in kept.findings])
 
 
 if __name__ == "__main__":

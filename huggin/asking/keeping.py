@@ -36,7 +36,7 @@ def look_inside(examination: Examination, one: Asked) -> None:
     """
     model = examination.model
     facts = examination.facts_of(one)
-    seen = probe(model, facts.window, find_sites(model, "all"), examination.data)
+    seen = probe(model, facts.window, find_sites(model, "all", facts.window), examination.data)
     answer = AnswerInside(
         facts,
         seen.start_logits,

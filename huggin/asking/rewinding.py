@@ -123,7 +123,8 @@ def rewound(
     tokenizer, trained, step = load_trained(folder, choose_device(device))
     untrained = untrained_model(recording, model_args).to(trained.device).eval()
     match_tokenizer(tokenizer, trained, data.max_seq_length)
-    two = TwoStates.of(trained, untrained)
+    tracked = recording.facts.samples
+    two = TwoStates.of(trained, untrained, tracked[0] if tracked else None)
     records = load_questions(data, split, model_args.cache_dir)
     indices = sorted(draw_questions(len(records), seed)[:count])
     exam = Exam.of(data, tokenizer, records, indices, split)

@@ -6,7 +6,7 @@ Each change is one transaction: the database holds all of it, or nothing.
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,7 @@ def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_i
 
 
 def record_explanation(
-    connection: sqlite3.Connection, row: dict[str, Any], segments: Sequence[dict[str, Any]]
+    connection: sqlite3.Connection, row: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]
 ) -> int:
     """Record an explanation of a model's prediction, with the coefficient of each segment.
 
@@ -129,7 +129,7 @@ def record_explanation(
     return int(explanation or 0)
 
 
-def _storable(row: dict[str, Any]) -> dict[str, Any]:
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row whose texts UTF-8 can hold."""
     return {
         name: storable(value) if isinstance(value, str) else value for name, value in row.items()

@@ -198,6 +198,14 @@ def verdict(support: str, against: Sequence[str]) -> str:
     return f"Verdict: rely on the top segments: {support}."
 
 
+def verdict_on(explained: Explained, against: Sequence[str]) -> str:
+    """The verdict on an explanation. against: what speaks against it beside its own `doubts`."""
+    found = [*doubts(explained), *against]
+    return verdict(
+        "" if found else f"the held-out R² is {explained.surrogate.held_out_r2:.2f}", found
+    )
+
+
 def _why_low(explained: Explained) -> str:
     """Too few masks, or segments that interact.
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Target
 from huggin.lime.explained import (
     Explained,
     known,
@@ -12,8 +13,7 @@ from huggin.lime.explained import (
     quality_in_words,
     score_in_words,
 )
-from huggin.lime.labels import Target
-from huggin.lime.scene import Scene
+from huggin.lime.pictures.scene import Scene
 
 Explanation = Explained[Scene, Target]
 
@@ -62,14 +62,15 @@ def _kept_in_words(explanation: Explanation) -> str:
     return f"; {first} is the first answer in {100 * explanation.kept:.0f} % of them"
 
 
-def as_row(explanation: Explanation) -> dict[str, Any]:
-    """An explanation's row in the database; None if a number is not known."""
+def as_json(explanation: Explanation) -> dict[str, Any]:
+    """Every number of an explanation, those of the database included; null if one is not known."""
     scene = explanation.scene
+    classifier = scene.classifier
     surrogate = explanation.surrogate
     return {
         "kind": "picture",
         "picture": scene.name,
-        "model": scene.classifier.name,
+        "model": classifier.name,
         "target": explanation.target.name,
         **vars(explanation.request),
         "model_prediction": float(explanation.scores[0]),
@@ -77,26 +78,19 @@ def as_row(explanation: Explanation) -> dict[str, Any]:
         "r2": known(surrogate.r2),
         "held_out_r2": known(surrogate.held_out_r2),
         "effective_samples": surrogate.effective_samples,
-    }
-
-
-def as_json(explanation: Explanation) -> dict[str, Any]:
-    """Every number of an explanation; null if one is not known."""
-    return {
-        **as_row(explanation),
-        "picture_facts": list(explanation.scene.facts),
-        "model_facts": list(explanation.scene.classifier.facts),
-        "input_size": list(explanation.scene.classifier.size),
-        "classes": len(explanation.scene.classifier.labels.names),
+        "picture_facts": list(scene.facts),
+        "model_facts": list(classifier.facts),
+        "input_size": list(classifier.size),
+        "classes": len(classifier.labels.names),
         "class": explanation.target.plus,
         "minus_class": explanation.target.minus,
-        "model_sha256": explanation.scene.classifier.fingerprint,
+        "model_sha256": classifier.fingerprint,
         "mean_prediction": float(explanation.scores.mean()),
         "kept": explanation.kept,
-        "adjusted": explanation.surrogate.adjusted,
-        "proxy_r2": known(explanation.surrogate.proxy_r2),
-        "pairs": [vars(pair) for pair in explanation.surrogate.pairs],
-        "intercept": explanation.surrogate.intercept,
+        "adjusted": surrogate.adjusted,
+        "proxy_r2": known(surrogate.proxy_r2),
+        "pairs": [vars(pair) for pair in surrogate.pairs],
+        "intercept": surrogate.intercept,
         "top_segments": explanation.top.tolist(),
         "segments_against": explanation.against.tolist(),
         "segments": segment_rows(explanation),

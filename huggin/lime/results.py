@@ -1,29 +1,37 @@
-"""The folder that results go to: check it, name folders in it, remove earlier figures."""
+"""Where results go: check it, name folders in it, remove earlier figures, fill the database."""
 
 import re
-from argparse import Namespace
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
-from huggin.common.errors import UserError
-from huggin.database.connection import check_database
+from huggin.common.errors import BadValue
+from huggin.database.connection import check_database, open_database
 from huggin.database.option import database_path
-from huggin.lime.labels import Target
+from huggin.database.queries import record_explanation
+from huggin.lime.classifiers.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
 
-def refuse_unwritable(args: Namespace) -> None:
+def refuse_unwritable(out: Path, json: Path | None, db: Path | None) -> None:
     """Fail early: raise UserError or OSError if an output location is not writable."""
-    if args.json and args.json.is_dir():
-        raise UserError(f"--json {args.json}: a folder; name a file")
-    for folder in (args.json.parent if args.json else args.out, args.out):
+    if json and json.is_dir():
+        raise BadValue("json", json, "a folder; name a file")
+    for folder in (json.parent if json else out, out):
         folder.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=folder):
             pass
-    check_database(database_path(args.db))
+    check_database(database_path(db))
+
+
+def record(db: Path | None, explanations: Iterable[Mapping[str, Any]]) -> None:
+    """Write explanations into the database; each has the columns' names as keys, and `segments`."""
+    with closing(open_database(database_path(db))) as connection:
+        for numbers in explanations:
+            record_explanation(connection, numbers, numbers["segments"])
 
 
 def folder_of(target: Target) -> str:

@@ -4,8 +4,8 @@
         model(**inputs)
 
 The model's code stays as `transformers` ships it: PyTorch hooks read what passes through its
-modules. Sites are found by structure and by watching a pass of a few tokens, never by a model's
-name.
+modules. Sites are found by structure and by watching a pass of a real window, never by a model's
+name: some models take no window without its separators, or only one of a certain length.
 """
 
 from collections import Counter
@@ -21,17 +21,21 @@ from transformers import PreTrainedModel
 from huggin.common.errors import UserError
 from huggin.common.site import Site
 from huggin.common.text import one_line
+from huggin.common.window import Window
 from huggin.model.device import random_states_kept
-from huggin.model.loading import head_of
+from huggin.model.loading import head_of, name_of_head
 
 WITHOUT = "set record to false to train it"
 RECEIVED = ("head", "in")  # components of a site that are what the module receives
 REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 
 
-def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
+def find_sites(
+    model: PreTrainedModel, node_layers: str, window: Window | None = None
+) -> list[Site]:
     """The modules to hook.
 
+    window: what is sent through the model; None for the few tokens that `transformers` has for it.
     node_layers: "all", the self-attention and the output of every layer; or "ends", the first and
     the last self-attention and the last output.
 
@@ -40,7 +44,7 @@ def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
     no other inside. If the head receives something else than the last output, as in ModernBERT,
     that is a site, too. Raises UserError if the model has no such sites.
     """
-    layers = _layers(model)
+    layers = _layers(model, window)
     last = len(layers)
     sites = []
     for number, name in enumerate(layers, start=1):
@@ -50,11 +54,10 @@ def find_sites(model: PreTrainedModel, node_layers: str) -> list[Site]:
             sites.append(Site(number, "self", attention, call))
         if node_layers == "all" or number == last:
             sites.append(Site(number, "out", name, call))
-    head = next(name for name, module in model.named_children() if module is head_of(model))
-    return _watched(model, [*sites, Site(last, "head", head)])
+    return _watched(model, [*sites, Site(last, "head", name_of_head(model))], window)
 
 
-def _layers(model: PreTrainedModel) -> list[str]:
+def _layers(model: PreTrainedModel, window: Window | None) -> list[str]:
     """The layers' names, each as often as a pass calls it."""
     lists = (
         (name, module)
@@ -64,7 +67,8 @@ def _layers(model: PreTrainedModel) -> list[str]:
     name, members = next(lists, ("", ()))
     passed: list[str] = []
     if members and not model.config.is_encoder_decoder:
-        passed = calls_in_a_pass(model, [f"{name}.{index}" for index in range(len(members))])
+        names = [f"{name}.{index}" for index in range(len(members))]
+        passed = calls_in_a_pass(model, names, window)
     if not passed:
         looked = "looked for a single one with attentions"
         raise UserError(f"{type(model).__name__}: no list of layers to hook: {looked}; {WITHOUT}")
@@ -83,13 +87,13 @@ def _self_attention(layer_name: str, layer: nn.Module) -> str:
     raise UserError(f"{layer_name}: no self-attention to hook; {WITHOUT}")
 
 
-def _watched(model: PreTrainedModel, sites: list[Site]) -> list[Site]:
+def _watched(model: PreTrainedModel, sites: list[Site], window: Window | None) -> list[Site]:
     """Drop the `head` site, the last, if the head receives exactly the last layer's output.
 
     Raises UserError if a site does not give (batch, tokens, units).
     """
     with hooked(model, sites) as outputs:
-        shape = pass_through(model)
+        shape = pass_through(model, window)
     hidden = head_of(model).in_features
     for site in sites:
         seen = tuple(outputs[site].shape) if site in outputs else None
@@ -106,7 +110,9 @@ def _watched(model: PreTrainedModel, sites: list[Site]) -> list[Site]:
     return others if torch.equal(outputs[head], outputs[others[-1]]) else sites
 
 
-def calls_in_a_pass(model: PreTrainedModel, modules: list[str]) -> list[str]:
+def calls_in_a_pass(
+    model: PreTrainedModel, modules: list[str], window: Window | None = None
+) -> list[str]:
     """The names of the modules in the order in which a pass calls them, once for each call."""
     calls: list[str] = []
 
@@ -119,42 +125,65 @@ def calls_in_a_pass(model: PreTrainedModel, modules: list[str]) -> list[str]:
             hooks.enter_context(module.register_forward_pre_hook(partial(note, name)))
         # pass_through may try twice; what the first pass called does not count
         hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))
-        pass_through(model)
+        pass_through(model, window)
     return calls
 
 
-def pass_through(model: PreTrainedModel) -> tuple[int, ...]:
-    """Send the few tokens that `transformers` has for this through the model.
+def pass_through(model: PreTrainedModel, window: Window | None = None) -> tuple[int, ...]:
+    """Send a window through the model, or the few tokens that `transformers` has for this.
 
     The model and all random states stay as they are. Returns the shape (batch, tokens).
-    Raises UserError if the tokens do not pass.
+    Raises UserError if the tokens do not pass, or do not come out as start and end logits.
     """
-    tokens = model.dummy_inputs["input_ids"].to(model.device)
     failed: list[Exception] = []
-    # On the meta device most models cannot look into a mask; DeBERTa needs one
-    for more in ({}, {"attention_mask": tokens}):
+    for inputs in _inputs(model, window):
         try:
             with undisturbed(model):
-                model(input_ids=tokens, **more)
-            return tuple(tokens.shape)
+                output = model(**inputs)
         except REFUSALS as error:
             failed.append(error)
+            continue
+        if getattr(output, "start_logits", None) is None:
+            what = f"{type(model).__name__}: gives no start and end logits"
+            raise UserError(f"{what}; choose a model for question answering")
+        return tuple(inputs["input_ids"].shape)
     raise UserError(f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}; {WITHOUT}")
+
+
+def _inputs(model: PreTrainedModel, window: Window | None) -> list[dict[str, torch.Tensor]]:
+    """What may be sent through the model, (batch, tokens) each; the second if it refuses the first.
+
+    On the meta device most models cannot look into a mask; DeBERTa needs one.
+    """
+    if window is not None:
+        ids = {name: torch.tensor([row]) for name, row in window.inputs.items()}
+        return [{name: row.to(model.device) for name, row in ids.items()}]
+    tokens = model.dummy_inputs["input_ids"].to(model.device)
+    return [{"input_ids": tokens}, {"input_ids": tokens, "attention_mask": tokens}]
 
 
 @contextmanager
 def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Tensor]]:
     """Yield a dict that each forward pass fills: site -> its output, (batch, tokens, units).
 
-    Of the site `head` it is the input. The hooks are removed afterwards, also after an error.
+    Of the site `head` it is the input. Models that compute in blocks pad what they are given at
+    its end (Longformer); that padding is cut off. The hooks are removed afterwards, also after an
+    error.
     """
     outputs: dict[Site, torch.Tensor] = {}
     calls: Counter[Site] = Counter()
+    tokens = [0]  # that this pass was given
+
+    def begin(_module: nn.Module, _args: Any, kwargs: dict[str, Any]) -> None:
+        calls.clear()
+        tokens[0] = kwargs["input_ids"].shape[1] if "input_ids" in kwargs else 0
 
     def keep(site: Site, _module: nn.Module, given: Any, output: Any = None) -> None:
         value = _received(given, output) if site.component in RECEIVED else output
         if calls[site] == site.call:
-            outputs[site] = (value[0] if isinstance(value, tuple) else value).detach()
+            tensor = (value[0] if isinstance(value, tuple) else value).detach()
+            is_padded = tensor.dim() == 3 and tensor.shape[0] == 1 and tokens[0] > 0
+            outputs[site] = tensor[:, : tokens[0]] if is_padded else tensor
         calls[site] += 1
 
     with ExitStack() as hooks:
@@ -165,7 +194,7 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
             else:
                 hook = module.register_forward_hook(partial(keep, site))
             hooks.enter_context(hook)
-        hooks.enter_context(model.register_forward_pre_hook(lambda *_: calls.clear()))
+        hooks.enter_context(model.register_forward_pre_hook(begin, with_kwargs=True))
         yield outputs
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from huggin.common.site import Site
+from huggin.common.window import Window
 from huggin.model.hooks import find_sites, hooked, pass_through, undisturbed
 from huggin.model.loading import head_of
 
@@ -39,23 +40,23 @@ class Lens:
             return self.head(states.to(self.head.weight.dtype)).float().transpose(1, 2)
 
 
-def find_lens(model: PreTrainedModel) -> Lens | None:
+def find_lens(model: PreTrainedModel, window: Window | None = None) -> Lens | None:
     """The lens of a model, or None if the head cannot be applied to every layer's output.
 
     It cannot if a layer gives fewer units than the head reads, or if something other than a chain
-    of modules stands between the last layer and the head.
+    of modules stands between the last layer and the head. window: as in `find_sites`.
     """
-    everywhere = find_sites(model, "all")
+    everywhere = find_sites(model, "all", window)
     outputs = [site for site in everywhere if site.component == "out"]
     first = outputs[0]
     embeddings = Site(0, "in", first.module, first.call)
     sites = [embeddings, *outputs]
-    between = _modules_between(model, outputs[-1])
+    between = _modules_between(model, outputs[-1], window)
     lens = Lens(sites, between, head_of(model))
-    return lens if _is_true(model, lens) else None
+    return lens if _is_true(model, lens, window) else None
 
 
-def _modules_between(model: PreTrainedModel, last: Site) -> list[nn.Module]:
+def _modules_between(model: PreTrainedModel, last: Site, window: Window | None) -> list[nn.Module]:
     """The outermost modules that a pass calls after the last layer and before the head."""
     head = head_of(model)
     layer = model.get_submodule(last.module)
@@ -80,7 +81,7 @@ def _modules_between(model: PreTrainedModel, last: Site) -> list[nn.Module]:
             hooks.enter_context(module.register_forward_pre_hook(enter))
             hooks.enter_context(module.register_forward_hook(leave))
         hooks.enter_context(model.register_forward_pre_hook(lambda *_: _begin(passed, found)))
-        pass_through(model)
+        pass_through(model, window)
     return found
 
 
@@ -90,13 +91,13 @@ def _begin(passed: list[int], found: list[nn.Module]) -> None:
     found.clear()
 
 
-def _is_true(model: PreTrainedModel, lens: Lens) -> bool:
+def _is_true(model: PreTrainedModel, lens: Lens, window: Window | None) -> bool:
     """Whether the lens's last row is what the head gives in the model's own pass."""
     given: list[torch.Tensor] = []
     keep = lens.head.register_forward_hook(lambda _module, _inputs, output: given.append(output))
     try:
         with hooked(model, lens.sites) as outputs:
-            pass_through(model)
+            pass_through(model, window)
     finally:
         keep.remove()
     if not _are_wide_enough(lens.sites, outputs, lens.head.in_features):

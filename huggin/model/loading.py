@@ -170,9 +170,21 @@ def head_of(model: PreTrainedModel) -> nn.Linear:
 
     Most models call it `qa_outputs`; ModernBERT does not. Raises UserError if there is none.
     """
-    children = model.named_children()
-    linear = {name: module for name, module in children if isinstance(module, nn.Linear)}
-    heads = [module for module in linear.values() if module.out_features == 2]
+    return model.get_submodule(name_of_head(model))
+
+
+def name_of_head(model: PreTrainedModel) -> str:
+    """Where the QA head is in the model, such as `qa_outputs`. Raises UserError if there is none.
+
+    It may be inside another module, as in BigBird, but never in the model below the head.
+    """
+    below = set(model.base_model.modules()) if model.base_model is not model else set()
+    linear = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module not in below
+    }
+    heads = [name for name, module in linear.items() if module.out_features == 2]
     if len(heads) != 1:
         outputs = [f"{name} with {module.out_features}" for name, module in linear.items()]
         found = ", ".join(outputs) or "none"

@@ -10,16 +10,19 @@ are alike share a row.
 from torch import nn
 
 from huggin.common.site import ModuleRow
+from huggin.common.window import Window
 from huggin.model.hooks import calls_in_a_pass
 
 
-def legend_rows(model: nn.Module, depth: int | None = None) -> list[ModuleRow]:
+def legend_rows(
+    model: nn.Module, depth: int | None = None, window: Window | None = None
+) -> list[ModuleRow]:
     """The model's boxes; those that are alike share a row, in the order of their first number.
 
-    A module that a pass calls more than once says how often. `depth` as in `boxes_of`.
+    A module that a pass calls more than once says how often. `depth` and `window` as in `boxes_of`.
     """
     rows: dict[str, ModuleRow] = {}
-    for number, (name, module, calls) in enumerate(boxes_of(model, depth), start=1):
+    for number, (name, module, calls) in enumerate(boxes_of(model, depth, window), start=1):
         text = repr(module) + (f"\n(called {calls} times)" if calls > 1 else "")
         row = rows.setdefault(text, ModuleRow([], [], text, _size(module)))
         row.numbers.append(number)
@@ -27,16 +30,19 @@ def legend_rows(model: nn.Module, depth: int | None = None) -> list[ModuleRow]:
     return list(rows.values())
 
 
-def boxes_of(model: nn.Module, depth: int | None = None) -> list[tuple[str, nn.Module, int]]:
+def boxes_of(
+    model: nn.Module, depth: int | None = None, window: Window | None = None
+) -> list[tuple[str, nn.Module, int]]:
     """The boxes as (name, module, calls in a pass), in the order in which a pass first calls them.
 
     depth: how many levels down the boxes are; None for those of the legend.
+    window: what is sent through the model; None for the few tokens that `transformers` has for it.
 
     A box that is never called is kept after its predecessor if it has parameters, because its
     weight is then used directly; else it is dropped.
     """
     boxes = _boxes("", model, depth)
-    calls = calls_in_a_pass(model, [name for name, _ in boxes])
+    calls = calls_in_a_pass(model, [name for name, _ in boxes], window)
     placed = []
     place = -1
     for name, module in boxes:

@@ -18,6 +18,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from huggin.common.errors import UserError
+from huggin.common.window import Window
 from huggin.model.hooks import find_sites
 from huggin.model.parts import parameters_by_part
 
@@ -34,16 +35,18 @@ class TwoStates:
     untrained: Weights
 
     @classmethod
-    def of(cls, trained: PreTrainedModel, untrained: PreTrainedModel) -> Self:
+    def of(
+        cls, trained: PreTrainedModel, untrained: PreTrainedModel, window: Window | None = None
+    ) -> Self:
         """Two models of one architecture, on one device; the trained one is the one that computes.
 
-        Raises UserError if they are not of one architecture.
+        window: as in `find_sites`. Raises UserError if they are not of one architecture.
         """
-        parameters = _by_part(trained)
+        parameters = _by_part(trained, window)
         weights = {
             part: [weight.clone() for weight in some] for part, some in _weights(parameters).items()
         }
-        before = _weights(_by_part(untrained))
+        before = _weights(_by_part(untrained, window))
         if _shapes(weights) != _shapes(before):
             what = "the trained model and the untrained one are not of one architecture"
             raise UserError(f"{what}; take both from one run")
@@ -83,8 +86,8 @@ class TwoStates:
         return sum(float((after - before).square().sum()) for after, before in pairs) ** 0.5
 
 
-def _by_part(model: PreTrainedModel) -> dict[str, list[nn.Parameter]]:
-    layers = [site for site in find_sites(model, "all") if site.component == "out"]
+def _by_part(model: PreTrainedModel, window: Window | None) -> dict[str, list[nn.Parameter]]:
+    layers = [site for site in find_sites(model, "all", window) if site.component == "out"]
     return parameters_by_part(model, layers)
 
 

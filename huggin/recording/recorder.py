@@ -111,11 +111,12 @@ class Recorder:
         self._data = DataArguments(n_best_size=n_best_size, max_answer_length=max_answer_length)
         self._overwrite = overwrite
         self._head = head_of(model)
-        self._sites = find_sites(model, node_layers)
-        layers = [site for site in find_sites(model, "all") if site.component == "out"]
+        window = self._samples[0] if self._samples else None  # what is watched finds where
+        self._sites = find_sites(model, node_layers, window)
+        layers = [site for site in find_sites(model, "all", window) if site.component == "out"]
         self._layers = layers
         self._parts = parameters_by_part(model, layers)
-        self._lens = find_lens(model)
+        self._lens = find_lens(model, window)
         places = places_of(model, self._parts)
         self._ledger = Ledger(model, self._samples, places, ledger_points)
         self._writer = RecordingWriter(self.run, self._head.in_features)
@@ -132,7 +133,7 @@ class Recorder:
             layers=model.config.num_hidden_layers,
             sites=self._sites,
             samples=self._samples,
-            modules=legend_rows(model),
+            modules=legend_rows(model, window=window),
             seed=seed,
             parts=list(self._parts),
             has_lens=self._lens is not None,

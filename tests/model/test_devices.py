@@ -86,7 +86,7 @@ def test_a_run_begun_on_two_gpus_at_once_is_not_resumed_on_one(begun, tmp_path, 
     facts["fixed"]["n_gpu"] = 2
     run.facts.write_text(json.dumps(facts))
     with pytest.raises(UserError, match="n_gpu was 2, is now 1"):
-        train_here(tmp_path, tiny_cfg())
+        train_here(tmp_path, tiny_cfg(num_train_epochs=5))
 
 
 def test_a_run_of_an_earlier_version_is_resumed(begun, tmp_path, tiny_cfg):

@@ -1,7 +1,4 @@
-"""The story of lime-answer.py: explain an answer, compare the methods, and follow the training.
-
-The four steps themselves are `explain` in lime.py, which is passed in.
-"""
+"""The story of lime-answer.py: explain an answer, compare the methods, and follow the training."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from huggin.lime.explained import Request, verdict
+from huggin.lime.steps import Say, explain, repeated
 from huggin.lime.words.agreement import LIME, compare, table, what_to_believe
 from huggin.lime.words.case import TextCase, default_samples, sentences_in_words
 from huggin.lime.words.cutting import Place
@@ -26,10 +24,6 @@ from huggin.lime.words.report import (
 )
 from huggin.lime.words.scene import TextScene, cut, find_spans
 
-Say = Callable[[str], None]
-Explain = Callable[..., list[TextExplanation]]  # lime.explain
-Repeat = Callable[[Any, TextExplanation, int], dict[str, float]]  # lime.repeated
-
 
 @dataclass(frozen=True)
 class Told:
@@ -42,11 +36,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Explaining:
-    """How answers are explained: what the user wished, LIME's steps, where results go."""
+    """How answers are explained: what the user wished, where results go."""
 
     wishes: Namespace  # of lime-answer.py
-    explain: Explain
-    repeat: Repeat
     out: Path
     say: Say
 
@@ -71,7 +63,7 @@ class Explaining:
         """One scene explained. last: with stability, and compared with the other methods."""
         scene = case.scene(places, kind)
         predictor = case.predictor(scene, self.out / f"predictions-{kind}.npz")
-        (one,) = self.explain(predictor, [case.target], self.request(scene), self.say)
+        (one,) = explain(predictor, [case.target], self.request(scene), self.say)
         finding = finding_of(one, case.answer, case.expected)
         for line in ("", *in_words(one, finding)):
             self.say(line)
@@ -100,22 +92,12 @@ class Explaining:
         """Stability if asked for, the other methods unless they are not wanted, and the verdict."""
         found: dict[str, Any] = {}
         if self.wishes.stability:
-            found["stability"] = self.stability(one, predictor)
+            found["stability"] = repeated(predictor, one, self.wishes.stability, self.say)
         against = doubts_about(one, found.get("stability"))
         if self.wishes.only_lime:
             support = f"the held-out R² is {one.surrogate.held_out_r2:.2f}"
             return found | {"believe": verdict("" if against else support, against)}
         return found | self.compared(case, one, predictor, against)
-
-    def stability(self, one: TextExplanation, predictor: TextPredictor) -> dict[str, float]:
-        """Explain with fresh masks, and print how far the explanations agree."""
-        agreement = self.repeat(predictor, one, self.wishes.stability)
-        self.say(
-            f"{self.wishes.stability} explanations: "
-            f"Jaccard@{one.request.top} {agreement['jaccard']:.3f}, "
-            f"Kendall's W {agreement['kendall_w']:.3f}, same sign {agreement['same_sign']:.3f}"
-        )
-        return agreement
 
     def compared(
         self,
@@ -168,7 +150,7 @@ class Explaining:
         for step, text_model in models:
             file = self.out / f"predictions-{scene.kind}-{step}.npz"
             predictor = TextPredictor(scene, text_model, [case.target], file)
-            (one,) = self.explain(predictor, [case.target], request)
+            (one,) = explain(predictor, [case.target], request)
             full = predictor.predictions(np.ones((1, scene.count), bool))
             first, last = full.answer[0].tolist()
             found.steps.append(step)

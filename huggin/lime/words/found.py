@@ -312,23 +312,12 @@ def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> K
     return None
 
 
-def rows_of(finding: Finding, asked: Asked) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The row of the table explanations, and those of segments."""
-    row = {
+def row_of(finding: Finding, asked: Asked) -> dict[str, Any]:
+    """What the database keeps of a finding, and its segments."""
+    return asdict(finding) | {
         "kind": "words",
         "picture": f"{asked.name}: {asked.question}",
         "model": asked.model,
-        "target": finding.target,
-        "scale": finding.scale,
-        "sampler": finding.sampler,
-        "samples": finding.samples,
-        "seed": finding.seed,
         "segmenter": finding.kind,
         "fill": finding.hide,
-        "model_prediction": finding.model_prediction,
-        "local_prediction": finding.local_prediction,
-        "r2": finding.r2,
-        "held_out_r2": finding.held_out_r2,
-        "effective_samples": finding.effective_samples,
     }
-    return row, [asdict(segment) for segment in finding.segments]

@@ -19,7 +19,7 @@ from huggin.lime.words.scene import NEVER, TextScene
 from huggin.lime.words.scores import TokenSpan, best_token_spans, score_of, span_logs
 from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
-from huggin.model.loading import head_of
+from huggin.model.loading import head_of, name_of_head
 
 COMPLETE = 0.01  # of the change of the score: what the attributions may miss
 FIRST_STEPS = 32  # between the hidden and the full text
@@ -145,8 +145,7 @@ def node_shares(scene: TextScene, text_model: TextModel, target: SpanTarget) -> 
     Without a contrast the rival is the best span of the context that shares no token with it.
     """
     model = text_model.model
-    head = next(name for name, module in model.named_children() if module is head_of(model))
-    site = Site(0, "head", head)
+    site = Site(0, "head", name_of_head(model))
     with undisturbed(model), hooked(model, [site]) as outputs:
         output = model(**inputs_of(scene, text_model))
     start = copy_to_host(output.start_logits.float()).wait()

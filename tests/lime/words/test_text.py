@@ -17,7 +17,6 @@ from huggin.lime.words.scene import find_spans, make_text_scene
 from huggin.lime.words.targets import span_target
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
-from lime import explain, repeated
 from tests.conftest import CONTEXT, record
 from tests.lime.words.planted_text import DATA, FIRST, SECOND, target_of, text_model_of, window_of
 
@@ -198,7 +197,7 @@ def explaining(folder, lines: list[str], **wishes) -> Explaining:
         "stability": None,
         "only_lime": True,
     }
-    return Explaining(Namespace(**usual | wishes), explain, repeated, folder, lines.append)
+    return Explaining(Namespace(**usual | wishes), folder, lines.append)
 
 
 def test_how_many_masks():

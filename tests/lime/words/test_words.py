@@ -8,6 +8,7 @@ import torch
 
 from huggin.lime.explained import Request
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
+from huggin.lime.steps import explain
 from huggin.lime.surrogate import linear_regression_coefficients
 from huggin.lime.words.agreement import compare, what_to_believe
 from huggin.lime.words.others import integrated_gradients, leave_one_out, node_shares
@@ -17,7 +18,6 @@ from huggin.lime.words.scores import best_token_spans, span_logs
 from huggin.model.loading import load_trained
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
-from lime import explain
 from tests.conftest import CONTEXT, record
 from tests.lime.words.planted_text import (
     DATA,
