@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
-from huggin.analysis.validation import validation_in_words
+from huggin.analysis.learning import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
@@ -36,7 +36,6 @@ from huggin.qa.features import (
     training_features,
 )
 from huggin.qa.questions import load_questions, shared_questions
-from huggin.recording.batch import batch_rows
 from huggin.recording.callback import ReadyCallback
 from huggin.recording.checkpoints import (
     newest_checkpoint,
@@ -46,24 +45,29 @@ from huggin.recording.checkpoints import (
     step_in_name,
     why_not_begun,
 )
+from huggin.recording.probe import batch_rows
 from huggin.recording.recorder import Recorder
 from huggin.recording.results import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_settings import changed_settings, fixed_settings, model_name
-from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan, make_plan
-from huggin.training.standing import (
+from huggin.training.start import (
     already_trained,
+    announce,
+    announce_dry_run,
+    changed_settings,
+    fixed_settings,
     is_finished,
     lacks_scores,
+    model_name,
+    seconds_of_a_step,
     trained_steps,
+    try_a_batch,
     where_it_is,
 )
-from huggin.training.trial import try_a_batch
 
 TRIED = 100  # records that become features in a dry run
 

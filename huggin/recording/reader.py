@@ -22,10 +22,17 @@ import pyarrow.compute as pc
 from huggin.common.errors import BadValue, UserError
 from huggin.common.site import Place, Site
 from huggin.common.window import Window
-from huggin.recording.checks import problem_with_numbers, problem_with_step
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import OF_A_WINDOW, SINCE, run_id_of, schemas, types_of_steps
+from huggin.recording.schema import (
+    OF_A_WINDOW,
+    SINCE,
+    problem_with_numbers,
+    problem_with_step,
+    run_id_of,
+    schemas,
+    types_of_steps,
+)
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
 NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")

@@ -13,7 +13,7 @@ from huggin.recording.reader import Recording
 from huggin.recording.results import Efficacy, keep_efficacy, read_efficacy, read_evaluations
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.recordings import window, write_run
 
 HIDDEN = 4

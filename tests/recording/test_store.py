@@ -13,10 +13,10 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.common.site import Site
+from huggin.recording.exports import recording_summary
 from huggin.recording.reader import PART, Recording, whole_batches
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.summary import recording_summary
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.conftest import ROOT
 from tests.recordings import write_run
 

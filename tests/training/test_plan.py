@@ -21,7 +21,7 @@ from huggin.training.plan import (
     steps_per_epoch,
     total_steps,
 )
-from huggin.training.standing import already_trained, going_on, trained_steps, where_it_is
+from huggin.training.start import already_trained, going_on, trained_steps, where_it_is
 
 
 def arguments(**changes):
