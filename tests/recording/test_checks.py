@@ -120,7 +120,7 @@ def test_infinite_losses_are_kept(run):
 
 def test_probes_of_another_length(run):
     write(run, range(3), tokens=5)
-    with pytest.raises(UserError, match="sample 0: logits for another number of tokens"):
+    with pytest.raises(UserError, match="sample 0: start_logits are not"):
         Recording(run.path).probes()
 
 
