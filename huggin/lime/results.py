@@ -10,7 +10,7 @@ from typing import Any
 from huggin.common.errors import BadValue
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
-from huggin.lime.labels import Target
+from huggin.lime.classifiers.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
