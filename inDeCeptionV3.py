@@ -14,14 +14,14 @@ from huggin.common.files import write_json
 from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import at_least, checked, lime_parser
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import target_at
 from huggin.lime.explained import Request
 from huggin.lime.explanation import Explanation, as_json, introduction
-from huggin.lime.labels import target_at
-from huggin.lime.predictions import Predictor
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.rounds import Round, deceive, summary
+from huggin.lime.pictures.scene import Scene
 from huggin.lime.results import record, refuse_unwritable, remove_figures
-from huggin.lime.rounds import Round, deceive, summary
-from huggin.lime.scene import Scene
 from huggin.lime.steps import explain
 
 
@@ -31,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.graphs.saving import save_figures
-    from huggin.lime.figures import draw_explanation, draw_rounds
     from huggin.lime.fonts import missing_in
     from huggin.lime.loading import load
+    from huggin.lime.pictures.figures import draw_explanation, draw_rounds
 
     scene, request = load(args)
     if request.scale == "value":

@@ -21,14 +21,14 @@ from huggin.common.files import write_json
 from huggin.common.text import printable
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Target, target_at, target_of
 from huggin.lime.explained import verdict_on
 from huggin.lime.explanation import Explanation, as_json, in_words, introduction
-from huggin.lime.labels import Target, target_at, target_of
-from huggin.lime.predictions import Predictor
+from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.scene import Scene
 from huggin.lime.quality import differing, faithfulness, gain
 from huggin.lime.results import folder_of, record, refuse_unwritable, remove_figures
-from huggin.lime.scene import Scene
 from huggin.lime.steps import explain, repeated, until_stable
 from huggin.lime.surrogate import is_stable
 
@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.graphs.saving import save_figures
-    from huggin.lime.figures import draw_explanation, draw_faithfulness
     from huggin.lime.fonts import missing_in
     from huggin.lime.loading import load
+    from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
 
     scene, request = load(args)
     targets = targets_of(args, scene)

@@ -34,10 +34,10 @@ from bench.measure import (  # noqa: E402
     short,
     spread,
 )
-from huggin.lime.keras_models import Choices, load_classifier  # noqa: E402
-from huggin.lime.keras_quietly import keras  # noqa: E402
-from huggin.lime.pictures import read_picture  # noqa: E402
-from huggin.lime.scene import Scene, make_scene  # noqa: E402
+from huggin.lime.classifiers.keras_models import load_classifier  # noqa: E402
+from huggin.lime.classifiers.keras_quietly import keras  # noqa: E402
+from huggin.lime.pictures.reading import read_picture  # noqa: E402
+from huggin.lime.pictures.scene import Scene, make_scene  # noqa: E402
 
 SHAPES = ROOT / "sample" / "shapes"
 PACKAGES = ("lime package", "captum")
@@ -208,10 +208,9 @@ def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
             chosen += [("InceptionV3", inception, picture, "slic", args.masks // 4)]
     made = []
     for label, model, photo, segmenter, masks in chosen:
-        choices = Choices(pixels=args.pixels)
         scene = make_scene(
             label,
-            load_classifier(str(model), choices=choices),
+            load_classifier(str(model), pixels=args.pixels),
             read_picture(str(photo)),
             segmenter,
             36,

@@ -22,12 +22,12 @@ sys.path.insert(0, str(ROOT))
 from bench.measure import BENCH, parser_of, rivals_python  # noqa: E402
 from bench.rivals.model_forms import FORMS, Form, probabilities  # noqa: E402
 from huggin.common.errors import UserError  # noqa: E402
-from huggin.lime.keras_classifier import KerasClassifier  # noqa: E402
-from huggin.lime.keras_models import Choices, Unclear, load_classifier  # noqa: E402
-from huggin.lime.keras_quietly import keras, tf  # noqa: E402
-from huggin.lime.labels import Target  # noqa: E402
-from huggin.lime.predictions import Predictor  # noqa: E402
-from huggin.lime.scene import make_scene  # noqa: E402
+from huggin.lime.classifiers.keras_classifier import KerasClassifier  # noqa: E402
+from huggin.lime.classifiers.keras_models import Unclear, load_classifier  # noqa: E402
+from huggin.lime.classifiers.keras_quietly import keras, tf  # noqa: E402
+from huggin.lime.classifiers.labels import Target  # noqa: E402
+from huggin.lime.pictures.predictions import Predictor  # noqa: E402
+from huggin.lime.pictures.scene import make_scene  # noqa: E402
 
 KINDS = (".keras", ".h5", ".h5 of Keras 2", "SavedModel", ".tflite")
 CLOSE = 1e-4  # how far a probability may be from the right one
@@ -76,10 +76,10 @@ def outcome(form: Form, path: Path) -> str:
     said: dict[str, Any] = {}
     while True:
         try:
-            classifier = load_classifier(str(path), choices=Choices(**said))
+            classifier = load_classifier(str(path), **said)
             break
         except Unclear as question:
-            said[question.parameter] = answer_of(form, question)
+            said[question.name] = answer_of(form, question)
         except UserError as error:
             return f"refused: {str(error).removeprefix(f'{path}: ')}"
     options = ", ".join(f"`--{name}`" for name in said)
@@ -89,7 +89,7 @@ def outcome(form: Form, path: Path) -> str:
 
 def answer_of(form: Form, question: Unclear) -> str:
     """What the model's user would say."""
-    answer = form.said.get(question.parameter, "")
+    answer = form.said.get(question.name, "")
     return answer if answer in question.values else question.values[0]
 
 

@@ -21,13 +21,13 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import last_line, parser_of, row, spread  # noqa: E402
 from huggin.lime.choices import SEGMENTERS  # noqa: E402
-from huggin.lime.classifier import first_answers  # noqa: E402
-from huggin.lime.keras_models import Choices, load_classifier  # noqa: E402
-from huggin.lime.labels import target_at  # noqa: E402
+from huggin.lime.classifiers.classifier import first_answers  # noqa: E402
+from huggin.lime.classifiers.keras_models import load_classifier  # noqa: E402
+from huggin.lime.classifiers.labels import target_at  # noqa: E402
 from huggin.lime.masks import Masks, distance_weights, random_perturbations  # noqa: E402
-from huggin.lime.pictures import read_picture  # noqa: E402
-from huggin.lime.predictions import Predictor  # noqa: E402
-from huggin.lime.scene import Scene, make_scene  # noqa: E402
+from huggin.lime.pictures.predictions import Predictor  # noqa: E402
+from huggin.lime.pictures.reading import read_picture  # noqa: E402
+from huggin.lime.pictures.scene import Scene, make_scene  # noqa: E402
 from huggin.lime.surrogate import (  # noqa: E402
     CHANCE,
     Surrogate,
@@ -83,7 +83,7 @@ def measured(
 
 def scene_of(args: Namespace) -> Scene:
     """The picture and its segments."""
-    classifier = load_classifier(str(args.model), choices=Choices(pixels=args.pixels))
+    classifier = load_classifier(str(args.model), pixels=args.pixels)
     picture = read_picture(str(args.picture))
     name = f"{args.model.stem}, {args.picture.stem}"
     return make_scene(name, classifier, picture, args.segmenter, args.segments, "grey")

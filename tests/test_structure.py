@@ -33,8 +33,8 @@ FRONT_DOOR = ("huggin/__init__.py", "huggin/recording/__init__.py")
 LONGEST = 400
 # TensorFlow and torch take seconds to load, and OpenVINO need not be installed.
 IMPORTS_LATE = (
-    "huggin.lime.keras_quietly",
-    "huggin.lime.openvino_quietly",
+    "huggin.lime.classifiers.keras_quietly",
+    "huggin.lime.classifiers.engines",
     "huggin.pages.explained",
 )
 

@@ -23,16 +23,14 @@ Answer = dict[str, Any]
 def ours(case: dict[str, Any], model: str) -> Any:
     """LIME's steps of the toolkit; `coefficients` of a sampler, too."""
     sys.path.insert(0, str(ROOT))
-    from huggin.lime.keras_models import Choices, load_classifier
-    from huggin.lime.labels import Target
+    from huggin.lime.classifiers.keras_models import load_classifier
+    from huggin.lime.classifiers.labels import Target
     from huggin.lime.masks import distance_weights, random_perturbations
-    from huggin.lime.predictions import Predictor
-    from huggin.lime.scene import Scene
+    from huggin.lime.pictures.predictions import Predictor
+    from huggin.lime.pictures.scene import Scene
     from huggin.lime.surrogate import linear_regression_coefficients
 
-    classifier = load_classifier(
-        model, choices=Choices(pixels="signed" if case["signed"] else "byte")
-    )
+    classifier = load_classifier(model, pixels="signed" if case["signed"] else "byte")
     scene = Scene("", classifier, case["picture"], case["segments"], case["fill"])
     target = Target("", int(case["target"]))
     predictor = Predictor(scene, [target], Path("predictions.npz"))

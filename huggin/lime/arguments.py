@@ -9,7 +9,6 @@ from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.database.option import add_database_option
 from huggin.graphs.arguments import add_show_option
-from huggin.lime.addresses import name_of
 from huggin.lime.choices import (
     ENDINGS,
     ENGINES,
@@ -22,6 +21,7 @@ from huggin.lime.choices import (
     SEGMENTERS,
     WIDTH,
 )
+from huggin.lime.pictures.addresses import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
 MOST = 2**32 - 1  # the largest seed

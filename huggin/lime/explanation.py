@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from huggin.lime.classifier import first_answers
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Target
 from huggin.lime.explained import (
     Explained,
     known,
@@ -12,8 +13,7 @@ from huggin.lime.explained import (
     quality_in_words,
     score_in_words,
 )
-from huggin.lime.labels import Target
-from huggin.lime.scene import Scene
+from huggin.lime.pictures.scene import Scene
 
 Explanation = Explained[Scene, Target]
 

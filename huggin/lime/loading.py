@@ -6,23 +6,18 @@ from dataclasses import replace
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
-from huggin.lime.addresses import name_of
 from huggin.lime.choices import FILTERS
+from huggin.lime.classifiers.keras_classifier import KerasClassifier
+from huggin.lime.classifiers.keras_models import load_classifier
+from huggin.lime.classifiers.model_files import is_file_name
 from huggin.lime.explained import Request
-from huggin.lime.keras_classifier import KerasClassifier
-from huggin.lime.keras_models import Choices, Unclear, load_classifier
 from huggin.lime.masks import usual_samples
-from huggin.lime.model_files import is_file_name
-from huggin.lime.networks import NoDownload
-from huggin.lime.pictures import read_picture
-from huggin.lime.scene import Scene, make_scene
+from huggin.lime.pictures.addresses import name_of
+from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.scene import Scene, make_scene
 
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 SQUASHED = 1.5  # change of shape from which on it is said
-OFFLINE = (
-    "name a file with --weights, a model with --model FILE.keras, "
-    "or try --demo, which needs no network"
-)
 
 
 def load(args: Namespace) -> tuple[Scene, Request]:
@@ -102,12 +97,5 @@ def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resa
 
 
 def _classifier(args: Namespace, picture: np.ndarray) -> KerasClassifier:
-    """Load the classifier; errors name the options that help."""
-    choices = Choices(args.labels, args.pixels, args.ending, args.output, args.size, args.engine)
-    try:
-        return load_classifier(args.model, args.weights, choices, picture, args.seed)
-    except NoDownload as error:
-        raise UserError(f"{error}; {OFFLINE}") from None
-    except Unclear as error:
-        values = "|".join(error.values)
-        raise UserError(f"{error.text}; choose by --{error.parameter} {values}") from None
+    said = (args.labels, args.pixels, args.ending, args.output, args.size, args.engine)
+    return load_classifier(args.model, args.weights, *said, picture, args.seed)

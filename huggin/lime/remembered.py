@@ -8,7 +8,7 @@ from huggin.common.files import replacing
 from huggin.common.progress import progress
 from huggin.common.streams import warn
 from huggin.common.text import one_line
-from huggin.lime.classifier import Answers
+from huggin.lime.classifiers.classifier import Answers
 
 
 class Remembered:

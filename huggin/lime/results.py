@@ -11,7 +11,7 @@ from huggin.common.errors import BadValue
 from huggin.database.connection import check_database, open_database
 from huggin.database.option import database_path
 from huggin.database.queries import record_explanation
-from huggin.lime.labels import Target
+from huggin.lime.classifiers.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 

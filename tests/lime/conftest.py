@@ -5,26 +5,19 @@ from typing import Any
 
 import pytest
 
-from huggin.lime.classifier import Classifier
-from huggin.lime.pictures import read_picture
-from huggin.lime.scene import Scene, make_scene
+from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.scene import Scene, make_scene
 from tests.conftest import ROOT
 
 SHAPES = ROOT / "sample" / "shapes"
-OF_KERAS = (  # these load TensorFlow, which takes seconds, so all of their tests are slow
-    "test_classifier.py",
-    "test_endings.py",
-    "test_engine.py",
-    "test_model_files.py",
-    "test_pixels.py",
-    "test_random_answers.py",
-    "test_values.py",
-)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even read the files that load TensorFlow if slow tests are left out."""
-    left_out = config.option.markexpr == "not slow" and collection_path.name in OF_KERAS
+    """Do not even read the files that load TensorFlow, which takes seconds, without slow tests."""
+    quick = config.option.markexpr == "not slow"
+    of_keras = collection_path.parent.name == "classifiers"
+    left_out = quick and of_keras and collection_path.name != "test_labels.py"
     return left_out or None
 
 
@@ -36,18 +29,18 @@ def saved(model: Any, folder: Path, name: str = "model.keras") -> str:
 
 def loaded(path: str, **said: Any) -> Any:
     """The classifier of a file, with what the user says about it."""
-    from huggin.lime.keras_models import Choices, load_classifier
+    from huggin.lime.classifiers.keras_models import load_classifier
 
-    return load_classifier(path, choices=Choices(**said))
+    return load_classifier(path, **said)
 
 
 @pytest.fixture(scope="session")
 def shapes() -> Classifier:
     """The classifier of --demo."""
-    from huggin.lime.keras_models import Choices, load_classifier
+    from huggin.lime.classifiers.keras_models import load_classifier
 
-    choices = Choices(labels=SHAPES.with_suffix(".txt"), pixels="signed")
-    return load_classifier(f"{SHAPES}.keras", choices=choices)
+    labels = SHAPES.with_suffix(".txt")
+    return load_classifier(f"{SHAPES}.keras", labels=labels, pixels="signed")
 
 
 @pytest.fixture(scope="session")

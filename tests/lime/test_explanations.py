@@ -10,11 +10,11 @@ from PIL import Image
 from huggin.common.errors import UserError
 from huggin.lime.adjusted import adjusted
 from huggin.lime.choices import LEAST
+from huggin.lime.classifiers.labels import Labels, Target
 from huggin.lime.explained import Request, doubts, score_in_words, verdict
 from huggin.lime.explanation import Explanation, as_json, in_words, introduction
-from huggin.lime.labels import Labels, Target
 from huggin.lime.masks import distance_weights, random_perturbations
-from huggin.lime.scene import Scene
+from huggin.lime.pictures.scene import Scene
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 from tests.conftest import command
 from tests.lime.conftest import saved
@@ -177,7 +177,7 @@ def test_a_tie_is_said_and_the_first_class_is_explained():
 @pytest.fixture(scope="module")
 def constant(tmp_path_factory):
     """A folder with a model whose answer never changes, and a picture."""
-    from huggin.lime.keras_quietly import keras
+    from huggin.lime.classifiers.keras_quietly import keras
 
     folder = tmp_path_factory.mktemp("constant")
     inputs = keras.Input((16, 16, 3))

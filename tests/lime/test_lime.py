@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.addresses import name_of
-from huggin.lime.pictures import read_picture
-from huggin.lime.scene import make_scene
+from huggin.lime.pictures.addresses import name_of
+from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.scene import make_scene
 from lime import read_arguments
 from tests.conftest import command
 from tests.lime.conftest import SHAPES
@@ -350,5 +350,5 @@ def test_inception_of_random_weights_at_299(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     [found] = json.loads((tmp_path / "a.json").read_text())
-    assert len(found["segments"]) == 28
+    assert len(found["segments"]) == 26  # with the nearest pixels; 28 with smooth ones
     assert "(299, 299, 3), 1000 classes" in done.stdout

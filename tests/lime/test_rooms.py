@@ -9,12 +9,12 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.lime.choices import FILLS, SEGMENTERS
-from huggin.lime.labels import Target
+from huggin.lime.classifiers.labels import Target
 from huggin.lime.masks import random_perturbations
-from huggin.lime.predictions import Predictions, Predictor
+from huggin.lime.pictures.predictions import Predictions, Predictor
+from huggin.lime.pictures.rounds import Round, deceive, summary
+from huggin.lime.pictures.scene import Scene, filled, make_scene, segmented
 from huggin.lime.quality import faithfulness, stability
-from huggin.lime.rounds import Round, deceive, summary
-from huggin.lime.scene import Scene, filled, make_scene, segmented
 from huggin.lime.surrogate import Surrogate
 from tests.lime.conftest import SHAPES, loaded
 

@@ -1,0 +1,190 @@
+"""A classifier of Keras or TensorFlow: its network, the pixels that it takes, its probabilities."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from huggin.common.errors import UserError
+from huggin.common.streams import warn
+from huggin.lime.choices import LEAST
+from huggin.lime.classifiers.classifier import BATCH, Answers
+from huggin.lime.classifiers.engines import NotConverted, converted, fallback_fact
+from huggin.lime.classifiers.keras_quietly import tf
+from huggin.lime.classifiers.labels import Labels
+from huggin.lime.classifiers.pixels import Pixels
+
+STEADY = LEAST["probability"]  # what no effect is; rounding makes 1e-6 of it at most
+SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
+
+
+@dataclass(frozen=True)
+class KerasClassifier:
+    """A `huggin.lime.classifiers.classifier.Classifier`.
+
+    `call` takes pictures (n, height, width, channels) and returns outputs (n, outputs). One output
+    stands for two classes: the second class's probability or logit.
+    """
+
+    name: str
+    call: Callable[[Any], Any]
+    size: tuple[int, int]  # height, width
+    pixels: Pixels  # (..., 3) in [0, 1] -> (..., channels) as the model takes them
+    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), `logits`, or `value`
+    labels: Labels
+    weights_hash: str
+    facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
+    engine: str = "tensorflow"  # one of huggin.lime.choices.ENGINES
+    draws: int = 1  # answers whose mean is taken, if the model answers at random
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the model, how its outputs are read, and what computes them."""
+        read = repr((self.weights_hash, self.ending, self.engine, version(self.engine), self.draws))
+        return hashlib.sha256(read.encode()).hexdigest()
+
+    def probabilities(self, pictures: Any) -> Any:
+        """Pictures (n, height, width, channels), as the model takes them -> (n, classes)."""
+        if self.draws == 1:
+            return self._answered(pictures)
+
+        def mean(picture: Any) -> Any:
+            """Of a picture by itself: a model's answers may depend on those beside it."""
+            answers = [self._answered(picture[None])[0] for _ in range(self.draws)]
+            return tf.reduce_mean(answers, axis=0)
+
+        return tf.map_fn(mean, tf.cast(pictures, tf.float32))
+
+    def _answered(self, pictures: Any) -> Any:
+        outputs = tf.cast(self.call(pictures), tf.float32)
+        if self.ending == "value":
+            return outputs
+        if outputs.shape[1] == 1:
+            second = outputs if self.ending == "sigmoid" else tf.nn.sigmoid(outputs)
+            first = 1 - outputs if self.ending == "sigmoid" else tf.nn.sigmoid(-outputs)
+            return tf.concat([first, second], axis=1)
+        return tf.nn.softmax(outputs) if self.ending == "logits" else outputs
+
+    def predict(self, picture: np.ndarray) -> np.ndarray:
+        """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
+
+        The same picture is asked once. Raises UserError if the answers are no probabilities.
+        """
+        key = hashlib.sha256(picture.tobytes()).digest()
+        if key not in self._predicted:
+            found = np.asarray(self.probabilities(self.pixels(picture)[None]))
+            self._refuse_others(found, found.sum(axis=1))
+            self._predicted[key] = found[0]
+        return self._predicted[key]
+
+    @cached_property
+    def _predicted(self) -> dict[bytes, np.ndarray]:
+        return {}
+
+    def varies(self, pictures: np.ndarray) -> float:
+        """How far answers to the same picture differ, alone and within a batch; 0: by rounding.
+
+        pictures: (n, height, width, 3) in [0, 1].
+        """
+        taken = self.pixels(pictures)
+        together = np.asarray(self.probabilities(taken))
+        alone = np.concatenate([np.asarray(self.probabilities(one[None])) for one in taken])
+        allowed = STEADY * (np.abs(together).max() if self.ending == "value" else 1)
+        apart = float(np.abs(together - alone).max())
+        return apart if apart > allowed else 0.0
+
+    def on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
+        """The same classifier, computed by TensorFlow; fact: the line that says why."""
+        kept = (one for one in self.facts if not one.startswith("engine: "))
+        return replace(self, engine="tensorflow", draws=draws, facts=(*kept, fact))
+
+    def converted(self) -> "KerasClassifier":
+        """This classifier; or the same on TensorFlow, which is said, if OpenVINO cannot compute it.
+
+        A model is converted only once.
+        """
+        try:
+            _ = self._masked
+        except NotConverted as error:
+            fact = fallback_fact(str(error))
+            warn(f"{self.name}: {fact.removeprefix('engine: ')}")
+            return self.on_tensorflow(fact)
+        return self
+
+    def masked(
+        self,
+        picture: np.ndarray,
+        fill: np.ndarray,
+        segments: np.ndarray,
+        classes: tuple[int, ...],
+    ) -> Answers:
+        """See `Classifier.masked`."""
+        # Pixels may be converted before they are masked: the conversion treats each one alike.
+        shown = np.ascontiguousarray(self.pixels(picture), np.float32)
+        hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
+        inputs: tuple[Any, ...] = (segments, shown, hidden)
+        if self.engine == "tensorflow":  # copied once, not for every batch
+            inputs = tuple(map(tf.constant, inputs))
+        chosen = list(classes)
+        others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
+
+        def answers(on: np.ndarray) -> np.ndarray:
+            found = self._masked(on, *inputs)  # (BATCH, classes)
+            self._refuse_others(found, found.sum(axis=1))
+            asked = found[:, chosen]
+            rest = found @ others if self.ending != "sigmoid" else 1 - asked
+            top = found.argmax(axis=1)[:, None].astype(np.float32)
+            return np.concatenate([asked, rest, top], axis=1)
+
+        return answers
+
+    @cached_property
+    def _masked(self) -> Callable[..., np.ndarray]:
+        """Masks (BATCH, segments), segments, picture and fill as the model takes them -> answers.
+
+        Raises NotConverted if OpenVINO cannot compute the model.
+        """
+        graph = self._graph()
+        if self.engine == "tensorflow":
+            return lambda *inputs: np.asarray(graph(*inputs))
+        return converted(graph, *self._example())
+
+    def _graph(self) -> Any:
+        """The masking and the model in one graph, for any number of segments."""
+        height, width = self.size
+        channels = self.pixels(np.zeros((1, 1, 3), np.float32)).shape[-1]
+        pixels = tf.TensorSpec([height, width, channels], tf.float32)
+        place = tf.TensorSpec([height, width], tf.int32)
+
+        @tf.function(input_signature=[tf.TensorSpec([BATCH, None], tf.bool), place, pixels, pixels])
+        def graph(on: Any, place: Any, shown: Any, hidden: Any) -> Any:
+            seen = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
+            return self.probabilities(tf.where(seen, shown, hidden))
+
+        return graph
+
+    def _example(self) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        """Inputs of the graph, with pictures of noise, and TensorFlow's answers to them."""
+        noise = np.random.default_rng(0).random((2, *self.size, 3), np.float32)
+        pictures = np.ascontiguousarray(self.pixels(noise), np.float32)
+        on = np.arange(BATCH)[:, None] % 2 == 0  # the first picture, the second, the first ...
+        answers = np.asarray(self.probabilities(pictures))
+        inputs = (on, np.zeros(self.size, np.int32), *pictures)
+        return inputs, np.resize(answers, (BATCH, answers.shape[1]))
+
+    def _refuse_others(self, found: np.ndarray, sums: np.ndarray) -> None:
+        """Raise UserError if numbers are no probabilities; sums: of all classes of a picture."""
+        if not np.isfinite(found).all():
+            what = "it predicts NaN or infinity; check the file, or choose other pixels"
+            raise UserError(f"{self.name}: {what}")
+        if self.ending == "value":
+            return
+        inside = found.min() >= -SLACK and found.max() <= 1 + SLACK
+        if not inside or (self.ending == "softmax" and abs(sums - 1).max() > SLACK):
+            reach = f"{found.min():.3g} to {found.max():.3g}"
+            what = f"its outputs {'do not sum to 1' if inside else 'are not from 0 to 1'} ({reach})"
+            raise UserError(f"{self.name}: {what}; say its ending: logits, sigmoid or softmax")

@@ -1,0 +1,213 @@
+"""The names of a classifier's outputs, the file that has them, and the class that a name means.
+
+A file has a name a line, in the order of the classes; lines or rows with the class's number and its
+name; or as JSON a list of names, `id2label` (number -> name), or Keras's `class_indices` (name ->
+number).
+"""
+
+import csv
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggin.common.errors import BadValue, UserError
+from huggin.common.files import read_text
+from huggin.common.text import one_line
+
+IMAGENET = 1000  # classes of the models in keras.applications
+IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
+HEADS = ("name", "label", "class", "class_name", "label_name", "classname", "category")
+Row = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A name per class, and its WordNet id, or its number if it has none."""
+
+    names: tuple[str, ...]
+    codes: tuple[str, ...]
+
+    def named(self, words: str) -> list[int]:
+        """The classes with exactly this name; else regardless of case; else those that list it."""
+        exact = [index for index, name in enumerate(self.names) if words == name]
+        plain = [_plain(name) for name in self.names]
+        whole = [index for index, name in enumerate(plain) if _plain(words) == name]
+        listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+        return exact or whole or listed
+
+    def find(self, words: str) -> int:
+        """The class of `208` or `index:208`, of `dog` or `name:dog`.
+
+        Case is ignored unless names differ only in it, and `_` counts as a blank. Raises BadValue
+        if there is no such class or more than one, or if a number is one class's index and
+        another one's name.
+        """
+        kind, _, rest = words.partition(":")
+        number = rest if kind == "index" else words
+        found = self.named(rest if kind == "name" else words)
+        indexed = number.isdecimal() and int(number) < len(self.names) and kind != "name"
+        if indexed and (kind == "index" or found in ([], [int(number)])):
+            return int(number)
+        if indexed:
+            raise BadValue("classes", words, self._two_classes(int(number), found[0]))
+        if len(found) == 1:
+            return found[0]
+        what = "several classes of that name" if found else "no class of that name"
+        raise BadValue("classes", words, f"{what}; {self._advice(found or self._near(words))}")
+
+    def _two_classes(self, index: int, named: int) -> str:
+        what = f"index {index} is called {self.names[index]}"
+        other = f"the class that is called {self.names[named]} has index {named}"
+        return f"{what}, but {other}; give index:{index} or name:{self.names[named]}"
+
+    def _near(self, words: str) -> list[int]:
+        """Classes with a similar name, else those whose name contains the words."""
+        plain = [_plain(name) for name in self.names]
+        similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
+        if similar:
+            return [plain.index(name) for name in similar]
+        return [index for index, name in enumerate(plain) if _plain(words) in name]
+
+    def _advice(self, near: list[int]) -> str:
+        if not near:
+            return f"give a number from 0 to {len(self.names) - 1}"
+        return "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.replace("_", " ").lower().split())
+
+
+def numbers(classes: int, word: str = "class") -> Labels:
+    """Labels if nobody knows the names: `class 0` and so on."""
+    names = tuple(f"{word} {index}" for index in range(classes))
+    return Labels(names, tuple(map(str, range(classes))))
+
+
+def imagenet_labels() -> Labels:
+    """The WordNet ids and names of ImageNet's 1000 classes, in the order of keras.applications."""
+    lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is explained: the score of class `plus`, minus that of class `minus` if there is one."""
+
+    name: str
+    plus: int
+    minus: int | None = None
+
+
+def target_at(index: int, labels: Labels) -> Target:
+    """The class of an index."""
+    return Target(labels.names[index], index)
+
+
+def target_of(words: str, labels: Labels) -> Target:
+    """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
+    plus, dash, minus = words.partition(" - ")
+    if not dash or labels.named(words):
+        return target_at(labels.find(words.strip()), labels)
+    first = labels.find(plus.strip())
+    second = labels.find(minus.strip())
+    if first == second:
+        raise BadValue("classes", words, "the two classes must differ")
+    return Target(f"{labels.names[first]} - {labels.names[second]}", first, second)
+
+
+def labels_of_file(path: Path, classes: int) -> Labels:
+    """The labels in a file. Raises UserError if it names another number of classes."""
+    text = read_text(path).strip()
+    names = _of_json(path, text) if text[:1] in ("{", "[") else _of_lines(path, text, classes)
+    if len(names) != classes:
+        what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
+        raise UserError(f"{path}: {what}")
+    return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
+
+
+def _of_json(path: Path, text: str) -> Sequence[str]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        what = f"begins like JSON and is none ({one_line(error)}); give a name a line, or JSON"
+        raise UserError(f"{path}: {what}") from None
+    if isinstance(found, dict):
+        found = _in_order(path, found.get("id2label", found))
+    if not all(isinstance(name, str) for name in found):
+        raise UserError(f"{path}: its labels are not all texts; give each class a name")
+    return list(found)
+
+
+def _in_order(path: Path, found: Any) -> list[Any]:
+    """The names of `id2label` or `class_indices`, by their numbers."""
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: id2label is no object of numbers and names")
+    if all(type(value) is int for value in found.values()):
+        by_number = {str(value): name for name, value in found.items()}
+    else:  # a name, or as in imagenet_class_index.json a code and a name
+        by_number = {
+            key: value[-1] if isinstance(value, list) and value else value
+            for key, value in found.items()
+        }
+    if len(by_number) != len(found) or not _are_numbers(by_number):
+        raise UserError(f"{path}: its classes are not numbered from 0 to {len(found) - 1}")
+    return [by_number[str(number)] for number in range(len(by_number))]
+
+
+def _of_lines(path: Path, text: str, classes: int) -> Sequence[str]:
+    lines = text.splitlines()
+    if not lines:
+        return []
+    bare = [line.strip() for line in lines]
+    if all(line.endswith(",") for line in bare[:-1]) and (len(bare) > 1 or '",' in bare[0]):
+        what = "a list without its brackets; write [ before it and ] behind it, or a name a line"
+        raise UserError(f"{path}: {what}")
+    try:
+        tables = _tables(lines)
+    except csv.Error as error:
+        raise UserError(f"{path}: {one_line(error)}; give a short name a line") from None
+    for rows in tables:
+        names = _of_rows(path, rows, classes)
+        if names is not None:
+            return names
+    alone = len(lines) == classes + 1 and bare[0].lower() in (*HEADS, "labels", "names", "classes")
+    return lines[1:] if alone else lines
+
+
+def _tables(lines: Sequence[str]) -> list[list[Row]]:
+    """The lines as tables of different separators, and as a number with a name behind it."""
+    tables: list[list[Row]] = [list(csv.reader(lines, delimiter=mark)) for mark in ",;\t"]
+    return [*tables, [re.split(r"[:.)]?\s+", line.strip(), maxsplit=1) for line in lines]]
+
+
+def _of_rows(path: Path, rows: Sequence[Row], classes: int) -> list[str] | None:
+    """The names in a table with a column of numbers; None if it has none."""
+    width = len(rows[0])
+    if width < 2 or any(len(row) != width for row in rows):
+        return None
+    head, *rest = rows
+    body = rest if len(rows) == classes + 1 else rows
+    for column in range(width):
+        found = [row[column].strip() for row in body]
+        if sorted(found) == sorted(str(number + 1) for number in range(len(body))):
+            raise UserError(f"{path}: its classes are numbered from 1; number them from 0")
+        if _are_numbers(found):
+            others = [at for at in range(width) if at != column]
+            named = [at for at in others if head[at].strip().lower() in HEADS]
+            if len(others) > 1 and len(named) != 1:
+                raise UserError(f"{path}: has several columns; leave a number and a name")
+            name = (named or others)[0]
+            by_number = {int(row[column]): row[name] for row in body}
+            return [by_number[number] for number in range(len(body))]
+    return None
+
+
+def _are_numbers(found: Sequence[str] | Mapping[str, Any]) -> bool:
+    """Whether texts are the numbers from 0 on, each once, in any order."""
+    return sorted(found) == sorted(map(str, range(len(found))))

@@ -1,0 +1,282 @@
+"""Explanation -> figures: segments on the picture, coefficients, scores, quality, rounds."""
+
+import textwrap
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from scipy.ndimage import distance_transform_edt, find_objects
+from skimage.segmentation import mark_boundaries
+
+from huggin.common.text import short
+from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.explanation import Explanation, in_words
+from huggin.lime.fonts import families_for, use_fonts
+from huggin.lime.pictures.rounds import Round
+
+FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
+AGAINST = END
+NEITHER = "#c0c8cf"
+TINT = 0.45  # of the colour on the segment with the highest coefficient
+PALE = 0.55  # of white on the rest of the picture
+SHARP = 400  # pixels that a picture with lines on it has at least
+LABELLED = 40  # segments, above which the axis does not number each
+LONG = 8.0  # inches of a picture's longer side
+SHORT = 3.2  # inches of its shorter side, at least
+SEGMENT = "segment"  # the gid of a segment's number
+BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
+ORDERS = {"LIME": START, "leave-one-out": END, "random": QUIET}
+
+
+def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
+    """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
+    figures = {}
+    for name, (title, size, draw) in PANELS.items():
+        inches = size or _size_of_picture(explanation)
+        figures[name] = new_figure(*inches, f"{title}: {called(explanation)}")
+        draw(figures[name].subplots(), explanation)
+    figures["lime"] = _sheet(explanation)
+    for figure in figures.values():
+        _finish(figure, explanation)
+    return figures
+
+
+def _finish(figure: Figure, explanation: Explanation) -> None:
+    """Fonts for the names, and numbers that do not cover each other."""
+    names = explanation.scene.classifier.labels.names
+    use_fonts(figure, families_for("".join(names))[0])
+    remove_covered(figure)
+
+
+def _size_of_picture(explanation: Explanation) -> tuple[float, float]:
+    """Inches (width, height) in the picture's shape, with room for the title."""
+    height, width = explanation.scene.segments.shape
+    longer = max(height, width)
+    return max(SHORT, LONG * width / longer), max(SHORT, LONG * height / longer) + 0.7
+
+
+def _sheet(explanation: Explanation) -> Figure:
+    figure = new_figure(13, 10.8, f"Why {called(explanation)}? {short(explanation.scene.name)}")
+    grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.34))
+    for place, (title, _, draw) in enumerate(PANELS.values()):
+        axes = figure.add_subplot(grid[place // 2, place % 2])
+        axes.set_title(title)
+        draw(axes, explanation)
+    words = figure.add_subplot(grid[2, :])
+    words.set_axis_off()
+    text = "\n".join(line for fact in in_words(explanation) for line in textwrap.wrap(fact, 150))
+    words.text(0, 1, text, va="top", fontsize=9.5, linespacing=1.4)
+    return figure
+
+
+def called(explanation: Explanation) -> str:
+    """What is explained, short enough for a title; both halves of a contrast."""
+    halves = explanation.target.name.split(" - ", 1)
+    return " - ".join(short(half, 55 // len(halves)) for half in halves)
+
+
+def _coefficients(axes: Axes, explanation: Explanation) -> None:
+    surrogate = explanation.surrogate
+    numbers = np.arange(len(surrogate.coefficients))
+    colours = np.full(len(numbers), NEITHER)
+    colours[explanation.top] = FOR
+    colours[explanation.against] = AGAINST
+    known = bool(np.isfinite(surrogate.standard_errors).all())
+    errors = surrogate.standard_errors if known else None
+    whiskers = {"lw": 1}
+    axes.bar(
+        numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw=whiskers
+    )
+    note = "green: speak for it;  red: against it;  grey: less, or chance"
+    note += ";  whiskers: ± 1 standard error" if known else ""
+    axes.set(xlabel=f"segment\n{note}", ylabel=f"coefficient ({explanation.request.scale})")
+    axes.axhline(0, color="black", lw=0.8)
+    axes.margins(x=0.01, y=0.1)
+    if len(numbers) <= LABELLED:
+        axes.set_xticks(numbers, map(str, numbers), fontsize=7)
+
+
+def _top_segments(axes: Axes, explanation: Explanation) -> None:
+    """The picture, pale; green where segments speak for the class, red where against it.
+
+    The highest coefficient has the full tint, one of a quarter of it half of the tint.
+    """
+    scene = explanation.scene
+    picture = scene.picture * (1 - PALE) + PALE
+    size = np.abs(explanation.surrogate.coefficients)
+    tint = TINT * np.sqrt(size / max(size.max(), 1e-300))[scene.segments][..., None]
+    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
+        inside = np.isin(scene.segments, segments)[..., None]
+        tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
+        picture = np.where(inside, tinted, picture)
+    show_picture(axes, picture)
+    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
+        for segment in segments:
+            _outline(axes, scene.segments == segment, colour)
+    chosen = np.concatenate([explanation.top, explanation.against])
+    number_segments(axes, scene.segments, chosen, fontsize=10)
+    if not len(chosen):
+        note = "no segment speaks for it or against it beyond chance"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        wrapped = textwrap.fill(note, 26)
+        axes.text(0.5, 0.5, wrapped, transform=axes.transAxes, ha="center", va="center", bbox=box)
+
+
+def _outline(axes: Axes, inside: np.ndarray, colour: str) -> None:
+    around = np.pad(inside, 1)  # so that lines close at the picture's edge
+    places = [np.arange(-1, size + 1) for size in inside.shape[::-1]]
+    axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
+
+
+def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
+    scene = explanation.scene
+    scale = -(-SHARP // min(scene.picture.shape[:2]))  # so that the lines are thin
+    picture = scene.picture.repeat(scale, 0).repeat(scale, 1)
+    segments = scene.segments.repeat(scale, 0).repeat(scale, 1)
+    show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
+    fontsize = 8 if scene.count <= LABELLED else 5.5
+    places = number_segments(axes, scene.segments, np.arange(scene.count), fontsize, scale)
+    axes.autoscale(False)
+    for pair in explanation.surrogate.pairs:
+        ends = zip(places[pair.first], places[pair.second])
+        axes.plot(*ends, color=FOR if pair.beyond > 0 else AGAINST, lw=2.5)
+    if explanation.surrogate.pairs:
+        note = "lines: pairs that count together; green: more than their sum; red: less"
+        axes.text(0.5, -0.045, note, transform=axes.transAxes, ha="center", va="top", fontsize=8)
+
+
+def show_picture(axes: Axes, picture: np.ndarray) -> None:
+    """Show a picture (height, width, 3) in [0, 1], without axes."""
+    axes.imshow(np.clip(picture, 0, 1), interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _scores(axes: Axes, explanation: Explanation) -> None:
+    scores = explanation.scores
+    spread = None if np.ptp(scores) > 0 else (scores[0] - 0.5, scores[0] + 0.5)
+    axes.hist(scores, bins=30, range=spread, color="#9ecae1")
+    mean = scores.mean()
+    full = scores[0]
+    axes.axvline(mean, color=ACCENT, ls="--", label=f"mean over the masks: {mean:.3g}")
+    axes.axvline(full, color=GOLD, ls="-", label=f"full picture: {full:.3g}")
+    what = f"{explanation.request.scale} of {called(explanation)}"
+    axes.set(xlabel=what, ylabel="masked pictures")
+    axes.locator_params(axis="x", nbins=5)
+    legend_above(axes)
+
+
+def draw_faithfulness(curves: dict[str, dict[str, Any]], explanation: Explanation) -> Figure:
+    """The score while segments are hidden one by one, and while they are shown, in three orders."""
+    title = f"What the order of the segments is worth: {called(explanation)}"
+    figure = new_figure(11, 4.2, title)
+    ways = (("deletion", "hidden", "lower"), ("insertion", "seen", "higher"))
+    for axes, (way, done, better) in zip(figure.subplots(1, 2), ways):
+        for name, one in curves.items():
+            label = f"{name}: area {one[f'{way}_auc']:.3f}"
+            axes.plot(one[way], color=ORDERS[name], label=label, marker=".", markersize=4)
+        axes.set(xlabel=f"segments {done}", ylabel=explanation.request.scale)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(f"{way} ({better} is better)")
+        axes.legend()
+    _finish(figure, explanation)
+    return figure
+
+
+def draw_rounds(rounds: list[Round]) -> Figure:
+    """A strip: the picture and what is left of it after each round, with the classifier's words."""
+    scene = rounds[0].explanation.scene
+    names = scene.classifier.labels.names
+    shown = [(scene.picture, rounds[0].before)] + [(one.hidden, one.after) for one in rounds]
+    title = f"What is it without the segments that speak for it? {short(scene.name)}"
+    figure = new_figure(3.6 * len(shown), 4.9, title)
+    for number, (picture, probabilities) in enumerate(shown):
+        axes = figure.add_subplot(1, len(shown), number + 1)
+        show_picture(axes, picture)
+        lines = [
+            f"{probabilities[index]:.3f}  {short(names[index], 34)}"
+            for index in first_answers(probabilities, 3)
+        ]
+        axes.set_title("full picture" if number == 0 else f"round {number}")
+        axes.text(0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)
+    _finish(figure, rounds[0].explanation)
+    return figure
+
+
+# Numbers on the segments, which never cover each other, and always lie inside
+
+
+def number_segments(
+    axes: Axes, segments: np.ndarray, chosen: np.ndarray, fontsize: float, scale: int = 1
+) -> dict[int, tuple[float, float]]:
+    """Write the number of each chosen segment in its widest place, the most spacious first.
+
+    segments: (height, width) int; scale: by which the picture in the axes is larger. Returns the
+    place (x, y) of each.
+    """
+    boxes = find_objects(segments + 1)
+    places = []
+    for segment in chosen:
+        inside = np.pad(segments[boxes[segment]] == segment, 1)
+        depth = distance_transform_edt(inside)[1:-1, 1:-1]
+        row, column = np.unravel_index(depth.argmax(), depth.shape)
+        corner = (boxes[segment][0].start, boxes[segment][1].start)
+        places.append((depth.max(), row + corner[0], column + corner[1], segment))
+    middles = {}
+    for _, row, column, segment in sorted(places, reverse=True):
+        middle = ((column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5)
+        look: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "fontsize": fontsize,
+            "color": "white",
+        }
+        axes.text(*middle, str(segment), gid=SEGMENT, bbox=dict(BOX), **look)
+        middles[int(segment)] = middle
+    return middles
+
+
+def remove_covered(figure: Figure) -> None:
+    """Remove the numbers that would cover an earlier one or leave their picture, and say so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that no font has; see fonts.missing_in
+        figure.draw_without_rendering()  # so that the texts have their places
+    for axes in figure.axes:
+        numbers = [text for text in axes.texts if text.get_gid() == SEGMENT]
+        removed = _covered(axes, numbers)
+        for text in removed:
+            text.remove()
+        if removed:
+            shown = len(numbers) - len(removed)
+            note = f"{shown} of {len(numbers)} numbers fit"
+            axes.text(0.5, -0.01, note, transform=axes.transAxes, ha="center", va="top", fontsize=8)
+
+
+def _covered(axes: Axes, texts: list[Text]) -> list[Text]:
+    frame = axes.get_window_extent()
+    kept: list[Bbox] = []
+    removed = []
+    for text in texts:
+        patch = text.get_bbox_patch()
+        box = (patch or text).get_window_extent()
+        outside = box.width > frame.width or not frame.padded(box.height / 2).containsx(box.x0)
+        if outside or any(box.overlaps(other) for other in kept):
+            removed.append(text)
+        else:
+            kept.append(box)
+    return removed
+
+
+Panel = tuple[str, tuple[float, float] | None, Callable[[Axes, Explanation], None]]
+PANELS: dict[str, Panel] = {  # title, inches (None: in the picture's shape), how it is drawn
+    "top_segments": ("Green: for it; red: against it", None, _top_segments),
+    "numbered_segments": ("Segments", None, _numbered_segments),
+    "segment_coeffs": ("Coefficient of each segment", (9, 4.2), _coefficients),
+    "prob_topclassification": ("The class's score over the masks", (7, 4.2), _scores),
+}

@@ -1,0 +1,182 @@
+"""A picture from a file or the web -> (height, width, 3) float32 in [0, 1]."""
+
+import io
+import shlex
+import sys
+import time
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx2
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from huggin.common.errors import UserError
+from huggin.common.text import one_line
+from huggin.lime.pictures.addresses import is_address
+from huggin.lime.pictures.colours import (
+    Say,
+    in_srgb,
+    in_unit_range,
+    is_deep,
+    stretch_colours,
+    toned,
+)
+
+ORIENTATION = 0x0112  # EXIF's tag
+MOST_BYTES = 100_000_000  # of a download
+PATIENCE = 30  # seconds without an answer from the server
+LONGEST_DOWNLOAD = 300  # seconds for the whole download
+LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
+PYTHON = shlex.quote(sys.executable)
+AS_PNG = "save it as PNG"
+KINDS = (  # how a file begins, and what it is
+    (b"II*\0", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
+    (b"MM\0*", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
+    (b"II+\0", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
+    (b"MM\0+", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
+    (b"\xff\x0a", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
+    (b"\0\0\0\x0cJXL ", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
+    (b"%PDF", "a PDF; save the picture in it as PNG: pdftoppm -png"),
+    (b"<svg", f"an SVG drawing, which has no pixels; {AS_PNG}"),
+    (b"<?xml", f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}"),
+    (b"<!DOCTYPE html", "a web page; give the address of the picture in it"),
+    (b"<html", "a web page; give the address of the picture in it"),
+    (b"\x93NUMPY", f"a NumPy array; {AS_PNG}"),
+    (b"\x89HDF", "an HDF5 file; save its picture as PNG"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself; run: git lfs pull"),
+)
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
+    """The picture of a path or an http(s) address, (height, width, 3) float32 in [0, 1].
+
+    EXIF turns it upright, an ICC profile gives its colours, transparency is laid on white, grey is
+    repeated in three channels. `say` is called with a clause about each thing that was done.
+    Raises UserError if there is no picture.
+    """
+    source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
+    _load_opener(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures; too large ones raise
+            with Image.open(source) as image:
+                return _read(image, source, say)
+    except UnidentifiedImageError:
+        raise UserError(f"{where}: {_why_unreadable(source)}") from None
+    except Image.DecompressionBombError:
+        what = "too large; give a picture of at most 178 million pixels"
+        raise UserError(f"{where}: {what}") from None
+    except Exception as error:  # whatever a broken file makes its reader raise
+        what = f"a broken picture ({one_line(error)}); make or download it again"
+        raise UserError(f"{where}: {what}") from None
+
+
+def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np.ndarray:
+    say(f"{image.width} x {image.height} pixels")
+    stretch_colours(image, source, say)  # before anything loads the picture
+    if getattr(image, "n_frames", 1) > 1:
+        say(f"the first of {image.n_frames} in the file")  # type: ignore[attr-defined]
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        say("turned upright by its EXIF data")
+    if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
+        return _in_unit_range(image, say)  # turning a picture would lose what its file says
+    return _in_unit_range(ImageOps.exif_transpose(image), say)
+
+
+def _existing(where: str) -> Path:
+    path = Path(where)
+    if not path.is_file():
+        raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
+    return path
+
+
+def _download(address: str) -> bytes:
+    """What a server sends, over http(s) only. Raises UserError if it fails, or sends too much."""
+    content = bytearray()
+    ends = time.monotonic() + LONGEST_DOWNLOAD
+    agent = {"User-Agent": "lime.py"}
+    client = httpx2.Client(headers=agent, timeout=PATIENCE, follow_redirects=True)
+    try:
+        with client, client.stream("GET", address) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_bytes():
+                content += part
+                if len(content) > MOST_BYTES:
+                    what = f"more than {MOST_BYTES // 1_000_000} MB; give a smaller picture"
+                    raise UserError(f"{address}: {what}")
+                if time.monotonic() > ends:
+                    raise TimeoutError(f"not sent within {LONGEST_DOWNLOAD} seconds")
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        raise UserError(
+            f"{address}: {one_line(error)}; check the address, or give a file"
+        ) from None
+    return bytes(content)
+
+
+def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:
+    """(height, width, 3) float32 in [0, 1]."""
+    smaller = max(1, int((image.width * image.height) ** 0.5) // LARGE)
+    if smaller > 1:
+        say(f"averaged over {smaller} x {smaller} pixels first")
+    if is_deep(image):
+        grey, line = in_unit_range(image)
+        say(line or f"{'32' if image.mode in ('I', 'F') else '16'} bits")
+        profile = image.info.get("icc_profile")
+        if profile and line:
+            say("its colour profile is not used, as it is for other values")
+        elif profile:
+            grey = toned(grey, profile, say)
+        reduced = np.asarray(Image.fromarray(grey).reduce(smaller))
+        return np.repeat(reduced[..., None], 3, axis=2)
+    colours = _on_white(image, in_srgb(image, say))
+    if image.has_transparency_data:
+        say("laid on white where it is transparent")
+    return np.asarray(colours.reduce(smaller), np.float32) / np.float32(255)
+
+
+def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
+    """The colours of a picture on white, as far as it is transparent."""
+    if not image.has_transparency_data:
+        return colours
+    layer = colours.convert("RGBA")
+    layer.putalpha(image.convert("RGBA").getchannel("A"))
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
+
+
+# Files that Pillow does not read by itself: what they are, and the way out
+
+
+def _load_opener(source: Path | io.BytesIO) -> None:
+    """Let Pillow read HEIC by the package pillow-heif, if it is needed and installed."""
+    if _is_heic(source) and find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
+
+
+def _why_unreadable(source: Path | io.BytesIO) -> str:
+    """What a file is that Pillow does not read, and what to do."""
+    if _is_heic(source):
+        install = f"{PYTHON} -m pip install pillow-heif"
+        return f"a HEIC picture, as iPhones make them; save it as JPEG, or type: {install}"
+    start = _start_of(source)
+    if start[128:132] == b"DICM":
+        return f"a DICOM file; {AS_PNG}"
+    for mark, what in KINDS:
+        if start.lstrip()[: len(mark)].lower() == mark.lower():
+            return what
+    return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
+
+
+def _is_heic(source: Path | io.BytesIO) -> bool:
+    start = _start_of(source)
+    return start[4:8] == b"ftyp" and start[8:12] in HEIC
+
+
+def _start_of(source: Path | io.BytesIO) -> bytes:
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()[:512]
+    with source.open("rb") as file:
+        return file.read(512)

@@ -1,0 +1,90 @@
+"""What does a classifier say once what it relied on is hidden? Explain, hide, and ask again."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.classifiers.labels import Labels
+from huggin.lime.explained import nothing_to_explain
+from huggin.lime.explanation import Explanation
+from huggin.lime.pictures.scene import Scene
+
+Explain = Callable[[Scene, int], Explanation]  # a picture and its round -> why its first answer
+SHOWN = 3  # answers in a summary
+
+
+@dataclass(frozen=True)
+class Round:
+    """A picture, why it is called what it is called, and what it is called without that."""
+
+    number: int  # 1 for the first
+    explanation: Explanation
+    before: np.ndarray  # (classes,) probabilities of the picture
+    after: np.ndarray  # (classes,) with its top segments hidden
+    hidden: np.ndarray  # (height, width, 3) the picture with its top segments hidden
+
+    @property
+    def first(self) -> int:
+        """The class that the picture is called."""
+        return int(first_answers(self.before, 1)[0])
+
+    @property
+    def second(self) -> int:
+        """The class that it is called once its top segments are hidden."""
+        return int(first_answers(self.after, 1)[0])
+
+
+def deceive(scene: Scene, explain: Explain, rounds: int) -> Iterator[Round]:
+    """Explain the picture, hide its top segments, and continue with what is left.
+
+    There are at most `rounds` rounds; the last one is the first that leaves the answer as it was.
+    The segments keep their numbers.
+    """
+    predict = scene.classifier.predict
+    for number in range(1, rounds + 1):
+        explanation = explain(scene, number)
+        left = replace(scene, picture=scene.hide(explanation.top))
+        before = predict(scene.picture)
+        after = predict(left.picture)
+        one = Round(number, explanation, before, after, left.picture)
+        yield one
+        if one.second == one.first:
+            return
+        scene = left
+
+
+def summary(one: Round) -> str:
+    """A round in words: what was hidden, the answers before and after, and the new one's place."""
+    labels = one.explanation.scene.classifier.labels
+    lines = [f"\nRound {one.number}: {_hidden_in_words(one)}"]
+    lines += _answers("before", labels, one.before)
+    lines += _answers("after", labels, one.after)
+    name = labels.names[one.second]
+    if one.first == one.second:
+        return "\n".join([*lines, f"  the answer stays the same: {name}"])
+    place = int((one.before > one.before[one.second]).sum()) + 1
+    was = f"it was number {place} before, with {one.before[one.second]:.4g}"
+    return "\n".join([*lines, f"  the answer is {name} now; {was}"])
+
+
+def _hidden_in_words(one: Round) -> str:
+    top = one.explanation.top
+    first = one.explanation.scene.classifier.labels.names[one.first]
+    if one.explanation.surrogate.constant:
+        return nothing_to_explain(one.explanation)
+    if not len(top):
+        return f"nothing is hidden, as no segment speaks for {first} beyond chance"
+    segments = ", ".join(map(str, top))
+    return f"hidden: the segments that speak for {first} ({segments})"
+
+
+def _answers(when: str, labels: Labels, probabilities: np.ndarray) -> list[str]:
+    """A line per answer, the most probable first."""
+    best = first_answers(probabilities, SHOWN)
+    return [
+        f"  {when if place == 0 else '':6}  {probabilities[index]:.4f}  {labels.names[index]}"
+        f" (class {index})"
+        for place, index in enumerate(best)
+    ]

@@ -1,0 +1,130 @@
+"""Prepare a picture for LIME: fit it to the classifier, cut it into segments, make the fill."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from skimage import color, filters, segmentation
+
+from huggin.common.errors import UserError
+from huggin.common.streams import warn
+from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.classifiers.pixels import resized
+
+ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture at the classifier's size, cut into segments."""
+
+    name: str
+    classifier: Classifier
+    picture: np.ndarray  # (height, width, 3) float32 in [0, 1]
+    segments: np.ndarray  # (height, width) int32, 0 to count - 1
+    fill: np.ndarray  # (height, width, 3) float32: what is seen where a segment is hidden
+    segmenter: str = "grid"  # that cut it
+    facts: tuple[str, ...] = ()  # what happened to the picture
+
+    @property
+    def count(self) -> int:
+        """How many segments there are."""
+        return int(self.segments.max()) + 1
+
+    def name_of(self, segment: int) -> str:
+        """What a segment is called: its number."""
+        return str(segment)
+
+    def hide(self, hidden: np.ndarray) -> np.ndarray:
+        """Hide some segments, which are given by their numbers; the picture."""
+        return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
+
+
+def make_scene(
+    name: str,
+    classifier: Classifier,
+    picture: np.ndarray,
+    segmenter: str,
+    wanted: int,
+    fill: str,
+    fit: str = "squash",
+    resampling: str = "smooth",
+) -> Scene:
+    """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
+
+    resampling: a key of FILTERS.
+    wanted: about how many segments `slic` and `grid` make. The grid is taken, too, if `quickshift`
+    or `felzenszwalb` find one segment only. Raises UserError if then there is only one, too, or the
+    picture has a single colour.
+    """
+    shaped = in_shape(picture, classifier.size, fit)
+    fitted = resized(shaped, classifier.size, resampling)
+    if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
+        raise UserError(f"{name}: of a single colour; give a picture with something in it")
+    segments = segmented(fitted, segmenter, wanted)
+    if segments.max() == 0 and segmenter in ("quickshift", "felzenszwalb"):
+        warn(f"{name}: {segmenter} finds one segment only, so the picture is cut into a grid")
+        segmenter = "grid"
+        segments = segmented(fitted, segmenter, wanted)
+    if segments.max() == 0:
+        raise UserError(f"{name}: {segmenter} finds one segment only; ask for more segments")
+    return Scene(name, classifier, fitted, segments, filled(fitted, segments, fill), segmenter)
+
+
+def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
+    """A picture (height, width, 3) in the shape of `size`: cropped to its middle, or padded grey.
+
+    fit: one of FITS; `squash` leaves the picture as it is.
+    """
+    height, width = picture.shape[:2]
+    wanted = (round(width * size[0] / size[1]), round(height * size[1] / size[0]))
+    if fit == "crop":
+        rows, columns = max(1, min(height, wanted[0])), max(1, min(width, wanted[1]))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return picture[top : top + rows, left : left + columns]
+    if fit == "pad":
+        rows, columns = max(height, wanted[0]), max(width, wanted[1])
+        top, left = (rows - height) // 2, (columns - width) // 2
+        padded = np.full((rows, columns, 3), 0.5, np.float32)
+        padded[top : top + height, left : left + width] = picture
+        return padded
+    return picture
+
+
+def segmented(picture: np.ndarray, segmenter: str, wanted: int) -> np.ndarray:
+    """Cut a picture into segments: the number of each pixel's segment, (height, width) int32."""
+    match segmenter:
+        case "quickshift":  # its segments depend on the range; the older toolkit used [-1, 1]
+            signed = picture * 2 - 1
+            labels = segmentation.quickshift(signed, kernel_size=6, max_dist=200, ratio=0.2)
+        case "slic":
+            labels = segmentation.slic(picture, n_segments=wanted)
+        case "felzenszwalb":
+            least = picture.shape[0] * picture.shape[1] // 200
+            labels = segmentation.felzenszwalb(picture, scale=200, sigma=0.8, min_size=least)
+        case _:
+            labels = _grid(picture.shape[0], picture.shape[1], wanted)
+    numbers = np.unique(labels, return_inverse=True)[1]
+    return numbers.reshape(labels.shape).astype(np.int32)
+
+
+def _grid(height: int, width: int, wanted: int) -> np.ndarray:
+    """Cut into equal cells, with about as many rows as columns: (height, width)."""
+    rows = max(1, round(wanted**0.5))
+    columns = max(1, round(wanted / rows))
+    row = np.arange(height) * rows // height
+    column = np.arange(width) * columns // width
+    return row[:, None] * columns + column
+
+
+def filled(picture: np.ndarray, segments: np.ndarray, fill: str) -> np.ndarray:
+    """What is seen where a segment is hidden, (height, width, 3) float32."""
+    match fill:
+        case "grey":  # 0 for a model that takes [-1, 1]
+            hidden = np.full_like(picture, 0.5)
+        case "black":
+            hidden = np.zeros_like(picture)
+        case "mean":  # each segment in its own mean colour
+            hidden = color.label2rgb(segments, picture, kind="avg", bg_label=-1)
+        case _:
+            hidden = filters.gaussian(picture, sigma=picture.shape[0] / 16, channel_axis=2)
+    return hidden.astype(np.float32)
