@@ -9,6 +9,7 @@ from huggin.common.window import Window
 from huggin.recording.reader import Probes, Recording
 
 SHOWN = 60  # characters of a question in the table
+NO_ANSWER = "its window holds no answer, so nothing tells when it was right"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ def _margin(logits: np.ndarray, gold: int, window: Window) -> np.ndarray:
 
 def flips_in_words(recording: Recording, sample: int = 0) -> str:
     """When a tracked sample was first answered right, when that changed, and how it ended."""
-    learned = when_learned(recording.probes(sample), recording.tracked(sample))
+    window = recording.tracked(sample)
+    if not window.has_answer:
+        return f"sample {sample}: {NO_ANSWER}"
+    learned = when_learned(recording.probes(sample), window)
     if learned.first_right is None:
         return f"sample {sample}: never answered right"
     later = ", ".join(str(step) for step in learned.flips if step != learned.first_right)
@@ -81,7 +85,7 @@ def _row(recording: Recording, sample: int) -> str:
     probes = recording.probes(sample)
     learned = when_learned(probes, window)
     last_flip = learned.flips[-1] if learned.flips else None
-    end = "wrong" if learned.right_since is None else "right"
+    end = ("wrong" if learned.right_since is None else "right") if window.has_answer else "-"
     start_margin, end_margin = margins(probes, window)
     question = " ".join(window.question.split())[:SHOWN]
     return (

@@ -39,17 +39,19 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
     (`lengths`, of each question of the data in characters): longer windows have higher losses. The
     spread is 1.48 times the median absolute deviation, so that spikes do not hide each other, and
     at least LEAST_SPREAD.
-    Raises UserError for a training of fewer than LEAST steps.
+    Losses that are not finite are left out. Raises UserError if fewer than LEAST are left.
     """
     steps = run.steps
-    step = steps.step[1:] if steps.step[0] == 0 else steps.step
-    loss = steps.loss[-len(step) :]
+    known = (steps.step > 0) & np.isfinite(steps.loss)
+    step = steps.step[known]
+    loss = steps.loss[known]
     if len(step) < LEAST:
-        raise UserError(f"{run.run.path}: {len(step)} steps; spikes need {LEAST} or more")
+        what = f"{len(step)} steps with a finite loss"
+        raise UserError(f"{run.run.path}: {what}; spikes need {LEAST} or more")
     expected = _median_around(loss)
     if lengths is not None and run.has("questions"):
         expected = expected + _effect_of_length(run, step, loss - expected, lengths)
-    left = np.nan_to_num(loss - expected)  # a loss that is not finite is drawn as such already
+    left = loss - expected
     spread = np.maximum(1.4826 * _median_around(np.abs(left)), LEAST_SPREAD)
     above = left / spread
     highest = [at for at in np.argsort(-above, kind="stable") if above[at] > STANDS_OUT]
@@ -82,9 +84,10 @@ def _effect_of_length(
     Its slope is the weighted median of all batches' slopes, which a spike does not tilt.
     """
     found = run.questions
-    row = np.searchsorted(step, found.step)
+    kept = np.isin(found.step, step)
+    row = np.searchsorted(step, found.step[kept])
     count = np.bincount(row, minlength=len(step))
-    total = np.bincount(row, np.asarray(lengths, float)[found.index], minlength=len(step))
+    total = np.bincount(row, np.asarray(lengths, float)[found.index[kept]], minlength=len(step))
     length = np.divide(total, count, out=np.full(len(step), np.nan), where=count > 0)
     longer = np.nan_to_num(length - _median_around(length))
     known = np.flatnonzero((longer != 0) & np.isfinite(left))

@@ -29,7 +29,8 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     words = f"best at step {best.step:,}, validation loss {lowest:.3g}"
     if best is last:
         return f"{words}: the last evaluation, so a longer training may be better"
-    if loss - lowest <= QUANTILE * math.hypot(best.loss_error, last.loss_error):
+    error = math.hypot(best.loss_error, last.loss_error)
+    if not loss - lowest > QUANTILE * error:  # as with a single question, whose error is NaN
         return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"
     scores = f"EM {best.exact_match:.1f} % then, {last.exact_match:.1f} % at step {last.step:,}"
     return f"{words}; it has risen to {loss:.3g} since: overfitting ({scores})"

@@ -99,7 +99,7 @@ def _score(entry: Efficacy) -> Page:
         "f1": entry.f1,
         "f1_interval": entry.f1_interval,
         "loss": None if entry.loss is None or not np.isfinite(entry.loss) else entry.loss,
-        "loss_error": entry.loss_error,
+        "loss_error": entry.loss_error if np.isfinite(entry.loss_error) else None,
         "trained_on": entry.trained_on,
     }
 
