@@ -1,6 +1,7 @@
 from .asking.rewinding import rewind as rewind
 from .asking.suspects import suspects as suspects
 from .graphs.kinds import figures as figures
+from .lime.pictures.explaining import explain_picture as explain_picture
 from .pages.page import page as page
 from .pages.pdf import pdf as pdf
 from .recording.callback import RecorderCallback as RecorderCallback

@@ -6,7 +6,7 @@ huggin.figures("runs/sample", "layers", sample=0).save()
 import base64
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,7 @@ class Figures:
         return {"figures": drawn, "tables": self.in_words(), "notes": self.notes}
 
     def _repr_html_(self) -> str:
-        pictures = [_as_html(figure) for figure in self.figures.values()]
-        return "\n".join([*pictures, f"<pre>{html.escape(self.in_words())}</pre>"])
+        return as_html(self.figures.values(), self.in_words())
 
     def save(self, folder: Path | None = None, formats: Sequence[str] = ("png",)) -> None:
         """Save the figures, by default in RUN/graphs of the first run; print paths and tables."""
@@ -100,11 +99,15 @@ class Figures:
         self.parts.append((figures, "\n".join(lines)))
 
 
-def _as_html(figure: Figure) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png")
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}">'
+def as_html(figures: Iterable[Figure], words: str) -> str:
+    """Figures with words below them, for a notebook."""
+    pictures = []
+    for figure in figures:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        data = base64.b64encode(stream.getvalue()).decode("ascii")
+        pictures.append(f'<img src="data:image/png;base64,{data}">')
+    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def figures(
