@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from docs.film import film  # noqa: E402
 from huggin.common.console import find_command, find_commands  # noqa: E402
+from huggin.graphs import kinds  # noqa: E402
 from huggin.graphs.logits import draw_logits  # noqa: E402
 from huggin.graphs.losses import draw_losses  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
@@ -141,13 +142,24 @@ def hash_of(picture: Picture) -> str:
 def drawing_modules(picture: Picture) -> list[Path]:
     """The modules of ours that draw and that a picture's commands import, directly or not."""
     found: set[Path] = set()
-    todo = [find_command(find_commands(), line.split()[0]).path for line in picture.lines]
+    todo = [path for line in picture.lines for path in drawers_of(line.split()[0])]
     while todo:
         path = todo.pop()
         if path not in found:
             found.add(path)
             todo += imports_of(path)
     return sorted(path for path in found if path.parent.name in DRAWING)
+
+
+def drawers_of(command: str) -> list[Path]:
+    """The files that a command's drawing begins in; graph-KIND draws by one function of `kinds`."""
+    kind = command.removeprefix("graph-").removesuffix(".py")
+    if kind not in kinds.KINDS:
+        return [find_command(find_commands(), command).path]
+    names = {"save_figures", *kinds.KINDS[kind].__code__.co_names}
+    called = [getattr(kinds, name) for name in names if hasattr(kinds, name)]
+    modules = {function.__module__ for function in called} - {kinds.__name__}
+    return [ROOT / f"{name.replace('.', '/')}.py" for name in modules if name.startswith("huggin.")]
 
 
 def assets_of(picture: Picture) -> list[Path]:

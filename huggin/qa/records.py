@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 from huggin.common.text import edges, one_line
+from huggin.qa.rows import TABLES, has_several_places, rows_of_table, with_answers
 
 Record = dict[str, Any]
 FIELDS = ("id", "context", "question", "answers")
@@ -21,8 +23,15 @@ HELP = "see docs/data-and-models.md, Your own questions"
 
 
 def read_records(file: Path) -> Iterator[Record]:
-    """The records of a JSON or JSONL file in any of the layouts of docs/data-and-models.md."""
-    yield from normalised_all(_records_in(_parse(file), file), str(file))
+    """The records of a file in any of the layouts of docs/data-and-models.md.
+
+    A line on stderr says how many answers stand in several places of their context.
+    """
+    content = _parse(file)
+    if isinstance(content, list) and (several := sum(map(has_several_places, content))):
+        what = f"{several} of {len(content)} answers stand in several places of their context"
+        warn(f"{file}: {what}; the first is taken; a column answer_start says which")
+    yield from normalised_all(_records_in(content, file), str(file))
 
 
 def normalised_all(raw: Iterable[tuple[str, Any]], where: str) -> list[Record]:
@@ -36,13 +45,15 @@ def raw_records(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _parse(file: Path) -> Any:
-    """The JSON value of a file, or the list of those on its lines."""
+    """The JSON value of a file, the list of those on its lines, or the rows of a table."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"{file}: not UTF-8 text; save it as UTF-8") from None
     if not text.strip():
         raise UserError(f"{file}: an empty file; {HELP}")
+    if file.suffix.lower() in TABLES:
+        return rows_of_table(file, text)
     try:
         return json.loads(text)
     except RecursionError:
@@ -78,7 +89,7 @@ def _records_in(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
         elif isinstance(entry, dict) and "qas" in entry:
             yield from _in_paragraph(entry, "", f"paragraph {number}", file)
         else:
-            yield f"record {number}", entry
+            yield f"record {number}", with_answers(entry, number)
 
 
 def _rows(columns: dict[str, Any], file: Path) -> list[Record]:
@@ -179,6 +190,8 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
         if _is_blank(text):
             return "empty answer"
         found = context[start : start + len(text)] if start >= 0 else ""
+        if start < 0 and text not in context:
+            return f"answer {text!r} does not stand in its context"
         if found != text:
             place = f"answer_start {start} of its context"
             return f"answer {text!r} is not at {place}, where {found!r} stands"
