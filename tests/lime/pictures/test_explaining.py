@@ -8,7 +8,8 @@ import pytest
 
 import huggin
 from huggin.common.errors import BadValue, UserError
-from huggin.lime.pictures import explaining, open_picture
+from huggin.lime.pictures import explaining
+from huggin.lime.pictures.reading import open_picture
 from tests.conftest import command
 from tests.lime.conftest import SHAPES
 
