@@ -126,7 +126,10 @@ def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, 
         (("run", 1, "--explain", "Loki"), "--explain Loki: no 'Loki' in the context"),
         (("run", 1, "--spans", "Loki"), "--spans 'Loki': is neither"),
         (("run", 1, "--question", "Who?"), "--question and --context: give both"),
-        (("run", 1, "--hide", "pad", "--hide-answer"), "leave one of them out"),
+        (
+            ("run", 1, "--hide", "pad", "--hide-answer"),
+            "tokens, so it cannot be scored",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_line(words, problem, tiny_run, tmp_path):
