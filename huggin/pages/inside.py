@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from huggin.analysis.ledger import sums_until
-from huggin.analysis.lens import layer_answers, lowest_in_words
+from huggin.analysis.lens import layers_in_words
 from huggin.analysis.question_lists import hardest
 from huggin.analysis.questions import (
     Grouping,
@@ -29,7 +29,7 @@ from huggin.pages.blocks import Block, facts_of_runs, heading, stacked, text_blo
 from huggin.pages.dot import FACTS_BLUE, table
 from huggin.pages.facts import Row
 from huggin.pages.sheets import Document, section
-from huggin.qa.texts import training_records
+from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
 
@@ -77,7 +77,7 @@ def _through_the_layers(
 def _where_it_appears(run: Recording) -> str:
     """On which layer and at which step the head was right, for each tracked sample."""
     samples = range(len(run.facts.samples))
-    return "\n".join(lowest_in_words(layer_answers(run, number), number) for number in samples)
+    return "\n".join(layers_in_words(run, number) for number in samples)
 
 
 def _rewound(document: Document, runs: Sequence[Recording]) -> list[Figure]:
