@@ -12,7 +12,7 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.database.option import add_database_option
+from huggin.database.connection import add_database_option
 from huggin.recording.run_folder import RunFolder
 
 LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
@@ -171,8 +171,7 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
     Returns how many answers were right.
     """
     from huggin.asking.examination import Examination
-    from huggin.database.connection import open_database
-    from huggin.database.option import database_path
+    from huggin.database.connection import database_path, open_database
     from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)

@@ -10,6 +10,6 @@ from .pages.pdf import pdf as pdf
 from .recording.callback import RecorderCallback as RecorderCallback
 from .recording.reader import Recording as Recording
 from .recording.recorder import Recorder as Recorder
-from .recording.samples import track as track
+from .recording.recorder import track as track
 
 __version__: str

@@ -18,10 +18,9 @@ from huggin.common.text import short
 from huggin.model.device import choose_device
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
-from huggin.qa.arguments import DataArguments
+from huggin.qa.arguments import DataArguments, run_named
 from huggin.qa.config import arguments_of
 from huggin.qa.features import plain_question, room_for_question, windows
-from huggin.qa.flags import run_named
 from huggin.qa.records import is_text, wrong_with
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.run_facts import read_facts

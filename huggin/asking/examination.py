@@ -43,8 +43,7 @@ from huggin.recording.checkpoints import is_complete, newest_model
 from huggin.recording.probe import probe
 from huggin.recording.results import keep_efficacy
 from huggin.recording.run_facts import model_type_state
-from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_lock import one_at_a_time
+from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 CLS = 0  # its place in a window
 AHEAD = 8  # batches of questions whose windows are sorted by length together
@@ -163,7 +162,9 @@ class Examination:
         The attention of the true start, the true end and [CLS] comes from one more pass.
         """
         facts = self.facts_of(one)
-        seen = probe(self.model, facts.window, find_sites(self.model, "all"), self.data)
+        seen = probe(
+            self.model, facts.window, find_sites(self.model, "all", facts.window), self.data
+        )
         attention = attention_of_answer(self.model, facts.window)
         inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
         write_answer(self.run, AnswerInside(facts, *inside))

@@ -17,7 +17,7 @@ from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.common.files import read_text
 from huggin.common.streams import warn
-from huggin.qa.flags import run_named
+from huggin.qa.arguments import run_named
 from huggin.recording.run_folder import RunFolder
 
 

@@ -26,8 +26,9 @@ from huggin.qa.arguments import (
     DataArguments,
     ModelArguments,
     RecordingArguments,
+    here_or_own,
+    read_flags,
 )
-from huggin.qa.flags import here_or_own, read_flags
 from huggin.qa.trainer_keys import refused_keys
 
 MOST_WORKERS = 16  # processes that load data, for each processor
