@@ -12,7 +12,6 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.common.text import printable
 from huggin.database.connection import add_database_option
 from huggin.recording.run_folder import RunFolder
 
@@ -22,16 +21,17 @@ LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer was right."""
     args = read_arguments(argv)
-    from huggin.qa.config import read_config
+    from huggin.asking.examination import models_of
+    from huggin.asking.run_and_cfg import config_of
     from huggin.training.notify import notifying
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
-    config = read_config(args.cfg, flags)
+    config = config_of(args.cfg, flags)
     run = RunFolder(Path(config.training.output_dir))
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
-        models = models_to_ask(args, run)
+        models = models_of(run, args.checkpoint, args.checkpoints)
         refuse_unwritable(run, args.predictions)
-        right = sum(examine(config, run, folder, args) for folder in models)
+        right = sum(examine_one(args, config, run, folder) for folder in models)
         ending.code = 0 if right else 1
     return ending.code
 
@@ -43,7 +43,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "It stops at the first correct answer, unless --samples or --all is given.",
         "python test-qa-efficacy.py cfg.json --samples 20",
     )
-    parser.add_argument("cfg", metavar="CFG", type=Path, help="the run's cfg.json")
+    parser.add_argument("cfg", metavar="CFG", type=Path, help="the run's folder, or its cfg.json")
     add_how_many(parser)
     add_which_questions(parser)
     add_which_model(parser)
@@ -67,6 +67,12 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         metavar="FILE",
         type=Path,
         help="write the answers in the format of SQuAD's official evaluation script",
+    )
+    parser.add_argument(
+        "--show",
+        choices=("wrong", "right", "all"),
+        help="which answers to print (default: the first 20 wrong ones, or with --until-correct "
+        "the right one)",
     )
     parser.add_argument("--notify", metavar="COMMAND", help="a command to run at the end")
     add_database_option(parser)
@@ -159,32 +165,12 @@ def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
             raise UserError(f"{target}: cannot be written, because {folder} is no writable folder")
 
 
-def models_to_ask(args: Namespace, run: RunFolder) -> list[Path]:
-    """Folders of models: the one that was named, every whole checkpoint, or the newest."""
-    from huggin.recording.checkpoints import is_complete, newest_model
-
-    if args.checkpoint:
-        checkpoint = args.checkpoint.resolve()
-        if run.path.resolve() not in (checkpoint, *checkpoint.parents):
-            problem = f"not in {run.path}; give the cfg of its own run"
-            raise UserError(f"--checkpoint {args.checkpoint}: {problem}")
-        return [args.checkpoint]
-    if not args.checkpoints:
-        return [newest_model(run)]
-    whole = [checkpoint for _, checkpoint in run.checkpoints() if is_complete(checkpoint)]
-    if not whole:
-        raise UserError(f"{run.path}: no whole checkpoint; run get-training-output first")
-    return whole
-
-
-def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
+def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> int:
     """Ask one model; print the results, then keep them, in the database last.
 
     Returns how many answers were right.
     """
     from huggin.asking.examination import Examination
-    from huggin.asking.keeping import keep
-    from huggin.asking.report import report
     from huggin.database.connection import database_path, open_database
     from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
@@ -192,24 +178,26 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
     if args.predictions:
         examination.refuse_repeated_ids(args.predictions)
     state = examination.state
-    measuring = bool(args.all or args.samples)
-    limit = None if args.all else args.samples or args.max_samples
     with closing(open_database(database_path(args.db))) as database:
-        skip = asked_before(database, state) if args.unseen else set()
-        asked = examination.ask(args.seed, limit, skip, args.batch_size, until_right=not measuring)
-        efficacy = examination.efficacy(asked)
-        print(printable(report(state, asked, efficacy, until_right=not measuring)))
+        found = examination.ask(
+            None if args.all else args.samples or args.max_samples,
+            until_right=not (args.all or args.samples),
+            seed=args.seed,
+            skip=asked_before(database, state) if args.unseen else set(),
+            batch_size=args.batch_size,
+        )
+        print(found.in_words(args.show))
         if args.predictions:
-            examination.write_predictions(args.predictions, asked)
-        keep(examination, asked, efficacy if measuring else None)
-        record_answers(database, state, [AnswerRow(*one.as_row()) for one in asked])
+            examination.write_predictions(args.predictions, found.asked)
+        examination.keep(found)
+        record_answers(database, state, [AnswerRow(*one.as_row()) for one in found.asked])
         correct_in_all, asked_in_all = standing(database, state)
         different = len(asked_before(database, state))
     in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"
     print(f"{state}: {in_all} ({different} different questions)")
-    if not measuring:
+    if found.until_right:
         print("EM and F1 take a fixed number of questions: --samples N, or --all")
-    return efficacy.correct
+    return found.efficacy.correct
 
 
 if __name__ == "__main__":

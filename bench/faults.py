@@ -40,8 +40,8 @@ from huggin.common.progress import progress  # noqa: E402
 PRELOADED = (
     "trainer_qa",
     "huggin.asking.examination",
-    "huggin.asking.keeping",
-    "huggin.asking.report",
+    "huggin.asking.examination",
+    "huggin.asking.examined",
     "huggin.graphs.gradients",
     "huggin.graphs.layers",
     "huggin.graphs.layers",

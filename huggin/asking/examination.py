@@ -1,14 +1,19 @@
-"""Evaluate a run's model: load it and the questions, ask, and look inside one answer."""
+"""Evaluate a run's model: load it and the questions, ask, and look inside one answer.
+
+huggin.examine("runs/sample", 20).in_words()
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from huggin.asking.examined import Examined
 from huggin.asking.questions import (
     Asked,
     ask,
@@ -17,23 +22,30 @@ from huggin.asking.questions import (
     efficacy_of,
     until_first_right,
 )
-from huggin.asking.run_and_cfg import Trained
-from huggin.common.errors import BadValue
+from huggin.asking.run_and_cfg import Trained, config_of
+from huggin.common.errors import BadValue, UserError
 from huggin.common.files import write_json
 from huggin.common.progress import progress
+from huggin.common.streams import warn
+from huggin.common.window import Window
+from huggin.model.attention import attention_rows
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
+from huggin.model.hooks import find_sites
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.questions import load_questions
-from huggin.recording.answer import AnswerFacts
-from huggin.recording.results import Efficacy
+from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
+from huggin.recording.checkpoints import is_complete, newest_model
+from huggin.recording.probe import probe
+from huggin.recording.results import keep_efficacy
 from huggin.recording.run_facts import model_type_state
-from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_folder import RunFolder, one_at_a_time
 
+CLS = 0  # its place in a window
 AHEAD = 8  # batches of questions whose windows are sorted by length together
 
 
@@ -112,29 +124,50 @@ class Examination:
 
     def ask(
         self,
-        seed: int | None,
-        limit: int | None,
-        skip: Collection[int],
-        batch_size: int | None,
-        until_right: bool,
-    ) -> list[Asked]:
+        samples: int | None = None,
+        *,
+        until_right: bool = False,
+        seed: int | None = None,
+        skip: Collection[int] = (),
+        batch_size: int | None = None,
+    ) -> Examined:
         """Ask random questions, none twice and none of `skip`.
 
-        limit: how many; with `until_right` the first right answer ends it earlier.
+        samples: how many; with `until_right` the first right answer ends it earlier.
         batch_size: windows at a time; default: 16 on a CPU, 64 on an accelerator.
         """
         batch_size = batch_size or batch_size_on(self.model.device)
-        indices = draw_questions(len(self.records), seed, skip)[:limit]
+        indices = draw_questions(len(self.records), seed, skip)[:samples]
         ahead = 1 if until_right else AHEAD
         asked = ask(self.model, self.tokenizer, self.records, indices, self.data, batch_size, ahead)
         shown = progress(asked, label="asking", unit="questions", total=len(indices))
-        return list(until_first_right(shown) if until_right else shown)
-
-    def efficacy(self, asked: Sequence[Asked]) -> Efficacy:
-        """How good the model is by these questions."""
-        trained_on = sum(one.index in self.trained_on for one in asked)
+        answered = list(until_first_right(shown) if until_right else shown)
+        trained_on = sum(one.index in self.trained_on for one in answered)
         squad2 = self.data.version_2_with_negative
-        return efficacy_of(asked, self.step, self.asked_data, trained_on, squad2)
+        efficacy = efficacy_of(answered, self.step, self.asked_data, trained_on, squad2)
+        return Examined(self.state, answered, efficacy, until_right)
+
+    def keep(self, found: Examined) -> None:
+        """Keep the score, if it is one, and the inside of the first right answer, else the last."""
+        self.run.recording.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(self.run.recording):
+            if not found.until_right:
+                keep_efficacy(self.run, found.efficacy)
+            right = (one for one in found.asked if one.right)
+            self._look_inside(next(right, found.asked[-1]))
+
+    def _look_inside(self, one: Asked) -> None:
+        """Ask a question again with hooks on every layer, and keep what they recorded.
+
+        The attention of the true start, the true end and [CLS] comes from one more pass.
+        """
+        facts = self.facts_of(one)
+        seen = probe(
+            self.model, facts.window, find_sites(self.model, "all", facts.window), self.data
+        )
+        attention = attention_of_answer(self.model, facts.window)
+        inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
+        write_answer(self.run, AnswerInside(facts, *inside))
 
     def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
         """Write the answers in the format of SQuAD's official script: {id: text}."""
@@ -154,6 +187,68 @@ class Examination:
             end=one.answer.end,
             trained_on=one.index in self.trained_on,
         )
+
+
+def attention_of_answer(model: PreTrainedModel, window: Window) -> Attention | None:
+    """Where the true start, the true end and [CLS] look; None, and said, if it cannot be known."""
+    tokens = list(dict.fromkeys([window.gold_start, window.gold_end, CLS]))
+    weights = attention_rows(model, window.inputs, tokens)
+    if weights is None or not np.isfinite(weights).all():
+        warn(f"{type(model).__name__}: gives no attention weights; the answer is kept without them")
+        return None
+    return Attention(tokens, weights)
+
+
+def models_of(run: RunFolder, checkpoint: Path | None, every: bool = False) -> list[Path]:
+    """Folders of models: the one that was named, every whole checkpoint, or the newest.
+
+    Raises UserError if there is none, or the one that was named is of another run.
+    """
+    if checkpoint:
+        inside = checkpoint.resolve()
+        if run.path.resolve() not in (inside, *inside.parents):
+            raise BadValue("checkpoint", checkpoint, f"not in {run.path}; give its own run")
+        return [checkpoint]
+    if not every:
+        return [newest_model(run)]
+    whole = [folder for _, folder in run.checkpoints() if is_complete(folder)]
+    if not whole:
+        raise UserError(f"{run.path}: no whole checkpoint; run get-training-output first")
+    return whole
+
+
+def examine(
+    run: str | Path,
+    samples: int | None = None,
+    *,
+    until_right: bool = False,
+    split: str | None = None,
+    seed: int | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+) -> Examined:
+    """Ask a trained model questions of its data: what `huggin test-qa-efficacy` does.
+
+    run: its folder, or its cfg.json. samples: how many; default: all. until_right: stop at the
+    first right answer. split: `train` or `validation`; default: validation, if there is any. seed:
+    draws them. checkpoint: the folder of one of the run's; default: its newest model. device: where
+    to compute; default: the accelerator. The score is kept in RUN/efficacy.json, and one answer in
+    the recording; only the command writes into the database.
+
+    >>> import huggin
+    >>> found = huggin.examine("runs/sample", samples=3, seed=1)
+    >>> found.efficacy.asked, len(found.as_json()["answers"])
+    (3, 3)
+
+    Raises UserError if the model or its data cannot be used.
+    """
+    config = config_of(Path(run), [])
+    folder = RunFolder(Path(config.training.output_dir))
+    (model,) = models_of(folder, Path(checkpoint) if checkpoint else None)
+    examination = Examination.load(config, folder, model, split, device)
+    found = examination.ask(samples, until_right=until_right, seed=seed)
+    examination.keep(found)
+    return found
 
 
 def _name_of(trained: Trained, asked: DataArguments, split: str) -> str:

@@ -35,6 +35,16 @@ class Asked:
         confidence = self.answer.confidence
         return self.index, expected, self.answer.text, self.right, self.f1, confidence
 
+    def in_words(self) -> str:
+        """The question, the expected and the actual answer."""
+        expected = " | ".join(self.record["answers"]["text"]) or "(no answer)"
+        answered = self.answer.text or "(no answer)"
+        return (
+            f"question {self.index}: {self.record['question']}\n"
+            f"  expected: {expected}\n"
+            f"  answered: {answered} (confidence {self.answer.confidence:.2f})"
+        )
+
     @property
     def right(self) -> bool:
         """Whether the answer is exactly one of those expected."""

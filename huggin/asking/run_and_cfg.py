@@ -11,12 +11,23 @@ from datasets import Dataset
 
 from huggin.common.streams import warn
 from huggin.qa.arguments import DataArguments
-from huggin.qa.config import Config, arguments_of
+from huggin.qa.config import Config, arguments_of, read_config
 from huggin.qa.questions import default_split, load_questions, shared_questions
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 
 ASKED = {"dataset_name", "dataset_config_name", "validation_file", "max_eval_samples"}
+
+
+def config_of(named: Path, flags: list[str]) -> Config:
+    """The config of a cfg.json, or of a run's folder, as its recording keeps it.
+
+    Raises UserError if there is none, or a value in it cannot be used.
+    """
+    if not named.is_dir():
+        return read_config(named, flags)
+    kept = read_facts(RunFolder(named)).cfg
+    return read_config(None, flags, {**kept, "output_dir": str(named)})
 
 
 @dataclass(frozen=True)

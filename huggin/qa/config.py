@@ -92,14 +92,17 @@ class Config:
         return joined and self.training.process_index == 0
 
 
-def read_config(cfg: Path | None, flags: list[str]) -> Config:
+def read_config(
+    cfg: Path | None, flags: list[str], kept: Mapping[str, Any] | None = None
+) -> Config:
     """Read a JSON of keys, `--key value` flags, or both (flags win).
 
+    kept: the keys as a recording keeps them, instead of a cfg.
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
     values, files that are not there, values that exclude each other.
     """
     typed = read_flags(flags)
-    given = {**(_read_json(cfg) if cfg else {}), **typed}
+    given = {**(_read_json(cfg) if cfg else kept or {}), **typed}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
     parser = HfArgumentParser(
         classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+import huggin
 from huggin.recording.answer import read_answer, write_answer
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import command, toolkit
@@ -68,6 +69,15 @@ def test_asking_all_is_repeatable_recorded_and_scored(morning):
     assert "is left: this model-type-state was asked all 4 questions before" in unseen.stderr
 
 
+def test_a_run_is_named_by_its_folder_too(morning):
+    words = ("--all", "--seed", "1")
+    by_cfg = command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning)
+    by_run = command("test-qa-efficacy.py", "run", *words, cwd=morning)
+    assert by_run.stdout.splitlines()[:-1] == by_cfg.stdout.splitlines()[:-1]
+    found = huggin.examine(morning / "run", seed=1)
+    assert by_cfg.stdout.startswith(found.in_words())
+
+
 @pytest.mark.slow
 def test_every_checkpoint_and_the_figure_of_them(morning):
     done = command(
@@ -89,7 +99,7 @@ def test_every_checkpoint_and_the_figure_of_them(morning):
         (["--samples", "1", "--all"], "not allowed with argument"),
         (
             ["--checkpoint", "nowhere"],
-            "--checkpoint nowhere: not in run; give the cfg of its own run",
+            "--checkpoint nowhere: not in run; give its own run",
         ),
         (["--checkpoint", "run/graphs"], "run/graphs: no trained model"),
         (["--checkpoint", "run", "--checkpoints"], "not allowed with argument"),

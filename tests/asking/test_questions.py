@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from datasets import Dataset
 
 from huggin.asking.examination import Examination
+from huggin.asking.examined import Examined
 from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
 from huggin.common.errors import UserError
-from huggin.qa.answers import Answer
+from huggin.qa.answers import Answer, score_answer
 from huggin.qa.config import read_config
 from huggin.recording.results import keep_efficacy, read_efficacy
 from huggin.recording.run_folder import RunFolder
@@ -145,10 +147,57 @@ def test_a_tokenizer_that_pads_left_gives_the_same_answers(examination):
 
 
 def test_the_answer_stands_where_its_tokens_are(examination):
-    for one in examination.ask(0, 10, (), 8, until_right=False):
+    for one in examination.ask(10, seed=0, batch_size=8).asked:
         facts = examination.facts_of(one)
         window = facts.window
         first = window.offsets[facts.start][0]
         last = window.offsets[facts.end][1]
         assert one.record["context"][first:last] == one.answer.text == facts.answered
         assert set(window.parts[facts.start : facts.end + 1]) == {"context"}
+
+
+def examined(*answers: str, until_right: bool = False) -> Examined:
+    """Each question expects Odin; the answers are those given."""
+    record = {"question": "Who <owns> them?", "answers": {"text": ["Odin"], "answer_start": [0]}}
+    asked = [
+        Asked(index, record, Answer(text, 0.9, 0, 1, 1), *score_answer(text, record["answers"]))
+        for index, text in enumerate(answers)
+    ]
+    return Examined("state", asked, efficacy_of(asked, 8, "data"), until_right)
+
+
+def numbers_in(words: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^question (\d+):", words, re.MULTILINE)]
+
+
+def test_the_wrong_answers_are_shown_unless_others_are_asked_for():
+    found = examined("Odin", "ravens", "", "Odin")
+    assert found.in_words().splitlines()[:8] == [
+        "question 1: Who <owns> them?",
+        "  expected: Odin",
+        "  answered: ravens (confidence 0.90)",
+        "",
+        "question 2: Who <owns> them?",
+        "  expected: Odin",
+        "  answered: (no answer) (confidence 0.90)",
+        "",
+    ]
+    assert "state: 2/4 right" in found.in_words()
+    assert numbers_in(found.in_words("right")) == [0, 3]
+    assert numbers_in(found.in_words("all")) == [0, 1, 2, 3]
+    assert [answer["right"] for answer in found.as_json()["answers"]] == [True, False, False, True]
+    assert "Who &lt;owns&gt; them?" in found._repr_html_()
+
+
+def test_only_the_first_of_many_wrong_answers_are_shown():
+    found = examined(*["ravens"] * 25)
+    assert numbers_in(found.in_words()) == list(range(20))
+    assert "and 5 more wrong answers" in found.in_words()
+    assert numbers_in(found.in_words("wrong")) == list(range(25))
+
+
+def test_the_right_answer_that_ended_the_asking_is_shown():
+    found = examined("ravens", "Odin", until_right=True)
+    assert numbers_in(found.in_words()) == [1]
+    assert numbers_in(found.in_words("wrong")) == [0]
+    assert "EM" not in found.in_words()

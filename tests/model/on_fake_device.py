@@ -188,7 +188,7 @@ def test_use_cpu_of_the_cfg_is_respected(asked, tiny_cfg):
 def test_bf16_where_asked(asked):
     one = examination(asked, bf16=True)
     assert one.model.dtype == torch.bfloat16
-    assert len(one.ask(0, None, (), None, until_right=False)) == 4
+    assert len(one.ask(seed=0).asked) == 4
 
 
 @pytest.mark.parametrize("words", [[], ["--bf16"], ["--device", "raven:0", "--batch-size", "3"]])
