@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="write scalars, histograms and figures there, for TensorBoard",
     )
     args = parser.parse_args(argv)
-    from huggin.recording.run_list import find_runs
+    from huggin.recording.exports import find_runs
 
     runs = find_runs(args.run) if args.run.is_dir() else []
     if runs:
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def print_runs(runs: Sequence[Path], args: Namespace) -> int:
     """Print a table of the runs in a folder. Raises UserError for options that are for one run."""
-    from huggin.recording.run_list import as_csv, as_lines, list_runs
+    from huggin.recording.exports import as_csv, as_lines, list_runs
 
     if args.tensorboard or args.csv not in (None, RUNS):
         raise UserError(f"{args.run}: a folder of runs; name one of them, such as {runs[0]}")
@@ -72,11 +72,11 @@ def print_runs(runs: Sequence[Path], args: Namespace) -> int:
 
 def print_run(args: Namespace) -> int:
     """Print a summary or a table of one run, or write its events and print their path."""
+    from huggin.recording.exports import recording_summary
     from huggin.recording.reader import Recording
-    from huggin.recording.summary import recording_summary
 
     if args.csv:
-        from huggin.recording.csv import write_csv
+        from huggin.recording.exports import write_csv
 
         write_csv(Recording(args.run), args.csv, sys.stdout.buffer)
     elif args.tensorboard:

@@ -8,7 +8,7 @@ context may have each other's answers: then both come closer if they are swapped
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,11 @@ from huggin.common.progress import progress
 
 REACH = 14  # words: a question's word counts for 1/e at this distance from it
 STEM = 7  # first letters of a word that are compared: directed = directed, direction = directio
-SMOOTHING = 4  # answers that are taken to have had edges as words anywhere are
 THAI_TO_KHMER = "\u0e00-\u109f\u1780-\u17ff"  # written without blanks: runs of 4 characters
 EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff"  # pairs of characters
 TERM = re.compile(
     f"(?=([{THAI_TO_KHMER}]{{4}}))|(?=([{EAST_ASIAN}]{{2}}))|[^\\W{THAI_TO_KHMER}{EAST_ASIAN}]+"
 )
-WORD = re.compile(r"\w+(?:['’.,-]\w+)*|[^\w\s]")
-COMMON = 60  # words that are themselves at the edge of an answer; others are their shape
 SENTENCE_END = re.compile(r"[.!?;。！？；]")
 NOBODY = -1
 
@@ -36,7 +33,6 @@ class TextEvidence:
     """What the texts say against each given answer; first axis = records."""
 
     far: np.ndarray  # (records,) 0: at the question's words, 1: nowhere near them
-    edges: np.ndarray  # (records,) nats: how unlike those of answers its edges are, below 0: alike
     swap: np.ndarray  # (records,) how much closer two answers come if they are swapped, 0 if not
     swapped_with: np.ndarray  # (records,) the place of the other record; NOBODY
     contradicted_by: np.ndarray  # (records,) the same question with another answer; NOBODY
@@ -101,7 +97,6 @@ def text_evidence(records: Sequence[Mapping[str, Any]]) -> TextEvidence:
     count = len(records)
     found = TextEvidence(
         far=np.zeros(count),
-        edges=odd_edges(records),
         swap=np.zeros(count),
         swapped_with=np.full(count, NOBODY),
         contradicted_by=np.full(count, NOBODY),
@@ -155,48 +150,6 @@ def _compare(
             found.shared[place] |= spans[row] == spans[column]
             if spans[row] == spans[column] and kinds[row] != kinds[column]:
                 found.copied_from[place] = other
-
-
-def odd_edges(records: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """How unlike the edges of answers those of each answer are, (records,) nats; 0 without one.
-
-    Four words are looked at: before, first, last, behind. Each is compared with how often such a
-    word stands there in the other answers, and how often in the contexts: no answer ends in `the`.
-    """
-    words = {text: WORD.findall(text) for text in {record["context"] for record in records}}
-    counts = Counter(word.lower() for found in words.values() for word in found)
-    common = {word for word, _ in counts.most_common(COMMON)}
-    everywhere = Counter(_edge(word, common) for found in words.values() for word in found)
-    everywhere[""] = len(words)  # outside of the context
-    edges = [_edges(record, common) if record["answers"]["text"] else () for record in records]
-    there = Counter(edge for each in edges for edge in enumerate(each))
-    answers = max(1, sum(1 for each in edges if each))
-    odd = np.zeros(len(records))
-    for place, each in enumerate(edges):
-        for edge in enumerate(each):
-            usual = (everywhere[edge[1]] + 1) / (everywhere.total() + 1)
-            share = (there[edge] - 1 + SMOOTHING * usual) / (answers - 1 + SMOOTHING)
-            odd[place] += math.log(usual / share)
-    return odd
-
-
-def _edges(record: Mapping[str, Any], common: Collection[str]) -> tuple[str, ...]:
-    """The words before, first, last and behind an answer, as `_edge` says."""
-    first, behind = span_of(record)
-    context = record["context"]
-    inside = WORD.findall(context[first:behind]) or [""]
-    before = WORD.findall(context[max(0, first - 40) : first]) or [""]
-    after = WORD.findall(context[behind : behind + 40]) or [""]
-    return tuple(_edge(word, common) for word in (before[-1], inside[0], inside[-1], after[0]))
-
-
-def _edge(word: str, common: Collection[str]) -> str:
-    """A common word itself, else its shape: a digit, a mark, a capital, or another word."""
-    if word.lower() in common:
-        return word.lower()
-    if not word[:1].isalnum():
-        return word and "."
-    return "0" if word[0].isdigit() else "A" if word[0].isupper() else "a"
 
 
 def span_of(record: Mapping[str, Any]) -> tuple[int, int]:

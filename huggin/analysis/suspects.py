@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from huggin.analysis.learning import with_loss
 from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
 from huggin.analysis.questions import kind_of, pass_of
-from huggin.analysis.validation import with_loss
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
 from huggin.recording.results import Efficacy
@@ -24,7 +24,6 @@ WEIGHTS = {
     "edge": 0.5,  # the trained model's answer begins or ends at another word
     "swap": 1.2,  # two answers of a context fit better if they are swapped
     "far": 0.8,  # the words of the question stand elsewhere in the context
-    "edges": 0.3,  # no answer begins or ends like this
     "contradiction": 1.0,  # the same question has another answer
     "copy": 0.3,  # a question of another kind has the same answer
 }
@@ -34,7 +33,6 @@ WHOLE = 0.9  # share of the questions that a pass has seen if it counts as one
 MEMORISED = 0.9  # share of right windows in a pass from which on errors may be memorised, too
 HIGH = 6.0  # spreads above the middle from which on a loss is full evidence
 FULL_SWAP = 0.8  # gain in closeness from which on a swap is full evidence
-ODD = 6.0  # nats from which on odd edges are full evidence
 SHARING = 0.3  # share of questions with another question's answer from which on loss cannot tell
 OF_A_KIND = 8  # questions of a kind that weigh as much as all questions together
 
@@ -50,14 +48,13 @@ class PassLosses:
 
 
 @dataclass(frozen=True)
-class ModelAnswers:
-    """What a trained model answers, dropout off; first axis = questions."""
+class ModelAnswer:
+    """What a trained model answers to a question, dropout off."""
 
-    step: int  # of the model
-    text: list[str]
-    span: list[tuple[int, int]]  # in characters of the context
-    probability: np.ndarray  # (questions,) of its own answer
-    given: np.ndarray  # (questions,) of the given answer
+    text: str
+    span: tuple[int, int]  # in characters of the context
+    probability: float  # of its own answer
+    given: float  # probability of the given answer
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[li
     elif losses.right[count - 1] > MEMORISED:
         end = max(1, int(np.argmax(losses.right > MEMORISED)))
         right = f"{losses.right[count - 1]:.0%} of the questions were right"
-        notes.append(f"in pass {count}, {right}, wrong answers that were memorised among them")
+        notes.append(f"in pass {count}, {right}; memorised wrong answers may be among them")
     chosen = list(range(max(0, end - LATE), end))
     names = " and ".join(str(number + 1) for number in chosen)
     if notes:
@@ -148,38 +145,40 @@ def evidence_of(
     records: Sequence[Mapping[str, Any]],
     texts: TextEvidence,
     loss: np.ndarray | None,
-    asked: ModelAnswers | None,
+    asked: Sequence[ModelAnswer],
 ) -> dict[str, np.ndarray]:
     """Each detector's evidence against each given answer, (records,), between 0 and 1.
 
-    loss: (records,) of late passes, NaN if unknown. asked: about all records.
+    loss: (records,) of late passes, NaN if unknown. asked: about all records, or empty.
     """
     found = {
         "swap": np.clip(texts.swap / FULL_SWAP, 0, 1),
         "far": texts.far,
-        "edges": np.clip(texts.edges / ODD, 0, 1),
         "contradiction": (texts.contradicted_by != NOBODY).astype(float),
         "copy": (texts.copied_from != NOBODY).astype(float),
     }
     if loss is not None:
         above = beside_its_kind(loss, [kind_of(record["question"]) for record in records])
         found["loss"] = np.clip(above / HIGH, 0, 1)
-    if asked is not None:
+    if asked:
         overlap = _overlaps(records, asked)
-        preferred = asked.probability / np.maximum(asked.probability + asked.given, 1e-9)
+        own = np.array([answer.probability for answer in asked])
+        given = np.array([answer.given for answer in asked])
+        preferred = own / np.maximum(own + given, 1e-9)
         preferred *= (overlap == 1).mean()  # a model that is often wrong says little
         found["elsewhere"] = np.where(overlap == 0, preferred, 0)
         found["edge"] = np.where((overlap > 0) & (overlap < 1), preferred, 0)
     return found
 
 
-def _overlaps(records: Sequence[Mapping[str, Any]], asked: ModelAnswers) -> np.ndarray:
+def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]) -> np.ndarray:
     """How much of the given answer and the model's is in both, (records,): 1 = the same."""
-    return np.array([_overlap(*pair) for pair in zip(records, asked.span, strict=True)])
+    return np.array([_overlap(*pair) for pair in zip(records, asked, strict=True)])
 
 
-def _overlap(record: Mapping[str, Any], span: tuple[int, int]) -> float:
+def _overlap(record: Mapping[str, Any], answer: ModelAnswer) -> float:
     """The characters that the given answer and the model's share, by those of both together."""
+    span = answer.span
     if not record["answers"]["text"]:
         return float(span[0] == span[1])
     first, behind = span_of(record)
@@ -191,7 +190,7 @@ def rank_suspects(
     records: Sequence[Mapping[str, Any]],
     losses: PassLosses | None = None,
     late: Sequence[int] = (),
-    asked: ModelAnswers | None = None,
+    asked: Sequence[ModelAnswer] = (),
 ) -> tuple[list[Suspect], list[str]]:
     """All questions, the one with the most suspicious answer first, and what cannot be known.
 
@@ -221,6 +220,7 @@ def rank_suspects(
         record = records[place]
         mine = {name: float(values[place]) for name, values in weighted.items()}
         known = None if loss is None or np.isnan(loss[place]) else float(np.exp(-loss[place]))
+        answer = asked[place] if asked else None
         suspects.append(
             Suspect(
                 rank=rank,
@@ -229,10 +229,10 @@ def rank_suspects(
                 question=record["question"],
                 given=next(iter(record["answers"]["text"]), ""),
                 place=next(iter(record["answers"]["answer_start"]), -1),
-                model_answer=asked.text[place] if asked else None,
-                probability=float(asked.given[place]) if asked else known,
+                model_answer=answer.text if answer else None,
+                probability=answer.given if answer else known,
                 score=float(score[place]),
-                reason=_reason(place, mine, texts, known, asked),
+                reason=_reason(place, mine, texts, known, answer),
             )
         )
     return suspects, notes
@@ -243,7 +243,7 @@ def _reason(
     weighted: Mapping[str, float],
     texts: TextEvidence,
     late: float | None,
-    asked: ModelAnswers | None,
+    answer: ModelAnswer | None,
 ) -> str:
     """What speaks against a given answer, the strongest evidence first; at most three."""
     partner = texts.contradicted_by[place]
@@ -251,12 +251,11 @@ def _reason(
         "loss": f"hard beside questions of its kind (p {late or 0:.1g} in training)",
         "swap": f"it and question {texts.swapped_with[place]} fit better with each other's answer",
         "far": "the question's words stand elsewhere in the context",
-        "edges": "answers seldom begin and end like this one",
         "contradiction": f"question {partner} has the same text and another answer",
         "copy": f"question {texts.copied_from[place]}, of another kind, has the same answer",
     }
-    if asked:
-        says = f'"{short(asked.text[place], 40)}" (p {asked.probability[place]:.2f})'
+    if answer:
+        says = f'"{short(answer.text, 40)}" (p {answer.probability:.2f})'
         words["elsewhere"] = f"the model answers {says}"
         words["edge"] = f"the model's answer begins or ends at another word: {says}"
     strongest = sorted(weighted, key=lambda name: -weighted[name])[:3]

@@ -1,9 +1,11 @@
-"""A run -> the questions whose given answer is probably wrong, each with its reason.
+"""A run -> the questions whose given answer is probably wrong, each with its reason; and files.
 
 huggin.suspects("runs/mine").in_words()
 """
 
+import csv
 import html
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 from huggin.analysis.questions import texts_of
 from huggin.analysis.suspects import (
     WEIGHTS,
-    ModelAnswers,
+    ModelAnswer,
     Suspect,
     late_passes,
     losses_by_pass,
@@ -22,8 +24,8 @@ from huggin.analysis.suspects import (
 )
 from huggin.asking.exam import Exam
 from huggin.asking.questions import batch_size_on
-from huggin.common.errors import UserError
-from huggin.common.files import write_json
+from huggin.common.errors import BadValue, UserError
+from huggin.common.files import replacing, write_json
 from huggin.common.progress import progress
 from huggin.common.text import short
 from huggin.model.device import choose_device
@@ -36,6 +38,11 @@ from huggin.recording.results import read_evaluations
 
 SHOWN = 20
 AT_A_TIME = 512  # questions whose logits are held together
+COLUMNS = ("rank", "id", "index", "question", "given", "model_answer", "probability", "reason")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet begins a formula
+LABEL_STUDIO = ".label-studio.json"
+ARGILLA = ".argilla.json"
+FORMS = (".csv", ".jsonl", LABEL_STUDIO, ARGILLA, ".json")
 
 
 @dataclass(frozen=True)
@@ -98,51 +105,41 @@ def suspects(
         texts_of(recording, listed)  # refuses data that has changed
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
-    asked = ask_all(recording, records, split, device) if ask else None
+    asked = ask_all(recording, records, split, device) if ask else []
     ranked, unknown = rank_suspects(listed, losses, late, asked)
     if data.validation_file and not validation:
         others = load_questions(data, "validation", cache)
-        ranked = _said_if_shared(ranked, shared_questions(records, others))
+        shared = shared_questions(records, others)
+        note = "; also in the validation data"
+        ranked = [
+            replace(each, reason=each.reason + note) if each.index in shared else each
+            for each in ranked
+        ]
     name = f"{recording.facts.data_name} ({split})"
     found = Suspects(name, ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found
 
 
-def _said_if_shared(ranked: Sequence[Suspect], shared: set[int]) -> list[Suspect]:
-    """Say in their reasons which questions are in the validation data, too."""
-    note = "; also in the validation data"
-    return [
-        replace(suspect, reason=suspect.reason + note) if suspect.index in shared else suspect
-        for suspect in ranked
-    ]
-
-
 def ask_all(
     recording: Recording, records: Any, split: str = "train", device: str | None = None
-) -> ModelAnswers:
+) -> list[ModelAnswer]:
     """What the newest model of a run answers to each of `records`, its `datasets.Dataset`."""
     _, data = arguments_of(recording.facts.cfg)
     folder = newest_model(recording.run)
-    tokenizer, model, step = load_trained(folder, choose_device(device))
+    tokenizer, model, _ = load_trained(folder, choose_device(device))
     match_tokenizer(tokenizer, model, data.max_seq_length)
-    parts = []
+    answers: list[ModelAnswer] = []
     with progress(label="asking", unit="questions", total=len(records)) as bar:
         for begin in range(0, len(records), AT_A_TIME):
             chosen = range(begin, min(begin + AT_A_TIME, len(records)))
             exam = Exam.of(data, tokenizer, records, chosen, split)
-            parts.append(answers_of(exam, exam.logits(model, batch_size_on(model.device)), step))
+            answers += answers_of(exam, exam.logits(model, batch_size_on(model.device)))
             bar.update(len(chosen))
-    return ModelAnswers(
-        step=step,
-        text=[text for part in parts for text in part.text],
-        span=[span for part in parts for span in part.span],
-        probability=np.concatenate([part.probability for part in parts]),
-        given=np.concatenate([part.given for part in parts]),
-    )
+    return answers
 
 
-def answers_of(exam: Exam, logits: np.ndarray, step: int) -> ModelAnswers:
+def answers_of(exam: Exam, logits: np.ndarray) -> list[ModelAnswer]:
     """The model's answers and their probabilities, by logits (2, windows, tokens).
 
     A probability is that of the span's start times that of its end, in its window. The given
@@ -156,21 +153,92 @@ def answers_of(exam: Exam, logits: np.ndarray, step: int) -> ModelAnswers:
     np.maximum.at(given, owner[holds], np.exp(-start_loss - end_loss)[holds])
     shares = np.exp(logits - logits.max(axis=2, keepdims=True))
     shares /= shares.sum(axis=2, keepdims=True)
-    best = exam.best(logits)
-    first = np.searchsorted(owner, np.arange(len(exam.records))).tolist()
-    rows = [row + answer.window for row, answer in zip(first, best, strict=True)]
-    own = [
-        shares[0, row, answer.start] * shares[1, row, answer.end]
-        for row, answer in zip(rows, best, strict=True)
-    ]
-    spans = [
-        _characters(exam.placed["offset_mapping"][row], answer.start, answer.end)
-        for row, answer in zip(rows, best, strict=True)
-    ]
-    return ModelAnswers(step, [answer.text for answer in best], spans, np.array(own), given)
+    answers = []
+    for question, best in enumerate(exam.best(logits)):
+        row = int(np.searchsorted(owner, question)) + best.window
+        span = _characters(exam.placed["offset_mapping"][row], best.start, best.end)
+        own = shares[0, row, best.start] * shares[1, row, best.end]
+        answers.append(ModelAnswer(best.text, span, float(own), float(given[question])))
+    return answers
 
 
 def _characters(offsets: Sequence[tuple[int, int] | None], start: int, end: int) -> tuple[int, int]:
     """The characters of a span of tokens; (0, 0) for no answer."""
     first, last = offsets[start], offsets[end]
     return (first[0], last[1]) if first and last else (0, 0)
+
+
+def form_of(path: Path) -> str:
+    """The form that a file's name ends with. Raises BadValue if it is none of FORMS."""
+    form = next((form for form in FORMS if path.name.endswith(form)), None)
+    if form is None:
+        raise BadValue("export", path, f"must end in one of {', '.join(FORMS)}")
+    return form
+
+
+def export_suspects(found: Suspects, path: Path) -> None:
+    """Write all questions, ranked, in the form of the file's name. Raises BadValue as `form_of`."""
+    form = form_of(path)
+    rows = [_row(each, found.records[each.index]["context"], form) for each in found.ranked]
+    with (
+        replacing(path) as beside,
+        beside.open("w", encoding="utf-8", newline="" if form == ".csv" else "\n") as file,
+    ):
+        if form == ".csv":
+            table = csv.writer(file)
+            table.writerow(COLUMNS)
+            table.writerows(map(_without_formulas, rows))
+        elif form == ".jsonl":
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        else:
+            file.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+
+
+def _without_formulas(row: dict[str, Any]) -> list[Any]:
+    """A row for a spreadsheet, which runs no text with an apostrophe as a formula."""
+    return [
+        f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        for value in row.values()
+    ]
+
+
+def _row(suspect: Suspect, context: str, form: str) -> dict[str, Any]:
+    """A suspect as the form has it.
+
+    Label Studio: a task, the given answer as a prediction (https://labelstud.io/guide/predictions);
+    docs/data.md has the labelling interface that it fits. Argilla: a record with a span question,
+    as `dataset.records.from_json` of Argilla 2 reads it.
+    """
+    columns = {name: getattr(suspect, name) for name in COLUMNS}
+    span = {"start": suspect.place, "end": suspect.place + len(suspect.given)}
+    spans = [span] if suspect.given else []
+    if form == LABEL_STUDIO:
+        region = {"id": f"given-{suspect.index}", "from_name": "answer", "to_name": "context"}
+        value = {**span, "text": suspect.given, "labels": ["answer"]}
+        result = [{**region, "type": "labels", "value": value} for _ in spans]
+        prediction = {"model_version": "given", "score": suspect.score, "result": result}
+        return {"data": {**columns, "context": context}, "predictions": [prediction]}
+    if form == ARGILLA:
+        given = [{**span, "label": "answer"} for span in spans]
+        suggestion = {"answer": {"value": given, "score": None, "agent": "given"}}
+        return {
+            "id": suspect.id,
+            "fields": {"question": suspect.question, "context": context},
+            "metadata": {name: columns[name] for name in ("rank", "index", "reason")},
+            "suggestions": suggestion if given else {},
+        }
+    return columns
+
+
+def write_without(found: Suspects, count: int, path: Path) -> None:
+    """Write the data without the first `count` suspects, as run_qa.py reads it (train_file).
+
+    Raises BadValue if nothing would be left.
+    """
+    if not 0 < count < len(found.records):
+        raise BadValue("without", count, f"must be 1 to {len(found.records) - 1}")
+    out = {suspect.index for suspect in found.ranked[:count]}
+    kept = [record for place, record in enumerate(found.records) if place not in out]
+    with replacing(path) as beside:
+        text = json.dumps({"data": kept}, ensure_ascii=False) + "\n"
+        beside.write_text(text, encoding="utf-8", newline="")

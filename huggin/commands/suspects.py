@@ -18,9 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the most suspicious questions with their reasons, draw the data map, write files."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.asking.suspect_files import export_suspects, form_of, write_without
-    from huggin.asking.suspects import SHOWN, suspects
-    from huggin.common.text import printable
+    from huggin.asking.suspects import SHOWN, export_suspects, form_of, suspects, write_without
     from huggin.graphs.data_map import draw_data_map
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
@@ -30,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.without and is_own_data(args.run, args.without[1]):
         raise UserError(f"--without: {args.without[1]} is data of the run; name another file")
     found = suspects(args.run, args.validation, not args.no_model, args.device)
-    print(printable(found.in_words()))
+    print(found.in_words())
     if not args.validation:
         shown = [suspect.index for suspect in found.ranked[:SHOWN]]
         recording = Recording(args.run)
@@ -44,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.without:
         count, path = args.without
         write_without(found, count, path)
-        print(printable(f"{path}: without {count} questions; train on it: --train_file {path}"))
+        print(f"{path}: without {count} questions; train on it: --train_file {path}")
     return 0
 
 

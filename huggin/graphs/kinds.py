@@ -17,8 +17,8 @@ from huggin.analysis.gradients import table_of_parts
 from huggin.analysis.learning import flips_in_words, table_of_samples
 from huggin.analysis.ledger import sums_of, words_and_table
 from huggin.analysis.lens import table_of_layers
-from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
-from huggin.analysis.nodes import NodeChoice
+from huggin.analysis.losses import find_spikes, spikes_in_words
+from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
 from huggin.analysis.question_lists import table_of_hardest
 from huggin.analysis.questions import (
     QuestionTexts,
@@ -30,7 +30,6 @@ from huggin.analysis.questions import (
     table_of_kinds,
     texts_of,
 )
-from huggin.analysis.spikes import find_spikes, spikes_in_words
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.efficacy import draw_efficacy
@@ -46,7 +45,7 @@ from huggin.graphs.saving import paths_beside, save_figures, show_figures
 from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
-from huggin.qa.texts import training_records
+from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 

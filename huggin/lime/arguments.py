@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.database.option import add_database_option
+from huggin.database.connection import add_database_option
 from huggin.graphs.arguments import add_show_option
 from huggin.lime.choices import (
     ENDINGS,
@@ -132,7 +132,8 @@ def _add_scene(parser: CommandParser) -> None:
 def _add_explanation(parser: CommandParser) -> None:
     add = parser.add_argument
     add(
-        "--target",
+        "--score",
+        "--target",  # what it was called first
         choices=SCALES,
         default="probability",
         help="the score that is explained (default: probability; the value of a model that "

@@ -8,8 +8,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from huggin.common.errors import BadValue
-from huggin.database.connection import check_database, open_database
-from huggin.database.option import database_path
+from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
 from huggin.lime.classifiers.labels import Target
 

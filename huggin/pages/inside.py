@@ -29,7 +29,7 @@ from huggin.pages.blocks import Block, facts_of_runs, heading, stacked, text_blo
 from huggin.pages.dot import FACTS_BLUE, table
 from huggin.pages.facts import Row
 from huggin.pages.sheets import Document, section
-from huggin.qa.texts import training_records
+from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
 

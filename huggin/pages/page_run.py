@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from huggin.analysis.curves import running_mean, thinned
+from huggin.analysis.gradients import running_mean, thinned
 from huggin.analysis.question_lists import (
     NEVER,
     Histories,
@@ -22,7 +22,7 @@ from huggin.pages.facts import run_facts, title_line
 from huggin.pages.packing import packed
 from huggin.pages.page_sample import Page, found_or_why, page_of_sample
 from huggin.pages.page_texts import shown
-from huggin.qa.texts import some_training_records
+from huggin.qa.records import some_training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 

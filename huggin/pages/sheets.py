@@ -15,7 +15,7 @@ from huggin.common.text import printable, storable
 from huggin.pages.blocks import GAP, Block, figure_block, heading, in_rows, stacked
 from huggin.pages.dot import missing_fonts
 from huggin.pages.made_files import free_name
-from huggin.recording.run_lock import one_at_a_time
+from huggin.recording.run_folder import one_at_a_time
 
 A3_WIDTH = 1190.55  # points, landscape
 A3_HEIGHT = 841.89

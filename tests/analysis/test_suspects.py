@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from huggin.analysis.question_texts import NOBODY, odd_edges, terms_of, text_evidence
+from huggin.analysis.question_texts import NOBODY, terms_of, text_evidence
 from huggin.analysis.suspects import (
-    ModelAnswers,
+    ModelAnswer,
     beside_its_kind,
     late_passes,
     losses_by_pass,
@@ -83,14 +83,6 @@ def test_the_same_answer_at_another_place_is_no_contradiction():
     twice = [record(0, "Who flies?", "Odin", "Odin, Odin."), record(1, "Who flies?", "Odin")]
     twice[1] |= {"context": "Odin, Odin.", "answers": {"text": ["Odin"], "answer_start": [6]}}
     assert text_evidence(twice).contradicted_by.tolist() == [NOBODY, NOBODY]
-
-
-def test_no_answer_ends_in_the():
-    contexts = [f"In the town of {name} the king is known." for name in ("Ulm", "Bonn", "Trier")]
-    good = [record(0, "Where?", text.split()[4], text) for text in contexts]
-    cut = record(3, "Where?", "Ulm the", contexts[0])
-    odd = odd_edges([*good, *good, cut])
-    assert odd.argmax() == 6
 
 
 def test_terms_of_languages_without_blanks():
@@ -171,7 +163,8 @@ def test_the_models_answer_elsewhere_and_at_the_edge():
     found = records()
     texts = ["the whole world", "Asgard", "Huginn and Muninn. The", "The wolves"]
     spans = [(RAVENS.index(text), RAVENS.index(text) + len(text)) for text in texts]
-    asked = ModelAnswers(8, texts, spans, np.full(4, 0.9), np.array([0.01, 0.9, 0.05, 0.9]))
+    given = (0.01, 0.9, 0.05, 0.9)
+    asked = [ModelAnswer(*each) for each in zip(texts, spans, [0.9] * 4, given, strict=True)]
     ranked, notes = rank_suspects(found, asked=asked)
     assert "the model gives 50% of the given answers" in notes[0]
     by_index = {suspect.index: suspect for suspect in ranked}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from huggin.analysis.validation import validation_in_words
+from huggin.analysis.learning import validation_in_words
 from huggin.recording.results import Efficacy
 
 

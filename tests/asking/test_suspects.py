@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from huggin.asking.suspect_files import COLUMNS, export_suspects, write_without
-from huggin.asking.suspects import suspects
+from huggin.asking.suspects import COLUMNS, export_suspects, suspects, write_without
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.data_map import draw_data_map
 from huggin.qa.records import read_records

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huggin.analysis.spikes import find_spikes, spikes_in_words
+from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.common.errors import UserError
 from huggin.graphs.losses import draw_losses
 from huggin.recording.reader import Recording
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.recordings import window, write_run
 
 POISONED = 70
