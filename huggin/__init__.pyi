@@ -1,3 +1,5 @@
+from .asking.answering import TrainedModel as TrainedModel
+from .asking.answering import ask as ask
 from .asking.rewinding import rewind as rewind
 from .asking.suspects import suspects as suspects
 from .graphs.kinds import figures as figures
