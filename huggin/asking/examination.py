@@ -28,12 +28,10 @@ from huggin.common.files import write_json
 from huggin.common.progress import progress
 from huggin.common.streams import warn
 from huggin.common.window import Window
-from huggin.model.attention import attention_rows
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.model.hooks import find_sites
+from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
-from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample
