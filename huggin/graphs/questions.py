@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from huggin.analysis.questions import Grouping, Passes, Running, all_in_one, between_passes, running
 from huggin.common.text import short
 from huggin.graphs.runs import Beside, figure_name, side_by_side
-from huggin.graphs.style import END, GOLD, QUIET, START, by_step, new_figure
+from huggin.graphs.style import END, GOLD, QUIET, START, by_step, new_figure, same_limits
 from huggin.recording.reader import Recording
 
 PER_ROW = 5  # kinds beside each other
@@ -47,7 +47,7 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
         _label(pair, is_left=_is_left(pair[0]))
-    _same_losses([loss for loss, _ in pairs])
+    same_limits([loss for loss, _ in pairs])
     _explain(figure, pairs[0][0], beside)
     return {figure_name(f"questions-{kinds[0].key}", runs): figure}
 
@@ -106,13 +106,6 @@ def _label(pair: Sequence[Axes], is_left: bool) -> None:
     pair[1].set_ylim(-3, 103)
     pair[1].tick_params(labelbottom=True)
     pair[1].xaxis.set_major_locator(MaxNLocator(4, integer=True))
-
-
-def _same_losses(panels: Sequence[Axes]) -> None:
-    """Give all panels of losses the same limits."""
-    limits = np.array([axes.get_ylim() for axes in panels])
-    for axes in panels:
-        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _explain(figure: Figure, axes: Axes, beside: Sequence[Beside]) -> None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, FigureBase
 from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.graphs.runs import Beside
-from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure
+from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure, same_limits
 
 READABLE = 110  # tokens whose names fit side by side on one axis
 AROUND = 20  # tokens on either side of the answers in an enlargement of both
@@ -85,9 +85,7 @@ def token_figure(
 def same_scale(parts: Sequence[Sequence[View]]) -> None:
     """Give the panels of each row the same limits in all runs, so that they can be compared."""
     for row in zip(*(views[0].panels for views in parts), strict=True):
-        limits = np.array([axes.get_ylim() for axes in row])
-        for axes in row:
-            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+        same_limits(row)
 
 
 def views_of(shown: Shown) -> list[range]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
+from huggin.graphs.kinds import drawn_or_noted
 from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer
@@ -204,11 +205,11 @@ def _one_question(document: Document, runs: Sequence[Recording], choice: NodeCho
         return []
     logits, losses = draw_logits(*runs, sample=sample).values()
     figures = {"logits": logits, **draw_logits_over_time(*runs, sample=sample)}
-    try:
-        figures |= draw_shares_over_time(*runs, choice=choice)
-        figures |= draw_shares(*runs, sample=sample)
-    except UserError as error:
-        document.notes.append(f"left out, the shares of the nodes: {error}")
+    figures |= drawn_or_noted(
+        document.notes,
+        lambda: draw_shares_over_time(*runs, choice=choice) | draw_shares(*runs, sample=sample),
+        "the shares of the nodes",
+    )
     texts = [question_facts(run, sample) for run in runs]
     above = in_rows([facts_of_runs(runs, texts), figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
     return section("3  One question through time", list(figures.values()), above)
