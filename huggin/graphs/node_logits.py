@@ -45,10 +45,11 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     Raises UserError if the runs' newest answers are to different questions.
     """
     answers = [read_answer(run.run) for run in runs]
+    facts = [answer.facts for answer in answers]
     nodes = [tracked_node(run, choice) for run in runs]
-    refuse_other_texts([answer.facts.window for answer in answers], "the newest answer", runs)
-    steps = sorted(answer.facts.step for answer in answers)
-    shown = [_shown(answer) for answer in answers]
+    refuse_other_texts([each.window for each in facts], "the newest answer", runs)
+    steps = sorted(each.step for each in facts)
+    shown = [Shown(each.window, True, each.start, each.end) for each in facts]
     title = f"Node {_joined(nodes)} by token: an answer after {_joined(steps)} steps"
     panels = [
         _node_panel(answer.activations, node) for answer, node in zip(answers, nodes, strict=True)
@@ -62,11 +63,6 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
         figure_name("node-logits", runs): activations,
         figure_name("answer-logits", runs): logits,
     }
-
-
-def _shown(answer: AnswerInside) -> Shown:
-    facts = answer.facts
-    return Shown(facts.window, has_prediction=True, start=facts.start, end=facts.end)
 
 
 def draw_snapshot(

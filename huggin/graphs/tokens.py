@@ -61,11 +61,6 @@ class Shown:
         """Whether there is an answer of the model."""
         return self.has_prediction and self.end > 0
 
-    @property
-    def predicted_text(self) -> str:
-        """The model's answer as its tokens."""
-        return short(" ".join(self.window.tokens[self.start : self.end + 1]), 40)
-
 
 def token_figure(
     title: str, shown: Sequence[Shown], names: Sequence[Beside], rows: int, height: float
@@ -201,7 +196,8 @@ def _notes(shown: Shown, view: range) -> list[str]:
     elif window.gold_start in view:
         notes.append("shaded: the true answer")
     if shown.has_answered and shown.start in view:
-        notes.append(f"underlined: the model's, “{shown.predicted_text}”")
+        text = short(" ".join(window.tokens[shown.start : shown.end + 1]), 40)
+        notes.append(f"underlined: the model's, “{text}”")
     elif shown.has_prediction and not shown.has_answered:
         notes.append("the model gave no answer")
     return notes or ["around the answer"]

@@ -21,10 +21,17 @@ from huggin.graphs.layers import draw_layers, draw_layers_over_time
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.rewind import draw_rewound
 from huggin.graphs.runs import side_by_side
-from huggin.pages.blocks import Block, facts_of_runs, heading, stacked, text_block
+from huggin.pages.blocks import (
+    Block,
+    Document,
+    facts_of_runs,
+    heading,
+    section,
+    stacked,
+    text_block,
+)
 from huggin.pages.dot import FACTS_BLUE, table
 from huggin.pages.facts import Row
-from huggin.pages.sheets import Document, section
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
 

@@ -16,19 +16,26 @@ from huggin.graphs.kinds import drawn_or_noted
 from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer
-from huggin.graphs.runs import Beside, read_runs, same_sample, side_by_side
+from huggin.graphs.runs import read_runs, same_sample, side_by_side
 from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
     GAP,
+    HEIGHT,
     LABELS,
+    SCALE,
+    WIDTH,
     Block,
+    Document,
     beside,
     boxed,
     facts_of_runs,
     figure_block,
     heading,
     in_rows,
+    is_about,
+    render,
+    section,
     stacked,
     text_block,
 )
@@ -44,7 +51,6 @@ from huggin.pages.made_files import (
     newest_true,
     steps_of,
 )
-from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, is_about, render, section
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
@@ -185,12 +191,10 @@ def _legends(runs: Sequence[Recording]) -> list[Block]:
     first, *others = [run.facts.modules for run in runs]
     if all(other == first for other in others):
         return [text_block(legend_table(first))]
-    return [_legend_of(run) for run in side_by_side(runs)]
-
-
-def _legend_of(run: Beside) -> Block:
-    modules = run.recording.facts.modules
-    return text_block(legend_table(modules, run.name, run.colour, LEGEND))
+    return [
+        text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
+        for run in side_by_side(runs)
+    ]
 
 
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
