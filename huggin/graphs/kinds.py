@@ -75,8 +75,13 @@ class Figures:
         return {"figures": drawn, "tables": self.in_words(), "notes": self.notes}
 
     def _repr_html_(self) -> str:
-        pictures = [_as_html(figure) for figure in self.figures.values()]
-        return "\n".join([*pictures, f"<pre>{html.escape(self.in_words())}</pre>"])
+        parts = []
+        for figure in self.figures.values():
+            stream = io.BytesIO()
+            figure.savefig(stream, format="png")
+            data = base64.b64encode(stream.getvalue()).decode("ascii")
+            parts.append(f'<img src="data:image/png;base64,{data}">')
+        return "\n".join([*parts, f"<pre>{html.escape(self.in_words())}</pre>"])
 
     def save(self, folder: Path | None = None, formats: Sequence[str] = ("png",)) -> None:
         """Save the figures, by default in RUN/graphs of the first run; print paths and tables."""
@@ -99,13 +104,6 @@ class Figures:
             for run, text in zip(beside, of_runs, strict=True)
         ]
         self.parts.append((figures, "\n".join(lines)))
-
-
-def _as_html(figure: Figure) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png")
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}">'
 
 
 def figures(

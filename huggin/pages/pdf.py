@@ -148,12 +148,11 @@ def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Do
 
 def _learning(runs: Sequence[Recording], choice: NodeChoice) -> list[Figure]:
     """The figures of how the head learned."""
-    figures = {
-        **draw_weights(*runs, choice=choice),
-        **draw_losses(*runs),
-        **draw_weights_over_time(*runs, choice=choice),
-    }
-    return list(figures.values())
+    return [
+        *draw_weights(*runs, choice=choice).values(),
+        *draw_losses(*runs).values(),
+        *draw_weights_over_time(*runs, choice=choice).values(),
+    ]
 
 
 def _first_pages(
