@@ -31,12 +31,7 @@ class Curve:
     style: str = "-"
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The lines of one panel."""
-
-    ylabel: str
-    curves: list[Curve]
+Panel = tuple[str, list[Curve]]  # the label of its y-axis, and its lines
 
 
 def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
@@ -109,22 +104,22 @@ def _node_panel(activations: dict[Site, np.ndarray], node: int) -> Panel:
         )
         for colour, site in zip(LAYERS, end_sites(activations))
     ]
-    return Panel(f"activation of node {node}", curves)
+    return f"activation of node {node}", curves
 
 
 def _logits_panel(answer: AnswerInside) -> Panel:
     start = Curve("start logit", answer.start_logits, START)
     end = Curve("end logit", answer.end_logits, END, "--")
-    return Panel("logit", [start, end])
+    return "logit", [start, end]
 
 
 def _by_token(
     title: str, runs: Sequence[Recording], shown: Sequence[Shown], panels: Sequence[Panel]
 ) -> Figure:
     figure, parts = token_figure(title, shown, side_by_side(runs), rows=1, height=4.5)
-    for views, panel in zip(parts, panels, strict=True):
+    for views, (ylabel, curves) in zip(parts, panels, strict=True):
         for view in views:
-            for curve in panel.curves:
+            for curve in curves:
                 view.panels[0].plot(
                     view.tokens,
                     view.cut(curve.values),
@@ -134,7 +129,7 @@ def _by_token(
                     linewidth=1.2,
                     marker=dots(len(view.tokens)),
                 )
-        views[0].panels[0].set_ylabel(panel.ylabel)
+        views[0].panels[0].set_ylabel(ylabel)
         legend_above(views[-1].panels[0])
     same_scale(parts)
     return figure

@@ -174,15 +174,14 @@ def in_lines(text: str, view: range) -> str:
 def _places(shown: Shown) -> list[str]:
     """Where the answers are, for a view that is too narrow to see it."""
     places = ["enlarged on the right"]
+    spans = []
     if shown.window.has_answer:
-        places.append(f"true answer: {_span(shown.window.gold_start, shown.window.gold_end)}")
+        spans.append(("true answer", shown.window.gold_start, shown.window.gold_end))
     if shown.has_answered:
-        places.append(f"model's: {_span(shown.start, shown.end)}")
+        spans.append(("model's", shown.start, shown.end))
+    for name, start, end in spans:
+        places.append(f"{name}: {start}" if start == end else f"{name}: {start} to {end}")
     return places
-
-
-def _span(start: int, end: int) -> str:
-    return str(start) if start == end else f"{start} to {end}"
 
 
 def _notes(shown: Shown, view: range) -> list[str]:

@@ -108,7 +108,10 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
     if len(runs) == 1:
         document.pages += _first_pages(runs[0], choice, learning)
     else:
-        document.pages.append(_page_of_facts(runs, titles, choice))
+        facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
+        names = [heading(title) for title in titles]
+        blocks = [*names, heading("1  What was trained"), facts, beside(_legends(runs))]
+        document.pages.append(stacked(blocks))
         document.pages += section("2  How they learned", learning)
     document.pages += _one_question(document, runs, choice)
     add_inside(document, runs, choice.sample)
@@ -176,13 +179,6 @@ def _first_pages(
     if fits:
         return [page]
     return [page, stacked([heading("The modules of the model"), legend])]
-
-
-def _page_of_facts(runs: Sequence[Recording], titles: Sequence[str], choice: NodeChoice) -> Block:
-    """What was trained, of several runs: a column each."""
-    facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
-    names = [heading(title) for title in titles]
-    return stacked([*names, heading("1  What was trained"), facts, beside(_legends(runs))])
 
 
 def _legends(runs: Sequence[Recording]) -> list[Block]:
