@@ -52,9 +52,10 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
                 _draw_map(views, row * most + number, maps, colours, window)
                 label = f"step {lens.step[place]}\n{head}: layer"
                 views[0].panels[row * most + number].set_ylabel(label, fontsize=8)
-            panels = [view.panels[row * most : (row + 1) * most] for view in views]
+            rows = slice(row * most, (row + 1) * most)
+            panels = [axes for view in views for axes in view.panels[rows]]
             what = f"probability as {head} (log scale)"
-            add_log_colours(np.ravel(panels), LEAST, colours, what, aspect=40)
+            add_log_colours(panels, LEAST, colours, what, aspect=40)
         _explain(views)
     say_drawn_for(figure, sample=sample, step=step)
     name = "layers" if step is None else f"layers-step-{step}"

@@ -113,15 +113,16 @@ def _draw_losses(axes: Axes, run: Beside, probes: Probes, since: int | None) -> 
 
     since: the step from which the answer is right.
     """
-    start, end, right = (START, END, ACCENT) if not run.name else (run.colour,) * 3
-    labels = (run.name, None, None)
-    if not run.name:
-        labels = ("start loss", "end loss", f"answered right from step {since} on")
-    look = {"marker": dots(len(probes.step))}
-    axes.plot(probes.step, probes.start_loss, color=start, label=labels[0], **look)
-    axes.plot(probes.step, probes.end_loss, "--", color=end, label=labels[1], **look)
+    marker = dots(len(probes.step))
+    colours = (run.colour,) * 3 if run.name else (START, END, ACCENT)
+    alone = ("start loss", "end loss", f"answered right from step {since} on")
+    labels = (run.name, None, None) if run.name else alone
+    for losses, line, colour, label in zip(
+        (probes.start_loss, probes.end_loss), ("-", "--"), colours, labels
+    ):
+        axes.plot(probes.step, losses, line, color=colour, marker=marker, label=label)
     if since is not None:
-        axes.axvline(since, color=right, linestyle=":", label=labels[2])
+        axes.axvline(since, color=colours[2], linestyle=":", label=labels[2])
 
 
 def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -139,8 +140,9 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     for window, seen, views in zip(windows, probes, parts, strict=True):
         _draw_map(views, 0, seen, size)
         _draw_map(views, 1, seen, size)
-        for axes in np.ravel([view.panels for view in views]):
-            _trace(axes, window, when_learned(seen, window))
+        learned = when_learned(seen, window)
+        for axes in [axes for view in views for axes in view.panels]:
+            _trace(axes, window, learned)
         _make_room_for_legend(views)
     return {figure_name("logits-over-time", runs, sample): figure}
 
