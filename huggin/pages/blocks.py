@@ -17,7 +17,7 @@ from pypdf.errors import PdfReadError
 
 from huggin import __version__
 from huggin.common.files import replacing
-from huggin.common.text import printable, storable
+from huggin.common.text import printable
 from huggin.graphs.runs import side_by_side
 from huggin.graphs.saving import ignore_missing_glyphs, laid_out
 from huggin.pages.dot import FACTS_BLUE, FONT, advising, cell_text, label, missing_fonts, table
@@ -216,7 +216,7 @@ def is_about(pdf: Path, subject: str) -> bool:
         metadata = PdfReader(pdf).metadata
     except (PdfReadError, OSError):
         return False
-    return metadata is not None and metadata.subject == storable(printable(subject))
+    return metadata is not None and metadata.subject == printable(subject)
 
 
 def _written(document: Document) -> PdfWriter:
@@ -226,8 +226,8 @@ def _written(document: Document) -> PdfWriter:
         _add_sheet(writer, page)
     writer.add_metadata(
         {
-            "/Title": storable(printable(document.title)),
-            "/Subject": storable(printable(document.subject)),
+            "/Title": printable(document.title),
+            "/Subject": printable(document.subject),
             "/Creator": f"huggin {__version__}",
             "/CreationDate": f"D:{datetime.now():%Y%m%d%H%M%S}",
         }

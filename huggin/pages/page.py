@@ -14,7 +14,7 @@ from pathlib import Path
 from huggin import __version__
 from huggin.common.files import replacing
 from huggin.common.progress import progress
-from huggin.common.text import printable, storable
+from huggin.common.text import printable
 from huggin.graphs.runs import read_runs, side_by_side
 from huggin.pages.made_files import (
     GRAPHS,
@@ -123,7 +123,7 @@ def as_html(kind: str, runs: Sequence[Page], about: str) -> str:
 
 def _escaped(text: str) -> str:
     """Text for the markup of the head."""
-    return html.escape(storable(printable(text)))
+    return html.escape(printable(text))
 
 
 def _script() -> str:
