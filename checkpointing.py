@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,12 +32,14 @@ from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.model.device import load_random_states, save_random_states
+from huggin.model.loading import SAVED_MODEL
 from huggin.recording.checkpoints import (
     begun_for,
     damage_of,
     is_complete,
     let_older_go,
     mark_complete,
+    step_in_name,
 )
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
@@ -179,10 +182,25 @@ class SafeTrainer(Trainer):
         """Save a checkpoint of the state between two steps."""
         self._save_checkpoint(self.model_wrapped, trial=None)
 
+    @property
+    def step_of_model(self) -> int:
+        """The step that the model is of: the best one's if it was loaded after the training."""
+        best = self.state.best_model_checkpoint
+        if self.args.load_best_model_at_end and best:
+            return step_in_name(Path(best))
+        return self.state.global_step
+
     def save_trained(self, folder: str) -> None:
-        """Save the trained model, its tokenizer and the Trainer's state."""
+        """Save the trained model, its tokenizer and a state that says which step it is of."""
         self.save_model(folder, _internal_call=True)
-        self.state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
+        saved = {SAVED_MODEL: {"step": self.step_of_model}}
+        state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
+        state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
+
+    def load_trained(self, run: RunFolder) -> None:
+        """Take the trained model of a run's folder, and its state."""
+        self._load_from_checkpoint(str(run.path))
+        self.state = TrainerState.load_from_json(str(run.trainer_state))
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         """Save, mark the checkpoint complete, and only then delete older ones and push it.

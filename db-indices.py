@@ -9,8 +9,13 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.database.connection import Table, as_text, open_database
-from huggin.database.option import add_database_option, database_path
+from huggin.database.connection import (
+    Table,
+    add_database_option,
+    as_text,
+    database_path,
+    open_database,
+)
 from huggin.database.queries import rows_of, runs_of
 
 

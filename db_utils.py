@@ -11,8 +11,13 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.database.connection import as_text, open_database, writing
-from huggin.database.option import add_database_option, database_path
+from huggin.database.connection import (
+    add_database_option,
+    as_text,
+    database_path,
+    open_database,
+    writing,
+)
 from huggin.database.queries import add_efficacy, add_indices, is_number, rows_of
 
 DESCRIPTION = """Print the tables of the efficacy test, or add to them:

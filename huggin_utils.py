@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="write scalars, histograms and figures there, for TensorBoard",
     )
     args = parser.parse_args(argv)
-    from huggin.recording.run_list import find_runs
+    from huggin.recording.exports import find_runs
 
     runs = find_runs(args.run) if args.run.is_dir() else []
     if runs:
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def print_runs(runs: Sequence[Path], folder: Path, table: str | None, events: Path | None) -> None:
     """Print a table of the runs in a folder. Raises UserError for options that are for one run."""
-    from huggin.recording.run_list import as_csv, as_lines, list_runs
+    from huggin.recording.exports import as_csv, as_lines, list_runs
 
     if events or table not in (None, RUNS):
         raise UserError(f"{folder}: a folder of runs; name one of them, such as {runs[0]}")
@@ -72,11 +72,11 @@ def print_runs(runs: Sequence[Path], folder: Path, table: str | None, events: Pa
 
 def print_run(run: Path, table: str | None, events: Path | None) -> None:
     """Print a summary or a table of one run, or write its events and print their path."""
+    from huggin.recording.exports import recording_summary
     from huggin.recording.reader import Recording
-    from huggin.recording.summary import recording_summary
 
     if table:
-        from huggin.recording.csv import write_csv
+        from huggin.recording.exports import write_csv
 
         write_csv(Recording(run), table, sys.stdout.buffer)
     elif events:

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     warn(f"run_qa.py: starting with {cfg or 'flags'}; loading the libraries")
     from checkpointing import SafeStop
     from huggin.qa.config import read_config
-    from huggin.recording.run_lock import locked
+    from huggin.recording.run_folder import locked
     from huggin.training.notify import notifying
     from trainer_qa import train_and_evaluate
 

@@ -13,8 +13,7 @@ from typing import Any
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
-from huggin.database.connection import open_database
-from huggin.database.option import add_database_option, database_path
+from huggin.database.connection import add_database_option, database_path, open_database
 from huggin.database.queries import duplicates
 
 HERE = Path(__file__).resolve().parent

@@ -128,7 +128,7 @@ help() { # print the driver's first comment, and an example
 }
 
 key_of() { # KEY CFG [--KEY VALUE ...]: print its value in the cfg or the flags, which win
-  PYTHONPATH=$here "$python" -m huggin.qa.flags "$@"
+  PYTHONPATH=$here "$python" -m huggin.qa.arguments "$@"
 }
 
 told=    # the user's command of --notify

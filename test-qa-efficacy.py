@@ -13,7 +13,7 @@ from typing import Any
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.text import printable
-from huggin.database.option import add_database_option
+from huggin.database.connection import add_database_option
 from huggin.recording.run_folder import RunFolder
 
 LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
@@ -185,8 +185,7 @@ def examine(config: Any, run: RunFolder, folder: Path, args: Namespace) -> int:
     from huggin.asking.examination import Examination
     from huggin.asking.keeping import keep
     from huggin.asking.report import report
-    from huggin.database.connection import open_database
-    from huggin.database.option import database_path
+    from huggin.database.connection import database_path, open_database
     from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)

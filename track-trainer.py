@@ -16,15 +16,28 @@ from typing import Any
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.files import replacing
 from huggin.common.streams import warn
-from huggin.database.connection import as_cell, as_text, check_database, open_database
-from huggin.database.option import add_database_option, database_path
-from huggin.qa.flags import is_true, keys_as_given
+from huggin.database.connection import (
+    add_database_option,
+    as_cell,
+    as_text,
+    check_database,
+    database_path,
+    open_database,
+)
+from huggin.qa.arguments import is_true, keys_as_given
 from huggin.recording.checkpoints import step_of
 from huggin.recording.run_folder import RunFolder
 from huggin.tracking.report import flame_svg, report
-from huggin.tracking.samples import OUTSIDE, Looks, Sample, read_samples, training_function
 from huggin.tracking.tables import record_samples, search_functions
-from huggin.tracking.watch import Ending, watch
+from huggin.tracking.watch import (
+    OUTSIDE,
+    Ending,
+    Looks,
+    Sample,
+    read_samples,
+    training_function,
+    watch,
+)
 
 HERE = Path(__file__).resolve().parent
 SHORTEST = 0.01  # seconds between looks; one look takes about 1 ms

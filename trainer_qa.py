@@ -5,18 +5,17 @@ question answering needs beyond it.
 """
 
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerState
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
-from huggin.analysis.validation import validation_in_words
+from huggin.analysis.learning import validation_in_words
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
@@ -24,7 +23,7 @@ from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.model.device import copies_in_background, use_one_gpu
 from huggin.model.evaluation import EvaluatingTrainer
-from huggin.model.loading import SAVED_MODEL, load_model, load_tokenizer, match_tokenizer
+from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
 from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.model.parts import before_clipping
 from huggin.qa.config import Config
@@ -36,34 +35,37 @@ from huggin.qa.features import (
     training_features,
 )
 from huggin.qa.questions import load_questions, shared_questions
-from huggin.recording.batch import batch_rows
 from huggin.recording.callback import ReadyCallback
 from huggin.recording.checkpoints import (
     newest_checkpoint,
     refuse_other_content,
     save_beside,
     start_anew,
-    step_in_name,
     why_not_begun,
 )
+from huggin.recording.probe import batch_rows
 from huggin.recording.recorder import Recorder
 from huggin.recording.results import parts_in_words, read_evaluations, trained_on_in_words
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_settings import changed_settings, fixed_settings, model_name
-from huggin.training.announce import announce, announce_dry_run, seconds_of_a_step
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan, make_plan
-from huggin.training.standing import (
+from huggin.training.start import (
     already_trained,
+    announce,
+    announce_dry_run,
+    changed_settings,
+    fixed_settings,
     is_finished,
     lacks_scores,
+    model_name,
+    seconds_of_a_step,
     trained_steps,
+    try_a_batch,
     where_it_is,
 )
-from huggin.training.trial import try_a_batch
 
 TRIED = 100  # records that become features in a dry run
 
@@ -142,26 +144,6 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
             self._recording.grad_norm = grad_norm
             self._recording.part_norms = before_clipping(self.recorder.gradient_norms(), grad_norm)
         return grad_norm
-
-    @property
-    def step_of_model(self) -> int:
-        """The step that the model is of: the best one's if it was loaded after the training."""
-        best = self.state.best_model_checkpoint
-        if self.args.load_best_model_at_end and best:
-            return step_in_name(Path(best))
-        return self.state.global_step
-
-    def save_trained(self, folder: str) -> None:
-        """Save the trained model; the Trainer's state also says which step it is of."""
-        super().save_trained(folder)
-        saved = {SAVED_MODEL: {"step": self.step_of_model}}
-        state = replace(self.state, stateful_callbacks=self.state.stateful_callbacks | saved)
-        state.save_to_json(str(RunFolder(Path(folder)).trainer_state))
-
-    def load_trained(self, run: RunFolder) -> None:
-        """Take the trained model of a run's folder, and its state."""
-        self._load_from_checkpoint(str(run.path))
-        self.state = TrainerState.load_from_json(str(run.trainer_state))
 
 
 def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
@@ -348,10 +330,8 @@ def _say_not_finite(run: RunFolder, steps: int) -> None:
 def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:
     """The plan of a training over so many windows."""
     facts = trainer.recorder.facts if trainer.recorder else None
-    data = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
-    if trainer.eval_records is not None:
-        data += f"; {len(trainer.eval_records):,} questions to evaluate on"
-    return make_plan(config, trainer.model, trainer.weights, windows, facts, data)
+    evaluated = len(trainer.eval_records or ())
+    return make_plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
 
 
 def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:

@@ -51,7 +51,7 @@ PRELOADED = (
     "huggin.graphs.questions",
     "huggin.graphs.weights",
     "huggin.pages.pdf",
-    "huggin.recording.summary",
+    "huggin.recording.exports",
     "huggin.recording.tensorboard",
 )
 QUICK = 20

@@ -43,7 +43,7 @@ from huggin.lime.words.scene import (  # noqa: E402
 from huggin.model.loading import load_trained, match_tokenizer  # noqa: E402
 from huggin.qa.features import track_sample  # noqa: E402
 from huggin.qa.questions import default_split, load_questions  # noqa: E402
-from huggin.qa.texts import data_arguments  # noqa: E402
+from huggin.qa.records import data_arguments  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 
 WAYS = ("ours", "lime package")

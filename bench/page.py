@@ -46,7 +46,7 @@ from bench.reading import (  # noqa: E402
 )
 from huggin.recording.run_facts import write_facts  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
-from huggin.recording.writer import RecordingWriter  # noqa: E402
+from huggin.recording.schema import RecordingWriter  # noqa: E402
 
 NOISE = 0.1  # of the activations, beside what is learned
 REPAINTS = 200

@@ -40,7 +40,7 @@ from huggin.common.window import Window  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 from huggin.recording.run_facts import RunFacts, write_facts  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
-from huggin.recording.writer import RecordingWriter  # noqa: E402
+from huggin.recording.schema import RecordingWriter  # noqa: E402
 
 NIGHT = 14_754  # steps
 HIDDEN = 768

@@ -35,7 +35,7 @@ from bench.measure import (  # noqa: E402
 from bench.one_step import Training  # noqa: E402
 from huggin.common.window import Window  # noqa: E402
 from huggin.model.parts import before_clipping  # noqa: E402
-from huggin.recording.batch import batch_rows  # noqa: E402
+from huggin.recording.probe import batch_rows  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
 TINY = ROOT / "sample" / "bert-tiny"

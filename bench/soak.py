@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.inputs.base import keys, make_inputs  # noqa: E402
+from huggin.recording.exports import recording_summary  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
 from huggin.recording.schema import TABLES  # noqa: E402
-from huggin.recording.summary import recording_summary  # noqa: E402
 
 SIGNALS = {
     "SIGKILL": signal.SIGKILL,

@@ -24,8 +24,11 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import Spread, alternate, last_line, parser_of, ratios, row  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
-from huggin.tracking.samples import Looks  # noqa: E402
-from huggin.tracking.watch import find_py_spy, looking  # noqa: E402
+from huggin.tracking.watch import (  # noqa: E402
+    Looks,  # noqa: E402
+    find_py_spy,
+    looking,
+)
 
 DEFAULT = 0.25  # seconds between looks
 SHORTEST = 0.01

@@ -82,7 +82,7 @@ PICTURES = {
     "questions-passes.png": Picture(QUESTIONS, f"{RUN}/graphs/questions-passes.png"),
     "rewind.png": Picture((f"rewind {RUN}",), f"{RUN}/graphs/rewind.png"),
     "attention.png": Picture(ANSWER[3:5], f"{RUN}/graphs/attention.png"),
-    "words.png": Picture((f"lime-answer.py {RUN} 21",), f"{RUN}/explanations/21/words.png"),
+    "words.png": Picture((f"lime-answer {RUN} 21",), f"{RUN}/explanations/21/words.png"),
     "legend.png": Picture((f"legend.py {RUN} --out legend.png",), "legend.png"),
     "flame.svg": Picture(("track-trainer.py profiled.json --flame flame.svg",), "flame.svg"),
     "lime.jpg": Picture(CAT, "cat/lime.png"),

@@ -1,11 +1,12 @@
 from .asking.rewinding import rewind as rewind
 from .asking.suspects import suspects as suspects
 from .graphs.kinds import figures as figures
+from .lime.words.answer import explain_answer as explain_answer
 from .pages.page import page as page
 from .pages.pdf import pdf as pdf
 from .recording.callback import RecorderCallback as RecorderCallback
 from .recording.reader import Recording as Recording
 from .recording.recorder import Recorder as Recorder
-from .recording.samples import track as track
+from .recording.recorder import track as track
 
 __version__: str

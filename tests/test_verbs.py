@@ -12,7 +12,7 @@ import huggin
 from huggin.common.errors import BadValue, UserError
 from tests.conftest import ROOT, command
 
-VERBS = ("figures", "page", "pdf", "rewind", "suspects")
+VERBS = ("explain_answer", "figures", "page", "pdf", "rewind", "suspects")
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ COMMANDS = (
     "huggin_utils.py",
     "inDeCeptionV3.py",
     "legend.py",
-    "lime-answer.py",
+    "lime-answer",
     "lime.py",
     "rewind",
     "run_qa.py",

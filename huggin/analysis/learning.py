@@ -1,5 +1,7 @@
-"""When a tracked sample was answered right, and by how much its answer leads."""
+"""When a tracked sample was answered right, and by how much; when the model began to overfit."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +9,12 @@ import numpy as np
 from huggin.analysis.nodes import rivals
 from huggin.common.window import Window
 from huggin.recording.reader import Probes, Recording
+from huggin.recording.results import Efficacy
 
 SHOWN = 60  # characters of a question in the table
+FEWEST = 3  # evaluations of which one says that the loss has risen
+QUANTILE = 1.959964  # the normal distribution's for 95 %
+NO_ANSWER = "its window holds no answer, so nothing tells when it was right"
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,10 @@ def _margin(logits: np.ndarray, gold: int, window: Window) -> np.ndarray:
 
 def flips_in_words(recording: Recording, sample: int = 0) -> str:
     """When a tracked sample was first answered right, when that changed, and how it ended."""
-    learned = when_learned(recording.probes(sample), recording.tracked(sample))
+    window = recording.tracked(sample)
+    if not window.has_answer:
+        return f"sample {sample}: {NO_ANSWER}"
+    learned = when_learned(recording.probes(sample), window)
     if learned.first_right is None:
         return f"sample {sample}: never answered right"
     later = ", ".join(str(step) for step in learned.flips if step != learned.first_right)
@@ -81,7 +90,7 @@ def _row(recording: Recording, sample: int) -> str:
     probes = recording.probes(sample)
     learned = when_learned(probes, window)
     last_flip = learned.flips[-1] if learned.flips else None
-    end = "wrong" if learned.right_since is None else "right"
+    end = ("wrong" if learned.right_since is None else "right") if window.has_answer else "-"
     start_margin, end_margin = margins(probes, window)
     question = " ".join(window.question.split())[:SHOWN]
     return (
@@ -92,3 +101,30 @@ def _row(recording: Recording, sample: int) -> str:
 
 def _step(step: int | None) -> str:
     return "-" if step is None else str(step)
+
+
+def with_loss(evaluations: Sequence[Efficacy]) -> list[tuple[Efficacy, float]]:
+    """The evaluations whose loss was measured and is finite, with it."""
+    pairs = [(entry, math.nan if entry.loss is None else entry.loss) for entry in evaluations]
+    return [pair for pair in pairs if math.isfinite(pair[1])]
+
+
+def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
+    """The step with the lowest validation loss, and whether the loss has risen since.
+
+    evaluations: by step. It has risen if the difference is beyond 1.96 standard errors, taken as if
+    other questions had been asked each time, which is rather too careful. "" for too few.
+    """
+    measured = with_loss(evaluations)
+    if len(measured) < FEWEST:
+        return ""
+    best, lowest = min(measured, key=lambda pair: pair[1])
+    last, loss = measured[-1]
+    words = f"best at step {best.step:,}, validation loss {lowest:.3g}"
+    if best is last:
+        return f"{words}: the last evaluation, so a longer training may be better"
+    error = math.hypot(best.loss_error, last.loss_error)
+    if not loss - lowest > QUANTILE * error:  # as with a single question, whose error is NaN
+        return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"
+    scores = f"EM {best.exact_match:.1f} % then, {last.exact_match:.1f} % at step {last.step:,}"
+    return f"{words}; it has risen to {loss:.3g} since: overfitting ({scores})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from huggin.analysis.learning import NO_ANSWER
 from huggin.analysis.nodes import BFLOAT, HALF, ROUNDINGS
 from huggin.common.errors import UserError
 from huggin.common.window import Window
@@ -158,7 +159,14 @@ def table_of_layers(recording: Recording, sample: int = 0) -> str:
             f"{layer:5d}  {at:>11}  {found.right[:, layer].mean():14.0%} "
             f"{start[0]:21.3f}, {start[-1]:.3f} {end[0]:22.3f}, {end[-1]:.3f}"
         )
-    return "\n".join([*lines, lowest_in_words(found, sample)])
+    return "\n".join([*lines, layers_in_words(recording, sample)])
+
+
+def layers_in_words(recording: Recording, sample: int) -> str:
+    """What `lowest_in_words` says of a tracked sample, if its window holds an answer."""
+    if not recording.tracked(sample).has_answer:
+        return f"sample {sample}: {NO_ANSWER}"
+    return lowest_in_words(layer_answers(recording, sample), sample)
 
 
 def lowest_in_words(found: LayerAnswers, sample: int = 0) -> str:

@@ -20,6 +20,9 @@ HALF = 2.0**-11  # the largest relative error of rounding to float16
 BFLOAT = 2.0**-8  # the largest relative error of rounding to bfloat16
 ROUNDINGS = 3  # of the activation, of the weight and of their sum
 SMALLEST = 2.0**-24  # float16's smallest step: smaller numbers have no relative error
+EACH_WAY = 5  # nodes that push a logit up, and as many that push it down
+TOP = 10  # nodes in the tables
+CELLS = "{:11.5f} {:9.5f} {:+9.5f} {:+8.1f}%"  # first weight, last weight, change, percent
 
 
 @dataclass(frozen=True)
@@ -249,3 +252,89 @@ def _chosen_values(recording: Recording, choice: NodeChoice) -> tuple[str, np.nd
 def tracked_node(recording: Recording, choice: NodeChoice) -> int:
     """The node that is chosen. Raises as `rank_nodes` does."""
     return int(rank_nodes(recording, choice).nodes[0])
+
+
+@dataclass(frozen=True)
+class TopShares:
+    """The largest shares and the smallest, in this order; the last axis is at most 2 x EACH_WAY."""
+
+    nodes: np.ndarray  # (snapshots, 2, tokens, top) uint16; row 0 = start, row 1 = end
+    shares: np.ndarray  # (snapshots, 2, tokens, top) float32
+
+
+def top_shares(found: Snapshots, each_way: int = EACH_WAY) -> TopShares:
+    """For every token, the nodes that push its start and its end logit up most, and down most."""
+    tops = [
+        largest_both_ways(weight[:, None, :] * activations.astype(np.float32), each_way)
+        for weight, activations in zip(found.weight, found.activations, strict=True)
+    ]
+    return TopShares(np.stack([top[0] for top in tops]), np.stack([top[1] for top in tops]))
+
+
+def largest_both_ways(shares: np.ndarray, each_way: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places and values of the largest shares, falling, and of the smallest, rising.
+
+    shares: (.., nodes). Returns two arrays (.., top), with top = 2 x each_way, or less if there are
+    not so many nodes.
+    """
+    count = min(each_way, shares.shape[-1] // 2)
+    up = _first(-shares, count)
+    down = _first(shares, count)
+    nodes = np.concatenate([up, down], axis=-1)
+    return nodes.astype(np.uint16), np.take_along_axis(shares, nodes, axis=-1)
+
+
+def _first(values: np.ndarray, count: int) -> np.ndarray:
+    """The places of the `count` smallest values along the last axis, rising."""
+    some = np.argpartition(values, count - 1, axis=-1)[..., :count]
+    order = np.argsort(np.take_along_axis(values, some, axis=-1), axis=-1)
+    return np.take_along_axis(some, order, axis=-1)
+
+
+def table_of_nodes(recording: Recording, choice: NodeChoice = TOP_RANKED) -> str:
+    """The weights of the first nodes of the ranking, the tracked node first."""
+    change = weight_change(recording.steps)
+    columns = [change.first, change.last, change.absolute, change.percent]
+    numbers = np.stack(columns, axis=-1)  # (2, hidden, 4)
+    heads = [
+        f"{end + ' first':>11} {'last':>9} {'change':>9} {'percent':>9}" for end in ("start", "end")
+    ]
+    lines = [f"{'node':>6}  " + "   ".join(heads)]
+    ranking = rank_nodes(recording, choice)
+    for node in ranking.nodes[:TOP]:
+        cells = [CELLS.format(*half) for half in numbers[:, node]]
+        lines.append(f"{node:6d}  " + "   ".join(cells))
+    lines.append(f"ranked by {ranking.name}")
+    return "\n".join(lines)
+
+
+def table_of_rankings(recording: Recording, choice: NodeChoice = TOP_RANKED) -> str:
+    """The first nodes of the chosen ranking with their values and places in all four rankings.
+
+    Below it, how many of the first TOP nodes each pair of rankings shares.
+    """
+    values = {name: ranking_values(recording, name, choice.sample) for name in RANKINGS}
+    order = {name: ranked(value) for name, value in values.items()}
+    place = {name: np.argsort(nodes) + 1 for name, nodes in order.items()}
+    lines = [f"{'node':>6}" + "".join(f"{name:>15} {'place':>6}" for name in RANKINGS)]
+    for node in rank_nodes(recording, choice).nodes[:TOP]:
+        cells = [
+            f"{_cell(name, values[name][node]):>15} {place[name][node]:6d}" for name in RANKINGS
+        ]
+        lines.append(f"{node:6d}" + "".join(cells))
+    return "\n".join([*lines, *_shared(order)])
+
+
+def _shared(order: dict[str, np.ndarray]) -> list[str]:
+    """How many of each ranking's first nodes are among the first of the other rankings."""
+    top = {name: set(nodes[:TOP].tolist()) for name, nodes in order.items()}
+    lines = [f"of the first {TOP} nodes by"]
+    for name in RANKINGS:
+        others = [other for other in RANKINGS if other != name]
+        shared = [f"{len(top[name] & top[other])} by {other}" for other in others]
+        lines.append(f"{name:>14}: {', '.join(shared)} too")
+    return lines
+
+
+def _cell(ranking: str, value: float) -> str:
+    return f"{value:+.1f}%" if ranking == "percent" else f"{value:+.5f}"

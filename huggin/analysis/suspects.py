@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from huggin.analysis.learning import with_loss
 from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
 from huggin.analysis.questions import kind_of, pass_of
-from huggin.analysis.validation import with_loss
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
 from huggin.recording.results import Efficacy

@@ -14,7 +14,7 @@ from huggin.model.hooks import find_sites
 from huggin.recording.answer import AnswerInside, Attention, write_answer
 from huggin.recording.probe import probe
 from huggin.recording.results import Efficacy, keep_efficacy
-from huggin.recording.run_lock import one_at_a_time
+from huggin.recording.run_folder import one_at_a_time
 
 CLS = 0  # its place in a window
 

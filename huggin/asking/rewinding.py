@@ -19,7 +19,7 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.loading import head_of, load_model, load_trained, match_tokenizer
-from huggin.model.rewinding import TwoStates
+from huggin.model.parts import TwoStates
 from huggin.qa.arguments import DataArguments, ModelArguments
 from huggin.qa.config import arguments_of
 from huggin.qa.questions import load_questions
@@ -33,8 +33,7 @@ from huggin.recording.results import (
     keep_rewound,
     read_all_rewound,
 )
-from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_lock import one_at_a_time
+from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 HALF_PRECISION = ("bf16", "fp16")
 

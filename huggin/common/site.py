@@ -33,4 +33,4 @@ class Place:
     """Where the ledger counts credits: the modules of a kind in a part of the model."""
 
     part: str  # embeddings, layer 1 .. L, head
-    module: str  # query, attention output, feed-forward in, norm, ..: see `huggin/model/kinds.py`
+    module: str  # query, attention output, feed-forward in, norm, ..: see `huggin/model/parts.py`

@@ -1,4 +1,4 @@
-"""Open the database file; run transactions; print rows as text.
+"""The option --db; open the database file; run transactions; print rows as text.
 
 `db_utils.py` prints the rows; `schema.py` says what the tables are.
 """
@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import stat
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -186,3 +187,18 @@ def as_cell(value: Any) -> str:
     """A value on one line, without characters that act on a terminal."""
     text = "" if value is None else str(value)
     return re.sub("[\n\t]", "\N{REPLACEMENT CHARACTER}", printable(text))
+
+
+def add_database_option(parser: ArgumentParser) -> None:
+    """Give a command the option --db; `database_path` reads it."""
+    parser.add_argument(
+        "--db",
+        type=Path,
+        metavar="FILE",
+        help="the database (default: $HUGGIN_DB if it is set, else stack_trace.db)",
+    )
+
+
+def database_path(option: Path | None) -> Path:
+    """The file that --db names, else the environment variable HUGGIN_DB, else stack_trace.db."""
+    return option or Path(os.environ.get("HUGGIN_DB") or "stack_trace.db")

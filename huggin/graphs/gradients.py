@@ -8,8 +8,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from huggin.analysis.curves import running_mean
-from huggin.analysis.gradients import chosen_parts, frozen, over_time, unknown_steps
+from huggin.analysis.gradients import chosen_parts, frozen, over_time, running_mean, unknown_steps
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
 from huggin.graphs.style import (
     by_step,

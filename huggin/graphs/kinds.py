@@ -6,7 +6,7 @@ huggin.figures("runs/sample", "layers", sample=0).save()
 import base64
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from huggin.analysis.gradients import table_of_parts
 from huggin.analysis.learning import flips_in_words, table_of_samples
 from huggin.analysis.ledger import sums_of, words_and_table
 from huggin.analysis.lens import table_of_layers
-from huggin.analysis.node_tables import table_of_nodes, table_of_rankings
-from huggin.analysis.nodes import NodeChoice
+from huggin.analysis.losses import find_spikes, spikes_in_words
+from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
 from huggin.analysis.question_lists import table_of_hardest
 from huggin.analysis.questions import (
     Grouping,
@@ -31,7 +31,6 @@ from huggin.analysis.questions import (
     table_of_kinds,
     texts_of,
 )
-from huggin.analysis.spikes import find_spikes, spikes_in_words
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.efficacy import draw_efficacy
@@ -47,7 +46,7 @@ from huggin.graphs.saving import paths_beside, save_figures, show_figures
 from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
-from huggin.qa.texts import training_records
+from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 
@@ -75,13 +74,7 @@ class Figures:
         return {"figures": drawn, "tables": self.in_words(), "notes": self.notes}
 
     def _repr_html_(self) -> str:
-        parts = []
-        for figure in self.figures.values():
-            stream = io.BytesIO()
-            figure.savefig(stream, format="png")
-            data = base64.b64encode(stream.getvalue()).decode("ascii")
-            parts.append(f'<img src="data:image/png;base64,{data}">')
-        return "\n".join([*parts, f"<pre>{html.escape(self.in_words())}</pre>"])
+        return as_html(self.figures.values(), self.in_words())
 
     def save(self, folder: Path | None = None, formats: Sequence[str] = ("png",)) -> None:
         """Save the figures, by default in RUN/graphs of the first run; print paths and tables."""
@@ -104,6 +97,17 @@ class Figures:
             for run, text in zip(beside, of_runs, strict=True)
         ]
         self.parts.append((figures, "\n".join(lines)))
+
+
+def as_html(figures: Iterable[Figure], words: str) -> str:
+    """Figures with words below them, for a notebook."""
+    pictures = []
+    for figure in figures:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        data = base64.b64encode(stream.getvalue()).decode("ascii")
+        pictures.append(f'<img src="data:image/png;base64,{data}">')
+    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def figures(

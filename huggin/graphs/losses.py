@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.analysis.curves import running_mean
-from huggin.analysis.loss_curve import fit_exponential, schedule_changes
-from huggin.analysis.spikes import Spike
-from huggin.analysis.validation import QUANTILE, validation_in_words, with_loss
+from huggin.analysis.gradients import running_mean
+from huggin.analysis.learning import QUANTILE, validation_in_words, with_loss
+from huggin.analysis.losses import Spike, fit_exponential, schedule_changes
 from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.database.option import add_database_option
+from huggin.database.connection import add_database_option
 from huggin.graphs.arguments import add_show_option
 from huggin.lime.choices import (
     ENDINGS,

@@ -12,6 +12,7 @@ FILTERS = {  # how a picture is resized
 }
 FILLS = ("grey", "black", "mean", "blur")
 SAMPLERS = ("hadamard", "binomial", "leave-one-out")
+HIDING = ("mask", "delete", "pad")  # how words are hidden
 SCALES = ("probability", "logit")
 LEAST = {"probability": 0.001, "logit": 0.01}  # a smaller effect on this scale is none
 PIXELS = ("signed", "unit", "byte", "caffe", "torch")

@@ -232,6 +232,50 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else unknown
 
 
+def numbers_of(explained: Explained) -> dict[str, Any]:
+    """The numbers of an explanation of anything; None if one is not known."""
+    surrogate = explained.surrogate
+    return {
+        "target": explained.target.name,
+        **vars(explained.request),
+        "model_prediction": float(explained.scores[0]),
+        "mean_prediction": float(explained.scores.mean()),
+        "local_prediction": surrogate.local_prediction,
+        "intercept": surrogate.intercept,
+        "r2": known(surrogate.r2),
+        "held_out_r2": known(surrogate.held_out_r2),
+        "effective_samples": surrogate.effective_samples,
+        "kept": explained.kept,
+        "adjusted": surrogate.adjusted,
+        "proxy_r2": known(surrogate.proxy_r2),
+        "pairs": [vars(pair) for pair in surrogate.pairs],
+        "top_segments": explained.top.tolist(),
+        "segments_against": explained.against.tolist(),
+        "masks": ["".join(map(str, row)) for row in explained.masks.on.astype(int)],
+        "predictions": explained.scores.tolist(),
+    }
+
+
+def segment_rows(explained: Explained, areas: np.ndarray) -> list[dict[str, Any]]:
+    """A dictionary per segment: its number, coefficient, standard error, rank and area.
+
+    Rank 1 is the highest coefficient. areas: (segments,) share of what can be hidden. The standard
+    error is None if it is not known.
+    """
+    surrogate = explained.surrogate
+    ranks = np.argsort(surrogate.ranking()) + 1
+    return [
+        {
+            "segment": segment,
+            "coefficient": float(surrogate.coefficients[segment]),
+            "standard_error": known(surrogate.standard_errors[segment]),
+            "rank": int(ranks[segment]),
+            "area": float(areas[segment]),
+        }
+        for segment in range(len(ranks))
+    ]
+
+
 def known(value: float) -> float | None:
     """A number for JSON and the database; None for NaN and infinity."""
     return float(value) if np.isfinite(value) else None

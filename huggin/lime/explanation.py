@@ -8,10 +8,11 @@ from huggin.lime.classifiers.classifier import first_answers
 from huggin.lime.classifiers.labels import Target
 from huggin.lime.explained import (
     Explained,
-    known,
     nothing_to_explain,
+    numbers_of,
     quality_in_words,
     score_in_words,
+    segment_rows,
 )
 from huggin.lime.pictures.scene import Scene
 
@@ -66,18 +67,12 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     """Every number of an explanation, those of the database included; null if one is not known."""
     scene = explanation.scene
     classifier = scene.classifier
-    surrogate = explanation.surrogate
+    areas = np.bincount(scene.segments.ravel()) / scene.segments.size
     return {
+        **numbers_of(explanation),
         "kind": "picture",
         "picture": scene.name,
         "model": classifier.name,
-        "target": explanation.target.name,
-        **vars(explanation.request),
-        "model_prediction": float(explanation.scores[0]),
-        "local_prediction": surrogate.local_prediction,
-        "r2": known(surrogate.r2),
-        "held_out_r2": known(surrogate.held_out_r2),
-        "effective_samples": surrogate.effective_samples,
         "picture_facts": list(scene.facts),
         "model_facts": list(classifier.facts),
         "input_size": list(classifier.size),
@@ -85,38 +80,6 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "class": explanation.target.plus,
         "minus_class": explanation.target.minus,
         "model_sha256": classifier.fingerprint,
-        "mean_prediction": float(explanation.scores.mean()),
-        "kept": explanation.kept,
-        "adjusted": surrogate.adjusted,
-        "proxy_r2": known(surrogate.proxy_r2),
-        "pairs": [vars(pair) for pair in surrogate.pairs],
-        "intercept": surrogate.intercept,
-        "top_segments": explanation.top.tolist(),
-        "segments_against": explanation.against.tolist(),
-        "segments": segment_rows(explanation),
-        "masks": ["".join(map(str, row)) for row in explanation.masks.on.astype(int)],
-        "predictions": explanation.scores.tolist(),
+        # Only segments of a text have one.
+        "segments": [row | {"text": None} for row in segment_rows(explanation, areas)],
     }
-
-
-def segment_rows(explanation: Explanation) -> list[dict[str, Any]]:
-    """A dictionary per segment: its number, coefficient, standard error, rank and area.
-
-    Rank 1 is the highest coefficient; area is the share of the pixels. The standard error is None
-    if it is not known.
-    """
-    surrogate = explanation.surrogate
-    segments = explanation.scene.segments
-    ranks = np.argsort(surrogate.ranking()) + 1
-    shares = np.bincount(segments.ravel()) / segments.size
-    return [
-        {
-            "segment": segment,
-            "coefficient": float(surrogate.coefficients[segment]),
-            "standard_error": known(surrogate.standard_errors[segment]),
-            "rank": int(ranks[segment]),
-            "area": float(shares[segment]),
-            "text": None,  # only segments of a text have one
-        }
-        for segment in range(len(ranks))
-    ]

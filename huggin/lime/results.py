@@ -8,23 +8,28 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from huggin.common.errors import BadValue
-from huggin.database.connection import check_database, open_database
-from huggin.database.option import database_path
+from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
 from huggin.lime.classifiers.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
 
-def refuse_unwritable(out: Path, json: Path | None, db: Path | None) -> None:
+def refuse_unwritable(out: Path | None, json: Path | None, db: Path | None) -> None:
     """Fail early: raise UserError or OSError if an output location is not writable."""
     if json and json.is_dir():
         raise BadValue("json", json, "a folder; name a file")
-    for folder in (json.parent if json else out, out):
-        folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=folder):
-            pass
+    for folder in (json and json.parent, out):
+        if folder:
+            make_writable(folder)
     check_database(database_path(db))
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder. Raises OSError if nothing can be written there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=folder):
+        pass
 
 
 def record(db: Path | None, explanations: Iterable[Mapping[str, Any]]) -> None:

@@ -24,7 +24,7 @@ from huggin.pages.dot import FACTS_BLUE, FONT, advising, cell_text, label, missi
 from huggin.pages.facts import Row, in_columns
 from huggin.pages.made_files import free_name
 from huggin.recording.reader import Recording
-from huggin.recording.run_lock import one_at_a_time
+from huggin.recording.run_folder import one_at_a_time
 
 FONT_SIZE = "8"
 PAD = "0.02"  # inches, half of a line's width

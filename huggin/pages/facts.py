@@ -5,9 +5,8 @@ from datetime import datetime
 
 import numpy as np
 
-from huggin.analysis.learning import flips_in_words
+from huggin.analysis.learning import flips_in_words, validation_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
-from huggin.analysis.validation import validation_in_words
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.results import final_evaluation, read_evaluations, trained_on_in_words

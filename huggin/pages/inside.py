@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from huggin.analysis.ledger import sums_until
-from huggin.analysis.lens import layer_answers, lowest_in_words
+from huggin.analysis.lens import layers_in_words
 from huggin.analysis.question_lists import hardest
 from huggin.analysis.questions import (
     Grouping,
@@ -76,7 +76,7 @@ def _lens(runs: Sequence[Recording], sample: int) -> dict[str, Figure]:
 def _where_it_appears(run: Recording) -> str:
     """On which layer and at which step the head was right, for each tracked sample."""
     samples = range(len(run.facts.samples))
-    return "\n".join(lowest_in_words(layer_answers(run, number), number) for number in samples)
+    return "\n".join(layers_in_words(run, number) for number in samples)
 
 
 def _rewound(document: Document, runs: Sequence[Recording]) -> list[Figure]:

@@ -30,7 +30,7 @@ from huggin.pages.page_answer import page_of_answer
 from huggin.pages.page_run import page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
-from huggin.recording.run_lock import one_at_a_time
+from huggin.recording.run_folder import one_at_a_time
 
 ASSETS = Path(__file__).parent / "page"
 SCRIPTS = (  # in the order in which they run

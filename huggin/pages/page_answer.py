@@ -22,7 +22,7 @@ from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.reader import Probes, Recording
 
 OLDER = "kept without its attention: an older version kept it, or the model gives no weights"
-NOT_EXPLAINED = "lime-answer.py was not run for this question and model"
+NOT_EXPLAINED = "huggin lime-answer was not run for this question and model"
 
 
 def page_of_answer(recording: Recording) -> Page:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from huggin.analysis.curves import running_mean, thinned
+from huggin.analysis.gradients import running_mean, thinned
 from huggin.analysis.question_lists import (
     NEVER,
     Histories,
@@ -21,7 +21,7 @@ from huggin.pages.explained import explained_by_model
 from huggin.pages.facts import run_facts, title_line
 from huggin.pages.packing import packed
 from huggin.pages.page_sample import Page, found_or_why, page_of_sample, shown
-from huggin.qa.texts import some_training_records
+from huggin.qa.records import some_training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
@@ -98,7 +98,7 @@ def _score(entry: Efficacy) -> Page:
         "f1": entry.f1,
         "f1_interval": entry.f1_interval,
         "loss": None if entry.loss is None or not np.isfinite(entry.loss) else entry.loss,
-        "loss_error": entry.loss_error,
+        "loss_error": entry.loss_error if np.isfinite(entry.loss_error) else None,
         "trained_on": entry.trained_on,
     }
 

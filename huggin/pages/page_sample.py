@@ -11,8 +11,7 @@ import numpy as np
 
 from huggin.analysis.learning import margins_over_time, when_learned
 from huggin.analysis.lens import layer_answers, probabilities
-from huggin.analysis.nodes import Snapshots, snapshots
-from huggin.analysis.top_shares import largest_both_ways, top_shares
+from huggin.analysis.nodes import Snapshots, largest_both_ways, snapshots, top_shares
 from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.common.window import Window

@@ -134,7 +134,7 @@ def _share(score: float, scores: list[float]) -> float:
 def mean_loss(
     features: Mapping[str, Any], start_logits: np.ndarray, end_logits: np.ndarray
 ) -> tuple[float, float]:
-    """The mean loss of features in nats, and its standard error.
+    """The mean loss of features in nats, and its standard error; NaN for a single feature.
 
     features: as of `evaluation_features`. start_logits, end_logits: (features, tokens). A feature's
     loss is the mean cross-entropy of its start and end, as in training, but without the padding, so
@@ -148,7 +148,8 @@ def mean_loss(
         with np.errstate(invalid="ignore"):
             total = np.logaddexp.reduce(tokens, axis=1)
             losses += (total - tokens[np.arange(len(lengths)), np.asarray(features[labels])]) / 2
-    return float(losses.mean()), float(losses.std() / math.sqrt(len(losses)))
+    error = losses.std(ddof=1) / math.sqrt(len(losses)) if len(losses) > 1 else math.nan
+    return float(losses.mean()), float(error)
 
 
 def normalised_text(text: str) -> str:

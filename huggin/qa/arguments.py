@@ -1,8 +1,18 @@
-"""The keys of cfg.json that are the toolkit's own, as dataclasses with defaults and help texts."""
+"""The keys of cfg.json that are the toolkit's own: names, defaults, help texts, and flags as typed.
+
+    python -m huggin.qa.arguments output_dir cfg.json --output_dir runs/mine
+
+The drivers, which are bash scripts, read keys this way. It imports no heavy library.
+"""
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
+
+from huggin.common.errors import UserError
 
 INPUT_PATHS = (
     "model_name_or_path",
@@ -11,6 +21,9 @@ INPUT_PATHS = (
     "train_file",
     "validation_file",
 )
+PATHS = ("output_dir",)
+SWITCHES = ("dry_run",)
+TRUE = ("true", "yes", "t", "y", "1")
 
 
 def _key(default: Any, meaning: str) -> Any:
@@ -93,3 +106,63 @@ def describe_keys() -> str:
         for key in fields(arguments)
     ]
     return "\n".join(rows)
+
+
+def read_flags(flags: Sequence[str]) -> dict[str, Any]:
+    """`--key value`, `--key=value`, `--key a b`, or a bare `--key` for true.
+
+    Raises UserError for a word before the first flag.
+    """
+    given: dict[str, list[str]] = {}
+    key = None
+    for flag in flags:
+        if flag.startswith("--"):
+            name, equals, value = flag[2:].partition("=")
+            key = name.replace("-", "_")
+            given[key] = [value] if equals else []
+        elif key is None:
+            raise UserError(f"{flag}: not expected here; flags are --key value")
+        else:
+            given[key].append(flag)
+    return {key: _value_of(words) for key, words in given.items()}
+
+
+def _value_of(words: list[str]) -> Any:
+    """What the words behind a flag mean: none is true, one is itself, several are a list."""
+    if not words:
+        return True
+    return words[0] if len(words) == 1 else words
+
+
+def keys_as_given(cfg: Path, flags: Sequence[str]) -> dict[str, Any]:
+    """The keys of a cfg and of its flags, which win; unchecked.
+
+    The command that uses the cfg says what is wrong with it; here it is read as far as it can be.
+    """
+    try:
+        given = json.loads(cfg.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        given = {}
+    if not isinstance(given, dict):
+        given = {}
+    return given | read_flags(flags)
+
+
+def is_true(value: Any) -> bool:
+    """Whether a value, typed or of JSON, means true."""
+    return str(value).lower() in TRUE
+
+
+def as_word(key: str, value: Any) -> str:
+    """A value as one word of a command line; "" for one that is not set, or false."""
+    if key in PATHS:
+        path = str(Path(value).expanduser()) if isinstance(value, str) else ""
+        return f"./{path}" if path.startswith("-") else path
+    if key in SWITCHES:
+        return "true" if is_true(value) else ""
+    return value if isinstance(value, str) else ""
+
+
+if __name__ == "__main__":
+    name, file, *words = sys.argv[1:]
+    print(as_word(name, keys_as_given(Path(file), words).get(name)))

@@ -27,8 +27,8 @@ from huggin.qa.arguments import (
     DataArguments,
     ModelArguments,
     RecordingArguments,
+    read_flags,
 )
-from huggin.qa.flags import read_flags
 from huggin.qa.trainer_keys import refused_keys
 
 TOOLKIT = Path(__file__).resolve().parents[2]

@@ -19,11 +19,10 @@ from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
 from huggin.recording.checkpoints import hash_of_weights, newest_model
-from huggin.recording.checks import problem_with_window
 from huggin.recording.reader import flat_values, site_activations
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import column_of, schemas
+from huggin.recording.schema import column_of, problem_with_window, schemas
 
 ROUNDING = 1e-6  # of a sum of probabilities in float32
 ROUNDING_OF_HALF = 0.05  # of a sum of attention weights in float16

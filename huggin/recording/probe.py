@@ -1,4 +1,8 @@
-"""A tracked sample's pass through the model, in evaluation mode -> its logits, losses and nodes."""
+"""What a model says of questions: of a tracked sample in a pass of its own, of a batch in training.
+
+A probe is in evaluation mode. The rows of a batch come from the logits that it has computed anyway,
+in train mode (dropout on).
+"""
 
 from dataclasses import dataclass
 
@@ -74,3 +78,26 @@ def _as_nodes(output: torch.Tensor, hidden: int) -> np.ndarray:
     units = copy_to_host(output[0].half()).wait().numpy()
     missing = hidden - units.shape[1]
     return np.pad(units, ((0, 0), (0, missing)), constant_values=np.nan)
+
+
+def batch_rows(
+    start_logits: torch.Tensor,
+    end_logits: torch.Tensor,
+    starts: torch.Tensor,
+    ends: torch.Tensor,
+    index: torch.Tensor,
+    window: torch.Tensor,
+) -> torch.Tensor:
+    """How each window of a batch did: (windows, 5) float32, columns as in `schema.OF_A_WINDOW`.
+
+    start_logits, end_logits: (windows, tokens). starts, ends: (windows,) the labels, in tokens.
+    index: (windows,) of the question in the data. window: (windows,) 0 = the first of its context.
+    Losses are cross-entropies in nats; their mean over start, end and windows is the batch's loss.
+    right: 1 if the highest start and end logit are the labels. Nothing waits for a GPU.
+    """
+    with torch.no_grad():
+        right = (start_logits.argmax(-1) == starts) & (end_logits.argmax(-1) == ends)
+        start_loss = cross_entropy(start_logits.float(), starts, reduction="none")
+        end_loss = cross_entropy(end_logits.float(), ends, reduction="none")
+        columns = [index.to(starts.device), window.to(starts.device), start_loss, end_loss, right]
+        return torch.stack([column.float() for column in columns], dim=1)

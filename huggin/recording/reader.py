@@ -8,12 +8,12 @@ k means: after k optimizer steps. Every start or resume opens new segments named
 step; a later segment wins from that step on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,12 +22,21 @@ import pyarrow.compute as pc
 from huggin.common.errors import BadValue, UserError
 from huggin.common.site import Place, Site
 from huggin.common.window import Window
-from huggin.recording.checks import problem_with_numbers, problem_with_step
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import OF_A_WINDOW, SINCE, run_id_of, schemas, types_of_steps
+from huggin.recording.schema import (
+    OF_A_WINDOW,
+    SINCE,
+    problem_with_numbers,
+    problem_with_step,
+    run_id_of,
+    schemas,
+    types_of_steps,
+)
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
+LOGITS = ("start_logits", "end_logits")
+Rows: TypeAlias = "pa.RecordBatch | pa.Table"
 NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
 NOT_OURS = "the file is damaged or of another run; delete it, or record the run again"
 
@@ -210,26 +219,14 @@ class Recording:
         table = table.filter(pc.equal(table["sample"], sample))
         if len(table) == 0:
             self._say_empty(f"no probes of sample {sample}")
-        self._refuse_other_lengths(table, sample)
+        tokens = len(self.tracked(sample).tokens)
+        self._refuse_other_sizes(f"probes of sample {sample}", [table], LOGITS, tokens)
         numbers = [name for name in table.column_names if not name.endswith("logits")]
         columns = {name: flat_values(table[name]) for name in numbers if name != "sample"}
         losses = {name: columns[name] for name in ("start_loss", "end_loss")}
         self._refuse_absurd("probes", losses)
-        logits = {
-            name: flat_values(table[name]).reshape(len(table), -1)
-            for name in ("start_logits", "end_logits")
-        }
+        logits = {name: flat_values(table[name]).reshape(len(table), -1) for name in LOGITS}
         return Probes(**columns, **logits)
-
-    def _refuse_other_lengths(self, probes: pa.Table, sample: int) -> None:
-        """Raise UserError unless each probe has a logit for each token of its sample."""
-        known = self.facts.samples
-        lengths = {len(known[sample].tokens)} if sample < len(known) else set()
-        for name in ("start_logits", "end_logits"):
-            lengths |= set(pc.unique(pc.list_value_length(probes[name])).to_pylist())
-        if len(lengths) > 1:
-            where = f"{self.run.recording}: probes of sample {sample}"
-            raise UserError(f"{where}: logits for another number of tokens; {NOT_OURS}")
 
     def nodes(self, step: int, sample: int = 0) -> dict[Site, np.ndarray]:
         """A tracked sample's activations (tokens, hidden) by site.
@@ -268,28 +265,22 @@ class Recording:
 
         Raises UserError if the table is not there.
         """
-        self.tracked(sample)
         layers = self.facts.layers + 1
-        parts = [part.filter(pc.equal(part["sample"], sample)) for part in self._parts("lens")]
-        tokens = len(self.facts.samples[sample].tokens)
-        for name in ("start_logits", "end_logits"):
-            self._refuse_other_sizes("lens", parts, name, tokens)
+        parts = self._parts_of("lens", sample)
+        self._refuse_other_sizes("lens", parts, LOGITS, len(self.tracked(sample).tokens))
         if sum(map(len, parts)) % layers:
             raise UserError(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
         steps = _joined(parts, "step").reshape(-1, layers)[:, 0]
         if not len(steps):
             raise UserError(f"{self.run.recording}: no probe of sample {sample} in the table lens")
-        logits = {
-            name: _joined(parts, name).reshape(len(steps), layers, -1)
-            for name in ("start_logits", "end_logits")
-        }
+        logits = {name: _joined(parts, name).reshape(len(steps), layers, -1) for name in LOGITS}
         return LensLogits(steps, **logits)
 
     @cached_property
     def layers(self) -> PartNorms:
         """The gradients' norms by part. Raises UserError if the table is not there."""
         parts = list(self._parts("layers"))
-        self._refuse_other_sizes("layers", parts, "norms", len(self.facts.parts))
+        self._refuse_other_sizes("layers", parts, ["norms"], len(self.facts.parts))
         steps = _joined(parts, "step")
         return PartNorms(steps, _joined(parts, "norms").reshape(len(steps), -1), self.facts.parts)
 
@@ -310,10 +301,9 @@ class Recording:
 
     def ledger(self, sample: int = 0) -> Credits:
         """The ledger of a tracked sample. Raises UserError if the table is not there."""
-        self.tracked(sample)
         places = self.facts.places
-        parts = [part.filter(pc.equal(part["sample"], sample)) for part in self._parts("ledger")]
-        self._refuse_other_sizes("ledger", parts, "credits", len(places))
+        parts = self._parts_of("ledger", sample)
+        self._refuse_other_sizes("ledger", parts, ["credits"], len(places))
         credits = _joined(parts, "credits").reshape(-1, len(places))
         coarse = np.full(credits.shape, np.nan, np.float32)
         sizes = [flat_values(pc.list_value_length(part["coarse"])) for part in parts]
@@ -332,11 +322,16 @@ class Recording:
         while some := list(islice(rows, PART)):
             yield pa.concat_batches(some)
 
+    def _parts_of(self, name: str, sample: int) -> list[pa.RecordBatch]:
+        """The rows of a tracked sample. Raises UserError if there is no such sample or table."""
+        self.tracked(sample)
+        return [part.filter(pc.equal(part["sample"], sample)) for part in self._parts(name)]
+
     def _refuse_other_sizes(
-        self, table: str, parts: list[pa.RecordBatch], name: str, size: int
+        self, table: str, parts: Sequence[Rows], names: Sequence[str], size: int
     ) -> None:
-        """Raise UserError unless every list of a column has `size` numbers."""
-        for part in parts:
+        """Raise UserError unless every list of these columns has `size` numbers."""
+        for part, name in product(parts, names):
             if set(pc.unique(pc.list_value_length(part[name])).to_pylist()) - {size}:
                 what = f"{table}: {name} are not {size} numbers"
                 raise UserError(f"{self.run.recording}: {what}; {NOT_OURS}")

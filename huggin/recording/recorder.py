@@ -1,5 +1,6 @@
 """A model in training -> its recording: the head at every step, tracked samples at some.
 
+    samples = track(records[:2], tokenizer)
     with Recorder("runs/mine", model, samples, last_step=len(loader)) as recorder:
         for step, batch in enumerate(loader, start=1):
             ...
@@ -10,7 +11,7 @@ modules (`huggin/model/hooks.py`).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -20,25 +21,27 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin import __version__
+from huggin.common.errors import BadValue
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.model.hooks import find_sites
-from huggin.model.kinds import places_of
 from huggin.model.lens import find_lens
 from huggin.model.loading import head_of
 from huggin.model.modules import legend_rows
-from huggin.model.parts import gradient_norms, parameters_by_part
+from huggin.model.parts import gradient_norms, parameters_by_part, places_of
 from huggin.qa.arguments import DataArguments
+from huggin.qa.features import refuse_long_questions, track_sample
+from huggin.qa.records import normalised
 from huggin.recording.ledger import Ledger
 from huggin.recording.probe import probe
 from huggin.recording.run_facts import RunFacts, id_to_record_with, write_facts
-from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_lock import locked
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.run_folder import RunFolder, locked
+from huggin.recording.schema import RecordingWriter
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "pyarrow")
 NAN = float("nan")
@@ -331,3 +334,30 @@ class Recorder:
             for layer, (start, end) in enumerate(lens.astype(np.float16))
         ]
         self._writer.append_together("lens", rows)
+
+
+def track(
+    records: Iterable[Mapping[str, Any]],
+    tokenizer: PreTrainedTokenizerFast,
+    max_length: int = 384,
+    doc_stride: int | None = None,
+) -> list[Window]:
+    """The tracked samples of a Recorder: of each record the window that holds its answer.
+
+    records: id, question, context and answers as SQuAD has them. tokenizer: a fast one, of the
+    model. max_length: tokens in a window. doc_stride: tokens that neighbouring windows share;
+    default: a third of max_length, and 128 at most.
+    Raises UserError for a record that is none, a question that leaves no room for its context in a
+    window, or a stride that does.
+    """
+    stride = min(128, max_length // 3) if doc_stride is None else doc_stride
+    if stride not in range(max_length - 3):
+        problem = f"must be from 0 to less than max_length - 3, which is {max_length - 3}"
+        raise BadValue("doc_stride", stride, problem)
+    data = DataArguments(max_seq_length=max_length, doc_stride=stride)
+    checked = [
+        normalised(dict(record), f"record {number}")
+        for number, record in enumerate(records, start=1)
+    ]
+    refuse_long_questions(Dataset.from_list(checked), tokenizer, data)
+    return [track_sample(record, at, tokenizer, data) for at, record in enumerate(checked)]

@@ -4,6 +4,7 @@ efficacy.json and rewind.json hold what commands measured, by step; trainer_stat
 eval_results.json hold the evaluations that the Trainer and run_qa.py made.
 """
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -44,7 +45,7 @@ class Efficacy:
     trained_on: int = 0  # how many of the questions asked the model was trained on
     parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
-    loss_error: float = 0.0  # its standard error
+    loss_error: float = 0.0  # its standard error; NaN if it is not known
 
     def problem(self) -> str | None:
         """What of a measurement cannot be true, in words, or None."""
@@ -199,7 +200,7 @@ def _of_scores(scores: dict[str, Any]) -> Efficacy:
         scores["eval_f1"],
         trained_on=int(scores.get("trained_on", 0)),
         loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
-        loss_error=float(scores.get("eval_loss_error", 0.0)),
+        loss_error=float(scores.get("eval_loss_error", math.nan)),
     )
 
 

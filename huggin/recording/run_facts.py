@@ -12,14 +12,15 @@ from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
-from huggin.recording.checks import problem_with_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
+from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION, problem_with_facts
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
 PROBE_DATA = "probe_data"  # the key of which data the tracked samples are of
 GROUPED = "group_by_length"  # its value for windows of similar length in a batch
+# What runs had whose run.json does not say it, because it could not be changed on the way
+BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 

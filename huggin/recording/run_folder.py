@@ -1,8 +1,20 @@
-"""Every path that a run reads or writes, named once (the layout is in docs/recording.md)."""
+"""Every path that a run reads or writes, named once, and the lock: one process per run.
 
+The layout is in docs/recording.md. The lock is the operating system's, on the folder itself, so it
+goes with its process however that ends; a file in the folder says who holds it.
+"""
+
+import fcntl
+import os
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+
+from huggin.common.errors import UserError
+from huggin.common.files import read_json, write_json
 
 SEGMENT = re.compile(r"[a-z]+-\d+\.arrow")
 FIGURE = re.compile(r"[^.].*\.(png|svg|pdf)")
@@ -100,3 +112,52 @@ def _numbered(folder: Path, name: str) -> list[tuple[int, Path]]:
         return []
     matches = ((re.fullmatch(name, entry.name), entry) for entry in folder.iterdir())
     return sorted((int(match[1]), entry) for match, entry in matches if match)
+
+
+@contextmanager
+def locked(run: RunFolder) -> Iterator[None]:
+    """Hold the lock of a run's folder, which is made if it is missing.
+
+    Raises UserError, which says who holds it, if another process does. A folder that is empty at
+    the end is removed.
+    """
+    with ExitStack() as held:
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(one_at_a_time(run.path, wait=False))
+        except BlockingIOError:
+            advice = "wait for it, stop it, or name another output_dir"
+            raise UserError(f"{run.path}: {_holder(run)}; {advice}") from None
+        except OSError as error:
+            what = f"no folder to write to: {error.strerror}"
+            raise UserError(f"{run.path}: {what}; name another output_dir") from None
+        since = datetime.now().astimezone().isoformat(timespec="seconds")
+        write_json(run.holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+        try:
+            yield
+        finally:
+            run.holder.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                run.path.rmdir()
+
+
+def _holder(run: RunFolder) -> str:
+    try:
+        facts = read_json(run.holder)
+        return f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
+    except (OSError, UserError, KeyError, TypeError):
+        return "in use by another process"
+
+
+@contextmanager
+def one_at_a_time(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Hold an exclusive lock on the folder.
+
+    Raises BlockingIOError if it is taken and `wait` is false.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)

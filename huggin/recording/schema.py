@@ -1,9 +1,23 @@
-"""The tables of a recording: their columns and types."""
+"""The tables of a recording: their columns and types, what must hold in them, and their writer.
 
+A table is an Arrow IPC stream, a row per event, flushed as written. Each function `problem_with_*`
+returns the first problem in words, or None; the reader adds the file's name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from huggin.common.errors import UserError
+from huggin.common.files import flush_to_disk
+from huggin.common.site import ModuleRow, Site
+from huggin.common.text import one_line
+from huggin.common.window import Window
+from huggin.recording.run_folder import RunFolder
 
 SCHEMA_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
@@ -27,6 +41,10 @@ OF_A_WINDOW: dict[
     "end_loss": np.dtype(np.float32),
     "right": np.dtype(np.bool_),
 }
+PARTS = ("special", "question", "context")
+COMPONENTS = ("self", "out", "head")
+MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
+LARGEST = float(np.finfo(np.float32).max)  # losses and norms are computed in float32
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
@@ -100,3 +118,154 @@ def types_of_steps(hidden_size: int) -> dict[str, np.dtype]:
     numbers = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), np.dtype(np.float64))
     head = {"weight": np.dtype((np.float32, (2, hidden_size))), "bias": np.dtype((np.float32, 2))}
     return {"step": np.dtype(np.int64), **numbers, **head}
+
+
+def problem_with_window(window: Window) -> str | None:
+    """Whether tokens, parts and the gold answer of a window fit together."""
+    size = len(window.tokens)
+    if size == 0:
+        return "tokens: there are none"
+    if len(window.parts) != size:
+        return f"parts: {len(window.parts)} for {size} tokens"
+    if unknown := set(window.parts) - set(PARTS):
+        return f"parts: {sorted(unknown)[0]!r} is none of {', '.join(PARTS)}"
+    if not 0 <= window.gold_start <= window.gold_end < size:
+        gold = f"gold_start {window.gold_start}, gold_end {window.gold_end}"
+        return f"{gold}: not a span of the {size} tokens"
+    if window.offsets and len(window.offsets) != size:
+        return f"offsets: {len(window.offsets)} for {size} tokens"
+    for name, ids in window.inputs.items():
+        if len(ids) != size:
+            return f"inputs.{name}: {len(ids)} for {size} tokens"
+    return "index: negative" if window.index < 0 else None
+
+
+def problem_with_facts(
+    hidden_size: int,
+    layers: int,
+    sites: list[Site],
+    samples: list[Window],
+    modules: list[ModuleRow],
+) -> str | None:
+    """Whether the fields of run.json fit together."""
+    return next(
+        chain(
+            _of_sizes(hidden_size, layers),
+            _of_sites(sites, layers),
+            _of_samples(samples),
+            _of_modules(modules),
+        ),
+        None,
+    )
+
+
+def _of_sizes(hidden_size: int, layers: int) -> Iterator[str]:
+    if not 1 <= hidden_size <= MOST_NODES:
+        yield f"hidden_size: must be 1 to {MOST_NODES}, not {hidden_size}"
+    if layers < 1:
+        yield f"layers: must be 1 or more, not {layers}"
+
+
+def _of_sites(sites: list[Site], layers: int) -> Iterator[str]:
+    if len(set(sites)) < len(sites):
+        yield "sites: one is there twice"
+    for number, site in enumerate(sites):
+        if site.component not in COMPONENTS:
+            yield f"sites.{number}.component: {site.component!r} is unknown"
+        if not 1 <= site.layer <= layers:
+            yield f"sites.{number}.layer: {site.layer} is not among the {layers} layers"
+
+
+def _of_samples(samples: list[Window]) -> Iterator[str]:
+    for number, window in enumerate(samples):
+        if problem := problem_with_window(window):
+            yield f"samples.{number}.{problem}"
+
+
+def _of_modules(modules: list[ModuleRow]) -> Iterator[str]:
+    for number, row in enumerate(modules):
+        if len(row.numbers) != len(row.names) or not row.names:
+            yield f"modules.{number}: {len(row.numbers)} numbers for {len(row.names)} names"
+        if row.parameters < 0:
+            yield f"modules.{number}.parameters: {row.parameters} is negative"
+
+
+def problem_with_step(table: str, step: int, before: int | None, first_step: int) -> str | None:
+    """Whether a row's step follows the one before it in its segment.
+
+    first_step: what the segment's name says. before: None for the first row.
+    Only `steps` has a single row per step.
+    """
+    single = table == "steps"
+    if before is None:
+        fits = step == first_step if single else step >= first_step
+        return None if fits else f"begins with step {step}, its name says {first_step}"
+    follows = step > before if single else step >= before
+    return None if follows else f"step {step} comes after step {before}"
+
+
+def problem_with_numbers(columns: Mapping[str, Any]) -> str | None:
+    """Whether losses, norms and rates are numbers that a training in float32 can have."""
+    for name, values in columns.items():
+        numbers = np.asarray(values, dtype=np.float64)
+        wrong = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
+        if wrong.any():
+            return f"{name}: {numbers[wrong][0]:g} is more than float32 can hold"
+    return None
+
+
+class RecordingWriter:
+    """Appends rows to a run's recording; each row is in the file when `append` returns."""
+
+    def __init__(self, run: RunFolder, hidden_size: int) -> None:
+        self.run_id = ""  # is written into each segment
+        self._run = run
+        self._schemas = schemas(hidden_size)
+        self._paths: dict[str, Path] = {}
+        self._files: dict[str, pa.NativeFile] = {}
+        self._streams: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
+
+    def append(self, table: str, **row: Any) -> None:
+        """Add a row: a value per column of the table's schema; tensors as NumPy arrays."""
+        self.append_together(table, [row])
+
+    def append_together(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows of one step; a kill leaves all of them in the file, or none."""
+        step = rows[0]["step"]
+        if not self._streams:
+            self._open(step)
+        schema = self._schemas[table]
+        columns = [
+            pa.concat_arrays([column_of(row[field.name], field.type) for row in rows])
+            for field in schema
+        ]
+        try:
+            self._streams[table].write_batch(pa.record_batch(columns, schema=schema))
+        except OSError as error:
+            what = f"{self._paths[table]}: step {step} not recorded: {one_line(error)}"
+            advice = "fix that; the same command goes on from the newest checkpoint"
+            raise UserError(f"{what}; {advice}") from None
+
+    def flush_to_disk(self) -> None:
+        """Wait until every row is on the disk, so that no checkpoint outlives its rows."""
+        for path in (*self._paths.values(), self._run.recording):
+            flush_to_disk(path)
+
+    def close(self) -> None:
+        """End the streams, if there are any; nothing can be appended afterwards."""
+        for table, stream in self._streams.items():
+            stream.close()
+            self._files[table].close()
+        self._streams.clear()
+
+    def _open(self, first_step: int) -> None:
+        self._run.recording.mkdir(parents=True, exist_ok=True)
+        for table in TABLES:
+            for step, superseded in reversed(self._run.segments(table)):
+                if step >= first_step:
+                    superseded.unlink()
+            self._paths[table] = self._run.segment(table, first_step)
+            # Without a buffer: a row is in the file when it is written.
+            self._files[table] = pa.OSFile(str(self._paths[table]), "wb")
+            schema = marked(self._schemas[table], self.run_id)
+            self._streams[table] = pa.ipc.new_stream(self._files[table], schema)

@@ -7,8 +7,7 @@ from itertools import groupby
 
 from huggin.common.statistics import wilson_interval
 from huggin.common.text import printable
-from huggin.tracking.samples import OUTSIDE, TRAINER, Sample, training_function
-from huggin.tracking.watch import Ending
+from huggin.tracking.watch import OUTSIDE, TRAINER, Ending, Sample, training_function
 
 CALLS_FORWARD = "torch/nn/modules/module.py"  # PyTorch's detour: two frames for each module
 COMMONEST = 3

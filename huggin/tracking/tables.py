@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from huggin.common.text import storable
 from huggin.database.connection import Table, read_rows, writing
-from huggin.tracking.samples import OUTSIDE, Frame, Sample, training_function
+from huggin.tracking.watch import OUTSIDE, Frame, Sample, training_function
 
 LINES = ("file", "line", "function", "tally")
 SEQUENCES = ("training_function", "seq_ids", "tally")

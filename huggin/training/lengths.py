@@ -14,9 +14,8 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 
 from huggin.qa.config import Config
-from huggin.recording.run_facts import GROUPED, STRATEGY, read_facts
+from huggin.recording.run_facts import BEFORE, GROUPED, STRATEGY, read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_settings import BEFORE
 
 LEAST_SAVED = 0.1  # share of an epoch's tokens
 POOL = 50  # batches that are drawn together and then grouped

@@ -70,12 +70,12 @@ def make_plan(
     model: PreTrainedModel,
     weights: str,
     windows: int,
+    evaluated: int,
     facts: RunFacts | None,
-    data: str,
 ) -> Plan:
     """The plan of a training over so many windows.
 
-    weights: where the model's come from. data: the questions. Both in words.
+    weights: in words where the model's come from. evaluated: how many questions it is evaluated on.
     facts: of what is recorded, None if nothing is.
     """
     training = config.training
@@ -87,7 +87,7 @@ def make_plan(
     needed = saved_bytes(model, steps, training, copy) + recorded
     return Plan(
         model=describe_model(model, weights),
-        data=data,
+        data=describe_data(config, windows, evaluated),
         device=where(training),
         steps=steps,
         steps_per_epoch=per_epoch,
@@ -127,6 +127,12 @@ def describe_model(model: PreTrainedModel, weights: str) -> str:
     layers = f"{model.config.num_hidden_layers} layers of {head_of(model).in_features} units"
     parameters = f"{model.num_parameters():,} parameters"
     return f"{type(model).__name__}: {layers}, {parameters}, {weights}"
+
+
+def describe_data(config: Config, windows: int, evaluated: int) -> str:
+    """The data's name, how many windows it makes, how many questions are evaluated."""
+    text = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
+    return f"{text}; {evaluated:,} questions to evaluate on" if evaluated else text
 
 
 def where(training: TrainingArguments) -> str:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from huggin.analysis.curves import running_mean
+from huggin.analysis.gradients import running_mean
 from huggin.analysis.learning import Learned, margins, when_learned
-from huggin.analysis.loss_curve import fit_exponential
+from huggin.analysis.losses import fit_exponential
 from huggin.recording.reader import Probes
 from tests.recordings import window
 

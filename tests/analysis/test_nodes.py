@@ -19,7 +19,7 @@ from huggin.analysis.nodes import (
 from huggin.common.errors import UserError
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.recordings import window, write_run
 
 FIRST = [[1.0, -2.0, 0.0, 0.5], [4.0, 1.0, 1.0, 1.0]]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from huggin.analysis.curves import thinned
+from huggin.analysis.gradients import thinned
 from huggin.analysis.learning import margins, margins_over_time
-from huggin.analysis.nodes import snapshots
+from huggin.analysis.nodes import largest_both_ways, snapshots, top_shares
 from huggin.analysis.question_lists import (
     NEVER,
     hardest_first,
@@ -12,7 +12,6 @@ from huggin.analysis.question_lists import (
     learned_first,
     most_forgotten_first,
 )
-from huggin.analysis.top_shares import largest_both_ways, top_shares
 from huggin.recording.reader import Probes, Recording, TrainedWindows
 from tests.recordings import window
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from huggin.analysis.validation import validation_in_words
+from huggin.analysis.learning import validation_in_words
 from huggin.recording.results import Efficacy
 
 
@@ -41,3 +41,8 @@ def evaluations(*losses, error=0.1):
 def test_overfitting_is_said(losses, said):
     assert validation_in_words(evaluations(*losses)).startswith(said)
     assert bool(said) == bool(validation_in_words(evaluations(*losses)))
+
+
+def test_a_single_question_does_not_tell_of_overfitting():
+    said = validation_in_words(evaluations(3.0, 1.2, 2.0, error=float("nan")))
+    assert said == "best at step 200, validation loss 1.2; no clear rise since (2 at step 300)"

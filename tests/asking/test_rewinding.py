@@ -15,7 +15,7 @@ from huggin.asking.exam import cross_entropy
 from huggin.asking.rewinding import untrained_model
 from huggin.graphs.rewind import draw_rewound
 from huggin.model.loading import head_of, load_trained
-from huggin.model.rewinding import TwoStates
+from huggin.model.parts import TwoStates
 from huggin.qa.config import arguments_of
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound

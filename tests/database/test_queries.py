@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huggin.database.connection import open_database, writing
-from huggin.database.option import database_path
+from huggin.database.connection import database_path, open_database, writing
 from huggin.database.queries import (
     AnswerRow,
     add_efficacy,

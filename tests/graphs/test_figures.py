@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from huggin.analysis.node_tables import table_of_nodes
-from huggin.analysis.nodes import NodeChoice
+from huggin.analysis.nodes import NodeChoice, table_of_nodes
 from huggin.graphs import style
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
@@ -22,7 +21,7 @@ from huggin.graphs.tokens import Shown, token_figure, views_of
 from huggin.graphs.weights import draw_weights
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.conftest import ROOT, command
 from tests.recordings import window, write_run
 

@@ -20,7 +20,7 @@ from huggin.graphs.questions import draw_passes
 from huggin.graphs.style import log_scale, new_figure
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.conftest import ROOT, command
 from tests.recordings import window, write_run
 

@@ -71,6 +71,14 @@ def test_first_right_and_flips_in_the_table(pretrained_run):
     assert lines[2].endswith(window.question)
 
 
+def test_of_a_window_without_an_answer_nothing_is_said_to_be_right_or_wrong(pretrained_run):
+    recording = Recording(pretrained_run)
+    recording.facts.samples[0].__dict__.update(gold_start=0, gold_end=0)
+    said = "sample 0: its window holds no answer, so nothing tells when it was right"
+    assert flips_in_words(recording) == said
+    assert table_of_samples(recording).splitlines()[1].split()[2:6] == ["-", "0", "-", "-"]
+
+
 def test_never_right_is_said(pretrained_run):
     recording = spans(Recording(pretrained_run), 0, [(1, 1)] * 9)
     assert flips_in_words(recording) == "sample 0: never answered right"

@@ -9,8 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huggin.analysis.node_tables import TOP, table_of_rankings
-from huggin.analysis.nodes import RANKINGS, NodeChoice, rank_nodes, snapshots
+from huggin.analysis.nodes import (
+    RANKINGS,
+    TOP,
+    NodeChoice,
+    rank_nodes,
+    snapshots,
+    table_of_rankings,
+)
 from huggin.common.errors import UserError
 from huggin.graphs.shares import BY_STEP, draw_shares, draw_shares_over_time, find_token
 from huggin.graphs.weights import draw_weights_over_time
@@ -211,7 +217,7 @@ def test_no_torch(pretrained_run):
         "import sys; from huggin.recording.reader import Recording;"
         "from huggin.graphs.shares import *;"
         "from huggin.graphs.weights import *; from huggin.graphs.logits import *;"
-        "from huggin.analysis.node_tables import *;"
+        "from huggin.analysis.nodes import *;"
         "from huggin.analysis.learning import *;"
         f"r = Recording({str(pretrained_run)!r});"
         "draw_shares(r), draw_shares_over_time(r), table_of_rankings(r);"

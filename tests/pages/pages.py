@@ -11,7 +11,7 @@ import numpy as np
 
 from huggin.common.window import Window
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.conftest import command
 from tests.recordings import window, write_run
 

@@ -251,5 +251,5 @@ def test_the_page_of_an_answer(tab, tmp_path):
     assert "at dinner time" in tab.inner_text("#findings")
     assert not tab.is_visible("#player")
     assert tab.locator(".maps-panel .plot").count() == 2
-    assert "lime-answer.py was not run" in tab.inner_text(".words-panel")
+    assert "lime-answer was not run" in tab.inner_text(".words-panel")
     assert problems_for_assistive_technology(tab) == []

@@ -58,11 +58,12 @@ def test_the_loss_is_that_of_the_training_without_the_padding(tokenizer):
     of_window = np.reshape(losses, (2, 3)).mean(axis=0)
     loss, error = mean_loss(features, *logits)
     assert loss == pytest.approx(of_window.mean())
-    assert error == pytest.approx(of_window.std() / 3**0.5)
+    assert error == pytest.approx(of_window.std(ddof=1) / 3**0.5)
     logits[0, 2, 11] = 1e6  # padding of the shorter last window
     assert mean_loss(features, *logits)[0] == pytest.approx(loss)
     logits[0, 0, 3] = np.nan
     assert np.isnan(mean_loss(features, *logits)[0])
+    assert np.isnan(mean_loss(features.select([1]), *logits[:, [1]])[1])  # one tells no spread
 
 
 def test_null_answers(tokenizer):

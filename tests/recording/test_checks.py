@@ -13,7 +13,7 @@ from huggin.recording.reader import Recording
 from huggin.recording.results import Efficacy, keep_efficacy, read_efficacy, read_evaluations
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.recordings import window, write_run
 
 HIDDEN = 4
@@ -120,7 +120,7 @@ def test_infinite_losses_are_kept(run):
 
 def test_probes_of_another_length(run):
     write(run, range(3), tokens=5)
-    with pytest.raises(UserError, match="sample 0: logits for another number of tokens"):
+    with pytest.raises(UserError, match="sample 0: start_logits are not"):
         Recording(run.path).probes()
 
 

@@ -11,11 +11,11 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tensorboard.compat.proto.event_pb2 import Event
 
 from huggin.common.site import Site
-from huggin.recording.csv import write_csv
+from huggin.recording.exports import write_csv
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import RecordingWriter
 from huggin.recording.tensorboard import FILE, HISTOGRAMS, write_events
-from huggin.recording.writer import RecordingWriter
 from tests.conftest import command
 from tests.recordings import window, write_run
 

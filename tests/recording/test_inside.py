@@ -22,15 +22,13 @@ from huggin.analysis.lens import true_lens
 from huggin.common.errors import UserError
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_samples, training_features
-from huggin.recording.batch import batch_rows
 from huggin.recording.callback import RecorderCallback
-from huggin.recording.csv import write_csv
+from huggin.recording.exports import recording_summary, write_csv
+from huggin.recording.probe import batch_rows
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import TABLES
-from huggin.recording.summary import recording_summary
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import TABLES, RecordingWriter
 from tests.conftest import command
 
 DATA = DataArguments(max_seq_length=64, doc_stride=16)

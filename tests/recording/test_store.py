@@ -13,12 +13,12 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.common.site import Site
+from huggin.recording.exports import recording_summary
 from huggin.recording.reader import PART, Recording, whole_batches
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.summary import recording_summary
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.conftest import ROOT
-from tests.recordings import write_run
+from tests.recordings import window, write_run
 
 HIDDEN = 4
 
@@ -26,7 +26,7 @@ HIDDEN = 4
 @pytest.fixture
 def run(tmp_path):
     folder = RunFolder(tmp_path)
-    write_run(folder, HIDDEN)
+    write_run(folder, HIDDEN, window(3))
     return folder
 
 

@@ -4,8 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from huggin.tracking.report import flame_svg, report
-from huggin.tracking.samples import Frame
-from huggin.tracking.watch import Ending
+from huggin.tracking.watch import Ending, Frame
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")

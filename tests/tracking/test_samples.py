@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from huggin.tracking.samples import OUTSIDE, Frame, Looks, read_samples, training_function
+from huggin.tracking.watch import OUTSIDE, Frame, Looks, read_samples, training_function
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from huggin.database.connection import open_database
-from huggin.tracking.samples import OUTSIDE, Frame
 from huggin.tracking.tables import record_samples, search_functions
+from huggin.tracking.watch import OUTSIDE, Frame
 from tests.conftest import command
 from tests.database.databases import make_older, rows
 

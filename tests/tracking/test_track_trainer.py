@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from huggin.database.connection import open_database
-from huggin.tracking.samples import Frame
-from huggin.tracking.watch import Ending
+from huggin.tracking.watch import Ending, Frame
 from tests.conftest import ROOT, command, main_of
 from tests.database.databases import rows
 

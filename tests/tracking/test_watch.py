@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.tracking.samples import Looks, read_samples
-from huggin.tracking.watch import watch
+from huggin.tracking.watch import Looks, read_samples, watch
 
 ALL = Looks(0.05, None, 0)
 SAVE = """

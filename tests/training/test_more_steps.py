@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from huggin.analysis.loss_curve import schedule_changes
+from huggin.analysis.losses import schedule_changes
 from huggin.graphs.losses import draw_losses
 from huggin.recording.reader import Recording
 from tests.training.test_overnight import train_here

@@ -16,11 +16,10 @@ from checkpointing import SIGNALS, SafeStop
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
 from huggin.recording.checkpoints import damage_of, is_complete, newest_checkpoint
+from huggin.recording.exports import recording_summary
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
-from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_lock import locked
-from huggin.recording.summary import recording_summary
+from huggin.recording.run_folder import RunFolder, locked
 from tests.conftest import ROOT, command, process, python, toolkit
 from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
@@ -94,7 +93,7 @@ PLACES = [
     ("huggin.recording.recorder:Recorder.flush_to_disk", 3),  # saved, the recording not yet flushed
     ("checkpointing:let_older_go", 2),  # marked, the older one not yet gone
     ("trainer_qa:save_beside", 1),  # trained, the model not yet saved
-    ("huggin.recording.writer:RecordingWriter.append", 16),  # in the middle of a row
+    ("huggin.recording.schema:RecordingWriter.append", 16),  # in the middle of a row
 ]
 
 

@@ -21,7 +21,7 @@ from huggin.training.plan import (
     steps_per_epoch,
     total_steps,
 )
-from huggin.training.standing import already_trained, going_on, trained_steps, where_it_is
+from huggin.training.start import already_trained, going_on, trained_steps, where_it_is
 
 
 def arguments(**changes):
@@ -119,8 +119,9 @@ def test_lines_of_the_log():
     state = TrainerState(global_step=1000, max_steps=14_754)
     loss = {"loss": 2.3456, "learning_rate": 3e-5, "epoch": 1.0}
     assert line_of(loss, state) == "step 1,000 of 14,754  loss 2.346  learning rate 3.00e-05"
-    scores = {"eval_exact_match": 50.0, "eval_f1": 61.26}
-    assert line_of(scores, state) == "step 1,000 of 14,754  EM 50.0 %  F1 61.3 %"
+    scores = {"eval_exact_match": 50.0, "eval_f1": 61.26, "eval_loss": 1.25}
+    step = "step 1,000 of 14,754"
+    assert line_of(scores, state) == f"{step}  EM 50.0 %  F1 61.3 %  validation loss 1.250"
     assert line_of({"train_runtime": 9.0}, state) == ""
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.recording.run_folder import RunFolder
-from huggin.recording.run_lock import locked
-from huggin.recording.summary import recording_summary
+from huggin.recording.exports import recording_summary
+from huggin.recording.run_folder import RunFolder, locked
 from tests.conftest import ROOT
 from tests.training.test_overnight import train_here
 from tests.training.test_training import train

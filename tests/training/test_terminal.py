@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from huggin.recording.checkpoints import is_complete
+from huggin.recording.exports import recording_summary
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.summary import recording_summary
 from tests.conftest import ROOT, process, toolkit
 from tests.training.terminal import Terminal
 from tests.training.test_overnight import train_here

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from huggin.recording.exports import recording_summary
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import TABLES
-from huggin.recording.summary import recording_summary
 from tests.conftest import command, process
 
 

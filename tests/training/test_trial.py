@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from huggin.qa.features import padded
-from huggin.training.trial import try_a_batch
+from huggin.training.start import try_a_batch
 from tests.conftest import TOKENIZER
 from tests.model.test_families import SMALL
 from tests.training.test_training import train

@@ -1,36 +1,68 @@
-"""An answer that is to be explained -> its scenes, and how many masks each gets.
+"""A question of a model -> what is explained of its answer, its scenes, how many masks they get.
 
 Short texts are cut into words. A long text is first cut into sentences, and then only the
 sentences that matter are cut into words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+from datasets import Dataset
 
-from huggin.common.errors import UserError
+from huggin.asking.questions import ask
+from huggin.common.errors import BadValue, UserError
+from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.lime.masks import block_size, usual_samples
-from huggin.lime.words.cutting import Place, words_in
-from huggin.lime.words.found import TextExplanation
-from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
-from huggin.lime.words.scene import TextScene, cut, make_text_scene, text_of
-from huggin.lime.words.scores import TokenSpan
-from huggin.qa.features import plain_question, room_for_question
+from huggin.lime.words.found import Asked, TextExplanation
+from huggin.lime.words.predictions import (
+    SpanTarget,
+    TextModel,
+    TokenSpan,
+    answer_text,
+)
+from huggin.lime.words.scene import (
+    Place,
+    TextScene,
+    cut,
+    make_text_scene,
+    starts_of,
+    text_of,
+    tokens_of_words,
+    words_in,
+)
+from huggin.qa.features import plain_question, room_for_question, track_sample, windows
+from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
 LONGEST = 2000  # words of a context
 FEW = 128  # masks of sentences, at least
 MANY = 512  # masks of words, at least
+OVER = " over "
+
+
+@dataclass(frozen=True)
+class Question:
+    """The question that is explained."""
+
+    name: str  # such as "question 7"
+    folder: str  # of its results
+    index: int
+    record: dict[str, Any]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is none of the run's data."""
+        return self.record["id"] == "own"
 
 
 @dataclass(frozen=True)
 class TextCase:
     """One answer of one model: what every scene of it shares."""
 
-    name: str
+    asked: Asked
     window: Window
     text_model: TextModel
     target: SpanTarget
@@ -38,14 +70,22 @@ class TextCase:
     expected: TokenSpan | None  # None if it is not in the window
     hide: str
     kept: frozenset[int]  # tokens that are never hidden
+    where: str = ""  # which part of the context is explained
+
+    def introduction(self) -> list[str]:
+        """What is explained, a line each."""
+        asked = self.asked
+        verdict = {True: ", right", False: ", wrong", None: ""}[asked.right]
+        expected = f"; expected: {asked.expected}" if asked.expected and not asked.right else ""
+        return [
+            f"{asked.name}: {asked.question}",
+            f"  {asked.model} answers: {asked.answer}{verdict}{expected}",
+            f"  {self.where}; explained: {self.target.name}",
+        ]
 
     def scene(self, places: Sequence[Place], kind: str) -> TextScene:
         """The text cut into these places. Raises UserError if fewer than two can be hidden."""
-        return make_text_scene(self.name, self.window, places, self.kept, kind, self.hide)
-
-    def predictor(self, scene: TextScene, file: Path) -> TextPredictor:
-        """Asks the model about a scene; file: where its answers are kept."""
-        return TextPredictor(scene, self.text_model, [self.target], file)
+        return make_text_scene(self.asked.name, self.window, places, self.kept, kind, self.hide)
 
     @property
     def is_long(self) -> bool:
@@ -79,6 +119,57 @@ class TextCase:
             if word.part == "question" or any(map(word.overlaps, sentences))
         ]
 
+    def sentences_in_words(self, one: TextExplanation, chosen: Sequence[int]) -> str:
+        """Which sentences are cut into words, in a line."""
+        numbers = ", ".join(map(str, chosen))
+        places = [one.scene.segments[number] for number in chosen]
+        texts = " / ".join(text_of(self.window, place)[:60] for place in places)
+        which = f"{numbers} of 0 to {one.scene.count - 1}"
+        return f"the words of the sentences that matter, {which}: {texts}"
+
+
+def case_of(
+    chosen: Question, text_model: TextModel, step: int, explain: str, hide: str, hide_answer: bool
+) -> TextCase:
+    """Ask the model; what is explained of its answer. explain: as in `span_target`."""
+    record = chosen.record
+    tokenizer = text_model.tokenizer
+    data = text_model.data
+    refuse_long_question(chosen.name, record["question"], text_model)
+    records = Dataset.from_list([record])
+    (asked,) = ask(text_model.model, tokenizer, records, [0], data, text_model.batch)
+    window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
+    answer = (asked.answer.start, asked.answer.end)
+    target = span_target(explain, window, answer, record["answers"])
+    about = Asked(
+        name=chosen.name,
+        question=record["question"],
+        context=record["context"],
+        answer=asked.answer.text or "(no answer)",
+        expected=next(iter(record["answers"]["text"]), ""),
+        right=None if chosen.is_own else asked.right,
+        model=text_model.name,
+        step=step,
+        model_hash=text_model.fingerprint,
+    )
+    kept = set() if hide_answer else tokens_of_words(window, target.spans)
+    expected = (window.gold_start, window.gold_end) if window.has_answer else None
+    where = _where(window, asked.answer.window, text_model)
+    return TextCase(
+        about, window, text_model, target, answer, expected, hide, frozenset(kept), where
+    )
+
+
+def _where(window: Window, number: int, text_model: TextModel) -> str:
+    """Which part of the context is explained."""
+    texts = ([window.question], [window.context])
+    count = len(windows(*texts, text_model.tokenizer, text_model.data)["record"])
+    where = f"{len(window.tokens)} tokens"
+    if count > 1:
+        which = f"window {number + 1} of {count}, which gave the answer"
+        where += f", {which}: the rest of the context is not explained"
+    return where
+
 
 def default_samples(kind: str, sampler: str, count: int) -> int:
     """How many masks a scene of `count` segments gets, the full one among them."""
@@ -107,9 +198,56 @@ def refuse_long_question(name: str, question: str, text_model: TextModel) -> Non
         raise UserError(f"{name}: {what}; ask a shorter one")
 
 
-def sentences_in_words(window: Window, one: TextExplanation, chosen: Sequence[int]) -> str:
-    """Which sentences are cut into words, in a line."""
-    numbers = ", ".join(str(number) for number in chosen)
-    texts = " / ".join(text_of(window, one.scene.segments[number])[:60] for number in chosen)
-    count = one.scene.count
-    return f"the words of the sentences that matter, {numbers} of 0 to {count - 1}: {texts}"
+def span_target(
+    wanted: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
+) -> SpanTarget:
+    """`answer`, `gold`, a text of the context, or one of these over another: `answer over gold`.
+
+    window: the one that is explained. answer: the model's. answers: those expected, as in SQuAD.
+    Raises BadValue if there is no such span in the window.
+    """
+    plus, over, minus = wanted.partition(OVER)
+    if not over or wanted in window.context:
+        span = _span_of(wanted, wanted, window, answer, answers)
+        return SpanTarget(answer_text(window, span), span)
+    spans = [_span_of(text.strip(), wanted, window, answer, answers) for text in (plus, minus)]
+    if spans[0] == spans[1]:
+        raise BadValue("explain", wanted, "the two spans must differ")
+    names = [answer_text(window, span) for span in spans]
+    return SpanTarget(OVER.join(names), spans[0], spans[1])
+
+
+def _span_of(
+    text: str,
+    wanted: str,
+    window: Window,
+    answer: TokenSpan,
+    answers: Mapping[str, Sequence[Any]],
+) -> TokenSpan:
+    if text == "answer":
+        return answer
+    if text == "gold":
+        expected = answer_characters(answers)
+        if expected is None:
+            raise BadValue("explain", wanted, "this question has no expected answer; give a text")
+        return _tokens_of(*expected, "the expected answer", wanted, window)
+    starts = starts_of(text, window.context)
+    if not starts:
+        known = "give answer, gold, or a text that the context holds"
+        raise BadValue("explain", wanted, f"no {short(text)!r} in the context; {known}")
+    if len(starts) > 1:
+        problem = f"{short(text)!r} is there {len(starts)} times; give more of the words around it"
+        raise BadValue("explain", wanted, problem)
+    return _tokens_of(starts[0], starts[0] + len(text), repr(short(text)), wanted, window)
+
+
+def _tokens_of(first: int, last: int, name: str, wanted: str, window: Window) -> TokenSpan:
+    places = [
+        place if part == "context" else None
+        for place, part in zip(window.offsets, window.parts, strict=True)
+    ]
+    (span,) = answer_spans([places], (first, last), 0)
+    if span is None:
+        what = "is not in the part of the context that the model's answer is from"
+        raise BadValue("explain", wanted, f"{name} {what}; give a span of that part")
+    return span

@@ -1,7 +1,8 @@
 """Explained answers -> figures: the text shaded, top words, agreement of methods, word by step."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,9 +11,9 @@ from matplotlib.figure import Figure
 
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.words.agreement import LIME, RANDOM
-from huggin.lime.words.cutting import isolated
-from huggin.lime.words.found import ByStep, Finding, Kept, Segment
+from huggin.lime.words.compared import LIME, RANDOM
+from huggin.lime.words.found import FILE, ByStep, Finding, Kept, Segment
+from huggin.lime.words.scene import isolated
 from huggin.lime.words.text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
@@ -44,6 +45,13 @@ def draw_kept(kept: Kept) -> dict[str, Figure]:
     for figure in figures.values():
         use_fonts(figure, families_for(letters)[0])
     return figures
+
+
+def remove_others(folder: Path, figures: Collection[str]) -> None:
+    """Remove the figures that only an earlier explanation had."""
+    if (folder / FILE).is_file():  # otherwise they are not ours
+        for name in NAMES.difference(figures):
+            (folder / f"{name}.png").unlink(missing_ok=True)
 
 
 def draw_bars(finding: Finding, kept: Kept) -> Figure:

@@ -3,7 +3,8 @@
 The figures are drawn from these dataclasses alone, so a PDF can draw them later.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,33 @@ from pydantic import TypeAdapter, ValidationError
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
 from huggin.lime.choices import LEAST
-from huggin.lime.explained import Explained, Request, known
-from huggin.lime.surrogate import CHANCE, Pair, Surrogate
-from huggin.lime.words.agreement import Compared
-from huggin.lime.words.cutting import Place, isolated
-from huggin.lime.words.predictions import SpanTarget
-from huggin.lime.words.scene import TextScene, cut, place_of_token, text_of
-from huggin.lime.words.scores import TokenSpan
+from huggin.lime.explained import (
+    Explained,
+    Request,
+    known,
+    nothing_to_explain,
+    numbers_of,
+    quality_in_words,
+    score_in_words,
+    segment_rows,
+)
+from huggin.lime.surrogate import CHANCE, Pair
+from huggin.lime.words.compared import Compared
+from huggin.lime.words.predictions import SpanTarget, TokenSpan
+from huggin.lime.words.scene import (
+    LONG,
+    TextScene,
+    cut,
+    isolated,
+    place_of_token,
+    text_of,
+    whole_of,
+)
 
+SELDOM = 0.2  # share of the masks below which the model is said to answer otherwise
+NEARLY_ALL = 0.95  # share from which on the text is said to matter little
 FILE = "explanation.json"
-AGAIN = "run lime-answer.py again, it writes a new one"
+AGAIN = "run huggin lime-answer again, it writes a new one"
 TextExplanation = Explained[TextScene, SpanTarget]
 
 
@@ -120,6 +138,55 @@ class Finding:
         chance = CHANCE * (segment.standard_error or 0)
         return abs(segment.coefficient) > max(chance, self.least)
 
+    @property
+    def largest(self) -> float:
+        """The largest coefficient without its sign; 1 if all are 0."""
+        return max(abs(segment.coefficient) for segment in self.segments) or 1.0
+
+    def held_out_in_words(self) -> str:
+        """The held-out R²."""
+        return "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
+
+    def in_words(self, one: TextExplanation) -> list[str]:
+        """What LIME found, a line each. one: the explanation that this sums up."""
+        if one.surrogate.constant:
+            return [nothing_to_explain(one)]
+        return [
+            score_in_words(one, "text"),
+            f"{self.kind} for it: {self._all_named(self.top_segments)}",
+            f"{self.kind} against it: {self._all_named(self.segments_against)}",
+            *quality_in_words(one),
+            self._kept_in_words(),
+        ]
+
+    def _all_named(self, numbers: list[int]) -> str:
+        """Segments with their coefficients and standard errors."""
+        named = []
+        for segment in (self.segments[number] for number in numbers):
+            error = segment.standard_error
+            spread = "" if error is None else f" ± {error:.2g}"
+            named.append(f"{self.label(segment, LONG)} ({segment.coefficient:+.3g}{spread})")
+        return ", ".join(named) or "none beyond chance"
+
+    def _kept_in_words(self) -> str:
+        """On how many masks the model gives its answer, and what it means if they are few."""
+        line = f"the model still gives its answer in {100 * self.kept:.0f} % of the masked texts"
+        if self.kept >= NEARLY_ALL:
+            return f"{line}. NEARLY ALL: the answer hardly depends on these {self.kind}"
+        if self.kept >= SELDOM:
+            return line
+        why = "masked texts look unlike the training data; check that leave-one-out agrees"
+        return f"{line}. Few: {why}"
+
+    def doubts(self) -> list[str]:
+        """What the answers to masked texts say against the top segments, a clause each."""
+        masked = f"in {100 * self.kept:.0f} % of the masked texts"
+        if self.kept >= NEARLY_ALL:
+            return [f"the model gives its answer {masked}, whatever is hidden"]
+        if self.kept < SELDOM:
+            return [f"the model gives its answer only {masked}, which are unlike its training's"]
+        return []
+
 
 @dataclass(frozen=True)
 class ByStep:
@@ -133,8 +200,13 @@ class ByStep:
     coefficients: list[list[float]]  # (steps, segments)
     standard_errors: list[list[float | None]]  # (steps, segments)
 
-    def add_surrogate(self, surrogate: Surrogate) -> None:
-        """Add what LIME found at one more step."""
+    def add(self, step: int, one: TextExplanation, answer: str, is_answer: bool) -> None:
+        """Add what the model of one more step answers, and what LIME found."""
+        surrogate = one.surrogate
+        self.steps.append(step)
+        self.scores.append(float(one.scores[0]))
+        self.answers.append(answer)
+        self.is_answer.append(is_answer)
         self.held_out_r2.append(known(surrogate.held_out_r2))
         self.coefficients.append(surrogate.coefficients.tolist())
         self.standard_errors.append([known(error) for error in surrogate.standard_errors])
@@ -176,66 +248,44 @@ class Kept:
     nodes: dict[str, Any] | None = None  # huggin.lime.words.others.NodeShares
     schema: int = field(default=1)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """What the database keeps of each finding, and its segments."""
+        return [
+            asdict(finding)
+            | {
+                "kind": "words",
+                "picture": f"{self.asked.name}: {self.asked.question}",
+                "model": self.asked.model,
+                "segmenter": finding.kind,
+                "fill": finding.hide,
+            }
+            for finding in self.findings
+        ]
 
-def finding_of(
-    one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None, **more: Any
-) -> Finding:
-    """Sum up an explanation.
 
-    answer, expected: spans of tokens in the window. more: fields that need other measurements.
-    """
-    request = one.request
+def finding_of(one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None) -> Finding:
+    """Sum up an explanation. answer, expected: spans of tokens in the window."""
     surrogate = one.surrogate
-    return Finding(
-        kind=one.scene.kind,
-        hide=one.scene.hide,
-        target=one.target.name,
-        scale=request.scale,
-        sampler=request.sampler,
-        samples=request.samples,
-        seed=request.seed,
-        kernel_width=request.kernel_width,
-        top=request.top,
-        model_prediction=float(one.scores[0]),
-        mean_prediction=float(one.scores.mean()),
-        local_prediction=surrogate.local_prediction,
-        intercept=surrogate.intercept,
-        r2=known(surrogate.r2),
-        held_out_r2=known(surrogate.held_out_r2),
-        effective_samples=surrogate.effective_samples,
-        kept=one.kept,
-        top_segments=one.top.tolist(),
-        segments_against=one.against.tolist(),
-        segments=_segments(one),
-        least=max(surrogate.least, surrogate.rounding),
-        pieces=_pieces(one.scene, answer, expected),
-        masks=["".join(map(str, row)) for row in one.masks.on.astype(int)],
-        predictions=one.scores.tolist(),
-        adjusted=surrogate.adjusted,
-        proxy_r2=known(surrogate.proxy_r2),
-        pairs=list(surrogate.pairs),
-        **more,
-    )
+    numbers = numbers_of(one) | {
+        "kind": one.scene.kind,
+        "hide": one.scene.hide,
+        "segments": _segments(one),
+        "pieces": _pieces(one.scene, answer, expected),
+        "pairs": list(surrogate.pairs),
+        "least": max(surrogate.least, surrogate.rounding),
+    }
+    own = {name.name for name in fields(Finding)}
+    return Finding(**{name: value for name, value in numbers.items() if name in own})
 
 
 def _segments(one: TextExplanation) -> list[Segment]:
-    surrogate = one.surrogate
-    ranks = np.argsort(surrogate.ranking()) + 1
-    owners = one.scene.segment_of[one.scene.segment_of >= 0]
-    shares = np.bincount(owners, minlength=one.scene.count) / len(owners)
+    scene = one.scene
+    owners = scene.segment_of[scene.segment_of >= 0]
+    shares = np.bincount(owners, minlength=scene.count) / len(owners)
+    places = zip(scene.segments, scene.texts, strict=True)
     return [
-        Segment(
-            segment=number,
-            part=place.part,
-            first=place.first,
-            last=place.last,
-            text=text,
-            coefficient=float(surrogate.coefficients[number]),
-            standard_error=known(surrogate.standard_errors[number]),
-            rank=int(ranks[number]),
-            area=float(shares[number]),
-        )
-        for number, (place, text) in enumerate(zip(one.scene.segments, one.scene.texts))
+        Segment(**row, **vars(place), text=text)
+        for row, (place, text) in zip(segment_rows(one, shares), places, strict=True)
     ]
 
 
@@ -249,6 +299,7 @@ def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> 
     found = []
     for word in cut(window, "words"):
         own = [token for token in tokens if word.overlaps(places[token])]
+        before = whole_of(window, word.part)[: word.first]
         if not own:
             continue  # not in the window
         owners = [int(scene.segment_of[token]) for token in own if scene.segment_of[token] >= 0]
@@ -256,18 +307,13 @@ def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> 
             Piece(
                 part=word.part,
                 text=text_of(window, word),
-                after_blank=_is_after_blank(window.context, window.question, word),
+                after_blank=not before or before[-1].isspace(),
                 segment=owners[0] if owners else None,
                 is_answer=any(map(word.overlaps, answers)),
                 is_expected=any(map(word.overlaps, wanted)),
             )
         )
     return found
-
-
-def _is_after_blank(context: str, question: str, word: Place) -> bool:
-    text = context if word.part == "context" else question.lstrip()
-    return word.first == 0 or text[word.first - 1].isspace()
 
 
 def write_kept(folder: Path, kept: Kept) -> Path:
@@ -302,22 +348,16 @@ def _fits_together(finding: Finding) -> bool:
     return count > 0 and all(0 <= number < count for number in numbers) and lengths == {count}
 
 
+def all_kept(folder: Path) -> Iterator[Kept]:
+    """The explanations in the folders of `folder`, the newest first."""
+    files = sorted(folder.glob(f"*/{FILE}"), key=lambda file: -file.stat().st_mtime)
+    return (read_kept(file.parent) for file in files)
+
+
 def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> Kept | None:
     """The newest explanation of a question by a model, of those in the folders of `folder`."""
-    files = sorted(folder.glob(f"*/{FILE}"), key=lambda file: -file.stat().st_mtime)
-    for kept in (read_kept(file.parent) for file in files):
+    for kept in all_kept(folder):
         asked = kept.asked
         if (asked.question, asked.context, asked.model_hash) == (question, context, model_hash):
             return kept
     return None
-
-
-def row_of(finding: Finding, asked: Asked) -> dict[str, Any]:
-    """What the database keeps of a finding, and its segments."""
-    return asdict(finding) | {
-        "kind": "words",
-        "picture": f"{asked.name}: {asked.question}",
-        "model": asked.model,
-        "segmenter": finding.kind,
-        "fill": finding.hide,
-    }

@@ -1,7 +1,8 @@
 """A finding -> the text itself: each word shaded, its standard error in a strip beneath it."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,8 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
-from huggin.lime.words.cutting import isolated, words_in
 from huggin.lime.words.found import Asked, Finding, Piece
-from huggin.lime.words.layout import Placed, laid_out
+from huggin.lime.words.scene import is_right_to_left, isolated, words_in
 
 WIDTH = 11.0  # inches of the figure
 EDGE = 0.3  # inches around the text
@@ -31,6 +31,17 @@ ABOVE = 0.7  # inches for the title
 PART = 0.24  # inches for the name of a part
 BELOW = 1.05  # inches for the legend
 LONGEST = 60  # characters of a word
+Measure = Callable[[str], float]  # a text -> its width in inches
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A piece on a line."""
+
+    piece: Piece
+    line: int
+    left: float
+    right: float
 
 
 def draw_text(finding: Finding, asked: Asked) -> Figure:
@@ -98,7 +109,7 @@ def _measure(figure: Figure, families: list[str]) -> Callable[[str], float]:
 
 
 def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -> None:
-    most = _largest(finding)
+    most = finding.largest
     for one, behind in zip(placed, [*placed[1:], None]):
         left = EDGE + one.left
         right = EDGE + one.right
@@ -112,11 +123,6 @@ def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -
 def _joins(one: Placed, behind: Placed) -> bool:
     same = one.piece.segment is not None and one.piece.segment == behind.piece.segment
     return same and one.line == behind.line and behind.left >= one.right
-
-
-def _largest(finding: Finding) -> float:
-    """The largest coefficient without its sign; 1 if all are 0."""
-    return max(abs(segment.coefficient) for segment in finding.segments) or 1.0
 
 
 def _draw_shade(
@@ -168,7 +174,7 @@ def _draw_word(axes: Axes, finding: Finding, piece: Piece, x: float, y: float) -
 
 def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None:
     """The scales of both colours, what the outlines are, and how far to trust it."""
-    most = _largest(finding)
+    most = finding.largest
     steps = np.linspace(-1, 1, 41)
     for at, share in enumerate(steps):
         box = Rectangle((EDGE + 0.06 * at, top), 0.061, 0.16, facecolor=shade(share), linewidth=0)
@@ -191,12 +197,83 @@ def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None
     facts = (
         f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
         f"{asked.model}; {finding.samples} masks by {finding.hide}; held-out R² "
-        f"{_known(finding.held_out_r2)}; "
+        f"{finding.held_out_in_words()}; "
         f"same answer in {100 * finding.kept:.0f} % of the masked texts"
     )
     lines = textwrap.wrap(facts, 150)
     axes.text(EDGE, top + 0.42, "\n".join(lines), fontsize=8, va="top", linespacing=1.4)
 
 
-def _known(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.2f}"
+def laid_out(pieces: Sequence[Piece], width_of: Measure, room: float, blank: float) -> list[Placed]:
+    """Place pieces on lines of a width of `room`, in the direction of the text.
+
+    The direction is that of its first letter. On a line, words of the other direction that follow
+    each other stand in their own order, as in the Unicode bidirectional algorithm
+    (https://unicode.org/reports/tr9/), of which this is the part that whole words need.
+    """
+    backwards = is_right_to_left(" ".join(piece.text for piece in pieces))
+    placed: list[Placed] = []
+    for number, line in enumerate(_lines(pieces, width_of, room, blank)):
+        placed += _on_line(number, line, width_of, room, blank, backwards)
+    return placed
+
+
+def _lines(
+    pieces: Sequence[Piece], width_of: Measure, room: float, blank: float
+) -> list[list[Piece]]:
+    lines: list[list[Piece]] = []
+    used = 0.0
+    for piece in pieces:
+        width = width_of(piece.text)
+        gap = blank if piece.after_blank else 0.0
+        if lines and used + gap + width <= room:
+            lines[-1].append(piece)
+            used += gap + width
+        else:
+            lines.append([piece])
+            used = width
+    return lines
+
+
+def _on_line(
+    number: int,
+    line: Sequence[Piece],
+    width_of: Measure,
+    room: float,
+    blank: float,
+    backwards: bool,
+) -> list[Placed]:
+    order = visual_order(line, backwards)
+    gaps = [0.0, *(_gap(line, *pair, blank) for pair in zip(order, order[1:]))]
+    widths = [width_of(line[at].text) for at in order]
+    left = room - sum(widths) - sum(gaps) if backwards else 0.0
+    placed = []
+    for at, gap, width in zip(order, gaps, widths):
+        left += gap
+        placed.append(Placed(line[at], number, left, left + width))
+        left += width
+    return placed
+
+
+def _gap(line: Sequence[Piece], one: int, other: int, blank: float) -> float:
+    """The room between two words that stand beside each other; their places in the text."""
+    are_joined = abs(one - other) == 1 and not line[max(one, other)].after_blank
+    return 0.0 if are_joined else blank
+
+
+def visual_order(line: Sequence[Piece], backwards: bool) -> list[int]:
+    """The numbers of a line's words from left to right."""
+    runs: list[tuple[bool, list[int]]] = []
+    for at, piece in enumerate(line):
+        direction = is_right_to_left(piece.text) if _has_direction(piece.text) else None
+        own = runs[-1][0] if direction is None and runs else direction
+        if runs and runs[-1][0] == own:
+            runs[-1][1].append(at)
+        else:
+            runs.append((backwards if own is None else own, [at]))
+    ordered = [numbers[::-1] if direction else numbers for direction, numbers in runs]
+    return [at for numbers in (ordered[::-1] if backwards else ordered) for at in numbers]
+
+
+def _has_direction(text: str) -> bool:
+    return any(character.isalpha() for character in text)

@@ -1,4 +1,4 @@
-// Answers that lime-answer.py has explained: their words, green for the answer and red against it.
+// Answers that lime-answer has explained: their words, green for the answer and red against it.
 
 const SPEAKS_FOR = [0, 158, 115];
 const SPEAKS_AGAINST = [213, 94, 0];

@@ -50,6 +50,10 @@ class Planted(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.words.weight.dtype
 
+    @property
+    def base_model(self) -> nn.Module:
+        return self
+
     def get_input_embeddings(self) -> nn.Embedding:
         return self.words
 

@@ -1,4 +1,4 @@
-"""lime-answer.py as users type it, on the tiny run."""
+"""huggin lime-answer as users type it, on the tiny run."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def explained(made_once, tiny_run):
     def make(folder):
         shutil.copytree(tiny_run, folder / "run")
         more = ("--checkpoints", "--stability", 2, "--samples", 65, "--json", "numbers.json")
-        done = command("lime-answer.py", "run", 1, *more, "--db", "a.db", cwd=folder)
+        done = command("lime-answer", "run", 1, *more, "--db", "a.db", cwd=folder)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         (folder / "printed.txt").write_text(done.stdout)
 
@@ -131,7 +131,7 @@ def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, 
 )
 def test_bad_input_is_told_in_one_line(words, problem, tiny_run, tmp_path):
     (tmp_path / "run").symlink_to(tiny_run)
-    done = command("lime-answer.py", *words, "--out", "out", "--db", "a.db", cwd=tmp_path)
+    done = command("lime-answer", *words, "--out", "out", "--db", "a.db", cwd=tmp_path)
     assert done.returncode == 2
     assert problem in done.stderr
     assert done.stderr.count("\n") == 1
@@ -154,7 +154,7 @@ def test_a_damaged_explanation_is_told_in_one_line(explained, tmp_path):
     whole = json.loads((explained / "run" / "explanations" / "1" / "explanation.json").read_text())
     path = tmp_path / "explanation.json"
     path.write_text(json.dumps(whole | {"findings": [{"kind": "words"}]}))
-    with pytest.raises(UserError, match=r"findings\.0\..*run lime-answer.py again"):
+    with pytest.raises(UserError, match=r"findings\.0\..*run huggin lime-answer again"):
         read_kept(tmp_path)
     whole["findings"][0]["pieces"][0]["segment"] = 10**6
     path.write_text(json.dumps(whole))
@@ -167,6 +167,6 @@ def test_a_figure_of_an_earlier_explanation_goes(explained, tmp_path):
     (folder,) = (tmp_path / "run" / "explanations").iterdir()
     assert (folder / "agreement.png").exists()
     more = ("--only-lime", "--samples", 65, "--db", "a.db")
-    done = command("lime-answer.py", "run", 1, *more, cwd=tmp_path)
+    done = command("lime-answer", "run", 1, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in folder.glob("*.png")) == ["top-words.png", "words.png"]

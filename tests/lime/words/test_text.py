@@ -1,6 +1,5 @@
 """Texts are cut, laid out and named as readers of their language expect."""
 
-from argparse import Namespace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,17 +7,30 @@ import pytest
 
 from huggin.common.errors import BadValue, UserError
 from huggin.lime import fonts
-from huggin.lime.words.case import LONG, TextCase, default_samples, refuse_long_context
-from huggin.lime.words.cutting import is_right_to_left, sentences_in, words_in
-from huggin.lime.words.explaining import Explaining
-from huggin.lime.words.found import Piece
-from huggin.lime.words.layout import laid_out, visual_order
-from huggin.lime.words.scene import find_spans, make_text_scene
-from huggin.lime.words.targets import span_target
+from huggin.lime.explained import Request
+from huggin.lime.words.answer import Story
+from huggin.lime.words.case import (
+    LONG,
+    TextCase,
+    default_samples,
+    refuse_long_context,
+    span_target,
+)
+from huggin.lime.words.found import Asked, Piece
+from huggin.lime.words.scene import (
+    find_spans,
+    is_right_to_left,
+    make_text_scene,
+    sentences_in,
+    words_in,
+)
+from huggin.lime.words.text_figure import laid_out, visual_order
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from tests.conftest import CONTEXT, record
 from tests.lime.words.planted_text import DATA, FIRST, SECOND, target_of, text_model_of, window_of
+
+ASKED = Asked("planted", "z ?", "a", "a", "", None, "planted", 30, "a")
 
 
 def texts(places, text: str) -> list[str]:
@@ -160,7 +172,7 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     window = track_sample(record(1, "z ?", "a", context), 1, tokenizer, data)
     text_model = text_model_of(tokenizer, pair=True)
     case = TextCase(
-        name="planted",
+        asked=ASKED,
         window=window,
         text_model=text_model,
         target=target_of(window),
@@ -171,7 +183,7 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     )
     assert case.is_long
     lines: list[str] = []
-    stages = explaining(tmp_path, lines).explain_case(case)
+    stages = story_of(case, tmp_path, lines).stages(())
     assert [told.finding.kind for told in stages] == ["sentences", "words"]
     assert stages[0].finding.samples == 129
     first, second = (told.finding for told in stages)
@@ -183,21 +195,9 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     assert any(line.startswith("\nNext: the words of the sentences that matter") for line in lines)
 
 
-def explaining(folder, lines: list[str], **wishes) -> Explaining:
-    usual = {
-        "spans": None,
-        "by": "auto",
-        "sampler": "hadamard",
-        "samples": None,
-        "seed": 0,
-        "target": "logit",
-        "top": 5,
-        "kernel_width": 0.25,
-        "adjust": True,
-        "stability": None,
-        "only_lime": True,
-    }
-    return Explaining(Namespace(**usual | wishes), folder, lines.append)
+def story_of(case: TextCase, folder, lines: list[str], samples: int = 0) -> Story:
+    request = Request("hadamard", samples, 0, "logit", 5, "auto", "mask")
+    return Story(case, request, folder, lines.append, compare=False)
 
 
 def test_how_many_masks():
@@ -218,13 +218,13 @@ def test_the_training_is_followed(tokenizer, tmp_path):
     late = text_model_of(tokenizer, pair=False)
     early.model.qa_outputs.weight.data[:] = 0
     case = TextCase(
-        "planted", window, late, target_of(window), (5, 5), None, "mask", frozenset({5, 14})
+        ASKED, window, late, target_of(window), (5, 5), None, "mask", frozenset({5, 14})
     )
     lines: list[str] = []
-    story = explaining(tmp_path, lines, samples=129)
-    (told,) = story.explain_case(case)
+    story = story_of(case, tmp_path, lines, samples=129)
+    (told,) = story.stages(())
     models = [(10, early), (20, late), (30, late)]
-    found = story.by_step(case, told, models)
+    found = story.by_step(told, models)
     assert found.steps == [10, 20, 30]
     assert found.scores[0] < found.scores[1] == found.scores[2]
     assert lines[-1].startswith("from step 20 on, at least 1 of the 1 top segments")

@@ -10,11 +10,20 @@ from huggin.lime.explained import Request
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.steps import explain
 from huggin.lime.surrogate import linear_regression_coefficients
-from huggin.lime.words.agreement import compare, what_to_believe
-from huggin.lime.words.others import integrated_gradients, leave_one_out, node_shares
-from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
+from huggin.lime.words.compared import (
+    compare,
+    integrated_gradients,
+    leave_one_out,
+    node_shares,
+)
+from huggin.lime.words.predictions import (
+    SpanTarget,
+    TextModel,
+    TextPredictor,
+    best_token_spans,
+    span_logs,
+)
 from huggin.lime.words.scene import cut, make_text_scene, tokens_of_words
-from huggin.lime.words.scores import best_token_spans, span_logs
 from huggin.model.loading import load_trained
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
@@ -234,20 +243,20 @@ def planted_scores(on: np.ndarray) -> np.ndarray:
 def test_methods_that_agree_are_relied_on():
     values = dict(zip(METHODS, (EFFECTS, EFFECTS + 0.01, EFFECTS * 2)))
     found = compare(values, planted_scores, top=3, seed=0)
-    assert found.correlation("LIME", "leave-one-out") == 1
-    assert found.shared("LIME", "integrated gradients") == 3
+    assert found.with_lime("leave-one-out") == (1, 3)
+    assert found.with_lime("integrated gradients")[1] == 3
     assert found.beats_chance[0] in values
-    assert what_to_believe(found, []).startswith("Verdict: rely on the top segments: all methods")
-    said = what_to_believe(found, ["the held-out R² is 0.20"])
+    assert found.verdict([]).startswith("Verdict: rely on the top segments: all methods")
+    said = found.verdict(["the held-out R² is 0.20"])
     assert said.startswith("Verdict: take the top segments with care: the held-out R² is 0.20; all")
 
 
 def test_a_method_that_disagrees_is_named_and_bad_ones_are_not_relied_on():
     values = dict(zip(METHODS, (-EFFECTS, EFFECTS, -EFFECTS)))
     found = compare(values, planted_scores, top=3, seed=0)
-    assert what_to_believe(found, []).startswith("Verdict: trust leave-one-out most")
+    assert found.verdict([]).startswith("Verdict: trust leave-one-out most")
     none = compare(dict.fromkeys(values, -EFFECTS), planted_scores, top=3, seed=0)
-    assert what_to_believe(none, []).startswith("Verdict: rely on none")
+    assert none.verdict([]).startswith("Verdict: rely on none")
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 8, 10, 20])
@@ -258,7 +267,7 @@ def test_methods_of_pure_noise_seldom_agree(count):
     for _ in range(200):
         values = {name: rng.normal(size=count) for name in METHODS[:2]}
         found = compare(values, lambda on: on @ np.ones(count), top=5, seed=0)
-        agreed += found.agree(*METHODS[:2])
+        agreed += found.agrees(METHODS[1])
     assert agreed <= 200 * 0.08  # 5 % and what 200 draws may add
 
 

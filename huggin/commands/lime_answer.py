@@ -1,28 +1,53 @@
-"""The arguments of lime-answer.py."""
+"""Explain an answer: which words of question and context made the model give it, and how sure?
+
+huggin lime-answer RUN 3
+huggin lime-answer RUN --question "Who owns the ravens?" --context "The ravens are Odin's."
+"""  # huggin: explain 10
 
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.graphs.arguments import add_run, load_matplotlib
 from huggin.lime.arguments import add_masks, add_output, add_stability, at_least
-from huggin.lime.choices import SCALES
+from huggin.lime.choices import HIDING, SCALES
 
 KINDS = ("auto", "words", "sentences")
-HIDING = ("mask", "delete", "pad")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Explain one answer, and save, print and record what was found."""
+    args = read_arguments(argv)
+    load_matplotlib()
+    from huggin.common.files import write_json
+    from huggin.common.text import printable
+    from huggin.lime.results import record, refuse_unwritable
+
+    refuse_unwritable(args.out, args.json, args.db)
+    choices = dict(vars(args))
+    show, json, db = map(choices.pop, ("show", "json", "db"))
+    found = huggin.explain_answer(**choices, say=lambda line: print(printable(line), flush=True))
+    found.save(show)
+    if json:
+        write_json(json, found.as_json())
+    record(db, found.kept.rows())
+    return 0
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
-    """The command line. Raises UserError for options that contradict each other."""
+    """The command line: the arguments of `explain_answer`, and where results go.
+
+    Raises UserError for options that contradict each other.
+    """
     parser = CommandParser(
         "Explain which words of question and context made a trained model give its answer.",
-        "python lime-answer.py runs/sample 3",
+        "huggin lime-answer runs/sample 3",
     )
     _add_question(parser)
     _add_segments(parser)
     _add_explanation(parser)
-    _add_more(parser)
     add_output(parser, "RUN/explanations/INDEX")
     args = parser.parse_args(argv)
     _refuse_unfit(args)
@@ -30,8 +55,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def _add_question(parser: CommandParser) -> None:
+    add_run(parser)
     add = parser.add_argument
-    add("run", metavar="RUN", type=Path, help="a run's folder: output_dir in cfg.json")
     add(
         "index",
         nargs="?",
@@ -61,6 +86,7 @@ def _add_segments(parser: CommandParser) -> None:
     add(
         "--spans",
         nargs="+",
+        default=(),
         metavar="TEXT",
         help="segments of your own: parts of the question or context; the rest is never hidden",
     )
@@ -89,25 +115,19 @@ def _add_explanation(parser: CommandParser) -> None:
     )
     add(
         "--target",
+        dest="score",
         choices=SCALES,
         default="logit",
         help="the score that is explained: the log-odds or the probability of the span "
         "(default: logit)",
     )
-    add_masks(
-        parser,
-        "513, more for more than 169 words; 129 for up to 20 sentences; "
-        "leave-one-out: one per segment",
-        top=5,
-    )
-
-
-def _add_more(parser: CommandParser) -> None:
+    masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
+    add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
     add_stability(parser)
-    add = parser.add_argument
     add(
         "--only-lime",
-        action="store_true",
+        dest="compare",
+        action="store_false",
         help="leave out what LIME is compared with: leave-one-out, integrated gradients, curves",
     )
     add(
@@ -134,7 +154,7 @@ def _refuse_unfit(args: Namespace) -> None:
     if args.spans and args.by != "auto":
         raise UserError(f"--by {args.by}: leave it out beside --spans")
     if args.hide_answer and args.hide != "mask":
-        what = f"with --hide {args.hide} a hidden answer has no place any more"
+        what = f"--hide {args.hide} removes the answer's tokens, so it cannot be scored"
         raise UserError(f"--hide-answer: {what}; leave one of them out")
     if args.sampler == "leave-one-out" and (args.samples or args.stability):
         what = "asks once per segment; leave out --samples and --stability"

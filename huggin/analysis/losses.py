@@ -1,16 +1,21 @@
-"""Losses of a training -> the steps whose loss stands out, with the questions of their batches."""
+"""The training loss: fitted, where its schedule of learning rates changes, and its spikes.
+
+A spike is a step whose loss stands out; it is told with the questions of its batch.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import curve_fit
 
 from huggin.analysis.questions import losses
 from huggin.common.errors import UserError
 from huggin.common.text import short
 from huggin.recording.reader import Recording
 
+LEAST_EXPLAINED = 0.2  # the smallest R² of a fit that is worth drawing
 AROUND = 15  # steps before and after a step that are its neighbours
 LEAST = 20  # steps without which no spread is known
 STANDS_OUT = 5.0  # spreads above its neighbours
@@ -18,6 +23,64 @@ LEAST_SPREAD = 0.02  # nats: beside losses of 0.000 one of 0.05 is no spike
 SHOWN = 10  # spikes that are told of
 OF_A_BATCH = 5  # questions of a batch that are named
 WORSE = 0.1  # nats from which on a tracked question counts as worse
+
+
+@dataclass(frozen=True)
+class ExponentialFit:
+    """loss = floor + height exp(-step / decay)."""
+
+    floor: float
+    height: float
+    decay: float  # steps after which the loss above the floor has fallen to 1/e
+    explained: float  # R²
+
+    def at(self, step: np.ndarray) -> np.ndarray:
+        """The fitted loss at each step."""
+        return _curve(step, self.floor, self.height, self.decay)
+
+
+def _curve(step: np.ndarray, floor: float, height: float, decay: float) -> np.ndarray:
+    return floor + height * np.exp(-step / decay)
+
+
+def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None:
+    """The exponential that fits the loss by least squares, or None if none does.
+
+    step, loss: (steps,); NaN and infinite losses are left out. None for fewer than five steps, for
+    a loss that does not fall, and if the curve explains less than a fifth of the loss's variance.
+    """
+    finite = np.isfinite(loss)
+    step = step[finite]
+    loss = loss[finite]
+    if len(loss) < 5 or np.ptp(loss) == 0:
+        return None
+    length = float(np.ptp(step))
+    guess = (loss[-len(loss) // 4 :].mean(), np.ptp(loss), length / 4)
+    bounds = ([-np.inf, 0, length / 1000], [np.inf, np.inf, length])
+    try:
+        (floor, height, decay), _ = curve_fit(_curve, step, loss, p0=guess, bounds=bounds)
+    except RuntimeError:  # did not converge
+        return None
+    left = np.square(loss - _curve(step, floor, height, decay)).sum()
+    explained = 1 - left / np.square(loss - loss.mean()).sum()
+    if explained < LEAST_EXPLAINED or height == 0:
+        return None
+    return ExponentialFit(float(floor), float(height), float(decay), float(explained))
+
+
+def schedule_changes(recording: Recording) -> list[int]:
+    """The first steps of starts that went on with the learning rates of another schedule.
+
+    There the rate jumps: it changes by more than twice as much as one step before and after.
+    """
+    steps = recording.steps
+    moves = dict(zip(steps.step[1:].tolist(), np.abs(np.diff(steps.learning_rate)).tolist()))
+    starts = [first for first, _ in recording.run.segments("steps")]
+    return [
+        step
+        for step in starts
+        if moves.get(step, 0.0) > 2 * max(moves.get(at, 0.0) for at in (step - 1, step + 1))
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,17 +102,19 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
     (`lengths`, of each question of the data in characters): longer windows have higher losses. The
     spread is 1.48 times the median absolute deviation, so that spikes do not hide each other, and
     at least LEAST_SPREAD.
-    Raises UserError for a training of fewer than LEAST steps.
+    Losses that are not finite are left out. Raises UserError if fewer than LEAST are left.
     """
     steps = run.steps
-    step = steps.step[1:] if steps.step[0] == 0 else steps.step
-    loss = steps.loss[-len(step) :]
+    known = (steps.step > 0) & np.isfinite(steps.loss)
+    step = steps.step[known]
+    loss = steps.loss[known]
     if len(step) < LEAST:
-        raise UserError(f"{run.run.path}: {len(step)} steps; spikes need {LEAST} or more")
+        what = f"{len(step)} steps with a finite loss"
+        raise UserError(f"{run.run.path}: {what}; spikes need {LEAST} or more")
     expected = _median_around(loss)
     if lengths is not None and run.has("questions"):
         expected = expected + _effect_of_length(run, step, loss - expected, lengths)
-    left = np.nan_to_num(loss - expected)  # a loss that is not finite is drawn as such already
+    left = loss - expected
     spread = np.maximum(1.4826 * _median_around(np.abs(left)), LEAST_SPREAD)
     above = left / spread
     highest = [at for at in np.argsort(-above, kind="stable") if above[at] > STANDS_OUT]
@@ -82,9 +147,10 @@ def _effect_of_length(
     Its slope is the weighted median of all batches' slopes, which a spike does not tilt.
     """
     found = run.questions
-    row = np.searchsorted(step, found.step)
+    kept = np.isin(found.step, step)
+    row = np.searchsorted(step, found.step[kept])
     count = np.bincount(row, minlength=len(step))
-    total = np.bincount(row, np.asarray(lengths, float)[found.index], minlength=len(step))
+    total = np.bincount(row, np.asarray(lengths, float)[found.index[kept]], minlength=len(step))
     length = np.divide(total, count, out=np.full(len(step), np.nan), where=count > 0)
     longer = np.nan_to_num(length - _median_around(length))
     known = np.flatnonzero((longer != 0) & np.isfinite(left))

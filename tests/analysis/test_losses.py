@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from huggin.analysis.spikes import find_spikes, spikes_in_words
+from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.common.errors import UserError
 from huggin.graphs.losses import draw_losses
 from huggin.recording.reader import Recording
-from huggin.recording.writer import RecordingWriter
+from huggin.recording.schema import RecordingWriter
 from tests.recordings import window, write_run
 
 POISONED = 70
@@ -81,8 +81,22 @@ def test_a_steep_but_smooth_loss_has_no_spikes(tmp_path):
     assert find_spikes(smooth, [10, 10]) == []
     assert spikes_in_words([]) == "no loss stands out by 5 spreads or more"
     short = recorded(tmp_path / "short", losses[:10], [[0]] * 10)
-    with pytest.raises(UserError, match="10 steps; spikes need 20 or more"):
+    with pytest.raises(UserError, match="10 steps with a finite loss; spikes need 20 or more"):
         find_spikes(short)
+
+
+@pytest.mark.filterwarnings("error")
+def test_losses_that_are_not_finite_are_no_spikes(tmp_path):
+    losses = np.random.default_rng(1).normal(1, 0.1, 100)
+    losses[10] = np.inf
+    losses[40:90] = np.nan
+    losses[95] = 9
+    lengths = [10, 20]
+    broken = recorded(tmp_path / "run", losses, [[0, 1], [1, 1]] * 50)
+    assert [spike.step for spike in find_spikes(broken, lengths)] == [96]
+    unknown = recorded(tmp_path / "unknown", np.full(100, np.nan), [[0, 1]] * 100)
+    with pytest.raises(UserError, match="0 steps with a finite loss"):
+        find_spikes(unknown, lengths)
 
 
 def test_tiny_losses_of_a_learned_training_are_no_spikes(tmp_path):

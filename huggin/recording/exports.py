@@ -1,0 +1,302 @@
+"""What was recorded -> a summary as JSON, a table as CSV, a table of the runs of a folder.
+
+List columns become columns and rows of their own; every number is read back exactly as it was.
+"""
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import CSVWriter
+
+from huggin.common.errors import UserError
+from huggin.common.files import bytes_in
+from huggin.common.progress import progress
+from huggin.common.site import Place
+from huggin.common.text import printable, size
+from huggin.recording.checkpoints import step_of
+from huggin.recording.reader import Recording, columns_of_windows, flat_values, whole_batches
+from huggin.recording.results import final_evaluation
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import OF_A_WINDOW, TABLES
+
+NAMES = ("part", "module")  # of a place, in the table ledger
+PART = {  # rows that are held in memory at a time
+    "steps": 256,
+    "probes": 64,
+    "nodes": 4,
+    "lens": 64,
+    "layers": 256,
+    "questions": 256,
+    "ledger": 64,
+}
+DEEPEST = 4  # folders below the given one in which runs are looked for
+COLUMNS = ("run", "model-type-state", "steps", "loss", "EM", "F1", "when", "size")
+RIGHT = ("steps", "loss", "EM", "F1", "size")  # columns that are aligned on the right
+
+
+def recording_summary(path: Path | str) -> dict[str, Any]:
+    """What a run recorded: steps, those that are missing or twice, segments, bytes, cut tails."""
+    recording = Recording(path)
+    segments = [path for table in TABLES for _, path in recording.run.segments(table)]
+    files = [pa.memory_map(str(path)) for path in segments]
+    for file in files:
+        deque(whole_batches(file), maxlen=0)
+    step = recording.steps.step
+    return {
+        "first_step": int(step[0]),
+        "last_step": int(step[-1]),
+        "steps": len(step),
+        "probes": len(recording.table("probes")),
+        "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
+        "lens_probes": _rows(recording, "lens"),
+        "layer_steps": _rows(recording, "layers"),
+        "question_steps": _rows(recording, "questions"),
+        "ledger_probes": _rows(recording, "ledger"),
+        "bytes": sum(file.size() for file in files),
+        "segments": len(recording.run.segments("steps")),
+        "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
+        "duplicate_steps": len(step) - len(np.unique(step)),
+        "dropped_tail_bytes": sum(file.size() - file.tell() for file in files),
+    }
+
+
+def _rows(recording: Recording, table: str) -> int:
+    """How often something was added to a table; all layers of a probe are added together."""
+    return sum(1 for _ in recording.rows(table))
+
+
+def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
+    """Write a table as `flat_table` has it, with a header.
+
+    Raises UserError if the table is empty.
+    """
+    table = recording.table(name)
+    facts = recording.facts
+    parts = facts.places if name == "ledger" else facts.parts
+    if not len(table):
+        what = f"{recording.run.recording}: no {name} recorded"
+        raise UserError(f"{what}; run get-training-output first")
+    schema = flat_table(name, table.slice(0, 1), parts).schema
+    shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
+    with shown, CSVWriter(sink, schema) as writer:
+        for begin in range(0, len(table), PART[name]):
+            # Arrow would write a table of one chunk per row a row at a time, which is slow.
+            part = table.slice(begin, PART[name]).combine_chunks()
+            writer.write_table(flat_table(name, part, parts))
+            shown.update(len(part))
+
+
+def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Table:
+    """Rows of `name` without lists.
+
+    steps: a row per step, with start_weight_N and end_weight_N for node N.
+    probes: a row per probe and token.
+    nodes: a row per snapshot, site and token, with node_N.
+    lens: a row per probe, layer and token.
+    layers: a row per step, with a column for each of `parts`, the model's parts.
+    questions: a row per step and window of its batch.
+    ledger: a row per probe and place, of which `parts` has part and module, and one for the gap: so
+    the rows of a probe add up to the change of the loss.
+    """
+    if name == "ledger":
+        places = [*parts, Place("gap", "gap")]
+        credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
+        rows = np.repeat(np.arange(len(table)), len(places))
+        named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
+        return _joined(
+            table.select(["step", "sample"]).take(rows), {**named, "credit": credits.ravel()}
+        )
+    if name == "layers":
+        return _joined(
+            table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"]))
+        )
+    if name == "questions":
+        sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
+        rows = np.repeat(np.arange(len(table)), sizes)
+        windows = columns_of_windows(flat_values(table["windows"]))
+        return _joined(table.select(["step"]).take(rows), windows)
+    if name == "steps":
+        weights = _by_row(table["weight"])
+        bias = _by_row(table["bias"])
+        halves = [
+            f"{head}_weight_{node}"
+            for head in ("start", "end")
+            for node in range(weights.shape[1] // 2)
+        ]
+        wide = {**_columns(halves, weights), **_columns(["start_bias", "end_bias"], bias)}
+        return _joined(table.drop_columns(["weight", "bias"]), wide)
+    if name in ("probes", "lens"):
+        logits = {
+            f"{head}_logit": flat_values(table[f"{head}_logits"]) for head in ("start", "end")
+        }
+        rows, tokens = _by_token(table["start_logits"])
+        return _joined(
+            table.drop_columns(["start_logits", "end_logits"]).take(rows),
+            {"token": tokens, **logits},
+        )
+    rows, tokens = _by_token(table["activations"])
+    nodes = flat_values(table["activations"]).reshape(len(rows), -1)
+    names = [f"node_{node}" for node in range(nodes.shape[1])]
+    return _joined(
+        table.drop_columns(["activations"]).take(rows), {"token": tokens, **_columns(names, nodes)}
+    )
+
+
+def _by_row(column: pa.ChunkedArray) -> np.ndarray:
+    return flat_values(column).reshape(len(column), -1)
+
+
+def _by_token(lists: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """For each token of each list: its list's row, and its place in it."""
+    lengths = pc.list_value_length(lists).to_numpy()
+    places = [np.arange(length) for length in lengths]
+    return np.repeat(np.arange(len(lengths)), lengths), np.concatenate(places)
+
+
+def _columns(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: values[:, place] for place, name in enumerate(names)}
+
+
+def _joined(table: pa.Table, more: dict[str, Any]) -> pa.Table:
+    return pa.table({**{name: table[name] for name in table.column_names}, **more})
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in a table. What is not known is None."""
+
+    folder: Path
+    state: str | None = None  # the model-type-state
+    steps: int | None = None
+    finished: bool | None = None  # whether the model after the last step was saved as trained
+    loss: float | None = None  # of the last step whose loss is finite
+    exact_match: float | None = None  # percent
+    f1: float | None = None
+    when: datetime | None = None  # of the last recorded step
+    size: float | None = None  # bytes of the whole folder
+    problem: str | None = None  # why it cannot be read
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """The runs in a folder and in the folders below it, in the order of their names.
+
+    Empty if the folder is a run itself.
+    """
+    return [] if _looks_like_a_run(folder) else sorted(_runs_below(folder, DEEPEST))
+
+
+def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
+    """The runs below a folder; links are not followed, and no run is looked for in a run."""
+    if depth == 0:
+        return
+    try:
+        below = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    except PermissionError:
+        return
+    for path in below:
+        if _looks_like_a_run(path):
+            yield path
+        else:
+            yield from _runs_below(path, depth - 1)
+
+
+def _looks_like_a_run(folder: Path) -> bool:
+    """Whether a run is in a folder, or what is left of one."""
+    run = RunFolder(folder)
+    return run.recording.is_dir() or run.holds_a_run()
+
+
+def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
+    """What is known of each run. One that cannot be read says so in `problem`."""
+    return [listed(folder) for folder in progress(folders, label="reading", unit="runs")]
+
+
+def listed(folder: Path) -> ListedRun:
+    """What is known of a run."""
+    try:
+        recording = Recording(folder)
+        steps = recording.steps
+        scores = final_evaluation(recording.run)
+    except (UserError, OSError) as error:
+        return ListedRun(folder, problem=str(error))
+    last = int(steps.step[-1])
+    finite = steps.loss[np.isfinite(steps.loss)]
+    _, segment = recording.run.segments("steps")[-1]
+    return ListedRun(
+        folder,
+        state=recording.facts.model_type_state(last),
+        steps=last,
+        finished=(step_of(folder) or 0) >= last,
+        loss=float(finite[-1]) if len(finite) else None,
+        exact_match=scores.exact_match if scores else None,
+        f1=scores.f1 if scores else None,
+        when=datetime.fromtimestamp(segment.stat().st_mtime).astimezone(),
+        size=bytes_in(folder),
+    )
+
+
+def as_lines(runs: Sequence[ListedRun], folder: Path) -> list[str]:
+    """A head, and a line for each run in `folder`, in columns."""
+    rows = [COLUMNS, *(_cells(run, folder) for run in runs if run.problem is None)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = {row[0]: _aligned(row, widths) for row in rows}
+    for run in runs:
+        if run.problem:
+            name = _name(run, folder)
+            lines[name] = f"{name:{widths[0]}}  {printable(run.problem)}"
+    names = [COLUMNS[0], *(_name(run, folder) for run in runs)]
+    return [lines[name] for name in names]
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cell.rjust(width) if column in RIGHT else cell.ljust(width)
+        for column, cell, width in zip(COLUMNS, cells, widths, strict=True)
+    ]
+    return "  ".join(padded).rstrip()
+
+
+def _name(run: ListedRun, folder: Path) -> str:
+    return printable(str(run.folder.relative_to(folder)))
+
+
+def _cells(run: ListedRun, folder: Path) -> tuple[str, ...]:
+    """A run's cells as they are printed, in the order of COLUMNS."""
+    assert run.steps is not None and run.when and run.size is not None
+    return (
+        _name(run, folder),
+        printable(run.state or ""),
+        f"{run.steps:,}" + ("" if run.finished else " so far"),
+        _number(run.loss, 3),
+        _number(run.exact_match, 1),
+        _number(run.f1, 1),
+        f"{run.when:%Y-%m-%d %H:%M}",
+        size(run.size),
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def as_csv(runs: Sequence[ListedRun]) -> str:
+    """The runs as CSV; what is not known is empty. Times are ISO 8601, sizes are bytes."""
+    text = io.StringIO()
+    names = list(ListedRun.__dataclass_fields__)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for run in runs:
+        values = {name: getattr(run, name) for name in names}
+        values["when"] = run.when.isoformat(timespec="seconds") if run.when else None
+        values["size"] = None if run.size is None else int(run.size)
+        writer.writerow(values.values())
+    return text.getvalue()

@@ -1,0 +1,271 @@
+"""How far a run has come, what a start must have in common with it, and what a start says.
+
+One batch is tried before anything is written or deleted.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from copy import deepcopy
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.optim import SGD
+from transformers import PreTrainedModel, Trainer, TrainingArguments, get_scheduler
+
+from huggin.common.errors import UserError
+from huggin.common.files import read_json
+from huggin.common.text import one_line
+from huggin.model.device import random_states_kept
+from huggin.qa.config import Config
+from huggin.recording.checkpoints import begun_for, step_in_name, step_of
+from huggin.recording.run_facts import BEFORE, PROBE_DATA, STRATEGY, RunFacts
+from huggin.recording.run_folder import RunFolder
+from huggin.training.bar import duration
+from huggin.training.lengths import lengths_of
+from huggin.training.plan import Plan
+
+FIXED = (
+    "seed",
+    "data_seed",
+    "learning_rate",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "optim",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "max_grad_norm",
+    "label_smoothing_factor",
+    "bf16",
+    "fp16",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    STRATEGY,
+    "world_size",
+)
+
+
+def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
+    """Steps of the trained model in the run's folder; 0 if a start must go on from before it.
+
+    checkpoint: the newest whole one. If it is of an earlier step, the last one was damaged.
+    """
+    trained = step_of(run.path)
+    if checkpoint is None or trained is None:
+        return 0
+    return trained if step_in_name(checkpoint) >= trained else 0
+
+
+def is_finished(run: RunFolder, trained: int, steps: int, epochs: float | None) -> bool:
+    """Whether a run has all the steps that a start asks for, or a callback ended it before them.
+
+    trained: steps of its trained model. It is 0 for a run that a signal has stopped. epochs: those
+    asked for, None if the start asks for steps. Other processes or data make other steps of an
+    epoch, but a finished epoch stays one.
+    """
+    if trained == 0 or trained >= steps:
+        return trained >= steps
+    state = read_json(run.trainer_state)
+    planned = state.get("max_steps")
+    if epochs is not None and isinstance(state.get("epoch"), float) and state["epoch"] >= epochs:
+        return True
+    return isinstance(planned, int) and trained < planned and steps <= planned
+
+
+def lacks_scores(run: RunFolder, is_asked_for: bool) -> bool:
+    """Whether an evaluation is asked for that the run does not have, as after a power cut."""
+    return is_asked_for and not run.eval_results.exists()
+
+
+def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str:
+    """What a resumed start says. steps: of the whole training."""
+    step = step_in_name(checkpoint)
+    saved = datetime.fromtimestamp(checkpoint.stat().st_mtime).astimezone()
+    when = f"{saved:%H:%M}" if now - saved < timedelta(hours=20) else f"{saved:%Y-%m-%d %H:%M}"
+    return f"{run.path}: going on from step {step:,} of {steps:,}, checkpoint of {when}"
+
+
+def already_trained(
+    run: RunFolder, trained: int, steps: int, evaluates: bool, changed: str = ""
+) -> str:
+    """What a start says if the run has all the steps that it asks for, or more.
+
+    evaluates: whether it has no scores yet, so that they are measured now.
+    changed: what `changed_settings` says; then the steps asked for are of another training.
+    """
+    done = f"{trained:,} of {steps:,} steps"
+    if changed:
+        done = f"{trained:,} steps, {changed}"
+    elif trained < steps:
+        done += ", then a callback ended it"
+    elif trained > steps:
+        done = f"{trained:,} steps, more than the {steps:,} that are asked for"
+    if evaluates:
+        return f"{run.path}: already trained ({done}); not evaluated yet, which is done now"
+    anew = "--overwrite_output_dir true starts anew"
+    return f"{run.path}: already trained ({done}); nothing to do; {anew}"
+
+
+def where_it_is(run: RunFolder, has_driver: bool, recorded: bool = True) -> str:
+    """What a finished training says: where everything is, and what to type next.
+
+    has_driver: a driver goes on and draws by itself, so there is nothing to type.
+    recorded: whether there is anything to draw.
+    """
+    what = f"what was recorded in {run.recording}" if recorded else "nothing was recorded"
+    where = f"the model is in {run.path}, {what}"
+    if has_driver:
+        return where
+    commands = (
+        f"  huggin graph-weights {run.path}",
+        f"  huggin graph-logits {run.path} --over-time",
+    )
+    asking = (f"  huggin test-qa-efficacy {run.path}",)
+    return "\n".join((f"{where}; next:", *(commands if recorded else asking)))
+
+
+def model_name(config: Config) -> str:
+    """The model's name on the Hub, or its folder's name."""
+    name = _source(config)
+    return Path(name).name if Path(name).is_dir() else name
+
+
+def _source(config: Config) -> str:
+    return config.model.model_name_or_path or config.model.config_name or ""
+
+
+def fixed_settings(
+    config: Config, model: PreTrainedModel, features: Dataset, tracked: int
+) -> dict[str, Any]:
+    """What a resumed run must share with its beginning, so that one recording fits both."""
+    fixed = {
+        "model_name_or_path": Path(_source(config)).name,
+        "model": f"{type(model).__name__} with {model.num_parameters():,} parameters",
+        "pretrained_model": config.model.pretrained_model,
+        "max_seq_length": config.data.max_seq_length,
+        "doc_stride": config.data.doc_stride,
+        **{key: getattr(config.training, key) for key in FIXED},
+        "n_gpu": max(config.training.n_gpu, 1),  # devices that share a process's batch
+        "training data": _fingerprint(features),
+        "probe_samples": tracked,
+        PROBE_DATA: config.recording.probe_data,
+    }
+    return json.loads(json.dumps(fixed))  # as it comes back from run.json
+
+
+def _fingerprint(features: Dataset) -> str:
+    """A hash of all training features: questions, contexts, tokenizer and answers in one."""
+    digest = hashlib.sha256()
+    for batch in features.data.to_batches():
+        for name in ("input_ids", "start_positions", "end_positions"):
+            column = batch.column(batch.schema.get_field_index(name))
+            numbers = column.flatten() if name == "input_ids" else column
+            digest.update(numbers.to_numpy(zero_copy_only=False).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def changed_settings(begun: RunFacts, now: RunFacts) -> str:
+    """Each setting that has changed since the run began, in words; "" if none has."""
+    changed = [
+        f"{key} was {value}, is now {now.fixed.get(key)}"
+        for key, value in (BEFORE | begun.fixed).items()
+        if value != now.fixed.get(key)
+    ]
+    return f"begun with other settings: {'; '.join(changed)}" if changed else ""
+
+
+def try_a_batch(trainer: Trainer) -> None:
+    """Send the longest window of the data, padded shorter ones beside it, forward and backward.
+
+    A copy of the model takes them, and random states are put back, so nothing of it remains.
+    Raises UserError for what the pass raises.
+    """
+    by_length = np.argsort(lengths_of(trainer.train_dataset), kind="stable")
+    chosen = [by_length[-1], *by_length[: trainer.args.train_batch_size - 1]]
+    features = trainer._remove_unused_columns(trainer.train_dataset)
+    batch = trainer.data_collator([features[int(index)] for index in chosen])
+    shape = " x ".join(map(str, batch["input_ids"].shape))
+    try:
+        with random_states_kept():
+            model = deepcopy(trainer.model).train()
+            with trainer.compute_loss_context_manager():
+                loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
+            loss.backward()
+    except Exception as error:  # the model's code raises all kinds for what it cannot take
+        what = f"{type(trainer.model).__name__}: a batch of {shape} tokens does not pass"
+        advice = "choose another model, max_seq_length or batch size"
+        raise UserError(f"{what}: {one_line(error)}; {advice}; nothing was changed") from None
+
+
+def announce(
+    plan: Plan, run: RunFolder, checkpoint: Path | None, training: TrainingArguments
+) -> None:
+    """Print the plan, where a resumed training goes on, and whether it changes its schedule there.
+
+    Raises UserError if the disk is too full.
+    """
+    print("\n".join(["this training:", *plan.lines()]))
+    if checkpoint:
+        print(going_on(run, checkpoint, plan.steps, datetime.now().astimezone()))
+        planned = begun_for(checkpoint) or plan.steps
+        if has_other_rates(training, planned, plan.steps, step_in_name(checkpoint)):
+            what = f"begun with learning rates for {planned:,} steps, goes on with those for"
+            print(f"{run.path}: {what} {plan.steps:,}; training them in one go gives another model")
+    sys.stdout.flush()
+    plan.refuse_full_disk()
+
+
+def announce_dry_run(plan: Plan, seconds: float) -> None:
+    """Print the plan and how long it takes. seconds: of one optimizer step."""
+    print("\n".join(["this training would be:", *plan.lines()]))
+    whole = duration(seconds * plan.steps)
+    print(f"  time      {seconds:.2f} s for a step, about {whole} in all (without evaluations)")
+    plan.refuse_full_disk()
+
+
+def seconds_of_a_step(trainer: Trainer) -> float:
+    """How long one optimizer step takes: the second of two, forward and backward."""
+    trainer.model.to(trainer.args.device).train()
+    features = trainer._remove_unused_columns(trainer.train_dataset)
+    batch = [features[index] for index in typical_batch(trainer)]
+    inputs = trainer._prepare_inputs(trainer.data_collator(batch))
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
+        with trainer.accelerator.autocast():
+            loss = trainer.model(**inputs).loss
+        loss.backward()
+        seconds = time.perf_counter() - begun
+    return seconds * trainer.args.gradient_accumulation_steps
+
+
+def typical_batch(trainer: Trainer) -> list[int]:
+    """The indices of the batch of an epoch whose longest window has the median length."""
+    lengths = lengths_of(trainer.train_dataset)
+    order = list(trainer._get_train_sampler())
+    size = trainer.args.train_batch_size
+    batches = [order[first : first + size] for first in range(0, len(order), size)]
+    whole = batches[: max(1, len(order) // size)]
+    whole.sort(key=lambda batch: max(lengths[index] for index in batch))
+    return whole[len(whole) // 2]
+
+
+def has_other_rates(training: TrainingArguments, begun_for: int, steps: int, done: int) -> bool:
+    """Whether the first `done` steps have other rates in a training of `steps`, as it was begun."""
+
+    def rates(length: int) -> list[float]:
+        optimizer = SGD([torch.zeros(1)], lr=training.learning_rate)
+        kind, warmup = training.lr_scheduler_type, training.get_warmup_steps(length)
+        schedule = get_scheduler(kind, optimizer, warmup, length, training.lr_scheduler_kwargs)
+        return [
+            share(step) for share in getattr(schedule, "lr_lambdas", []) for step in range(done)
+        ]
+
+    return rates(begun_for) != rates(steps)
