@@ -1,6 +1,9 @@
+from .asking.answering import TrainedModel as TrainedModel
+from .asking.answering import ask as ask
 from .asking.rewinding import rewind as rewind
 from .asking.suspects import suspects as suspects
 from .graphs.kinds import figures as figures
+from .lime.pictures.explaining import explain_picture as explain_picture
 from .lime.words.answer import explain_answer as explain_answer
 from .pages.page import page as page
 from .pages.pdf import pdf as pdf

@@ -47,7 +47,7 @@ TRAINING = (
     "matplotlib.backends.backend_pdf",
     "fontTools.subset",  # for the letters of a PDF
 )
-PICTURES = ("lime", "huggin.lime.pictures.figures", "huggin.lime.loading")
+PICTURES = ("lime", "huggin.lime.pictures.figures", "huggin.lime.classifiers.keras_models")
 # Scripts that load little by themselves: the server that has loaded nothing is enough.
 LIGHT = ("db_utils.py", "db-indices.py", "graph-losses.py")
 LOADED = {"training": TRAINING, "pictures": PICTURES, "nothing": ()}

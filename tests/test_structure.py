@@ -35,6 +35,7 @@ LONGEST = 400
 IMPORTS_LATE = (
     "huggin.lime.classifiers.keras_quietly",
     "huggin.lime.classifiers.engines",
+    "huggin.lime.pictures.explaining",
     "huggin.pages.explained",
 )
 

@@ -12,7 +12,7 @@ import huggin
 from huggin.common.errors import BadValue, UserError
 from tests.conftest import ROOT, command
 
-VERBS = ("explain_answer", "figures", "page", "pdf", "rewind", "suspects")
+VERBS = ("ask", "explain_answer", "explain_picture", "figures", "page", "pdf", "rewind", "suspects")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 
 from huggin.analysis.rewinding import named
 from huggin.common.errors import UserError
+from huggin.common.text import in_columns
 from huggin.recording.reader import Credits, Recording
 
 MOST_GAP = 0.02  # of the changes of the loss
@@ -145,15 +146,7 @@ def words_and_table(sums: Sums) -> str:
         share = f"{100 * net / total:.1f} %" if total else "-"
         numbers = (f"{value:+.3f}" for value in (net, sums.lowered[at], sums.raised[at]))
         rows.append((part, *numbers, share, _largest_module(sums, part)))
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = [
-        "  ".join(
-            text.ljust(width) if column in (0, 5) else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([in_words(sums), *lines])
+    return "\n".join([in_words(sums), *in_columns(rows, left=(0, 5))])
 
 
 def _largest_module(sums: Sums, part: str) -> str:

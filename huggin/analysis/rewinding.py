@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.common.statistics import wilson_interval
+from huggin.common.text import in_columns
 from huggin.recording.results import Answers, PartRewound, Rewound
 
 Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
@@ -125,10 +126,7 @@ def table_of_parts(found: Rewound) -> str:
         put_back = _cell(part.put_back, found.trained)
         alone = _cell(part.alone, found.untrained)
         rows.append((part.part, put_back, alone, f"{part.moved:.2e}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows
-    )
+    return "\n".join(in_columns(rows, left=range(4)))
 
 
 def _cell(answers: Answers, base: Answers) -> str:

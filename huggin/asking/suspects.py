@@ -6,7 +6,6 @@ huggin.suspects("runs/mine").in_words()
 import csv
 import html
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -156,16 +155,9 @@ def answers_of(exam: Exam, logits: np.ndarray) -> list[ModelAnswer]:
     answers = []
     for question, best in enumerate(exam.best(logits)):
         row = int(np.searchsorted(owner, question)) + best.window
-        span = _characters(exam.placed["offset_mapping"][row], best.start, best.end)
         own = shares[0, row, best.start] * shares[1, row, best.end]
-        answers.append(ModelAnswer(best.text, span, float(own), float(given[question])))
+        answers.append(ModelAnswer(best.text, best.place, float(own), float(given[question])))
     return answers
-
-
-def _characters(offsets: Sequence[tuple[int, int] | None], start: int, end: int) -> tuple[int, int]:
-    """The characters of a span of tokens; (0, 0) for no answer."""
-    first, last = offsets[start], offsets[end]
-    return (first[0], last[1]) if first and last else (0, 0)
 
 
 def form_of(path: Path) -> str:

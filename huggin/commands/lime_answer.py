@@ -153,9 +153,6 @@ def _refuse_unfit(args: Namespace) -> None:
         raise UserError("--explain gold: your own question has no expected answer; give its text")
     if args.spans and args.by != "auto":
         raise UserError(f"--by {args.by}: leave it out beside --spans")
-    if args.hide_answer and args.hide != "mask":
-        what = f"--hide {args.hide} removes the answer's tokens, so it cannot be scored"
-        raise UserError(f"--hide-answer: {what}; leave one of them out")
     if args.sampler == "leave-one-out" and (args.samples or args.stability):
         what = "asks once per segment; leave out --samples and --stability"
         raise UserError(f"--sampler leave-one-out: {what}")

@@ -3,6 +3,7 @@
 import re
 import textwrap
 import unicodedata
+from collections.abc import Collection, Sequence
 
 MEGABYTE = 1e6
 GIGABYTE = 1e9
@@ -59,3 +60,13 @@ def size(bytes_: float) -> str:
     if bytes_ < GIGABYTE:
         return f"{max(1, round(bytes_ / MEGABYTE)):,} MB"
     return f"{bytes_ / GIGABYTE:.1f} GB"
+
+
+def in_columns(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """The rows of a table, a line each; the columns `left` begin on one line, others end on one."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<" if column in left else ">" for column in range(len(widths))]
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths)).rstrip()
+        for row in rows
+    ]

@@ -132,7 +132,8 @@ def _add_scene(parser: CommandParser) -> None:
 def _add_explanation(parser: CommandParser) -> None:
     add = parser.add_argument
     add(
-        "--target",
+        "--score",
+        "--target",  # what it was called first
         choices=SCALES,
         default="probability",
         help="the score that is explained (default: probability; the value of a model that "

@@ -68,9 +68,6 @@ class AnyPredictor(Protocol[OfScene, OfTarget]):
     def predictions(self, on: np.ndarray) -> AnyAnswers[OfTarget]:
         """The answers to masks (masks, segments) bool."""
 
-    def scores(self, on: np.ndarray, target: OfTarget, scale: str) -> np.ndarray:
-        """The target's score for each mask (masks,)."""
-
     def told(self, answers: Any) -> list[str]:
         """What step 2 found, a line each. answers: what `predictions` returned."""
 

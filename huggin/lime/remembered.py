@@ -15,12 +15,18 @@ class Remembered:
     """Asks about masks a batch at a time, and keeps each answer under its mask."""
 
     def __init__(
-        self, answers: Answers, shape: tuple[int, int], key: str, file: Path, batch: int, unit: str
+        self,
+        answers: Answers,
+        shape: tuple[int, int],
+        key: str,
+        file: Path | None,
+        batch: int,
+        unit: str,
     ) -> None:
         """answers: masks (batch, segments) bool -> rows (batch, columns) float32.
 
         shape: (segments, columns). key: a hash that changes when an answer may change. file: where
-        the answers are kept as `.npz`. unit: what is asked about, for the progress bar.
+        the answers are kept as `.npz`; None: nowhere. unit: what is asked about, for the bar.
         """
         self._answers = answers
         self._segments, self._columns = shape
@@ -55,6 +61,8 @@ class Remembered:
                 bar.update(len(batch))
 
     def _load(self) -> None:
+        if self._file is None:
+            return
         try:
             with np.load(self._file, allow_pickle=False) as saved:
                 if str(saved["key"]) == self._key:
@@ -75,7 +83,7 @@ class Remembered:
         return {row.tobytes(): known for row, known in zip(masks, answers)}
 
     def _save(self) -> None:
-        if not self._known:  # Ctrl-C before the first answer
+        if not self._known or self._file is None:  # Ctrl-C before the first answer
             return
         masks = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), -1)
         answers = np.stack(list(self._known.values()))

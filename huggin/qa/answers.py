@@ -19,6 +19,7 @@ from huggin.common.text import is_zero_width
 from huggin.qa.arguments import DataArguments
 from huggin.qa.labels import Offsets, read_span
 
+NO_ANSWER = 0  # the token that stands for it
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 
@@ -34,13 +35,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Answer:
-    """The best answer to one question."""
+    """An answer to one question."""
 
     text: str  # "" if there is none
     confidence: float  # its share in the softmax over the scores of the n best
     window: int  # of its context, 0 = the first
     start: int  # first token, 0 ([CLS]) if there is none
     end: int
+    place: tuple[int, int] = (0, 0)  # its characters in the context
 
 
 def best_spans(
@@ -71,10 +73,24 @@ def best_answers(
     end_logits: np.ndarray,
     data: DataArguments,
 ) -> list[Answer]:
-    """The best answer in each context over all of its windows (`huggin.qa.features.windows`).
+    """The best answer in each context: the first of `ranked_answers`."""
+    ranked = ranked_answers(contexts, windows, start_logits, end_logits, data, most=1)
+    return [answers[0] for answers in ranked]
+
+
+def ranked_answers(
+    contexts: Sequence[str],
+    windows: Mapping[str, Sequence[Any]],
+    start_logits: np.ndarray,
+    end_logits: np.ndarray,
+    data: DataArguments,
+    most: int | None = None,
+) -> list[list[Answer]]:
+    """The best answers in each context over all of its windows (`huggin.qa.features.windows`).
 
     start_logits, end_logits: (windows, tokens), padded on the right. With `version_2_with_negative`
-    the answer is "" if [CLS] beats the best span by more than `null_score_diff_threshold`.
+    "" is one of them, and the best if [CLS] beats the best span by more than
+    `null_score_diff_threshold`. most: how many; default: all that share the confidence.
     """
     offsets = list(windows["offset_mapping"])
     rows_of: list[list[int]] = [[] for _ in contexts]
@@ -86,7 +102,14 @@ def best_answers(
         logits = [(start_logits[row], end_logits[row]) for row in rows]
         found = [_candidates(*pair, data) for pair in zip(places, logits, strict=True)]
         nulls = [float(start[0] + end[0]) for start, end in logits]
-        answers.append(_answer(found, nulls, context, places, data))
+        ranked = _ranked(found, nulls, places, data)
+        scores = [span.score for span, _ in ranked]
+        answers.append(
+            [
+                _answer(span, window, context, places, _share(span.score, scores))
+                for span, window in ranked[:most]
+            ]
+        )
     return answers
 
 
@@ -99,31 +122,37 @@ def _candidates(
     return best_spans(starts[: len(places)], ends[: len(places)], allowed, data)
 
 
-def _answer(
-    found: list[list[Span]],
-    nulls: list[float],
-    context: str,
-    windows: list[Offsets],
-    data: DataArguments,
-) -> Answer:
-    """The best answer to one question, or no answer.
+def _ranked(
+    found: list[list[Span]], nulls: list[float], windows: list[Offsets], data: DataArguments
+) -> list[tuple[Span, int]]:
+    """The best spans of one context with their windows, best first; [CLS] stands for no answer.
 
     found: the best spans of each window. nulls: the score of [CLS] in each window. windows: the
-    offsets of each window.
+    offsets of each window. A span that two windows hold counts once, with the higher score.
     """
-    null_score = min(nulls)
     spans = [(span, window) for window, spans in enumerate(found) for span in spans]
-    ranked = sorted(spans, key=lambda entry: -entry[0].score)[: data.n_best_size]
-    scores = [span.score for span, _ in ranked]
+    distinct: dict[tuple[int, int], tuple[Span, int]] = {}
+    for span, window in sorted(spans, key=lambda entry: -entry[0].score):
+        places = windows[window]
+        place = places[span.start][0], places[span.end][1]  # type: ignore[index]
+        distinct.setdefault(place, (span, window))
+    ranked = list(distinct.values())[: data.n_best_size]
     if data.version_2_with_negative or not ranked:
-        scores.append(null_score)
-    lead = null_score - ranked[0][0].score if ranked else math.inf
-    if not ranked or (data.version_2_with_negative and lead > data.null_score_diff_threshold):
-        return Answer("", _share(null_score, scores), nulls.index(null_score), 0, 0)
-    best, window = ranked[0]
-    characters = read_span(context, windows, window, (best.start, best.end))
-    confidence = _share(best.score, scores)
-    return Answer(context[slice(*characters)], confidence, window, best.start, best.end)
+        null = min(nulls)
+        leads = [null - span.score > data.null_score_diff_threshold for span, _ in ranked]
+        at = leads.index(True) if True in leads else len(ranked)
+        ranked.insert(at, (Span(NO_ANSWER, NO_ANSWER, null), nulls.index(null)))
+    return ranked
+
+
+def _answer(
+    span: Span, window: int, context: str, windows: list[Offsets], confidence: float
+) -> Answer:
+    """A span of one context as an answer. windows: the offsets of each window."""
+    if span.start == NO_ANSWER:
+        return Answer("", confidence, window, span.start, span.end)
+    place = read_span(context, windows, window, (span.start, span.end))
+    return Answer(context[slice(*place)], confidence, window, span.start, span.end, place)
 
 
 def _share(score: float, scores: list[float]) -> float:

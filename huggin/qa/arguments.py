@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huggin.common.errors import UserError
+from huggin.common.streams import warn
 
+TOOLKIT = Path(__file__).resolve().parents[2]
 INPUT_PATHS = (
     "model_name_or_path",
     "config_name",
@@ -146,6 +148,28 @@ def keys_as_given(cfg: Path, flags: Sequence[str]) -> dict[str, Any]:
     if not isinstance(given, dict):
         given = {}
     return given | read_flags(flags)
+
+
+def here_or_own(cfg: Path) -> Path:
+    """The file, or the toolkit's own of this name if there is none where the user stands."""
+    own = TOOLKIT / cfg.name
+    if cfg.exists() or cfg.parent != Path() or not own.is_file():
+        return cfg
+    warn(f"{cfg}: not in this folder; taking {own}")
+    return own
+
+
+def run_named(path: str | Path) -> Path:
+    """The folder of the run that a path means: itself, or the output_dir of a cfg.json.
+
+    Raises UserError for a file that names none.
+    """
+    file = here_or_own(Path(path))
+    if not file.is_file():
+        return file
+    if folder := as_word("output_dir", keys_as_given(file, []).get("output_dir")):
+        return Path(folder)
+    raise UserError(f"{path}: not a cfg.json with an output_dir; name that, or the run's folder")
 
 
 def is_true(value: Any) -> bool:

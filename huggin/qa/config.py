@@ -19,7 +19,6 @@ from transformers import HfArgumentParser, Trainer, TrainingArguments
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
-from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.qa.arguments import (
     INPUT_PATHS,
@@ -27,11 +26,11 @@ from huggin.qa.arguments import (
     DataArguments,
     ModelArguments,
     RecordingArguments,
+    here_or_own,
     read_flags,
 )
 from huggin.qa.trainer_keys import refused_keys
 
-TOOLKIT = Path(__file__).resolve().parents[2]
 MOST_WORKERS = 16  # processes that load data, for each processor
 LARGEST_SEED = 2**32 - 1  # that NumPy takes
 
@@ -201,18 +200,9 @@ def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
         return None
 
 
-def _here_or_own(cfg: Path) -> Path:
-    """The file, or the toolkit's own of this name if there is none where the user stands."""
-    own = TOOLKIT / cfg.name
-    if cfg.exists() or cfg.parent != Path() or not own.is_file():
-        return cfg
-    warn(f"{cfg}: not in this folder; taking {own}")
-    return own
-
-
 def _read_json(cfg: Path) -> dict[str, Any]:
     """The keys of a cfg.json; input files that lie beside it get their full path."""
-    cfg = _here_or_own(cfg)
+    cfg = here_or_own(cfg)
     refuse_special(cfg, LARGEST_TEXT)
     try:
         text = cfg.read_text(encoding="utf-8-sig")

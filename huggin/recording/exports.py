@@ -21,7 +21,7 @@ from huggin.common.errors import UserError
 from huggin.common.files import bytes_in
 from huggin.common.progress import progress
 from huggin.common.site import Place
-from huggin.common.text import printable, size
+from huggin.common.text import in_columns, printable, size
 from huggin.recording.checkpoints import step_of
 from huggin.recording.reader import Recording, columns_of_windows, flat_values, whole_batches
 from huggin.recording.results import final_evaluation
@@ -40,7 +40,7 @@ PART = {  # rows that are held in memory at a time
 }
 DEEPEST = 4  # folders below the given one in which runs are looked for
 COLUMNS = ("run", "model-type-state", "steps", "loss", "EM", "F1", "when", "size")
-RIGHT = ("steps", "loss", "EM", "F1", "size")  # columns that are aligned on the right
+TEXTS = (0, 1, 6)  # the columns that are no numbers
 
 
 def recording_summary(path: Path | str) -> dict[str, Any]:
@@ -247,22 +247,14 @@ def listed(folder: Path) -> ListedRun:
 def as_lines(runs: Sequence[ListedRun], folder: Path) -> list[str]:
     """A head, and a line for each run in `folder`, in columns."""
     rows = [COLUMNS, *(_cells(run, folder) for run in runs if run.problem is None)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = {row[0]: _aligned(row, widths) for row in rows}
+    width = max(len(row[0]) for row in rows)
+    lines = {row[0]: line for row, line in zip(rows, in_columns(rows, left=TEXTS), strict=True)}
     for run in runs:
         if run.problem:
             name = _name(run, folder)
-            lines[name] = f"{name:{widths[0]}}  {printable(run.problem)}"
+            lines[name] = f"{name:{width}}  {printable(run.problem)}"
     names = [COLUMNS[0], *(_name(run, folder) for run in runs)]
     return [lines[name] for name in names]
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell.rjust(width) if column in RIGHT else cell.ljust(width)
-        for column, cell, width in zip(COLUMNS, cells, widths, strict=True)
-    ]
-    return "  ".join(padded).rstrip()
 
 
 def _name(run: ListedRun, folder: Path) -> str:

@@ -317,6 +317,7 @@ def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch, tmp_pa
 
 
 @REAL
+@pytest.mark.slow
 def test_the_dog_is_found(tmp_path):
     more = ("--json", "a.json", "--samples", "1000")
     done = command(
@@ -335,6 +336,7 @@ def test_the_dog_is_found(tmp_path):
 
 
 @REAL
+@pytest.mark.slow
 def test_inception_of_random_weights_at_299(tmp_path):
     picture = DATA / "cat-and-dog.jpg"
     done = command(

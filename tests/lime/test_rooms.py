@@ -10,6 +10,7 @@ import pytest
 from huggin.common.errors import UserError
 from huggin.lime.choices import FILLS, SEGMENTERS
 from huggin.lime.classifiers.labels import Target
+from huggin.lime.explained import Request
 from huggin.lime.masks import random_perturbations
 from huggin.lime.pictures.predictions import Predictions, Predictor
 from huggin.lime.pictures.rounds import Round, deceive, summary
@@ -21,7 +22,6 @@ from tests.lime.conftest import SHAPES, loaded
 TRIANGLE = Target("triangle", 2)
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_demo_knows_its_picture(scene):
     assert scene.classifier.predict(scene.picture).argmax() == TRIANGLE.plus
@@ -53,7 +53,6 @@ def test_a_grid_has_about_as_many_cells_as_wanted():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
@@ -71,14 +70,12 @@ def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (40, 40)])
 def test_a_single_colour_is_refused(shapes, size):
     with pytest.raises(UserError, match="a.png: of a single colour"):
         make_scene("a.png", shapes, np.full((*size, 3), 0.3, np.float32), "grid", 36, "grey")
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_fills_hide_only_what_is_hidden(shapes, scene):
     for fill in FILLS:
@@ -101,7 +98,6 @@ def predictor(scene: Scene, folder, *targets: Target) -> Predictor:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 70, seed=0).on
     seen = on[:, scene.segments][..., None]
@@ -113,7 +109,6 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     assert (found.top == expected.argmax(axis=1)).all()
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
     shapes = loaded(f"{SHAPES}.keras", pixels="signed")
@@ -136,7 +131,6 @@ def test_scores_of_targets_and_contrasts():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
@@ -145,7 +139,6 @@ def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     assert (again.predictions(on).probability == first.probability).all()
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
@@ -159,7 +152,6 @@ def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, capsys):
     (tmp_path / "predictions.npz").write_bytes(b"PK\x03\x04ravens")
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
@@ -169,7 +161,6 @@ def test_a_broken_file_of_predictions_is_said_and_made_anew(scene, tmp_path, cap
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", ["shape", "nan", "text", "one array"])
 def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, capsys):
@@ -193,7 +184,6 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
     assert "predicting anew" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 100, seed=0).on
@@ -253,23 +243,33 @@ class Answers:
         self.surrogate = surrogate(0.1)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
-def test_rounds_end_where_the_answer_stays(scene):
-    assert len(list(deceive(scene, lambda left, _: Answers(left, []), 5))) == 1
+def explaining(monkeypatch, *tops):
+    """Let the rounds find these top segments; the list of pictures that they explain."""
+    seen: list[np.ndarray] = []
+
+    def explain(predictor, *_):
+        seen.append(predictor.scene.picture)
+        return [Answers(predictor.scene, tops[len(seen) - 1])]
+
+    monkeypatch.setattr("huggin.lime.pictures.rounds.explain", explain)
+    return seen
+
+
+REQUEST = Request("hadamard", 65, 0, "probability", 4, "grid", "grey")
 
 
 @pytest.mark.slow
+def test_rounds_end_where_the_answer_stays(scene, tmp_path, monkeypatch):
+    explaining(monkeypatch, [])
+    assert len(list(deceive(scene, REQUEST, 5, tmp_path))) == 1
+
+
 @pytest.mark.slow
-def test_each_round_explains_what_the_one_before_has_left(scene):
-    shape, seen = np.unique(scene.segments[20:50, 40:75]), []
-
-    def explain(left, number):
-        seen.append(left.picture)
-        return Answers(left, shape if number == 1 else [0])
-
-    rounds = list(deceive(scene, explain, 5))
-    assert [(one.first, one.second) for one in rounds] == [
+def test_each_round_explains_what_the_one_before_has_left(scene, tmp_path, monkeypatch):
+    shape = np.unique(scene.segments[20:50, 40:75])
+    seen = explaining(monkeypatch, shape, [0])
+    rounds = list(deceive(scene, REQUEST, 5, tmp_path))
+    assert [(found.first, found.second) for found in rounds] == [
         (2, 4),
         (4, 4),
     ]  # a triangle, then nothing
@@ -278,7 +278,6 @@ def test_each_round_explains_what_the_one_before_has_left(scene):
     assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood(scene):
     before = np.array([0.1, 0.2, 0.5, 0.15, 0.05])

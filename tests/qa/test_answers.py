@@ -6,7 +6,14 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from huggin.common.statistics import wilson_interval
-from huggin.qa.answers import best_answers, best_spans, mean_loss, mean_scores, score_answer
+from huggin.qa.answers import (
+    best_answers,
+    best_spans,
+    mean_loss,
+    mean_scores,
+    ranked_answers,
+    score_answer,
+)
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import evaluation_features, training_features
 from tests.conftest import letters
@@ -163,6 +170,43 @@ def test_confidence_is_the_share_among_the_n_best(tokenizer):
     (answer,) = best_answers(records["context"], features, start, end, data)
     assert answer.text == "b"
     assert answer.confidence == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+def test_an_answer_in_two_windows_counts_once(tokenizer):
+    records, data = letters("f g"), DataArguments(max_seq_length=12, doc_stride=2)
+    features = evaluation_features(records, tokenizer, data)
+    offsets = features["offset_mapping"][:]
+    shared = next(place for place in offsets[0] if place and place in offsets[1])
+    start, end = np.full((3, 12), -99.0), np.full((3, 12), -99.0)
+    for window, score in ((0, 3), (1, 2)):
+        token = offsets[window].index(shared)
+        start[window, token] = end[window, token] = score
+    (answers,) = ranked_answers(records["context"], features, start, end, data)
+    assert (answers[0].window, answers[0].place) == (0, tuple(shared))
+    assert answers[0].confidence == pytest.approx(1)
+    assert [answer.place for answer in answers].count(tuple(shared)) == 1
+
+
+@pytest.mark.parametrize(("threshold", "place"), [(-2.5, 0), (0, 1), (1.5, 2)])
+def test_no_answer_stands_where_its_score_and_the_threshold_say(tokenizer, threshold, place):
+    records = letters("a")
+    data = DataArguments(
+        max_seq_length=64,
+        doc_stride=8,
+        n_best_size=3,
+        max_answer_length=1,
+        version_2_with_negative=True,
+        null_score_diff_threshold=threshold,
+    )
+    features = evaluation_features(records, tokenizer, data)
+    start = np.full((1, len(features[0]["input_ids"])), -9.0)
+    end = start.copy()
+    start[0, [0, 5, 7]] = end[0, [0, 5, 7]] = 1.0, 2.0, 0.5  # scores 2, 4 and 1
+    (answers,) = ranked_answers(records["context"], features, start, end, data)
+    assert [answer.text for answer in answers].index("") == place
+    assert sum(answer.confidence for answer in answers) == pytest.approx(1)
+    (best,) = best_answers(records["context"], features, start, end, data)
+    assert best == answers[0]
 
 
 @pytest.mark.parametrize(

@@ -1,52 +1,81 @@
 """What an explanation needs of a classifier, whatever library the model is from."""
 
+import hashlib
 from collections.abc import Callable
-from typing import Protocol
+from functools import cached_property
 
 import numpy as np
 
+from huggin.common.errors import UserError
+from huggin.lime.choices import LEAST
 from huggin.lime.classifiers.labels import Labels
+from huggin.lime.classifiers.pixels import Pixels
 
 BATCH = 16  # always this many masks: a smaller last batch might give other last digits
+STEADY = LEAST["probability"]  # what no effect is; rounding makes 1e-6 of it at most
+SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
 
 Answers = Callable[[np.ndarray], np.ndarray]
 
 
-class Classifier(Protocol):
+class Classifier:
     """A model that gives a picture (height, width, 3) in [0, 1] a probability for each class."""
 
-    @property
-    def name(self) -> str:
-        """The model's name for titles and the database."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of its input."""
-
-    @property
-    def ending(self) -> str:
-        """What its outputs are, one of ENDINGS; `value`: no probabilities, but values."""
-
-    @property
-    def labels(self) -> Labels:
-        """The names of its classes."""
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """What was read from the model or chosen, a line each."""
+    name: str  # for titles and the database
+    size: tuple[int, int]  # height and width of its input
+    pixels: Pixels  # pictures (..., 3) in [0, 1] -> (..., channels) as the model takes them
+    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), `logits`, or `value`
+    labels: Labels
+    facts: tuple[str, ...]  # what was read from the model or chosen, a line each
+    resampling: str  # how pictures are resized for it, a key of FILTERS
 
     @property
     def fingerprint(self) -> str:
         """A hash that changes when the model's answers may change."""
+        raise NotImplementedError
 
-    def pixels(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (..., height, width, 3) in [0, 1] -> the values that the model takes."""
+    def answers(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (n, height, width, channels), as the model takes them -> (n, classes)."""
+        raise NotImplementedError
+
+    def answers_to_masks(
+        self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray
+    ) -> Answers:
+        """The function: masks (BATCH, segments) bool -> (BATCH, classes), of the masked pictures.
+
+        `picture` and `fill` are as the model takes them; `segments` is (height, width) int32.
+        """
+        raise NotImplementedError
+
+    def mean_of(self, draws: int, apart: float) -> "Classifier":
+        """The classifier that answers the mean of `draws` answers; apart: how far these differ."""
+        raise NotImplementedError
 
     def predict(self, picture: np.ndarray) -> np.ndarray:
-        """One picture (height, width, 3) in [0, 1] -> probabilities (classes,).
+        """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
 
-        Raises UserError if a probability is NaN or infinite.
+        The same picture is asked once. Raises UserError if the answers are not probabilities.
         """
+        key = hashlib.sha256(picture.tobytes()).digest()
+        if key not in self._predicted:
+            self._predicted[key] = self._checked(self.answers(self.pixels(picture)[None]))[0]
+        return self._predicted[key]
+
+    @cached_property
+    def _predicted(self) -> dict[bytes, np.ndarray]:
+        return {}
+
+    def varies(self, pictures: np.ndarray) -> float:
+        """How far answers to the same picture differ, alone and within a batch; 0: by rounding.
+
+        pictures: (n, height, width, 3) in [0, 1].
+        """
+        taken = self.pixels(pictures)
+        together = self.answers(taken)
+        alone = np.concatenate([self.answers(picture[None]) for picture in taken])
+        allowed = STEADY * (np.abs(together).max() if self.ending == "value" else 1)
+        apart = float(np.abs(together - alone).max())
+        return apart if apart > allowed else 0.0
 
     def masked(
         self,
@@ -61,6 +90,36 @@ class Classifier(Protocol):
         probability of all other classes together, then the number of the most probable class.
         `picture` and `fill` are (height, width, 3) in [0, 1]; `segments` is (height, width) int32.
         """
+        # Pixels may be converted before they are masked: the conversion treats each one alike.
+        shown = np.ascontiguousarray(self.pixels(picture), np.float32)
+        hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
+        ask = self.answers_to_masks(shown, hidden, segments)
+        chosen = list(classes)
+        others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
+
+        def rows(on: np.ndarray) -> np.ndarray:
+            found = self._checked(ask(on))
+            asked = found[:, chosen]
+            rest = found @ others if self.ending != "sigmoid" else 1 - asked
+            top = found.argmax(axis=1)[:, None].astype(np.float32)
+            return np.concatenate([asked, rest, top], axis=1)
+
+        return rows
+
+    def _checked(self, found: np.ndarray) -> np.ndarray:
+        """The answers (n, classes). Raises UserError if they are not probabilities."""
+        if not np.isfinite(found).all():
+            what = "it predicts NaN or infinity; check the file, or choose other pixels"
+            raise UserError(f"{self.name}: {what}")
+        if self.ending == "value":
+            return found
+        inside = found.min() >= -SLACK and found.max() <= 1 + SLACK
+        sums = found.sum(axis=1)
+        if not inside or (self.ending == "softmax" and abs(sums - 1).max() > SLACK):
+            reach = f"{found.min():.3g} to {found.max():.3g}"
+            what = f"its outputs {'do not sum to 1' if inside else 'are not from 0 to 1'} ({reach})"
+            raise UserError(f"{self.name}: {what}; say its ending: logits, sigmoid or softmax")
+        return found
 
 
 def first_answers(probabilities: np.ndarray, wanted: int) -> np.ndarray:

@@ -9,21 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from huggin.common.errors import UserError
 from huggin.common.streams import warn
-from huggin.lime.choices import LEAST
-from huggin.lime.classifiers.classifier import BATCH, Answers
+from huggin.lime.classifiers.classifier import BATCH, Answers, Classifier
 from huggin.lime.classifiers.engines import NotConverted, converted, fallback_fact
 from huggin.lime.classifiers.keras_quietly import tf
 from huggin.lime.classifiers.labels import Labels
 from huggin.lime.classifiers.pixels import Pixels
 
-STEADY = LEAST["probability"]  # what no effect is; rounding makes 1e-6 of it at most
-SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
-
 
 @dataclass(frozen=True)
-class KerasClassifier:
+class KerasClassifier(Classifier):
     """A `huggin.lime.classifiers.classifier.Classifier`.
 
     `call` takes pictures (n, height, width, channels) and returns outputs (n, outputs). One output
@@ -39,6 +34,7 @@ class KerasClassifier:
     weights_hash: str
     facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
     engine: str = "tensorflow"  # one of huggin.lime.choices.ENGINES
+    resampling: str = "smooth"  # how pictures are resized for it, a key of FILTERS
     draws: int = 1  # answers whose mean is taken, if the model answers at random
 
     @cached_property
@@ -69,33 +65,14 @@ class KerasClassifier:
             return tf.concat([first, second], axis=1)
         return tf.nn.softmax(outputs) if self.ending == "logits" else outputs
 
-    def predict(self, picture: np.ndarray) -> np.ndarray:
-        """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
+    def answers(self, pictures: np.ndarray) -> np.ndarray:
+        """See `Classifier.answers`."""
+        return np.asarray(self.probabilities(pictures))
 
-        The same picture is asked once. Raises UserError if the answers are no probabilities.
-        """
-        key = hashlib.sha256(picture.tobytes()).digest()
-        if key not in self._predicted:
-            found = np.asarray(self.probabilities(self.pixels(picture)[None]))
-            self._refuse_others(found, found.sum(axis=1))
-            self._predicted[key] = found[0]
-        return self._predicted[key]
-
-    @cached_property
-    def _predicted(self) -> dict[bytes, np.ndarray]:
-        return {}
-
-    def varies(self, pictures: np.ndarray) -> float:
-        """How far answers to the same picture differ, alone and within a batch; 0: by rounding.
-
-        pictures: (n, height, width, 3) in [0, 1].
-        """
-        taken = self.pixels(pictures)
-        together = np.asarray(self.probabilities(taken))
-        alone = np.concatenate([np.asarray(self.probabilities(one[None])) for one in taken])
-        allowed = STEADY * (np.abs(together).max() if self.ending == "value" else 1)
-        apart = float(np.abs(together - alone).max())
-        return apart if apart > allowed else 0.0
+    def mean_of(self, draws: int, apart: float) -> "KerasClassifier":
+        """See `Classifier.mean_of`; it is computed by TensorFlow."""
+        mean = f"the mean of {draws} answers, each picture by itself, as they vary by {apart:.2g}"
+        return self.on_tensorflow(f"engine: TensorFlow, {mean}", draws)
 
     def on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
         """The same classifier, computed by TensorFlow; fact: the line that says why."""
@@ -115,32 +92,14 @@ class KerasClassifier:
             return self.on_tensorflow(fact)
         return self
 
-    def masked(
-        self,
-        picture: np.ndarray,
-        fill: np.ndarray,
-        segments: np.ndarray,
-        classes: tuple[int, ...],
+    def answers_to_masks(
+        self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray
     ) -> Answers:
-        """See `Classifier.masked`."""
-        # Pixels may be converted before they are masked: the conversion treats each one alike.
-        shown = np.ascontiguousarray(self.pixels(picture), np.float32)
-        hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
-        inputs: tuple[Any, ...] = (segments, shown, hidden)
+        """See `Classifier.answers_to_masks`."""
+        inputs: tuple[Any, ...] = (segments, picture, fill)
         if self.engine == "tensorflow":  # copied once, not for every batch
             inputs = tuple(map(tf.constant, inputs))
-        chosen = list(classes)
-        others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
-
-        def answers(on: np.ndarray) -> np.ndarray:
-            found = self._masked(on, *inputs)  # (BATCH, classes)
-            self._refuse_others(found, found.sum(axis=1))
-            asked = found[:, chosen]
-            rest = found @ others if self.ending != "sigmoid" else 1 - asked
-            top = found.argmax(axis=1)[:, None].astype(np.float32)
-            return np.concatenate([asked, rest, top], axis=1)
-
-        return answers
+        return lambda on: self._masked(on, *inputs)
 
     @cached_property
     def _masked(self) -> Callable[..., np.ndarray]:
@@ -175,16 +134,3 @@ class KerasClassifier:
         answers = np.asarray(self.probabilities(pictures))
         inputs = (on, np.zeros(self.size, np.int32), *pictures)
         return inputs, np.resize(answers, (BATCH, answers.shape[1]))
-
-    def _refuse_others(self, found: np.ndarray, sums: np.ndarray) -> None:
-        """Raise UserError if numbers are no probabilities; sums: of all classes of a picture."""
-        if not np.isfinite(found).all():
-            what = "it predicts NaN or infinity; check the file, or choose other pixels"
-            raise UserError(f"{self.name}: {what}")
-        if self.ending == "value":
-            return
-        inside = found.min() >= -SLACK and found.max() <= 1 + SLACK
-        if not inside or (self.ending == "softmax" and abs(sums - 1).max() > SLACK):
-            reach = f"{found.min():.3g} to {found.max():.3g}"
-            what = f"its outputs {'do not sum to 1' if inside else 'are not from 0 to 1'} ({reach})"
-            raise UserError(f"{self.name}: {what}; say its ending: logits, sigmoid or softmax")

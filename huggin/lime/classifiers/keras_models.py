@@ -89,7 +89,10 @@ def load_classifier(
     convert, pixel_fact = _pixels(network, classifier, channels, pixels, picture)
     chosen, engine_fact = chosen_engine(engine, network.weights)
     facts = tuple(fact for fact in (size_fact, pixel_fact, ending_fact, engine_fact) if fact)
-    return replace(classifier, pixels=convert, facts=facts, engine=chosen).converted()
+    # ImageNet's models were trained on pictures that load_img had read, which takes nearest pixels.
+    way = "nearest" if network.preprocess else "smooth"
+    classifier = replace(classifier, pixels=convert, facts=facts, engine=chosen, resampling=way)
+    return classifier.converted()
 
 
 def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:

@@ -58,7 +58,7 @@ class Predictions:
 class Predictor:
     """Predicts for the masks of one scene; a file keeps the answers for the next start."""
 
-    def __init__(self, scene: Scene, targets: Sequence[Target], file: Path) -> None:
+    def __init__(self, scene: Scene, targets: Sequence[Target], file: Path | None) -> None:
         self.scene = scene
         self._classes = classes = _classes_of(targets)
         answers = scene.classifier.masked(scene.picture, scene.fill, scene.segments, classes)

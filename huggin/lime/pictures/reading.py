@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 import warnings
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +14,9 @@ import httpx2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
-from huggin.lime.pictures.addresses import is_address
+from huggin.lime.pictures.addresses import is_address, name_of
 from huggin.lime.pictures.colours import (
     Say,
     in_srgb,
@@ -49,6 +50,38 @@ KINDS = (  # how a file begins, and what it is
     (b"version https://git-lfs", "a Git LFS pointer, not the picture itself; run: git lfs pull"),
 )
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what happened to it while it was read."""
+
+    name: str
+    values: np.ndarray  # (height, width, 3) float32 in [0, 1]
+    facts: tuple[str, ...] = ()
+
+
+def open_picture(picture: str | Path | np.ndarray | Picture) -> Picture:
+    """The picture of a path, an http(s) address, or an array (height, width, 3).
+
+    An array holds bytes, or numbers from 0 to 1. Raises UserError if it is anything else.
+    """
+    if isinstance(picture, Picture):
+        return picture
+    if isinstance(picture, np.ndarray):
+        return Picture("picture", _from_array(picture))
+    facts: list[str] = []
+    values = read_picture(str(picture), facts.append)
+    return Picture(name_of(str(picture)), values, tuple(facts))
+
+
+def _from_array(array: np.ndarray) -> np.ndarray:
+    values = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
+    inside = values.size and values.min() >= 0 and values.max() <= 1
+    if values.ndim != 3 or values.shape[2] != 3 or not inside:
+        wanted = "give (height, width, 3) of uint8, or of numbers from 0 to 1"
+        raise BadValue("picture", f"{array.shape} of {array.dtype}", wanted)
+    return values
 
 
 def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:

@@ -1,17 +1,19 @@
 """What does a classifier say once what it relied on is hidden? Explain, hide, and ask again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.classifiers.labels import Labels
-from huggin.lime.explained import nothing_to_explain
+from huggin.lime.classifiers.labels import Labels, target_at
+from huggin.lime.explained import Request, nothing_to_explain
 from huggin.lime.explanation import Explanation
+from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.scene import Scene
+from huggin.lime.steps import Say, explain
 
-Explain = Callable[[Scene, int], Explanation]  # a picture and its round -> why its first answer
 SHOWN = 3  # answers in a summary
 
 
@@ -36,21 +38,25 @@ class Round:
         return int(first_answers(self.after, 1)[0])
 
 
-def deceive(scene: Scene, explain: Explain, rounds: int) -> Iterator[Round]:
+def deceive(
+    scene: Scene, request: Request, rounds: int, out: Path, say: Say = lambda _: None
+) -> Iterator[Round]:
     """Explain the picture, hide its top segments, and continue with what is left.
 
     There are at most `rounds` rounds; the last one is the first that leaves the answer as it was.
-    The segments keep their numbers.
+    The segments keep their numbers. out: a folder in which each round keeps its answers.
     """
     predict = scene.classifier.predict
     for number in range(1, rounds + 1):
-        explanation = explain(scene, number)
-        left = replace(scene, picture=scene.hide(explanation.top))
         before = predict(scene.picture)
+        target = target_at(int(first_answers(before, 1)[0]), scene.classifier.labels)
+        predictor = Predictor(scene, [target], out / f"round-{number}" / "predictions.npz")
+        [explanation] = explain(predictor, [target], request, say)
+        left = replace(scene, picture=scene.hide(explanation.top))
         after = predict(left.picture)
-        one = Round(number, explanation, before, after, left.picture)
-        yield one
-        if one.second == one.first:
+        found = Round(number, explanation, before, after, left.picture)
+        yield found
+        if found.second == found.first:
             return
         scene = left
 

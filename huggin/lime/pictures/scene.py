@@ -24,6 +24,7 @@ class Scene:
     fill: np.ndarray  # (height, width, 3) float32: what is seen where a segment is hidden
     segmenter: str = "grid"  # that cut it
     facts: tuple[str, ...] = ()  # what happened to the picture
+    filling: str = "grey"  # one of FILLS, which made `fill`
 
     @property
     def count(self) -> int:
@@ -67,7 +68,8 @@ def make_scene(
         segments = segmented(fitted, segmenter, wanted)
     if segments.max() == 0:
         raise UserError(f"{name}: {segmenter} finds one segment only; ask for more segments")
-    return Scene(name, classifier, fitted, segments, filled(fitted, segments, fill), segmenter)
+    hidden = filled(fitted, segments, fill)
+    return Scene(name, classifier, fitted, segments, hidden, segmenter, filling=fill)
 
 
 def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:

@@ -158,10 +158,12 @@ def _chosen(
     context: str | None,
 ) -> Question:
     """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
-    if question is not None and context is not None:
-        chosen = _own(question, context)
-    else:
+    if question is None and context is None:
         chosen = _of_run(recording, index, split)
+    elif question is None or context is None:
+        raise UserError("question and context: give both")
+    else:
+        chosen = _own(question, context)
     if problem := wrong_with(chosen.record, allow_no_answer=True):
         raise UserError(f"{chosen.name}: {problem}; give a text with words in it")
     refuse_long_context(chosen.name, chosen.record["context"])
@@ -225,10 +227,9 @@ def _models_by_step(
 
 @dataclass(frozen=True)
 class Stage:
-    """The text cut in one way and explained, and who was asked."""
+    """The text cut in one way and explained."""
 
     one: TextExplanation
-    predictor: TextPredictor
     finding: Finding
 
 
@@ -290,7 +291,7 @@ class Story:
             self.say(line)
         if last and not one.surrogate.constant:
             finding = replace(finding, **self._examined(finding, one, predictor))
-        return Stage(one, predictor, finding)
+        return Stage(one, finding)
 
     def _examined(
         self, finding: Finding, one: TextExplanation, predictor: TextPredictor

@@ -132,6 +132,11 @@ def case_of(
     chosen: Question, text_model: TextModel, step: int, explain: str, hide: str, hide_answer: bool
 ) -> TextCase:
     """Ask the model; what is explained of its answer. explain: as in `span_target`."""
+    if hide_answer and hide != "mask":
+        advice = "choose mask, or let the answer's words stay"
+        raise BadValue(
+            "hide", hide, f"removes the answer's tokens, so it cannot be scored; {advice}"
+        )
     record = chosen.record
     tokenizer = text_model.tokenizer
     data = text_model.data

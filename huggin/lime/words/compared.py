@@ -17,7 +17,7 @@ from torch import Tensor
 
 from huggin.common.progress import progress
 from huggin.common.site import Site
-from huggin.common.text import short
+from huggin.common.text import in_columns, short
 from huggin.lime.explained import known, verdict
 from huggin.lime.masks import random_perturbations
 from huggin.lime.quality import Scores, curves_of, gain
@@ -260,9 +260,7 @@ class Compared:
     def table(self) -> list[str]:
         """The methods beside each other, a line each."""
         head = ("method", "rank correlation", "top shared", "deletion area", "insertion area")
-        rows = [head, *map(self._row, self.curves)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return ["  ".join(map(_padded, row, widths, range(len(row)))) for row in rows]
+        return in_columns([head, *map(self._row, self.curves)])
 
     def _row(self, name: str) -> tuple[str, ...]:
         curve = self.curves[name]
@@ -294,10 +292,6 @@ class Compared:
             )
             what = f"trust {good[0]} most: {why}"
         return f"Verdict: {'; '.join([what, *against])}."
-
-
-def _padded(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column == 0 else cell.rjust(width)
 
 
 def compare(values: Mapping[str, np.ndarray], scores: Scores, top: int, seed: int) -> Compared:

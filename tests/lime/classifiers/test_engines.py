@@ -17,7 +17,6 @@ from huggin.lime.explained import Request
 from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
-from huggin.lime.steps import explain
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 
@@ -208,11 +207,7 @@ def test_several_rounds_try_to_convert_once(paths, tmp_path, monkeypatch, capsys
         "huggin.lime.pictures.rounds.Round.second", property(lambda one: -one.number)
     )
 
-    def why(scene, number):
-        target = Target("", 1)
-        return explain(Predictor(scene, [target], tmp_path / f"{number}.npz"), [target], REQUEST)[0]
-
-    rounds = list(deceive(scene_of(paths["keras"], "openvino"), why, 3))
+    rounds = list(deceive(scene_of(paths["keras"], "openvino"), REQUEST, 3, tmp_path))
     assert (len(rounds), len(tried)) == (3, 1)
     assert len(capsys.readouterr().err.splitlines()) == 1
 

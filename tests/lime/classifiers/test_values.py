@@ -60,7 +60,7 @@ def test_a_value_has_no_logit_and_no_rounds(picture):
     saved(regressor(), picture)
     words = ("a.png", "--model", "model.keras", *OPTIONS)
     done = command("lime.py", *words, "--target", "logit", cwd=picture)
-    assert (done.returncode, "--target logit: model.keras returns values" in done.stderr) == (2, 1)
+    assert (done.returncode, "--score logit: model.keras returns values" in done.stderr) == (2, 1)
     done = command("inDeCeptionV3.py", *words, cwd=picture)
     assert (done.returncode, "returns values, so there is no answer" in done.stderr) == (2, True)
 

@@ -1,5 +1,6 @@
 """huggin lime-answer as users type it, on the tiny run."""
 
+import html
 import json
 import shutil
 import sqlite3
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from huggin.common.errors import UserError
+import huggin
+from huggin.common.errors import BadValue, UserError
 from huggin.lime.words.found import newest_kept, read_kept
 from tests.conftest import command
 from tests.pages.pages import data_in, page_of
@@ -126,7 +128,10 @@ def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, 
         (("run", 1, "--explain", "Loki"), "--explain Loki: no 'Loki' in the context"),
         (("run", 1, "--spans", "Loki"), "--spans 'Loki': is neither"),
         (("run", 1, "--question", "Who?"), "--question and --context: give both"),
-        (("run", 1, "--hide", "pad", "--hide-answer"), "leave one of them out"),
+        (
+            ("run", 1, "--hide", "pad", "--hide-answer"),
+            "tokens, so it cannot be scored",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_line(words, problem, tiny_run, tmp_path):
@@ -148,6 +153,26 @@ def test_the_page_shows_the_words(explained, tmp_path):
     hidden = {word["text"] for word in answer["words"] if word["share"] is None}
     assert hidden == {word["text"] for word in answer["words"] if word["answer"]}
     assert kept.findings[0].believe in answer["lines"]
+
+
+def test_python_says_and_shows_what_the_command_does(explained, tmp_path):
+    run = shutil.copytree(explained / "run", tmp_path / "run")
+    found = huggin.explain_answer(run, 1, samples=65, stability=2, checkpoints=True)
+    printed = (explained / "printed.txt").read_text().splitlines()
+    assert found.in_words().splitlines() == [line for line in printed if not line.endswith(".png")]
+    numbers = json.loads((explained / "numbers.json").read_text())
+    assert json.loads(json.dumps(found.as_json())) == numbers
+    assert sorted(f"{name}.png" for name in found.figures()) == FIGURES
+    shown = found._repr_html_()
+    assert shown.count("<img ") == len(FIGURES)
+    assert html.escape(found.in_words()) in shown
+
+
+def test_python_is_refused_what_the_command_is(explained):
+    with pytest.raises(UserError, match="question and context: give both"):
+        huggin.explain_answer(explained / "run", question="Who?")
+    with pytest.raises(BadValue, match="cannot be scored"):
+        huggin.explain_answer(explained / "run", 1, hide="delete", hide_answer=True)
 
 
 def test_a_damaged_explanation_is_told_in_one_line(explained, tmp_path):

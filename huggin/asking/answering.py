@@ -1,0 +1,185 @@
+"""A question of one's own about a text -> the answer, how sure the model is, where it stands.
+
+huggin.ask("runs/sample", "Where did Freya go?", "Freya took the drum to Ribe.").in_words()
+"""
+
+import html
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from huggin.asking.questions import batch_size_on, logits_of
+from huggin.common.errors import UserError
+from huggin.common.progress import progress
+from huggin.common.text import short
+from huggin.model.device import choose_device
+from huggin.model.loading import load_trained, match_tokenizer
+from huggin.qa.answers import Answer, ranked_answers
+from huggin.qa.arguments import DataArguments, run_named
+from huggin.qa.config import arguments_of
+from huggin.qa.features import plain_question, room_for_question, windows
+from huggin.qa.records import is_text, wrong_with
+from huggin.recording.checkpoints import newest_model
+from huggin.recording.run_facts import read_facts
+from huggin.recording.run_folder import RunFolder
+
+OTHERS = 5  # answers that are shown beside the best one
+SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
+AROUND = 120  # characters that are shown on each side of an answer
+BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question about a text, and what a run's model answers."""
+
+    run: Path
+    step: int  # of the model
+    question: str
+    context: str
+    answers: list[Answer]  # the best first, no two of the same place; "" is no answer
+
+    @property
+    def best(self) -> Answer:
+        """The model's answer."""
+        return self.answers[0]
+
+    @property
+    def others(self) -> list[Answer]:
+        """Up to five others that are not out of the question."""
+        rest = self.answers[1 : 1 + OTHERS]
+        return [answer for answer in rest if answer.confidence >= SHOWN_FROM]
+
+    def in_words(self) -> str:
+        """The answer and its probability, its sentence with the answer marked, the others."""
+        among = f"among the {len(self.answers)} likeliest answers"
+        lines = [f"{_shown(self.best)}    (probability {self.best.confidence:.2f} {among})"]
+        if self.best.text:
+            lines.append(f"  {marked(self.context, self.best.place)}")
+        if self.others:
+            lines.append("others:")
+        lines += [f"  {answer.confidence:.2f}  {_shown(answer)}" for answer in self.others]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Question, model, and the answers with their probabilities and places in characters."""
+        answers = [
+            {"text": answer.text, "probability": answer.confidence, "place": answer.place}
+            for answer in self.answers[: 1 + OTHERS]
+        ]
+        return {
+            "run": str(self.run),
+            "step": self.step,
+            "question": self.question,
+            "answers": answers,
+        }
+
+    def _repr_html_(self) -> str:
+        """The answer marked in the whole text, and a table of the others."""
+        begin, end = self.best.place
+        texts = (self.context[:begin], self.context[begin:end], self.context[end:])
+        before, answer, after = map(html.escape, texts)
+        text = f"{before}<mark>{answer}</mark>{after}" if answer else before + after
+        rows = [
+            f"<tr><td>{each.confidence:.2f}</td><td>{html.escape(_shown(each))}</td></tr>"
+            for each in (self.best, *self.others)
+        ]
+        return (
+            f"<p><b>{html.escape(self.question)}</b></p>"
+            f'<p style="white-space: pre-wrap">{text}</p><table>{"".join(rows)}</table>'
+        )
+
+
+def _shown(answer: Answer) -> str:
+    return short(answer.text, AROUND) or "(no answer)"
+
+
+def marked(context: str, place: tuple[int, int]) -> str:
+    """The sentence around a place, which stands between >> and <<; a long one is cut."""
+    first, last = place
+    breaks = list(BETWEEN_SENTENCES.finditer(context))
+    begin = max((each.end() for each in breaks if each.end() <= first), default=0)
+    end = min((each.start() for each in breaks if each.start() >= last), default=len(context))
+    before, after = context[begin:first], context[last:end]
+    if len(before) > AROUND:
+        before = f"…{before[-AROUND:]}"
+    if len(after) > AROUND:
+        after = f"{after[:AROUND]}…"
+    return re.sub(r"\s+", " ", f"{before}>>{context[first:last]}<<{after}")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A run's newest model, loaded once, that answers questions about any text."""
+
+    run: Path
+    tokenizer: PreTrainedTokenizerFast
+    model: PreTrainedModel
+    step: int
+    data: DataArguments  # how the run cuts windows and chooses answers
+
+    @classmethod
+    def load(cls, run: str | Path, device: str | None = None) -> Self:
+        """run: its folder, or its cfg.json. device: default: the accelerator, unless use_cpu.
+
+        Raises UserError if there is no trained model, or nothing says how it was trained.
+        """
+        folder = RunFolder(run_named(run))
+        cfg = read_facts(folder).cfg
+        data = arguments_of(cfg)[1]
+        place = choose_device(device, bool(cfg.get("use_cpu")))
+        tokenizer, model, step = load_trained(newest_model(folder), place)
+        match_tokenizer(tokenizer, model, data.max_seq_length)
+        return cls(folder.path, tokenizer, model, step, data)
+
+    def answer(self, question: str, context: str) -> Answered:
+        """The answers in a context of any length; it is read in windows, as in the training.
+
+        Raises UserError for a question that is too long, and for texts without words.
+        """
+        self._refuse_unfit(question, context)
+        placed = windows([question], [context], self.tokenizer, self.data)
+        batch_size = batch_size_on(self.model.device)
+        with progress(label="reading", unit="windows", total=len(placed["record"])) as bar:
+            logits = logits_of(self.model, self.tokenizer, placed, batch_size, bar.update)
+        (answers,) = ranked_answers([context], placed, logits[0], logits[1], self.data)
+        return Answered(self.run, self.step, question, context, answers)
+
+    def _refuse_unfit(self, question: str, context: str) -> None:
+        texts = {"question": question, "context": context}
+        for name, text in texts.items():
+            if not is_text(text):
+                raise UserError(f"{name}: not UTF-8 text; check its encoding")
+        record = {**texts, "answers": {"text": [], "answer_start": []}}
+        if problem := wrong_with(record, allow_no_answer=True):
+            raise UserError(f"{problem}; give a text with words in it")
+        ids = self.tokenizer(plain_question(question), add_special_tokens=False)["input_ids"]
+        room = room_for_question(self.tokenizer, self.data)
+        if len(ids) > room:
+            what = f"{len(ids)} tokens, and the windows of this run have room for {room}"
+            raise UserError(f"question {short(question)!r}: {what}; ask a shorter one")
+
+
+def ask(run: str | Path, question: str, context: str, device: str | None = None) -> Answered:
+    """Ask a run's newest model a question about a text: what `huggin ask` does.
+
+    run: its folder, or its cfg.json. device: where to compute; default: the accelerator.
+    A probability is an answer's share in the softmax over the scores (start logit + end logit) of
+    the best `n_best_size` spans of the text. The model can say that there is no answer only if it
+    was trained with `version_2_with_negative`.
+
+    >>> import huggin
+    >>> text = "The ravens are Huginn and Muninn."
+    >>> found = huggin.ask("runs/sample", "Who are the ravens?", text)
+    >>> found.best.text in text
+    True
+    >>> len(found.as_json()["answers"])
+    6
+
+    For several questions load the model once: `huggin.TrainedModel.load(run).answer(...)`.
+    Raises UserError if there is no trained model, or for texts that cannot be asked.
+    """
+    return TrainedModel.load(run, device).answer(question, context)

@@ -1,0 +1,91 @@
+"""Ask a trained model a question of your own about a text: RUN -> the answer, and where it stands.
+
+huggin ask RUN "Where did Freya go?" --context "Freya took the drum to Ribe."
+huggin ask RUN --context story.txt
+"""  # huggin: ask 5
+
+import json
+import os
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from huggin.common.cli import CommandParser
+from huggin.common.errors import UserError
+from huggin.common.files import read_text
+from huggin.common.streams import warn
+from huggin.qa.arguments import run_named
+from huggin.recording.run_folder import RunFolder
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer one question, or those that are typed, until Ctrl-D."""
+    args = read_arguments(argv)
+    run = run_named(args.run)
+    if not RunFolder(run).holds_a_run():
+        raise UserError(f"{run}: no trained run; run get-training-output first")
+    context = context_of(args)
+    warn(f"huggin ask: loading the model in {run}")
+    from huggin.asking.answering import TrainedModel
+
+    model = TrainedModel.load(run, args.device)
+    for question in typed() if args.question is None else [args.question]:
+        try:
+            found = model.answer(question, context)
+        except UserError as error:
+            if args.question is not None:
+                raise
+            warn(str(error))
+            continue
+        print(json.dumps(found.as_json()) if args.json else found.in_words(), flush=True)
+    return 0
+
+
+def read_arguments(argv: Sequence[str] | None) -> Namespace:
+    """The command line."""
+    parser = CommandParser(
+        "Ask a trained model a question of your own about a text. Print the answer, its\n"
+        "probability, its sentence, and up to five others. Without QUESTION it asks for questions\n"
+        "until Ctrl-D, and loads the model once.",
+        "huggin ask runs/sample 'Where did Freya go?' --context 'Freya took the drum to Ribe.'",
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder, or its cfg.json")
+    parser.add_argument("question", metavar="QUESTION", nargs="?", help="what to ask")
+    parser.add_argument(
+        "--context",
+        metavar="TEXT",
+        help="the text that holds the answer, or a file of it (default: read from the input)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON instead, a line for each question"
+    )
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
+        "one, unless the cfg says use_cpu)",
+    )
+    return parser.parse_args(argv)
+
+
+def context_of(args: Namespace) -> str:
+    """The text that is asked about: given, in a file, piped in, or typed as a line."""
+    if args.context is None:
+        one_line = args.question is None or sys.stdin.isatty()
+        return next(typed("text: "), "") if one_line else sys.stdin.read()
+    if os.path.isfile(args.context):  # noqa: PTH113 (a long text is no error)
+        return read_text(Path(args.context))
+    if re.fullmatch(r"[!-~]+", args.context):  # ASCII without blanks, so hardly a text
+        raise UserError(f"--context {args.context}: no such file; name one, or give a text")
+    return args.context
+
+
+def typed(prompt: str = "question: ") -> Iterator[str]:
+    """The lines that are typed or piped in, but for empty ones."""
+    with suppress(EOFError):
+        while True:
+            if line := input(prompt if sys.stdin.isatty() else "").strip():
+                yield line
