@@ -135,6 +135,7 @@ def _compare(
     gain = np.diag(fits)[:, None] + np.diag(fits)[None]
     gain = fits + fits.T - gain
     questions = [records[place]["question"].casefold().split() for place in places]
+    answers = [records[place]["answers"]["text"][0].casefold() for place in places]
     kinds = [kind_of(records[place]["question"]) for place in places]
     for row, place in enumerate(places):
         for column, other in enumerate(places):
@@ -144,7 +145,7 @@ def _compare(
             if apart and gain[row, column] > found.swap[place]:
                 found.swap[place] = gain[row, column]
                 found.swapped_with[place] = other
-            if questions[row] == questions[column] and spans[row] != spans[column]:
+            if questions[row] == questions[column] and answers[row] != answers[column]:
                 found.contradicted_by[place] = other
             found.shared[place] |= spans[row] == spans[column]
             if spans[row] == spans[column] and kinds[row] != kinds[column]:

@@ -105,12 +105,17 @@ def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[li
     elif losses.right[count - 1] > MEMORISED:
         end = max(1, int(np.argmax(losses.right > MEMORISED)))
         right = f"{losses.right[count - 1]:.0%} of the questions were right"
-        notes.append(f"in pass {count}, {right}, wrong answers that were memorised among them")
+        notes.append(f"in pass {count}, {right}; memorised wrong answers may be among them")
     chosen = list(range(max(0, end - LATE), end))
     names = " and ".join(str(number + 1) for number in chosen)
     if notes:
         notes[0] += f"; so the losses are those of pass {names} of {count}"
-    if count < LATE:
+    lost = int((~np.isfinite(losses.loss)).all(axis=0).sum())
+    if lost:
+        notes.append(
+            f"{lost} of {losses.loss.shape[1]} passes have no finite loss and do not count"
+        )
+    elif count < LATE:
         notes.append("a single pass tells little: train for 2 or more to see more")
     return chosen, notes
 

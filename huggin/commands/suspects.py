@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser
+from huggin.common.errors import UserError
 from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
 
 
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if args.export:
         form_of(args.export)
+    if args.without and is_own_data(args.run, args.without[1]):
+        raise UserError(f"--without: {args.without[1]} is data of the run; name another file")
     found = suspects(args.run, args.validation, not args.no_model, args.device)
     print(found.in_words())
     if not args.validation:
@@ -41,6 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_without(found, count, path)
         print(f"{path}: without {count} questions; train on it: --train_file {path}")
     return 0
+
+
+def is_own_data(run: Path, path: Path) -> bool:
+    """Whether a path is a file of questions that the run was trained or evaluated on."""
+    from huggin.recording.reader import Recording
+
+    cfg = Recording(run).facts.cfg
+    files = [cfg.get(key) for key in ("train_file", "validation_file")]
+    return any(file and path.resolve() == Path(file).resolve() for file in files)
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:

@@ -166,16 +166,18 @@ def draw_data_map(run: Recording, suspects: Sequence[int] = ()) -> dict[str, Fig
     How sure of each given answer the model was, and how steadily. Source: Dataset Cartography,
     Swayamdipta et al. 2020, https://arxiv.org/abs/2009.10795
 
-    suspects: indices of the questions to mark. Empty if every question was seen once.
+    suspects: indices of the questions to mark. Losses that are not finite are left out. Empty if
+    every question was seen once.
     """
     losses = losses_by_pass(run.questions)
-    passes = losses.loss.shape[1]
+    known = np.isfinite(losses.loss)
+    passes = int(known.any(axis=0).sum())
     if passes < 2:
         return {}
-    chance = np.exp(-losses.loss / 2)
+    chance = np.exp(-np.where(known, losses.loss, np.nan)[known.any(axis=1)] / 2)
     confidence = np.nanmean(chance, axis=1)
     variability = np.nanstd(chance, axis=1)
-    marked = np.isin(losses.index, suspects)
+    marked = np.isin(losses.index[known.any(axis=1)], suspects)
     figure = new_figure(7, 5.5, f"Data map of the training questions, over {passes} passes")
     axes = figure.subplots()
     axes.plot(variability, confidence, ".", color=QUIET, alpha=0.6, label="question")

@@ -79,6 +79,12 @@ def test_the_same_text_with_two_answers_and_one_answer_for_two_kinds():
     assert {0, 4} <= {suspect.index for suspect in ranked[:3]}
 
 
+def test_the_same_answer_at_another_place_is_no_contradiction():
+    twice = [record(0, "Who flies?", "Odin", "Odin, Odin."), record(1, "Who flies?", "Odin")]
+    twice[1] |= {"context": "Odin, Odin.", "answers": {"text": ["Odin"], "answer_start": [6]}}
+    assert text_evidence(twice).contradicted_by.tolist() == [NOBODY, NOBODY]
+
+
 def test_terms_of_languages_without_blanks():
     assert [term for term, _ in terms_of("The 2 Ravens")] == ["the", "2", "ravens"]
     assert [term for term, _ in terms_of("三只乌鸦")] == ["三只", "只乌", "乌鸦"]
@@ -123,6 +129,12 @@ def test_a_pass_that_was_stopped_early_is_not_used():
     losses = losses_by_pass(trained([*rows, (4, 0, 0, 9.0, 9.0, 0)]))
     assert losses.loss.shape == (10, 4)
     assert late_passes(losses, []) == ([1, 2], [])
+
+
+def test_passes_without_a_finite_loss_are_told():
+    rows = [(step, index, 0, np.nan, 1.0, 0) for step in (1, 2, 3) for index in range(10)]
+    said = "3 of 3 passes have no finite loss and do not count"
+    assert late_passes(losses_by_pass(trained(rows)), []) == ([0], [said])
 
 
 def test_a_loss_counts_beside_those_of_its_kind():

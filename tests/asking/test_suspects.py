@@ -145,6 +145,14 @@ def test_the_command(run, tmp_path):
     assert "(validation)" in done.stdout
 
 
+def test_the_runs_own_data_is_not_replaced(run, tmp_path):
+    data = Path(Recording(run).facts.cfg["train_file"])
+    before = data.read_bytes()
+    done = command("suspects", run, "--without", 1, data, "--no-model", cwd=tmp_path)
+    assert (done.returncode, data.read_bytes()) == (2, before)
+    assert "is data of the run; name another file" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
