@@ -23,8 +23,8 @@ from huggin.common.streams import warn
 from huggin.common.text import one_line
 from huggin.model.device import copies_in_background, use_one_gpu
 from huggin.model.evaluation import EvaluatingTrainer
+from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
-from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.model.parts import before_clipping
 from huggin.qa.config import Config
 from huggin.qa.features import (

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.analysis.nodes import rivals
+from huggin.common.statistics import Z
 from huggin.common.window import Window
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy
 
 SHOWN = 60  # characters of a question in the table
 FEWEST = 3  # evaluations of which one says that the loss has risen
-QUANTILE = 1.959964  # the normal distribution's for 95 %
 NO_ANSWER = "its window holds no answer, so nothing tells when it was right"
 
 
@@ -124,7 +124,7 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     if best is last:
         return f"{words}: the last evaluation, so a longer training may be better"
     error = math.hypot(best.loss_error, last.loss_error)
-    if not loss - lowest > QUANTILE * error:  # as with a single question, whose error is NaN
+    if not loss - lowest > Z * error:  # as with a single question, whose error is NaN
         return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"
     scores = f"EM {best.exact_match:.1f} % then, {last.exact_match:.1f} % at step {last.step:,}"
     return f"{words}; it has risen to {loss:.3g} since: overfitting ({scores})"

@@ -1,7 +1,8 @@
 """The QA head on every layer's output -> how probable the true answer is there, and when it won.
 
 The head on a layer says what the head makes of that layer's output. It was trained on the last
-layer's output alone, so an early layer can hold an answer that the head does not find.
+layer's output alone, so an early layer can hold an answer that the head does not find. One kept
+answer is read in the same way, and by its shares of nodes.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.analysis.learning import NO_ANSWER
-from huggin.analysis.nodes import BFLOAT, HALF, ROUNDINGS
+from huggin.analysis.nodes import ROUNDINGS, Snapshots, tolerance, unit_of
 from huggin.common.errors import UserError
+from huggin.common.site import Site
 from huggin.common.window import Window
+from huggin.recording.answer import AnswerInside
 from huggin.recording.reader import LensLogits, Probes, Recording
+
+OTHERWISE = "the model transforms its last output before its head, or computes in another precision"
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,16 @@ def true_lens(recording: Recording, sample: int = 0) -> LensLogits:
     Raises UserError if there is none, or if its last row is not what the model itself computed.
     """
     lens = recording.lens(sample)
-    unit = BFLOAT if recording.facts.uses_bf16 else HALF
-    _refuse_untrue(recording, lens, sample, unit)
+    _refuse_untrue(recording, lens, sample)
     return lens
 
 
-def _refuse_untrue(recording: Recording, lens: LensLogits, sample: int, unit: float) -> None:
+def _refuse_untrue(recording: Recording, lens: LensLogits, sample: int) -> None:
     probes = recording.probes(sample)
     steps, ours, theirs = np.intersect1d(lens.step, probes.step, return_indices=True)
     last = np.stack([lens.start_logits[ours, -1], lens.end_logits[ours, -1]], axis=1)
     own = _own_logits(probes)[theirs]
-    off = np.abs(last.astype(np.float32) - own) > tolerance(own, unit)
+    off = np.abs(last.astype(np.float32) - own) > lens_tolerance(own, unit_of(recording))
     wrong = (off & np.isfinite(own)).any(axis=(1, 2))
     if wrong.any() or not len(steps):
         at = f"step {steps[wrong][0]}" if wrong.any() else "no step"
@@ -63,7 +67,7 @@ def _own_logits(probes: Probes) -> np.ndarray:
     return np.stack([probes.start_logits, probes.end_logits], axis=1)
 
 
-def tolerance(logits: np.ndarray, unit: float) -> np.ndarray:
+def lens_tolerance(logits: np.ndarray, unit: float) -> np.ndarray:
     """How far rounding can take the lens from the model's logits, of the same shape (.., tokens).
 
     unit: the relative error of one rounding. The largest logit of a row stands for the size of the
@@ -182,3 +186,67 @@ def lowest_in_words(found: LayerAnswers, sample: int = 0) -> str:
         return f"sample {sample}: the head is {first}; {after}, it is right on no layer"
     end = f"the lowest layer on which it is right is {lowest[-1]:.0f}"
     return f"sample {sample}: the head is {first}; {after}, {end}"
+
+
+def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
+    """The head and its input while the answer was given, as the only snapshot.
+
+    Raises UserError if the head of that step is not recorded, or if the shares do not add up to
+    the answer's logits.
+    """
+    weight, bias = _head(recording, answer)
+    inputs = answer.activations[_input_site(answer)]
+    step = np.array([answer.facts.step])
+    found = Snapshots(step, inputs[None], weight[None], bias[None])
+    own = _logits_of(answer)
+    off = np.abs(found.logits()[0] - own)
+    if not (off <= tolerance(found, unit_of(recording))[0]).all():
+        raise UserError(f"the recorded nodes do not add up to the answer's logits: {OTHERWISE}")
+    return found
+
+
+def lens_of_answer(recording: Recording, answer: AnswerInside) -> LensLogits:
+    """The head on the output of each layer while the answer was given, from layer 1 on.
+
+    Raises UserError as `snapshot_of_answer` does, and if the head cannot be applied to a layer.
+    """
+    weight, bias = _head(recording, answer)
+    outputs = _outputs(answer)
+    if not outputs or any(site.component == "head" for site in answer.activations):
+        raise UserError(f"the head cannot be applied to every layer's output: {OTHERWISE}")
+    states = np.stack([answer.activations[site] for site in outputs]).astype(np.float32)
+    logits = np.einsum("rh,lth->lrt", weight, states) + bias[:, None]
+    own = _logits_of(answer)
+    if not (np.abs(logits[-1] - own) <= lens_tolerance(own, unit_of(recording))).all():
+        raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
+    step = np.array([answer.facts.step])
+    halves = logits.astype(np.float16)[None]
+    return LensLogits(step, halves[:, :, 0], halves[:, :, 1])
+
+
+def _head(recording: Recording, answer: AnswerInside) -> tuple[np.ndarray, np.ndarray]:
+    """The head's weight (2, hidden) and bias (2,) at the answer's step."""
+    steps = recording.steps
+    places = np.flatnonzero(steps.step == answer.facts.step)
+    if not len(places):
+        raise UserError(f"the head of step {answer.facts.step} is not in the recording")
+    return steps.weight[places[0]], steps.bias[places[0]]
+
+
+def _outputs(answer: AnswerInside) -> list[Site]:
+    """The sites of the layers' outputs, in order."""
+    return sorted(site for site in answer.activations if site.component == "out")
+
+
+def _input_site(answer: AnswerInside) -> Site:
+    """What the head received. Raises UserError if it was not kept."""
+    heads = [site for site in answer.activations if site.component == "head"]
+    sites = heads or _outputs(answer)
+    if not sites:
+        raise UserError("what the head received was not kept with the answer")
+    return max(sites)
+
+
+def _logits_of(answer: AnswerInside) -> np.ndarray:
+    """(2, tokens)."""
+    return np.stack([answer.start_logits, answer.end_logits])

@@ -128,6 +128,11 @@ def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
     return found
 
 
+def unit_of(recording: Recording) -> float:
+    """The relative error of one rounding in the numbers that the model computed with."""
+    return BFLOAT if recording.facts.uses_bf16 else HALF
+
+
 def tolerance(found: Snapshots, unit: float) -> np.ndarray:
     """The largest error that rounding can cause in the sums, (snapshots, 2, tokens).
 
@@ -146,8 +151,9 @@ def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
     shared, ours, theirs = np.intersect1d(found.step, probes.step, return_indices=True)
     recorded = np.stack([probes.start_logits[theirs], probes.end_logits[theirs]], axis=1)
     sums = found.logits()[ours]
-    unit = BFLOAT if recording.facts.uses_bf16 else HALF
-    true = np.isfinite(sums) & (np.abs(sums - recorded) <= tolerance(found, unit)[ours])
+    true = np.isfinite(sums) & (
+        np.abs(sums - recorded) <= tolerance(found, unit_of(recording))[ours]
+    )
     wrong = ~(true | ~np.isfinite(recorded)).all(axis=(1, 2))
     if wrong.any() or not len(shared):
         at = f"step {shared[wrong][0]}" if wrong.any() else "no step"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.analysis.questions import QuestionTexts, losses
+from huggin.analysis.questions import QuestionTexts, by_window, losses
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
 
@@ -25,13 +25,10 @@ class Histories:
 
 def histories(found: TrainedWindows) -> Histories:
     """The history of each question that was trained on, by index."""
-    order = np.lexsort((found.step, found.window, found.index))
+    order, is_first = by_window(found)
     index = found.index[order]
-    window = found.window[order]
     right = found.right[order]
     step = found.step[order]
-    is_first = np.ones(len(order), bool)
-    is_first[1:] = (index[1:] != index[:-1]) | (window[1:] != window[:-1])
     is_last = np.append(is_first[1:], True)
     was_right = np.append(False, right[:-1]) & ~is_first
     begins = right & ~was_right

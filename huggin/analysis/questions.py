@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from huggin.common.errors import UserError
-from huggin.common.statistics import wilson_interval
+from huggin.common.statistics import Z, wilson_interval
 from huggin.recording.reader import Recording, TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
 QUARTERS = 4  # stretches of a table
 IN_A_ROW = 50  # windows of a kind, of which half must be right for it to count as learned
 LEAST = 25  # windows of a kind in a stretch, on average; with fewer the stretches are longer
-Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 KINDS = ("who", "when", "where", "how many", "why", "what", "which", "how", "other")
 WORDS = {  # the first of these words in a question says its kind
     "who": "who|whom|whose",
@@ -235,18 +234,27 @@ def learned_in_words(found: TrainedWindows, grouping: Grouping) -> str:
     return f"{grouping.title}: " + "; ".join(filter(None, (first, last)))
 
 
+def by_window(found: TrainedWindows) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the rows in the order of their windows, each window's rows by step.
+
+    The second array says which rows, in this order, are the first of their window.
+    """
+    order = np.lexsort((found.step, found.window, found.index))
+    index = found.index[order]
+    window = found.window[order]
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = (index[1:] != index[:-1]) | (window[1:] != window[:-1])
+    return order, is_first
+
+
 def pass_of(found: TrainedWindows) -> np.ndarray:
     """How often each window had been seen before, (windows,): 0 = in the first pass.
 
     A pass is an epoch, unless some windows were left out of one.
     """
-    order = np.lexsort((found.step, found.window, found.index))
-    index = found.index[order]
-    window = found.window[order]
-    new = np.ones(len(order), bool)
-    new[1:] = (index[1:] != index[:-1]) | (window[1:] != window[:-1])
+    order, is_first = by_window(found)
     places = np.arange(len(order))
-    begins = np.maximum.accumulate(np.where(new, places, 0))
+    begins = np.maximum.accumulate(np.where(is_first, places, 0))
     passes = np.empty(len(order), int)
     passes[order] = places - begins
     return passes
@@ -268,7 +276,7 @@ class Passes:
 def between_passes(found: TrainedWindows) -> Passes:
     """Learned and forgotten from pass to pass; empty if every window was seen once."""
     passes = pass_of(found)
-    order = np.lexsort((found.step, found.window, found.index))
+    order, _ = by_window(found)
     later = np.flatnonzero(passes[order][1:] > 0) + 1
     before = found.right[order][later - 1]
     now = found.right[order][later]

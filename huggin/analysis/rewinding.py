@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.common.statistics import wilson_interval
+from huggin.common.statistics import Z, wilson_interval
 from huggin.common.text import in_columns
 from huggin.recording.results import Answers, PartRewound, Rewound
 
-Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 DISAGREE = (
     "The two can disagree: a distance counts every weight that changed, also those that no answer "
     "depends on; rewinding counts only what the other parts have come to rely on."

@@ -23,8 +23,8 @@ from huggin.common.files import write_json
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
+from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
-from huggin.model.no_answer import refuse_blind_no_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
 from huggin.qa.features import refuse_long_questions, track_sample

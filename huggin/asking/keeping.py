@@ -9,8 +9,7 @@ from huggin.asking.examination import Examination
 from huggin.asking.questions import Asked
 from huggin.common.streams import warn
 from huggin.common.window import Window
-from huggin.model.attention import attention_rows
-from huggin.model.hooks import find_sites
+from huggin.model.hooks import attention_rows, find_sites
 from huggin.recording.answer import AnswerInside, Attention, write_answer
 from huggin.recording.probe import probe
 from huggin.recording.results import Efficacy, keep_efficacy

@@ -114,8 +114,8 @@ def _add_explanation(parser: CommandParser) -> None:
         "another, such as 'answer over gold' (default: answer)",
     )
     add(
-        "--target",
-        dest="score",
+        "--score",
+        "--target",  # what it was called first
         choices=SCALES,
         default="logit",
         help="the score that is explained: the log-odds or the probability of the span "

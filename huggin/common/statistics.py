@@ -2,15 +2,16 @@
 
 import math
 
+Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
+
 
 def wilson_interval(correct: float, asked: int) -> tuple[float, float]:
     """The 95 % interval of a share, in percent (Wilson 1927, doi:10.1080/01621459.1927.10502953).
 
     correct: may be a sum of scores between 0 and 1. asked: more than 0.
     """
-    z = 1.959964  # the normal distribution's quantile for 95 %
     share = correct / asked
-    spread = z * z / asked
+    spread = Z * Z / asked
     centre = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / asked + spread / (4 * asked))
+    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / asked + spread / (4 * asked))
     return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)

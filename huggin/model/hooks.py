@@ -1,33 +1,39 @@
-"""Where a model is watched: its sites, the hooks on them, and passes that leave no trace.
+"""Where a model is watched: its sites, the hooks on them, its attention; passes without a trace.
 
     with undisturbed(model), hooked(model, find_sites(model, "ends")) as outputs:
         model(**inputs)
+    rows = attention_rows(model, window.inputs, [0, 17])
 
 The model's code stays as `transformers` ships it: PyTorch hooks read what passes through its
 modules. Sites are found by structure and by watching a pass of a real window, never by a model's
 name: some models take no window without its separators, or only one of a certain length.
+
+The usual attention of transformers computes no weights that could be read, so `attention_rows` is a
+pass of its own with the plain implementation ("eager"). Nothing of the model is changed afterwards.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.common.errors import UserError
 from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
-from huggin.model.device import random_states_kept
+from huggin.model.device import copy_to_host, random_states_kept
 from huggin.model.loading import head_of, name_of_head
 
 WITHOUT = "set record to false to train it"
 RECEIVED = ("head", "in")  # components of a site that are what the module receives
 REFUSALS = (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError)
+PLAIN = "eager"
 
 
 def find_sites(
@@ -214,3 +220,55 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def attention_rows(
+    model: PreTrainedModel, inputs: Mapping[str, list[int]], tokens: Sequence[int]
+) -> np.ndarray | None:
+    """The attention weights of some tokens: (layers, heads, len(tokens), window) float16.
+
+    inputs: of one window, as in `Window.inputs`. Each row of the last axis adds up to 1. None if
+    the model gives no attention weights.
+    """
+    batch = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
+    places = torch.tensor(list(tokens), device=model.device)
+    try:
+        with undisturbed(model), _plain_attention(model):
+            given = model(**batch, output_attentions=True).attentions
+    except REFUSALS:
+        return None
+    if not given or any(layer is None or layer.ndim != 4 for layer in given):
+        return None
+    rows = torch.stack([layer[0].index_select(1, places) for layer in given])
+    return copy_to_host(rows.half()).wait().numpy()
+
+
+@contextmanager
+def _plain_attention(model: PreTrainedModel) -> Iterator[None]:
+    before = model.config._attn_implementation
+    model.set_attn_implementation(PLAIN)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def refuse_blind_no_answer(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:
+    """Raise UserError if the token that stands for "no answer" does not see the context.
+
+    That is [CLS], or the first token where there is none. A model that reads from left to right
+    gives it the same logits whatever the question is.
+    """
+    encoded = tokenizer("1", "2 3")
+    ids = encoded["input_ids"]
+    slot = ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
+    context = encoded.sequence_ids().index(1)
+    other = list(ids)
+    other[context] = next(token for token in range(len(tokenizer)) if token not in ids)
+    with undisturbed(model):
+        pair = (model(input_ids=torch.tensor([one], device=model.device)) for one in (ids, other))
+        before, after = (output.start_logits[0, slot] for output in pair)
+    if torch.equal(before, after):
+        what = f"{type(model).__name__} reads from left to right, so its 'no answer', token {slot},"
+        advice = "set it to false, or choose a model that reads in both directions"
+        raise UserError(f"version_2_with_negative: {what} does not see the context; {advice}")

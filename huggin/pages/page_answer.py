@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from huggin.analysis.answer_inside import lens_of_answer, snapshot_of_answer
-from huggin.analysis.lens import probabilities, right_spans
+from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
 from huggin.common.errors import UserError
 from huggin.pages.explained import words_of_answer
 from huggin.pages.facts import answer_facts, title_line

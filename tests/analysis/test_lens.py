@@ -8,10 +8,10 @@ from huggin.analysis.lens import (
     LayerAnswers,
     best_span,
     layer_answers,
+    lens_tolerance,
     lowest_in_words,
     probabilities,
     table_of_layers,
-    tolerance,
 )
 from huggin.qa.answers import best_spans
 from huggin.qa.arguments import DataArguments
@@ -107,4 +107,4 @@ def test_turned_wrong_is_said():
 
 
 def test_the_tolerance_follows_the_largest_logit():
-    assert tolerance(np.array([[8.0, 0.0]]), 2.0**-11).tolist() == [[3 * 2**-7, 3 * 2**-8]]
+    assert lens_tolerance(np.array([[8.0, 0.0]]), 2.0**-11).tolist() == [[3 * 2**-7, 3 * 2**-8]]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from huggin.asking.keeping import attention_of_answer
-from huggin.model.attention import attention_rows
+from huggin.model.hooks import attention_rows
 from tests.model.test_families import (
     SMALL,
     built,  # noqa: F401

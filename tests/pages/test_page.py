@@ -11,8 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from huggin.analysis.answer_inside import lens_of_answer, snapshot_of_answer
-from huggin.analysis.lens import layer_answers, probabilities
+from huggin.analysis.lens import layer_answers, lens_of_answer, probabilities, snapshot_of_answer
 from huggin.analysis.nodes import snapshots
 from huggin.common.errors import UserError
 from huggin.common.text import printable
