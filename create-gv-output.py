@@ -5,10 +5,8 @@ python create-gv-output.py RUN
 
 from collections.abc import Sequence
 
-import huggin
 from huggin.common.cli import CommandParser, run_command
-from huggin.common.streams import warn
-from huggin.graphs.arguments import add_run, choose_page, load_matplotlib
+from huggin.graphs.arguments import add_run, choose_page, compose
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,20 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_run(parser)
     choose_page(parser)
-    args = parser.parse_args(argv)
-    load_matplotlib()
-    made = huggin.pdf(
-        args.run,
-        answer=True,
-        node=args.node,
-        rank_by=args.rank_by,
-        sample=args.sample,
-        folder=args.out,
-    )
-    for line in made.notes:
-        warn(f"{parser.prog}: {line}")
-    print(made.path)
-    return 0
+    return compose(parser.prog, answer=True, **vars(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ python create-gv-training.py RUN RUN2
 
 from collections.abc import Sequence
 
-import huggin
 from huggin.common.cli import CommandParser, run_command
-from huggin.common.streams import warn
-from huggin.graphs.arguments import add_runs, choose_page, load_matplotlib
+from huggin.graphs.arguments import add_runs, choose_if_needed, choose_page, compose
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,26 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_runs(parser, "runs to show beside it")
     choose_page(parser)
-    parser.add_argument(
-        "--if-needed",
-        action="store_true",
-        help="keep a PDF of these runs that is newer than their training, and print its path",
-    )
-    args = parser.parse_args(argv)
-    load_matplotlib()
-    made = huggin.pdf(
-        args.run,
-        args.more,
-        node=args.node,
-        rank_by=args.rank_by,
-        sample=args.sample,
-        folder=args.out,
-        if_needed=args.if_needed,
-    )
-    for line in made.notes:
-        warn(f"{parser.prog}: {line}")
-    print(made.path)
-    return 0
+    choose_if_needed(parser, "a PDF")
+    return compose(parser.prog, **vars(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

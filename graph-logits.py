@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="draw heat maps, token by step, instead; print the steps at which the answer changed",
     )
-    return draw("logits", parser, parser.parse_args(argv))
+    return draw(parser.prog, "logits", **vars(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

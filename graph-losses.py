@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="mark the steps whose loss stands out, and print the questions of their batches",
     )
     args = parser.parse_args(argv)
-    if args.spikes and args.more:
+    if args.spikes and args.beside:
         parser.error("--spikes: for a single RUN")
-    return draw("losses", parser, args)
+    return draw(parser.prog, "losses", **vars(args))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")
-    return draw("node-logits", parser, args)
+    return draw(parser.prog, "node-logits", **vars(args))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="draw the weights of the first nodes by step instead",
     )
-    return draw("weights", parser, parser.parse_args(argv))
+    return draw(parser.prog, "weights", **vars(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ kept of it); `from huggin.recording import Recorder` is their front door, see do
 
 import json
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,40 +51,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     runs = find_runs(args.run) if args.run.is_dir() else []
     if runs:
-        return print_runs(runs, args)
+        print_runs(runs, args.run, args.csv, args.tensorboard)
+        return 0
     if args.csv == RUNS:
         way_out = f"name a table: {', '.join(TABLES)}" if args.run.is_dir() else "name a folder"
         parser.error(f"{args.run}: no folder of runs; {way_out}")
-    return print_run(args)
-
-
-def print_runs(runs: Sequence[Path], args: Namespace) -> int:
-    """Print a table of the runs in a folder. Raises UserError for options that are for one run."""
-    from huggin.recording.exports import as_csv, as_lines, list_runs
-
-    if args.tensorboard or args.csv not in (None, RUNS):
-        raise UserError(f"{args.run}: a folder of runs; name one of them, such as {runs[0]}")
-    listed = list_runs(runs)
-    print(as_csv(listed).rstrip() if args.csv else "\n".join(as_lines(listed, args.run)))
+    print_run(args.run, args.csv, args.tensorboard)
     return 0
 
 
-def print_run(args: Namespace) -> int:
+def print_runs(runs: Sequence[Path], folder: Path, table: str | None, events: Path | None) -> None:
+    """Print a table of the runs in a folder. Raises UserError for options that are for one run."""
+    from huggin.recording.exports import as_csv, as_lines, list_runs
+
+    if events or table not in (None, RUNS):
+        raise UserError(f"{folder}: a folder of runs; name one of them, such as {runs[0]}")
+    listed = list_runs(runs)
+    print(as_csv(listed).rstrip() if table else "\n".join(as_lines(listed, folder)))
+
+
+def print_run(run: Path, table: str | None, events: Path | None) -> None:
     """Print a summary or a table of one run, or write its events and print their path."""
     from huggin.recording.exports import recording_summary
     from huggin.recording.reader import Recording
 
-    if args.csv:
+    if table:
         from huggin.recording.exports import write_csv
 
-        write_csv(Recording(args.run), args.csv, sys.stdout.buffer)
-    elif args.tensorboard:
+        write_csv(Recording(run), table, sys.stdout.buffer)
+    elif events:
         from huggin.recording.tensorboard import write_events
 
-        print(write_events(Recording(args.run), args.tensorboard))
+        print(write_events(Recording(run), events))
     else:
-        print(json.dumps(recording_summary(args.run), indent=2))
-    return 0
+        print(json.dumps(recording_summary(run), indent=2))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
 from huggin.common.streams import warn
-from huggin.common.text import one_line, printable
+from huggin.common.text import one_line
 from huggin.model.device import copies_in_background, use_one_gpu
 from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.hooks import refuse_blind_no_answer
@@ -198,7 +198,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
     recorder = None
     if records and features and config.on_main_process:
         for line in check_labels(records, features).in_words():
-            warn(f"run_qa.py: {printable(line)}")
+            warn(f"run_qa.py: {line}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, records, features)
     try:

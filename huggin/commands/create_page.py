@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import huggin
 from huggin.common.cli import CommandParser
-from huggin.graphs.arguments import add_runs, choose_folder
+from huggin.graphs.arguments import add_runs, choose_folder, choose_if_needed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,21 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_runs(parser, "runs to choose from, or to play beside it")
     choose_folder(parser)
-    parser.add_argument(
-        "--if-needed",
-        action="store_true",
-        help="keep a page of these runs that is newer than their training, and print its path",
-    )
+    choose_if_needed(parser, "a page")
     parser.add_argument(
         "--answer",
         action="store_true",
         help="show the newest answer of get-model-output instead of the training",
     )
     args = parser.parse_args(argv)
-    if args.answer and args.more:
+    if args.answer and args.beside:
         parser.error("--answer is about one run")
-    made = huggin.page(
-        args.run, args.more, answer=args.answer, folder=args.out, if_needed=args.if_needed
-    )
-    print(made.path)
+    print(huggin.page(**vars(args)).path)
     return 0

@@ -13,4 +13,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = graph_parser(
         "Draw EM and F1 with their 95 % intervals by step, a line per run.", "huggin graph-efficacy"
     )
-    return draw("efficacy", parser, parser.parse_args(argv))
+    return draw(parser.prog, "efficacy", **vars(parser.parse_args(argv)))

@@ -32,4 +32,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="a part whose gradient is drawn as a line, such as 'layer 2'; several times for\n"
         "several (default: the ends, and the first, middle and last layer)",
     )
-    return draw("layers", parser, parser.parse_args(argv))
+    return draw(parser.prog, "layers", **vars(parser.parse_args(argv)))

@@ -20,4 +20,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
     )
-    return draw("questions", parser, parser.parse_args(argv))
+    return draw(parser.prog, "questions", **vars(parser.parse_args(argv)))

@@ -6,12 +6,11 @@ huggin rewind RUN --samples 200 --checkpoint 600
 
 from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
-from huggin.graphs.arguments import add_saving, load_matplotlib
+from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
 
 SAMPLES = 100
 
@@ -53,8 +52,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "questions each time, and draw loss and right answers beside the change of the weights.",
         "huggin rewind runs/sample",
     )
-    run = "a run's folder: output_dir in cfg.json"
-    parser.add_argument("run", metavar="RUN", type=Path, help=run)
+    add_run(parser)
     parser.add_argument(
         "--samples",
         metavar="N",

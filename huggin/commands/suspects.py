@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     load_matplotlib()
     from huggin.asking.suspects import SHOWN, export_suspects, form_of, suspects, write_without
-    from huggin.graphs.data_map import draw_data_map
+    from huggin.graphs.questions import draw_data_map
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
 

@@ -115,7 +115,8 @@ def answer(words: list[str]) -> str:
         return f"huggin {huggin.__version__}"
     commands = find_commands()
     if not words or words[0] in ("--help", "-h"):
-        return HELP.format(commands=listing(commands, width_of_terminal()))
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return HELP.format(commands=listing(commands, columns))
     if words[0] == "--completion":
         return completion(commands, words[1:])
     return run(find_command(commands, words[0]), words[1:])
@@ -195,11 +196,6 @@ def main_of(path: Path) -> Main:
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module.main
-
-
-def width_of_terminal() -> int | None:
-    """The columns of the terminal that the list is printed on, None if it is printed elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def listing(commands: Iterable[Command], columns: int | None) -> str:

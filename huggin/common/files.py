@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and read only if they are plain ones of sane size."""
 
+import glob
 import json
 import os
 import re
@@ -42,7 +43,8 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             yield beside
             if is_device:
-                _copy_to_device(beside, target)
+                with beside.open("rb") as written, target.open("wb", buffering=0) as file:
+                    shutil.copyfileobj(written, file)
             else:
                 flush_to_disk(beside)
                 os.replace(beside, target)
@@ -69,22 +71,12 @@ def _is_device(target: Path) -> bool:
     return stat.S_ISCHR(mode)
 
 
-def _copy_to_device(source: Path, device: Path) -> None:
-    with source.open("rb") as written, device.open("wb", buffering=0) as file:
-        shutil.copyfileobj(written, file)
-
-
 def remove_left_over(target: Path) -> None:
     """Remove what processes that were killed while writing `target` have left beside it."""
-    for path in target.parent.glob(f".*-{glob_escaped(target.name)}"):
+    for path in target.parent.glob(f".*-{glob.escape(target.name)}"):
         match = re.fullmatch(rf"\.(\d+)-{re.escape(target.name)}", path.name)
         if match and not _is_alive(int(match[1])):
             path.unlink(missing_ok=True)
-
-
-def glob_escaped(name: str) -> str:
-    """A name as a pattern that matches only itself."""
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def _is_alive(process: int) -> bool:

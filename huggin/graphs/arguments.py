@@ -3,9 +3,9 @@
 import importlib
 import importlib.util
 import os
-from argparse import Namespace
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import huggin
 from huggin.common.cli import CommandParser
@@ -23,20 +23,37 @@ def graph_parser(description: str, command: str) -> CommandParser:
     return parser
 
 
-def draw(kind: str, parser: CommandParser, args: Namespace) -> int:
-    """Draw the figures of a kind as the arguments of `graph_parser`, and the kind's own, say.
+def draw(
+    program: str,
+    kind: str,
+    *,
+    run: Path,
+    beside: list[Path],
+    format: list[str],
+    show: bool,
+    **choices: Any,
+) -> int:
+    """Draw the figures of a kind by the arguments of `graph_parser`, and the kind's own.
 
     Saves them in RUN/graphs and prints their paths and tables. Returns the exit code.
     """
-    choices = dict(vars(args))
-    run, beside, formats, show = map(choices.pop, ("run", "more", "format", "show"))
     load_matplotlib()
     figures = huggin.figures(run, kind, beside, **choices)
-    figures.save(formats=formats)
+    figures.save(formats=format)
     for note in figures.notes:
-        warn(f"{parser.prog}: {note}")
+        warn(f"{program}: {note}")
     if show:
         figures.show()
+    return 0
+
+
+def compose(program: str, **choices: Any) -> int:
+    """Write a PDF by the arguments of `huggin.pdf` and print its path. Returns the exit code."""
+    load_matplotlib()
+    made = huggin.pdf(**choices)
+    for note in made.notes:
+        warn(f"{program}: {note}")
+    print(made.path)
     return 0
 
 
@@ -61,7 +78,7 @@ def add_run(parser: CommandParser) -> None:
 def add_runs(parser: CommandParser, what_for: str) -> None:
     """Add the arguments RUN ...: one run, and others beside it."""
     add_run(parser)
-    parser.add_argument("more", metavar="RUN", nargs="*", type=Path, help=what_for)
+    parser.add_argument("beside", metavar="RUN", nargs="*", type=Path, help=what_for)
 
 
 def _formats(text: str) -> list[str]:
@@ -115,11 +132,18 @@ def choose_folder(parser: CommandParser) -> None:
     """Add the argument --out."""
     parser.add_argument(
         "--out",
+        dest="folder",
         metavar="DIR",
         type=Path,
         default=Path("gv-graphs"),
         help="folder to write to (default: gv-graphs)",
     )
+
+
+def choose_if_needed(parser: CommandParser, what: str) -> None:
+    """Add the argument --if-needed. what: is kept, such as `a PDF`."""
+    kept = f"keep {what} of these runs that is newer than their training, and print its path"
+    parser.add_argument("--if-needed", action="store_true", help=kept)
 
 
 def load_matplotlib() -> None:

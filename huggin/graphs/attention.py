@@ -1,7 +1,5 @@
 """The newest answer -> from which tokens each attention head reads: a panel per layer."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
@@ -55,7 +53,8 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
             axes = panels[row, column]
             _draw_heads(axes, attention.weights[layer, :, column], window)
             if row == 0:
-                axes.set_title(_headline(window, reader))
+                name = short(window.tokens[reader], 20)
+                axes.set_title(f"{_role(window, reader)}, “{name}” ({reader})")
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
@@ -65,21 +64,13 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
     return figure
 
 
-def _headline(window: Window, reader: int) -> str:
-    """Which token reads."""
-    return f"{_role(window, reader)}, {_named(window, reader)}"
-
-
 def _role(window: Window, reader: int) -> str:
+    """What the token is that reads."""
     if reader == CLS:
         return "the first token"
     if window.gold_start == window.gold_end:
         return "the true start and end"
     return "the true start" if reader == window.gold_start else "the true end"
-
-
-def _named(window: Window, token: int) -> str:
-    return f"“{short(window.tokens[token], 20)}” ({token})"
 
 
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
@@ -100,14 +91,10 @@ def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     if window.has_answer:
         for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
             axes.axvline(edge, color=GOLD, linewidth=0.8)
-    for place in _borders(window.parts):
-        axes.axvline(place - 0.5, color=QUIET, linewidth=0.5, linestyle=":")
+    for place in range(1, tokens):
+        if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]
+            axes.axvline(place - 0.5, color=QUIET, linewidth=0.5, linestyle=":")
     _name_most(axes, weights, window)
-
-
-def _borders(parts: Sequence[str]) -> list[int]:
-    """The first token of each part but the first: question, [SEP], context, [SEP]."""
-    return [at for at in range(1, len(parts)) if parts[at] != parts[at - 1]]
 
 
 def _name_most(axes: Axes, weights: np.ndarray, window: Window) -> None:

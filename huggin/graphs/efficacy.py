@@ -1,7 +1,6 @@
 """Measured efficacy of runs -> EM and F1 by step, with 95 % intervals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import cycle, groupby
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,6 @@ CURVE = 3  # points from which on a line joins them
 UNITS = {"exact_match": "exact match in %", "f1": "F1 in %"}
 
 
-@dataclass(frozen=True)
-class Series:
-    """What was measured of one run with one data."""
-
-    label: str
-    entries: list[Efficacy]  # by step
-    colour: str
-    marker: str
-
-
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     """`efficacy`: a panel for EM and one for F1.
 
@@ -41,8 +30,9 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
     for run, colour in zip(runs, COLOURS):
-        for series in _series_of(run, colour):
-            _draw(panels, series)
+        by_data = groupby(_measured(run), key=lambda entry: entry.data)
+        for (data, entries), marker in zip(by_data, cycle(MARKERS)):
+            _draw(panels, f"{run}, {data}", list(entries), color=colour, marker=marker)
     for axes, unit in zip(panels, UNITS.values(), strict=True):
         axes.set_ylim(-2, 102)
         by_step(axes, unit)
@@ -52,33 +42,25 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     return {"efficacy": figure}
 
 
-def _series_of(run: Path, colour: str) -> list[Series]:
-    """All that was measured of a run, by data."""
+def _measured(run: Path) -> list[Efficacy]:
+    """All that was measured of a run."""
     folder = RunFolder(run)
     asked = read_efficacy(folder)
     evaluated = read_evaluations(folder)
     if not asked and len(evaluated) < AT_LEAST:
         advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
         raise UserError(f"{run}: no efficacy measured; {advice}")
-    by_data = groupby([*asked, *evaluated], key=lambda entry: entry.data)
-    return [
-        Series(f"{run}, {data}", list(entries), colour, marker)
-        for (data, entries), marker in zip(by_data, cycle(MARKERS))
-    ]
+    return [*asked, *evaluated]
 
 
-def _draw(panels: Sequence[Axes], series: Series) -> None:
+def _draw(panels: Sequence[Axes], name: str, entries: Sequence[Efficacy], **look: Any) -> None:
     """A marker for each measurement, with its interval; three or more are joined."""
-    for axes, name in zip(panels, UNITS, strict=True):
-        draw_measured(
-            axes,
-            series.entries,
-            name,
-            color=series.colour,
-            marker=series.marker,
-            linestyle="-" if len(series.entries) >= CURVE else "none",
-            label=f"{series.label}: {asked_in_words(series.entries)} {_kind(series.entries)}",
-        )
+    known = any(entry.trained_on for entry in entries)
+    kind = "questions, from the training data" if known else "questions"
+    look["linestyle"] = "-" if len(entries) >= CURVE else "none"
+    look["label"] = f"{name}: {asked_in_words(entries)} {kind}"
+    for axes, measure in zip(panels, UNITS, strict=True):
+        draw_measured(axes, entries, measure, **look)
 
 
 def draw_measured(axes: Axes, entries: Sequence[Efficacy], name: str, **look: Any) -> None:
@@ -93,9 +75,3 @@ def asked_in_words(entries: Sequence[Efficacy]) -> str:
     """How many questions were asked, in words."""
     asked = sorted({entry.asked for entry in entries})
     return f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
-
-
-def _kind(entries: Sequence[Efficacy]) -> str:
-    """Questions, and whether the model was trained on them."""
-    known = any(entry.trained_on for entry in entries)
-    return "questions, from the training data" if known else "questions"

@@ -10,7 +10,14 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.gradients import chosen_parts, frozen, over_time, running_mean, unknown_steps
 from huggin.graphs.runs import COLOURS, figure_name, side_by_side
-from huggin.graphs.style import by_step, legend_above, log_scale, new_figure, say_drawn_for
+from huggin.graphs.style import (
+    by_step,
+    legend_above,
+    log_scale,
+    new_figure,
+    same_limits,
+    say_drawn_for,
+)
 from huggin.recording.reader import PartNorms, Recording
 
 NOTHING = "#d9d9d9"  # colour of a part without a gradient
@@ -34,17 +41,10 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         panels[0, column].set_title(run.headline(_headline(norms)))
         mesh = _draw_map(panels[0, column], norms, scale)
         _draw_lines(panels[1, column], norms, chosen_parts(norms, parts))
-    _same_norms(panels[1].tolist())
+    same_limits(panels[1].tolist())
     figure.colorbar(mesh, ax=panels[0].tolist(), label="log10 of the norm", pad=0.01)
     say_drawn_for(figure, parts=", ".join(parts) if parts else None)
     return {figure_name("gradients", runs): figure}
-
-
-def _same_norms(panels: Sequence[Axes]) -> None:
-    """Give the lines of all runs the same limits, so that they can be compared."""
-    limits = np.array([axes.get_ylim() for axes in panels])
-    for axes in panels:
-        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _headline(norms: PartNorms) -> str:

@@ -21,6 +21,7 @@ from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
 from huggin.analysis.question_lists import table_of_hardest
 from huggin.analysis.questions import (
+    Grouping,
     QuestionTexts,
     all_in_one,
     between_passes,
@@ -185,9 +186,9 @@ def _layers(
     drawn: Figures, *, sample: int = 0, step: int | None = None, parts: list[str] | None = None
 ) -> None:
     runs = read_runs(drawn.runs)
-    layers = _drawn(drawn, lambda: draw_layers(*runs, sample=sample, step=step))
-    gradients = _drawn(drawn, lambda: draw_gradients(*runs, parts=parts))
-    ledger = _drawn(drawn, lambda: draw_ledger(*runs, sample=sample))
+    layers = drawn_or_noted(drawn.notes, lambda: draw_layers(*runs, sample=sample, step=step))
+    gradients = drawn_or_noted(drawn.notes, lambda: draw_gradients(*runs, parts=parts))
+    ledger = drawn_or_noted(drawn.notes, lambda: draw_ledger(*runs, sample=sample))
     if layers:
         layers |= draw_layers_over_time(*runs, sample=sample)
         drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
@@ -200,26 +201,27 @@ def _layers(
         raise UserError(drawn.notes[0])
 
 
-def _drawn(drawn: Figures, draw: Callable[[], dict[str, Figure]]) -> dict[str, Figure]:
-    """Figures; if the recording lacks their table there are none, and a note says why."""
+def drawn_or_noted(
+    notes: list[str], draw: Callable[[], dict[str, Figure]], what: str = ""
+) -> dict[str, Figure]:
+    """Figures; if a recording lacks what they need there are none, and a note says why.
+
+    what: is left out, for the note.
+    """
     try:
         return draw()
     except BadValue:
         raise
     except UserError as error:
-        drawn.notes.append(str(error))
+        notes.append(f"left out, {what}: {error}" if what else str(error))
         return {}
 
 
 def _questions(drawn: Figures, *, by: str | None = None) -> None:
     runs = read_runs(drawn.runs)
     found = [run.questions for run in runs]
-    texts = _texts(drawn, runs, by)
-    kinds = [
-        groupings(text, by) if text else [all_in_one(each)]
-        for each, text in zip(found, texts, strict=True)
-    ]
-    for group in same_kinds(kinds):
+    texts, kinds = questions_of(runs, drawn.notes, "no texts, so no kinds are drawn", by)
+    for group in kinds:
         tables = [table_of_kinds(*pair) for pair in zip(found, group, strict=True)]
         drawn.add(draw_kinds(*runs, kinds=group), runs, tables)
     passes = [passes_in_words(between_passes(each)) for each in found]
@@ -227,19 +229,28 @@ def _questions(drawn: Figures, *, by: str | None = None) -> None:
     drawn.add(draw_passes(*runs), runs, passes, hardest)
 
 
-def _texts(
-    drawn: Figures, runs: Sequence[Recording], by: str | None
-) -> Sequence[QuestionTexts | None]:
-    """The questions of each run. If they cannot be read, and no column is asked for: None."""
+def questions_of(
+    runs: Sequence[Recording], notes: list[str], without_texts: str, by: str | None = None
+) -> tuple[Sequence[QuestionTexts | None], list[tuple[Grouping, ...]]]:
+    """The questions of each run, and their kinds, which are the same in all runs.
+
+    by: the column that says the kind. If the texts cannot be read, and no column is asked for,
+    they are None, all questions are of one kind, and a note says so: `without_texts`, and why.
+    """
+    texts: Sequence[QuestionTexts | None] = [None] * len(runs)
     try:
-        return [texts_of(run, training_records(run.facts.cfg, by)) for run in runs]
+        texts = [texts_of(run, training_records(run.facts.cfg, by)) for run in runs]
     except BadValue:
         raise
     except (UserError, OSError) as error:
         if by is not None:
             raise
-        drawn.notes.append(f"no texts, so no kinds are drawn: {error}")
-        return [None] * len(runs)
+        notes.append(f"{without_texts}: {error}")
+    kinds = [
+        groupings(text, by) if text else [all_in_one(run.questions)]
+        for run, text in zip(runs, texts, strict=True)
+    ]
+    return texts, same_kinds(kinds)
 
 
 def _node_logits(

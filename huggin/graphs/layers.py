@@ -52,7 +52,10 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
                 _draw_map(views, row * most + number, maps, colours, window)
                 label = f"step {lens.step[place]}\n{head}: layer"
                 views[0].panels[row * most + number].set_ylabel(label, fontsize=8)
-            _add_scale(views, range(row * most, (row + 1) * most), head, colours)
+            rows = slice(row * most, (row + 1) * most)
+            panels = [axes for view in views for axes in view.panels[rows]]
+            what = f"probability as {head} (log scale)"
+            add_log_colours(panels, LEAST, colours, what, aspect=40)
         _explain(views)
     say_drawn_for(figure, sample=sample, step=step)
     name = "layers" if step is None else f"layers-step-{step}"
@@ -90,7 +93,9 @@ def _draw_map(
             zorder=ON_TOP,
         )
         axes.plot(best, range(len(maps)), ".", color="black", markersize=4, zorder=ON_TOP + 1)
-        _mark_answer(axes, window)
+        for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
+            if window.has_answer:
+                axes.axvline(edge, color=GOLD, linewidth=1.2, zorder=ON_TOP + 1)
         axes.set_xlim(tokens[0], tokens[-1])
         axes.set_ylim(layers[0], layers[-1])
         axes.set_yticks(layer_ticks(len(maps)))
@@ -100,17 +105,6 @@ def _draw_map(
 def layer_ticks(rows: int) -> list[int]:
     """Which layers are written beside an axis: all of up to 7 rows, else some and the last."""
     return sorted({*range(0, rows, 1 + rows // 8), rows - 1})
-
-
-def _mark_answer(axes: Axes, window: Window) -> None:
-    if window.has_answer:
-        for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
-            axes.axvline(edge, color=GOLD, linewidth=1.2, zorder=ON_TOP + 1)
-
-
-def _add_scale(views: Sequence[View], rows: range, head: str, colours: str) -> None:
-    panels = [axes for view in views for axes in view.panels[rows.start : rows.stop]]
-    add_log_colours(panels, LEAST, colours, f"probability as {head} (log scale)", aspect=40)
 
 
 def _explain(views: Sequence[View]) -> None:
@@ -164,17 +158,13 @@ def _draw_run(panels: Sequence[Axes], answers: LayerAnswers) -> None:
             norm=LogNorm(LEAST, 1, clip=True),
             rasterized=True,
         )
-        _draw_lowest(axes, answers, edges)
+        label = "lowest layer whose best span is right"  # gaps where none is
+        axes.stairs(
+            answers.lowest_right, edges, baseline=None, color="black", linewidth=1.4, label=label
+        )
         by_step(axes, f"{head}: the head on layer")
         axes.set_yticks(layer_ticks(rows))
         axes.set_ylim(-0.5, rows - 0.5)
     panels[0].set_xlabel("")
     if answers.right.any():
         legend_above(panels[0])
-
-
-def _draw_lowest(axes: Axes, answers: LayerAnswers, edges: np.ndarray) -> None:
-    """The lowest layer whose best span is right, as a line over the steps; gaps if none is."""
-    lowest = answers.lowest_right
-    label = "lowest layer whose best span is right"
-    axes.stairs(lowest, edges, baseline=None, color="black", linewidth=1.4, label=label)

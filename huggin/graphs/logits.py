@@ -28,6 +28,7 @@ from huggin.recording.reader import Probes, Recording
 
 FAINTEST = 0.3  # opacity of the first probe's line
 ROOM = 0.12  # margin above and below the losses, as a share of their range
+NAMES = ("start", "end")
 
 
 def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -95,10 +96,7 @@ def _losses(
     axes.set_title(short(windows[0].question))
     for run, window, seen in zip(beside, windows, probes, strict=True):
         since = when_learned(seen, window).right_since
-        if run.name:
-            _draw_in_colour(axes, run, seen, since)
-        else:
-            _draw_alone(axes, seen, since)
+        _draw_losses(axes, run, seen, since)
     axes.margins(y=ROOM)
     axes.legend()
     losses = [values for seen in probes for values in (seen.start_loss, seen.end_loss)]
@@ -110,27 +108,21 @@ def _losses(
     return figure
 
 
-def _draw_alone(axes: Axes, probes: Probes, since: int | None) -> None:
-    """The losses of a single run; since: the step from which its answer is right."""
+def _draw_losses(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
+    """A solid line for the start loss, a dashed one for the end loss; several runs have colours.
+
+    since: the step from which the answer is right.
+    """
     marker = dots(len(probes.step))
-    step = probes.step
-    axes.plot(step, probes.start_loss, color=START, marker=marker, label="start loss")
-    axes.plot(step, probes.end_loss, color=END, marker=marker, linestyle="--", label="end loss")
+    colours = (run.colour,) * 3 if run.name else (START, END, ACCENT)
+    alone = ("start loss", "end loss", f"answered right from step {since} on")
+    labels = (run.name, None, None) if run.name else alone
+    for losses, line, colour, label in zip(
+        (probes.start_loss, probes.end_loss), ("-", "--"), colours, labels
+    ):
+        axes.plot(probes.step, losses, line, color=colour, marker=marker, label=label)
     if since is not None:
-        label = f"answered right from step {since} on"
-        axes.axvline(since, color=ACCENT, linestyle=":", label=label)
-
-
-def _draw_in_colour(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
-    """Draw one of several runs: a solid line for the start loss, a dashed one for the end loss."""
-    marker = dots(len(probes.step))
-    axes.plot(probes.step, probes.start_loss, color=run.colour, marker=marker, label=run.name)
-    axes.plot(probes.step, probes.end_loss, color=run.colour, marker=marker, linestyle="--")
-    if since is not None:
-        axes.axvline(since, color=run.colour, linestyle=":")
-
-
-NAMES = ("start", "end")
+        axes.axvline(since, color=colours[2], linestyle=":", label=labels[2])
 
 
 def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -148,7 +140,9 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     for window, seen, views in zip(windows, probes, parts, strict=True):
         _draw_map(views, 0, seen, size)
         _draw_map(views, 1, seen, size)
-        _draw_lines(views, window, when_learned(seen, window))
+        learned = when_learned(seen, window)
+        for axes in [axes for view in views for axes in view.panels]:
+            _trace(axes, window, learned)
         _make_room_for_legend(views)
     return {figure_name("logits-over-time", runs, sample): figure}
 
@@ -183,13 +177,6 @@ def _draw_map(views: Sequence[View], row: int, probes: Probes, size: float) -> N
     panels = [view.panels[row] for view in views]
     panels[0].set_ylabel(f"step ({name} logits)")
     panels[0].figure.colorbar(colours, ax=panels, label=f"{name} logit", pad=0.01)
-
-
-def _draw_lines(views: Sequence[View], window: Window, learned: Learned) -> None:
-    """Draw the lines of `_trace` into all panels."""
-    for view in views:
-        for axes in view.panels:
-            _trace(axes, window, learned)
 
 
 def _trace(axes: Axes, window: Window, learned: Learned) -> None:

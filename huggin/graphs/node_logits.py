@@ -31,12 +31,7 @@ class Curve:
     style: str = "-"
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The lines of one panel."""
-
-    ylabel: str
-    curves: list[Curve]
+Panel = tuple[str, list[Curve]]  # the label of its y-axis, and its lines
 
 
 def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
@@ -45,10 +40,11 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     Raises UserError if the runs' newest answers are to different questions.
     """
     answers = [read_answer(run.run) for run in runs]
+    facts = [answer.facts for answer in answers]
     nodes = [tracked_node(run, choice) for run in runs]
-    refuse_other_texts([answer.facts.window for answer in answers], "the newest answer", runs)
-    steps = sorted(answer.facts.step for answer in answers)
-    shown = [_shown(answer) for answer in answers]
+    refuse_other_texts([each.window for each in facts], "the newest answer", runs)
+    steps = sorted(each.step for each in facts)
+    shown = [Shown(each.window, True, each.start, each.end) for each in facts]
     title = f"Node {_joined(nodes)} by token: an answer after {_joined(steps)} steps"
     panels = [
         _node_panel(answer.activations, node) for answer, node in zip(answers, nodes, strict=True)
@@ -62,11 +58,6 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
         figure_name("node-logits", runs): activations,
         figure_name("answer-logits", runs): logits,
     }
-
-
-def _shown(answer: AnswerInside) -> Shown:
-    facts = answer.facts
-    return Shown(facts.window, has_prediction=True, start=facts.start, end=facts.end)
 
 
 def draw_snapshot(
@@ -113,22 +104,22 @@ def _node_panel(activations: dict[Site, np.ndarray], node: int) -> Panel:
         )
         for colour, site in zip(LAYERS, end_sites(activations))
     ]
-    return Panel(f"activation of node {node}", curves)
+    return f"activation of node {node}", curves
 
 
 def _logits_panel(answer: AnswerInside) -> Panel:
     start = Curve("start logit", answer.start_logits, START)
     end = Curve("end logit", answer.end_logits, END, "--")
-    return Panel("logit", [start, end])
+    return "logit", [start, end]
 
 
 def _by_token(
     title: str, runs: Sequence[Recording], shown: Sequence[Shown], panels: Sequence[Panel]
 ) -> Figure:
     figure, parts = token_figure(title, shown, side_by_side(runs), rows=1, height=4.5)
-    for views, panel in zip(parts, panels, strict=True):
+    for views, (ylabel, curves) in zip(parts, panels, strict=True):
         for view in views:
-            for curve in panel.curves:
+            for curve in curves:
                 view.panels[0].plot(
                     view.tokens,
                     view.cut(curve.values),
@@ -138,7 +129,7 @@ def _by_token(
                     linewidth=1.2,
                     marker=dots(len(view.tokens)),
                 )
-        views[0].panels[0].set_ylabel(panel.ylabel)
+        views[0].panels[0].set_ylabel(ylabel)
         legend_above(views[-1].panels[0])
     same_scale(parts)
     return figure

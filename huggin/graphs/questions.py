@@ -1,4 +1,4 @@
-"""Recording -> loss and share of right answers by kind of question, and changes between passes."""
+"""Recording -> loss and right answers by kind of question; changes between passes; a data map."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from huggin.analysis.questions import Grouping, Passes, Running, all_in_one, between_passes, running
+from huggin.analysis.suspects import losses_by_pass
 from huggin.common.text import short
 from huggin.graphs.runs import Beside, figure_name, side_by_side
-from huggin.graphs.style import END, GOLD, QUIET, START, by_step, new_figure
+from huggin.graphs.style import (
+    END,
+    GOLD,
+    QUIET,
+    START,
+    by_step,
+    legend_above,
+    new_figure,
+    same_limits,
+)
 from huggin.recording.reader import Recording
 
 PER_ROW = 5  # kinds beside each other
@@ -21,6 +31,7 @@ PASSES = (  # in the order of the stack, from below
     ("forgotten", END, "forgotten: right before, wrong now"),
     ("stayed_wrong", "#d9d9d9", "wrong before and now"),
 )
+CORNERS = (("easy to learn", 0.01, 0.97), ("ambiguous", 0.99, 0.5), ("hard to learn", 0.01, 0.03))
 BARS = 40  # passes that are drawn as bars; more are drawn as areas
 
 
@@ -43,11 +54,13 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
     for kind, pair in zip(shown, pairs, strict=True):
         total = sum(int(each.windows[:, kind].sum()) for each in seen)
         pair[0].set_title(f"{short(names[kind], 20)} ({total:,} windows)")
-        _draw_all(pair, everything)
+        for axes, values in zip(pair, (everything.loss, everything.right), strict=True):
+            middles = _middles(everything)
+            axes.plot(middles, values[:, 0], color=QUIET, linewidth=1, linestyle="--")
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
-        _label(pair, is_left=_is_left(pair[0]))
-    _same_losses([loss for loss, _ in pairs])
+        _label(pair)
+    same_limits([loss for loss, _ in pairs])
     _explain(figure, pairs[0][0], beside)
     return {figure_name(f"questions-{kinds[0].key}", runs): figure}
 
@@ -73,13 +86,6 @@ def _middles(seen: Running) -> np.ndarray:
     return (seen.edges[1:] + seen.edges[:-1]) / 2
 
 
-def _draw_all(pair: Sequence[Axes], everything: Running) -> None:
-    """All questions of the first run, for comparison."""
-    at = _middles(everything)
-    pair[0].plot(at, everything.loss[:, 0], color=QUIET, linewidth=1, linestyle="--")
-    pair[1].plot(at, everything.right[:, 0], color=QUIET, linewidth=1, linestyle="--")
-
-
 def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> None:
     """One kind of one run; bands are 95 % intervals."""
     colour = run.colour if run.name else START
@@ -94,25 +100,15 @@ def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> N
     pair[1].plot(at, seen.right[known, kind], color=colour, marker=".")
 
 
-def _is_left(axes: Axes) -> bool:
-    place = axes.get_subplotspec()
-    return place is not None and place.is_first_col()
-
-
-def _label(pair: Sequence[Axes], is_left: bool) -> None:
+def _label(pair: Sequence[Axes]) -> None:
+    place = pair[0].get_subplotspec()
+    is_left = place is not None and place.is_first_col()
     by_step(pair[0], "loss (nats)" if is_left else "")
     by_step(pair[1], "right (%)" if is_left else "")
     pair[0].set_xlabel("")
     pair[1].set_ylim(-3, 103)
     pair[1].tick_params(labelbottom=True)
     pair[1].xaxis.set_major_locator(MaxNLocator(4, integer=True))
-
-
-def _same_losses(panels: Sequence[Axes]) -> None:
-    """Give all panels of losses the same limits."""
-    limits = np.array([axes.get_ylim() for axes in panels])
-    for axes in panels:
-        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _explain(figure: Figure, axes: Axes, beside: Sequence[Beside]) -> None:
@@ -162,3 +158,36 @@ def _draw_stack(axes: Axes, passes: Passes) -> None:
     axes.set_xlabel("pass (compared with the one before)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(1.4, len(numbers) + 1.6)
+
+
+def draw_data_map(run: Recording, suspects: Sequence[int] = ()) -> dict[str, Figure]:
+    """`questions-suspects`, a data map: confidence by variability, a dot a question.
+
+    How sure of each given answer the model was, and how steadily. Source: Dataset Cartography,
+    Swayamdipta et al. 2020, https://arxiv.org/abs/2009.10795
+
+    suspects: indices of the questions to mark. Losses that are not finite are left out. Empty if
+    every question was seen once.
+    """
+    losses = losses_by_pass(run.questions)
+    known = np.isfinite(losses.loss)
+    passes = int(known.any(axis=0).sum())
+    if passes < 2:
+        return {}
+    chance = np.exp(-np.where(known, losses.loss, np.nan)[known.any(axis=1)] / 2)
+    confidence = np.nanmean(chance, axis=1)
+    variability = np.nanstd(chance, axis=1)
+    marked = np.isin(losses.index[known.any(axis=1)], suspects)
+    figure = new_figure(7, 5.5, f"Data map of the training questions, over {passes} passes")
+    axes = figure.subplots()
+    axes.plot(variability, confidence, ".", color=QUIET, alpha=0.6, label="question")
+    label = f"the {marked.sum()} most suspicious"
+    axes.plot(variability[marked], confidence[marked], "o", color=END, markersize=5, label=label)
+    for name, across, up in CORNERS:
+        side = "left" if across < 0.5 else "right"
+        axes.text(across, up, name, transform=axes.transAxes, ha=side, va="center", style="italic")
+    axes.set_xlabel("variability: standard deviation of the probability")
+    axes.set_ylabel("confidence: mean probability of the given answer's start and end")
+    axes.margins(0.08)
+    legend_above(axes)
+    return {"questions-suspects": figure}

@@ -31,11 +31,9 @@ def refuse_too_many(paths: Sequence[Path]) -> None:
     if len(paths) > len(COLOURS):
         most = f"at most {len(COLOURS)} can be told apart in a figure"
         raise UserError(f"{len(paths)} runs: {most}; name fewer")
-    seen: set[Path] = set()
-    for path in paths:
-        if path.resolve() in seen:
+    for number, path in enumerate(paths):
+        if path.resolve() in [other.resolve() for other in paths[:number]]:
             raise UserError(f"{path}: named twice; name other runs to draw beside it")
-        seen.add(path.resolve())
 
 
 def read_runs(paths: Sequence[Path]) -> list[Recording]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from huggin.common.files import replacing
 from huggin.common.streams import warn
-from huggin.common.text import printable, storable
+from huggin.common.text import printable
 from huggin.graphs.style import drawn_for
 
 DPI = 160
@@ -81,7 +81,7 @@ def metadata_of(figure: Figure, extension: str, runs: str = "") -> dict[str, str
     texts = {"Title": figure.get_suptitle(), about: drawn_for(figure)}
     if extension == "png":
         texts["Runs"] = runs
-    return {name: storable(printable(text)) for name, text in texts.items() if text}
+    return {name: printable(text) for name, text in texts.items() if text}
 
 
 def show_figures(figures: Iterable[Figure]) -> None:

@@ -176,7 +176,9 @@ def _draw_bars(axes: Axes, rows: Sequence[Bar]) -> None:
     """Horizontal bars from top to bottom; those below 0 are paler."""
     values = [row.value for row in rows]
     names = [row.name for row in rows]
-    bars = axes.barh(range(len(rows)), values, color=[_shade(row) for row in rows])
+    opacities = [PALE if row.value < 0 and row.colour != "black" else 1 for row in rows]
+    colours = [to_rgba(row.colour, opacity) for row, opacity in zip(rows, opacities, strict=True)]
+    bars = axes.barh(range(len(rows)), values, color=colours)
     axes.bar_label(bars, fmt=f"{{:+.{_digits(values)}f}}", padding=3, fontsize=8)
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
@@ -184,11 +186,6 @@ def _draw_bars(axes: Axes, rows: Sequence[Bar]) -> None:
     axes.margins(x=0.25)  # room for the numbers
     axes.axvline(0, color=QUIET, linewidth=0.6)
     axes.grid(visible=False)
-
-
-def _shade(bar: Bar) -> tuple[float, ...]:
-    is_pale = bar.value < 0 and bar.colour != "black"
-    return to_rgba(bar.colour, PALE if is_pale else 1)
 
 
 def _digits(values: Sequence[float]) -> int:

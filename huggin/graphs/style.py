@@ -1,5 +1,6 @@
 """The look that all figures share: colours, axes and legends; and what a figure was drawn for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -95,6 +96,13 @@ def legend_above(axes: Axes, rows: int = 1) -> None:
     """Put the legend above the axes' right end, where it covers no line, in `rows` rows."""
     columns = -(-len(axes.get_legend_handles_labels()[1]) // rows)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=columns)
+
+
+def same_limits(panels: Sequence[Axes]) -> None:
+    """Give panels the same limits of y, so that they can be compared."""
+    limits = np.array([axes.get_ylim() for axes in panels])
+    for axes in panels:
+        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def say_drawn_for(figure: Figure, **facts: object) -> None:

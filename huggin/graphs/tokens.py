@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, FigureBase
 from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.graphs.runs import Beside
-from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure
+from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure, same_limits
 
 READABLE = 110  # tokens whose names fit side by side on one axis
 AROUND = 20  # tokens on either side of the answers in an enlargement of both
@@ -61,11 +61,6 @@ class Shown:
         """Whether there is an answer of the model."""
         return self.has_prediction and self.end > 0
 
-    @property
-    def predicted_text(self) -> str:
-        """The model's answer as its tokens."""
-        return short(" ".join(self.window.tokens[self.start : self.end + 1]), 40)
-
 
 def token_figure(
     title: str, shown: Sequence[Shown], names: Sequence[Beside], rows: int, height: float
@@ -85,9 +80,7 @@ def token_figure(
 def same_scale(parts: Sequence[Sequence[View]]) -> None:
     """Give the panels of each row the same limits in all runs, so that they can be compared."""
     for row in zip(*(views[0].panels for views in parts), strict=True):
-        limits = np.array([axes.get_ylim() for axes in row])
-        for axes in row:
-            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+        same_limits(row)
 
 
 def views_of(shown: Shown) -> list[range]:
@@ -181,15 +174,14 @@ def in_lines(text: str, view: range) -> str:
 def _places(shown: Shown) -> list[str]:
     """Where the answers are, for a view that is too narrow to see it."""
     places = ["enlarged on the right"]
+    spans = []
     if shown.window.has_answer:
-        places.append(f"true answer: {_span(shown.window.gold_start, shown.window.gold_end)}")
+        spans.append(("true answer", shown.window.gold_start, shown.window.gold_end))
     if shown.has_answered:
-        places.append(f"model's: {_span(shown.start, shown.end)}")
+        spans.append(("model's", shown.start, shown.end))
+    for name, start, end in spans:
+        places.append(f"{name}: {start}" if start == end else f"{name}: {start} to {end}")
     return places
-
-
-def _span(start: int, end: int) -> str:
-    return str(start) if start == end else f"{start} to {end}"
 
 
 def _notes(shown: Shown, view: range) -> list[str]:
@@ -203,7 +195,8 @@ def _notes(shown: Shown, view: range) -> list[str]:
     elif window.gold_start in view:
         notes.append("shaded: the true answer")
     if shown.has_answered and shown.start in view:
-        notes.append(f"underlined: the model's, “{shown.predicted_text}”")
+        text = short(" ".join(window.tokens[shown.start : shown.end + 1]), 40)
+        notes.append(f"underlined: the model's, “{text}”")
     elif shown.has_prediction and not shown.has_answered:
         notes.append("the model gave no answer")
     return notes or ["around the answer"]

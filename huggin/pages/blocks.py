@@ -1,4 +1,4 @@
-"""Texts, tables and figures as blocks of a page, and blocks beside and below each other.
+"""Texts, tables and figures as blocks; blocks beside and below each other; a PDF of A3 sheets.
 
 Graphviz draws the texts and matplotlib the figures. Both make PDFs, so that everything is a vector
 graphic and its text can be searched.
@@ -7,21 +7,38 @@ graphic and its text can be searched.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import graphviz
 from matplotlib.figure import Figure
-from pypdf import PageObject, PdfReader
+from pypdf import PageObject, PdfReader, PdfWriter, Transformation
+from pypdf.errors import PdfReadError
 
+from huggin import __version__
+from huggin.common.files import replacing
+from huggin.common.text import printable
 from huggin.graphs.runs import side_by_side
 from huggin.graphs.saving import ignore_missing_glyphs, laid_out
-from huggin.pages.dot import FACTS_BLUE, FONT, advising, cell_text, label, table
+from huggin.pages.dot import FACTS_BLUE, FONT, advising, cell_text, label, missing_fonts, table
 from huggin.pages.facts import Row, in_columns
+from huggin.pages.made_files import free_name
 from huggin.recording.reader import Recording
+from huggin.recording.run_folder import one_at_a_time
 
 FONT_SIZE = "8"
 PAD = "0.02"  # inches, half of a line's width
 GAP = 10.0  # points between blocks
+A3_WIDTH = 1190.55  # points, landscape
+A3_HEIGHT = 841.89
+MARGIN = 24
+WIDTH = A3_WIDTH - 2 * MARGIN  # of a page's content
+HEIGHT = A3_HEIGHT - 2 * MARGIN
+SCALE = 0.77  # of a figure in a row of figures
+LARGEST = 1.3  # by how much a page that is not full is made larger
+LABELS = 16  # characters of the labels of facts
+ALONE = 100  # characters of the texts of a single run
+WIDE = 160  # characters of the texts of several runs, across the page
 
 
 @dataclass(frozen=True)
@@ -136,13 +153,97 @@ def _sources(blocks: Sequence[Block]) -> list[str]:
     return [source for block in blocks for source in block.sources]
 
 
-LABELS = 16  # characters of the labels of facts
-ALONE = 100  # characters of the texts of a single run
-WIDE = 160  # characters of the texts of several runs, across the page
-
-
 def facts_of_runs(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
     """Facts of one or several runs in one table, each run's first fact in its colour."""
     heads = ("black", *(run.colour for run in side_by_side(runs)))
     width = ALONE if len(runs) == 1 else max(30, WIDE // len(runs))
     return text_block(table(in_columns(texts), FACTS_BLUE, (LABELS, *[width] * len(runs)), heads))
+
+
+@dataclass
+class Document:
+    """What a PDF consists of."""
+
+    title: str
+    subject: str
+    pages: list[Block] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # for the user, such as what is left out
+
+
+def section(
+    title: str,
+    figures: Sequence[Figure],
+    above: Sequence[Block] = (),
+    below: Sequence[Block] = (),
+) -> list[Block]:
+    """The pages of a section: its title, the blocks above, the figures in rows, the blocks below.
+
+    If a page is full, another one follows.
+    """
+    blocks = [figure_block(figure, WIDTH, HEIGHT - 60, SCALE) for figure in figures]
+    pages = [[heading(title), *above]]
+    for row in in_rows([*blocks, *below], WIDTH):
+        used = sum(block.height + GAP for block in pages[-1])
+        if used + row.height > HEIGHT and len(pages[-1]) > 1:
+            pages.append([heading(f"{title} (continued)")])
+        pages[-1].append(row)
+    return [stacked(page) for page in pages]
+
+
+def render(document: Document, folder: Path, kind: str) -> Path:
+    """Write `folder`/qa-KIND-DATE.gv and .gv.pdf, whole or not at all; returns the PDF's path.
+
+    The .gv holds the texts. If no font here can draw some of their characters, a line is added to
+    the document's notes.
+    """
+    source = "\n".join(source for page in document.pages for source in page.sources)
+    if missing := missing_fonts(source):
+        document.notes.append(missing)
+    writer = _written(document)
+    folder.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(folder):
+        dot = free_name(folder, kind, ".gv")
+        pdf = folder / f"{dot.name}.pdf"
+        with replacing(pdf) as beside_pdf, replacing(dot) as beside_dot:
+            beside_dot.write_text(source, encoding="utf-8")
+            writer.write(beside_pdf)
+    return pdf
+
+
+def is_about(pdf: Path, subject: str) -> bool:
+    """Whether a file is a PDF whose metadata says that it is about this subject."""
+    try:
+        metadata = PdfReader(pdf).metadata
+    except (PdfReadError, OSError):
+        return False
+    return metadata is not None and metadata.subject == printable(subject)
+
+
+def _written(document: Document) -> PdfWriter:
+    """The document as a PDF with its metadata."""
+    writer = PdfWriter()
+    for page in document.pages:
+        _add_sheet(writer, page)
+    writer.add_metadata(
+        {
+            "/Title": printable(document.title),
+            "/Subject": printable(document.subject),
+            "/Creator": f"huggin {__version__}",
+            "/CreationDate": f"D:{datetime.now():%Y%m%d%H%M%S}",
+        }
+    )
+    return writer
+
+
+def _add_sheet(writer: PdfWriter, block: Block) -> None:
+    """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
+    scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
+    sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
+    for part in block.parts:
+        size = scale * part.scale
+        left = MARGIN + scale * part.left
+        top = A3_HEIGHT - MARGIN - scale * part.top
+        bottom = top - size * float(part.page.mediabox.height)
+        place = Transformation().scale(round(size, 5)).translate(round(left, 3), round(bottom, 3))
+        sheet.merge_transformed_page(part.page, place)
+    sheet.compress_content_streams()

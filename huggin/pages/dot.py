@@ -66,16 +66,13 @@ def missing_fonts(source: str) -> str | None:
         return None
     beyond = [character for character in source if ord(character) >= BEYOND_LATIN]
     blocks = {ord(character) >> 8: character for character in beyond}
-    missing = [character for character in blocks.values() if not _has_font(character)]
-    if not missing:
-        return None
+    missing = []
+    for character in blocks.values():
+        line = ["fc-list", f":charset={ord(character):x}", "family"]
+        if not subprocess.run(line, capture_output=True).stdout.strip():
+            missing.append(character)
     advice = "install one, as in: sudo apt-get install fonts-noto-cjk"
-    return f"no font here can draw {' '.join(missing)}; {advice}"
-
-
-def _has_font(character: str) -> bool:
-    line = ["fc-list", f":charset={ord(character):x}", "family"]
-    return bool(subprocess.run(line, capture_output=True).stdout.strip())
+    return f"no font here can draw {' '.join(missing)}; {advice}" if missing else None
 
 
 def table(
@@ -88,14 +85,12 @@ def table(
 
     heads: the colours of the first row's texts.
     """
-    lines = [_row(texts, widths) for texts in rows]
-    if heads:
-        lines[0] = _row(rows[0], widths, heads)
+    lines = [_row(texts, widths, () if number else heads) for number, texts in enumerate(rows)]
     attributes = f'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{colour}"'
     return f"<TABLE {attributes}>{''.join(lines)}</TABLE>"
 
 
-def _row(texts: Sequence[str], widths: Sequence[int], colours: Sequence[str] = ()) -> str:
+def _row(texts: Sequence[str], widths: Sequence[int], colours: Sequence[str]) -> str:
     cells = [cell_text(text, width) for text, width in zip(texts, widths, strict=True)]
     if colours:
         cells = [

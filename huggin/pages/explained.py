@@ -5,8 +5,7 @@ What reads them loads torch, so it is imported only if there are any.
 
 from typing import Any
 
-from huggin.pages.page_sample import Page
-from huggin.pages.page_texts import shown
+from huggin.pages.page_sample import Page, shown
 from huggin.recording.answer import asked_of
 from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Recording

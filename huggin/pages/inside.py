@@ -1,7 +1,6 @@
 """The sections of a PDF on the layers and on the questions: figures, and facts in words."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
@@ -11,25 +10,28 @@ from huggin.analysis.question_lists import hardest
 from huggin.analysis.questions import (
     Grouping,
     QuestionTexts,
-    all_in_one,
     between_passes,
-    groupings,
     learned_in_words,
     passes_in_words,
-    same_kinds,
-    texts_of,
 )
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import UserError
 from huggin.graphs.gradients import draw_gradients
+from huggin.graphs.kinds import drawn_or_noted, questions_of
 from huggin.graphs.layers import draw_layers, draw_layers_over_time
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.rewind import draw_rewound
 from huggin.graphs.runs import side_by_side
-from huggin.pages.blocks import Block, facts_of_runs, heading, stacked, text_block
+from huggin.pages.blocks import (
+    Block,
+    Document,
+    facts_of_runs,
+    heading,
+    section,
+    stacked,
+    text_block,
+)
 from huggin.pages.dot import FACTS_BLUE, table
 from huggin.pages.facts import Row
-from huggin.pages.sheets import Document, section
-from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
 
@@ -56,22 +58,19 @@ def _through_the_layers(
     document: Document, runs: Sequence[Recording], sample: int, number: int
 ) -> list[Block]:
     """The lens, the gradients by part, and what rewinding found if it was run."""
-    lens: dict[str, Figure] = {}
-    texts: list[list[Row]] = []
-    try:
-        lens = draw_layers(*runs, sample=sample)
-        lens |= draw_layers_over_time(*runs, sample=sample)
-        texts = [[("the answer", _where_it_appears(run))] for run in runs]
-    except BadValue:
-        raise
-    except UserError as error:
-        document.notes.append(f"left out, the head on each layer: {error}")
-    gradients = _tried(document, "the gradients", lambda: draw_gradients(*runs))
+    notes = document.notes
+    lens = drawn_or_noted(notes, lambda: _lens(runs, sample), "the head on each layer")
+    gradients = drawn_or_noted(notes, lambda: draw_gradients(*runs), "the gradients")
     figures = [*lens.values(), *gradients.values(), *_rewound(document, runs)]
     if not figures:
         return []
-    above = [facts_of_runs(runs, texts)] if texts else []
+    texts = [[("the answer", _where_it_appears(run))] for run in runs if lens]
+    above = [facts_of_runs(runs, texts)] if lens else []
     return section(f"{number}  Through the layers", figures, above)
+
+
+def _lens(runs: Sequence[Recording], sample: int) -> dict[str, Figure]:
+    return draw_layers(*runs, sample=sample) | draw_layers_over_time(*runs, sample=sample)
 
 
 def _where_it_appears(run: Recording) -> str:
@@ -99,27 +98,21 @@ def _question_by_question(
     document: Document, runs: Sequence[Recording], number: int
 ) -> list[Block]:
     """Loss and right answers by kind, what was learned and forgotten, the hardest questions."""
-    if not _tried(document, "the questions", lambda: {"found": [run.questions for run in runs]}):
-        return []
-    texts = _texts(document, runs)
-    kinds = [groupings(each) for each in texts] or [[all_in_one(run.questions)] for run in runs]
-    figures: list[Figure] = []
-    for group in same_kinds(kinds):
-        figures += draw_kinds(*runs, kinds=group).values()
-    figures += draw_passes(*runs).values()
-    facts = [_learned(run, each[0]) for run, each in zip(runs, kinds, strict=True)]
-    above = [facts_of_runs(runs, facts)]
-    below = [_hardest(runs[0], *texts)] if len(runs) == 1 else []
-    return section(f"{number}  Question by question", figures, above, below)
-
-
-def _texts(document: Document, runs: Sequence[Recording]) -> list[QuestionTexts]:
-    """The questions of each run; empty, and noted, if they cannot be read."""
+    notes = document.notes
     try:
-        return [texts_of(run, training_records(run.facts.cfg)) for run in runs]
-    except (UserError, OSError) as error:
-        document.notes.append(f"left out, the kinds of questions: {error}")
+        passes = draw_passes(*runs)
+    except UserError as error:
+        notes.append(f"left out, the questions: {error}")
         return []
+    texts, kinds = questions_of(runs, notes, "left out, the kinds of questions")
+    figures: list[Figure] = []
+    for group in kinds:
+        figures += draw_kinds(*runs, kinds=group).values()
+    figures += passes.values()
+    facts = [_learned(run, kind) for run, kind in zip(runs, kinds[0], strict=True)]
+    above = [facts_of_runs(runs, facts)]
+    below = [_hardest(runs[0], texts[0])] if len(runs) == 1 else []
+    return section(f"{number}  Question by question", figures, above, below)
 
 
 def _learned(run: Recording, kinds: Grouping) -> list[Row]:
@@ -129,7 +122,7 @@ def _learned(run: Recording, kinds: Grouping) -> list[Row]:
     ]
 
 
-def _hardest(run: Recording, texts: QuestionTexts | None = None) -> Block:
+def _hardest(run: Recording, texts: QuestionTexts | None) -> Block:
     """The questions with the highest loss at the end, with their texts if they are known."""
     rows = [("question", "loss", "right/seen", "text", "answer")]
     for index, loss, right, seen in hardest(run.questions):
@@ -139,14 +132,3 @@ def _hardest(run: Recording, texts: QuestionTexts | None = None) -> Block:
         rows.append((*numbers, question, answer))
     title = heading("The questions with the highest loss when they were last seen", 10)
     return stacked([title, text_block(table(rows, FACTS_BLUE, HARDEST))])
-
-
-def _tried(document: Document, what: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `find` returns; empty, and noted, if the runs do not have it."""
-    try:
-        return find()
-    except BadValue:
-        raise
-    except UserError as error:
-        document.notes.append(f"left out, {what}: {error}")
-        return {}

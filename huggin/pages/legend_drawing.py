@@ -107,17 +107,13 @@ def _column_starts(passed: ForwardPass) -> list[int]:
 def _label(part: Part) -> str:
     colour = LEGEND_GREEN if part.number else TENSOR_YELLOW if part.is_tensor else "white"
     number = f'<TD ROWSPAN="2"><B>{part.number}</B></TD>' if part.number else ""
-    name = cell_text(_from_the_layer_on(part.name), 44)
+    from_the_layer_on = re.sub(r"^.*?(?=\w+\.\d+\.)", "", part.name)
+    name = cell_text(from_the_layer_on, 44)
     shape = cell_text(part.shape, 44)
     attributes = f'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="5" BGCOLOR="{colour}"'
     return (
         f"<<TABLE {attributes}><TR>{number}<TD>{name}</TD></TR><TR><TD>{shape}</TD></TR></TABLE>>"
     )
-
-
-def _from_the_layer_on(name: str) -> str:
-    """`bert.encoder.layer.0.output` -> `layer.0.output`; names outside of layers as they are."""
-    return re.sub(r"^.*?(?=\w+\.\d+\.)", "", name)
 
 
 def _join_columns(graph: graphviz.Digraph, passed: ForwardPass, columns: list[int]) -> None:

@@ -29,13 +29,9 @@ def packed(array: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(f"<u{dtype.itemsize}")
-
-
 def _differences(values: np.ndarray) -> np.ndarray:
     """Each number's bits minus those of the one before it on the first axis, which wraps around."""
-    bits = values.view(_unsigned(values.dtype))
+    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
     return np.concatenate([bits[:1], bits[1:] - bits[:-1]])
 
 

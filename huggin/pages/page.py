@@ -14,7 +14,7 @@ from pathlib import Path
 from huggin import __version__
 from huggin.common.files import replacing
 from huggin.common.progress import progress
-from huggin.common.text import printable, storable
+from huggin.common.text import printable
 from huggin.graphs.runs import read_runs, side_by_side
 from huggin.pages.made_files import (
     GRAPHS,
@@ -51,7 +51,7 @@ SCRIPTS = (  # in the order in which they run
     "main.js",
 )
 UPLOT = "1.6.32"  # https://github.com/leeoniya/uPlot, its file as npm has it
-HEAD = 10_000  # bytes
+HEAD = 10_000  # bytes, in which a page says what it is about
 STYLES = ("uPlot.min.css", "style.css")
 
 
@@ -78,23 +78,15 @@ def page(
     runs = read_runs([Path(each) for each in (run, *beside)])
     folder = Path(folder)
     if answer:
-        return MadeFile(write_page(answer_page(runs[0]), folder, "output"))
+        text = as_html("answer", [page_of_answer(runs[0])], about_answer(runs[0]))
+        return MadeFile(write_page(text, folder, "output"))
     made = made_before(folder, runs) if if_needed else None
-    return MadeFile(made or write_page(training_page(runs), folder, "training"))
-
-
-def training_page(runs: Sequence[Recording]) -> str:
-    """The page of one or several runs as HTML."""
+    if made:
+        return MadeFile(made)
     bar = progress(side_by_side(runs), label="reading", unit="runs")
-    pages = [page_of_run(run.recording, run.name) for run in bar]
-    kind = {"kind": "training", "version": __version__, "runs": pages}
-    return as_html(kind, about_training(runs))
-
-
-def answer_page(recording: Recording) -> str:
-    """The page of a run's newest answer as HTML."""
-    kind = {"kind": "answer", "version": __version__, "runs": [page_of_answer(recording)]}
-    return as_html(kind, about_answer(recording))
+    pages = [page_of_run(each.recording, each.name) for each in bar]
+    text = as_html("training", pages, about_training(runs))
+    return MadeFile(write_page(text, folder, "training"))
 
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
@@ -108,25 +100,20 @@ def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
         folder,
         "qa-training-*.html",
         [*steps_of(runs), *explained],
-        lambda path: line in _head_of(path),
+        lambda path: line in path.read_bytes()[:HEAD],
     )
 
 
-def _head_of(path: Path) -> bytes:
-    """The first characters of a page, in which it says what it is about."""
-    with path.open("rb") as file:
-        return file.read(HEAD)
-
-
-def as_html(content: Page, about: str) -> str:
-    """A page's data in the template. about: what the page says of itself in its head."""
+def as_html(kind: str, runs: Sequence[Page], about: str) -> str:
+    """The data of runs in the template. about: what the page says of itself in its head."""
+    content = {"kind": kind, "version": __version__, "runs": runs}
     script = _script()
     style = "\n".join(_asset(name) for name in STYLES)
     parts = {
         "POLICY": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
         "; base-uri 'none'; form-action 'none'",
         "ABOUT": _escaped(about),
-        "TITLE": _escaped(content["runs"][0]["title"]),
+        "TITLE": _escaped(runs[0]["title"]),
         "STYLE": style,
         "DATA": as_script(content),
         "SCRIPT": script,
@@ -136,7 +123,7 @@ def as_html(content: Page, about: str) -> str:
 
 def _escaped(text: str) -> str:
     """Text for the markup of the head."""
-    return html.escape(storable(printable(text)))
+    return html.escape(printable(text))
 
 
 def _script() -> str:

@@ -15,8 +15,8 @@ from huggin.pages.page_sample import (
     page_of_probes,
     page_of_shares,
     page_of_window,
+    shown,
 )
-from huggin.pages.page_texts import shown
 from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.reader import Probes, Recording
 
@@ -44,9 +44,12 @@ def page_of_answer(recording: Recording) -> Page:
     }
     sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
     sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
-    sample["lens"] = found_or_why(sample, "lens", lambda: _lens(recording, answer))
-    sample["shares"] = found_or_why(sample, "shares", lambda: _shares(recording, answer))
-    sample["attention"] = found_or_why(sample, "attention", lambda: page_of_attention(answer))
+    for name, find in (
+        ("lens", lambda: _lens(recording, answer)),
+        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
+        ("attention", lambda: page_of_attention(answer)),
+    ):
+        sample[name] = found_or_why(sample, name, find)
     sample["words"] = words_of_answer(recording)
     if sample["words"] is None:
         sample["missing"]["words"] = NOT_EXPLAINED
@@ -73,10 +76,6 @@ def _as_probes(answer: AnswerInside) -> Probes:
 def _lens(recording: Recording, answer: AnswerInside) -> Page:
     lens = lens_of_answer(recording, answer)
     return page_of_lens(lens, right_spans(recording, lens, answer.facts.window), first=1)
-
-
-def _shares(recording: Recording, answer: AnswerInside) -> Page:
-    return page_of_shares(snapshot_of_answer(recording, answer), answer.facts.window)
 
 
 def page_of_attention(answer: AnswerInside) -> Page:

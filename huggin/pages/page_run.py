@@ -20,8 +20,7 @@ from huggin.common.text import short
 from huggin.pages.explained import explained_by_model
 from huggin.pages.facts import run_facts, title_line
 from huggin.pages.packing import packed
-from huggin.pages.page_sample import Page, found_or_why, page_of_sample
-from huggin.pages.page_texts import shown
+from huggin.pages.page_sample import Page, found_or_why, page_of_sample, shown
 from huggin.qa.records import some_training_records
 from huggin.recording.reader import Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations

@@ -4,6 +4,7 @@ What the recording lacks is None, and `missing` says why.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,34 @@ from huggin.analysis.learning import margins_over_time, when_learned
 from huggin.analysis.lens import layer_answers, probabilities
 from huggin.analysis.nodes import Snapshots, largest_both_ways, snapshots, top_shares
 from huggin.common.errors import UserError
+from huggin.common.text import printable
 from huggin.common.window import Window
 from huggin.pages.packing import packed
-from huggin.pages.page_texts import pieces_of, shown
 from huggin.recording.reader import LensLogits, Probes, Recording
 
 PER_NAT = 16  # steps of a lens' log probability: each is 6 % of the probability
 LEAST_LIKELY = 255  # of these steps: 1.2e-7 and below
 TOP_OF_MARGIN = 5  # nodes each way of a margin
+LONGEST = 20_000  # characters of a text that the page shows
+LONGEST_TOKEN = 200
+CUT = " … (cut)"
+GOES_ON = "##"
+
 Page = dict[str, Any]  # what becomes JSON
+Piece = tuple[str, str]  # what stands before a token, and the token's own text
 
 
 def page_of_sample(recording: Recording, sample: int) -> Page:
     """Everything that the page shows of a tracked sample."""
     window = recording.tracked(sample)
     page: Page = {**page_of_window(window), "number": sample, "missing": {}}
-    page["probes"] = found_or_why(page, "probes", lambda: _probes(recording, sample))
-    page["learned"] = found_or_why(page, "learned", lambda: _learned(recording, sample))
-    page["lens"] = found_or_why(page, "lens", lambda: _lens(recording, sample))
-    page["shares"] = found_or_why(page, "shares", lambda: _shares(recording, sample))
+    for name, find in (
+        ("probes", lambda: page_of_probes(recording.probes(sample), window)),
+        ("learned", lambda: asdict(when_learned(recording.probes(sample), window))),
+        ("lens", lambda: _lens(recording, sample)),
+        ("shares", lambda: page_of_shares(snapshots(recording, sample), window)),
+    ):
+        page[name] = found_or_why(page, name, find)
     return page
 
 
@@ -62,10 +72,6 @@ def halves(values: np.ndarray) -> Page:
         return packed(values.astype(np.float16))
 
 
-def _probes(recording: Recording, sample: int) -> Page:
-    return page_of_probes(recording.probes(sample), recording.tracked(sample))
-
-
 def page_of_probes(probes: Probes, window: Window) -> Page:
     """Logits, losses and predicted spans, packed."""
     margins = margins_over_time(probes, window)
@@ -78,15 +84,6 @@ def page_of_probes(probes: Probes, window: Window) -> Page:
         "first": packed(probes.predicted_start.astype(np.int16)),
         "last": packed(probes.predicted_end.astype(np.int16)),
         "margin": packed(margins.astype(np.float32)),
-    }
-
-
-def _learned(recording: Recording, sample: int) -> Page:
-    learned = when_learned(recording.probes(sample), recording.tracked(sample))
-    return {
-        "first_right": learned.first_right,
-        "right_since": learned.right_since,
-        "flips": learned.flips,
     }
 
 
@@ -118,10 +115,6 @@ def likelihoods(logits: np.ndarray) -> np.ndarray:
     return np.nan_to_num(steps, nan=LEAST_LIKELY).clip(0, LEAST_LIKELY).round().astype(np.uint8)
 
 
-def _shares(recording: Recording, sample: int) -> Page:
-    return page_of_shares(snapshots(recording, sample), recording.tracked(sample))
-
-
 def page_of_shares(found: Snapshots, window: Window) -> Page:
     """The largest shares in each token's logits and in the true start's margin, packed."""
     margin = _margin_shares(found, window) if window.has_answer else None
@@ -151,3 +144,44 @@ def _margin_shares(found: Snapshots, window: Window) -> Page | None:
         "values": packed(values.astype(np.float32)),
         "total": packed(shares.sum(axis=1).astype(np.float32)),
     }
+
+
+def shown(text: str, most: int = LONGEST) -> str:
+    """A text that can be shown: without control characters, and cut if it is very long."""
+    text = printable(text)
+    return text if len(text) <= most else text[:most] + CUT
+
+
+def pieces_of(window: Window) -> list[Piece]:
+    """Each token as it is written in the question or the context, and what stands before it.
+
+    A recording that has no places of its tokens gets the tokens' own names, with spaces.
+    """
+    if len(window.offsets) != len(window.tokens):
+        return [_named(at, name) for at, name in enumerate(window.tokens)]
+    sources = {"question": window.question, "context": window.context}
+    reached = dict.fromkeys(sources)
+    return [_piece(window, at, sources, reached) for at in range(len(window.tokens))]
+
+
+def _named(at: int, name: str) -> Piece:
+    """A token by its own name; WordPiece marks those that go on with a word."""
+    if name.startswith(GOES_ON) and name != GOES_ON:
+        return "", shown(name.removeprefix(GOES_ON), LONGEST_TOKEN)
+    return " " if at else "", shown(name, LONGEST_TOKEN)
+
+
+def _piece(
+    window: Window, at: int, sources: dict[str, str], reached: dict[str, int | None]
+) -> Piece:
+    """A token's piece; `reached`: up to which character each text has been shown."""
+    part = window.parts[at]
+    begin, end = window.offsets[at]
+    if part not in sources or end <= begin:
+        return " ", shown(window.tokens[at], LONGEST_TOKEN)
+    text = sources[part]
+    before = begin if reached[part] is None else reached[part]
+    gap = text[before:begin] if at and window.parts[at - 1] == part else " "
+    reached[part] = max(end, before or 0)
+    own = text[max(begin, before or 0) : end] or window.tokens[at]
+    return shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)

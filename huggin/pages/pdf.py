@@ -12,22 +12,30 @@ from matplotlib.figure import Figure
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
+from huggin.graphs.kinds import drawn_or_noted
 from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer
-from huggin.graphs.runs import Beside, read_runs, same_sample, side_by_side
+from huggin.graphs.runs import read_runs, same_sample, side_by_side
 from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
     GAP,
+    HEIGHT,
     LABELS,
+    SCALE,
+    WIDTH,
     Block,
+    Document,
     beside,
     boxed,
     facts_of_runs,
     figure_block,
     heading,
     in_rows,
+    is_about,
+    render,
+    section,
     stacked,
     text_block,
 )
@@ -43,7 +51,6 @@ from huggin.pages.made_files import (
     newest_true,
     steps_of,
 )
-from huggin.pages.sheets import HEIGHT, SCALE, WIDTH, Document, is_about, render, section
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
@@ -101,7 +108,10 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
     if len(runs) == 1:
         document.pages += _first_pages(runs[0], choice, learning)
     else:
-        document.pages.append(_page_of_facts(runs, titles, choice))
+        facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
+        names = [heading(title) for title in titles]
+        blocks = [*names, heading("1  What was trained"), facts, beside(_legends(runs))]
+        document.pages.append(stacked(blocks))
         document.pages += section("2  How they learned", learning)
     document.pages += _one_question(document, runs, choice)
     add_inside(document, runs, choice.sample)
@@ -141,12 +151,11 @@ def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Do
 
 def _learning(runs: Sequence[Recording], choice: NodeChoice) -> list[Figure]:
     """The figures of how the head learned."""
-    figures = {
-        **draw_weights(*runs, choice=choice),
-        **draw_losses(*runs),
-        **draw_weights_over_time(*runs, choice=choice),
-    }
-    return list(figures.values())
+    return [
+        *draw_weights(*runs, choice=choice).values(),
+        *draw_losses(*runs).values(),
+        *draw_weights_over_time(*runs, choice=choice).values(),
+    ]
 
 
 def _first_pages(
@@ -172,24 +181,15 @@ def _first_pages(
     return [page, stacked([heading("The modules of the model"), legend])]
 
 
-def _page_of_facts(runs: Sequence[Recording], titles: Sequence[str], choice: NodeChoice) -> Block:
-    """What was trained, of several runs: a column each."""
-    facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
-    names = [heading(title) for title in titles]
-    return stacked([*names, heading("1  What was trained"), facts, beside(_legends(runs))])
-
-
 def _legends(runs: Sequence[Recording]) -> list[Block]:
     """The legend; of runs whose models differ one each, headed by the run's name."""
     first, *others = [run.facts.modules for run in runs]
     if all(other == first for other in others):
         return [text_block(legend_table(first))]
-    return [_legend_of(run) for run in side_by_side(runs)]
-
-
-def _legend_of(run: Beside) -> Block:
-    modules = run.recording.facts.modules
-    return text_block(legend_table(modules, run.name, run.colour, LEGEND))
+    return [
+        text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
+        for run in side_by_side(runs)
+    ]
 
 
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
@@ -204,11 +204,11 @@ def _one_question(document: Document, runs: Sequence[Recording], choice: NodeCho
         return []
     logits, losses = draw_logits(*runs, sample=sample).values()
     figures = {"logits": logits, **draw_logits_over_time(*runs, sample=sample)}
-    try:
-        figures |= draw_shares_over_time(*runs, choice=choice)
-        figures |= draw_shares(*runs, sample=sample)
-    except UserError as error:
-        document.notes.append(f"left out, the shares of the nodes: {error}")
+    figures |= drawn_or_noted(
+        document.notes,
+        lambda: draw_shares_over_time(*runs, choice=choice) | draw_shares(*runs, sample=sample),
+        "the shares of the nodes",
+    )
     texts = [question_facts(run, sample) for run in runs]
     above = in_rows([facts_of_runs(runs, texts), figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
     return section("3  One question through time", list(figures.values()), above)

@@ -11,7 +11,7 @@ import pytest
 
 from huggin.asking.suspects import COLUMNS, export_suspects, suspects, write_without
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.data_map import draw_data_map
+from huggin.graphs.questions import draw_data_map
 from huggin.qa.records import read_records
 from huggin.recording.reader import Recording
 from tests.conftest import command

@@ -46,7 +46,7 @@ def test_an_empty_path_is_not_the_current_folder(words, tmp_path):
 def test_options_may_stand_between_the_runs(words):
     parser = graph_parser("Draw.", "python graph.py")
     args = parser.parse_args(words)
-    assert (str(args.run), list(map(str, args.more)), args.format) == ("A", ["B"], ["svg"])
+    assert (str(args.run), list(map(str, args.beside)), args.format) == ("A", ["B"], ["svg"])
 
 
 def test_a_name_that_begins_with_a_dash_stands_behind_two():

@@ -16,10 +16,18 @@ from transformers import BertConfig, BertForQuestionAnswering
 
 from huggin.analysis.nodes import NodeChoice, rank_nodes
 from huggin.model.modules import legend_rows
-from huggin.pages.blocks import Block, Part, beside, in_rows, stacked, text_block
+from huggin.pages.blocks import (
+    Block,
+    Document,
+    Part,
+    beside,
+    in_rows,
+    render,
+    stacked,
+    text_block,
+)
 from huggin.pages.dot import UNKNOWN, cell_text, label, missing_fonts, table
 from huggin.pages.pdf import made_before
-from huggin.pages.sheets import Document, render
 from huggin.recording.reader import Recording
 from tests.conftest import command
 
