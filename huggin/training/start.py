@@ -127,7 +127,7 @@ def where_it_is(run: RunFolder, has_driver: bool, recorded: bool = True) -> str:
         f"  huggin graph-weights {run.path}",
         f"  huggin graph-logits {run.path} --over-time",
     )
-    asking = (f"  huggin test-qa-efficacy {run.path}",)
+    asking = ("  huggin test-qa-efficacy CFG    (the cfg of this training)",)
     return "\n".join((f"{where}; next:", *(commands if recorded else asking)))
 
 

@@ -82,7 +82,7 @@ def test_xlnet_says_its_order_of_tokens(tmp_path, tiny, tiny_cfg):
     last = without.stdout.splitlines()[-2:]
     assert last == [
         "the model is in run, nothing was recorded; next:",
-        "  huggin test-qa-efficacy run",
+        "  huggin test-qa-efficacy CFG    (the cfg of this training)",
     ]
 
 
