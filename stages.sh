@@ -68,6 +68,22 @@ give_up() { # COMMAND: end with its exit code; if it was killed, it could not sa
   exit "$code"
 }
 
+verbose= # 1: print the tables, and the paths of the figures
+take_verbose() { # WORDS...: leaves them in $words without --verbose, and 1 in $verbose if it was there
+  local word
+  words=()
+  for word in "$@"; do
+    case $word in
+      --verbose) verbose=1 ;;
+      *) words+=("$word") ;;
+    esac
+  done
+}
+
+quiet_stage() { # COMMAND ARGUMENTS...: a stage that prints its tables and paths with --verbose only
+  if [ -n "$verbose" ]; then stage "$@"; else stage "$@" >/dev/null; fi
+}
+
 recorded() { # RUN: whether there is anything to draw; says so if there is not
   [ -e "$1/recording/run.json" ] || {
     local why="nothing was recorded (record or do_train is false), so nothing is drawn"
@@ -145,7 +161,7 @@ tell() { # what the driver does last
 figure() { # RUN NAME COMMAND: draw a run, if the figure is not there or is older than the training
   local drawn=$1/graphs/$2.png
   if [ ! -e "$drawn" ] || is_trained_since "$1" "$drawn"; then
-    stage "$3" "$1"
+    quiet_stage "$3" "$1"
   fi
 }
 
@@ -158,16 +174,24 @@ newest() { # KIND ENDING: print the newest file of that kind, or nothing
   ls -t gv-graphs/qa-"$1"-*."$2" 2>/dev/null | sed -n 1p || true
 }
 
-show() { # KIND ENDING COMMAND ARGUMENTS...: a stage that makes such a file; a new one is opened
+show() { # KIND ENDING COMMAND ARGUMENTS...: a stage that makes such a file; leaves its path in $made
+  # A new one is opened.
   local kind=$1
   local ending=$2
   local before
   before=$(newest "$kind" "$ending")
+  local said
+  said=$(mktemp)
   shift 2
-  stage "$@"
-  local after
-  after=$(newest "$kind" "$ending")
-  [ "$before" = "$after" ] || open_file "$after"
+  run_stage "$@" >"$said"
+  made=$(tail -n 1 "$said")
+  rm -f "$said"
+  [ "$code" = 0 ] || give_up "$1"
+  [ "$before" = "$(newest "$kind" "$ending")" ] || open_file "$made"
+}
+
+conclude() { # RUN PAGE PDF: say what was trained, how it answers, where to look, what to type next
+  PYTHONPATH=$here PYTHONSAFEPATH=1 "$python" -m huggin.training.closing "$@"
 }
 
 open_file() { # FILE: open it if there is a screen

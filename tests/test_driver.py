@@ -31,26 +31,30 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     before = set(toolkit().iterdir())
     done = drive(here, "my cfg.json")
     assert done.returncode == 0, done.stderr
-    pdf = here / done.stdout.splitlines()[-1]
+    said = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[-7:-2])
+    assert list(said) == ["trained", "answers", "page", "PDF", "next"]
+    pdf = here / said["PDF"]
     assert pdf.parent == here / "gv-graphs"
     assert pdf.read_bytes().startswith(b"%PDF")
     (page,) = (here / "gv-graphs").glob("qa-training-*.html")
+    assert said["page"] == page.as_uri()
+    assert said["next"].startswith("huggin ask 'my runs/one' ")
+    assert ".png" not in done.stdout
     assert page.read_bytes().startswith(b"<!doctype html>")
     names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
     head = ("weights", "weight-change", "losses", "logits", "sample-losses")
-    layers = ("layers", "layers-over-time", "gradients")
+    layers = ("layers", "layers-over-time", "gradients", "ledger")
     questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
     assert names == {f"{name}.png" for name in (*head, *layers, *questions)}
     assert set(toolkit().iterdir()) == before
     (here / "my runs" / "one" / "graphs" / "losses.png").unlink()
-    again = drive(here, "my cfg.json", "--notify", "printenv HUGGIN_RESULT")
+    again = drive(here, "my cfg.json", "--verbose", "--notify", "printenv HUGGIN_RESULT")
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines() == [
         "my runs/one: already trained (8 of 8 steps); nothing to do; "
         "--overwrite_output_dir true starts anew",
         "my runs/one/graphs/losses.png",
-        str(page.relative_to(here)),
-        str(pdf.relative_to(here)),
+        *done.stdout.splitlines()[-7:],
         "my runs/one: done",
     ]
     assert list((here / "gv-graphs").glob("*.pdf")) == [pdf]

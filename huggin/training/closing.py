@@ -1,0 +1,48 @@
+"""What a driver says at its end, in a few lines.
+
+    python -m huggin.training.closing RUN PAGE PDF
+
+What was trained, how it answers, where to look, and what to type next.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+from huggin.recording.checkpoints import step_of
+from huggin.recording.results import final_evaluation, trained_on_in_words
+from huggin.recording.run_facts import read_facts
+from huggin.recording.run_folder import RunFolder
+
+ASK = 'huggin ask {} "your question" --context "a text with the answer"'
+WHY = "huggin lime-answer {}    # which words make an answer"
+NIGHT = "huggin get-training-output cfg-squad.json    # the same on SQuAD, overnight"
+SQUAD = "squad"
+
+
+def closing(run: RunFolder, page: Path, pdf: Path) -> str:
+    """The lines, each with what it is about in its first column.
+
+    Raises UserError if a file of the run cannot be read.
+    """
+    facts = read_facts(run)
+    start = "from pretrained weights" if facts.pretrained else "from random weights"
+    trained = f"{facts.model_name} {start}, {step_of(run.path) or 0:,} steps on {facts.data_name}"
+    lines = [f"trained  {trained}; in {run.path}"]
+    if scores := final_evaluation(run):
+        low, high = scores.exact_match_interval
+        em = f"EM {scores.exact_match:.1f} % (95 %: {low:.1f} to {high:.1f}), F1 {scores.f1:.1f} %"
+        data = Path(facts.cfg.get("validation_file") or facts.cfg.get("dataset_name") or "").name
+        note = trained_on_in_words(scores.trained_on, scores.asked)
+        lines.append(f"answers  {em} over {scores.asked} questions of {data}{note}")
+    lines += [f"page     {page.resolve().as_uri()}", f"PDF      {pdf}"]
+    name = shlex.quote(str(run.path))
+    typed = [ASK.format(name), WHY.format(name)]
+    if facts.data_name != SQUAD:
+        typed.append(NIGHT)
+    return "\n".join([*lines, f"next     {typed[0]}", *(f"         {line}" for line in typed[1:])])
+
+
+if __name__ == "__main__":
+    folder, *made = map(Path, sys.argv[1:])
+    print(closing(RunFolder(folder), *made))
