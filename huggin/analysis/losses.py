@@ -17,6 +17,7 @@ from huggin.recording.reader import Recording
 
 LEAST_EXPLAINED = 0.2  # the smallest R² of a fit that is worth drawing
 AROUND = 15  # steps before and after a step that are its neighbours
+BEFORE = 3  # steps without which nothing is expected: at its beginning a loss may fall steeply
 LEAST = 20  # steps without which no spread is known
 STANDS_OUT = 5.0  # spreads above its neighbours
 LEAST_SPREAD = 0.02  # nats: beside losses of 0.000 one of 0.05 is no spike
@@ -116,7 +117,9 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
         expected = expected + _effect_of_length(run, step, loss - expected, lengths)
     left = loss - expected
     spread = np.maximum(1.4826 * _median_around(np.abs(left)), LEAST_SPREAD)
-    above = left / spread
+    falls = np.maximum(_higher_side(loss) - _median_around(loss), 0)  # a steep fall is no spike
+    above = (left - falls) / spread
+    above[:BEFORE] = 0
     highest = [at for at in np.argsort(-above, kind="stable") if above[at] > STANDS_OUT]
     return [
         Spike(
@@ -137,6 +140,17 @@ def _median_around(values: np.ndarray) -> np.ndarray:
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1).copy()
     around[:, AROUND] = np.nan
     return np.nanmedian(around, axis=1)
+
+
+def _higher_side(values: np.ndarray) -> np.ndarray:
+    """The higher of the medians of each value's neighbours before and after it, (steps,)."""
+    sides = np.full((2, len(values)), -np.inf)
+    for at in range(len(values)):
+        if at:
+            sides[0, at] = np.median(values[max(0, at - AROUND) : at])
+        if at + 1 < len(values):
+            sides[1, at] = np.median(values[at + 1 : at + 1 + AROUND])
+    return sides.max(axis=0)
 
 
 def _effect_of_length(

@@ -300,19 +300,17 @@ def table_of_kinds(found: TrainedWindows, grouping: Grouping) -> str:
     half_at = half_right(found, grouping)
     width = max(len(name) for name in [*grouping.names, grouping.title])
     count = len(seen.edges) - 1
-    steps = "all steps" if count == 1 else f"1/{count} of the steps"
-    first = f"first {steps}"
-    last = f"last {steps}"
-    lines = [
-        f"{grouping.title:{width}}  windows  right: {first:>22}  {last:>22}  half of {IN_A_ROW}"
-    ]
+    first = "all steps" if count == 1 else f"first 1/{count} of the steps"
+    last = "" if count == 1 else f"  {f'last 1/{count} of the steps':>22}"
+    lines = [f"{grouping.title:{width}}  windows  right: {first:>22}{last}  half of {IN_A_ROW}"]
     for kind, (name, half) in enumerate(zip(grouping.names, half_at, strict=True)):
         total = int(seen.windows[:, kind].sum())
         if not total:
             continue
         at = "-" if half is None else f"step {half}"
         begin, end = (_share(seen, place, kind) for place in (0, -1))
-        lines.append(f"{name:{width}}  {total:7d}  {begin:>29}  {end:>22}  {at:>10}")
+        late = f"  {end:>22}" if count > 1 else ""
+        lines.append(f"{name:{width}}  {total:7d}  {begin:>29}{late}  {at:>10}")
     return "\n".join(lines)
 
 

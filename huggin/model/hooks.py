@@ -153,7 +153,9 @@ def pass_through(model: PreTrainedModel, window: Window | None = None) -> tuple[
             what = f"{type(model).__name__}: gives no start and end logits"
             raise UserError(f"{what}; choose a model for question answering")
         return tuple(inputs["input_ids"].shape)
-    raise UserError(f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}; {WITHOUT}")
+    what = f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}"
+    on_meta = "it takes no tokens without its weights, so it cannot be drawn; choose another model"
+    raise UserError(f"{what}; {on_meta if model.device.type == 'meta' else WITHOUT}")
 
 
 def _inputs(model: PreTrainedModel, window: Window | None) -> list[dict[str, torch.Tensor]]:

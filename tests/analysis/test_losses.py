@@ -54,6 +54,11 @@ def run(tmp_path) -> Recording:
 LENGTHS = [100] * 80 + [500] * 10
 
 
+def test_a_steep_beginning_is_no_spike(tmp_path):
+    losses = 0.01 + 3 * np.exp(-np.arange(40) / 3)
+    assert find_spikes(recorded(tmp_path / "run", losses, [[0]] * 40)) == []
+
+
 def test_a_poisoned_batch_is_named_first_with_its_questions(run):
     spike, *others = find_spikes(run, LENGTHS)
     assert (spike.step, others) == (POISONED, [])
