@@ -41,9 +41,9 @@ from huggin.lime.words.scene import (  # noqa: E402
     tokens_of_words,
 )
 from huggin.model.loading import load_trained, match_tokenizer  # noqa: E402
+from huggin.qa.config import arguments_of  # noqa: E402
 from huggin.qa.features import track_sample  # noqa: E402
 from huggin.qa.questions import default_split, load_questions  # noqa: E402
-from huggin.qa.records import data_arguments  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 
 WAYS = ("ours", "lime package")
@@ -52,7 +52,7 @@ TOP = 5
 
 def case_of(run: Path, index: int) -> dict[str, Any]:
     """The expected answer of a question of a run, and its words: what both processes need."""
-    data = data_arguments(Recording(run).facts.cfg)
+    _, data = arguments_of(Recording(run).facts.cfg)
     record = load_questions(data, default_split(data))[index]
     tokenizer, model, _ = load_trained(run)
     match_tokenizer(tokenizer, model, data.max_seq_length)

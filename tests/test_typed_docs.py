@@ -118,7 +118,7 @@ def terminal(after_readme, tmp_path) -> Terminal:
 
 
 def test_the_set_up_line_calls_setup():
-    bash = [block for block in blocks_of(README) if block.language == "bash"]
+    bash = [block for block in blocks_of(README) if block.language == "bash" and is_typed(block)]
     assert bash[0].text.strip() == SET_UP
     assert os.access(ROOT / "setup", os.X_OK)
 

@@ -169,9 +169,11 @@ def of_measurements(base: Path) -> Iterator[Fault]:
     path = "run/efficacy.json"
     for key, value in entry.items():
         for wrong in (None, "x" if not isinstance(value, str) else 3, -1, [5]):
+            if key == "loss" and wrong is None:  # it was not measured
+                continue
             changed = [entry | {key: wrong}]
             yield Fault("efficacy.json", f"{key} {wrong!r}", reader, writing(path, changed))
-        if key != "trained_on":  # older measurements lack it
+        if key not in ("trained_on", "parts", "loss", "loss_error"):  # older measurements lack them
             less = [{name: kept for name, kept in entry.items() if name != key}]
             yield Fault("efficacy.json", f"no {key}", reader, writing(path, less))
     for name, change in (

@@ -55,6 +55,8 @@ class Efficacy:
             return f"correct: {self.correct} of {self.asked} questions"
         if not 0 <= self.trained_on <= self.asked:
             return f"trained_on: {self.trained_on} of {self.asked} questions"
+        if min(self.loss or 0.0, self.loss_error) < 0:
+            return f"loss: {self.loss}, loss_error: {self.loss_error}: one is negative"
         measured = {
             "exact_match": (self.exact_match, self.exact_match_interval),
             "f1": (self.f1, self.f1_interval),

@@ -7,8 +7,10 @@ What was trained, how it answers, where to look, and what to type next.
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from huggin.common.cli import run_command
 from huggin.recording.checkpoints import step_of
 from huggin.recording.results import final_evaluation, trained_on_in_words
 from huggin.recording.run_facts import read_facts
@@ -43,6 +45,12 @@ def closing(run: RunFolder, page: Path, pdf: Path) -> str:
     return "\n".join([*lines, f"next     {typed[0]}", *(f"         {line}" for line in typed[1:])])
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the lines."""
+    folder, page, pdf = map(Path, argv or sys.argv[1:])
+    print(closing(RunFolder(folder), page, pdf))
+    return 0
+
+
 if __name__ == "__main__":
-    folder, *made = map(Path, sys.argv[1:])
-    print(closing(RunFolder(folder), *made))
+    run_command(main)

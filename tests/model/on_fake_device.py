@@ -201,7 +201,7 @@ def test_the_command_answers_and_looks_inside(asked, words):
 
 def test_answers_are_those_of_the_cpu(asked):
     answers = [
-        [one.answer.text for one in examination(asked, device).ask(0, None, (), 2, False)]
+        [one.answer.text for one in examination(asked, device).ask(seed=0, batch_size=2).asked]
         for device in ("raven", "cpu")
     ]
     assert answers[0] == answers[1]
