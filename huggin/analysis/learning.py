@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.analysis.nodes import rivals
-from huggin.common.statistics import Z
 from huggin.common.window import Window
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy
@@ -112,8 +111,8 @@ def with_loss(evaluations: Sequence[Efficacy]) -> list[tuple[Efficacy, float]]:
 def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     """The step with the lowest validation loss, and whether the loss has risen since.
 
-    evaluations: by step. It has risen if the difference is beyond 1.96 standard errors, taken as if
-    other questions had been asked each time, which is rather too careful. "" for too few.
+    evaluations: by step. It has risen if the difference is beyond its 95 % interval, taken as if other
+    questions had been asked each time, which is rather too careful. "" for too few.
     """
     measured = with_loss(evaluations)
     if len(measured) < FEWEST:
@@ -123,8 +122,9 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     words = f"best at step {best.step:,}, validation loss {lowest:.3g}"
     if best is last:
         return f"{words}: the last evaluation, so a longer training may be better"
-    error = math.hypot(best.loss_error, last.loss_error)
-    if not loss - lowest > Z * error:  # as with a single question, whose error is NaN
+    if not loss - lowest > math.hypot(
+        best.loss_spread, last.loss_spread
+    ):  # as with a single question, whose error is NaN
         return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"
     scores = f"EM {best.exact_match:.1f} % then, {last.exact_match:.1f} % at step {last.step:,}"
     return f"{words}; it has risen to {loss:.3g} since: overfitting ({scores})"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from huggin.common.errors import UserError
-from huggin.common.statistics import Z, wilson_interval
+from huggin.common.statistics import half_interval, wilson_interval
 from huggin.recording.reader import Recording, TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
@@ -173,7 +173,7 @@ def running(found: TrainedWindows, grouping: Grouping, most: int = STRETCHES) ->
         edges=edges,
         windows=windows.astype(int),
         loss=mean,
-        loss_error=Z * np.sqrt(_divided(variance, count)),
+        loss_error=half_interval(np.sqrt(_divided(variance, count)), count),
         right=100 * _divided(correct, windows),
         right_interval=_intervals(correct, windows),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.common.statistics import Z, wilson_interval
+from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import in_columns
 from huggin.recording.results import Answers, PartRewound, Rewound
 
@@ -33,7 +33,8 @@ def mean_loss(answers: Answers, base: Answers) -> Mean:
     difference = loss - np.array(base.loss)
     error = float("nan")
     if len(difference) > 1:
-        error = Z * float(difference.std(ddof=1)) / len(difference) ** 0.5
+        standard = float(difference.std(ddof=1)) / len(difference) ** 0.5
+        error = half_interval(standard, len(difference))
     value = float(loss.mean())
     low = value - error
     return Mean(value, 0.0 if low < 0 else low, value + error)

@@ -1,6 +1,9 @@
-"""Statistics of shares."""
+"""95 % intervals of shares and of means."""
 
 import math
+from typing import Any
+
+from scipy.special import stdtrit
 
 Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 
@@ -15,3 +18,11 @@ def wilson_interval(correct: float, asked: int) -> tuple[float, float]:
     centre = (share + spread / 2) / (1 + spread)
     half = Z / (1 + spread) * math.sqrt(share * (1 - share) / asked + spread / (4 * asked))
     return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+
+
+def half_interval(error: Any, count: Any) -> Any:
+    """Half of the 95 % interval of a mean, from its standard error (Student 1908, t distribution).
+
+    error, count: numbers or arrays. count: how many values the mean is of. NaN for a single one.
+    """
+    return stdtrit(count - 1, 0.975) * error

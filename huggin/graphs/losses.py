@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from huggin.analysis.gradients import running_mean
 from huggin.analysis.learning import validation_in_words, with_loss
 from huggin.analysis.losses import Spike, fit_exponential, schedule_changes
-from huggin.common.statistics import Z
 from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
@@ -83,7 +82,7 @@ def _draw_validation(
     loss_axes.errorbar(
         [entry.step for entry, _ in measured],
         [loss for _, loss in measured],
-        [Z * entry.loss_error for entry, _ in measured],
+        [entry.loss_spread for entry, _ in measured],
         color=run.colour if run.name else ACCENT,
         marker="o",
         markersize=4,

@@ -98,7 +98,7 @@ def _score(entry: Efficacy) -> Page:
         "f1": entry.f1,
         "f1_interval": entry.f1_interval,
         "loss": None if entry.loss is None or not np.isfinite(entry.loss) else entry.loss,
-        "loss_error": entry.loss_error if np.isfinite(entry.loss_error) else None,
+        "loss_spread": entry.loss_spread if np.isfinite(entry.loss_spread) else None,
         "trained_on": entry.trained_on,
     }
 

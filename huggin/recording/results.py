@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_json, read_text, write_json
-from huggin.common.statistics import wilson_interval
+from huggin.common.statistics import half_interval, wilson_interval
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
 
@@ -46,6 +46,11 @@ class Efficacy:
     parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error; NaN if it is not known
+
+    @property
+    def loss_spread(self) -> float:
+        """Half of the 95 % interval of the loss; NaN if it is not known."""
+        return float(half_interval(self.loss_error, self.asked))
 
     def problem(self) -> str | None:
         """What of a measurement cannot be true, in words, or None."""

@@ -96,7 +96,7 @@ def test_running_means_and_intervals():
     chosen = (found.step > 50) & (found.step <= 100) & (found.index != 1)
     loss = found.start_loss[chosen]
     assert seen.loss[1, 0] == pytest.approx(loss.mean())
-    assert seen.loss_error[1, 0] == pytest.approx(1.959964 * loss.std(ddof=1) / 10)
+    assert seen.loss_error[1, 0] == pytest.approx(1.984217 * loss.std(ddof=1) / 10)
     assert seen.right[1, 0] == pytest.approx(100 * found.right[chosen].mean())
     interval = wilson_interval(found.right[chosen].sum(), 100)
     assert seen.right_interval[1, 0] == pytest.approx(interval)

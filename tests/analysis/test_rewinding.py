@@ -29,9 +29,9 @@ def rewound(worth, moved):
 
 
 def test_means_and_their_intervals():
-    found = mean_loss(answers(1.0, 3.0), answers(0.0, 1.0))  # differences of 1 and 2
-    half = 1.959964 * math.sqrt(0.5 / 2)
-    assert (found.value, found.low, found.high) == pytest.approx((2, 2 - half, 2 + half))
+    found = mean_loss(answers(9.0, 11.0), answers(0.0, 1.0))  # differences of 9 and 10
+    half = 12.7062 * math.sqrt(0.5 / 2)  # Student's t of one degree of freedom
+    assert (found.value, found.low, found.high) == pytest.approx((10, 10 - half, 10 + half))
     assert share_right(answers(1.0, 3.0)).value == 50
     assert mean_loss(answers(0.1, 0.3), answers(5.0, 0.0)).low == 0  # no loss is lower
 

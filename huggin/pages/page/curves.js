@@ -113,7 +113,7 @@ function lossChart(playing, colours) {
     const each = { x: curves.step, y: gapped(curves.loss), label: named(playing, at, "of each batch"), colour: at ? `${colour}66` : `${colours.quiet}77`, width: 1, format: digits(4) };
     const mean = { x: curves.step, y: gapped(curves.mean), label: named(playing, at, "running mean"), colour, width: 2, format: digits(4) };
     const rows = run.scores.filter((score) => score.loss !== null);
-    const spread = (row) => rows[row].loss_error === null ? "" : within([-1.96, 1.96].map((times) => rows[row].loss + times * rows[row].loss_error));
+    const spread = (row) => rows[row].loss_spread === null ? "" : within([-1, 1].map((side) => rows[row].loss + side * rows[row].loss_spread));
     const validation = { x: rows.map((row) => row.step), y: rows.map((row) => row.loss), label: named(playing, at, "validation"), colour: colours.model, dash: at ? [4, 3] : null, dots: true, format: (value, row) => signed(value, 4) + spread(row) };
     return rows.length > 1 ? [each, mean, validation] : [each, mean];
   });
