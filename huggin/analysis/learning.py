@@ -111,8 +111,8 @@ def with_loss(evaluations: Sequence[Efficacy]) -> list[tuple[Efficacy, float]]:
 def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     """The step with the lowest validation loss, and whether the loss has risen since.
 
-    evaluations: by step. It has risen if the difference is beyond its 95 % interval, taken as if other
-    questions had been asked each time, which is rather too careful. "" for too few.
+    evaluations: by step. It has risen if the difference is beyond its 95 % interval, taken as if
+    other questions had been asked each time, which is rather too careful. "" for too few.
     """
     measured = with_loss(evaluations)
     if len(measured) < FEWEST:
