@@ -49,7 +49,7 @@ def adjusted(masks: Masks, scores: np.ndarray, weights: np.ndarray, plain: Surro
     told = replace(
         plain,
         proxy_r2=explained_by(scores, scores - predicted, weights),
-        pairs=strongest_pairs(proxies, masks.on, scores - predicted),
+        pairs=strongest_pairs(proxies, masks.on, scores - predicted, plain.smallest),
     )
     if np.trace(left.covariance) > CLEARLY * np.trace(plain.covariance):
         return told
@@ -92,18 +92,21 @@ def cross_fitted(
     return proxies, predicted
 
 
-def strongest_pairs(proxies: list[Proxy], on: np.ndarray, errors: np.ndarray) -> tuple[Pair, ...]:
+def strongest_pairs(
+    proxies: list[Proxy], on: np.ndarray, errors: np.ndarray, least: float
+) -> tuple[Pair, ...]:
     """The pairs of segments that add most beyond their sum, adjusted like the coefficients.
 
     errors: of the proxies (masks,). At most NAMED pairs are returned, and only those that differ
-    from 0 by more than chance, with Bonferroni's correction for the number of pairs.
+    from 0 by at least `least` and by more than chance, with Bonferroni's correction for the number
+    of pairs.
     """
     signs = signs_of(on)
     size = 4 * (signs.T @ (errors[:, None] * signs)) / len(on)
     size += np.mean([proxy.pairs() for proxy in proxies], axis=0)
     first, second = np.triu_indices(len(size), 1)
     limit = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(first), 1))
-    noise = limit * 4 * errors.std() / np.sqrt(len(on))
+    noise = max(limit * 4 * errors.std() / np.sqrt(len(on)), least)
     order = np.argsort(-np.abs(size[first, second]), kind="stable")[:NAMED]
     found = ((int(first[at]), int(second[at])) for at in order)
     return tuple(Pair(*pair, float(size[pair])) for pair in found if abs(size[pair]) > noise)

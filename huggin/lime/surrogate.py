@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from huggin.common.errors import UserError
 from huggin.lime.masks import Masks
 
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
@@ -82,7 +83,12 @@ class Surrogate:
     def noise(self) -> np.ndarray:
         """(segments,) what a coefficient may be by chance or rounding, and at least `least`."""
         chance = np.nan_to_num(CHANCE * self.standard_errors)
-        return np.maximum(chance, max(self.rounding, self.least))
+        return np.maximum(chance, self.smallest)
+
+    @property
+    def smallest(self) -> float:
+        """A smaller coefficient is rounding, or no effect."""
+        return max(self.rounding, self.least)
 
 
 def linear_regression_coefficients(
@@ -99,12 +105,16 @@ def linear_regression_coefficients(
     same draw are summed first, as masks of a pair depend on each other. These residuals are also
     the errors of predictions for masks left out of the fit, hence the held-out R². Effective
     samples: (sum of weights)² / sum of squared weights (Kish 1965, "Survey Sampling", sec. 11.7).
+    Raises UserError if the masks that count are too few.
     """
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
     root = np.sqrt(weights)
     centre = np.average(scores, weights=weights)
     spread = _without_rounding(scores, centre, least)
-    solution = np.linalg.lstsq(design * root[:, None], spread * root)[0]
+    solution, _, rank, _ = np.linalg.lstsq(design * root[:, None], spread * root)
+    if rank < design.shape[1]:
+        few = f"{len(scores)} masks of these weights do not tell {len(solution)} coefficients apart"
+        raise UserError(f"{few}; take more samples or a larger kernel width")
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution

@@ -110,6 +110,18 @@ def test_the_strongest_pairs_are_named_and_interactions_counted():
     assert found.interactions == pytest.approx(1 - found.held_out_r2, abs=0.01)
 
 
+def test_no_pairs_are_named_in_what_is_linear_but_for_rounding():
+    def score(on):
+        exact = on @ np.linspace(-1, 1, SEGMENTS) + 1e-6 * on[:, 2] * on[:, 5]
+        return exact.astype(np.float32).astype(float)
+
+    masks = random_perturbations("hadamard", SEGMENTS, 513, 0)
+    scores = score(masks.on)
+    weights = distance_weights(masks)
+    plain = linear_regression_coefficients(masks, scores, weights, least=1e-5)
+    assert adjusted(masks, scores, weights, plain).pairs == ()
+
+
 @pytest.mark.parametrize(("sampler", "samples"), [("leave-one-out", 12), ("hadamard", 2048)])
 def test_deterministic_masks_are_left_alone(sampler, samples):
     masks = random_perturbations(sampler, SEGMENTS, samples, 0)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 from huggin.lime.choices import FILLS, SEGMENTERS
 from huggin.lime.classifiers.labels import Target
 from huggin.lime.explained import Request
@@ -126,8 +126,16 @@ def test_scores_of_targets_and_contrasts():
     assert answers.score(contrast, "probability") == 0.25
     assert answers.score(one, "logit") == 0
     assert answers.score(contrast, "logit") == pytest.approx(np.log(2))
-    certain = Predictions((1,), np.array([[1, 0]]).T, np.array([[0, 1]]).T, np.array([1, 0]))
-    assert np.isfinite(certain.score(one, "logit")).all()
+
+
+@pytest.mark.parametrize(("p", "others", "least"), [(0, 1, 1e-38), (1, 0, 1e-38), (1, 6e-8, 1e-6)])
+def test_a_probability_that_rounds_to_0_or_1_has_no_logit(p, others, least):
+    """Cut off at 87, they made 50 of a coefficient of 18, and interactions of a linear model."""
+    probability, rest = np.array([[0.5, p]]).T, np.array([[0.5, others]]).T
+    answers = Predictions((1,), probability, rest, np.array([1, 0]), least)
+    assert answers.score(Target("one", 1), "probability").tolist() == [0.5, p]
+    with pytest.raises(BadValue, match="one: in 1 of 2 masked pictures its probability rounds to"):
+        answers.score(Target("one", 1), "logit")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 
+from huggin.common.errors import UserError
 from huggin.lime.masks import SAMPLERS, Masks, distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, is_stable, linear_regression_coefficients
 
@@ -163,3 +164,10 @@ def test_scores_that_never_change_explain_nothing():
     assert (found.coefficients == 0).all()
     assert found.top(4).tolist() == []
     assert np.isnan(found.r2)
+
+
+def test_masks_that_do_not_tell_the_coefficients_apart_are_refused():
+    """With so small a width the full mask alone counts, and any coefficients fit it."""
+    masks = random_perturbations("hadamard", 16, 513, 0, 0.01)
+    with pytest.raises(UserError, match="513 masks of these weights do not tell 17 coefficients"):
+        linear_regression_coefficients(masks, masks.on.sum(axis=1) / 16, distance_weights(masks))

@@ -236,14 +236,16 @@ def _pixels(
     grey = "" if channels == 3 else ", in grey"
     if network.preprocess:
         return _of_application(network.preprocess)
+    if network.takes:
+        found = _nearest_range(network.takes)
+        how = "all that its input can hold"
+        if said and found and said != found:
+            raise BadValue("pixels", said, f"{network.name} takes {MEANING[found]}, {how}")
     if said:
         if channels != 3 and said in ("caffe", "torch"):
             raise BadValue("pixels", said, f"has three channels, {network.name} takes one")
         return converter(said, channels), f"pixels: {MEANING[said]}{grey}, as chosen"
-    if network.takes:
-        found = _nearest_range(network.takes)
-        how = "all that its quantised input can hold"
-    else:
+    if not network.takes:
         opening = opening_of(network.model, classifier.size, channels) if network.model else None
         found = guess_pixels(opening.gain, opening.offset) if opening else None
         how = f"read from its first operations ({', '.join(opening.names)})" if opening else ""
@@ -263,7 +265,7 @@ def _of_application(preprocess: Any) -> tuple[Pixels, str]:
 
 
 def _nearest_range(takes: tuple[float, float]) -> str | None:
-    """The pixels whose range a quantised input holds, if one fits."""
+    """The pixels whose range an input of integers holds, if one fits."""
     width = takes[1] - takes[0]
     for name, ends in RANGES.items():
         if np.abs(np.subtract(takes, ends)).max() < 0.02 * width:

@@ -26,6 +26,7 @@ from huggin.lime.classifiers.keras_quietly import keras, tf
 from huggin.lime.classifiers.model_files import kind_of
 
 Shape = tuple[int | None, int | None, int | None]  # height, width, channels; None: any
+BYTES = dict.fromkeys(("uint8", "int32", "int64"), (0.0, 255.0))  # what they are fed with
 
 
 class NoDownload(BadValue):
@@ -48,7 +49,7 @@ class Network:
     weights: int = 0  # how many numbers; 0: not known
     model: Any = None  # Keras's, if its operations can be followed
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None  # of keras.applications
-    takes: tuple[float, float] | None = None  # the ends of what a quantised input can say
+    takes: tuple[float, float] | None = None  # the ends of what an input of integers can say
 
 
 def open_file(path: Path) -> Network:
@@ -138,13 +139,25 @@ def _of_keras(name: str, model: Any) -> Network:
     if is_graph(model) and isinstance(graph._inputs_struct, dict | list):
         flat = keras.Model(only, graph._outputs_struct)  # so that it is called with a plain picture
     shape = _picture_shape(name, tuple(only.shape))
+    kind = tf.as_dtype(only.dtype)
     call = partial(flat, training=False)
+    whole = (lambda pictures: call(_as_kind(pictures, kind))) if kind.is_integer else call
     known = flat if is_graph(flat) else None
-    return Network(name, call, shape, _digest_of_weights(model), model.count_params(), known)
+    digest = _digest_of_weights(model)
+    limits = BYTES.get(kind.name)
+    return Network(name, whole, shape, digest, model.count_params(), known, takes=limits)
+
+
+def _as_kind(pictures: Any, kind: Any) -> Any:
+    """Pictures as a model's input takes them, rounded if these are integers."""
+    return tf.cast(tf.round(pictures) if kind.is_integer else pictures, kind)
 
 
 def _picture_shape(name: str, shape: tuple[int | None, ...]) -> Shape:
-    """Height, width and channels of an input (n, height, width, channels)."""
+    """Height, width and channels of an input (n, height, width, channels), for any n."""
+    if len(shape) == 4 and shape[0] is not None:
+        what = f"takes {shape[0]} picture{'s' * (shape[0] > 1)} at a time"
+        raise UserError(f"{name}: {what}; save it with None as the size of a batch")
     if len(shape) == 4 and shape[3] in (1, 3, None):
         return shape[1], shape[2], shape[3]
     first = len(shape) == 4 and shape[1] in (1, 3)
@@ -175,6 +188,9 @@ def _saved_model(path: Path) -> Network:
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures), None)
     if name is None:
         raise UserError(f"{path}: has no signature; save it with model.export")
+    if name != "serving_default" and len(signatures) > 1:
+        what = f"has the signatures {', '.join(sorted(signatures))}"
+        raise UserError(f"{path}: {what}; save it with one, or call one serving_default")
     signature = signatures[name]
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
@@ -184,11 +200,12 @@ def _saved_model(path: Path) -> Network:
 
     def call(pictures: Any) -> Any:
         assert loaded  # its variables live only as long as it does
-        outputs = signature(**{key: tf.cast(pictures, spec.dtype)})
+        outputs = signature(**{key: _as_kind(pictures, spec.dtype)})
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     weights = sum(math.prod(variable.shape) for variable in signature.variables)
-    return Network(str(path), call, shape, _digest_of_files(path), weights)
+    limits = BYTES.get(spec.dtype.name)
+    return Network(str(path), call, shape, _digest_of_files(path), weights, takes=limits)
 
 
 def _tflite(path: Path) -> Network:
@@ -201,10 +218,10 @@ def _tflite(path: Path) -> Network:
         what = f"takes {len(inputs)} and returns {len(outputs)} tensors"
         raise UserError(f"{path}: {what}; give a model that takes a picture and returns one")
     signature = tuple(int(side) for side in inputs[0]["shape_signature"])
-    known = tuple(side if side > 0 else None for side in signature)
-    shape = _picture_shape(str(path), known)
+    known = tuple(side if side > 0 else None for side in signature[1:])
+    shape = _picture_shape(str(path), (None, *known))
     scale, zero = inputs[0]["quantization"]
-    limits = None
+    limits = BYTES.get(np.dtype(inputs[0]["dtype"]).name)
     if scale:
         whole = np.iinfo(inputs[0]["dtype"])
         limits = (float(scale * (whole.min - zero)), float(scale * (whole.max - zero)))
@@ -227,10 +244,12 @@ def _tflite(path: Path) -> Network:
 
 def _quantised(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     scale, zero = details["quantization"]
-    if not scale:
+    if not np.issubdtype(details["dtype"], np.integer):
         return values.astype(details["dtype"])
     whole = np.iinfo(details["dtype"])
-    return np.clip(np.round(values / scale + zero), whole.min, whole.max).astype(details["dtype"])
+    return np.clip(np.round(values / (scale or 1) + zero), whole.min, whole.max).astype(
+        details["dtype"]
+    )
 
 
 def _plain(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:

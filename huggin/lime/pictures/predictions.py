@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from huggin.common.errors import BadValue
 from huggin.lime.classifiers.classifier import BATCH
 from huggin.lime.classifiers.labels import Target
 from huggin.lime.pictures.scene import Scene
 from huggin.lime.remembered import Remembered
 
 SMALLEST = np.finfo(np.float32).tiny
+FINEST = 2.0**-20  # 1 - p of a float32 below this is mostly rounding
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,26 @@ class Predictions:
 
     classes: tuple[int, ...]
     probability: np.ndarray  # (masks, classes) float32
-    others: np.ndarray  # (masks, classes) float32: all other classes together; exact, unlike 1 - p
+    others: np.ndarray  # (masks, classes) float32: all other classes together
     top: np.ndarray  # (masks,) int32: the class with the highest probability
+    least: float = SMALLEST  # what `others` must be to tell a logit; more where they are 1 - p
 
     def score(self, target: Target, scale: str) -> np.ndarray:
         """The target's score for each mask (masks,) float64.
 
         scale: `probability`, or `logit` = ln(p / (1 - p)). The score of a contrast is the
-        difference of two probabilities p - q, or ln(p / q).
+        difference of two probabilities p - q, or ln(p / q). Raises BadValue if a probability
+        rounds to 0 or 1, and so has no logit.
         """
         plus = self._of(target.plus)
         if scale == "logit":
             others = self.others[:, self.classes.index(target.plus)].astype(float)
             minus = others if target.minus is None else self._of(target.minus)
-            return np.log(np.maximum(plus, SMALLEST)) - np.log(np.maximum(minus, SMALLEST))
+            least = self.least if target.minus is None else SMALLEST
+            if lost := int(((plus < SMALLEST) | (minus < least)).sum()):
+                what = f"{target.name}: in {lost} of {len(plus)} masked pictures its probability"
+                raise BadValue("score", scale, f"{what} rounds to 0 or 1; explain the probability")
+            return np.log(plus) - np.log(minus)
         return plus if target.minus is None else plus - self._of(target.minus)
 
     def kept(self, target: Target) -> float:
@@ -71,7 +79,9 @@ class Predictor:
         columns = len(self._classes)
         probability = rows[:, :columns]
         others = rows[:, columns:-1]
-        return Predictions(self._classes, probability, others, rows[:, -1].astype(np.int32))
+        top = rows[:, -1].astype(np.int32)
+        least = FINEST if self.scene.classifier.ending == "sigmoid" else SMALLEST
+        return Predictions(self._classes, probability, others, top, least)
 
     def scores(self, on: np.ndarray, target: Target, scale: str) -> np.ndarray:
         """The target's score for each mask (masks,)."""

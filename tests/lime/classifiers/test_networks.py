@@ -95,8 +95,66 @@ def test_a_tflite_file(tmp_path):
 
 def test_a_quantised_tflite_file_says_its_pixels(tmp_path):
     classifier = loaded(tflite(tmp_path, quantised=True))
-    assert "pixels: 0 to 255, all that its quantised input can hold" in classifier.facts
+    assert "pixels: 0 to 255, all that its input can hold" in classifier.facts
     assert np.allclose(classifier.predict(PICTURE), expected(), atol=0.02)
+
+
+class OfIntegers(tf.Module):
+    """sigmoid(mean red of a picture in bytes / 255 - 0.5), of pictures of integers."""
+
+    def __init__(self, batch: int | None = None):
+        super().__init__()
+        self.one = tf.Variable(1 / 255)
+        spec = tf.TensorSpec([batch, 12, 12, 3], tf.uint8)
+        self.answer = tf.function(self.probabilities, input_signature=[spec])
+        self.other = tf.function(lambda pictures: 1 - self.probabilities(pictures), [spec])
+
+    def probabilities(self, pictures):
+        red = tf.reduce_mean(tf.cast(pictures, tf.float32)[..., :1], axis=(1, 2))
+        second = tf.sigmoid(red * self.one - 0.5)
+        return tf.concat([1 - second, second], axis=1)
+
+
+def of_integers(tmp_path, form: str) -> str:
+    path = str(tmp_path / form)
+    if form == "model.keras":
+        inputs = keras.Input((12, 12, 3), dtype="uint8")
+        scaled = LAYERS.Rescaling(1 / 255)(keras.ops.cast(inputs, "float32"))
+        red = LAYERS.GlobalAveragePooling2D()(scaled)[:, :1]
+        second = keras.ops.sigmoid(red - 0.5)
+        keras.Model(inputs, keras.ops.concatenate([1 - second, second], axis=1)).save(path)
+        return path
+    module = OfIntegers()
+    if form == "folder":
+        tf.saved_model.save(module, path, signatures=module.answer)
+        return path
+    concrete = OfIntegers(batch=1).answer.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    (tmp_path / form).write_bytes(converter.convert())
+    return path
+
+
+@pytest.mark.parametrize("form", ["folder", "model.tflite", "model.keras"])
+def test_pixels_of_integers_are_bytes(form, tmp_path):
+    """Cut off instead of rounded, numbers from 0 to 1 would all be 0: a constant classifier."""
+    path = of_integers(tmp_path, form)
+    classifier = loaded(path)
+    red = np.round(PICTURE[..., 0] * 255).mean() / 255
+    assert classifier.predict(PICTURE)[1] == pytest.approx(1 / (1 + np.exp(0.5 - red)), abs=1e-6)
+    for wrong in ("unit", "signed"):
+        with pytest.raises(UserError, match=f"pixels {wrong}: .* takes 0 to 255"):
+            loaded(path, pixels=wrong)
+
+
+def test_a_folder_of_a_fixed_batch_or_of_several_signatures_is_refused(tmp_path):
+    fixed = OfIntegers(batch=1)
+    tf.saved_model.save(fixed, str(tmp_path / "fixed"), signatures=fixed.answer)
+    with pytest.raises(UserError, match="takes 1 picture at a time"):
+        loaded(str(tmp_path / "fixed"))
+    both = OfIntegers()
+    tf.saved_model.save(both, str(tmp_path / "two"), {"left": both.answer, "right": both.other})
+    with pytest.raises(UserError, match="has the signatures left, right"):
+        loaded(str(tmp_path / "two"))
 
 
 def test_one_channel_is_given_grey(tmp_path):
