@@ -64,23 +64,20 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "huggin suspects runs/sample",
     )
     add_run(parser)
-    parser.add_argument(
+    parser.option(
         "--validation",
-        action="store_true",
-        help="rank the validation questions, which the model has not memorised (default: those of "
-        "the training)",
+        "rank the validation questions, which the model has not memorised (default: those of the "
+        "training)",
     )
-    parser.add_argument(
+    parser.option(
         "--no-model",
-        action="store_true",
-        help="use the recording and the texts alone: no model is asked (default: ask the model)",
+        "use the recording and the texts alone: no model is asked (default: ask the model)",
     )
-    parser.add_argument(
-        "--export",
-        metavar="FILE",
-        type=Path,
-        help="write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
+    parser.option(
+        "--export FILE",
+        "write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
         "FILE.label-studio.json or FILE.argilla.json",
+        type=Path,
     )
     parser.add_argument(
         "--without",
@@ -88,12 +85,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         nargs=2,
         help="write the data without the first N questions to FILE, which run_qa.py can train on",
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one)",
-    )
+    parser.add_device()
     add_saving(parser)
     args = parser.parse_args(argv)
     if args.without and args.validation:

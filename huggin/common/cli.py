@@ -44,6 +44,38 @@ class CommandParser(argparse.ArgumentParser):
         version = f"huggin {__version__}"
         self.add_argument("--version", action="version", version=version, help="print the version")
 
+    def option(self, flag: str, meaning: str, default: Any = None, **settings: Any) -> None:
+        """Add an option: `--samples N` takes a value, `--all` is a switch.
+
+        meaning: what `--help` says of it; a default that is given is added to that, and says the
+        type of the value. settings: as for `add_argument`, and `at_least`, the least number.
+        """
+        name, _, metavar = flag.partition(" ")
+        if metavar:
+            settings["metavar"] = metavar
+        elif not settings.keys() & {"choices", "action"}:
+            settings["action"] = "store_true"
+        if default is not None:
+            meaning += f" (default: {default})"
+            settings = {"type": type(default), "default": default} | settings
+        if least := settings.pop("at_least", None):
+            settings["type"] = at_least(least)
+        self.add_argument(name, help=meaning, **settings)
+
+    def add_device(self) -> None:
+        """Add the option --device."""
+        meaning = (
+            "where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
+            "one, unless the cfg says use_cpu)"
+        )
+        self.option("--device NAME", meaning)
+
+    def add_split(self, default: str | None = None) -> None:
+        """Add the option --split."""
+        usual = default or "validation, if the data has such questions"
+        meaning = f"whose questions (default: {usual})"
+        self.add_argument("--split", choices=("train", "validation"), default=default, help=meaning)
+
     def parse_args(  # type: ignore[override] # one signature for both of argparse's
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> Any:
@@ -69,6 +101,17 @@ def name_of(main: Main) -> str:
     if folder == "huggin.commands":
         return f"huggin {name.replace('_', '-')}"
     return called(Path(inspect.getfile(main)).name)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of arguments that are whole numbers of `least` or more."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: must be {least} or more")
+        return int(text)
+
+    return number
 
 
 def path(text: str) -> Path:

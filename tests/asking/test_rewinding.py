@@ -169,7 +169,7 @@ def test_weights_that_cannot_be_had(run, cfg, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--samples", "0"], "--samples: must be 1 or more"),
+        (["--samples", "0"], "--samples: 0: must be 1 or more"),
         (["--checkpoint", "5"], "--checkpoint 5: no such checkpoint; choose 3, 6, 8"),
     ],
 )
