@@ -51,7 +51,7 @@ from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
-from huggin.training.plan import Plan, make_plan
+from huggin.training.plan import Plan
 from huggin.training.start import (
     already_trained,
     announce,
@@ -331,7 +331,7 @@ def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> 
     """The plan of a training over so many windows."""
     facts = trainer.recorder.facts if trainer.recorder else None
     evaluated = len(trainer.eval_records or ())
-    return make_plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
+    return Plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
 
 
 def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
