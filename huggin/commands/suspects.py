@@ -25,13 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if args.export:
         form_of(args.export)
-    if args.without and is_own_data(args.run, args.without[1]):
+    recording = Recording(args.run)
+    own = map(recording.facts.cfg.get, ("train_file", "validation_file"))
+    if args.without and args.without[1].resolve() in [Path(file).resolve() for file in own if file]:
         raise UserError(f"--without: {args.without[1]} is data of the run; name another file")
     found = suspects(args.run, args.validation, not args.no_model, args.device)
     print(found.in_words())
     if not args.validation:
         shown = [suspect.index for suspect in found.ranked[:SHOWN]]
-        recording = Recording(args.run)
         figures = draw_data_map(recording, shown)
         save_figures(figures, recording.run.graphs, args.show, args.format)
     if args.export:
@@ -44,15 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_without(found, count, path)
         print(f"{path}: without {count} questions; train on it: --train_file {path}")
     return 0
-
-
-def is_own_data(run: Path, path: Path) -> bool:
-    """Whether a path is a file of questions that the run was trained or evaluated on."""
-    from huggin.recording.reader import Recording
-
-    cfg = Recording(run).facts.cfg
-    files = [cfg.get(key) for key in ("train_file", "validation_file")]
-    return any(file and path.resolve() == Path(file).resolve() for file in files)
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:

@@ -138,30 +138,21 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
         return _failed(name, f"error: {NOT_ON_WINDOWS}", BAD_INPUT)
     with standing_in():
         try:
-            return _code_of(main, argv)
+            try:
+                code = main(argv)
+            except SystemExit as stopped:  # --help, --version, or a signal before the training
+                code = stopped.code if isinstance(stopped.code, int) else 0
+            sys.stdout.flush()
+            return code
         except KeyboardInterrupt:
             return _failed(name, "stopped by Ctrl-C", CTRL_C)
         except Exception as error:
-            return _answer_to(name, error)
-
-
-def _code_of(main: Main, argv: Sequence[str] | None) -> int:
-    try:
-        code = main(argv)
-    except SystemExit as stopped:  # --help, --version, or a signal before the training
-        code = stopped.code if isinstance(stopped.code, int) else 0
-    sys.stdout.flush()
-    return code
-
-
-def _answer_to(name: str, error: Exception) -> int:
-    """Say in one line what an exception means to the user; the exit code."""
-    if isinstance(error, BrokenPipeError) and stdout_is_lost():  # as in `... | head`
-        return 0
-    text, code = meaning_of(error)
-    if code == DEFECT:
-        warn("".join(traceback.format_exception(error)).rstrip())
-    return _failed(name, f"error: {text}", code)
+            if isinstance(error, BrokenPipeError) and stdout_is_lost():  # as in `... | head`
+                return 0
+            text, code = meaning_of(error)
+            if code == DEFECT:
+                warn("".join(traceback.format_exception(error)).rstrip())
+            return _failed(name, f"error: {text}", code)
 
 
 def meaning_of(error: Exception) -> tuple[str, int]:
@@ -175,10 +166,15 @@ def meaning_of(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         advice = "check the path, who may write there, and the space on its disk"
         return f"{one_line(error)}; {advice}", BAD_INPUT
-    if _is_about_memory(error):
+    text = str(error).lower()
+    of_torch = isinstance(error, RuntimeError) and (
+        "allocate memory" in text or "out of memory" in text
+    )
+    if isinstance(error, MemoryError) or of_torch:
         advice = "close other programs, or make the data, the batches or the model smaller"
         return f"not enough memory; {advice}", BAD_INPUT
-    if _is_about_a_path(error):
+    surrogate = isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed"
+    if surrogate or (isinstance(error, ValueError) and "embedded null" in text):
         return "a path holds characters that no file name can have", BAD_INPUT
     if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
         what = f"{error.name} is not installed, it is only needed for pictures"
@@ -197,23 +193,6 @@ def _library_that_loaded(error: Exception) -> str | None:
         if frame.f_code.co_name == "<module>" and "site-packages" in parts[:-1]:
             return parts[parts.index("site-packages") + 1].removesuffix(".py")
     return None
-
-
-def _is_about_memory(error: Exception) -> bool:
-    """Whether memory ran out: NumPy's and Python's own error, or PyTorch's by its text."""
-    if isinstance(error, MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "allocate memory" in text or "out of memory" in text
-    )
-
-
-def _is_about_a_path(error: Exception) -> bool:
-    """Whether the system refused a path: a NUL in it, or half of a surrogate pair."""
-    if isinstance(error, UnicodeEncodeError):
-        return error.reason == "surrogates not allowed"
-    return isinstance(error, ValueError) and "embedded null" in str(error)
 
 
 def _failed(name: str, text: str, code: int) -> int:

@@ -4,7 +4,7 @@ A table is an Arrow IPC stream, a row per event, flushed as written. Each functi
 returns the first problem in words, or None; the reader adds the file's name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +149,15 @@ class RecordingWriter:
         self._files: dict[str, pa.NativeFile] = {}
         self._streams: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
 
-    def append(self, table: str, **row: Any) -> None:
-        """Add a row: a value per column of the table's schema; tensors as NumPy arrays."""
-        self.append_together(table, [row])
+    def append(self, table: str, *rows: Mapping[str, Any], **row: Any) -> None:
+        """Add rows of one step, if any; a kill leaves all of them in the file, or none.
 
-    def append_together(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows of one step; a kill leaves all of them in the file, or none."""
+        rows: mappings, or one row as keywords: a value per column of the table's schema, tensors as
+        NumPy arrays.
+        """
+        rows = (*rows, row) if row else rows
+        if not rows:
+            return
         step = rows[0]["step"]
         if not self._streams:
             self._open(step)
