@@ -34,12 +34,8 @@ from bench.measure import (  # noqa: E402
     row,
     spread,
 )
-from huggin.lime.words.scene import (  # noqa: E402
-    cut,
-    make_text_scene,
-    place_of_token,
-    tokens_of_words,
-)
+from huggin.lime.words.scene import TextModel, make_text_scene  # noqa: E402
+from huggin.lime.words.text import cut, place_of_token, tokens_of_words  # noqa: E402
 from huggin.model.loading import load_trained, match_tokenizer  # noqa: E402
 from huggin.qa.config import arguments_of  # noqa: E402
 from huggin.qa.features import track_sample  # noqa: E402
@@ -59,7 +55,9 @@ def case_of(run: Path, index: int) -> dict[str, Any]:
     window = track_sample(record, 0, tokenizer, data)
     span = (window.gold_start, window.gold_end)
     kept = tokens_of_words(window, [span])
-    scene = make_text_scene("", window, cut(window, "words"), kept, "words", "mask")
+    text_model = TextModel("", model, tokenizer, data, "")
+    words = cut(window, "words")
+    scene = make_text_scene("", window, words, kept, "words", "mask", text_model)
     places = [place_of_token(window, token) for token in span]
     counts = np.bincount(scene.segment_of[scene.segment_of >= 0]).tolist()
     return {

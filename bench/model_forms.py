@@ -26,8 +26,8 @@ from huggin.lime.classifiers.keras_classifier import KerasClassifier  # noqa: E4
 from huggin.lime.classifiers.keras_models import Unclear, load_classifier  # noqa: E402
 from huggin.lime.classifiers.keras_quietly import keras, tf  # noqa: E402
 from huggin.lime.classifiers.labels import Target  # noqa: E402
-from huggin.lime.pictures.predictions import Predictor  # noqa: E402
 from huggin.lime.pictures.scene import make_scene  # noqa: E402
+from huggin.lime.predictor import Predictor  # noqa: E402
 
 KINDS = (".keras", ".h5", ".h5 of Keras 2", "SavedModel", ".tflite")
 CLOSE = 1e-4  # how far a probability may be from the right one
@@ -99,7 +99,7 @@ def is_right(form: Form, classifier: KerasClassifier, folder: Path) -> bool:
     scene = make_scene("", classifier, picture, "grid", 4, "black")
     predictor = Predictor(scene, [Target("", 1)], folder / "predictions.npz")
     on = np.array([[True] * 4, [False] * 4, [True, False, False, True]])
-    found = predictor.predictions(on).probability[:, 0]
+    found = predictor.predictions(on).sure[:, 0]
     hidden = [scene.hide(np.flatnonzero(~mask)) for mask in on]
     wanted = [probabilities(form, one)[1] for one in hidden]
     whole = np.abs(classifier.predict(picture) - probabilities(form, picture)).max()

@@ -21,13 +21,11 @@ sys.path.insert(0, str(ROOT))
 
 from bench.measure import last_line, parser_of, row, spread  # noqa: E402
 from huggin.lime.choices import SEGMENTERS  # noqa: E402
-from huggin.lime.classifiers.classifier import first_answers  # noqa: E402
 from huggin.lime.classifiers.keras_models import load_classifier  # noqa: E402
-from huggin.lime.classifiers.labels import target_at  # noqa: E402
 from huggin.lime.masks import Masks, distance_weights, random_perturbations  # noqa: E402
-from huggin.lime.pictures.predictions import Predictor  # noqa: E402
 from huggin.lime.pictures.reading import read_picture  # noqa: E402
 from huggin.lime.pictures.scene import Scene, make_scene  # noqa: E402
+from huggin.lime.predictor import Predictor  # noqa: E402
 from huggin.lime.surrogate import (  # noqa: E402
     CHANCE,
     Surrogate,
@@ -44,10 +42,8 @@ class Explainer:
     """Explains one scene by any masks; each mask is asked about once."""
 
     def __init__(self, scene: Scene, file: Path) -> None:
-        labels = scene.classifier.labels
-        first = first_answers(scene.classifier.predict(scene.picture), 1)[0]
         self.scene = scene
-        self.target = target_at(int(first), labels)
+        self.target = scene.first_answer()
         self._predictor = Predictor(scene, [self.target], file)
 
     def explain(self, masks: Masks) -> Surrogate:

@@ -28,9 +28,10 @@ def ours(case: dict[str, Any], model: str) -> Any:
     import torch
 
     from huggin.lime.masks import distance_weights, random_perturbations
+    from huggin.lime.predictor import Predictor, Target
     from huggin.lime.surrogate import linear_regression_coefficients
-    from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
-    from huggin.lime.words.scene import cut, make_text_scene, tokens_of_words
+    from huggin.lime.words.scene import TextModel, make_text_scene
+    from huggin.lime.words.text import cut, tokens_of_words
     from huggin.model.fast_linear import speed_up
     from huggin.model.loading import load_trained, match_tokenizer
     from huggin.qa.arguments import DataArguments
@@ -41,14 +42,15 @@ def ours(case: dict[str, Any], model: str) -> Any:
     match_tokenizer(tokenizer, network, data.max_seq_length)
     window = track_sample(case["record"], 0, tokenizer, data)
     span = tuple(case["span"])
-    target = SpanTarget("", span)
+    target = Target("", span)
     kept = tokens_of_words(window, [span])
-    scene = make_text_scene("", window, cut(window, "words"), kept, "words", "mask")
     text_model = TextModel("", speed_up(network), tokenizer, data, "")
+    words = cut(window, "words")
+    scene = make_text_scene("", window, words, kept, "words", "mask", text_model)
 
     def answer(masks: int, seed: int) -> list[float]:
         file = Path(f"predictions-{seed}.npz")
-        predictor = TextPredictor(scene, text_model, [target], file)
+        predictor = Predictor(scene, [target], file)
         drawn = random_perturbations("hadamard", scene.count, masks, seed)
         scores = predictor.scores(drawn.on, target, "logit")
         weights = distance_weights(drawn)

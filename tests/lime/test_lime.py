@@ -35,7 +35,7 @@ MODEL = ("--model", DATA / "mobilenet_v2_imagenet.keras", "--labels", LABELS)
 
 
 DEMO = ("lime.py", "--demo", "--samples", "200", "--json", "numbers.json", "--stability", "2")
-DEMO += ("--faithfulness",)
+DEMO += ("--faithfulness", "--verbose")
 
 
 @pytest.fixture(scope="session")
@@ -353,4 +353,4 @@ def test_inception_of_random_weights_at_299(tmp_path):
     assert done.returncode == 0, done.stderr
     [found] = json.loads((tmp_path / "a.json").read_text())
     assert len(found["segments"]) == 26  # with the nearest pixels; 28 with smooth ones
-    assert "(299, 299, 3), 1000 classes" in done.stdout
+    assert "resized to 299 x 299" in done.stdout

@@ -5,8 +5,7 @@ print(found.in_words())
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,61 +17,106 @@ from huggin.graphs.kinds import as_html
 from huggin.graphs.saving import save_figures
 from huggin.lime import steps
 from huggin.lime.choices import FILTERS, WIDTH
-from huggin.lime.classifiers.classifier import Classifier, first_answers
+from huggin.lime.classifiers.classifier import Classifier
 from huggin.lime.classifiers.function import FunctionClassifier
-from huggin.lime.classifiers.labels import Target, target_at, target_of
-from huggin.lime.explained import Request, verdict_on
-from huggin.lime.explanation import Explanation, as_json, in_words, introduction
+from huggin.lime.classifiers.labels import target_of
+from huggin.lime.explanation import Explanation, Request
 from huggin.lime.fonts import missing_in
 from huggin.lime.masks import usual_samples
 from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
-from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
-from huggin.lime.quality import differing, faithfulness, gain
+from huggin.lime.predictor import Predictor, Target
+from huggin.lime.quality import (
+    LEAVE_ONE_OUT,
+    LIME,
+    RANDOM,
+    Compared,
+    compare,
+    differing,
+    leave_one_out,
+)
 from huggin.lime.results import folder_of, make_writable, remove_figures
-from huggin.lime.steps import Say
-from huggin.lime.surrogate import is_stable
+from huggin.lime.steps import Report, Say
 
+ORDERS = 10  # random ones that faithfulness is compared with
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 SQUASHED = 1.5  # change of shape from which on it is said
+
+
+@dataclass(frozen=True)
+class ExplainedClass:
+    """Why a classifier gives a picture this class, and how far that was checked."""
+
+    explanation: Explanation[Scene, int]
+    stability: dict[str, float] | None  # if it was repeated
+    compared: Compared | None  # the order of the segments with others, if that was asked for
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number."""
+        found = self.explanation.as_json()
+        if self.stability:
+            found["stability"] = self.stability
+        if self.compared:
+            curves = self.compared.curves.items()
+            found["faithfulness"] = {name: asdict(curve) for name, curve in curves}
+        return found
+
+    def figures(self) -> dict[str, Figure]:
+        """The figures by their names; `lime` has all in one."""
+        found = draw_explanation(self.explanation)
+        if self.compared:
+            curves = self.compared.curves
+            found["faithfulness"] = draw_faithfulness(curves, self.explanation)
+        return found
+
+    def verdict(self, until_stable: bool) -> str:
+        """One sentence from all that was found. until_stable: whether masks were added for that."""
+        one = self.explanation
+        against = differing(self.stability)
+        if until_stable and not steps.is_steady(one):
+            against.append(f"they are not stable after {len(one.scores)} masks")
+        curves = self.compared.curves if self.compared else {}
+        if curves and curves[LIME].gain <= curves[RANDOM].gain:
+            against.append("hiding them changes the score no faster than hiding others")
+        return one.verdict(against)
 
 
 @dataclass(frozen=True)
 class ExplainedPicture:
     """What makes a classifier say what it says of a picture, and what was said meanwhile."""
 
-    explanations: list[Explanation]  # one per class
-    qualities: list[dict[str, Any]]  # `stability` and `faithfulness` of each, if asked for
+    classes: list[ExplainedClass]
     lines: list[str]
 
+    @property
+    def explanations(self) -> list[Explanation[Scene, int]]:
+        """One per class."""
+        return [found.explanation for found in self.classes]
+
     def in_words(self) -> str:
-        """LIME's steps, what they found, and how far to trust it."""
+        """What makes the answer, and how far to trust it."""
         return "\n".join(self.lines)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Every number, a dictionary per class."""
-        return [
-            as_json(explanation) | quality
-            for explanation, quality in zip(self.explanations, self.qualities)
-        ]
+        return [found.as_json() for found in self.classes]
 
     def figures(self) -> list[dict[str, Figure]]:
         """The figures of each class by their names; `lime` has all in one."""
-        found = []
-        for explanation, quality in zip(self.explanations, self.qualities):
-            found.append(draw_explanation(explanation))
-            if curves := quality.get("faithfulness"):
-                found[-1]["faithfulness"] = draw_faithfulness(curves, explanation)
-        return found
+        return [found.figures() for found in self.classes]
 
-    def save(self, folder: Path, show: bool = False) -> None:
-        """Save the figures, in a folder per class if there are several, and print their paths."""
+    def save(self, folder: Path, show: bool = False, verbose: bool = False) -> None:
+        """Save the figures, in a folder per class if there are several.
+
+        Prints where the one of all is; the paths of all others, too, if `verbose`.
+        """
         remove_figures([folder, *folder.glob("[0-9]*")])  # those of an earlier start
-        for explanation, figures in zip(self.explanations, self.figures()):
-            alone = len(self.explanations) == 1
-            save_figures(figures, folder if alone else folder / folder_of(explanation.target), show)
-        if line := missing_in(explanation.target.name for explanation in self.explanations):
+        targets = [explanation.target for explanation in self.explanations]
+        for target, figures in zip(targets, self.figures()):
+            place = folder if len(targets) == 1 else folder / folder_of(target)
+            save_figures(figures, place, show, told=None if verbose else ("lime",))
+        if line := missing_in(target.name for target in targets):
             print(line)
 
     def _repr_html_(self) -> str:
@@ -102,6 +146,7 @@ def explain_picture(
     stability: int | None = None,
     faithfulness: bool = False,
     out: str | Path | None = None,
+    verbose: bool = False,
     say: Say = lambda _: None,
 ) -> ExplainedPicture:
     """Explain which segments of a picture make a classifier say what it says: `lime.py`.
@@ -112,11 +157,11 @@ def explain_picture(
     classes: numbers, names, or contrasts such as `dog - cat`; without, the first answer.
     segmenter, segments (about how many), fill, fit, resampling: see `make_scene`. allow_random: if
     the same picture gets different answers, explain their mean. score: `probability` or `logit`.
-    sampler, samples, adjust, seed, kernel_width, top: see `huggin.lime.explained.Request`.
+    sampler, samples, adjust, seed, kernel_width, top: see `huggin.lime.explanation.Request`.
     until_stable: more masks, up to max_samples, until the top segments no longer change.
-    stability: how often it is repeated with fresh masks. faithfulness: see
-    `huggin.lime.quality.faithfulness`. out: a folder that keeps the answers for the next call.
-    say: told each line as soon as it is known.
+    stability: how often it is repeated with fresh masks. faithfulness: whether hiding and showing
+    the segments in their order is compared with other orders. out: a folder that keeps the
+    answers for the next call. verbose: tell the four steps, too. say: told each line at once.
 
     >>> import numpy as np, huggin
     >>> picture = np.zeros((40, 40, 3))
@@ -134,29 +179,24 @@ def explain_picture(
     model = _classifier_of(classifier, read, seed)
     scene = scene_of(read, model, segmenter, segments, fill, fit, resampling, allow_random)
     request = request_of(scene, score, sampler, samples, adjust, seed, kernel_width, top)
-    lines: list[str] = []
-
-    def tell(line: str) -> None:
-        lines.append(line)
-        say(line)
-
-    tell("\n".join(introduction(scene)))
+    report = Report(say, verbose)
+    report.tell(*scene.introduction())
     targets = targets_of(scene, classes)
     if out:
         make_writable(Path(out))
     predictor = Predictor(scene, targets, Path(out) / "predictions.npz" if out else None)
-    explanations = steps.explain(predictor, targets, request, tell)
-    most = max_samples if until_stable else 0
-    if most:
-        explanations = steps.until_stable(predictor, explanations, most, tell)
-    qualities = []
-    for explanation in explanations:
-        tell("\n".join(["", *in_words(explanation)]))
-        quality = _examined(predictor, explanation, stability, faithfulness, tell)
-        if not explanation.surrogate.constant:
-            tell(_verdict(explanation, quality, most))
-        qualities.append(quality)
-    return ExplainedPicture(explanations, qualities, lines)
+    explanations = steps.explain(predictor, targets, request, report.detail)
+    if until_stable:
+        explanations = steps.until_stable(predictor, explanations, max_samples, report.tell)
+    found = []
+    for one in explanations:
+        report.tell(*one.in_words())
+        report.detail(*one.details())
+        checked = _checked(predictor, one, stability, faithfulness, report)
+        if not one.surrogate.constant:
+            report.tell(checked.verdict(until_stable))
+        found.append(checked)
+    return ExplainedPicture(found, report.lines)
 
 
 def _classifier_of(
@@ -244,7 +284,7 @@ def request_of(
     )
 
 
-def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target]:
+def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     """The classes that are explained; without any, the classifier's first answer."""
     labels = scene.classifier.labels
     if classes:
@@ -252,35 +292,29 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target]:
     if scene.classifier.ending == "value" and len(labels.names) > 1:
         known = f"{labels.names[0]} to {labels.names[-1]}"
         raise UserError(f"--classes: the model returns {known}; say which of them is explained")
-    best = first_answers(scene.classifier.predict(scene.picture), 1)[0]
-    return [target_at(int(best), labels)]
+    return [scene.first_answer()]
 
 
-def _examined(
-    predictor: Predictor, explanation: Explanation, repeats: int | None, order: bool, tell: Say
-) -> dict[str, Any]:
-    """The quality that is asked for: `stability` over repeats, `faithfulness` of the order."""
-    found: dict[str, Any] = {}
-    if repeats:
-        found["stability"] = steps.repeated(predictor, explanation, repeats, tell)
-    if order:
-        scale = explanation.request.scale
-        ask = partial(predictor.scores, target=explanation.target, scale=scale)
-        curves = faithfulness(explanation.surrogate.ranking(), ask, explanation.request.seed)
-        found["faithfulness"] = curves
-        for name, curve in curves.items():
-            areas = f"deletion AUC {curve['deletion_auc']:.4f}"
-            tell(f"{name}: {areas}, insertion AUC {curve['insertion_auc']:.4f}")
-    return found
+def _checked(
+    predictor: Predictor[Scene, int],
+    one: Explanation[Scene, int],
+    repeats: int | None,
+    order: bool,
+    report: Report,
+) -> ExplainedClass:
+    """The explanation with the checks that are asked for: repeats, and the segments' order."""
+    scale = one.request.scale
 
+    def scores(on: np.ndarray) -> np.ndarray:
+        return predictor.scores(on, one.target, scale)
 
-def _verdict(explanation: Explanation, quality: dict[str, Any], most: int) -> str:
-    """One sentence from all that was found about an explanation's quality."""
-    against = differing(quality.get("stability"))
-    stable = explanation.masks.complete or is_stable(explanation.surrogate, explanation.request.top)
-    if most and not stable:
-        against.append(f"they are not stable after {len(explanation.scores)} masks")
-    curves = quality.get("faithfulness")
-    if curves and gain(curves["LIME"]) <= gain(curves["random"]):
-        against.append("hiding them changes the score no faster than hiding others")
-    return verdict_on(explanation, against)
+    stability = steps.repeated(predictor, one, repeats, report.tell) if repeats else None
+    if not order:
+        return ExplainedClass(one, stability, None)
+    values = {
+        LIME: one.surrogate.coefficients,
+        LEAVE_ONE_OUT: leave_one_out(scores, one.scene.count),
+    }
+    compared = compare(values, scores, one.request.top, one.request.seed, ORDERS, points=None)
+    report.tell(*(f"{name}: {curve.in_words()}" for name, curve in compared.curves.items()))
+    return ExplainedClass(one, stability, compared)

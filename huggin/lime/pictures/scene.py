@@ -1,20 +1,25 @@
 """Prepare a picture for LIME: fit it to the classifier, cut it into segments, make the fill."""
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from skimage import color, filters, segmentation
 
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
-from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.classifiers.classifier import BATCH, Classifier, first_answers
 from huggin.lime.classifiers.pixels import resized
+from huggin.lime.predictor import Answers, AnyScene, Rows, Target
 
+FIRST = 3  # answers that are named
+VALUES = 8  # of a model that returns values
 ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(AnyScene[int]):
     """A picture at the classifier's size, cut into segments."""
 
     name: str
@@ -25,6 +30,12 @@ class Scene:
     segmenter: str = "grid"  # that cut it
     facts: tuple[str, ...] = ()  # what happened to the picture
     filling: str = "grey"  # one of FILLS, which made `fill`
+
+    thing = "picture"
+    kind = "segments"
+    in_logs = False
+    best_columns = 1
+    batch = BATCH
 
     @property
     def count(self) -> int:
@@ -38,6 +49,84 @@ class Scene:
     def hide(self, hidden: np.ndarray) -> np.ndarray:
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
+
+    def first_answer(self) -> Target[int]:
+        """The class that the classifier gives the picture."""
+        best = int(first_answers(self.classifier.predict(self.picture), 1)[0])
+        return Target(self.classifier.labels.names[best], best)
+
+    def rows(self, about: tuple[int, ...]) -> Rows:
+        """See `AnyScene.rows`."""
+        return self.classifier.masked(self.picture, self.fill, self.segments, about)
+
+    def key(self, about: tuple[int, ...]) -> str:
+        """See `AnyScene.key`."""
+        digest = hashlib.sha256(self.classifier.fingerprint.encode())
+        digest.update(repr((about, self.picture.shape)).encode())
+        pixels = self.classifier.pixels
+        for array in (pixels(self.picture), pixels(self.fill), self.segments):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def kept(self, target: Target[int], answers: Answers[int]) -> float:
+        """The share of the masked pictures whose first answer is the target's class."""
+        return float((answers.best[1:] == target.plus).mean())
+
+    def kept_in_words(self, target: Target[int], kept: float) -> str:
+        """See `AnyScene.kept_in_words`."""
+        if self.classifier.ending == "value":
+            return ""
+        first = self.classifier.labels.names[target.plus]
+        return f"{first} is the first answer to {100 * kept:.0f} % of the masked pictures"
+
+    def doubts(self, kept: float) -> list[str]:
+        """See `AnyScene.doubts`: a classifier is used to pictures of parts."""
+        return []
+
+    def details(self, answers: Answers[int]) -> list[str]:
+        """See `AnyScene.details`."""
+        names = self.classifier.labels.names
+        masked = f"{len(answers.best)} masked pictures {self.picture.shape}"
+        example = names[answers.best[1, 0]]
+        return [f"of {masked}, {len(names)} classes each", f"e.g. of masks[1]: {example}"]
+
+    def introduction(self) -> list[str]:
+        """The first answers, and what was read from picture and model, a line each."""
+        classifier = self.classifier
+        names = classifier.labels.names
+        answers = classifier.predict(self.picture)
+        best = first_answers(answers, FIRST)
+        said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
+        if classifier.ending == "value":
+            said = [f"{name} {value:.6g}" for name, value in zip(names, answers)][:VALUES]
+        ties = np.count_nonzero(answers == answers[best[0]]) if classifier.ending != "value" else 1
+        tie = f"  TIE: {ties} classes have this probability; {names[best[0]]} is explained"
+        return [
+            f"{self.name}: {'; '.join(said)}",
+            f"  picture: {'; '.join(self.facts)}; {self.count} segments",
+            f"  {classifier.name}: {'; '.join(classifier.facts)}",
+            *([tie] if ties > 1 else []),
+        ]
+
+    def as_json(self, target: Target[int]) -> dict[str, Any]:
+        """See `AnyScene.as_json`."""
+        return {
+            "kind": self.thing,
+            "picture": self.name,
+            "model": self.classifier.name,
+            "picture_facts": list(self.facts),
+            "model_facts": list(self.classifier.facts),
+            "input_size": list(self.classifier.size),
+            "classes": len(self.classifier.labels.names),
+            "class": target.plus,
+            "minus_class": target.minus,
+            "model_sha256": self.classifier.fingerprint,
+        }
+
+    def segments_as_json(self) -> list[dict[str, Any]]:
+        """See `AnyScene.segments_as_json`."""
+        areas = np.bincount(self.segments.ravel()) / self.segments.size
+        return [{"area": float(area), "text": None} for area in areas]
 
 
 def make_scene(

@@ -6,9 +6,8 @@ import pytest
 from huggin.common.errors import UserError
 from huggin.lime.classifiers.keras_models import Unclear
 from huggin.lime.classifiers.keras_quietly import keras
-from huggin.lime.classifiers.labels import Target
-from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.lime.conftest import loaded, saved
 
 pytestmark = pytest.mark.slow
@@ -117,8 +116,8 @@ def test_a_model_of_one_sigmoid_has_two_classes(tmp_path):
     scene = make_scene("a.png", classifier, RAMP, "grid", 4, "black")
     predictor = Predictor(scene, [Target("dog", 1)], tmp_path / "predictions.npz")
     found = predictor.predictions(np.ones((1, scene.count), bool))
-    assert np.allclose([found.probability, found.others], [[[dog]], [[1 - dog]]], atol=1e-6)
-    assert found.top[0] == 1
+    assert np.allclose([found.sure, found.rest], [[[dog]], [[1 - dog]]], atol=1e-6)
+    assert found.best[0] == 1
 
 
 def test_a_model_of_one_logit_has_two_classes(tmp_path):

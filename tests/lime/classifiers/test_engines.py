@@ -11,12 +11,11 @@ import pytest
 from huggin.common.errors import BadValue
 from huggin.lime.classifiers import engines
 from huggin.lime.classifiers.engines import NotConverted
-from huggin.lime.classifiers.labels import Target
 from huggin.lime.classifiers.networks import open_file
-from huggin.lime.explained import Request
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.explanation import Request
 from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 
@@ -74,9 +73,9 @@ def test_both_engines_say_the_same(kind, paths, tmp_path):
     theirs = asked(scene_of(paths[kind], "tensorflow"), tmp_path / "a.npz")[1]
     predictor, ours = asked(scene_of(paths[kind], "openvino"), tmp_path / "b.npz")
     assert predictor.scene.classifier.engine == "openvino"
-    assert np.abs(ours.probability - theirs.probability).max() < 1e-5
-    assert np.abs(ours.others - theirs.others).max() < 1e-5
-    assert (ours.top == theirs.top).all()
+    assert np.abs(ours.sure - theirs.sure).max() < 1e-5
+    assert np.abs(ours.rest - theirs.rest).max() < 1e-5
+    assert (ours.best == theirs.best).all()
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
@@ -160,7 +159,7 @@ def test_tensorflow_answers_where_openvino_cannot(paths, tmp_path, capsys):
     why = "No conversion rule found for operations: PyFunc"
     assert f"as OpenVINO cannot compute it ({why})" in said[0]
     theirs = scene_of(paths["tflite"], "tensorflow")
-    assert np.array_equal(ours.probability, asked(theirs, tmp_path / "b.npz")[1].probability)
+    assert np.array_equal(ours.sure, asked(theirs, tmp_path / "b.npz")[1].sure)
     classifier = predictor.scene.classifier
     assert classifier.fingerprint == theirs.classifier.fingerprint
     [fact] = [fact for fact in classifier.facts if fact.startswith("engine: ")]
