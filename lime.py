@@ -9,7 +9,7 @@ each segment adds to the answer (Ribeiro et al. 2016, https://arxiv.org/abs/1602
 steps are in huggin/lime/steps.py:
 
 1. Random perturbations: many masks, each of which says which segments are hidden (masks.py).
-2. Predictions: what the classifier says of each masked picture (pictures/predictions.py).
+2. Predictions: what the classifier says of each masked picture (predictor.py).
 3. Distance weights: a masked picture counts more if less of it is hidden (masks.py).
 4. Linear regression coefficients: a linear model of the answers; its coefficients say what each
    segment adds, and their standard errors how sure that is (surrogate.py, adjusted.py).
