@@ -28,13 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     picture = open_picture(args.image)
     from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.pictures.explaining import request_of, scene_of
+    from huggin.lime.pictures.explaining import request_of, steady
+    from huggin.lime.pictures.scene import make_scene
     from huggin.lime.steps import Report
 
     said = {name: getattr(args, name) for name in OF_MODELS}
     classifier = load_classifier(**said, picture=picture.values, seed=args.seed)
-    cut = (args.segmenter, args.segments, args.fill, args.fit, args.resampling, args.allow_random)
-    scene = scene_of(picture, classifier, *cut)
+    cut = (args.segmenter, args.segments, args.fill, args.fit, args.resampling)
+    scene = steady(make_scene(picture, classifier, *cut), args.allow_random)
     masks = (args.sampler, args.samples, args.adjust, args.seed, args.kernel_width)
     request = request_of(scene, args.score, *masks, args.top)
     if request.scale == "value":

@@ -28,7 +28,7 @@ from bench.measure import last_line, parser_of, spread  # noqa: E402
 from huggin.lime.adjusted import adjusted  # noqa: E402
 from huggin.lime.choices import SEGMENTERS  # noqa: E402
 from huggin.lime.masks import Masks, distance_weights, random_perturbations  # noqa: E402
-from huggin.lime.pictures.reading import read_picture  # noqa: E402
+from huggin.lime.pictures.reading import Picture, read_picture  # noqa: E402
 from huggin.lime.pictures.scene import make_scene, resized, segmented  # noqa: E402
 from huggin.lime.surrogate import (  # noqa: E402
     CHANCE,
@@ -59,7 +59,7 @@ def keras_scores(args: Namespace, picture: Path) -> tuple[int, Scores]:
 
     classifier = load_classifier(args.model, pixels=args.pixels)
     shown = read_picture(str(picture))
-    scene = make_scene("", classifier, shown, args.segmenter, args.segments, "grey")
+    scene = make_scene(Picture("", shown), classifier, args.segmenter, args.segments, "grey")
     target = scene.first_answer()
     file = args.answers / f"{Path(args.model).stem}-{picture.stem}-{scene.count}.npz"
     predictor = Predictor(scene, [target], file)

@@ -26,6 +26,7 @@ from huggin.lime.classifiers.keras_classifier import KerasClassifier  # noqa: E4
 from huggin.lime.classifiers.keras_models import Unclear, load_classifier  # noqa: E402
 from huggin.lime.classifiers.keras_quietly import keras, tf  # noqa: E402
 from huggin.lime.classifiers.labels import Target  # noqa: E402
+from huggin.lime.pictures.reading import Picture  # noqa: E402
 from huggin.lime.pictures.scene import make_scene  # noqa: E402
 from huggin.lime.predictor import Predictor  # noqa: E402
 
@@ -96,7 +97,7 @@ def answer_of(form: Form, question: Unclear) -> str:
 def is_right(form: Form, classifier: KerasClassifier, folder: Path) -> bool:
     """Whether the picture, and the picture with all or some of it hidden, is answered rightly."""
     picture = np.random.default_rng(0).random((*classifier.size, 3), np.float32)
-    scene = make_scene("", classifier, picture, "grid", 4, "black")
+    scene = make_scene(Picture("", picture), classifier, "grid", 4, "black")
     predictor = Predictor(scene, [Target("", 1)], folder / "predictions.npz")
     on = np.array([[True] * 4, [False] * 4, [True, False, False, True]])
     found = predictor.predictions(on).sure[:, 0]

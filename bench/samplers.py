@@ -23,7 +23,7 @@ from bench.measure import last_line, parser_of, row, spread  # noqa: E402
 from huggin.lime.choices import SEGMENTERS  # noqa: E402
 from huggin.lime.classifiers.keras_models import load_classifier  # noqa: E402
 from huggin.lime.masks import Masks, distance_weights, random_perturbations  # noqa: E402
-from huggin.lime.pictures.reading import read_picture  # noqa: E402
+from huggin.lime.pictures.reading import Picture, read_picture  # noqa: E402
 from huggin.lime.pictures.scene import Scene, make_scene  # noqa: E402
 from huggin.lime.predictor import Predictor  # noqa: E402
 from huggin.lime.surrogate import (  # noqa: E402
@@ -82,7 +82,7 @@ def scene_of(args: Namespace) -> Scene:
     classifier = load_classifier(str(args.model), pixels=args.pixels)
     picture = read_picture(str(args.picture))
     name = f"{args.model.stem}, {args.picture.stem}"
-    return make_scene(name, classifier, picture, args.segmenter, args.segments, "grey")
+    return make_scene(Picture(name, picture), classifier, args.segmenter, args.segments, "grey")
 
 
 def main() -> None:

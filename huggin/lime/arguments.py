@@ -21,7 +21,7 @@ from huggin.lime.choices import (
     SEGMENTERS,
     WIDTH,
 )
-from huggin.lime.pictures.addresses import name_of
+from huggin.lime.results import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
 MOST = 2**32 - 1  # the largest seed

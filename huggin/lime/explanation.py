@@ -4,7 +4,7 @@
 rows of the database, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -18,6 +18,7 @@ from huggin.lime.surrogate import Surrogate
 TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
 AIM = 0.05  # the gap between both R² that the advised number of masks would have
 VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
+SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
 UNSURE = 0.05  # probability below which the model itself hardly says what is explained
 
 
@@ -48,6 +49,7 @@ class Explanation(Generic[SceneT, Of]):
     kept: float  # share of the masks that leave the model's answer as it is
     surrogate: Surrogate
     probability: float = float("nan")  # of the target in the full scene; NaN if it has none
+    stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
 
     @property
     def top(self) -> np.ndarray:
@@ -166,19 +168,22 @@ class Explanation(Generic[SceneT, Of]):
             found.append(f"the held-out R² is {held_out:.2f}")
         if self.probability < UNSURE:
             found.append(f"the model itself gives it a probability of {self.probability:.2g}")
+        if self.stability and self.stability["jaccard"] < SAME:
+            same = f"Jaccard {self.stability['jaccard']:.2f}"
+            found.append(f"fresh masks find other top segments ({same})")
         return found
 
-    def verdict(self, against: Sequence[str]) -> str:
-        """The verdict. against: what speaks against it beside its own `doubts`."""
-        found = [*self.doubts(), *against]
-        support = "" if found else f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
-        return verdict(support, found)
+    def verdict(self, doubts: Sequence[str]) -> str:
+        """The verdict. doubts: all that speaks against it."""
+        support = "" if doubts else f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
+        return verdict(support, doubts)
 
     # As numbers
 
     def as_json(self) -> dict[str, Any]:
         """Every number, those of the database included; None if one is not known."""
         surrogate = self.surrogate
+        scene = self.scene.as_json(self.target)
         return {
             "target": self.target.name,
             **vars(self.request),
@@ -197,23 +202,24 @@ class Explanation(Generic[SceneT, Of]):
             "segments_against": self.against.tolist(),
             "masks": ["".join(map(str, row)) for row in self.masks.on.astype(int)],
             "predictions": self.scores.tolist(),
-            "segments": self._segments_as_json(),
-            **self.scene.as_json(self.target),
+            **scene,
+            "segments": [row | facts for row, facts in zip(self._rows(), scene["segments"])],
+            **({"stability": self.stability} if self.stability else {}),
         }
 
-    def _segments_as_json(self) -> list[dict[str, Any]]:
+    def _rows(self) -> list[dict[str, Any]]:
         """A row per segment; rank 1 is the highest coefficient."""
         surrogate = self.surrogate
         ranks = np.argsort(surrogate.ranking()) + 1
+        errors = surrogate.standard_errors
         return [
             {
                 "segment": segment,
-                "coefficient": float(surrogate.coefficients[segment]),
-                "standard_error": known(surrogate.standard_errors[segment]),
+                "coefficient": float(coefficient),
+                "standard_error": known(errors[segment]),
                 "rank": int(ranks[segment]),
-                **facts,
             }
-            for segment, facts in enumerate(self.scene.segments_as_json())
+            for segment, coefficient in enumerate(surrogate.coefficients)
         ]
 
 

@@ -115,20 +115,12 @@ class AnyScene(Generic[Of]):
         """That share, and what it means."""
         raise NotImplementedError
 
-    def doubts(self, kept: float) -> list[str]:
-        """What that share says against the top segments, a clause each."""
-        raise NotImplementedError
-
     def details(self, answers: Answers[Of]) -> list[str]:
         """What was asked and answered, a line each."""
         raise NotImplementedError
 
     def as_json(self, target: Target[Of]) -> dict[str, Any]:
-        """What is said of it beside the numbers."""
-        raise NotImplementedError
-
-    def segments_as_json(self) -> list[dict[str, Any]]:
-        """What is said of each segment beside its numbers; `area`: its share of all of them."""
+        """What is said of it beside the numbers; in `segments`, a dictionary for each of them."""
         raise NotImplementedError
 
 

@@ -12,7 +12,6 @@ from huggin.lime.explanation import known, verdict
 from huggin.lime.masks import random_perturbations
 from huggin.lime.surrogate import Surrogate
 
-SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
 LIME = "LIME"
 LEAVE_ONE_OUT = "leave-one-out"
 RANDOM = "random"
@@ -45,13 +44,6 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
         "kendall_w": float(12 * spread / (repeats**2 * (segments**3 - segments))),
         "same_sign": float(np.maximum(positive, 1 - positive).mean()),
     }
-
-
-def differing(agreement: Mapping[str, float] | None) -> list[str]:
-    """A clause if repeated explanations have other top segments. agreement: of `stability`."""
-    if agreement is None or agreement["jaccard"] >= SAME:
-        return []
-    return [f"fresh masks find other top segments (Jaccard {agreement['jaccard']:.2f})"]
 
 
 def _jaccard(sets: list[set[int]]) -> float:

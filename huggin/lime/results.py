@@ -1,4 +1,4 @@
-"""Where results go: check it, name folders in it, remove earlier figures, fill the database."""
+"""Where pictures come from and results go: names, folders, earlier figures, the database."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,9 +6,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from huggin.common.errors import BadValue
 from huggin.common.files import write_json
+from huggin.common.text import printable, storable
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
 from huggin.lime.predictor import Target
@@ -61,3 +63,15 @@ def remove_figures(folders: Iterable[Path]) -> None:
                 path.unlink(missing_ok=True)
             with suppress(OSError):
                 folder.rmdir()
+
+
+def is_address(where: str) -> bool:
+    """Whether a picture is to be downloaded."""
+    return where.lower().startswith(("http://", "https://"))
+
+
+def name_of(image: str) -> str:
+    """The file name of a path or an address, for titles, folders and the database."""
+    path = unquote(urlsplit(image).path) if is_address(image) else image
+    name = storable(printable(Path(path).name))
+    return name if name.strip(".") else "picture"

@@ -131,19 +131,19 @@ def is_steady(found: Explanation[SceneT, Of]) -> bool:
 
 def repeated(
     predictor: Predictor[SceneT, Of], found: Explanation[SceneT, Of], repeats: int, say: Say
-) -> dict[str, float]:
-    """Explain with fresh masks, and say how far the explanations agree: what `stability` returns.
+) -> Explanation[SceneT, Of]:
+    """Explain with fresh masks; the explanation with its stability, which is said.
 
     The answers to masks of an earlier start come from the predictor's file.
     """
-    surrogates = [found.surrogate]
-    for number in range(1, repeats):
-        request = replace(found.request, seed=found.request.seed + number)
-        surrogates.append(explain(predictor, [found.target], request)[0].surrogate)
-    agreement = stability(surrogates, found.request.top)
+    request = found.request
+    seeds = [request.seed + number for number in range(1, repeats)]
+    others = [explain(predictor, [found.target], replace(request, seed=seed)) for seed in seeds]
+    surrogates = [found.surrogate, *(other.surrogate for [other] in others)]
+    agreement = stability(surrogates, request.top)
     say(
         f"{repeats} explanations: "
-        f"Jaccard@{found.request.top} {agreement['jaccard']:.3f}, "
+        f"Jaccard@{request.top} {agreement['jaccard']:.3f}, "
         f"Kendall's W {agreement['kendall_w']:.3f}, same sign {agreement['same_sign']:.3f}"
     )
-    return agreement
+    return replace(found, stability=agreement)

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.pictures.addresses import name_of
-from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.reading import Picture, read_picture
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.results import name_of
 from lime import read_arguments
 from tests.conftest import command
 from tests.lime.conftest import SHAPES
@@ -56,7 +56,7 @@ def demo(made_once):
 @pytest.mark.slow
 def test_the_demo_finds_the_triangle(demo, shapes):
     _, _, found = demo
-    scene = make_scene("a", shapes, read_picture(f"{SHAPES}.png"), "slic", 36, "grey")
+    scene = make_scene(Picture("a", read_picture(f"{SHAPES}.png")), shapes, "slic", 36, "grey")
     assert (found["target"], found["class"]) == ("triangle", 2)
     blue = (scene.picture[..., 2] > 0.8) & (
         scene.picture[..., :2].max(axis=2) < 0.4

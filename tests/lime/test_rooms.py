@@ -11,6 +11,7 @@ from huggin.common.errors import UserError
 from huggin.lime.choices import FILLS, SEGMENTERS
 from huggin.lime.explanation import Request
 from huggin.lime.masks import random_perturbations
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.rounds import Round, deceive, summary
 from huggin.lime.pictures.scene import Scene, filled, make_scene, segmented
 from huggin.lime.predictor import Answers, Predictor, Target
@@ -56,13 +57,13 @@ def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
     with pytest.raises(UserError, match="one segment only; ask for more segments"):
-        make_scene("a.png", shapes, picture, "grid", 1, "grey")
+        make_scene(Picture("a.png", picture), shapes, "grid", 1, "grey")
 
 
 def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
-    small = SimpleNamespace(size=(28, 28))
+    small = SimpleNamespace(size=(28, 28), resampling="smooth")
     picture = np.random.default_rng(0).random((28, 28, 3)).astype(np.float32) / 10
-    scene = make_scene("a.png", small, picture, "quickshift", 36, "grey")
+    scene = make_scene(Picture("a.png", picture), small, "quickshift", 36, "grey")
     assert (scene.count, scene.segmenter) == (36, "grid")
     told = "a.png: quickshift finds one segment only, so the picture is cut into a grid"
     assert told in capsys.readouterr().err
@@ -72,7 +73,9 @@ def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
 @pytest.mark.parametrize("size", [(1, 1), (40, 40)])
 def test_a_single_colour_is_refused(shapes, size):
     with pytest.raises(UserError, match="a.png: of a single colour"):
-        make_scene("a.png", shapes, np.full((*size, 3), 0.3, np.float32), "grid", 36, "grey")
+        make_scene(
+            Picture("a.png", np.full((*size, 3), 0.3, np.float32)), shapes, "grid", 36, "grey"
+        )
 
 
 @pytest.mark.slow
@@ -101,7 +104,7 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 70, seed=0).on
     seen = on[:, scene.segments][..., None]
     pictures = np.where(seen, scene.picture, scene.fill) * 2 - 1
-    expected = np.asarray(scene.classifier.call(pictures.astype(np.float32)))
+    expected = np.asarray(scene.classifier.function(pictures.astype(np.float32)))
     found = predictor(scene, tmp_path, TRIANGLE, Target("c - n", 0, 4)).predictions(on)
     assert np.allclose(found.sure, expected[:, [2, 0, 4]], atol=1e-6)
     assert np.allclose(found.rest, 1 - expected[:, [2, 0, 4]], atol=1e-6)

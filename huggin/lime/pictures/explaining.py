@@ -16,9 +16,8 @@ from huggin.common.errors import BadValue, UserError
 from huggin.graphs.kinds import as_html
 from huggin.graphs.saving import save_figures
 from huggin.lime import steps
-from huggin.lime.choices import FILTERS, WIDTH
+from huggin.lime.choices import WIDTH
 from huggin.lime.classifiers.classifier import Classifier
-from huggin.lime.classifiers.function import FunctionClassifier
 from huggin.lime.classifiers.labels import target_of
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.fonts import missing_in
@@ -27,72 +26,21 @@ from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
-from huggin.lime.quality import (
-    LEAVE_ONE_OUT,
-    LIME,
-    RANDOM,
-    Compared,
-    compare,
-    differing,
-    leave_one_out,
-)
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Compared, compare, leave_one_out
 from huggin.lime.results import folder_of, make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
 ORDERS = 10  # random ones that faithfulness is compared with
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
-SQUASHED = 1.5  # change of shape from which on it is said
-
-
-@dataclass(frozen=True)
-class ExplainedClass:
-    """Why a classifier gives a picture this class, and how far that was checked."""
-
-    explanation: Explanation[Scene, int]
-    stability: dict[str, float] | None  # if it was repeated
-    compared: Compared | None  # the order of the segments with others, if that was asked for
-
-    def as_json(self) -> dict[str, Any]:
-        """Every number."""
-        found = self.explanation.as_json()
-        if self.stability:
-            found["stability"] = self.stability
-        if self.compared:
-            curves = self.compared.curves.items()
-            found["faithfulness"] = {name: asdict(curve) for name, curve in curves}
-        return found
-
-    def figures(self) -> dict[str, Figure]:
-        """The figures by their names; `lime` has all in one."""
-        found = draw_explanation(self.explanation)
-        if self.compared:
-            curves = self.compared.curves
-            found["faithfulness"] = draw_faithfulness(curves, self.explanation)
-        return found
-
-    def verdict(self, until_stable: bool) -> str:
-        """One sentence from all that was found. until_stable: whether masks were added for that."""
-        one = self.explanation
-        against = differing(self.stability)
-        if until_stable and not steps.is_steady(one):
-            against.append(f"they are not stable after {len(one.scores)} masks")
-        curves = self.compared.curves if self.compared else {}
-        if curves and curves[LIME].gain <= curves[RANDOM].gain:
-            against.append("hiding them changes the score no faster than hiding others")
-        return one.verdict(against)
 
 
 @dataclass(frozen=True)
 class ExplainedPicture:
     """What makes a classifier say what it says of a picture, and what was said meanwhile."""
 
-    classes: list[ExplainedClass]
+    explanations: list[Explanation[Scene, int]]  # one per class
+    compared: list[Compared | None]  # the order of the segments with others, if that was asked for
     lines: list[str]
-
-    @property
-    def explanations(self) -> list[Explanation[Scene, int]]:
-        """One per class."""
-        return [found.explanation for found in self.classes]
 
     def in_words(self) -> str:
         """What makes the answer, and how far to trust it."""
@@ -100,11 +48,20 @@ class ExplainedPicture:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Every number, a dictionary per class."""
-        return [found.as_json() for found in self.classes]
+        found = [explanation.as_json() for explanation in self.explanations]
+        for numbers, compared in zip(found, self.compared):
+            if compared:
+                curves = compared.curves.items()
+                numbers["faithfulness"] = {name: asdict(curve) for name, curve in curves}
+        return found
 
     def figures(self) -> list[dict[str, Figure]]:
         """The figures of each class by their names; `lime` has all in one."""
-        return [found.figures() for found in self.classes]
+        found = [draw_explanation(explanation) for explanation in self.explanations]
+        for figures, explanation, compared in zip(found, self.explanations, self.compared):
+            if compared:
+                figures["faithfulness"] = draw_faithfulness(compared.curves, explanation)
+        return found
 
     def save(self, folder: Path, show: bool = False, verbose: bool = False) -> None:
         """Save the figures, in a folder per class if there are several.
@@ -177,7 +134,8 @@ def explain_picture(
     """
     read = open_picture(picture)
     model = _classifier_of(classifier, read, seed)
-    scene = scene_of(read, model, segmenter, segments, fill, fit, resampling, allow_random)
+    cut = make_scene(read, model, segmenter, segments, fill, fit, resampling)
+    scene = steady(cut, allow_random)
     request = request_of(scene, score, sampler, samples, adjust, seed, kernel_width, top)
     report = Report(say, verbose)
     report.tell(*scene.introduction())
@@ -188,15 +146,16 @@ def explain_picture(
     explanations = steps.explain(predictor, targets, request, report.detail)
     if until_stable:
         explanations = steps.until_stable(predictor, explanations, max_samples, report.tell)
-    found = []
-    for one in explanations:
+    compared = []
+    for number, one in enumerate(explanations):
         report.tell(*one.in_words())
         report.detail(*one.details())
-        checked = _checked(predictor, one, stability, faithfulness, report)
+        if stability:
+            one = explanations[number] = steps.repeated(predictor, one, stability, report.tell)
+        compared.append(_compared(predictor, one, report) if faithfulness else None)
         if not one.surrogate.constant:
-            report.tell(checked.verdict(until_stable))
-        found.append(checked)
-    return ExplainedPicture(found, report.lines)
+            report.tell(one.verdict(_doubts(one, compared[-1], until_stable)))
+    return ExplainedPicture(explanations, compared, report.lines)
 
 
 def _classifier_of(
@@ -209,30 +168,15 @@ def _classifier_of(
         from huggin.lime.classifiers.keras_models import load_classifier
 
         return load_classifier(str(classifier), picture=picture.values, seed=seed)
-    return FunctionClassifier.of(classifier, picture.values) if callable(classifier) else classifier
+    return Classifier.of(classifier, picture.values) if callable(classifier) else classifier
 
 
-def scene_of(
-    picture: Picture,
-    classifier: Classifier,
-    segmenter: str,
-    segments: int,
-    fill: str,
-    fit: str,
-    resampling: str | None,
-    allow_random: bool,
-) -> Scene:
-    """The picture at the classifier's size, cut into segments; the classifier answers steadily.
+def steady(scene: Scene, allow_random: bool) -> Scene:
+    """The scene, if its classifier answers the same picture alike, alone and within a batch.
 
-    Raises UserError if it answers the same picture differently, unless `allow_random`: then the
-    mean of DRAWS answers is asked for.
+    Raises UserError if not, unless `allow_random`: then the mean of DRAWS answers is asked for.
     """
-    way = resampling or classifier.resampling
-    scene = make_scene(
-        picture.name, classifier, picture.values, segmenter, segments, fill, fit, way
-    )
-    fitting = _fitting_in_words(picture.values, classifier.size, fit, way)
-    scene = replace(scene, facts=(*picture.facts, fitting))
+    classifier = scene.classifier
     hidden = [np.arange(scene.count) % step == 0 for step in (2, 3)]
     masked = [scene.hide(np.flatnonzero(chosen)) for chosen in hidden]
     apart = classifier.varies(np.stack([scene.picture, *masked, scene.fill]))
@@ -244,18 +188,6 @@ def scene_of(
     why = "it has layers that act as in training, such as Dropout; save it with training=False"
     mean = f"or explain the mean of {DRAWS} answers by --allow-random"
     raise UserError(f"{classifier.name}: {what}; {why}, {mean}")
-
-
-def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
-    """How a picture (height, width, 3) was brought to the classifier's size."""
-    height, width = size
-    ratio = picture.shape[1] * height / (picture.shape[0] * width)
-    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
-    line = f"{done}resized to {width} x {height} by {FILTERS[resampling]}"
-    times = max(ratio, 1 / ratio)
-    if fit == "squash" and times > SQUASHED:
-        line += f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
-    return line
 
 
 def request_of(
@@ -295,26 +227,29 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     return [scene.first_answer()]
 
 
-def _checked(
-    predictor: Predictor[Scene, int],
-    one: Explanation[Scene, int],
-    repeats: int | None,
-    order: bool,
-    report: Report,
-) -> ExplainedClass:
-    """The explanation with the checks that are asked for: repeats, and the segments' order."""
-    scale = one.request.scale
+def _compared(
+    predictor: Predictor[Scene, int], one: Explanation[Scene, int], report: Report
+) -> Compared:
+    """What the order of the segments is worth, beside leave-one-out and random orders."""
 
     def scores(on: np.ndarray) -> np.ndarray:
-        return predictor.scores(on, one.target, scale)
+        return predictor.scores(on, one.target, one.request.scale)
 
-    stability = steps.repeated(predictor, one, repeats, report.tell) if repeats else None
-    if not order:
-        return ExplainedClass(one, stability, None)
-    values = {
-        LIME: one.surrogate.coefficients,
-        LEAVE_ONE_OUT: leave_one_out(scores, one.scene.count),
-    }
-    compared = compare(values, scores, one.request.top, one.request.seed, ORDERS, points=None)
-    report.tell(*(f"{name}: {curve.in_words()}" for name, curve in compared.curves.items()))
-    return ExplainedClass(one, stability, compared)
+    alone = leave_one_out(scores, one.scene.count)
+    values = {LIME: one.surrogate.coefficients, LEAVE_ONE_OUT: alone}
+    found = compare(values, scores, one.request.top, one.request.seed, ORDERS, points=None)
+    report.tell(*(f"{name}: {curve.in_words()}" for name, curve in found.curves.items()))
+    return found
+
+
+def _doubts(
+    one: Explanation[Scene, int], compared: Compared | None, until_stable: bool
+) -> list[str]:
+    """What speaks against relying on the top segments, a clause each."""
+    doubts = one.doubts()
+    if until_stable and not steps.is_steady(one):
+        doubts.append(f"they are not stable after {len(one.scores)} masks")
+    curves = compared.curves if compared else {}
+    if curves and curves[LIME].gain <= curves[RANDOM].gain:
+        doubts.append("hiding them changes the score no faster than hiding others")
+    return doubts

@@ -9,10 +9,13 @@ from skimage import color, filters, segmentation
 
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
+from huggin.lime.choices import FILTERS
 from huggin.lime.classifiers.classifier import BATCH, Classifier, first_answers
 from huggin.lime.classifiers.pixels import resized
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.predictor import Answers, AnyScene, Rows, Target
 
+SQUASHED = 1.5  # change of shape from which on it is said
 FIRST = 3  # answers that are named
 VALUES = 8  # of a model that returns values
 ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
@@ -79,10 +82,6 @@ class Scene(AnyScene[int]):
         first = self.classifier.labels.names[target.plus]
         return f"{first} is the first answer to {100 * kept:.0f} % of the masked pictures"
 
-    def doubts(self, kept: float) -> list[str]:
-        """See `AnyScene.doubts`: a classifier is used to pictures of parts."""
-        return []
-
     def details(self, answers: Answers[int]) -> list[str]:
         """See `AnyScene.details`."""
         names = self.classifier.labels.names
@@ -110,7 +109,9 @@ class Scene(AnyScene[int]):
 
     def as_json(self, target: Target[int]) -> dict[str, Any]:
         """See `AnyScene.as_json`."""
+        areas = np.bincount(self.segments.ravel()) / self.segments.size
         return {
+            "segments": [{"area": float(area), "text": None} for area in areas],
             "kind": self.thing,
             "picture": self.name,
             "model": self.classifier.name,
@@ -123,31 +124,27 @@ class Scene(AnyScene[int]):
             "model_sha256": self.classifier.fingerprint,
         }
 
-    def segments_as_json(self) -> list[dict[str, Any]]:
-        """See `AnyScene.segments_as_json`."""
-        areas = np.bincount(self.segments.ravel()) / self.segments.size
-        return [{"area": float(area), "text": None} for area in areas]
-
 
 def make_scene(
-    name: str,
+    picture: Picture,
     classifier: Classifier,
-    picture: np.ndarray,
     segmenter: str,
     wanted: int,
     fill: str,
     fit: str = "squash",
-    resampling: str = "smooth",
+    resampling: str | None = None,
 ) -> Scene:
-    """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
+    """Fit a picture to the classifier's input and cut it into segments.
 
-    resampling: a key of FILTERS.
     wanted: about how many segments `slic` and `grid` make. The grid is taken, too, if `quickshift`
-    or `felzenszwalb` find one segment only. Raises UserError if then there is only one, too, or the
-    picture has a single colour.
+    or `felzenszwalb` find one segment only. fit: one of FITS. resampling: a key of FILTERS; without
+    it, the classifier's. Raises UserError if there is only one segment then, too, or the picture
+    has a single colour.
     """
-    shaped = in_shape(picture, classifier.size, fit)
-    fitted = resized(shaped, classifier.size, resampling)
+    name = picture.name
+    way = resampling or classifier.resampling
+    shaped = in_shape(picture.values, classifier.size, fit)
+    fitted = resized(shaped, classifier.size, way)
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
@@ -158,7 +155,20 @@ def make_scene(
     if segments.max() == 0:
         raise UserError(f"{name}: {segmenter} finds one segment only; ask for more segments")
     hidden = filled(fitted, segments, fill)
-    return Scene(name, classifier, fitted, segments, hidden, segmenter, filling=fill)
+    facts = (*picture.facts, _fitting_in_words(picture.values, classifier.size, fit, way))
+    return Scene(name, classifier, fitted, segments, hidden, segmenter, facts, fill)
+
+
+def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
+    """How a picture (height, width, 3) was brought to the classifier's size."""
+    height, width = size
+    ratio = picture.shape[1] * height / (picture.shape[0] * width)
+    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
+    line = f"{done}resized to {width} x {height} by {FILTERS[resampling]}"
+    times = max(ratio, 1 / ratio)
+    if fit == "squash" and times > SQUASHED:
+        line += f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
+    return line
 
 
 def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from huggin.lime.choices import WIDTH
 from huggin.lime.explanation import Request
 from huggin.lime.fonts import missing_in
 from huggin.lime.predictor import Predictor
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, compare, differing, leave_one_out
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, compare, leave_one_out
 from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say, explain, repeated
 from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
@@ -269,29 +269,22 @@ class Story:
         samples = self.request.samples or usual
         request = replace(self.request, samples=samples, segmenter=scene.kind)
         (one,) = explain(predictor, [case.target], request, self.report.detail)
-        finding = finding_of(one, case.answer, case.expected)
         self.report.tell(*one.in_words())
         self.report.detail(*one.details())
-        if last and not one.surrogate.constant:
-            finding = replace(finding, **self._examined(one, predictor))
-        return one, finding
+        checked = last and not one.surrogate.constant
+        if checked and self.repeats:
+            one = repeated(predictor, one, self.repeats, self.report.tell)
+        finding = finding_of(one, case.answer, case.expected)
+        if not checked:
+            return one, finding
+        doubts = [*one.doubts(), *scene.doubts(one.kept)]
+        if self.compare:
+            return one, replace(finding, **self._compared(one, predictor, doubts))
+        return one, replace(finding, believe=one.verdict(doubts))
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
-        return Predictor(
-            scene, [self.case.target], self.folder / f"predictions-{scene.kind}{step}.npz"
-        )
-
-    def _examined(
-        self, one: TextExplanation, predictor: Predictor[TextScene, TokenSpan]
-    ) -> dict[str, Any]:
-        """Stability if asked for, the other methods unless they are not wanted, the verdict."""
-        found: dict[str, Any] = {}
-        if self.repeats:
-            found["stability"] = repeated(predictor, one, self.repeats, self.report.tell)
-        against = [*differing(found.get("stability")), *one.scene.doubts(one.kept)]
-        if not self.compare:
-            return found | {"believe": one.verdict(against)}
-        return found | self._compared(one, predictor, [*one.doubts(), *against])
+        file = self.folder / f"predictions-{scene.kind}{step}.npz"
+        return Predictor(scene, [self.case.target], file)
 
     def _compared(
         self,

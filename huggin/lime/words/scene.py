@@ -143,7 +143,7 @@ class TextScene(AnyScene[TokenSpan]):
         return f"{line}. Few: {why}"
 
     def doubts(self, kept: float) -> list[str]:
-        """See `AnyScene.doubts`."""
+        """What that share says against the top segments, a clause each."""
         masked = f"in {100 * kept:.0f} % of the masked texts"
         if kept >= NEARLY_ALL:
             return [f"the model gives its answer {masked}, whatever is hidden"]
@@ -162,14 +162,11 @@ class TextScene(AnyScene[TokenSpan]):
 
     def as_json(self, target: Target[TokenSpan]) -> dict[str, Any]:
         """See `AnyScene.as_json`."""
-        return {"kind": self.kind, "hide": self.hide}
-
-    def segments_as_json(self) -> list[dict[str, Any]]:
-        """See `AnyScene.segments_as_json`."""
         owners = self.segment_of[self.segment_of >= 0]
         areas = np.bincount(owners, minlength=self.count) / len(owners)
         parts = zip(self.segments, self.texts, areas.tolist(), strict=True)
-        return [{**vars(place), "text": text, "area": area} for place, text, area in parts]
+        segments = [{**vars(place), "text": text, "area": area} for place, text, area in parts]
+        return {"kind": self.kind, "hide": self.hide, "segments": segments}
 
 
 def make_text_scene(

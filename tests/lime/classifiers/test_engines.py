@@ -13,6 +13,7 @@ from huggin.lime.classifiers import engines
 from huggin.lime.classifiers.engines import NotConverted
 from huggin.lime.classifiers.networks import open_file
 from huggin.lime.explanation import Request
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
 from huggin.lime.predictor import Predictor, Target
@@ -54,7 +55,7 @@ def paths(tmp_path_factory):
 def scene_of(path, engine, segments=4):
     picture = np.random.default_rng(0).random((12, 12, 3), np.float32)
     classifier = loaded(path, pixels="byte", engine=engine)
-    return make_scene("noise", classifier, picture, "grid", segments, "black")
+    return make_scene(Picture("noise", picture), classifier, "grid", segments, "black")
 
 
 def asked(scene, file):
@@ -85,7 +86,7 @@ def test_a_model_is_converted_as_it_is_loaded_and_only_once(engine, paths, tmp_p
     scene = scene_of(paths["keras"], engine)
     monkeypatch.setattr(type(scene.classifier), "_graph", lambda _: pytest.fail("again"))
     asked(scene, tmp_path / "a.npz")
-    more = make_scene("", scene.classifier, scene.picture, "grid", 9, "grey")
+    more = make_scene(Picture("", scene.picture), scene.classifier, "grid", 9, "grey")
     asked(more, tmp_path / "b.npz")
 
 
