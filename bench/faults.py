@@ -42,7 +42,7 @@ PRELOADED = (
     "huggin.asking.examination",
     "huggin.asking.examination",
     "huggin.asking.examined",
-    "huggin.graphs.gradients",
+    "huggin.graphs.parts",
     "huggin.graphs.layers",
     "huggin.graphs.layers",
     "huggin.graphs.losses",
