@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from huggin.analysis.questions import texts_of
+from huggin.analysis.questions import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
     ModelAnswer,
@@ -101,7 +101,7 @@ def suspects(
     late: list[int] = []
     notes: list[str] = []
     if not validation:
-        texts_of(recording, listed)  # refuses data that has changed
+        refuse_changed(recording, dict(enumerate(listed)))
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
     asked = ask_all(recording, records, split, device) if ask else []
