@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.analysis.ledger import sums_until
-    from huggin.graphs.rewind import draw_rewound
+    from huggin.analysis.parts import sums_until
+    from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
 

@@ -13,33 +13,31 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from huggin.analysis.gradients import table_of_parts
 from huggin.analysis.learning import flips_in_words, table_of_samples
-from huggin.analysis.ledger import sums_of, words_and_table
 from huggin.analysis.lens import table_of_layers
 from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
-from huggin.analysis.question_lists import table_of_hardest
+from huggin.analysis.parts import sums_of, table_of_ledger, table_of_norms
 from huggin.analysis.questions import (
     Grouping,
-    QuestionTexts,
+    Record,
     all_in_one,
     between_passes,
     groupings,
     passes_in_words,
+    refuse_changed,
     same_kinds,
+    table_of_hardest,
     table_of_kinds,
-    texts_of,
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.efficacy import draw_efficacy
-from huggin.graphs.gradients import draw_gradients
 from huggin.graphs.layers import draw_layers, draw_layers_over_time
-from huggin.graphs.ledger import draw_ledger
 from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.node_logits import draw_answer, draw_snapshot
+from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
 from huggin.graphs.saving import paths_beside, save_figures, show_figures
@@ -193,9 +191,9 @@ def _layers(
         layers |= draw_layers_over_time(*runs, sample=sample)
         drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
     if gradients:
-        drawn.add(gradients, runs, [table_of_parts(run.layers) for run in runs])
+        drawn.add(gradients, runs, [table_of_norms(run.layers) for run in runs])
     if ledger:
-        tables = [words_and_table(sums_of(run.ledger(sample))) for run in runs]
+        tables = [table_of_ledger(sums_of(run.ledger(sample))) for run in runs]
         drawn.add(ledger, runs, tables)
     if not drawn.parts:
         raise UserError(drawn.notes[0])
@@ -220,26 +218,26 @@ def drawn_or_noted(
 def _questions(drawn: Figures, *, by: str | None = None) -> None:
     runs = read_runs(drawn.runs)
     found = [run.questions for run in runs]
-    texts, kinds = questions_of(runs, drawn.notes, "no texts, so no kinds are drawn", by)
+    records, kinds = questions_of(runs, drawn.notes, "no texts, so no kinds are drawn", by)
     for group in kinds:
         tables = [table_of_kinds(*pair) for pair in zip(found, group, strict=True)]
         drawn.add(draw_kinds(*runs, kinds=group), runs, tables)
     passes = [passes_in_words(between_passes(each)) for each in found]
-    hardest = [table_of_hardest(*pair) for pair in zip(found, texts, strict=True)]
+    hardest = [table_of_hardest(*pair) for pair in zip(found, records, strict=True)]
     drawn.add(draw_passes(*runs), runs, passes, hardest)
 
 
 def questions_of(
     runs: Sequence[Recording], notes: list[str], without_texts: str, by: str | None = None
-) -> tuple[Sequence[QuestionTexts | None], list[tuple[Grouping, ...]]]:
+) -> tuple[Sequence[Sequence[Record] | None], list[tuple[Grouping, ...]]]:
     """The questions of each run, and their kinds, which are the same in all runs.
 
     by: the column that says the kind. If the texts cannot be read, and no column is asked for,
     they are None, all questions are of one kind, and a note says so: `without_texts`, and why.
     """
-    texts: Sequence[QuestionTexts | None] = [None] * len(runs)
+    records: Sequence[Sequence[Record] | None] = [None] * len(runs)
     try:
-        texts = [texts_of(run, training_records(run.facts.cfg, by)) for run in runs]
+        records = [_trained_on(run, by) for run in runs]
     except BadValue:
         raise
     except (UserError, OSError) as error:
@@ -247,10 +245,16 @@ def questions_of(
             raise
         notes.append(f"{without_texts}: {error}")
     kinds = [
-        groupings(text, by) if text else [all_in_one(run.questions)]
-        for run, text in zip(runs, texts, strict=True)
+        groupings(own, by) if own else [all_in_one(run.questions)]
+        for run, own in zip(runs, records, strict=True)
     ]
-    return texts, same_kinds(kinds)
+    return records, same_kinds(kinds)
+
+
+def _trained_on(run: Recording, by: str | None) -> list[Record]:
+    records = training_records(run.facts.cfg, by)
+    refuse_changed(run, dict(enumerate(records)))
+    return list(records)
 
 
 def _node_logits(

@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.analysis.gradients import running_mean
-from huggin.analysis.learning import validation_in_words, with_loss
+from huggin.analysis.learning import running_mean, validation_in_words, with_loss
 from huggin.analysis.losses import Spike, fit_exponential, schedule_changes
 from huggin.common.statistics import Z
 from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured

@@ -4,22 +4,21 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from huggin.analysis.ledger import sums_until
 from huggin.analysis.lens import layers_in_words
-from huggin.analysis.question_lists import hardest
+from huggin.analysis.parts import sums_until
 from huggin.analysis.questions import (
     Grouping,
-    QuestionTexts,
+    Record,
     between_passes,
+    hardest,
     learned_in_words,
     passes_in_words,
 )
 from huggin.common.errors import UserError
-from huggin.graphs.gradients import draw_gradients
 from huggin.graphs.kinds import drawn_or_noted, questions_of
 from huggin.graphs.layers import draw_layers, draw_layers_over_time
+from huggin.graphs.parts import draw_gradients, draw_rewound
 from huggin.graphs.questions import draw_kinds, draw_passes
-from huggin.graphs.rewind import draw_rewound
 from huggin.graphs.runs import side_by_side
 from huggin.pages.blocks import (
     Block,
@@ -104,14 +103,14 @@ def _question_by_question(
     except UserError as error:
         notes.append(f"left out, the questions: {error}")
         return []
-    texts, kinds = questions_of(runs, notes, "left out, the kinds of questions")
+    records, kinds = questions_of(runs, notes, "left out, the kinds of questions")
     figures: list[Figure] = []
     for group in kinds:
         figures += draw_kinds(*runs, kinds=group).values()
     figures += passes.values()
     facts = [_learned(run, kind) for run, kind in zip(runs, kinds[0], strict=True)]
     above = [facts_of_runs(runs, facts)]
-    below = [_hardest(runs[0], texts[0])] if len(runs) == 1 else []
+    below = [_hardest(runs[0], records[0])] if len(runs) == 1 else []
     return section(f"{number}  Question by question", figures, above, below)
 
 
@@ -122,13 +121,9 @@ def _learned(run: Recording, kinds: Grouping) -> list[Row]:
     ]
 
 
-def _hardest(run: Recording, texts: QuestionTexts | None) -> Block:
+def _hardest(run: Recording, records: Sequence[Record] | None) -> Block:
     """The questions with the highest loss at the end, with their texts if they are known."""
-    rows = [("question", "loss", "right/seen", "text", "answer")]
-    for index, loss, right, seen in hardest(run.questions):
-        question = texts.question[index] if texts else ""
-        answer = texts.answer[index] or "(none)" if texts else ""
-        numbers = (str(index), f"{loss:.2f}", f"{right}/{seen}")
-        rows.append((*numbers, question, answer))
+    heads = ("question", "loss", "right/seen", "text", "answer")
     title = heading("The questions with the highest loss when they were last seen", 10)
+    rows = [heads, *hardest(run.questions, records)]
     return stacked([title, text_block(table(rows, FACTS_BLUE, HARDEST))])

@@ -5,15 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from huggin.analysis.gradients import running_mean, thinned
-from huggin.analysis.question_lists import (
-    NEVER,
-    Histories,
-    hardest_first,
-    histories,
-    learned_first,
-    most_forgotten_first,
-)
+from huggin.analysis.learning import running_mean, thinned
+from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short
@@ -28,8 +21,6 @@ from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps
 NAMES = 12  # of modules that are alike
-
-Question = Mapping[str, Any]  # a record of the data: question, and answers as in SQuAD
 
 
 def page_of_run(recording: Recording, name: str) -> Page:
@@ -110,9 +101,9 @@ def _questions(recording: Recording) -> Page:
     """
     found = histories(recording.questions)
     lists = {
-        "hardest": hardest_first(found),
-        "learned": learned_first(found),
-        "forgotten": most_forgotten_first(found),
+        "hardest": found.hardest_first,
+        "learned": found.learned_first,
+        "forgotten": found.most_forgotten_first,
     }
     places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
     row_of = {int(place): row for row, place in enumerate(places)}
@@ -132,29 +123,27 @@ def _questions(recording: Recording) -> Page:
     return page
 
 
-def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Question]:
+def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Record]:
     """The questions at some places. Raises UserError if they are not those that were trained on."""
-    samples = recording.facts.trained_samples
-    places = {*indices, *(window.index for window in samples)}
-    texts = some_training_records(recording.facts.cfg, places)
-    if any(texts[window.index]["question"] != window.question for window in samples):
-        where = f"{recording.facts.data_name} has changed"
-        raise UserError(f"{where} since {recording.run.path} was trained")
-    return texts
+    last = int(recording.questions.index.max())
+    places = {*indices, last, *(window.index for window in recording.facts.trained_samples)}
+    records = some_training_records(recording.facts.cfg, places)
+    refuse_changed(recording, records)
+    return records
 
 
 def _row(
-    found: Histories, place: int, texts: Mapping[int, Question], tracked: Mapping[int, int]
+    found: Histories, place: int, records: Mapping[int, Record], tracked: Mapping[int, int]
 ) -> Page:
-    """A question with its history."""
+    """A question with its history, its texts short enough for a table."""
     index = int(found.index[place])
     loss = float(found.loss[place])
     since = int(found.since[place])
-    question, answer = _words(texts.get(index))
+    record = records.get(index)
     return {
         "index": index,
-        "question": question,
-        "answer": answer,
+        "question": shown(short(record["question"], 300)) if record else "",
+        "answer": shown(short(answer_of(record), 100)) if record else "",
         "loss": loss if np.isfinite(loss) else None,
         "right": int(found.right[place]),
         "seen": int(found.seen[place]),
@@ -162,12 +151,3 @@ def _row(
         "since": None if since == NEVER else since,
         "sample": tracked.get(index),
     }
-
-
-def _words(record: Question | None) -> tuple[str, str]:
-    """A question and its first answer, short enough for a table."""
-    if record is None:
-        return "", ""
-    answers = record["answers"]["text"]
-    answer = answers[0] if len(answers) else ""
-    return shown(short(record["question"], 300)), shown(short(answer, 100))
