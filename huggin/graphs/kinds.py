@@ -33,15 +33,18 @@ from huggin.analysis.questions import (
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.efficacy import draw_efficacy
-from huggin.graphs.layers import draw_layers, draw_layers_over_time
-from huggin.graphs.logits import draw_logits, draw_logits_over_time
+from huggin.graphs.logits import (
+    draw_layers,
+    draw_layers_over_time,
+    draw_logits,
+    draw_logits_over_time,
+)
 from huggin.graphs.losses import draw_losses
-from huggin.graphs.node_logits import draw_answer, draw_snapshot
+from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time, draw_snapshot
 from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
 from huggin.graphs.saving import paths_beside, save_figures, show_figures
-from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records

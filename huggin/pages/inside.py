@@ -16,7 +16,7 @@ from huggin.analysis.questions import (
 )
 from huggin.common.errors import UserError
 from huggin.graphs.kinds import drawn_or_noted, questions_of
-from huggin.graphs.layers import draw_layers, draw_layers_over_time
+from huggin.graphs.logits import draw_layers, draw_layers_over_time
 from huggin.graphs.parts import draw_gradients, draw_rewound
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import side_by_side

@@ -15,9 +15,8 @@ from huggin.graphs.attention import draw_attention
 from huggin.graphs.kinds import drawn_or_noted
 from huggin.graphs.logits import draw_logits, draw_logits_over_time
 from huggin.graphs.losses import draw_losses
-from huggin.graphs.node_logits import draw_answer
+from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time
 from huggin.graphs.runs import read_runs, same_sample, side_by_side
-from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
     GAP,

@@ -12,8 +12,8 @@ from huggin.common.errors import UserError
 from huggin.graphs.efficacy import draw_efficacy
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
+from huggin.graphs.nodes import draw_shares
 from huggin.graphs.runs import COLOURS, read_runs, same_sample, side_by_side
-from huggin.graphs.shares import draw_shares
 from huggin.graphs.weights import draw_weights
 from huggin.recording.reader import Recording
 from tests.conftest import command
@@ -56,8 +56,8 @@ def test_each_run_is_drawn_as_it_was_recorded(runs):
         assert lines[2 * at].get_color() == COLOURS[at]
     axes = draw_weights(*recordings)["weights-side-by-side"].axes  # four panels per run
     for at, recording in enumerate(recordings):
-        lines = axes[4 * at + 1].lines
-        np.testing.assert_array_equal(lines[0].get_ydata(), recording.steps.weight[-1, 0])
+        (points,) = [line for line in axes[4 * at].lines if line.get_marker() == "."]
+        np.testing.assert_array_equal(points.get_ydata(), recording.steps.weight[-1, 0])
     axes = draw_logits(*recordings)["logits-side-by-side"].axes  # two rows per run
     for at, recording in enumerate(recordings):
         np.testing.assert_array_equal(
