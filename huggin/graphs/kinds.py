@@ -32,14 +32,13 @@ from huggin.analysis.questions import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.efficacy import draw_efficacy
 from huggin.graphs.logits import (
     draw_layers,
     draw_layers_over_time,
     draw_logits,
     draw_logits_over_time,
 )
-from huggin.graphs.losses import draw_losses
+from huggin.graphs.losses import draw_efficacy, draw_losses
 from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time, draw_snapshot
 from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes

@@ -8,6 +8,7 @@ from pathlib import Path
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
+from huggin.graphs.arguments import add_options
 from huggin.lime.choices import (
     ENDINGS,
     ENGINES,

@@ -9,9 +9,8 @@ import pytest
 from pypdf import PdfReader
 
 from huggin.common.errors import UserError
-from huggin.graphs.efficacy import draw_efficacy
 from huggin.graphs.logits import draw_logits
-from huggin.graphs.losses import draw_losses
+from huggin.graphs.losses import draw_efficacy, draw_losses
 from huggin.graphs.nodes import draw_shares
 from huggin.graphs.runs import COLOURS, read_runs, same_sample, side_by_side
 from huggin.graphs.weights import draw_weights
