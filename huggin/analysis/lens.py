@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.analysis.learning import NO_ANSWER
-from huggin.analysis.nodes import ROUNDINGS, Snapshots, tolerance, unit_of, untrue_at
+from huggin.analysis.nodes import ROUNDINGS, Snapshots, beside_probes, tolerance, unit_of, untrue_at
 from huggin.common.errors import UserError
 from huggin.common.site import Site
 from huggin.common.text import in_columns
@@ -46,10 +46,10 @@ def true_lens(recording: Recording, sample: int = 0) -> LensLogits:
     Raises UserError if there is none, or if its last row is not what the model itself computed.
     """
     lens = recording.lens(sample)
-    probes = recording.probes(sample)
-    last = np.stack([lens.start_logits[:, -1], lens.end_logits[:, -1]], axis=1)
-    limit = lens_tolerance(last.astype(np.float32), unit_of(recording))
-    if at := untrue_at(probes, lens.step, last, limit):
+    ours, own = beside_probes(recording.probes(sample), lens.step)
+    last = np.stack([lens.start_logits[ours, -1], lens.end_logits[ours, -1]], axis=1)
+    limit = lens_tolerance(own, unit_of(recording))
+    if at := untrue_at(lens.step[ours], last, own, limit):
         what = f"{recording.run.path}: the head on the last layer is not the model's own answer"
         raise UserError(f"{what} ({at}, sample {sample}); no layers are drawn")
     return lens
@@ -139,18 +139,21 @@ def table_of_layers(recording: Recording, sample: int = 0) -> str:
     for layer in range(found.right.shape[1]):
         first = found.first_right(layer)
         at = "-" if first is None else f"step {first}"
-        known = [
-            f"{values[0]:.3f}, {values[-1]:.3f}" for values in found.probability[:, :, layer].T
-        ]
-        rows.append((str(layer), at, f"{found.right[:, layer].mean():.0%}", known[0], known[1]))
+        start, end = found.probability[:, :, layer].T
+        known = (f"{start[0]:.3f}, {start[-1]:.3f}", f"{end[0]:.3f}, {end[-1]:.3f}")
+        rows.append((str(layer), at, f"{found.right[:, layer].mean():.0%}", *known))
     return "\n".join([*in_columns(rows, left=()), layers_in_words(recording, sample)])
 
 
 def layers_in_words(recording: Recording, sample: int) -> str:
-    """The lowest layer with which the head is right: the first time, and at the last probe."""
+    """What `lowest_in_words` says of a tracked sample, if its window holds an answer."""
     if not recording.tracked(sample).has_answer:
         return f"sample {sample}: {NO_ANSWER}"
-    found = layer_answers(recording, sample)
+    return lowest_in_words(layer_answers(recording, sample), sample)
+
+
+def lowest_in_words(found: LayerAnswers, sample: int = 0) -> str:
+    """The lowest layer with which the head is right: the first time, and at the last probe."""
     lowest = found.lowest_right
     known = np.flatnonzero(np.isfinite(lowest))
     if not len(known):
@@ -172,9 +175,8 @@ def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
     inputs = answer.activations[_input_site(answer)]
     step = np.array([answer.facts.step])
     found = Snapshots(step, inputs[None], weight[None], bias[None])
-    own = _logits_of(answer)
-    off = np.abs(found.logits()[0] - own)
-    if not (off <= tolerance(found, unit_of(recording))[0]).all():
+    limit = tolerance(found, unit_of(recording))
+    if untrue_at(step, found.logits(), _logits_of(answer), limit):
         raise UserError(f"the recorded nodes do not add up to the answer's logits: {OTHERWISE}")
     return found
 
@@ -190,10 +192,10 @@ def lens_of_answer(recording: Recording, answer: AnswerInside) -> LensLogits:
         raise UserError(f"the head cannot be applied to every layer's output: {OTHERWISE}")
     states = np.stack([answer.activations[site] for site in outputs]).astype(np.float32)
     logits = np.einsum("rh,lth->lrt", weight, states) + bias[:, None]
-    own = _logits_of(answer)
-    if not (np.abs(logits[-1] - own) <= lens_tolerance(own, unit_of(recording))).all():
-        raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
     step = np.array([answer.facts.step])
+    own = _logits_of(answer)
+    if untrue_at(step, logits[-1:], own, lens_tolerance(own, unit_of(recording))):
+        raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
     halves = logits.astype(np.float16)[None]
     return LensLogits(step, halves[:, :, 0], halves[:, :, 1])
 
@@ -222,5 +224,5 @@ def _input_site(answer: AnswerInside) -> Site:
 
 
 def _logits_of(answer: AnswerInside) -> np.ndarray:
-    """(2, tokens)."""
-    return np.stack([answer.start_logits, answer.end_logits])
+    """(1, 2, tokens)."""
+    return np.stack([answer.start_logits, answer.end_logits])[None]

@@ -142,25 +142,30 @@ def tolerance(found: Snapshots, unit: float) -> np.ndarray:
 
 def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
     """Raise UserError if the shares do not add up to the logits that the model computed."""
-    limit = tolerance(found, unit_of(recording))
-    if at := untrue_at(recording.probes(sample), found.step, found.logits(), limit):
+    ours, own = beside_probes(recording.probes(sample), found.step)
+    limit = tolerance(found, unit_of(recording))[ours]
+    if at := untrue_at(found.step[ours], found.logits()[ours], own, limit):
         why = "the model transforms them before its head, or they overflow float16"
         what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
         raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
 
 
-def untrue_at(probes: Probes, step: np.ndarray, logits: np.ndarray, limit: np.ndarray) -> str:
-    """Where logits are not those of the probes: `step 3`, `no step` if no step is shared, or "".
+def beside_probes(probes: Probes, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the probed steps among others, and the logits there (places, 2, tokens)."""
+    _, ours, theirs = np.intersect1d(step, probes.step, return_indices=True)
+    return ours, np.stack([probes.start_logits[theirs], probes.end_logits[theirs]], axis=1)
 
-    step: (steps,). logits: (steps, 2, tokens). limit: of their difference, of the same shape.
+
+def untrue_at(step: np.ndarray, logits: np.ndarray, own: np.ndarray, limit: np.ndarray) -> str:
+    """At which step logits are not those that the model computed; "" if all of them are.
+
+    step: (steps,). logits, own, limit of their difference: (steps, 2, tokens).
     """
-    shared, ours, theirs = np.intersect1d(step, probes.step, return_indices=True)
-    own = np.stack([probes.start_logits[theirs], probes.end_logits[theirs]], axis=1)
-    close = np.abs(logits[ours].astype(np.float32) - own) <= limit[ours]
+    close = np.abs(logits.astype(np.float32) - own) <= limit
     wrong = (~close & np.isfinite(own)).any(axis=(1, 2))
-    if not len(shared):
+    if not len(step):
         return "no step"
-    return f"step {shared[wrong][0]}" if wrong.any() else ""
+    return f"step {step[wrong][0]}" if wrong.any() else ""
 
 
 def ranking_values(recording: Recording, rank_by: str, sample: int = 0) -> np.ndarray:

@@ -84,9 +84,8 @@ def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     """weights: (heads, tokens)."""
     heads, tokens = weights.shape
     across = edges_of(np.arange(tokens))
-    heat_map(
-        axes, across, edges_of(np.arange(1, heads + 1)), weights.astype(np.float32), COLOURS, LEAST
-    )
+    up = edges_of(np.arange(1, heads + 1))
+    heat_map(axes, across, up, weights.astype(np.float32), COLOURS, LEAST)
     axes.set_ylim(heads + 0.5, 0.5)
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)
