@@ -6,7 +6,8 @@ huggin.figures("runs/sample", "layers", sample=0).save()
 import base64
 import html
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,35 +187,29 @@ def _layers(
     drawn: Figures, *, sample: int = 0, step: int | None = None, parts: list[str] | None = None
 ) -> None:
     runs = read_runs(drawn.runs)
-    layers = drawn_or_noted(drawn.notes, lambda: draw_layers(*runs, sample=sample, step=step))
-    gradients = drawn_or_noted(drawn.notes, lambda: draw_gradients(*runs, parts=parts))
-    ledger = drawn_or_noted(drawn.notes, lambda: draw_ledger(*runs, sample=sample))
-    if layers:
-        layers |= draw_layers_over_time(*runs, sample=sample)
-        drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
-    if gradients:
-        drawn.add(gradients, runs, [table_of_norms(run.layers) for run in runs])
-    if ledger:
+    with left_out(drawn.notes):
+        figures = draw_layers(*runs, sample=sample, step=step)
+        figures |= draw_layers_over_time(*runs, sample=sample)
+        drawn.add(figures, runs, [table_of_layers(run, sample) for run in runs])
+    with left_out(drawn.notes):
+        figures = draw_gradients(*runs, parts=parts)
+        drawn.add(figures, runs, [table_of_norms(run.layers) for run in runs])
+    with left_out(drawn.notes):
         tables = [table_of_ledger(sums_of(run.ledger(sample))) for run in runs]
-        drawn.add(ledger, runs, tables)
+        drawn.add(draw_ledger(*runs, sample=sample), runs, tables)
     if not drawn.parts:
         raise UserError(drawn.notes[0])
 
 
-def drawn_or_noted(
-    notes: list[str], draw: Callable[[], dict[str, Figure]], what: str = ""
-) -> dict[str, Figure]:
-    """Figures; if a recording lacks what they need there are none, and a note says why.
-
-    what: is left out, for the note.
-    """
+@contextmanager
+def left_out(notes: list[str], what: str = "") -> Iterator[None]:
+    """What a recording lacks is left out, and a note says why. what: is left out, for the note."""
     try:
-        return draw()
+        yield
     except BadValue:
         raise
     except UserError as error:
         notes.append(f"left out, {what}: {error}" if what else str(error))
-        return {}
 
 
 def _questions(drawn: Figures, *, by: str | None = None) -> None:

@@ -77,11 +77,9 @@ def heading(text: str, size: int = 14) -> Block:
 
 def boxed(block: Block) -> Block:
     """The block with a frame around it, GAP away."""
-    width = block.width + 2 * GAP
-    height = block.height + 2 * GAP
-    inches = {"width": f"{width / 72:.3f}", "height": f"{height / 72:.3f}"}
+    width, height = (f"{(size + 2 * GAP) / 72:.3f}" for size in (block.width, block.height))
     graph = graphviz.Digraph(graph_attr={"margin": "0", "pad": PAD})
-    graph.node("box", "", shape="box", fixedsize="true", **inches)
+    graph.node("box", "", shape="box", fixedsize="true", width=width, height=height)
     frame = _drawn_by(graph)
     parts = [*frame.parts, *_moved(block, GAP, GAP)]
     return replace(frame, parts=parts, sources=_sources([frame, block]))
@@ -91,10 +89,14 @@ def _drawn_by(graph: graphviz.Digraph) -> Block:
     """What Graphviz draws, in its natural size."""
     with advising(Path("the PDF")):
         drawn = graph.pipe(format="pdf", quiet=True)
-    page = PdfReader(io.BytesIO(drawn)).pages[0]
-    width = float(page.mediabox.width)
-    height = float(page.mediabox.height)
-    return Block(width, height, [Part(page, 1.0, 0.0, 0.0)], [graph.source])
+    return _natural(drawn, [graph.source])
+
+
+def _natural(pdf: bytes, sources: Sequence[str] = ()) -> Block:
+    """The first page of a PDF in its natural size."""
+    page = PdfReader(io.BytesIO(pdf)).pages[0]
+    width, height = float(page.mediabox.width), float(page.mediabox.height)
+    return Block(width, height, [Part(page, 1.0, 0.0, 0.0)], list(sources))
 
 
 def figure_block(figure: Figure, width: float, height: float, scale: float) -> Block:
@@ -103,11 +105,10 @@ def figure_block(figure: Figure, width: float, height: float, scale: float) -> B
     stream = io.BytesIO()
     with laid_out(figure):
         figure.savefig(stream, format="pdf", transparent=True)
-    page = PdfReader(stream).pages[0]
-    natural_width = float(page.mediabox.width)
-    natural_height = float(page.mediabox.height)
-    scale = min(scale, width / natural_width, height / natural_height)
-    return Block(natural_width * scale, natural_height * scale, [Part(page, scale, 0.0, 0.0)])
+    natural = _natural(stream.getvalue())
+    scale = min(scale, width / natural.width, height / natural.height)
+    parts = [replace(part, scale=scale) for part in natural.parts]
+    return Block(natural.width * scale, natural.height * scale, parts)
 
 
 def stacked(blocks: Sequence[Block]) -> Block:
@@ -117,8 +118,7 @@ def stacked(blocks: Sequence[Block]) -> Block:
     for block in blocks:
         parts += _moved(block, 0.0, top)
         top += block.height + GAP
-    width = max(block.width for block in blocks)
-    return Block(width, top - GAP, parts, _sources(blocks))
+    return Block(max(block.width for block in blocks), top - GAP, parts, _sources(blocks))
 
 
 def beside(blocks: Sequence[Block]) -> Block:
@@ -128,8 +128,7 @@ def beside(blocks: Sequence[Block]) -> Block:
     for block in blocks:
         parts += _moved(block, left, 0.0)
         left += block.width + GAP
-    height = max(block.height for block in blocks)
-    return Block(left - GAP, height, parts, _sources(blocks))
+    return Block(left - GAP, max(block.height for block in blocks), parts, _sources(blocks))
 
 
 def in_rows(blocks: Sequence[Block], width: float) -> list[Block]:

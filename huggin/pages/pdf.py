@@ -1,4 +1,4 @@
-"""A recording -> the pages of its PDF.
+"""Recordings -> the pages of a PDF.
 
 The pages draw their figures themselves, from the recording and with one choice of node. So a PDF
 never mixes nodes or runs.
@@ -9,13 +9,22 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from huggin.analysis.lens import layers_in_words
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
-from huggin.common.errors import BadValue, UserError
+from huggin.analysis.parts import sums_until
+from huggin.analysis.questions import between_passes, hardest, learned_in_words, passes_in_words
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.kinds import drawn_or_noted
-from huggin.graphs.logits import draw_logits, draw_logits_over_time
+from huggin.graphs.kinds import left_out, questions_of
+from huggin.graphs.logits import (
+    draw_layers,
+    draw_layers_over_time,
+    draw_logits,
+    draw_logits_over_time,
+)
 from huggin.graphs.losses import draw_losses
 from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time
+from huggin.graphs.parts import draw_gradients, draw_rewound
+from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, same_sample, side_by_side
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
@@ -41,7 +50,6 @@ from huggin.pages.blocks import (
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
 from huggin.pages.explained import figures_of_answer
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
-from huggin.pages.inside import add_inside
 from huggin.pages.made_files import (
     GRAPHS,
     MadeFile,
@@ -52,11 +60,15 @@ from huggin.pages.made_files import (
 )
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
+from huggin.recording.results import read_rewound
 
 LEGEND = 62  # characters of a module in the legend beside the figures
 LEGEND_POINTS = 440  # width of that legend
 LEGEND_HEIGHT = 600  # points; a longer legend has a page of its own
 TEXTS = 70  # characters of the texts of facts
+SECOND_SCHEMA = 2  # recordings of the first one have no layers and questions
+QUESTION = ("question", "loss", "right/seen", "text", "answer")
+WIDTHS = (10, 8, 12, 90, 40)  # characters of these columns
 
 
 def pdf(
@@ -112,8 +124,9 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
         blocks = [*names, heading("1  What was trained"), facts, beside(_legends(runs))]
         document.pages.append(stacked(blocks))
         document.pages += section("2  How they learned", learning)
-    document.pages += _one_question(document, runs, choice)
-    add_inside(document, runs, choice.sample)
+    with left_out(document.notes, "one question through time"):
+        document.pages += _one_question(document, runs, choice)
+    _add_inside(document, runs, choice.sample)
     return document
 
 
@@ -142,7 +155,7 @@ def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Do
         *draw_attention(recording).values(),
     ]
     document.pages += section("3  One answer from the inside", figures, [beside([facts, context])])
-    add_inside(document, [recording], choice.sample)
+    _add_inside(document, [recording], choice.sample)
     if words := figures_of_answer(recording):
         document.pages += section("4  Which words made this answer", words)
     return document
@@ -192,22 +205,72 @@ def _legends(runs: Sequence[Recording]) -> list[Block]:
 
 
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
-    """The pages of the tracked sample; none if the runs track different questions."""
+    """The pages of the tracked sample. Raises UserError if the runs track different questions."""
     sample = choice.sample
-    try:
-        same_sample(runs, sample)
-    except BadValue:
-        raise
-    except UserError as error:
-        document.notes.append(f"left out, one question through time: {error}")
-        return []
+    same_sample(runs, sample)
     logits, losses = draw_logits(*runs, sample=sample).values()
     figures = {"logits": logits, **draw_logits_over_time(*runs, sample=sample)}
-    figures |= drawn_or_noted(
-        document.notes,
-        lambda: draw_shares_over_time(*runs, choice=choice) | draw_shares(*runs, sample=sample),
-        "the shares of the nodes",
-    )
+    with left_out(document.notes, "the shares of the nodes"):
+        shares = draw_shares_over_time(*runs, choice=choice)
+        figures |= shares | draw_shares(*runs, sample=sample)
     texts = [question_facts(run, sample) for run in runs]
     above = in_rows([facts_of_runs(runs, texts), figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
     return section("3  One question through time", list(figures.values()), above)
+
+
+def _add_inside(document: Document, runs: Sequence[Recording], sample: int) -> None:
+    """Add the sections "through the layers" and "question by question"; what lacks is noted."""
+    older = [run for run in runs if run.facts.schema_version < SECOND_SCHEMA]
+    if older and len(older) < len(runs):
+        what = f"an older version of the toolkit recorded {older[0].run.path}"
+        document.notes.append(f"left out, the layers and the questions: {what}")
+    if older:
+        return
+    document.pages += _through_the_layers(document, runs, sample)
+    with left_out(document.notes, "the questions"):
+        document.pages += _question_by_question(document, runs)
+
+
+def _through_the_layers(document: Document, runs: Sequence[Recording], sample: int) -> list[Block]:
+    """The lens, the gradients by part, and what rewinding found if it was run."""
+    figures: dict[str, Figure] = {}
+    above = []
+    with left_out(document.notes, "the head on each layer"):
+        figures |= draw_layers(*runs, sample=sample) | draw_layers_over_time(*runs, sample=sample)
+        above = [facts_of_runs(runs, [[("the answer", _where_it_appears(run))] for run in runs])]
+    with left_out(document.notes, "the gradients"):
+        figures |= draw_gradients(*runs)
+    for run in side_by_side(runs):
+        with left_out(document.notes, "what rewinding found"):
+            if found := read_rewound(run.recording.run):
+                ledger = sums_until(run.recording, found.step)
+                (figures[f"rewind {run.name}"],) = draw_rewound(found, ledger, run.name).values()
+    return section("4  Through the layers", list(figures.values()), above) if figures else []
+
+
+def _where_it_appears(run: Recording) -> str:
+    """On which layer and at which step the head was right, for each tracked sample."""
+    samples = range(len(run.facts.samples))
+    return "\n".join(layers_in_words(run, number) for number in samples)
+
+
+def _question_by_question(document: Document, runs: Sequence[Recording]) -> list[Block]:
+    """Loss and right answers by kind, what was learned and forgotten, the hardest questions."""
+    passes = draw_passes(*runs)
+    what = "left out, the kinds of questions"
+    records, kinds = questions_of(runs, document.notes, what)
+    figures = [figure for group in kinds for figure in draw_kinds(*runs, kinds=group).values()]
+    facts = [
+        [
+            ("learned first", learned_in_words(run.questions, kind)),
+            ("and forgotten", passes_in_words(between_passes(run.questions))),
+        ]
+        for run, kind in zip(runs, kinds[0], strict=True)
+    ]
+    below = []
+    if len(runs) == 1:
+        title = heading("The questions with the highest loss when they were last seen", 10)
+        rows = [QUESTION, *hardest(runs[0].questions, records[0])]
+        below = [stacked([title, text_block(table(rows, FACTS_BLUE, WIDTHS))])]
+    above = [facts_of_runs(runs, facts)]
+    return section("5  Question by question", [*figures, *passes.values()], above, below)
