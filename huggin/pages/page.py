@@ -26,8 +26,7 @@ from huggin.pages.made_files import (
     steps_of,
 )
 from huggin.pages.packing import as_script
-from huggin.pages.page_answer import page_of_answer
-from huggin.pages.page_run import page_of_run
+from huggin.pages.page_run import page_of_answer, page_of_run
 from huggin.pages.page_sample import Page
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import one_at_a_time
