@@ -5,7 +5,7 @@ graphic and its text can be searched.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -73,16 +73,6 @@ def heading(text: str, size: int = 14) -> Block:
     cell = f'<FONT POINT-SIZE="{size}"><B>{cell_text(text, 160)}</B></FONT>'
     table = f'<TABLE BORDER="0" CELLPADDING="0"><TR><TD ALIGN="LEFT">{cell}</TD></TR></TABLE>'
     return text_block(table)
-
-
-def boxed(block: Block) -> Block:
-    """The block with a frame around it, GAP away."""
-    width, height = (f"{(size + 2 * GAP) / 72:.3f}" for size in (block.width, block.height))
-    graph = graphviz.Digraph(graph_attr={"margin": "0", "pad": PAD})
-    graph.node("box", "", shape="box", fixedsize="true", width=width, height=height)
-    frame = _drawn_by(graph)
-    parts = [*frame.parts, *_moved(block, GAP, GAP)]
-    return replace(frame, parts=parts, sources=_sources([frame, block]))
 
 
 def _drawn_by(graph: graphviz.Digraph) -> Block:
@@ -165,27 +155,30 @@ class Document:
 
     title: str
     subject: str
-    pages: list[Block] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # for the user, such as what is left out
 
 
-def section(
-    title: str,
-    figures: Sequence[Figure],
-    above: Sequence[Block] = (),
-    below: Sequence[Block] = (),
-) -> list[Block]:
-    """The pages of a section: its title, the blocks above, the figures in rows, the blocks below.
+def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
+    """A section: its title with the first row of what it contains, then the other rows."""
+    blocks = [
+        each if isinstance(each, Block) else figure_block(each, WIDTH, HEIGHT - 60, SCALE)
+        for each in contents
+    ]
+    first, *others = in_rows(blocks, WIDTH)
+    return [stacked([heading(title), first]), *others]
 
-    If a page is full, another one follows.
-    """
-    blocks = [figure_block(figure, WIDTH, HEIGHT - 60, SCALE) for figure in figures]
-    pages = [[heading(title), *above]]
-    for row in in_rows([*blocks, *below], WIDTH):
-        used = sum(block.height + GAP for block in pages[-1])
-        if used + row.height > HEIGHT and len(pages[-1]) > 1:
-            pages.append([heading(f"{title} (continued)")])
-        pages[-1].append(row)
+
+def sheets(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks below each other, as many on a sheet as fit."""
+    pages: list[list[Block]] = []
+    used = 0.0
+    for block in blocks:
+        used += GAP + block.height
+        if not pages or used > HEIGHT:
+            pages.append([])
+            used = block.height
+        pages[-1].append(block)
     return [stacked(page) for page in pages]
 
 
@@ -195,7 +188,7 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     The .gv holds the texts. If no font here can draw some of their characters, a line is added to
     the document's notes.
     """
-    source = "\n".join(source for page in document.pages for source in page.sources)
+    source = "\n".join(source for block in document.blocks for source in block.sources)
     if missing := missing_fonts(source):
         document.notes.append(missing)
     writer = _written(document)
@@ -221,8 +214,8 @@ def is_about(pdf: Path, subject: str) -> bool:
 def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
-    for page in document.pages:
-        _add_sheet(writer, page)
+    for sheet in sheets(document.blocks):
+        _add_sheet(writer, sheet)
     writer.add_metadata(
         {
             "/Title": printable(document.title),
