@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.graphs.arguments import add_run, load_matplotlib
+from huggin.graphs.arguments import add_options, load_matplotlib
 from huggin.lime.arguments import add_masks, add_output, add_stability, at_least
 from huggin.lime.choices import HIDING, SCALES
 
@@ -55,7 +55,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def _add_question(parser: CommandParser) -> None:
-    add_run(parser)
+    add_options(parser, "run")
     add = parser.add_argument
     add(
         "index",

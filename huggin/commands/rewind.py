@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
-from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
+from huggin.graphs.arguments import add_options, load_matplotlib
 
 SAMPLES = 100
 
@@ -52,7 +52,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "questions each time, and draw loss and right answers beside the change of the weights.",
         "huggin rewind runs/sample",
     )
-    add_run(parser)
+    add_options(parser, "run", "--format", "--show")
     parser.add_argument(
         "--samples",
         metavar="N",
@@ -81,7 +81,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
         "one)",
     )
-    add_saving(parser)
     args = parser.parse_args(argv)
     if args.samples < 1:
         parser.error("--samples: must be 1 or more")

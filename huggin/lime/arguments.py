@@ -8,7 +8,7 @@ from pathlib import Path
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
-from huggin.graphs.arguments import add_show_option
+from huggin.graphs.arguments import add_options
 from huggin.lime.choices import (
     ENDINGS,
     ENGINES,
@@ -207,7 +207,7 @@ def add_output(parser: CommandParser, folder: str) -> None:
         help=f"folder for the results (default: {folder})",
     )
     add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
-    add_show_option(parser)
+    add_options(parser, "--show")
     add_database_option(parser)
 
 

@@ -1,4 +1,7 @@
-"""A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
+"""A recording -> what the page shows of a run, or of its newest answer as a run of one moment.
+
+Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, and the only sample.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,44 +9,64 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.learning import running_mean, thinned
+from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
 from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short
-from huggin.pages.explained import explained_by_model
-from huggin.pages.facts import run_facts, title_line
+from huggin.pages.explained import explained_by_model, words_of_answer
+from huggin.pages.facts import answer_facts, run_facts, title_line
 from huggin.pages.packing import packed
-from huggin.pages.page_sample import Page, found_or_why, page_of_sample, shown
+from huggin.pages.page_sample import (
+    Page,
+    found_or_why,
+    page_of_lens,
+    page_of_probes,
+    page_of_sample,
+    page_of_shares,
+    page_of_window,
+    shown,
+)
 from huggin.qa.records import some_training_records
-from huggin.recording.reader import Recording
+from huggin.recording.answer import AnswerInside, read_answer
+from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps
 NAMES = 12  # of modules that are alike
+OLDER = "kept without its attention: an older version kept it, or the model gives no weights"
+NOT_EXPLAINED = "huggin lime-answer was not run for this question and model"
 
 
 def page_of_run(recording: Recording, name: str) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
-    facts = recording.facts
-    page: Page = {
-        "name": shown(name or facts.model_type_state(int(recording.steps.step[-1]))),
-        "title": shown(title_line(recording)),
-        "missing": {},
-        "modules": [page_of_module(row) for row in facts.modules],
-        "layers": facts.layers,
-        "curves": _curves(recording),
-    }
+    name = name or recording.facts.model_type_state(int(recording.steps.step[-1]))
+    page = _page_of(recording, name, title_line(recording))
+    page["curves"] = _curves(recording)
     page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
     page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
     page["questions"] = found_or_why(page, "questions", lambda: _questions(recording))
     explained = found_or_why(page, "explained", lambda: explained_by_model(recording))
     page["explained"] = explained or []
-    page["samples"] = [page_of_sample(recording, sample) for sample in range(len(facts.samples))]
+    page["samples"] = [
+        page_of_sample(recording, sample) for sample in range(len(recording.facts.samples))
+    ]
     return page
 
 
-def page_of_module(row: ModuleRow) -> Page:
+def _page_of(recording: Recording, name: str, title: str) -> Page:
+    """What every page says of the model; page["missing"] will say what lacks, and why."""
+    return {
+        "name": shown(name),
+        "title": shown(title),
+        "missing": {},
+        "modules": [_module(row) for row in recording.facts.modules],
+        "layers": recording.facts.layers,
+    }
+
+
+def _module(row: ModuleRow) -> Page:
     """A row of the legend."""
     return {
         "numbers": row.numbers,
@@ -66,10 +89,10 @@ def _curves(recording: Recording) -> Page:
     mean = running_mean(steps.loss, max(1, len(steps.step) // MEAN_OF))
     return {
         "of": len(steps.step),
-        "step": packed(steps.step[kept].astype(np.int32)),
-        "loss": packed(steps.loss[kept].astype(np.float32)),
-        "mean": packed(mean[kept].astype(np.float32)),
-        "learning_rate": packed(steps.learning_rate[kept].astype(np.float32)),
+        "step": packed(steps.step[kept], np.int32),
+        "loss": packed(steps.loss[kept], np.float32),
+        "mean": packed(mean[kept], np.float32),
+        "learning_rate": packed(steps.learning_rate[kept], np.float32),
     }
 
 
@@ -150,4 +173,64 @@ def _row(
         "forgotten": int(found.forgotten[place]),
         "since": None if since == NEVER else since,
         "sample": tracked.get(index),
+    }
+
+
+def page_of_answer(recording: Recording) -> Page:
+    """Everything that the page shows of the newest answer.
+
+    Raises UserError if no answer is kept.
+    """
+    answer = read_answer(recording.run)
+    facts = answer.facts
+    page = _page_of(recording, facts.state, f"One answer of {title_line(recording)}")
+    page["facts"] = [(label, shown(text)) for label, text in answer_facts(facts)]
+    page |= {"scores": [], "answered": shown(facts.answered), "confidence": facts.confidence}
+    sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
+    sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
+    for name, find in (
+        ("lens", lambda: _lens_of(recording, answer)),
+        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
+        ("attention", lambda: page_of_attention(answer)),
+    ):
+        sample[name] = found_or_why(sample, name, find)
+    sample["words"] = words_of_answer(recording)
+    if sample["words"] is None:
+        sample["missing"]["words"] = NOT_EXPLAINED
+    return {**page, "samples": [sample]}
+
+
+def _as_probes(answer: AnswerInside) -> Probes:
+    """The answer as the only probe."""
+    facts = answer.facts
+    logits = {"start_logits": answer.start_logits[None], "end_logits": answer.end_logits[None]}
+    with np.errstate(divide="ignore"):
+        start_loss = -np.log(probabilities(logits["start_logits"])[:, facts.window.gold_start])
+        end_loss = -np.log(probabilities(logits["end_logits"])[:, facts.window.gold_end])
+    return Probes(
+        step=np.array([facts.step]),
+        **logits,
+        start_loss=start_loss,
+        end_loss=end_loss,
+        predicted_start=np.array([facts.start]),
+        predicted_end=np.array([facts.end]),
+    )
+
+
+def _lens_of(recording: Recording, answer: AnswerInside) -> Page:
+    lens = lens_of_answer(recording, answer)
+    return page_of_lens(lens, right_spans(recording, lens, answer.facts.window), first=1)
+
+
+def page_of_attention(answer: AnswerInside) -> Page:
+    """From which tokens every attention head reads, packed. Raises UserError if it is not kept."""
+    attention = answer.attention
+    if attention is None:
+        raise UserError(OLDER)
+    layers, heads = attention.weights.shape[:2]
+    return {
+        "of": attention.of,
+        "layers": layers,
+        "heads": heads,
+        "weights": packed(attention.weights.transpose(2, 0, 1, 3)),  # (of, layers, heads, tokens)
     }

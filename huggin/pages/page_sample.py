@@ -66,24 +66,18 @@ def found_or_why(page: Page, name: str, find: Callable[[], Any]) -> Any:
         return None
 
 
-def halves(values: np.ndarray) -> Page:
-    """Numbers in float16, packed; those beyond 65504 become infinite."""
-    with np.errstate(over="ignore"):
-        return packed(values.astype(np.float16))
-
-
 def page_of_probes(probes: Probes, window: Window) -> Page:
     """Logits, losses and predicted spans, packed."""
     margins = margins_over_time(probes, window)
     return {
-        "step": packed(probes.step.astype(np.int32)),
-        "start": halves(probes.start_logits),
-        "end": halves(probes.end_logits),
-        "start_loss": packed(probes.start_loss.astype(np.float32)),
-        "end_loss": packed(probes.end_loss.astype(np.float32)),
-        "first": packed(probes.predicted_start.astype(np.int16)),
-        "last": packed(probes.predicted_end.astype(np.int16)),
-        "margin": packed(margins.astype(np.float32)),
+        "step": packed(probes.step, np.int32),
+        "start": packed(probes.start_logits, np.float16),
+        "end": packed(probes.end_logits, np.float16),
+        "start_loss": packed(probes.start_loss, np.float32),
+        "end_loss": packed(probes.end_loss, np.float32),
+        "first": packed(probes.predicted_start, np.int16),
+        "last": packed(probes.predicted_end, np.int16),
+        "margin": packed(margins, np.float32),
     }
 
 
@@ -97,7 +91,7 @@ def page_of_lens(lens: LensLogits, right: np.ndarray, first: int) -> Page:
     lowest = np.where(right.any(axis=1), right.argmax(axis=1) + first, -1).astype(np.int16)
     return {
         "first": first,
-        "step": packed(lens.step.astype(np.int32)),
+        "step": packed(lens.step, np.int32),
         "start": packed(likelihoods(lens.start_logits)),
         "end": packed(likelihoods(lens.end_logits)),
         "lowest_right": packed(lowest),  # -1: the head is right on no layer
@@ -120,11 +114,11 @@ def page_of_shares(found: Snapshots, window: Window) -> Page:
     margin = _margin_shares(found, window) if window.has_answer else None
     top = top_shares(found)
     return {
-        "step": packed(found.step.astype(np.int32)),
+        "step": packed(found.step, np.int32),
         "nodes": packed(top.nodes),
-        "values": halves(top.shares),
-        "bias": packed(found.bias.astype(np.float32)),
-        "logits": halves(found.logits()),
+        "values": packed(top.shares, np.float16),
+        "bias": packed(found.bias, np.float32),
+        "logits": packed(found.logits(), np.float16),
         "hidden": int(found.weight.shape[-1]),
         "margin": margin,
     }
@@ -141,8 +135,8 @@ def _margin_shares(found: Snapshots, window: Window) -> Page | None:
     return {
         "rival": rival,
         "nodes": packed(nodes),
-        "values": packed(values.astype(np.float32)),
-        "total": packed(shares.sum(axis=1).astype(np.float32)),
+        "values": packed(values, np.float32),
+        "total": packed(shares.sum(axis=1), np.float32),
     }
 
 
