@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.common.files import write_json
 from huggin.graphs.arguments import add_options, load_matplotlib
 from huggin.lime.arguments import add_masks, add_output, add_stability, at_least
 from huggin.lime.choices import HIDING, SCALES
@@ -21,18 +22,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.common.files import write_json
-    from huggin.common.text import printable
     from huggin.lime.results import record, refuse_unwritable
 
     refuse_unwritable(args.out, args.json, args.db)
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
-    found = huggin.explain_answer(**choices, say=lambda line: print(printable(line), flush=True))
-    found.save(show)
+    found = huggin.explain_answer(**choices, say=print)
+    found.save(show, args.verbose)
     if json:
         write_json(json, found.as_json())
-    record(db, found.kept.rows())
+    record(db, None, found.kept.rows())
     return 0
 
 

@@ -3,7 +3,7 @@
 import importlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,10 +33,12 @@ def save_figures(
     show: bool,
     formats: Sequence[str] = ("png",),
     runs: str = "",
+    told: Collection[str] | None = None,
 ) -> None:
     """Save each figure as FOLDER/NAME.FORMAT, print the paths, and open windows if `show`.
 
-    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG.
+    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG. told: names of the figures
+    whose paths are printed; None: all.
     """
     ignore_missing_glyphs()
     for name, figure in figures.items():
@@ -44,7 +46,8 @@ def save_figures(
             for extension in formats:
                 path = folder / f"{name}.{extension}"
                 _save(figure, path, extension, runs)
-                print(path)
+                if told is None or name in told:
+                    print(path)
     if show:
         show_figures(figures.values())
 

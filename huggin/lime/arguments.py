@@ -21,12 +21,12 @@ from huggin.lime.choices import (
     SEGMENTERS,
     WIDTH,
 )
-from huggin.lime.pictures.addresses import name_of
+from huggin.lime.results import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
 MOST = 2**32 - 1  # the largest seed
 LARGEST = 4096  # pixels of an input's side
-OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size")
+OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size", "engine")
 
 
 def lime_parser(description: str, example: str) -> CommandParser:
@@ -122,6 +122,7 @@ def _add_scene(parser: CommandParser) -> None:
     )
     add(
         "--filter",
+        dest="resampling",
         choices=FILTERS,
         help="how the picture is resized (default: smooth; for models of keras.applications: "
         "nearest, as keras.utils.load_img does)",
@@ -207,6 +208,8 @@ def add_output(parser: CommandParser, folder: str) -> None:
         help=f"folder for the results (default: {folder})",
     )
     add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
+    told = "also print the four steps with their shapes, the tables, and the paths of all figures"
+    add("--verbose", action="store_true", help=told)
     add_options(parser, "--show")
     add_database_option(parser)
 
@@ -251,7 +254,7 @@ def checked(args: Namespace) -> Namespace:
     """
     if args.sampler == "leave-one-out" and args.samples:
         raise UserError("--sampler leave-one-out: asks once per segment; leave out --samples")
-    own = [name for name in OF_MODELS if getattr(args, name)]
+    own = [name for name in OF_MODELS if getattr(args, name) and name != "engine"]
     if args.demo and own:
         raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
     if args.demo:
@@ -262,6 +265,7 @@ def checked(args: Namespace) -> Namespace:
     args.image = args.image or (f"{SAMPLE}.png" if args.demo else _cat())
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
+    del args.demo
     return args
 
 

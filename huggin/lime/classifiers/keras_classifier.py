@@ -10,37 +10,25 @@ from typing import Any
 import numpy as np
 
 from huggin.common.streams import warn
-from huggin.lime.classifiers.classifier import BATCH, Answers, Classifier
+from huggin.lime.classifiers.classifier import BATCH, Classifier
 from huggin.lime.classifiers.engines import NotConverted, converted, fallback_fact
 from huggin.lime.classifiers.keras_quietly import tf
-from huggin.lime.classifiers.labels import Labels
-from huggin.lime.classifiers.pixels import Pixels
+from huggin.lime.predictor import Rows
 
 
 @dataclass(frozen=True)
 class KerasClassifier(Classifier):
-    """A `huggin.lime.classifiers.classifier.Classifier`.
+    """A `Classifier` whose function returns outputs (n, outputs), as TensorFlow can trace it.
 
-    `call` takes pictures (n, height, width, channels) and returns outputs (n, outputs). One output
-    stands for two classes: the second class's probability or logit.
+    One output stands for two classes: the second class's probability or logit.
     """
 
-    name: str
-    call: Callable[[Any], Any]
-    size: tuple[int, int]  # height, width
-    pixels: Pixels  # (..., 3) in [0, 1] -> (..., channels) as the model takes them
-    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), `logits`, or `value`
-    labels: Labels
-    weights_hash: str
-    facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
     engine: str = "tensorflow"  # one of huggin.lime.choices.ENGINES
-    resampling: str = "smooth"  # how pictures are resized for it, a key of FILTERS
-    draws: int = 1  # answers whose mean is taken, if the model answers at random
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the model, how its outputs are read, and what computes them."""
-        read = repr((self.weights_hash, self.ending, self.engine, version(self.engine), self.draws))
+        read = repr((self.mark, self.ending, self.engine, version(self.engine), self.draws))
         return hashlib.sha256(read.encode()).hexdigest()
 
     def probabilities(self, pictures: Any) -> Any:
@@ -56,7 +44,7 @@ class KerasClassifier(Classifier):
         return tf.map_fn(mean, tf.cast(pictures, tf.float32))
 
     def _answered(self, pictures: Any) -> Any:
-        outputs = tf.cast(self.call(pictures), tf.float32)
+        outputs = tf.cast(self.function(pictures), tf.float32)
         if self.ending == "value":
             return outputs
         if outputs.shape[1] == 1:
@@ -92,9 +80,7 @@ class KerasClassifier(Classifier):
             return self.on_tensorflow(fact)
         return self
 
-    def answers_to_masks(
-        self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray
-    ) -> Answers:
+    def answers_to_masks(self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray) -> Rows:
         """See `Classifier.answers_to_masks`."""
         inputs: tuple[Any, ...] = (segments, picture, fill)
         if self.engine == "tensorflow":  # copied once, not for every batch

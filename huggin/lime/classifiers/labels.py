@@ -17,6 +17,7 @@ from typing import Any
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import read_text
 from huggin.common.text import one_line
+from huggin.lime.predictor import Target
 
 IMAGENET = 1000  # classes of the models in keras.applications
 IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
@@ -95,25 +96,12 @@ def imagenet_labels() -> Labels:
     return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is explained: the score of class `plus`, minus that of class `minus` if there is one."""
-
-    name: str
-    plus: int
-    minus: int | None = None
-
-
-def target_at(index: int, labels: Labels) -> Target:
-    """The class of an index."""
-    return Target(labels.names[index], index)
-
-
-def target_of(words: str, labels: Labels) -> Target:
+def target_of(words: str, labels: Labels) -> Target[int]:
     """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
     plus, dash, minus = words.partition(" - ")
     if not dash or labels.named(words):
-        return target_at(labels.find(words.strip()), labels)
+        only = labels.find(words.strip())
+        return Target(labels.names[only], only)
     first = labels.find(plus.strip())
     second = labels.find(minus.strip())
     if first == second:

@@ -17,9 +17,11 @@ from skimage.segmentation import mark_boundaries
 from huggin.common.text import short
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.explanation import Explanation, in_words
+from huggin.lime.explanation import Explanation as AnyExplanation
 from huggin.lime.fonts import families_for, use_fonts
 from huggin.lime.pictures.rounds import Round
+from huggin.lime.pictures.scene import Scene
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
 
 FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
 AGAINST = END
@@ -32,7 +34,8 @@ LONG = 8.0  # inches of a picture's longer side
 SHORT = 3.2  # inches of its shorter side, at least
 SEGMENT = "segment"  # the gid of a segment's number
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
-ORDERS = {"LIME": START, "leave-one-out": END, "random": QUIET}
+ORDERS = {LIME: START, LEAVE_ONE_OUT: END, RANDOM: QUIET}
+Explanation = AnyExplanation[Scene, int]
 
 
 def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
@@ -71,7 +74,11 @@ def _sheet(explanation: Explanation) -> Figure:
         draw(axes, explanation)
     words = figure.add_subplot(grid[2, :])
     words.set_axis_off()
-    text = "\n".join(line for fact in in_words(explanation) for line in textwrap.wrap(fact, 150))
+    text = "\n".join(
+        line
+        for fact in explanation.in_words() + explanation.details()
+        for line in textwrap.wrap(fact, 150)
+    )
     words.text(0, 1, text, va="top", fontsize=9.5, linespacing=1.4)
     return figure
 
@@ -172,15 +179,15 @@ def _scores(axes: Axes, explanation: Explanation) -> None:
     legend_above(axes)
 
 
-def draw_faithfulness(curves: dict[str, dict[str, Any]], explanation: Explanation) -> Figure:
+def draw_faithfulness(curves: dict[str, Curve], explanation: Explanation) -> Figure:
     """The score while segments are hidden one by one, and while they are shown, in three orders."""
     title = f"What the order of the segments is worth: {called(explanation)}"
     figure = new_figure(11, 4.2, title)
     ways = (("deletion", "hidden", "lower"), ("insertion", "seen", "higher"))
     for axes, (way, done, better) in zip(figure.subplots(1, 2), ways):
         for name, one in curves.items():
-            label = f"{name}: area {one[f'{way}_auc']:.3f}"
-            axes.plot(one[way], color=ORDERS[name], label=label, marker=".", markersize=4)
+            label = f"{name}: area {getattr(one, f'{way}_auc'):.3f}"
+            axes.plot(getattr(one, way), color=ORDERS[name], label=label, marker=".", markersize=4)
         axes.set(xlabel=f"segments {done}", ylabel=explanation.request.scale)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{way} ({better} is better)")

@@ -16,7 +16,6 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
-from huggin.lime.pictures.addresses import is_address, name_of
 from huggin.lime.pictures.colours import (
     Say,
     in_srgb,
@@ -25,6 +24,7 @@ from huggin.lime.pictures.colours import (
     stretch_colours,
     toned,
 )
+from huggin.lime.results import is_address, name_of
 
 ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download

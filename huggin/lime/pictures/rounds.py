@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.classifiers.labels import Labels, target_at
-from huggin.lime.explained import Request, nothing_to_explain
-from huggin.lime.explanation import Explanation
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.classifiers.labels import Labels
+from huggin.lime.explanation import Explanation, Request
 from huggin.lime.pictures.scene import Scene
+from huggin.lime.predictor import Predictor
 from huggin.lime.steps import Say, explain
 
 SHOWN = 3  # answers in a summary
@@ -22,7 +21,7 @@ class Round:
     """A picture, why it is called what it is called, and what it is called without that."""
 
     number: int  # 1 for the first
-    explanation: Explanation
+    explanation: Explanation[Scene, int]
     before: np.ndarray  # (classes,) probabilities of the picture
     after: np.ndarray  # (classes,) with its top segments hidden
     hidden: np.ndarray  # (height, width, 3) the picture with its top segments hidden
@@ -49,7 +48,7 @@ def deceive(
     predict = scene.classifier.predict
     for number in range(1, rounds + 1):
         before = predict(scene.picture)
-        target = target_at(int(first_answers(before, 1)[0]), scene.classifier.labels)
+        target = scene.first_answer()
         predictor = Predictor(scene, [target], out / f"round-{number}" / "predictions.npz")
         [explanation] = explain(predictor, [target], request, say)
         left = replace(scene, picture=scene.hide(explanation.top))
@@ -79,7 +78,7 @@ def _hidden_in_words(one: Round) -> str:
     top = one.explanation.top
     first = one.explanation.scene.classifier.labels.names[one.first]
     if one.explanation.surrogate.constant:
-        return nothing_to_explain(one.explanation)
+        return one.explanation.nothing_to_explain()
     if not len(top):
         return f"nothing is hidden, as no segment speaks for {first} beyond chance"
     segments = ", ".join(map(str, top))

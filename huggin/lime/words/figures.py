@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.words.compared import LIME, RANDOM
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM
 from huggin.lime.words.found import FILE, ByStep, Finding, Kept, Segment
-from huggin.lime.words.scene import isolated
+from huggin.lime.words.text import isolated
 from huggin.lime.words.text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
@@ -26,7 +26,7 @@ NAMES = {  # of all figures
 BARS = 12  # segments each way
 ROWS = 18  # segments in the figure of the methods
 ROWS_BY_STEP = 40
-METHODS = {LIME: START, "leave-one-out": END, "integrated gradients": ACCENT, RANDOM: QUIET}
+METHODS = {LIME: START, LEAVE_ONE_OUT: END, "integrated gradients": ACCENT, RANDOM: QUIET}
 NAMED = 28  # characters of a segment on an axis
 
 

@@ -18,7 +18,7 @@ from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
 from huggin.lime.words.found import Asked, Finding, Piece
-from huggin.lime.words.scene import is_right_to_left, isolated, words_in
+from huggin.lime.words.text import is_right_to_left, isolated, words_in
 
 WIDTH = 11.0  # inches of the figure
 EDGE = 0.3  # inches around the text

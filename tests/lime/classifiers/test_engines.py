@@ -11,12 +11,12 @@ import pytest
 from huggin.common.errors import BadValue
 from huggin.lime.classifiers import engines
 from huggin.lime.classifiers.engines import NotConverted
-from huggin.lime.classifiers.labels import Target
 from huggin.lime.classifiers.networks import open_file
-from huggin.lime.explained import Request
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.explanation import Request
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 
@@ -55,7 +55,7 @@ def paths(tmp_path_factory):
 def scene_of(path, engine, segments=4):
     picture = np.random.default_rng(0).random((12, 12, 3), np.float32)
     classifier = loaded(path, pixels="byte", engine=engine)
-    return make_scene("noise", classifier, picture, "grid", segments, "black")
+    return make_scene(Picture("noise", picture), classifier, "grid", segments, "black")
 
 
 def asked(scene, file):
@@ -74,9 +74,9 @@ def test_both_engines_say_the_same(kind, paths, tmp_path):
     theirs = asked(scene_of(paths[kind], "tensorflow"), tmp_path / "a.npz")[1]
     predictor, ours = asked(scene_of(paths[kind], "openvino"), tmp_path / "b.npz")
     assert predictor.scene.classifier.engine == "openvino"
-    assert np.abs(ours.probability - theirs.probability).max() < 1e-5
-    assert np.abs(ours.others - theirs.others).max() < 1e-5
-    assert (ours.top == theirs.top).all()
+    assert np.abs(ours.sure - theirs.sure).max() < 1e-5
+    assert np.abs(ours.rest - theirs.rest).max() < 1e-5
+    assert (ours.best == theirs.best).all()
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
@@ -86,7 +86,7 @@ def test_a_model_is_converted_as_it_is_loaded_and_only_once(engine, paths, tmp_p
     scene = scene_of(paths["keras"], engine)
     monkeypatch.setattr(type(scene.classifier), "_graph", lambda _: pytest.fail("again"))
     asked(scene, tmp_path / "a.npz")
-    more = make_scene("", scene.classifier, scene.picture, "grid", 9, "grey")
+    more = make_scene(Picture("", scene.picture), scene.classifier, "grid", 9, "grey")
     asked(more, tmp_path / "b.npz")
 
 
@@ -160,7 +160,7 @@ def test_tensorflow_answers_where_openvino_cannot(paths, tmp_path, capsys):
     why = "No conversion rule found for operations: PyFunc"
     assert f"as OpenVINO cannot compute it ({why})" in said[0]
     theirs = scene_of(paths["tflite"], "tensorflow")
-    assert np.array_equal(ours.probability, asked(theirs, tmp_path / "b.npz")[1].probability)
+    assert np.array_equal(ours.sure, asked(theirs, tmp_path / "b.npz")[1].sure)
     classifier = predictor.scene.classifier
     assert classifier.fingerprint == theirs.classifier.fingerprint
     [fact] = [fact for fact in classifier.facts if fact.startswith("engine: ")]
