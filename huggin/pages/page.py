@@ -24,9 +24,8 @@ from huggin.pages.made_files import (
     free_name,
     newest_true,
 )
-from huggin.pages.packing import as_script
 from huggin.pages.page_run import page_of_answer, page_of_run
-from huggin.pages.page_sample import Page
+from huggin.pages.page_sample import Page, as_script
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import one_at_a_time
 

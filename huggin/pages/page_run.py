@@ -16,10 +16,10 @@ from huggin.common.site import ModuleRow
 from huggin.common.text import short
 from huggin.pages.explained import explained_by_model, words_of_answer
 from huggin.pages.facts import answer_facts, run_facts, title_line
-from huggin.pages.packing import packed
 from huggin.pages.page_sample import (
     Page,
     found_or_why,
+    packed,
     page_of_lens,
     page_of_probes,
     page_of_sample,

@@ -1,8 +1,14 @@
 """A tracked sample of a recording -> what the page shows of it: texts, and packed arrays.
 
-What the recording lacks is None, and `missing` says why.
+What the recording lacks is None, and `missing` says why. Arrays become text without loss:
+rearranged, deflated, in base64; the page's codec.js undoes it. The bytes of numbers are sorted by
+significance, and neighbours along the first axis, say the same token at two probes, are subtracted
+where that makes the text shorter.
 """
 
+import base64
+import json
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +21,6 @@ from huggin.analysis.nodes import Snapshots, largest_both_ways, snapshots, top_s
 from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.common.window import Window
-from huggin.pages.packing import packed
 from huggin.recording.reader import LensLogits, Probes, Recording
 
 PER_NAT = 16  # steps of a lens' log probability: each is 6 % of the probability
@@ -25,6 +30,7 @@ LONGEST = 20_000  # characters of a text that the page shows
 LONGEST_TOKEN = 200
 CUT = " … (cut)"
 GOES_ON = "##"
+LEVEL = 6  # of deflate; 9 takes three times as long and saves 1 %
 
 Page = dict[str, Any]  # what becomes JSON
 Piece = tuple[str, str]  # what stands before a token, and the token's own text
@@ -179,3 +185,44 @@ def _piece(
     reached[part] = max(end, before or 0)
     own = text[max(begin, before or 0) : end] or window.tokens[at]
     return shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)
+
+
+def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
+    """An array as a value of JSON: its dtype, its shape, and its numbers in base64.
+
+    kind: the dtype (default: the array's own). Numbers beyond 65504 are infinite in float16.
+    """
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array).astype(kind or array.dtype)
+    values = array.astype(array.dtype.newbyteorder("<"))
+    plain = zlib.compress(_by_significance(values), LEVEL)
+    differences = zlib.compress(_by_significance(_differences(values)), LEVEL)
+    is_shorter = len(differences) < len(plain)
+    data = differences if is_shorter else plain
+    return {
+        "dtype": array.dtype.name,
+        "shape": list(array.shape),
+        "differences": is_shorter,
+        "data": base64.b64encode(data).decode("ascii"),
+    }
+
+
+def _differences(values: np.ndarray) -> np.ndarray:
+    """Each number's bits minus those of the one before it on the first axis, which wraps around."""
+    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
+    return np.concatenate([bits[:1], bits[1:] - bits[:-1]])
+
+
+def _by_significance(values: np.ndarray) -> bytes:
+    """The lowest byte of every number, then the next one of every number, and so on."""
+    planes = values.reshape(-1).view(np.uint8).reshape(-1, values.dtype.itemsize)
+    return planes.T.tobytes()
+
+
+def as_script(value: Any) -> str:
+    """JSON that can stand in a <script> element, whatever its texts are.
+
+    It is ASCII, and has no `<` that could end the element. Raises ValueError for NaN.
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
