@@ -111,7 +111,7 @@ def linear_regression_coefficients(
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
     if masks.complete:
         covariance = np.zeros_like(bread)
-    elif masks.balanced and _blocks(masks) > 1:
+    elif masks.balanced and masks.draw.max() > 1:  # blocks; the full mask is none
         covariance = _by_block(masks, design, weights, residuals, bread)
     else:
         draw = np.arange(len(scores)) if masks.balanced else masks.draw
@@ -124,14 +124,9 @@ def linear_regression_coefficients(
         r2=explained_by(spread, residuals, weights),
         held_out_r2=explained_by(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
-        rounding=_rounding(scores),
+        rounding=float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max())),
         least=least,
     )
-
-
-def _blocks(masks: Masks) -> int:
-    """How many blocks of a balanced design there are; the full mask is none."""
-    return int(masks.draw.max())
 
 
 def _by_block(
@@ -150,14 +145,9 @@ def _by_block(
     share = np.bincount(masks.draw, weights) / weights.sum()
     found = (moments**2).sum(axis=0) / (1 - (share**2).sum())
     ratio = found / np.diag(alike)
-    degrees = _blocks(masks) - 1
+    degrees = int(masks.draw.max()) - 1
     shrunk = (PRIOR * ratio[1:].mean() + degrees * ratio) / (PRIOR + degrees)
     return alike * np.sqrt(np.outer(shrunk, shrunk))
-
-
-def _rounding(scores: np.ndarray) -> float:
-    """What rounding alone can make of a coefficient."""
-    return float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max()))
 
 
 def _without_rounding(scores: np.ndarray, centre: float, least: float) -> np.ndarray:

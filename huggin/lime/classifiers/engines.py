@@ -39,16 +39,11 @@ def chosen_engine(said: str | None, weights: int) -> tuple[str, str]:
 
     Raises BadValue if it is not installed.
     """
-    if said == "openvino" and not _has_openvino():
+    if said == "openvino" and find_spec("openvino") is None:
         command = f"{shlex.quote(sys.executable)} -m pip install openvino"
         raise BadValue("engine", said, f"is not installed; type: {command}")
     engine, why = (said, "chosen") if said else _faster(weights)
     return engine, f"engine: {NAMES[engine]} {version(engine)}, {why}"
-
-
-def fallback_fact(why: str) -> str:
-    """The line of a classifier that OpenVINO cannot compute."""
-    return f"engine: TensorFlow {version('tensorflow')}, as OpenVINO cannot compute it ({why})"
 
 
 def _faster(weights: int) -> tuple[str, str]:
@@ -57,15 +52,11 @@ def _faster(weights: int) -> tuple[str, str]:
         return "tensorflow", "as it is not known how many weights the model has"
     if weights < PAYS:
         return "tensorflow", f"as the model has fewer than {PAYS:,} weights"
-    if not _has_openvino():
+    if find_spec("openvino") is None:
         return "tensorflow", "as OpenVINO is not installed"
     if tf.config.list_physical_devices("GPU"):
         return "tensorflow", "as it has a GPU"
     return "openvino", f"as the model has at least {PAYS:,} weights"
-
-
-def _has_openvino() -> bool:
-    return find_spec("openvino") is not None
 
 
 def converted(function: Any, inputs: Sequence[np.ndarray], wanted: np.ndarray) -> Computed:

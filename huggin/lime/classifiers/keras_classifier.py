@@ -11,7 +11,7 @@ import numpy as np
 
 from huggin.common.streams import warn
 from huggin.lime.classifiers.classifier import BATCH, Classifier
-from huggin.lime.classifiers.engines import NotConverted, converted, fallback_fact
+from huggin.lime.classifiers.engines import NotConverted, converted
 from huggin.lime.classifiers.keras_quietly import tf
 from huggin.lime.predictor import Rows
 
@@ -60,12 +60,12 @@ class KerasClassifier(Classifier):
     def mean_of(self, draws: int, apart: float) -> "KerasClassifier":
         """See `Classifier.mean_of`; it is computed by TensorFlow."""
         mean = f"the mean of {draws} answers, each picture by itself, as they vary by {apart:.2g}"
-        return self.on_tensorflow(f"engine: TensorFlow, {mean}", draws)
+        return self._on_tensorflow(f"TensorFlow, {mean}", draws)
 
-    def on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
-        """The same classifier, computed by TensorFlow; fact: the line that says why."""
+    def _on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
         kept = (one for one in self.facts if not one.startswith("engine: "))
-        return replace(self, engine="tensorflow", draws=draws, facts=(*kept, fact))
+        facts = (*kept, f"engine: {fact}")
+        return replace(self, engine="tensorflow", draws=draws, facts=facts)
 
     def converted(self) -> "KerasClassifier":
         """This classifier; or the same on TensorFlow, which is said, if OpenVINO cannot compute it.
@@ -75,9 +75,10 @@ class KerasClassifier(Classifier):
         try:
             _ = self._masked
         except NotConverted as error:
-            fact = fallback_fact(str(error))
-            warn(f"{self.name}: {fact.removeprefix('engine: ')}")
-            return self.on_tensorflow(fact)
+            engine = f"TensorFlow {version('tensorflow')}"
+            fact = f"{engine}, as OpenVINO cannot compute it ({error})"
+            warn(f"{self.name}: {fact}")
+            return self._on_tensorflow(fact)
         return self
 
     def answers_to_masks(self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray) -> Rows:

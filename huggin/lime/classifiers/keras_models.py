@@ -25,8 +25,12 @@ from huggin.lime.classifiers.labels import (
     labels_of_file,
     numbers,
 )
-from huggin.lime.classifiers.model_files import is_file_name
-from huggin.lime.classifiers.networks import Network, open_application, open_file
+from huggin.lime.classifiers.networks import (
+    Network,
+    is_file_name,
+    open_application,
+    open_file,
+)
 from huggin.lime.classifiers.pixels import (
     CONVERT,
     MEANING,

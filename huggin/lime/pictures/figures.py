@@ -200,15 +200,15 @@ def draw_rounds(rounds: list[Round]) -> Figure:
     """A strip: the picture and what is left of it after each round, with the classifier's words."""
     scene = rounds[0].explanation.scene
     names = scene.classifier.labels.names
-    shown = [(scene.picture, rounds[0].before)] + [(one.hidden, one.after) for one in rounds]
+    shown = [scene, *(one.left for one in rounds)]
     title = f"What is it without the segments that speak for it? {short(scene.name)}"
     figure = new_figure(3.6 * len(shown), 4.9, title)
-    for number, (picture, probabilities) in enumerate(shown):
+    for number, left in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), number + 1)
-        show_picture(axes, picture)
+        show_picture(axes, left.picture)
         lines = [
-            f"{probabilities[index]:.3f}  {short(names[index], 34)}"
-            for index in first_answers(probabilities, 3)
+            f"{left.answers[index]:.3f}  {short(names[index], 34)}"
+            for index in first_answers(left.answers, 3)
         ]
         axes.set_title("full picture" if number == 0 else f"round {number}")
         axes.text(0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)

@@ -53,9 +53,14 @@ class Scene(AnyScene[int]):
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
+    @property
+    def answers(self) -> np.ndarray:
+        """The classifier's answer to the picture (classes,)."""
+        return self.classifier.predict(self.picture)
+
     def first_answer(self) -> Target[int]:
         """The class that the classifier gives the picture."""
-        best = int(first_answers(self.classifier.predict(self.picture), 1)[0])
+        best = int(first_answers(self.answers, 1)[0])
         return Target(self.classifier.labels.names[best], best)
 
     def rows(self, about: tuple[int, ...]) -> Rows:
@@ -93,7 +98,7 @@ class Scene(AnyScene[int]):
         """The first answers, and what was read from picture and model, a line each."""
         classifier = self.classifier
         names = classifier.labels.names
-        answers = classifier.predict(self.picture)
+        answers = self.answers
         best = first_answers(answers, FIRST)
         said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
         if classifier.ending == "value":

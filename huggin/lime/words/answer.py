@@ -24,9 +24,8 @@ from huggin.lime.choices import WIDTH
 from huggin.lime.explanation import Request
 from huggin.lime.fonts import missing_in
 from huggin.lime.predictor import Predictor
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, compare, leave_one_out
 from huggin.lime.results import make_writable
-from huggin.lime.steps import Report, Say, explain, repeated
+from huggin.lime.steps import Report, Say, compared, explain, repeated
 from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
 from huggin.lime.words.figures import draw_kept, remove_others
 from huggin.lime.words.found import ByStep, Finding, Kept, TextExplanation, finding_of, write_kept
@@ -290,25 +289,14 @@ class Story:
         self,
         one: TextExplanation,
         predictor: Predictor[TextScene, TokenSpan],
-        against: Sequence[str],
+        doubts: Sequence[str],
     ) -> dict[str, Any]:
         """LIME beside leave-one-out and integrated gradients."""
-        target, scale = one.target, one.request.scale
-
-        def scores(on: np.ndarray) -> np.ndarray:
-            return predictor.scores(on, target, scale)
-
-        gradients = integrated_gradients(one.scene, target, scale)
-        values = {
-            LIME: one.surrogate.coefficients,
-            LEAVE_ONE_OUT: leave_one_out(scores, one.scene.count),
-            "integrated gradients": gradients.values,
-        }
-        compared = compare(values, scores, one.request.top, one.request.seed)
-        self.report.detail("", *compared.table(), gradients.in_words())
+        gradients = integrated_gradients(one.scene, one.target, one.request.scale)
+        found = compared(predictor, one, {"integrated gradients": gradients.values})
+        self.report.detail("", *found.table(), gradients.in_words())
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        believe = compared.verdict(against)
-        return {"agreement": compared, "integrated": facts, "believe": believe}
+        return {"agreement": found, "integrated": facts, "believe": found.verdict(doubts)}
 
     def _nodes(self, one: TextExplanation) -> dict[str, Any]:
         """The shares of the last layer's nodes in the answer's lead."""
