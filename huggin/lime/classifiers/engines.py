@@ -79,7 +79,9 @@ def converted(function: Any, inputs: Sequence[np.ndarray], wanted: np.ndarray) -
         except Exception as error:  # whatever TensorFlow and OpenVINO raise, also at import
             if "KeyboardInterrupt" in str(error):  # OpenVINO's C++ code makes an error of Ctrl-C
                 raise KeyboardInterrupt from None
-            raise NotConverted(_reason(error)) from None
+            # OpenVINO's summary, which is between places in its source and addresses
+            summary = [line[3:] for line in str(error).splitlines() if line.startswith("-- ")]
+            raise NotConverted(short("; ".join(summary) or one_line(error), 200)) from None
     if found.shape != wanted.shape or not np.abs(found - wanted).max() < CLOSE:
         raise NotConverted("its answers to pictures of noise differ")
     return computed
@@ -93,9 +95,3 @@ def _computed(compiled: Any) -> Computed:
         return found
 
     return computed
-
-
-def _reason(error: Exception) -> str:
-    """What OpenVINO's summary says, which is between places in its source and addresses."""
-    summary = [line[3:] for line in str(error).splitlines() if line.startswith("-- ")]
-    return short("; ".join(summary) or one_line(error), 200)

@@ -54,16 +54,18 @@ class Labels:
         if indexed and (kind == "index" or found in ([], [int(number)])):
             return int(number)
         if indexed:
-            raise BadValue("classes", words, self._two_classes(int(number), found[0]))
+            what = f"index {number} is called {self.names[int(number)]}"
+            name = self.names[found[0]]
+            other = f"the class that is called {name} has index {found[0]}"
+            choice = f"give index:{number} or name:{name}"
+            raise BadValue("classes", words, f"{what}, but {other}; {choice}")
         if len(found) == 1:
             return found[0]
         what = "several classes of that name" if found else "no class of that name"
-        raise BadValue("classes", words, f"{what}; {self._advice(found or self._near(words))}")
-
-    def _two_classes(self, index: int, named: int) -> str:
-        what = f"index {index} is called {self.names[index]}"
-        other = f"the class that is called {self.names[named]} has index {named}"
-        return f"{what}, but {other}; give index:{index} or name:{self.names[named]}"
+        near = found or self._near(words)
+        advice = " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
+        every = f"a number from 0 to {len(self.names) - 1}"
+        raise BadValue("classes", words, f"{what}; give {advice or every}")
 
     def _near(self, words: str) -> list[int]:
         """Classes with a similar name, else those whose name contains the words."""
@@ -72,11 +74,6 @@ class Labels:
         if similar:
             return [plain.index(name) for name in similar]
         return [index for index, name in enumerate(plain) if _plain(words) in name]
-
-    def _advice(self, near: list[int]) -> str:
-        if not near:
-            return f"give a number from 0 to {len(self.names) - 1}"
-        return "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
 
 
 def _plain(words: str) -> str:

@@ -124,9 +124,11 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
         tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
     show_picture(axes, picture)
+    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         for segment in segments:
-            _outline(axes, scene.segments == segment, colour)
+            around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
+            axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
     chosen = np.concatenate([explanation.top, explanation.against])
     number_segments(axes, scene.segments, chosen, fontsize=10)
     if not len(chosen):
@@ -134,12 +136,6 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         wrapped = textwrap.fill(note, 26)
         axes.text(0.5, 0.5, wrapped, transform=axes.transAxes, ha="center", va="center", bbox=box)
-
-
-def _outline(axes: Axes, inside: np.ndarray, colour: str) -> None:
-    around = np.pad(inside, 1)  # so that lines close at the picture's edge
-    places = [np.arange(-1, size + 1) for size in inside.shape[::-1]]
-    axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:

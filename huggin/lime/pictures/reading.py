@@ -68,20 +68,16 @@ def open_picture(picture: str | Path | np.ndarray | Picture) -> Picture:
     """
     if isinstance(picture, Picture):
         return picture
-    if isinstance(picture, np.ndarray):
-        return Picture("picture", _from_array(picture))
-    facts: list[str] = []
-    values = read_picture(str(picture), facts.append)
-    return Picture(name_of(str(picture)), values, tuple(facts))
-
-
-def _from_array(array: np.ndarray) -> np.ndarray:
-    values = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
+    if not isinstance(picture, np.ndarray):
+        facts: list[str] = []
+        values = read_picture(str(picture), facts.append)
+        return Picture(name_of(str(picture)), values, tuple(facts))
+    values = picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1)
     inside = values.size and values.min() >= 0 and values.max() <= 1
     if values.ndim != 3 or values.shape[2] != 3 or not inside:
         wanted = "give (height, width, 3) of uint8, or of numbers from 0 to 1"
-        raise BadValue("picture", f"{array.shape} of {array.dtype}", wanted)
-    return values
+        raise BadValue("picture", f"{picture.shape} of {picture.dtype}", wanted)
+    return Picture("picture", values)
 
 
 def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
@@ -91,8 +87,11 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     repeated in three channels. `say` is called with a clause about each thing that was done.
     Raises UserError if there is no picture.
     """
-    source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
-    _load_opener(source)
+    if not is_address(where) and not Path(where).is_file():
+        raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
+    source = io.BytesIO(_download(where)) if is_address(where) else Path(where)
+    if _is_heic(source) and find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
@@ -118,13 +117,6 @@ def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np
     if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
         return _in_unit_range(image, say)  # turning a picture would lose what its file says
     return _in_unit_range(ImageOps.exif_transpose(image), say)
-
-
-def _existing(where: str) -> Path:
-    path = Path(where)
-    if not path.is_file():
-        raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
-    return path
 
 
 def _download(address: str) -> bytes:
@@ -181,12 +173,6 @@ def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
 
 
 # Files that Pillow does not read by itself: what they are, and the way out
-
-
-def _load_opener(source: Path | io.BytesIO) -> None:
-    """Let Pillow read HEIC by the package pillow-heif, if it is needed and installed."""
-    if _is_heic(source) and find_spec("pillow_heif"):
-        import_module("pillow_heif").register_heif_opener()
 
 
 def _why_unreadable(source: Path | io.BytesIO) -> str:

@@ -7,7 +7,7 @@ The methods are compared, and the training is followed, if that is asked for.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -134,7 +134,12 @@ def explain_answer(
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     story = Story(case, request, folder, report, stability, compare)
-    kept = story.told(spans, _models_by_step(recording, device, step) if checkpoints else None)
+    earlier = (
+        _load(recording, place, device)
+        for at, place in recording.run.checkpoints()
+        if at < step and is_complete(place)
+    )
+    kept = story.told(spans, earlier if checkpoints else None)
     write_kept(folder, kept)
     return ExplainedAnswer(kept, folder, report.lines)
 
@@ -206,15 +211,6 @@ def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, 
     match_tokenizer(tokenizer, model, data.max_seq_length)
     name = facts.model_type_state(step)
     return step, TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder))
-
-
-def _models_by_step(
-    recording: Recording, device: str | None, last: int
-) -> Iterator[tuple[int, TextModel]]:
-    """Step and model of each whole checkpoint before the last step, one at a time."""
-    for step, folder in recording.run.checkpoints():
-        if step < last and is_complete(folder):
-            yield _load(recording, folder, device)
 
 
 @dataclass(frozen=True)

@@ -66,30 +66,19 @@ def draw_text(finding: Finding, asked: Asked) -> Figure:
     }
     height = ABOVE + 2 * PART + LINE * sum(lines.values()) + 0.15 + BELOW
     figure.set_size_inches(WIDTH, height)
-    axes = _sheet(figure, WIDTH, height)
+    axes = figure.add_axes((0, 0, 1, 1))  # in inches, from the upper left corner
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set_axis_off()
     top = ABOVE
     for part, placed in parts.items():
-        name = part if _is_whole(part, placed, asked) else f"{part}: the window of the answer"
+        words = words_in(part, asked.question if part == "question" else asked.context)
+        name = part if len(placed) >= len(words) else f"{part}: the window of the answer"
         axes.text(EDGE, top + 0.1, name, fontsize=8, color=QUIET)
         top += PART
         _draw_part(axes, finding, placed, top)
         top += LINE * lines[part] + 0.075
     _draw_legend(axes, finding, asked, height - BELOW)
     return figure
-
-
-def _is_whole(part: str, placed: list[Placed], asked: Asked) -> bool:
-    """Whether all words of a part are drawn, and not only those of a window."""
-    words = words_in(part, asked.question if part == "question" else asked.context)
-    return len(placed) >= len(words)
-
-
-def _sheet(figure: Figure, width: float, height: float) -> Axes:
-    """Axes over the whole figure, in inches from its upper left corner."""
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.set_axis_off()
-    return axes
 
 
 def _measure(figure: Figure, families: list[str]) -> Callable[[str], float]:
@@ -244,7 +233,10 @@ def _on_line(
     backwards: bool,
 ) -> list[Placed]:
     order = visual_order(line, backwards)
-    gaps = [0.0, *(_gap(line, *pair, blank) for pair in zip(order, order[1:]))]
+    gaps = [0.0]
+    for one, other in zip(order, order[1:]):
+        are_joined = abs(one - other) == 1 and not line[max(one, other)].after_blank
+        gaps.append(0.0 if are_joined else blank)
     widths = [width_of(line[at].text) for at in order]
     left = room - sum(widths) - sum(gaps) if backwards else 0.0
     placed = []
@@ -255,17 +247,12 @@ def _on_line(
     return placed
 
 
-def _gap(line: Sequence[Piece], one: int, other: int, blank: float) -> float:
-    """The room between two words that stand beside each other; their places in the text."""
-    are_joined = abs(one - other) == 1 and not line[max(one, other)].after_blank
-    return 0.0 if are_joined else blank
-
-
 def visual_order(line: Sequence[Piece], backwards: bool) -> list[int]:
     """The numbers of a line's words from left to right."""
     runs: list[tuple[bool, list[int]]] = []
     for at, piece in enumerate(line):
-        direction = is_right_to_left(piece.text) if _has_direction(piece.text) else None
+        has_direction = any(map(str.isalpha, piece.text))
+        direction = is_right_to_left(piece.text) if has_direction else None
         own = runs[-1][0] if direction is None and runs else direction
         if runs and runs[-1][0] == own:
             runs[-1][1].append(at)
@@ -273,7 +260,3 @@ def visual_order(line: Sequence[Piece], backwards: bool) -> list[int]:
             runs.append((backwards if own is None else own, [at]))
     ordered = [numbers[::-1] if direction else numbers for direction, numbers in runs]
     return [at for numbers in (ordered[::-1] if backwards else ordered) for at in numbers]
-
-
-def _has_direction(text: str) -> bool:
-    return any(character.isalpha() for character in text)
