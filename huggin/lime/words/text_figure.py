@@ -17,7 +17,7 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
-from huggin.lime.words.found import Asked, Finding, Piece
+from huggin.lime.words.found import Asked, Finding, Piece, Segment
 from huggin.lime.words.text import is_right_to_left, isolated, words_in
 
 WIDTH = 11.0  # inches of the figure
@@ -31,6 +31,7 @@ ABOVE = 0.7  # inches for the title
 PART = 0.24  # inches for the name of a part
 BELOW = 1.05  # inches for the legend
 LONGEST = 60  # characters of a word
+UNCLEAR = "#5a5a5a"  # of a word whose coefficient may be chance
 Measure = Callable[[str], float]  # a text -> its width in inches
 
 
@@ -98,40 +99,38 @@ def _measure(figure: Figure, families: list[str]) -> Callable[[str], float]:
 
 
 def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -> None:
-    most = finding.largest
+    """The words of a part, each on the shade of its segment, which has no gaps in it."""
     for one, behind in zip(placed, [*placed[1:], None]):
-        left = EDGE + one.left
-        right = EDGE + one.right
-        if behind and _joins(one, behind):  # one segment: no gap in its shade
-            right = EDGE + behind.left
+        piece, left, right = one.piece, EDGE + one.left, EDGE + one.right
+        segment = None if piece.segment is None else finding.segments[piece.segment]
+        middle = (left + right) / 2
+        if segment and behind and (behind.piece.segment, behind.line) == (piece.segment, one.line):
+            right = max(right, EDGE + behind.left)
         y = top + LINE * one.line
-        _draw_shade(axes, finding, one.piece, (left, right, y), most)
-        _draw_word(axes, finding, one.piece, EDGE + (one.left + one.right) / 2, y)
-
-
-def _joins(one: Placed, behind: Placed) -> bool:
-    same = one.piece.segment is not None and one.piece.segment == behind.piece.segment
-    return same and one.line == behind.line and behind.left >= one.right
+        if segment:
+            _draw_shade(axes, finding, segment, (left, right, y))
+        if piece.is_answer or piece.is_expected:
+            outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
+            outline.set_edgecolor(START if piece.is_answer else GOLD)
+            outline.set_linestyle("-" if piece.is_answer else ":")
+            axes.add_patch(outline)
+        look: dict[str, Any] = {"fontsize": SIZE, "ha": "center", "va": "center_baseline"}
+        clear = segment is None or finding.is_clear(segment)
+        word = short(piece.text, LONGEST)
+        axes.text(middle, y + TALL / 2, word, color="black" if clear else UNCLEAR, **look)
 
 
 def _draw_shade(
-    axes: Axes, finding: Finding, piece: Piece, box: tuple[float, float, float], most: float
+    axes: Axes, finding: Finding, segment: Segment, box: tuple[float, float, float]
 ) -> None:
     left, right, y = box
-    if piece.segment is not None:
-        segment = finding.segments[piece.segment]
-        colour = shade(segment.coefficient / most)
-        axes.add_patch(Rectangle((left, y), right - left, TALL, facecolor=colour, linewidth=0))
-        if segment.standard_error is not None:
-            grey = _grey(segment.standard_error / most)
-            strip = Rectangle((left, y + TALL + 0.012), right - left, STRIP)
-            strip.set(facecolor=grey, linewidth=0)
-            axes.add_patch(strip)
-    if piece.is_answer or piece.is_expected:
-        outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
-        outline.set_edgecolor(START if piece.is_answer else GOLD)
-        outline.set_linestyle("-" if piece.is_answer else ":")
-        axes.add_patch(outline)
+    colour = shade(segment.coefficient / finding.largest)
+    axes.add_patch(Rectangle((left, y), right - left, TALL, facecolor=colour, linewidth=0))
+    if segment.standard_error is not None:
+        grey = _grey(segment.standard_error / finding.largest)
+        strip = Rectangle((left, y + TALL + 0.012), right - left, STRIP)
+        strip.set(facecolor=grey, linewidth=0)
+        axes.add_patch(strip)
 
 
 def shade(share: float) -> tuple[float, float, float]:
@@ -146,19 +145,6 @@ def _grey(share: float) -> tuple[float, float, float]:
     """Pale for an error of 0, nearly black for one as large as the largest coefficient."""
     light = 0.93 - 0.83 * min(1.0, share)
     return light, light, light
-
-
-def _draw_word(axes: Axes, finding: Finding, piece: Piece, x: float, y: float) -> None:
-    clear = piece.segment is None or finding.is_clear(finding.segments[piece.segment])
-    axes.text(
-        x,
-        y + TALL / 2,
-        short(piece.text, LONGEST),
-        fontsize=SIZE,
-        color="black" if clear else "#5a5a5a",
-        ha="center",
-        va="center_baseline",
-    )
 
 
 def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None:
