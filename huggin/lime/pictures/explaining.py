@@ -30,6 +30,7 @@ from huggin.lime.quality import LIME, RANDOM, Compared
 from huggin.lime.results import folder_of, make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
+AnyClassifier = str | Path | Classifier | Callable[[np.ndarray], np.ndarray]
 ORDERS = 10  # random ones that faithfulness is compared with
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 
@@ -82,7 +83,7 @@ class ExplainedPicture:
 
 def explain_picture(
     picture: str | Path | np.ndarray | Picture,
-    classifier: str | Path | Classifier | Callable[[np.ndarray], np.ndarray] = "InceptionV3",
+    classifier: AnyClassifier = "InceptionV3",
     *,
     classes: Sequence[str] = (),
     segmenter: str = "quickshift",
@@ -162,11 +163,7 @@ def explain_picture(
     return ExplainedPicture(explanations, compared, report.lines)
 
 
-def _classifier_of(
-    classifier: str | Path | Classifier | Callable[[np.ndarray], np.ndarray],
-    picture: Picture,
-    seed: int,
-) -> Classifier:
+def _classifier_of(classifier: AnyClassifier, picture: Picture, seed: int) -> Classifier:
     if isinstance(classifier, str | Path):
         # TensorFlow need not be there to explain a function.
         from huggin.lime.classifiers.keras_models import load_classifier

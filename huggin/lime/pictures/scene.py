@@ -190,9 +190,8 @@ def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray
     if fit == "pad":
         rows, columns = max(height, wanted[0]), max(width, wanted[1])
         top, left = (rows - height) // 2, (columns - width) // 2
-        padded = np.full((rows, columns, 3), 0.5, np.float32)
-        padded[top : top + height, left : left + width] = picture
-        return padded
+        around = ((top, rows - height - top), (left, columns - width - left), (0, 0))
+        return np.pad(picture, around, constant_values=0.5)
     return picture
 
 
