@@ -103,7 +103,8 @@ def linear_regression_coefficients(
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
     root = np.sqrt(weights)
     centre = np.average(scores, weights=weights)
-    spread = _without_rounding(scores, centre, least)
+    nothing = np.abs(scores - centre) <= ROUNDING * np.abs(scores).max()  # a float32's rounding
+    spread = np.where(nothing | (np.ptp(scores) <= least), 0, scores - centre)
     solution = np.linalg.lstsq(design * root[:, None], spread * root)[0]
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
@@ -148,13 +149,6 @@ def _by_block(
     degrees = int(masks.draw.max()) - 1
     shrunk = (PRIOR * ratio[1:].mean() + degrees * ratio) / (PRIOR + degrees)
     return alike * np.sqrt(np.outer(shrunk, shrunk))
-
-
-def _without_rounding(scores: np.ndarray, centre: float, least: float) -> np.ndarray:
-    """Differences from the centre; none within float32 rounding, or if all vary by `least` only."""
-    spread = scores - centre
-    nothing = np.abs(spread) <= ROUNDING * np.abs(scores).max()
-    return np.where(nothing | (np.ptp(scores) <= least), 0, spread)
 
 
 def _sum_by(draw: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -41,9 +41,11 @@ Explanation = AnyExplanation[Scene, int]
 def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
     """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
     figures = {}
+    height, width = explanation.scene.segments.shape
+    sides = [max(SHORT, LONG * side / max(height, width)) for side in (width, height)]
+    own = (sides[0], sides[1] + 0.7)  # inches in the picture's shape, with room for the title
     for name, (title, size, draw) in PANELS.items():
-        inches = size or _size_of_picture(explanation)
-        figures[name] = new_figure(*inches, f"{title}: {called(explanation)}")
+        figures[name] = new_figure(*(size or own), f"{title}: {called(explanation)}")
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
     for figure in figures.values():
@@ -56,13 +58,6 @@ def _finish(figure: Figure, explanation: Explanation) -> None:
     names = explanation.scene.classifier.labels.names
     use_fonts(figure, families_for("".join(names))[0])
     remove_covered(figure)
-
-
-def _size_of_picture(explanation: Explanation) -> tuple[float, float]:
-    """Inches (width, height) in the picture's shape, with room for the title."""
-    height, width = explanation.scene.segments.shape
-    longer = max(height, width)
-    return max(SHORT, LONG * width / longer), max(SHORT, LONG * height / longer) + 0.7
 
 
 def _sheet(explanation: Explanation) -> Figure:

@@ -307,6 +307,7 @@ class Story:
         """The same scene explained by the model of each step."""
         window, request = last.scene.window, last.request
         found = ByStep([], [], [], [], [], [], [])
+        tops = []
         for step, text_model in models:
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
             (one,) = explain(predictor, [last.target], request)
@@ -314,7 +315,8 @@ class Story:
             first, end = full.best[0].tolist()
             answer = answer_text(window, (first, end))
             found.add(step, one, answer, (first, end) == last.target.plus)
+            tops.append(set(one.top.tolist()))
             score = f"{request.scale} {one.scores[0]:.4g}"
             self.report.detail(f"step {step}: {score}, answers: {answer}")
-        self.report.tell(found.in_words(last.top.tolist(), request))
+        self.report.tell(found.in_words(tops, request.top))
         return found

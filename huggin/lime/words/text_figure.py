@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -82,18 +83,16 @@ def draw_text(finding: Finding, asked: Asked) -> Figure:
     return figure
 
 
-def _measure(figure: Figure, families: list[str]) -> Callable[[str], float]:
+def _measure(figure: Figure, families: list[str]) -> Measure:
     """A function: a text -> its width in inches."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    known: dict[str, float] = {}
 
+    @cache
     def width_of(text: str) -> float:
-        if text not in known:
-            drawn = Text(0, 0, short(text, LONGEST), fontsize=SIZE, fontfamily=families)
-            drawn.set_figure(figure)
-            drawn.set_parse_math(False)
-            known[text] = drawn.get_window_extent(renderer).width / figure.dpi + 0.03
-        return known[text]
+        drawn = Text(0, 0, short(text, LONGEST), fontsize=SIZE, fontfamily=families)
+        drawn.set_figure(figure)
+        drawn.set_parse_math(False)
+        return drawn.get_window_extent(renderer).width / figure.dpi + 0.03
 
     return width_of
 
