@@ -45,7 +45,8 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
     sides = [max(SHORT, LONG * side / max(height, width)) for side in (width, height)]
     own = (sides[0], sides[1] + 0.7)  # inches in the picture's shape, with room for the title
     for name, (title, size, draw) in PANELS.items():
-        figures[name] = new_figure(*(size or own), f"{title}: {called(explanation)}")
+        wide, tall = size or own
+        figures[name] = new_figure(wide, tall, f"{title}: {called(explanation)}")
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
     for figure in figures.values():
