@@ -52,8 +52,10 @@ class ExplainedPicture:
         found = [explanation.as_json() for explanation in self.explanations]
         for numbers, compared in zip(found, self.compared):
             if compared:
-                curves = compared.curves.items()
-                numbers["faithfulness"] = {name: asdict(curve) for name, curve in curves}
+                curves = {name: asdict(curve) for name, curve in compared.curves.items()}
+                for curve in curves.values():
+                    del curve["gains"]  # of each random order
+                numbers["faithfulness"] = curves
         return found
 
     def figures(self) -> list[dict[str, Figure]]:
