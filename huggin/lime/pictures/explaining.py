@@ -4,6 +4,7 @@ found = huggin.explain_picture("photo.jpg")
 print(found.in_words())
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
 from huggin.lime.quality import LIME, RANDOM, Compared
-from huggin.lime.results import folder_of, make_writable, remove_figures
+from huggin.lime.results import make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
 AnyClassifier = str | Path | Classifier | Callable[[np.ndarray], np.ndarray]
@@ -74,13 +75,20 @@ class ExplainedPicture:
         remove_figures([folder, *folder.glob("[0-9]*")])  # those of an earlier start
         targets = [explanation.target for explanation in self.explanations]
         for target, figures in zip(targets, self.figures()):
-            place = folder if len(targets) == 1 else folder / folder_of(target)
+            place = folder if len(targets) == 1 else folder / _folder_of(target)
             save_figures(figures, place, show, told=None if verbose else ("lime",))
         if line := missing_in(target.name for target in targets):
             print(line)
 
     def _repr_html_(self) -> str:
         return as_html([figures["lime"] for figures in self.figures()], self.in_words())
+
+
+def _folder_of(target: Target[int]) -> str:
+    """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
+    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
+    words = re.sub(r"\W+", "-", target.name)[:60]
+    return f"{numbers}-{words}".strip("-")
 
 
 def explain_picture(
