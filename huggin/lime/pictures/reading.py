@@ -33,22 +33,19 @@ LONGEST_DOWNLOAD = 300  # seconds for the whole download
 LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
 PYTHON = shlex.quote(sys.executable)
 AS_PNG = "save it as PNG"
-KINDS = (  # how a file begins, and what it is
-    (b"II*\0", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
-    (b"MM\0*", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
-    (b"II+\0", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
-    (b"MM\0+", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
-    (b"\xff\x0a", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
-    (b"\0\0\0\x0cJXL ", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
-    (b"%PDF", "a PDF; save the picture in it as PNG: pdftoppm -png"),
-    (b"<svg", f"an SVG drawing, which has no pixels; {AS_PNG}"),
-    (b"<?xml", f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}"),
-    (b"<!DOCTYPE html", "a web page; give the address of the picture in it"),
-    (b"<html", "a web page; give the address of the picture in it"),
-    (b"\x93NUMPY", f"a NumPy array; {AS_PNG}"),
-    (b"\x89HDF", "an HDF5 file; save its picture as PNG"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself; run: git lfs pull"),
-)
+TIFF = (b"II*\0", b"MM\0*")
+KINDS = {  # what a file is, and how it begins
+    f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}": TIFF,
+    f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"II+\0", b"MM\0+"),
+    f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cJXL "),
+    "a PDF; save the picture in it as PNG: pdftoppm -png": (b"%PDF",),
+    f"an SVG drawing, which has no pixels; {AS_PNG}": (b"<svg",),
+    f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}": (b"<?xml",),
+    "a web page; give the address of the picture in it": (b"<!DOCTYPE html", b"<html"),
+    f"a NumPy array; {AS_PNG}": (b"\x93NUMPY",),
+    "an HDF5 file; save its picture as PNG": (b"\x89HDF",),
+    "a Git LFS pointer, not the picture itself; run: git lfs pull": (b"version https://git-lfs",),
+}
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -183,8 +180,8 @@ def _why_unreadable(source: Path | io.BytesIO) -> str:
     start = _start_of(source)
     if start[128:132] == b"DICM":
         return f"a DICOM file; {AS_PNG}"
-    for mark, what in KINDS:
-        if start.lstrip()[: len(mark)].lower() == mark.lower():
+    for what, marks in KINDS.items():
+        if start.lstrip().lower().startswith(tuple(mark.lower() for mark in marks)):
             return what
     return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
 
