@@ -14,8 +14,7 @@ import numpy as np
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
-from huggin.lime.classifiers.engines import chosen_engine
-from huggin.lime.classifiers.keras_classifier import KerasClassifier
+from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
 from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.classifiers.keras_quietly import keras
 from huggin.lime.classifiers.labels import (
