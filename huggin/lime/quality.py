@@ -115,16 +115,16 @@ class Compared:
     def table(self) -> list[str]:
         """The methods beside each other, a line each."""
         head = ("method", "rank correlation", "top shared", "deletion area", "insertion area")
-        return in_columns([head, *map(self._row, self.curves)])
-
-    def _row(self, name: str) -> tuple[str, ...]:
-        curve = self.curves[name]
-        areas = (f"{curve.deletion_auc:.3f}", f"{curve.insertion_auc:.3f}")
-        if name in (LIME, RANDOM):
-            return (name, "-", "-", *areas)
-        rho, shared = self.with_lime(name)
-        number = "nan" if rho is None else f"{rho:.2f}"
-        return (name, number, f"{shared} of {self.top}", *areas)
+        rows = [head]
+        for name, curve in self.curves.items():
+            number = shared = "-"
+            if name not in (LIME, RANDOM):
+                rho, count = self.with_lime(name)
+                number = "nan" if rho is None else f"{rho:.2f}"
+                shared = f"{count} of {self.top}"
+            areas = (f"{curve.deletion_auc:.3f}", f"{curve.insertion_auc:.3f}")
+            rows.append((name, number, shared, *areas))
+        return in_columns(rows)
 
     def verdict(self, against: Sequence[str]) -> str:
         """One sentence: which of the methods to rely on. against: what else speaks against it."""
