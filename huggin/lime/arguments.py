@@ -265,14 +265,11 @@ def checked(args: Namespace) -> Namespace:
         args.labels = SAMPLE.with_suffix(".txt")
         args.pixels = "signed"
     args.model = args.model or "InceptionV3"
-    args.image = args.image or (f"{SAMPLE}.png" if args.demo else _cat())
+    skimage = find_spec("skimage")
+    assert skimage and skimage.origin
+    cat = Path(skimage.origin).parent / "data" / "chelsea.png"
+    args.image = args.image or (f"{SAMPLE}.png" if args.demo else str(cat))
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
     del args.demo
     return args
-
-
-def _cat() -> str:
-    place = find_spec("skimage")
-    assert place and place.origin
-    return str(Path(place.origin).parent / "data" / "chelsea.png")

@@ -37,20 +37,16 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     repeats, segments = ranks.shape
     sums = ranks.sum(axis=0)
     spread = ((sums - sums.mean()) ** 2).sum()
+    tops = [set(surrogate.top(top).tolist()) for surrogate in surrogates]
+    pairs = combinations(tops, 2)
+    shared = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
     positive = np.mean([surrogate.coefficients > 0 for surrogate in surrogates], axis=0)
     return {
         "repeats": repeats,
-        "jaccard": _jaccard([set(surrogate.top(top).tolist()) for surrogate in surrogates]),
+        "jaccard": float(np.mean(shared)),
         "kendall_w": float(12 * spread / (repeats**2 * (segments**3 - segments))),
         "same_sign": float(np.maximum(positive, 1 - positive).mean()),
     }
-
-
-def _jaccard(sets: list[set[int]]) -> float:
-    """The mean over pairs; 1 for two empty sets."""
-    pairs = combinations(sets, 2)
-    shares = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
-    return float(np.mean(shares))
 
 
 @dataclass(frozen=True)

@@ -147,18 +147,12 @@ def case_of(
     )
     kept = set() if hide_answer else tokens_of_words(window, target.both)
     expected = (window.gold_start, window.gold_end) if window.has_answer else None
-    where = _where(window, asked.answer.window, text_model)
+    count = len(windows([window.question], [window.context], tokenizer, data)["record"])
+    which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
+    where = f"{which}: the rest of the context is not explained" if count > 1 else ""
     return TextCase(
         about, window, text_model, target, answer, expected, hide, frozenset(kept), where
     )
-
-
-def _where(window: Window, number: int, text_model: TextModel) -> str:
-    """Which part of a context of several windows is explained."""
-    texts = ([window.question], [window.context])
-    count = len(windows(*texts, text_model.tokenizer, text_model.data)["record"])
-    which = f"window {number + 1} of {count}, which gave the answer"
-    return f"{which}: the rest of the context is not explained" if count > 1 else ""
 
 
 def default_samples(kind: str, sampler: str, count: int) -> int:
