@@ -77,9 +77,14 @@ def add_options(parser: CommandParser, *names: str) -> None:
         parser.add_argument(name, **OPTIONS[name])
 
 
+def add_run(parser: CommandParser) -> None:
+    """Add the argument RUN."""
+    add_options(parser, "run")
+
+
 def add_runs(parser: CommandParser, what_for: str) -> None:
     """Add the arguments RUN ...: one run, and others beside it."""
-    add_options(parser, "run")
+    add_run(parser)
     parser.add_argument("beside", metavar="RUN", nargs="*", type=Path, help=what_for)
 
 
