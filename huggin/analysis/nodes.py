@@ -290,17 +290,13 @@ def largest_both_ways(shares: np.ndarray, each_way: int) -> tuple[np.ndarray, np
     not so many nodes.
     """
     count = min(each_way, shares.shape[-1] // 2)
-    up = _first(-shares, count)
-    down = _first(shares, count)
-    nodes = np.concatenate([up, down], axis=-1)
+    ends = []
+    for values in (-shares, shares):  # the largest, then the smallest
+        some = np.argpartition(values, count - 1, axis=-1)[..., :count]
+        order = np.argsort(np.take_along_axis(values, some, axis=-1), axis=-1)
+        ends.append(np.take_along_axis(some, order, axis=-1))
+    nodes = np.concatenate(ends, axis=-1)
     return nodes.astype(np.uint16), np.take_along_axis(shares, nodes, axis=-1)
-
-
-def _first(values: np.ndarray, count: int) -> np.ndarray:
-    """The places of the `count` smallest values along the last axis, rising."""
-    some = np.argpartition(values, count - 1, axis=-1)[..., :count]
-    order = np.argsort(np.take_along_axis(values, some, axis=-1), axis=-1)
-    return np.take_along_axis(some, order, axis=-1)
 
 
 def table_of_nodes(recording: Recording, choice: NodeChoice = TOP_RANKED) -> str:
