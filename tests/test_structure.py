@@ -36,7 +36,7 @@ IMPORTS_LATE = (
     "huggin.lime.classifiers.keras_quietly",
     "huggin.lime.classifiers.keras_classifier",
     "huggin.lime.pictures.explaining",
-    "huggin.pages.explained",
+    "huggin.pages.page_run",
 )
 
 

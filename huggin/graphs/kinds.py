@@ -3,10 +3,7 @@
 huggin.figures("runs/sample", "layers", sample=0).save()
 """
 
-import base64
-import html
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +41,7 @@ from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time,
 from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
-from huggin.graphs.saving import paths_beside, save_figures, show_figures
+from huggin.graphs.saving import as_html, paths_beside, save_figures, show_figures
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records
@@ -98,17 +95,6 @@ class Figures:
             for run, text in zip(beside, of_runs, strict=True)
         ]
         self.parts.append((figures, "\n".join(lines)))
-
-
-def as_html(figures: Iterable[Figure], words: str) -> str:
-    """Figures with words below them, for a notebook."""
-    pictures = []
-    for figure in figures:
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png")
-        data = base64.b64encode(stream.getvalue()).decode("ascii")
-        pictures.append(f'<img src="data:image/png;base64,{data}">')
-    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def figures(

@@ -1,6 +1,7 @@
 """A recording -> what the page shows of a run, or of its newest answer as a run of one moment.
 
 Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, and the only sample.
+What reads explained answers loads torch, so it is imported only if there are any.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histo
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short
-from huggin.pages.explained import explained_by_model, words_of_answer
 from huggin.pages.facts import answer_facts, run_facts, title_line
 from huggin.pages.page_sample import (
     Page,
@@ -28,13 +28,15 @@ from huggin.pages.page_sample import (
     shown,
 )
 from huggin.qa.records import some_training_records
-from huggin.recording.answer import AnswerInside, read_answer
+from huggin.recording.answer import AnswerInside, asked_of, read_answer
+from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps
 NAMES = 12  # of modules that are alike
+MOST = 20  # explained answers
 OLDER = "kept without its attention: an older version kept it, or the model gives no weights"
 NOT_EXPLAINED = "huggin lime-answer was not run for this question and model"
 
@@ -234,3 +236,82 @@ def page_of_attention(answer: AnswerInside) -> Page:
         "heads": heads,
         "weights": packed(attention.weights.transpose(2, 0, 1, 3)),  # (of, layers, heads, tokens)
     }
+
+
+def explained_by_model(recording: Recording) -> list[Page]:
+    """The newest answers of the newest model that lime-answer has explained; mostly none."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return []
+    from huggin.lime.words.found import all_kept
+
+    model = hash_of_weights(newest_model(run))
+    found = [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
+    return [_explained(kept) for kept in found[:MOST]]
+
+
+def _explained(kept: Any) -> Page:
+    """An explained answer: its words with their coefficients over the largest one."""
+    finding = kept.findings[-1]
+    facts = (
+        f"{finding.samples} masks by {finding.hide}; held-out R² {finding.held_out_in_words()}; "
+        f"the same answer in {100 * finding.kept:.0f} % of the masked texts."
+    )
+    return {
+        "question": shown(kept.asked.question),
+        "answer": shown(kept.asked.answer),
+        "target": shown(finding.target),
+        "scale": finding.scale,
+        "most": finding.largest,
+        "words": [_word(finding, piece) for piece in finding.pieces],
+        "lines": [shown(line) for line in (facts, finding.believe) if line],
+    }
+
+
+def _word(finding: Any, piece: Any) -> Page:
+    """A word of the text; `share` is None if it is never hidden."""
+    segment = None if piece.segment is None else finding.segments[piece.segment]
+    return {
+        "part": piece.part,
+        "text": shown(piece.text),
+        "blank": piece.after_blank,
+        "share": None if segment is None else segment.coefficient / finding.largest,
+        "answer": piece.is_answer,
+    }
+
+
+def words_of_answer(recording: Recording) -> Page | None:
+    """Which words made the newest answer, the strongest first; None if it was not explained."""
+    kept = _newest_kept(recording)
+    if kept is None:
+        return None
+    finding = kept.findings[-1]  # of a long text: its words, after its sentences
+    rows = [
+        {
+            "text": shown(segment.text, 80),
+            "coefficient": segment.coefficient,
+            "is_clear": finding.is_clear(segment),
+        }
+        for segment in sorted(finding.segments, key=lambda segment: segment.rank)
+    ]
+    return {"segments": rows, "believe": shown(finding.believe), "score": shown(finding.scale)}
+
+
+def figures_of_answer(recording: Recording) -> list[Any]:
+    """The figures of the words that made the newest answer; none if it was not explained."""
+    kept = _newest_kept(recording)
+    if kept is None:
+        return []
+    from huggin.lime.words.figures import draw_kept
+
+    return list(draw_kept(kept).values())
+
+
+def _newest_kept(recording: Recording) -> Any:
+    """The newest explanation of the run's newest answer, or None."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return None
+    from huggin.lime.words.found import newest_kept
+
+    return newest_kept(run.explanations, *asked_of(run))

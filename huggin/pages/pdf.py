@@ -40,7 +40,6 @@ from huggin.pages.blocks import (
     text_block,
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
-from huggin.pages.explained import figures_of_answer
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
 from huggin.pages.made_files import (
     GRAPHS,
@@ -49,6 +48,7 @@ from huggin.pages.made_files import (
     about_training,
     newest_true,
 )
+from huggin.pages.page_run import figures_of_answer
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound

@@ -14,8 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.kinds import as_html
-from huggin.graphs.saving import save_figures
+from huggin.graphs.saving import as_html, save_figures
 from huggin.lime import steps
 from huggin.lime.choices import WIDTH
 from huggin.lime.classifiers.classifier import Classifier

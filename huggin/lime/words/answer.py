@@ -18,8 +18,7 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.kinds import as_html
-from huggin.graphs.saving import save_figures
+from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
 from huggin.lime.explanation import Request
 from huggin.lime.fonts import missing_in
