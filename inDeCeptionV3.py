@@ -21,14 +21,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.graphs.saving import save_figures
+    from huggin.lime.explanation import Request
     from huggin.lime.fonts import missing_in
     from huggin.lime.pictures.figures import draw_explanation, draw_rounds
     from huggin.lime.pictures.reading import open_picture
-    from huggin.lime.pictures.rounds import deceive, summary
+    from huggin.lime.pictures.rounds import deceive
 
     picture = open_picture(args.image)
     from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.pictures.explaining import request_of, steady
+    from huggin.lime.pictures.explaining import fitted, steady
     from huggin.lime.pictures.scene import make_scene
     from huggin.lime.steps import Report
 
@@ -36,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     classifier = load_classifier(**said, picture=picture.values, seed=args.seed)
     cut = (args.segmenter, args.segments, args.fill, args.fit, args.resampling)
     scene = steady(make_scene(picture, classifier, *cut), args.allow_random)
-    masks = (args.sampler, args.samples, args.adjust, args.seed, args.kernel_width)
-    request = request_of(scene, args.score, *masks, args.top)
+    masks = (args.sampler, args.samples or 0, args.seed, args.score, args.top)
+    filled = (args.segmenter, args.fill, args.kernel_width, args.adjust)
+    request = fitted(Request(*masks, *filled), scene)
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{args.model}: {what}")
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     told = None if args.verbose else ()
     rounds = []
     for found in deceive(scene, request, args.rounds, args.out, report.detail):
-        report.tell(summary(found))
+        report.tell(found.summary())
         figures = draw_explanation(found.explanation)
         save_figures(figures, args.out / f"round-{found.number}", show=False, told=told)
         rounds.append(found)

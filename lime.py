@@ -80,9 +80,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     if args.max_samples < (args.samples or 1):
         what = "fewer than the masks to begin with; give more"
         raise UserError(f"--max-samples {args.max_samples}: {what}")
-    if args.sampler == "leave-one-out" and (args.until_stable or args.stability):
-        what = "its masks are deterministic, so there is nothing to repeat; choose another sampler"
-        raise UserError(f"--sampler leave-one-out: {what}")
     return args
 
 

@@ -3,10 +3,8 @@
 huggin.figures("runs/sample", "layers", sample=0).save()
 """
 
-import base64
-import html
-import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,16 +30,18 @@ from huggin.analysis.questions import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.efficacy import draw_efficacy
-from huggin.graphs.layers import draw_layers, draw_layers_over_time
-from huggin.graphs.logits import draw_logits, draw_logits_over_time
-from huggin.graphs.losses import draw_losses
-from huggin.graphs.node_logits import draw_answer, draw_snapshot
+from huggin.graphs.logits import (
+    draw_layers,
+    draw_layers_over_time,
+    draw_logits,
+    draw_logits_over_time,
+)
+from huggin.graphs.losses import draw_efficacy, draw_losses
+from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time, draw_snapshot
 from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
-from huggin.graphs.saving import paths_beside, save_figures, show_figures
-from huggin.graphs.shares import draw_shares, draw_shares_over_time
+from huggin.graphs.saving import as_html, paths_beside, save_figures, show_figures
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records
@@ -95,17 +95,6 @@ class Figures:
             for run, text in zip(beside, of_runs, strict=True)
         ]
         self.parts.append((figures, "\n".join(lines)))
-
-
-def as_html(figures: Iterable[Figure], words: str) -> str:
-    """Figures with words below them, for a notebook."""
-    pictures = []
-    for figure in figures:
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png")
-        data = base64.b64encode(stream.getvalue()).decode("ascii")
-        pictures.append(f'<img src="data:image/png;base64,{data}">')
-    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def figures(
@@ -184,35 +173,29 @@ def _layers(
     drawn: Figures, *, sample: int = 0, step: int | None = None, parts: list[str] | None = None
 ) -> None:
     runs = read_runs(drawn.runs)
-    layers = drawn_or_noted(drawn.notes, lambda: draw_layers(*runs, sample=sample, step=step))
-    gradients = drawn_or_noted(drawn.notes, lambda: draw_gradients(*runs, parts=parts))
-    ledger = drawn_or_noted(drawn.notes, lambda: draw_ledger(*runs, sample=sample))
-    if layers:
-        layers |= draw_layers_over_time(*runs, sample=sample)
-        drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
-    if gradients:
-        drawn.add(gradients, runs, [table_of_norms(run.layers) for run in runs])
-    if ledger:
+    with left_out(drawn.notes):
+        figures = draw_layers(*runs, sample=sample, step=step)
+        figures |= draw_layers_over_time(*runs, sample=sample)
+        drawn.add(figures, runs, [table_of_layers(run, sample) for run in runs])
+    with left_out(drawn.notes):
+        figures = draw_gradients(*runs, parts=parts)
+        drawn.add(figures, runs, [table_of_norms(run.layers) for run in runs])
+    with left_out(drawn.notes):
         tables = [table_of_ledger(sums_of(run.ledger(sample))) for run in runs]
-        drawn.add(ledger, runs, tables)
+        drawn.add(draw_ledger(*runs, sample=sample), runs, tables)
     if not drawn.parts:
         raise UserError(drawn.notes[0])
 
 
-def drawn_or_noted(
-    notes: list[str], draw: Callable[[], dict[str, Figure]], what: str = ""
-) -> dict[str, Figure]:
-    """Figures; if a recording lacks what they need there are none, and a note says why.
-
-    what: is left out, for the note.
-    """
+@contextmanager
+def left_out(notes: list[str], what: str = "") -> Iterator[None]:
+    """What a recording lacks is left out, and a note says why. what: is left out, for the note."""
     try:
-        return draw()
+        yield
     except BadValue:
         raise
     except UserError as error:
         notes.append(f"left out, {what}: {error}" if what else str(error))
-        return {}
 
 
 def _questions(drawn: Figures, *, by: str | None = None) -> None:

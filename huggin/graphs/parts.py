@@ -184,8 +184,10 @@ def _draw_sums(axes: Axes, sums: Sums) -> None:
     axes.margins(x=0.18)
     axes.set_ylim(-0.5, len(places) - 0.5)
     axes.set_yticks(places, [])
-    _along(axes, "nats, over all probes", zero=True)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("nats, over all probes")
     axes.xaxis.set_tick_params(labelbottom=True)
+    axes.grid(visible=True, axis="x")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=3)
 
 

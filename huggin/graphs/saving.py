@@ -1,6 +1,9 @@
-"""Figures -> files, and windows if the user asks for them."""
+"""Figures -> files, pictures in a notebook, and windows if the user asks for them."""
 
+import base64
+import html
 import importlib
+import io
 import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -85,6 +88,17 @@ def metadata_of(figure: Figure, extension: str, runs: str = "") -> dict[str, str
     if extension == "png":
         texts["Runs"] = runs
     return {name: printable(text) for name, text in texts.items() if text}
+
+
+def as_html(figures: Iterable[Figure], words: str) -> str:
+    """Figures with words below them, for a notebook."""
+    pictures = []
+    for figure in figures:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        data = base64.b64encode(stream.getvalue()).decode("ascii")
+        pictures.append(f'<img src="data:image/png;base64,{data}">')
+    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def show_figures(figures: Iterable[Figure]) -> None:

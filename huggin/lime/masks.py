@@ -75,15 +75,15 @@ def block_size(segments: int) -> int:
     return 2 * order
 
 
-def usual_samples(sampler: str, segments: int) -> int:
-    """The default number of masks.
+def usual_samples(sampler: str, segments: int, least: int = 512, blocks: int = 2) -> int:
+    """The default number of masks, the full one among them.
 
-    512 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are two blocks at
-    least, as the standard errors come from the differences between blocks.
+    512 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are two blocks if
+    possible, as the standard errors come from the differences between blocks.
     """
     if sampler == "leave-one-out":
         return segments + 1
-    return 1 + max(512, 2 * block_size(segments)) if sampler == "hadamard" else 1000
+    return 1 + max(least, blocks * block_size(segments)) if sampler == "hadamard" else 1000
 
 
 def _block(matrix: np.ndarray, segments: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,7 @@ everything that they depend on, so that a later start does not ask again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Answers(Generic[Of]):
         return np.exp(values) if self.in_logs else values
 
 
-class AnyScene(Generic[Of]):
+class AnyScene(Protocol[Of]):
     """What is explained, cut into segments each of which can be hidden, and whom to ask."""
 
     thing: ClassVar[str]  # picture or text
@@ -85,43 +85,34 @@ class AnyScene(Generic[Of]):
     @property
     def count(self) -> int:
         """How many segments there are."""
-        raise NotImplementedError
 
     @property
     def batch(self) -> int:
         """How many masks are asked about at a time."""
-        raise NotImplementedError
 
     def name_of(self, segment: int) -> str:
         """What a segment is called, for people."""
-        raise NotImplementedError
 
     def rows(self, about: tuple[Of, ...]) -> Rows:
         """The function: masks (batch, segments) bool -> rows (batch, columns) float32.
 
         The columns are those of `Answers`: `sure`, `rest` and `best`.
         """
-        raise NotImplementedError
 
     def key(self, about: tuple[Of, ...]) -> str:
         """A hash that changes when an answer may change."""
-        raise NotImplementedError
 
     def kept(self, target: Target[Of], answers: Answers[Of]) -> float:
         """The share of the masks, without the full one, that leave an answer as it is."""
-        raise NotImplementedError
 
     def kept_in_words(self, target: Target[Of], kept: float) -> str:
         """That share, and what it means."""
-        raise NotImplementedError
 
     def details(self, answers: Answers[Of]) -> list[str]:
         """What was asked and answered, a line each."""
-        raise NotImplementedError
 
     def as_json(self, target: Target[Of]) -> dict[str, Any]:
         """What is said of it beside the numbers; in `segments`, a dictionary for each of them."""
-        raise NotImplementedError
 
 
 SceneT = TypeVar("SceneT", bound=AnyScene)

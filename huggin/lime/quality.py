@@ -37,20 +37,16 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     repeats, segments = ranks.shape
     sums = ranks.sum(axis=0)
     spread = ((sums - sums.mean()) ** 2).sum()
+    tops = [set(surrogate.top(top).tolist()) for surrogate in surrogates]
+    pairs = combinations(tops, 2)
+    shared = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
     positive = np.mean([surrogate.coefficients > 0 for surrogate in surrogates], axis=0)
     return {
         "repeats": repeats,
-        "jaccard": _jaccard([set(surrogate.top(top).tolist()) for surrogate in surrogates]),
+        "jaccard": float(np.mean(shared)),
         "kendall_w": float(12 * spread / (repeats**2 * (segments**3 - segments))),
         "same_sign": float(np.maximum(positive, 1 - positive).mean()),
     }
-
-
-def _jaccard(sets: list[set[int]]) -> float:
-    """The mean over pairs; 1 for two empty sets."""
-    pairs = combinations(sets, 2)
-    shares = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
-    return float(np.mean(shares))
 
 
 @dataclass(frozen=True)
@@ -115,16 +111,16 @@ class Compared:
     def table(self) -> list[str]:
         """The methods beside each other, a line each."""
         head = ("method", "rank correlation", "top shared", "deletion area", "insertion area")
-        return in_columns([head, *map(self._row, self.curves)])
-
-    def _row(self, name: str) -> tuple[str, ...]:
-        curve = self.curves[name]
-        areas = (f"{curve.deletion_auc:.3f}", f"{curve.insertion_auc:.3f}")
-        if name in (LIME, RANDOM):
-            return (name, "-", "-", *areas)
-        rho, shared = self.with_lime(name)
-        number = "nan" if rho is None else f"{rho:.2f}"
-        return (name, number, f"{shared} of {self.top}", *areas)
+        rows = [head]
+        for name, curve in self.curves.items():
+            number = shared = "-"
+            if name not in (LIME, RANDOM):
+                rho, count = self.with_lime(name)
+                number = "nan" if rho is None else f"{rho:.2f}"
+                shared = f"{count} of {self.top}"
+            areas = (f"{curve.deletion_auc:.3f}", f"{curve.insertion_auc:.3f}")
+            rows.append((name, number, shared, *areas))
+        return in_columns(rows)
 
     def verdict(self, against: Sequence[str]) -> str:
         """One sentence: which of the methods to rely on. against: what else speaks against it."""

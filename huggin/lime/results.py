@@ -1,6 +1,5 @@
 """Where pictures come from and results go: names, folders, earlier figures, the database."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -13,7 +12,6 @@ from huggin.common.files import write_json
 from huggin.common.text import printable, storable
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
-from huggin.lime.predictor import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
@@ -45,13 +43,6 @@ def record(db: Path | None, json: Path | None, explanations: Sequence[Mapping[st
     with closing(open_database(database_path(db))) as connection:
         for numbers in explanations:
             record_explanation(connection, numbers, numbers["segments"])
-
-
-def folder_of(target: Target[int]) -> str:
-    """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
-    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
-    words = re.sub(r"\W+", "-", target.name)[:60]
-    return f"{numbers}-{words}".strip("-")
 
 
 def remove_figures(folders: Iterable[Path]) -> None:

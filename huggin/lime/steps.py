@@ -4,7 +4,7 @@ A predictor, targets and a request go in; an explanation of each target comes ou
 (Ribeiro et al. 2016, https://arxiv.org/abs/1602.04938).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,16 @@ from huggin.lime.adjusted import adjusted
 from huggin.lime.explanation import Explanation, Request, least_effect
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.predictor import Of, Predictor, SceneT, Target
-from huggin.lime.quality import stability
+from huggin.lime.quality import (
+    LEAVE_ONE_OUT,
+    LIME,
+    POINTS,
+    RANDOM_ORDERS,
+    Compared,
+    compare,
+    leave_one_out,
+    stability,
+)
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 
 BATCH = 250  # masks that `until_stable` adds at a time, or a fifth if that is more
@@ -147,3 +156,21 @@ def repeated(
         f"Kendall's W {agreement['kendall_w']:.3f}, same sign {agreement['same_sign']:.3f}"
     )
     return replace(found, stability=agreement)
+
+
+def compared(
+    predictor: Predictor[SceneT, Of],
+    found: Explanation[SceneT, Of],
+    others: Mapping[str, np.ndarray],
+    random_orders: int = RANDOM_ORDERS,
+    points: int | None = POINTS,
+) -> Compared:
+    """LIME's coefficients beside leave-one-out and other methods, see `compare`."""
+
+    def scores(on: np.ndarray) -> np.ndarray:
+        return predictor.scores(on, found.target, found.request.scale)
+
+    alone = leave_one_out(scores, found.scene.count)
+    values = {LIME: found.surrogate.coefficients, LEAVE_ONE_OUT: alone, **others}
+    request = found.request
+    return compare(values, scores, request.top, request.seed, random_orders, points)

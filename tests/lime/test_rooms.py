@@ -12,7 +12,7 @@ from huggin.lime.choices import FILLS, SEGMENTERS
 from huggin.lime.explanation import Request
 from huggin.lime.masks import random_perturbations
 from huggin.lime.pictures.reading import Picture
-from huggin.lime.pictures.rounds import Round, deceive, summary
+from huggin.lime.pictures.rounds import Round, deceive
 from huggin.lime.pictures.scene import Scene, filled, make_scene, segmented
 from huggin.lime.predictor import Answers, Predictor, Target
 from huggin.lime.quality import compare, curve_of, leave_one_out, stability
@@ -284,20 +284,22 @@ def test_each_round_explains_what_the_one_before_has_left(scene, tmp_path, monke
     shape = np.unique(scene.segments[20:50, 40:75])
     seen = explaining(monkeypatch, shape, [0])
     rounds = list(deceive(scene, REQUEST, 5, tmp_path))
-    assert [(found.first, found.second) for found in rounds] == [
-        (2, 4),
-        (4, 4),
-    ]  # a triangle, then nothing
+    answers = [(found.before.argmax(), found.after.argmax()) for found in rounds]
+    assert answers == [(2, 4), (4, 4)]  # a triangle, then nothing
     assert (seen[0] == scene.picture).all()
     assert (seen[1] == scene.hide(shape)).all()
-    assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
+    assert (rounds[1].left.picture == scene.hide(np.append(shape, 0))).all()
 
 
-@pytest.mark.slow
-def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood(scene):
-    before = np.array([0.1, 0.2, 0.5, 0.15, 0.05])
-    after = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
-    lines = summary(Round(1, Planted(scene, [3, 1]), before, after, scene.picture)).splitlines()
+def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood():
+    names = ("circle", "square", "triangle", "cross", "nothing")
+    pictures = [np.full((1, 1, 3), value, np.float32) for value in (0, 1)]
+    said = (np.array([0.1, 0.2, 0.5, 0.15, 0.05]), np.array([0.6, 0.1, 0.1, 0.1, 0.1]))
+    model = SimpleNamespace(
+        labels=SimpleNamespace(names=names), predict=lambda picture: said[int(picture.max())]
+    )
+    before, after = (Scene("a", model, one, np.zeros((1, 1), int), one) for one in pictures)
+    lines = Round(1, Planted(before, [3, 1]), after).summary().splitlines()
     assert lines == [
         "",
         "Round 1: hidden: the segments that speak for triangle (3, 1)",
@@ -309,6 +311,6 @@ def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stoo
         "          0.1000  triangle (class 2)",
         "  the answer is circle now; it was number 4 before, with 0.1",
     ]
-    stays = summary(Round(1, Planted(scene, []), before, before, scene.picture))
+    stays = Round(1, Planted(before, []), before).summary()
     assert "nothing is hidden, as no segment speaks for triangle beyond chance" in stays
     assert "the answer stays the same: triangle" in stays

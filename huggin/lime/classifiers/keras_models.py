@@ -14,8 +14,7 @@ import numpy as np
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
-from huggin.lime.classifiers.engines import chosen_engine
-from huggin.lime.classifiers.keras_classifier import KerasClassifier
+from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
 from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.classifiers.keras_quietly import keras
 from huggin.lime.classifiers.labels import (
@@ -25,8 +24,12 @@ from huggin.lime.classifiers.labels import (
     labels_of_file,
     numbers,
 )
-from huggin.lime.classifiers.model_files import is_file_name
-from huggin.lime.classifiers.networks import Network, open_application, open_file
+from huggin.lime.classifiers.networks import (
+    Network,
+    is_file_name,
+    open_application,
+    open_file,
+)
 from huggin.lime.classifiers.pixels import (
     CONVERT,
     MEANING,

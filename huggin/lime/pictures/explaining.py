@@ -4,6 +4,7 @@ found = huggin.explain_picture("photo.jpg")
 print(found.in_words())
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,8 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.kinds import as_html
-from huggin.graphs.saving import save_figures
+from huggin.graphs.saving import as_html, save_figures
 from huggin.lime import steps
 from huggin.lime.choices import WIDTH
 from huggin.lime.classifiers.classifier import Classifier
@@ -26,10 +26,11 @@ from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Compared, compare, leave_one_out
-from huggin.lime.results import folder_of, make_writable, remove_figures
+from huggin.lime.quality import LIME, RANDOM, Compared
+from huggin.lime.results import make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
+AnyClassifier = str | Path | Classifier | Callable[[np.ndarray], np.ndarray]
 ORDERS = 10  # random ones that faithfulness is compared with
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 
@@ -51,8 +52,10 @@ class ExplainedPicture:
         found = [explanation.as_json() for explanation in self.explanations]
         for numbers, compared in zip(found, self.compared):
             if compared:
-                curves = compared.curves.items()
-                numbers["faithfulness"] = {name: asdict(curve) for name, curve in curves}
+                curves = {name: asdict(curve) for name, curve in compared.curves.items()}
+                for curve in curves.values():
+                    del curve["gains"]  # of each random order
+                numbers["faithfulness"] = curves
         return found
 
     def figures(self) -> list[dict[str, Figure]]:
@@ -71,7 +74,7 @@ class ExplainedPicture:
         remove_figures([folder, *folder.glob("[0-9]*")])  # those of an earlier start
         targets = [explanation.target for explanation in self.explanations]
         for target, figures in zip(targets, self.figures()):
-            place = folder if len(targets) == 1 else folder / folder_of(target)
+            place = folder if len(targets) == 1 else folder / _folder_of(target)
             save_figures(figures, place, show, told=None if verbose else ("lime",))
         if line := missing_in(target.name for target in targets):
             print(line)
@@ -80,9 +83,16 @@ class ExplainedPicture:
         return as_html([figures["lime"] for figures in self.figures()], self.in_words())
 
 
+def _folder_of(target: Target[int]) -> str:
+    """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
+    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
+    words = re.sub(r"\W+", "-", target.name)[:60]
+    return f"{numbers}-{words}".strip("-")
+
+
 def explain_picture(
     picture: str | Path | np.ndarray | Picture,
-    classifier: str | Path | Classifier | Callable[[np.ndarray], np.ndarray] = "InceptionV3",
+    classifier: AnyClassifier = "InceptionV3",
     *,
     classes: Sequence[str] = (),
     segmenter: str = "quickshift",
@@ -136,7 +146,8 @@ def explain_picture(
     model = _classifier_of(classifier, read, seed)
     cut = make_scene(read, model, segmenter, segments, fill, fit, resampling)
     scene = steady(cut, allow_random)
-    request = request_of(scene, score, sampler, samples, adjust, seed, kernel_width, top)
+    masks = (sampler, samples or 0, seed, score, top)
+    request = fitted(Request(*masks, segmenter, fill, kernel_width, adjust), scene)
     report = Report(say, verbose)
     report.tell(*scene.introduction())
     targets = targets_of(scene, classes)
@@ -152,17 +163,16 @@ def explain_picture(
         report.detail(*one.details())
         if stability:
             one = explanations[number] = steps.repeated(predictor, one, stability, report.tell)
-        compared.append(_compared(predictor, one, report) if faithfulness else None)
+        found = steps.compared(predictor, one, {}, ORDERS, None) if faithfulness else None
+        if found:
+            report.tell(*(f"{name}: {curve.in_words()}" for name, curve in found.curves.items()))
+        compared.append(found)
         if not one.surrogate.constant:
-            report.tell(one.verdict(_doubts(one, compared[-1], until_stable)))
+            report.tell(one.verdict(_doubts(one, found, until_stable)))
     return ExplainedPicture(explanations, compared, report.lines)
 
 
-def _classifier_of(
-    classifier: str | Path | Classifier | Callable[[np.ndarray], np.ndarray],
-    picture: Picture,
-    seed: int,
-) -> Classifier:
+def _classifier_of(classifier: AnyClassifier, picture: Picture, seed: int) -> Classifier:
     if isinstance(classifier, str | Path):
         # TensorFlow need not be there to explain a function.
         from huggin.lime.classifiers.keras_models import load_classifier
@@ -190,30 +200,20 @@ def steady(scene: Scene, allow_random: bool) -> Scene:
     raise UserError(f"{classifier.name}: {what}; {why}, {mean}")
 
 
-def request_of(
-    scene: Scene,
-    score: str,
-    sampler: str,
-    samples: int | None,
-    adjust: bool,
-    seed: int,
-    kernel_width: float,
-    top: int,
-) -> Request:
-    """How a scene is explained. Raises BadValue for fewer masks than coefficients."""
-    count = samples or usual_samples(sampler, scene.count)
+def fitted(request: Request, scene: Scene) -> Request:
+    """The request with what it leaves open: the number of masks, if it is 0, and what was done.
+
+    Raises BadValue for fewer masks than coefficients, and for the logit of a value.
+    """
+    count = request.samples or usual_samples(request.sampler, scene.count)
     if count <= scene.count:
         advice = f"give at least {2 * scene.count}, or fewer segments by --segments or --segmenter"
         raise BadValue("samples", count, f"too few for {scene.count} segments; {advice}")
-    scale = score
-    if scene.classifier.ending == "value":
-        scale = "value"
-        if score == "logit":
-            raise BadValue("score", score, f"{scene.classifier.name} returns values; leave it out")
-    fill = scene.filling
-    return Request(
-        sampler, count, seed, scale, top, scene.segmenter, fill, kernel_width, adjust=adjust
-    )
+    scale = "value" if scene.classifier.ending == "value" else request.scale
+    if scale == "value" and request.scale == "logit":
+        what = f"{scene.classifier.name} returns values; leave it out"
+        raise BadValue("score", request.scale, what)
+    return replace(request, samples=count, scale=scale, segmenter=scene.segmenter)
 
 
 def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
@@ -225,21 +225,6 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
         known = f"{labels.names[0]} to {labels.names[-1]}"
         raise UserError(f"--classes: the model returns {known}; say which of them is explained")
     return [scene.first_answer()]
-
-
-def _compared(
-    predictor: Predictor[Scene, int], one: Explanation[Scene, int], report: Report
-) -> Compared:
-    """What the order of the segments is worth, beside leave-one-out and random orders."""
-
-    def scores(on: np.ndarray) -> np.ndarray:
-        return predictor.scores(on, one.target, one.request.scale)
-
-    alone = leave_one_out(scores, one.scene.count)
-    values = {LIME: one.surrogate.coefficients, LEAVE_ONE_OUT: alone}
-    found = compare(values, scores, one.request.top, one.request.seed, ORDERS, points=None)
-    report.tell(*(f"{name}: {curve.in_words()}" for name, curve in found.curves.items()))
-    return found
 
 
 def _doubts(

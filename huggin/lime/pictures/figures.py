@@ -41,9 +41,12 @@ Explanation = AnyExplanation[Scene, int]
 def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
     """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
     figures = {}
+    height, width = explanation.scene.segments.shape
+    sides = [max(SHORT, LONG * side / max(height, width)) for side in (width, height)]
+    own = (sides[0], sides[1] + 0.7)  # inches in the picture's shape, with room for the title
     for name, (title, size, draw) in PANELS.items():
-        inches = size or _size_of_picture(explanation)
-        figures[name] = new_figure(*inches, f"{title}: {called(explanation)}")
+        wide, tall = size or own
+        figures[name] = new_figure(wide, tall, f"{title}: {called(explanation)}")
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
     for figure in figures.values():
@@ -56,13 +59,6 @@ def _finish(figure: Figure, explanation: Explanation) -> None:
     names = explanation.scene.classifier.labels.names
     use_fonts(figure, families_for("".join(names))[0])
     remove_covered(figure)
-
-
-def _size_of_picture(explanation: Explanation) -> tuple[float, float]:
-    """Inches (width, height) in the picture's shape, with room for the title."""
-    height, width = explanation.scene.segments.shape
-    longer = max(height, width)
-    return max(SHORT, LONG * width / longer), max(SHORT, LONG * height / longer) + 0.7
 
 
 def _sheet(explanation: Explanation) -> Figure:
@@ -124,9 +120,11 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
         tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
     show_picture(axes, picture)
+    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         for segment in segments:
-            _outline(axes, scene.segments == segment, colour)
+            around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
+            axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
     chosen = np.concatenate([explanation.top, explanation.against])
     number_segments(axes, scene.segments, chosen, fontsize=10)
     if not len(chosen):
@@ -134,12 +132,6 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         wrapped = textwrap.fill(note, 26)
         axes.text(0.5, 0.5, wrapped, transform=axes.transAxes, ha="center", va="center", bbox=box)
-
-
-def _outline(axes: Axes, inside: np.ndarray, colour: str) -> None:
-    around = np.pad(inside, 1)  # so that lines close at the picture's edge
-    places = [np.arange(-1, size + 1) for size in inside.shape[::-1]]
-    axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
@@ -200,15 +192,15 @@ def draw_rounds(rounds: list[Round]) -> Figure:
     """A strip: the picture and what is left of it after each round, with the classifier's words."""
     scene = rounds[0].explanation.scene
     names = scene.classifier.labels.names
-    shown = [(scene.picture, rounds[0].before)] + [(one.hidden, one.after) for one in rounds]
+    shown = [scene, *(one.left for one in rounds)]
     title = f"What is it without the segments that speak for it? {short(scene.name)}"
     figure = new_figure(3.6 * len(shown), 4.9, title)
-    for number, (picture, probabilities) in enumerate(shown):
+    for number, left in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), number + 1)
-        show_picture(axes, picture)
+        show_picture(axes, left.picture)
         lines = [
-            f"{probabilities[index]:.3f}  {short(names[index], 34)}"
-            for index in first_answers(probabilities, 3)
+            f"{left.answers[index]:.3f}  {short(names[index], 34)}"
+            for index in first_answers(left.answers, 3)
         ]
         axes.set_title("full picture" if number == 0 else f"round {number}")
         axes.text(0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)

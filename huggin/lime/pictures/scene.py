@@ -53,9 +53,14 @@ class Scene(AnyScene[int]):
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
+    @property
+    def answers(self) -> np.ndarray:
+        """The classifier's answer to the picture (classes,)."""
+        return self.classifier.predict(self.picture)
+
     def first_answer(self) -> Target[int]:
         """The class that the classifier gives the picture."""
-        best = int(first_answers(self.classifier.predict(self.picture), 1)[0])
+        best = int(first_answers(self.answers, 1)[0])
         return Target(self.classifier.labels.names[best], best)
 
     def rows(self, about: tuple[int, ...]) -> Rows:
@@ -93,7 +98,7 @@ class Scene(AnyScene[int]):
         """The first answers, and what was read from picture and model, a line each."""
         classifier = self.classifier
         names = classifier.labels.names
-        answers = classifier.predict(self.picture)
+        answers = self.answers
         best = first_answers(answers, FIRST)
         said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
         if classifier.ending == "value":
@@ -185,9 +190,8 @@ def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray
     if fit == "pad":
         rows, columns = max(height, wanted[0]), max(width, wanted[1])
         top, left = (rows - height) // 2, (columns - width) // 2
-        padded = np.full((rows, columns, 3), 0.5, np.float32)
-        padded[top : top + height, left : left + width] = picture
-        return padded
+        around = ((top, rows - height - top), (left, columns - width - left), (0, 0))
+        return np.pad(picture, around, constant_values=0.5)
     return picture
 
 

@@ -7,7 +7,7 @@ The methods are compared, and the training is followed, if that is asked for.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,15 +18,13 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.kinds import as_html
-from huggin.graphs.saving import save_figures
+from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
 from huggin.lime.explanation import Request
 from huggin.lime.fonts import missing_in
 from huggin.lime.predictor import Predictor
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, compare, leave_one_out
 from huggin.lime.results import make_writable
-from huggin.lime.steps import Report, Say, explain, repeated
+from huggin.lime.steps import Report, Say, compared, explain, repeated
 from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
 from huggin.lime.words.figures import draw_kept, remove_others
 from huggin.lime.words.found import ByStep, Finding, Kept, TextExplanation, finding_of, write_kept
@@ -135,7 +133,12 @@ def explain_answer(
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     story = Story(case, request, folder, report, stability, compare)
-    kept = story.told(spans, _models_by_step(recording, device, step) if checkpoints else None)
+    earlier = (
+        _load(recording, place, device)
+        for at, place in recording.run.checkpoints()
+        if at < step and is_complete(place)
+    )
+    kept = story.told(spans, earlier if checkpoints else None)
     write_kept(folder, kept)
     return ExplainedAnswer(kept, folder, report.lines)
 
@@ -207,15 +210,6 @@ def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, 
     match_tokenizer(tokenizer, model, data.max_seq_length)
     name = facts.model_type_state(step)
     return step, TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder))
-
-
-def _models_by_step(
-    recording: Recording, device: str | None, last: int
-) -> Iterator[tuple[int, TextModel]]:
-    """Step and model of each whole checkpoint before the last step, one at a time."""
-    for step, folder in recording.run.checkpoints():
-        if step < last and is_complete(folder):
-            yield _load(recording, folder, device)
 
 
 @dataclass(frozen=True)
@@ -290,25 +284,14 @@ class Story:
         self,
         one: TextExplanation,
         predictor: Predictor[TextScene, TokenSpan],
-        against: Sequence[str],
+        doubts: Sequence[str],
     ) -> dict[str, Any]:
         """LIME beside leave-one-out and integrated gradients."""
-        target, scale = one.target, one.request.scale
-
-        def scores(on: np.ndarray) -> np.ndarray:
-            return predictor.scores(on, target, scale)
-
-        gradients = integrated_gradients(one.scene, target, scale)
-        values = {
-            LIME: one.surrogate.coefficients,
-            LEAVE_ONE_OUT: leave_one_out(scores, one.scene.count),
-            "integrated gradients": gradients.values,
-        }
-        compared = compare(values, scores, one.request.top, one.request.seed)
-        self.report.detail("", *compared.table(), gradients.in_words())
+        gradients = integrated_gradients(one.scene, one.target, one.request.scale)
+        found = compared(predictor, one, {"integrated gradients": gradients.values})
+        self.report.detail("", *found.table(), gradients.in_words())
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        believe = compared.verdict(against)
-        return {"agreement": compared, "integrated": facts, "believe": believe}
+        return {"agreement": found, "integrated": facts, "believe": found.verdict(doubts)}
 
     def _nodes(self, one: TextExplanation) -> dict[str, Any]:
         """The shares of the last layer's nodes in the answer's lead."""
@@ -323,6 +306,7 @@ class Story:
         """The same scene explained by the model of each step."""
         window, request = last.scene.window, last.request
         found = ByStep([], [], [], [], [], [], [])
+        tops = []
         for step, text_model in models:
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
             (one,) = explain(predictor, [last.target], request)
@@ -330,7 +314,8 @@ class Story:
             first, end = full.best[0].tolist()
             answer = answer_text(window, (first, end))
             found.add(step, one, answer, (first, end) == last.target.plus)
+            tops.append(set(one.top.tolist()))
             score = f"{request.scale} {one.scores[0]:.4g}"
             self.report.detail(f"step {step}: {score}, answers: {answer}")
-        self.report.tell(found.in_words(last.top.tolist(), request))
+        self.report.tell(found.in_words(tops, request.top))
         return found

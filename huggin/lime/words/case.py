@@ -15,7 +15,7 @@ from huggin.asking.questions import ask_all
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.lime.masks import block_size, usual_samples
+from huggin.lime.masks import usual_samples
 from huggin.lime.predictor import Target
 from huggin.lime.words.found import Asked, TextExplanation
 from huggin.lime.words.scene import (
@@ -32,8 +32,6 @@ from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
 LONGEST = 2000  # words of a context
-FEW = 128  # masks of sentences, at least
-MANY = 512  # masks of words, at least
 OVER = " over "
 
 
@@ -149,27 +147,18 @@ def case_of(
     )
     kept = set() if hide_answer else tokens_of_words(window, target.both)
     expected = (window.gold_start, window.gold_end) if window.has_answer else None
-    where = _where(window, asked.answer.window, text_model)
+    count = len(windows([window.question], [window.context], tokenizer, data)["record"])
+    which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
+    where = f"{which}: the rest of the context is not explained" if count > 1 else ""
     return TextCase(
         about, window, text_model, target, answer, expected, hide, frozenset(kept), where
     )
 
 
-def _where(window: Window, number: int, text_model: TextModel) -> str:
-    """Which part of a context of several windows is explained."""
-    texts = ([window.question], [window.context])
-    count = len(windows(*texts, text_model.tokenizer, text_model.data)["record"])
-    which = f"window {number + 1} of {count}, which gave the answer"
-    return f"{which}: the rest of the context is not explained" if count > 1 else ""
-
-
 def default_samples(kind: str, sampler: str, count: int) -> int:
-    """How many masks a scene of `count` segments gets, the full one among them."""
-    if sampler != "hadamard":
-        return usual_samples(sampler, count)
-    if kind == "words":
-        return 1 + max(MANY, block_size(count))
-    return 1 + max(FEW, 2 * block_size(count))
+    """How many masks a scene of `count` segments gets: of words many, as there are many."""
+    of_words = kind == "words"
+    return usual_samples(sampler, count, 512 if of_words else 128, 1 if of_words else 2)
 
 
 def refuse_long_context(name: str, context: str) -> None:

@@ -3,18 +3,16 @@
 The figures are drawn from these dataclasses alone, so a PDF can draw them later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
-from huggin.lime.choices import LEAST
-from huggin.lime.explanation import Explanation, Request, known
+from huggin.lime.explanation import Explanation, known
 from huggin.lime.quality import Compared
 from huggin.lime.surrogate import CHANCE, Pair
 from huggin.lime.words.scene import TextScene, TokenSpan
@@ -146,31 +144,20 @@ class ByStep:
         self.coefficients.append(surrogate.coefficients.tolist())
         self.standard_errors.append([known(error) for error in surrogate.standard_errors])
 
-    def in_words(self, top: list[int], request: Request) -> str:
+    def in_words(self, tops: Sequence[set[int]], highest: int) -> str:
         """Since when the words with the highest coefficients are the last model's.
 
-        top: the last model's top segments. request: how each step was explained.
+        tops: the top segments of each step, of which there are at most `highest`.
         """
-        if not top:
+        last = tops[-1]
+        if not last:
             return "no segment speaks for the answer at the last step, so none can be followed"
-        shared = [len(set(top) & self._highest(step, request)) for step in range(len(self.steps))]
-        few = [at for at, count in enumerate(shared) if 2 * count < len(top)]
+        few = [at for at, top in enumerate(tops) if 2 * len(last & top) < len(last)]
         since = few[-1] + 1 if few else 0
-        half = -(-len(top) // 2)
-        if since == len(self.steps):
-            return "the last checkpoint reads other words than the final model"
         return (
-            f"from step {self.steps[since]} on, at least {half} of the {len(top)} top segments of "
-            f"the final model are among the {request.top} highest"
+            f"from step {self.steps[since]} on, at least {-(-len(last) // 2)} of the {len(last)} "
+            f"top segments of the final model are among the {highest} highest"
         )
-
-    def _highest(self, at: int, request: Request) -> set[int]:
-        """The highest segments of a step that are above 0 by more than chance, and count."""
-        coefficients = np.array(self.coefficients[at])
-        errors = np.array([error or 0.0 for error in self.standard_errors[at]])
-        order = np.argsort(-coefficients, kind="stable")[: request.top]
-        noise = np.maximum(CHANCE * errors, LEAST[request.scale])
-        return set(order[coefficients[order] > noise[order]].tolist())
 
 
 @dataclass(frozen=True)

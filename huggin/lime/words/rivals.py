@@ -146,7 +146,13 @@ def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:
         output = model(**inputs_of(scene))
     start = copy_to_host(output.start_logits.float()).wait()
     end = copy_to_host(output.end_logits.float()).wait()
-    rival = target.minus or _rival(scene, start, end, target.plus)
+    rival = target.minus
+    if rival is None:
+        allowed = torch.tensor([[part == "context" for part in scene.window.parts]])
+        allowed[:, target.plus[0] : target.plus[1] + 1] = target.plus == (0, 0)
+        data = scene.text_model.data
+        first, last = best_token_spans(start, end, allowed, data)[0].tolist()
+        rival = (first, last)
     states = _as_array(outputs[site][0])  # (tokens, hidden)
     weight = _as_array(head_of(model).weight)
     differences = [states[mine] - states[other] for mine, other in zip(target.plus, rival)]
@@ -155,10 +161,3 @@ def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:
     )
     shares = differences[0] * weight[0] + differences[1] * weight[1]
     return NodeShares(rival, shares, float(lead))
-
-
-def _rival(scene: TextScene, start: Tensor, end: Tensor, span: TokenSpan) -> TokenSpan:
-    allowed = torch.tensor([[part == "context" for part in scene.window.parts]])
-    allowed[:, span[0] : span[1] + 1] = span == (0, 0)
-    first, last = best_token_spans(start, end, allowed, scene.text_model.data)[0].tolist()
-    return first, last

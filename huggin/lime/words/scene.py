@@ -184,7 +184,10 @@ def make_text_scene(
     place that shares all its tokens with the one before, as in scripts without blanks, joins it.
     Raises UserError if fewer than two segments are left.
     """
-    owners = [_owner(window, token, places) for token in range(len(window.tokens))]
+    owners = []
+    for own in (place_of_token(window, token) for token in range(len(window.tokens))):
+        overlapped = (number for number, place in enumerate(places) if place.overlaps(own))
+        owners.append(next(overlapped, NEVER))
     hidden = {owner for token, owner in enumerate(owners) if token not in kept}
     shared = {place for place in range(len(places)) if _is_shared(window, place, places, owners)}
     numbers: dict[int, int] = {}
@@ -202,12 +205,6 @@ def make_text_scene(
         NEVER if token in kept else numbers.get(owner, NEVER) for token, owner in enumerate(owners)
     ]
     return TextScene(name, window, kind, hide, segments, np.array(segment_of), text_model)
-
-
-def _owner(window: Window, token: int, places: Sequence[Place]) -> int:
-    """The number of the first place that a token overlaps, or NEVER."""
-    own = place_of_token(window, token)
-    return next((number for number, place in enumerate(places) if place.overlaps(own)), NEVER)
 
 
 def _is_shared(window: Window, number: int, places: Sequence[Place], owners: list[int]) -> bool:

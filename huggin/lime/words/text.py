@@ -71,8 +71,13 @@ def sentences_in(part: str, text: str) -> list[Place]:
     """
     ends = [match.end() for match in FULL_STOP.finditer(text) if _ends(text, match)]
     borders = [0, *ends, len(text)]
-    parts = (_stripped(part, text, first, last) for first, last in zip(borders, borders[1:]))
-    return [place for place in parts if place.first < place.last]
+    places = []
+    for first, last in zip(borders, borders[1:]):
+        sentence = text[first:last]
+        start = first + len(sentence) - len(sentence.lstrip())
+        if sentence.strip():
+            places.append(Place(part, start, start + len(sentence.strip())))
+    return places
 
 
 def _ends(text: str, stop: re.Match[str]) -> bool:
@@ -85,12 +90,6 @@ def _ends(text: str, stop: re.Match[str]) -> bool:
     if stop[0] == "." and behind[0].isdigit():
         return False
     return stop[0] != "." or not (INITIAL.search(before[-3:]) or last_word in TITLES)
-
-
-def _stripped(part: str, text: str, first: int, last: int) -> Place:
-    cut = text[first:last]
-    start = first + len(cut) - len(cut.lstrip())
-    return Place(part, start, start + len(cut.strip()))
 
 
 def is_right_to_left(text: str) -> bool:

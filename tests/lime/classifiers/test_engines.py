@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.lime.classifiers import engines
-from huggin.lime.classifiers.engines import NotConverted
+from huggin.lime.classifiers import keras_classifier as engines
+from huggin.lime.classifiers.keras_classifier import NotConverted
 from huggin.lime.classifiers.networks import open_file
 from huggin.lime.explanation import Request
 from huggin.lime.pictures.reading import Picture
@@ -92,7 +92,6 @@ def test_a_model_is_converted_as_it_is_loaded_and_only_once(engine, paths, tmp_p
 
 def test_no_engine_uses_the_answers_of_another(paths, monkeypatch):
     versions = {"tensorflow": "2", "openvino": "2"}
-    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", versions.__getitem__)
     monkeypatch.setattr(engines, "version", versions.__getitem__)
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     prints = {scene_of(paths["keras"], engine).classifier.fingerprint for engine in versions}
@@ -185,7 +184,6 @@ def test_answers_that_differ_are_not_used(paths, tmp_path, monkeypatch, capsys):
 def test_an_installation_that_is_broken_is_no_end(paths, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     monkeypatch.setattr(engines, "version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", lambda _: "1")
     monkeypatch.setitem(sys.modules, "openvino", None)
     predictor, _ = asked(scene_of(paths["keras"], "openvino"), tmp_path / "a.npz")
     assert predictor.scene.classifier.engine == "tensorflow"
@@ -202,11 +200,9 @@ def test_several_rounds_try_to_convert_once(paths, tmp_path, monkeypatch, capsys
     monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.converted", converted)
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     monkeypatch.setattr(engines, "version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", lambda _: "1")
-    monkeypatch.setattr(
-        "huggin.lime.pictures.rounds.Round.second", property(lambda one: -one.number)
-    )
-
+    answers = iter(range(9))
+    fresh = lambda _: Target("", next(answers) % 3)  # noqa: E731
+    monkeypatch.setattr("huggin.lime.pictures.scene.Scene.first_answer", fresh)
     rounds = list(deceive(scene_of(paths["keras"], "openvino"), REQUEST, 3, tmp_path))
     assert (len(rounds), len(tried)) == (3, 1)
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -231,7 +227,7 @@ events = []
 reach = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 sys.addaudithook(lambda name, args: events.append(name) if name in reach else None)
 import numpy as np
-from huggin.lime.classifiers.engines import converted
+from huggin.lime.classifiers.keras_classifier import converted
 from huggin.lime.classifiers.keras_quietly import tf
 double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec([2], tf.float32)])
 ones = np.ones(2, np.float32)

@@ -23,6 +23,7 @@ class Named:
 
     name = "planted"
     facts = ()
+    ending = "softmax"
     fingerprint = "a"
 
     def __init__(self, *names: str) -> None:
