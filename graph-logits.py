@@ -7,7 +7,7 @@ python graph-logits.py RUN --over-time
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_sample, draw, graph_parser
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,8 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw a tracked sample's start and end logits by token, and its losses by step.\n"
         "If there are several tracked samples, print when each was learned.",
         "python graph-logits.py",
+        "--sample",
     )
-    choose_sample(parser)
     parser.option(
         "--over-time",
         "draw heat maps, token by step, instead; print the steps at which the answer changed",

@@ -7,7 +7,7 @@ python graph-node-logits.py RUN --share
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, draw, graph_parser
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,9 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "newest answer of get-model-output.\n"
         "With --step or --sample, draw a tracked sample at a step of the training instead.",
         "python graph-node-logits.py",
+        *("--node", "--rank-by", "--sample"),
     )
-    choose_node(parser)
-    choose_sample(parser, default=None)
+    parser.set_defaults(sample=None)
     step = "draw the tracked sample after K steps instead; K is a node snapshot"
     parser.option("--step K", step, type=int)
     share = "draw the share of each node in the tracked sample's logits instead"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from huggin.analysis.rewinding import in_words, table_of_parts
+from huggin.analysis.parts import rewound_in_words, table_of_rewound
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions
 from huggin.common.errors import BadValue, UserError
@@ -49,7 +49,7 @@ class Rewinding:
 
     def in_words(self) -> str:
         """A table of the parts, and what it says."""
-        return f"{table_of_parts(self.rewound)}\n{in_words(self.rewound)}"
+        return f"{table_of_rewound(self.rewound)}\n{rewound_in_words(self.rewound)}"
 
     def as_json(self) -> dict[str, Any]:
         """The entry in RUN/rewind.json."""

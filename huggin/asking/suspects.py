@@ -12,7 +12,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from huggin.analysis.questions import texts_of
+from huggin.analysis.questions import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
     ModelAnswer,
@@ -96,7 +96,7 @@ def suspects(
     late: list[int] = []
     notes: list[str] = []
     if not validation:
-        texts_of(recording, listed)  # refuses data that has changed
+        refuse_changed(recording, dict(enumerate(listed)))
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
     asked = _answers_to(recording, records, device) if ask else []

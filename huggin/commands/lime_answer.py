@@ -10,9 +10,17 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.common.files import write_json
 from huggin.graphs.arguments import add_run, load_matplotlib
-from huggin.lime.arguments import add_masks, add_output, add_stability, at_least
-from huggin.lime.choices import HIDING, SCALES
+from huggin.lime.arguments import (
+    add_masks,
+    add_output,
+    add_score,
+    add_stability,
+    at_least,
+    refuse_unfit,
+)
+from huggin.lime.choices import HIDING
 
 KINDS = ("auto", "words", "sentences")
 
@@ -21,18 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.common.files import write_json
-    from huggin.common.text import printable
     from huggin.lime.results import record, refuse_unwritable
 
     refuse_unwritable(args.out, args.json, args.db)
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
-    found = huggin.explain_answer(**choices, say=lambda line: print(printable(line), flush=True))
-    found.save(show)
+    found = huggin.explain_answer(**choices, say=print)
+    found.save(show, args.verbose)
     if json:
         write_json(json, found.as_json())
-    record(db, found.kept.rows())
+    record(db, None, found.kept.rows())
     return 0
 
 
@@ -99,14 +105,7 @@ def _add_explanation(parser: CommandParser) -> None:
         "another, such as 'answer over gold'",
         "answer",
     )
-    parser.add_argument(
-        "--score",
-        "--target",  # what it was called first
-        choices=SCALES,
-        default="logit",
-        help="the score that is explained: the log-odds or the probability of the span "
-        "(default: logit)",
-    )
+    add_score(parser, "logit")
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
     add_stability(parser)
@@ -121,6 +120,7 @@ def _add_explanation(parser: CommandParser) -> None:
 
 
 def _refuse_unfit(args: Namespace) -> None:
+    refuse_unfit(args)
     own = (args.question is not None, args.context is not None)
     if any(own) and not all(own):
         raise UserError("--question and --context: give both")
@@ -130,6 +130,3 @@ def _refuse_unfit(args: Namespace) -> None:
         raise UserError("--explain gold: your own question has no expected answer; give its text")
     if args.spans and args.by != "auto":
         raise UserError(f"--by {args.by}: leave it out beside --spans")
-    if args.sampler == "leave-one-out" and (args.samples or args.stability):
-        what = "asks once per segment; leave out --samples and --stability"
-        raise UserError(f"--sampler leave-one-out: {what}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
-from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
+from huggin.graphs.arguments import add_options, load_matplotlib
 
 SAMPLES = 100
 
@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.analysis.ledger import sums_until
-    from huggin.graphs.rewind import draw_rewound
+    from huggin.analysis.parts import sums_until
+    from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
 
@@ -52,12 +52,11 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "questions each time, and draw loss and right answers beside the change of the weights.",
         "huggin rewind runs/sample",
     )
-    add_run(parser)
+    add_options(parser, "run", "--format", "--show")
     parser.option("--samples N", "ask N random questions", SAMPLES, at_least=1)
     parser.add_split("train")
     which = "the step of a checkpoint of the run (default: its newest model)"
     parser.option("--checkpoint K", which, type=int)
     parser.option("--seed N", "seed for drawing the questions", 0)
     parser.add_device()
-    add_saving(parser)
     return parser.parse_args(argv)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
+from huggin.graphs.arguments import add_options, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "model's answer, and what the texts say. All of them are kept in RUN/suspects.json.",
         "huggin suspects runs/sample",
     )
-    add_run(parser)
+    add_options(parser, "run", "--format", "--show")
     parser.option(
         "--validation",
         "rank the validation questions, which the model has not memorised (default: those of the "
@@ -78,7 +78,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         help="write the data without the first N questions to FILE, which run_qa.py can train on",
     )
     parser.add_device()
-    add_saving(parser)
     args = parser.parse_args(argv)
     if args.without and args.validation:
         parser.error("--without: of the training data; leave out --validation")

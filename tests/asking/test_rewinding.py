@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
-from huggin.analysis.ledger import sums_until
+from huggin.analysis.parts import sums_until
 from huggin.asking.rewinding import untrained_model
-from huggin.graphs.rewind import draw_rewound
+from huggin.graphs.parts import draw_rewound
 from huggin.model.loading import head_of, load_trained
 from huggin.model.parts import TwoStates
 from huggin.qa.answers import cross_entropy

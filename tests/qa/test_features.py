@@ -4,11 +4,11 @@ import pytest
 from datasets import Dataset
 from transformers import AutoTokenizer
 
-from bench.labels import train_tokenizer
 from huggin.common.errors import UserError
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import padded, track_samples, training_features
 from tests.conftest import CONTEXT, LETTERS, TOKENIZER, letters, record
+from tests.qa.tokenizers import train_tokenizer
 
 
 def spans(features):

@@ -5,7 +5,6 @@ import random
 import pytest
 from datasets import Dataset
 
-from bench.labels import KINDS, train_tokenizer
 from huggin.common.text import edges
 from huggin.qa import features
 from huggin.qa.answers import normalised_text, score_answer
@@ -15,6 +14,7 @@ from huggin.qa.labels import answer_characters, answer_spans, read_span
 from huggin.qa.records import wrong_with
 from tests.conftest import record
 from tests.qa.labelled import Labelled
+from tests.qa.tokenizers import KINDS, train_tokenizer
 
 CONTEXTS = (
     "Jose\u0301 and Zoe\u0301 went to the cafe\u0301 in A\u030angstro\u0308m .",

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.labels import KINDS, texts_of, train_tokenizer
 from huggin.qa.answers import score_answer
 from huggin.qa.arguments import DataArguments
 from huggin.qa.labels import answer_characters, read_span
 from huggin.qa.questions import load_questions
 from tests.qa.labelled import Labelled
+from tests.qa.tokenizers import KINDS, texts_of, train_tokenizer
 
 FOLDER = os.environ.get("HUGGIN_TEST_DATA")
 pytestmark = pytest.mark.skipif(

@@ -21,6 +21,7 @@ from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder, locked
 from tests.conftest import ROOT, command, process, python, toolkit
+from tests.faults.soak import in_words, soak
 from tests.training.test_training import same_rows, wait_for_steps, weights
 from trainer_qa import QuestionAnsweringTrainer, train_and_evaluate
 
@@ -331,11 +332,8 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
 @pytest.mark.slow
 def test_a_short_soak(tmp_path, tiny_cfg):
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(num_train_epochs=20)))
-    done = command("bench/soak.py", "--kills", "2", "--cfg", "cfg.json", cwd=tmp_path, timeout=150)
-    assert done.returncode == 0, done.stderr
-    assert (
-        done.stdout.splitlines()[-1] == "2 faults, 0 steps missing, 0 twice, weights identical: yes"
-    )
+    tally = soak(tmp_path / "cfg.json", 2, tmp_path)
+    assert in_words(tally) == "2 faults, 0 steps missing, 0 twice, weights identical: yes"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bad inputs of `bench/faults.py`: keys, questions, places for output, words of commands."""
+"""Bad inputs of tests/faults: keys, questions, places for output, words of commands."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.inputs.around import (
+from tests.faults.inputs.around import (
     of_cfgs_that_work,
     of_models,
     of_names,
@@ -14,8 +14,8 @@ from bench.inputs.around import (
     of_state_files,
     of_texts,
 )
-from bench.inputs.asking import of_databases, of_numbers, of_other_cfgs, of_zero_width
-from bench.inputs.base import (
+from tests.faults.inputs.asking import of_databases, of_numbers, of_other_cfgs, of_zero_width
+from tests.faults.inputs.base import (
     FACTS,
     HOSTILE,
     HUGE,
@@ -29,15 +29,15 @@ from bench.inputs.base import (
     writing,
     writing_text,
 )
-from bench.inputs.pictures import of_labels, of_pictures
-from bench.inputs.recordings import (
+from tests.faults.inputs.pictures import of_labels, of_pictures
+from tests.faults.inputs.recordings import (
     READERS,
     of_answers,
     of_measurements,
     of_run_json,
     of_segments,
 )
-from bench.inputs.weights import of_endless, of_first_passes, of_weights
+from tests.faults.inputs.weights import of_endless, of_first_passes, of_weights
 
 GRAPHS = tuple(words[0] for words in READERS)
 COMMANDS = (

@@ -1,34 +1,26 @@
 """Stop a run at random moments, resume it, and compare its end with that of a run never stopped.
 
-python bench/soak.py --kills 50            the default run
-python bench/soak.py --kills 50 --small    a tiny model, 1,000 steps
-
 The faults come in random order, during start-up, training and saving: Ctrl-C, SIGTERM, SIGHUP,
 kill -9, a closed pipe (nobody reads stdout and stderr any more, then SIGTERM), and flipped bits
 (kill -9, then one bit of one file of the newest checkpoint is flipped). If a run ends before all
-faults are done, it is compared and another one begins. Exit code 1 if any end differs.
+faults are done, it is compared and another one begins.
 """
 
-import argparse
 import json
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from bench.inputs.base import keys, make_inputs  # noqa: E402
-from huggin.recording.exports import recording_summary  # noqa: E402
-from huggin.recording.reader import Recording  # noqa: E402
-from huggin.recording.run_folder import RunFolder  # noqa: E402
-from huggin.recording.schema import TABLES  # noqa: E402
+from huggin.recording.exports import recording_summary
+from huggin.recording.reader import Recording
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import TABLES
+from tests.faults.inputs.base import ROOT, keys, make_inputs
 
 SIGNALS = {
     "SIGKILL": signal.SIGKILL,
@@ -147,15 +139,14 @@ def stop_and_go(cfg: Path, folder: Path, kills: int, moments: random.Random, tal
             return
 
 
-def soak(cfg: Path, kills: int, seed: int, minutes: float, folder: Path) -> Tally:
-    """Take runs to their end until `kills` faults are done, or the time is up; compare each."""
-    moments = random.Random(seed)
+def soak(cfg: Path, kills: int, folder: Path) -> Tally:
+    """Take runs to their end until `kills` faults are done, and compare each."""
+    moments = random.Random(0)
     tally = Tally()
-    deadline = time.monotonic() + 60 * minutes
     (folder / "whole").mkdir()
     if start(cfg, folder / "whole").wait() != 0:
         raise SystemExit(f"{cfg}: the run fails without being stopped; try it with run_qa.py")
-    while tally.kills < kills and time.monotonic() < deadline:
+    while tally.kills < kills:
         stopped = folder / f"stopped-{tally.runs}"
         stopped.mkdir()
         stop_and_go(cfg, stopped, kills, moments, tally)
@@ -187,31 +178,3 @@ def small_cfg(folder: Path) -> Path:
     cfg = folder / "cfg.json"
     cfg.write_text(json.dumps(keys(**SMALL, **files)))
     return cfg
-
-
-def main() -> int:
-    """Print what was done, and the verdict as the last line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=50, help="how many faults (default: 50)")
-    parser.add_argument("--cfg", type=Path, default=ROOT / "cfg-facts.json")
-    parser.add_argument(
-        "--small", action="store_true", help="train a tiny model instead of what --cfg says"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--minutes", type=float, default=40, help="begin no further run after this time"
-    )
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        cfg = small_cfg(Path(folder) / "inputs") if args.small else args.cfg.resolve()
-        tally = soak(cfg, args.kills, args.seed, args.minutes, Path(folder))
-    print(f"faults: {json.dumps(tally.by_fault)}; runs taken to their end: {tally.runs}")
-    print(in_words(tally))
-    failed = not tally.identical or bool(tally.missing or tally.twice)
-    return int(failed or tally.runs == 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Bad inputs of `bench/faults.py`: damaged recordings, measurements and answers."""
+"""Bad inputs of tests/faults: damaged recordings, measurements and answers."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.inputs.base import (
+from huggin.recording.schema import schemas
+from tests.faults.inputs.base import (
     FACTS,
     HOSTILE,
     HUGE,
@@ -21,7 +22,6 @@ from bench.inputs.base import (
     writing_table,
     writing_text,
 )
-from huggin.recording.schema import schemas
 
 READERS = (
     ("graph-losses.py", "run"),

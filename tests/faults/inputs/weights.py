@@ -1,4 +1,4 @@
-"""Bad inputs of `bench/faults.py`: weights that are not the model's, and what no machine holds."""
+"""Bad inputs of tests/faults: weights that are not the model's, and what no machine holds."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from bench.inputs.base import Fault, Prepare, both, keys, writing
+from tests.faults.inputs.base import Fault, Prepare, both, keys, writing
 
 WEIGHTS = "model.safetensors"
 LAYER = "bert.encoder.layer.1."

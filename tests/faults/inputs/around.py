@@ -1,4 +1,4 @@
-"""Bad inputs of `bench/faults.py`: hostile texts, and the files and folders around a recording."""
+"""Bad inputs of tests/faults: hostile texts, and the files and folders around a recording."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench.inputs.base import (
+from tests.faults.inputs.base import (
     FACTS,
     HOSTILE,
     HUGE,

@@ -1,4 +1,4 @@
-"""What the inputs of `bench/faults.py` are made of: a base folder, and ways to spoil its files."""
+"""What the inputs of tests/faults are made of: a base folder, and ways to spoil its files."""
 
 import copy
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FACTS = "run/recording/run.json"
 CONTEXT = "Huginn and Muninn are the ravens of Odin. They fly over the world each day."
 QUESTIONS = (("Who owns the ravens?", "Odin"), ("What do they fly over?", "the world"))

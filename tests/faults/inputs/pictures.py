@@ -1,4 +1,4 @@
-"""Bad inputs of `bench/faults.py`: pictures and labels that lime.py cannot or can read."""
+"""Bad inputs of tests/faults: pictures and labels that lime.py cannot or can read."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from bench.inputs.base import HOSTILE, ROOT, Fault, nothing, writing_bytes, writing_text
+from tests.faults.inputs.base import HOSTILE, ROOT, Fault, nothing, writing_bytes, writing_text
 
 SHAPES = ROOT / "sample" / "shapes"
 QUICKLY = ("--samples", "65", "--db", "a.db")

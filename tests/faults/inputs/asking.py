@@ -1,4 +1,4 @@
-"""Bad inputs of `bench/faults.py` around asking: damaged databases, a cfg of another run, numbers
+"""Bad inputs of tests/faults around asking: damaged databases, a cfg of another run, numbers
 without end, texts that nobody sees.
 """
 
@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench.inputs.base import (
+from tests.faults.inputs.base import (
     CONTEXT,
     FACTS,
     HUGE,
