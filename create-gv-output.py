@@ -6,7 +6,7 @@ python create-gv-output.py RUN
 from collections.abc import Sequence
 
 from huggin.common.cli import CommandParser, run_command
-from huggin.graphs.arguments import add_run, choose_page, compose
+from huggin.graphs.arguments import add_options, compose
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,8 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "from the recording, all of them for the same node.",
         "python create-gv-output.py runs/sample",
     )
-    add_run(parser)
-    choose_page(parser)
+    add_options(parser, "run", "--node", "--rank-by", "--sample", "--out")
     return compose(parser.prog, answer=True, **vars(parser.parse_args(argv)))
 
 

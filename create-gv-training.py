@@ -7,7 +7,7 @@ python create-gv-training.py RUN RUN2
 from collections.abc import Sequence
 
 from huggin.common.cli import CommandParser, run_command
-from huggin.graphs.arguments import add_runs, choose_if_needed, choose_page, compose
+from huggin.graphs.arguments import add_options, add_runs, compose
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,8 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python create-gv-training.py runs/sample",
     )
     add_runs(parser, "runs to show beside it")
-    choose_page(parser)
-    choose_if_needed(parser, "a PDF")
+    add_options(parser, "--node", "--rank-by", "--sample", "--out", "--if-needed")
     return compose(parser.prog, **vars(parser.parse_args(argv)))
 
 

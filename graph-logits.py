@@ -7,7 +7,7 @@ python graph-logits.py RUN --over-time
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_sample, draw, graph_parser
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,12 +16,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw a tracked sample's start and end logits by token, and its losses by step.\n"
         "If there are several tracked samples, print when each was learned.",
         "python graph-logits.py",
+        "--sample",
     )
-    choose_sample(parser)
-    parser.add_argument(
+    parser.option(
         "--over-time",
-        action="store_true",
-        help="draw heat maps, token by step, instead; print the steps at which the answer changed",
+        "draw heat maps, token by step, instead; print the steps at which the answer changed",
     )
     return draw(parser.prog, "logits", **vars(parser.parse_args(argv)))
 

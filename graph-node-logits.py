@@ -7,7 +7,7 @@ python graph-node-logits.py RUN --share
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, draw, graph_parser
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,25 +18,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "newest answer of get-model-output.\n"
         "With --step or --sample, draw a tracked sample at a step of the training instead.",
         "python graph-node-logits.py",
+        *("--node", "--rank-by", "--sample"),
     )
-    choose_node(parser)
-    choose_sample(parser, default=None)
-    parser.add_argument(
-        "--step",
-        type=int,
-        metavar="K",
-        help="draw the tracked sample after K steps instead; K is a node snapshot",
-    )
-    parser.add_argument(
-        "--share",
-        action="store_true",
-        help="draw the share of each node in the tracked sample's logits instead",
-    )
-    parser.add_argument(
-        "--token",
-        metavar="T",
-        help="with --share: the token, by its text or its place (default: the true answer's)",
-    )
+    parser.set_defaults(sample=None)
+    step = "draw the tracked sample after K steps instead; K is a node snapshot"
+    parser.option("--step K", step, type=int)
+    share = "draw the share of each node in the tracked sample's logits instead"
+    parser.option("--share", share)
+    token = "with --share: the token, by its text or its place (default: the true answer's)"
+    parser.option("--token T", token)
     args = parser.parse_args(argv)
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")

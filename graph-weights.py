@@ -7,7 +7,7 @@ python graph-weights.py RUN --rank-by share --all-rankings
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
-from huggin.graphs.arguments import choose_node, choose_sample, draw, graph_parser
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,19 +16,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw the weights of the QA head at the first and last step, and their change.\n"
         "Print the first ten nodes of the ranking.",
         "python graph-weights.py",
+        *("--node", "--rank-by", "--sample"),
     )
-    choose_node(parser)
-    choose_sample(parser)
-    parser.add_argument(
+    parser.option(
         "--all-rankings",
-        action="store_true",
-        help="print the values and places of these nodes in all four rankings instead",
+        "print the values and places of these nodes in all four rankings instead",
     )
-    parser.add_argument(
-        "--over-time",
-        action="store_true",
-        help="draw the weights of the first nodes by step instead",
-    )
+    parser.option("--over-time", "draw the weights of the first nodes by step instead")
     return draw(parser.prog, "weights", **vars(parser.parse_args(argv)))
 
 

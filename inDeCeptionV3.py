@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
-from huggin.common.files import write_json
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import at_least, checked, lime_parser
+from huggin.lime.arguments import OF_MODELS, at_least, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable, remove_figures
 
 
@@ -22,32 +21,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.graphs.saving import save_figures
-    from huggin.lime.explanation import as_json, introduction
+    from huggin.lime.explanation import Request
     from huggin.lime.fonts import missing_in
     from huggin.lime.pictures.figures import draw_explanation, draw_rounds
     from huggin.lime.pictures.reading import open_picture
-    from huggin.lime.pictures.rounds import deceive, summary
+    from huggin.lime.pictures.rounds import deceive
 
     picture = open_picture(args.image)
     from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.pictures.explaining import request_of, scene_of
+    from huggin.lime.pictures.explaining import fitted, steady
+    from huggin.lime.pictures.scene import make_scene
+    from huggin.lime.steps import Report
 
-    said = (args.labels, args.pixels, args.ending, args.output, args.size, args.engine)
-    classifier = load_classifier(args.model, args.weights, *said, picture.values, args.seed)
-    cut = (args.segmenter, args.segments, args.fill, args.fit, args.filter, args.allow_random)
-    scene = scene_of(picture, classifier, *cut)
-    masks = (args.sampler, args.samples, args.adjust, args.seed, args.kernel_width)
-    request = request_of(scene, args.score, *masks, args.top)
+    said = {name: getattr(args, name) for name in OF_MODELS}
+    classifier = load_classifier(**said, picture=picture.values, seed=args.seed)
+    cut = (args.segmenter, args.segments, args.fill, args.fit, args.resampling)
+    scene = steady(make_scene(picture, classifier, *cut), args.allow_random)
+    masks = (args.sampler, args.samples or 0, args.seed, args.score, args.top)
+    filled = (args.segmenter, args.fill, args.kernel_width, args.adjust)
+    request = fitted(Request(*masks, *filled), scene)
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{args.model}: {what}")
     refuse_unwritable(args.out, args.json, args.db)
-    print(*introduction(scene), sep="\n")
+    report = Report(print, args.verbose)
+    report.tell(*scene.introduction())
+    told = None if args.verbose else ()
     rounds = []
-    for found in deceive(scene, request, args.rounds, args.out, print):
-        print(summary(found))
+    for found in deceive(scene, request, args.rounds, args.out, report.detail):
+        report.tell(found.summary())
         figures = draw_explanation(found.explanation)
-        save_figures(figures, args.out / f"round-{found.number}", show=False)
+        save_figures(figures, args.out / f"round-{found.number}", show=False, told=told)
         rounds.append(found)
     kept = {f"round-{found.number}" for found in rounds}  # others are of an earlier start
     remove_figures(folder for folder in args.out.glob("round-*") if folder.name not in kept)
@@ -55,10 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     explanations = [found.explanation for found in rounds]
     if line := missing_in(explanation.target.name for explanation in explanations):
         print(line)
-    numbers = [as_json(explanation) for explanation in explanations]
-    if args.json:
-        write_json(args.json, numbers)
-    record(args.db, numbers)
+    record(args.db, args.json, [explanation.as_json() for explanation in explanations])
     return 0
 
 

@@ -9,7 +9,7 @@ each segment adds to the answer (Ribeiro et al. 2016, https://arxiv.org/abs/1602
 steps are in huggin/lime/steps.py:
 
 1. Random perturbations: many masks, each of which says which segments are hidden (masks.py).
-2. Predictions: what the classifier says of each masked picture (pictures/predictions.py).
+2. Predictions: what the classifier says of each masked picture (predictor.py).
 3. Distance weights: a masked picture counts more if less of it is hidden (masks.py).
 4. Linear regression coefficients: a linear model of the answers; its coefficients say what each
    segment adds, and their standard errors how sure that is (surrogate.py, adjusted.py).
@@ -20,55 +20,29 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
-from huggin.common.files import write_json
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
+from huggin.lime.arguments import OF_MODELS, add_stability, at_least, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain a picture, and save, print and record what was found."""
-    args = read_arguments(argv)
+    choices = vars(read_arguments(argv))
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
     from huggin.lime.pictures.reading import open_picture
 
-    refuse_unwritable(None, args.json, args.db)
-    picture = open_picture(args.image)
+    json, db, show = map(choices.pop, ("json", "db", "show"))
+    refuse_unwritable(None, json, db)
+    picture = open_picture(choices.pop("image"))
     from huggin.lime.classifiers.keras_models import load_classifier
     from huggin.lime.pictures.explaining import explain_picture
 
-    said = (args.labels, args.pixels, args.ending, args.output, args.size, args.engine)
-    classifier = load_classifier(args.model, args.weights, *said, picture.values, args.seed)
-    explained = explain_picture(
-        picture,
-        classifier,
-        classes=args.classes or (),
-        segmenter=args.segmenter,
-        segments=args.segments,
-        fill=args.fill,
-        fit=args.fit,
-        resampling=args.filter,
-        allow_random=args.allow_random,
-        score=args.score,
-        sampler=args.sampler,
-        samples=args.samples,
-        adjust=args.adjust,
-        seed=args.seed,
-        kernel_width=args.kernel_width,
-        top=args.top,
-        until_stable=args.until_stable,
-        max_samples=args.max_samples,
-        stability=args.stability,
-        faithfulness=args.faithfulness,
-        out=args.out,
-        say=print,
-    )
-    explained.save(args.out, args.show)
-    numbers = explained.as_json()
-    if args.json:
-        write_json(args.json, numbers)
-    record(args.db, numbers)
+    said = {name: choices.pop(name) for name in OF_MODELS}
+    classifier = load_classifier(**said, picture=picture.values, seed=choices["seed"])
+    explained = explain_picture(picture, classifier, **choices, say=print)
+    explained.save(choices["out"], show, choices["verbose"])
+    record(db, json, explained.as_json())
     return 0
 
 
@@ -80,6 +54,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add(
         "--classes",
         nargs="+",
+        default=(),
         metavar="CLASS",
         help="numbers, names, contrasts such as 'dog - cat' (default: the first answer)",
     )
@@ -105,9 +80,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     if args.max_samples < (args.samples or 1):
         what = "fewer than the masks to begin with; give more"
         raise UserError(f"--max-samples {args.max_samples}: {what}")
-    if args.sampler == "leave-one-out" and (args.until_stable or args.stability):
-        what = "its masks are deterministic, so there is nothing to repeat; choose another sampler"
-        raise UserError(f"--sampler leave-one-out: {what}")
     return args
 
 

@@ -27,10 +27,8 @@ sys.path.insert(0, str(ROOT))
 from bench.measure import last_line, parser_of, spread  # noqa: E402
 from huggin.lime.adjusted import adjusted  # noqa: E402
 from huggin.lime.choices import SEGMENTERS  # noqa: E402
-from huggin.lime.classifiers.classifier import first_answers  # noqa: E402
-from huggin.lime.classifiers.labels import target_at  # noqa: E402
 from huggin.lime.masks import Masks, distance_weights, random_perturbations  # noqa: E402
-from huggin.lime.pictures.reading import read_picture  # noqa: E402
+from huggin.lime.pictures.reading import Picture, read_picture  # noqa: E402
 from huggin.lime.pictures.scene import make_scene, resized, segmented  # noqa: E402
 from huggin.lime.surrogate import (  # noqa: E402
     CHANCE,
@@ -57,13 +55,12 @@ def both(masks: Masks, scores: np.ndarray) -> tuple[Surrogate, Surrogate]:
 def keras_scores(args: Namespace, picture: Path) -> tuple[int, Scores]:
     """How many segments there are, and the score of the first answer."""
     from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.pictures.predictions import Predictor
+    from huggin.lime.predictor import Predictor
 
     classifier = load_classifier(args.model, pixels=args.pixels)
     shown = read_picture(str(picture))
-    scene = make_scene("", classifier, shown, args.segmenter, args.segments, "grey")
-    first = int(first_answers(classifier.predict(scene.picture), 1)[0])
-    target = target_at(first, classifier.labels)
+    scene = make_scene(Picture("", shown), classifier, args.segmenter, args.segments, "grey")
+    target = scene.first_answer()
     file = args.answers / f"{Path(args.model).stem}-{picture.stem}-{scene.count}.npz"
     predictor = Predictor(scene, [target], file)
     return scene.count, lambda on: predictor.scores(on, target, "probability")

@@ -36,7 +36,7 @@ from bench.measure import (  # noqa: E402
 )
 from huggin.lime.classifiers.keras_models import load_classifier  # noqa: E402
 from huggin.lime.classifiers.keras_quietly import keras  # noqa: E402
-from huggin.lime.pictures.reading import read_picture  # noqa: E402
+from huggin.lime.pictures.reading import Picture, read_picture  # noqa: E402
 from huggin.lime.pictures.scene import Scene, make_scene  # noqa: E402
 
 SHAPES = ROOT / "sample" / "shapes"
@@ -208,14 +208,9 @@ def cases(args: Namespace, folder: Path) -> list[tuple[str, Path, Path, int]]:
             chosen += [("InceptionV3", inception, picture, "slic", args.masks // 4)]
     made = []
     for label, model, photo, segmenter, masks in chosen:
-        scene = make_scene(
-            label,
-            load_classifier(str(model), pixels=args.pixels),
-            read_picture(str(photo)),
-            segmenter,
-            36,
-            "grey",
-        )
+        classifier = load_classifier(str(model), pixels=args.pixels)
+        shown = Picture(label, read_picture(str(photo)))
+        scene = make_scene(shown, classifier, segmenter, 36, "grey")
         write_case(scene, folder / f"{label}.npz")
         made.append((f"{label}, {scene.count} segments", folder / f"{label}.npz", model, masks))
     return made

@@ -42,7 +42,7 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
     assert ".png" not in done.stdout
     assert page.read_bytes().startswith(b"<!doctype html>")
     names = {path.name for path in (here / "my runs" / "one" / "graphs").iterdir()}
-    head = ("weights", "weight-change", "losses", "logits", "sample-losses")
+    head = ("weights", "losses", "logits", "sample-losses")
     layers = ("layers", "layers-over-time", "gradients", "ledger")
     questions = [f"questions-{kind}" for kind in ("kind", "length", "place", "passes")]
     assert names == {f"{name}.png" for name in (*head, *layers, *questions)}

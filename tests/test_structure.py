@@ -34,9 +34,9 @@ LONGEST = 400
 # TensorFlow and torch take seconds to load, and OpenVINO need not be installed.
 IMPORTS_LATE = (
     "huggin.lime.classifiers.keras_quietly",
-    "huggin.lime.classifiers.engines",
+    "huggin.lime.classifiers.keras_classifier",
     "huggin.lime.pictures.explaining",
-    "huggin.pages.explained",
+    "huggin.pages.page_run",
 )
 
 

@@ -24,10 +24,9 @@ def ours(case: dict[str, Any], model: str) -> Any:
     """LIME's steps of the toolkit; `coefficients` of a sampler, too."""
     sys.path.insert(0, str(ROOT))
     from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.classifiers.labels import Target
     from huggin.lime.masks import distance_weights, random_perturbations
-    from huggin.lime.pictures.predictions import Predictor
     from huggin.lime.pictures.scene import Scene
+    from huggin.lime.predictor import Predictor, Target
     from huggin.lime.surrogate import linear_regression_coefficients
 
     classifier = load_classifier(model, pixels="signed" if case["signed"] else "byte")

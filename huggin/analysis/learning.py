@@ -1,4 +1,4 @@
-"""When a tracked sample was answered right, and by how much; when the model began to overfit."""
+"""How a training went: when a tracked sample was learned, when overfitting began, long curves."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.analysis.nodes import rivals
+from huggin.common.text import in_columns
 from huggin.common.window import Window
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy
 
 SHOWN = 60  # characters of a question in the table
+MOST_BUCKETS = 900  # about the pixels of a wide curve
 FEWEST = 3  # evaluations of which one says that the loss has risen
 NO_ANSWER = "its window holds no answer, so nothing tells when it was right"
 
@@ -75,31 +77,19 @@ def flips_in_words(recording: Recording, sample: int = 0) -> str:
 
 def table_of_samples(recording: Recording) -> str:
     """All tracked samples as text: when each was learned, and its margins at the last probe."""
-    heads = (
-        f"{'sample':>6} {'question':>8} {'first right':>11} {'flips':>5} {'last flip':>9}"
-        f" {'at the end':>10} {'start margin':>12} {'end margin':>10}  question"
-    )
-    samples = range(len(recording.facts.samples))
-    return "\n".join([heads, *(_row(recording, sample) for sample in samples)])
-
-
-def _row(recording: Recording, sample: int) -> str:
-    """A tracked sample's row of the table."""
-    window = recording.tracked(sample)
-    probes = recording.probes(sample)
-    learned = when_learned(probes, window)
-    last_flip = learned.flips[-1] if learned.flips else None
-    end = ("wrong" if learned.right_since is None else "right") if window.has_answer else "-"
-    start_margin, end_margin = margins(probes, window)
-    question = " ".join(window.question.split())[:SHOWN]
-    return (
-        f"{sample:6d} {window.index:8d} {_step(learned.first_right):>11} {len(learned.flips):5d}"
-        f" {_step(last_flip):>9} {end:>10} {start_margin:+12.2f} {end_margin:+10.2f}  {question}"
-    )
-
-
-def _step(step: int | None) -> str:
-    return "-" if step is None else str(step)
+    steps = ("first right", "flips", "last flip", "at the end", "start margin", "end margin")
+    rows = [("sample", "question", *steps, "question")]
+    for sample, window in enumerate(recording.facts.samples):
+        probes = recording.probes(sample)
+        learned = when_learned(probes, window)
+        first = "-" if learned.first_right is None else str(learned.first_right)
+        last = str(learned.flips[-1]) if learned.flips else "-"
+        end = ("wrong" if learned.right_since is None else "right") if window.has_answer else "-"
+        shown = [f"{margin:+.2f}" for margin in margins(probes, window)]
+        text = " ".join(window.question.split())[:SHOWN]
+        numbers = (str(sample), str(window.index), first, str(len(learned.flips)), last, end)
+        rows.append((*numbers, shown[0], shown[1], text))
+    return "\n".join(in_columns(rows, left=(8,)))
 
 
 def with_loss(evaluations: Sequence[Efficacy]) -> list[tuple[Efficacy, float]]:
@@ -128,3 +118,37 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
         return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"
     scores = f"EM {best.exact_match:.1f} % then, {last.exact_match:.1f} % at step {last.step:,}"
     return f"{words}; it has risen to {loss:.3g} since: overfitting ({scores})"
+
+
+def thinned(values: np.ndarray, buckets: int = MOST_BUCKETS) -> np.ndarray:
+    """The places of the points to keep, in order: each bucket's lowest and highest, and both ends.
+
+    values: (points,). Of points that are not finite, the first of each bucket is kept, so that the
+    gap stays. All places are kept if there are no more than two points a bucket.
+    """
+    count = len(values)
+    if count <= 2 * buckets:
+        return np.arange(count)
+    kept = {0, count - 1}
+    edges = np.linspace(0, count, buckets + 1).astype(int)
+    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        part = values[begin:end]
+        known = np.isfinite(part)
+        if known.any():
+            kept.add(int(begin + np.where(known, part, np.inf).argmin()))
+            kept.add(int(begin + np.where(known, part, -np.inf).argmax()))
+        if not known.all():
+            kept.add(int(begin + known.argmin()))
+    return np.array(sorted(kept))
+
+
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """The mean of the `window` values around each value, (steps,).
+
+    NaN and infinite values are left out; the mean is NaN where all of them are.
+    """
+    known = np.isfinite(values)
+    kernel = np.ones(window)
+    total = np.convolve(np.where(known, values, 0.0), kernel, mode="same")
+    count = np.convolve(known.astype(float), kernel, mode="same")
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)

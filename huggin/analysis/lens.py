@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.analysis.learning import NO_ANSWER
-from huggin.analysis.nodes import ROUNDINGS, Snapshots, tolerance, unit_of
+from huggin.analysis.nodes import ROUNDINGS, Snapshots, beside_probes, tolerance, unit_of, untrue_at
 from huggin.common.errors import UserError
 from huggin.common.site import Site
+from huggin.common.text import in_columns
 from huggin.common.window import Window
 from huggin.recording.answer import AnswerInside
-from huggin.recording.reader import LensLogits, Probes, Recording
+from huggin.recording.reader import LensLogits, Recording
 
 OTHERWISE = "the model transforms its last output before its head, or computes in another precision"
 
@@ -45,26 +46,13 @@ def true_lens(recording: Recording, sample: int = 0) -> LensLogits:
     Raises UserError if there is none, or if its last row is not what the model itself computed.
     """
     lens = recording.lens(sample)
-    _refuse_untrue(recording, lens, sample)
-    return lens
-
-
-def _refuse_untrue(recording: Recording, lens: LensLogits, sample: int) -> None:
-    probes = recording.probes(sample)
-    steps, ours, theirs = np.intersect1d(lens.step, probes.step, return_indices=True)
+    ours, own = beside_probes(recording.probes(sample), lens.step)
     last = np.stack([lens.start_logits[ours, -1], lens.end_logits[ours, -1]], axis=1)
-    own = _own_logits(probes)[theirs]
-    off = np.abs(last.astype(np.float32) - own) > lens_tolerance(own, unit_of(recording))
-    wrong = (off & np.isfinite(own)).any(axis=(1, 2))
-    if wrong.any() or not len(steps):
-        at = f"step {steps[wrong][0]}" if wrong.any() else "no step"
+    limit = lens_tolerance(own, unit_of(recording))
+    if at := untrue_at(lens.step[ours], last, own, limit):
         what = f"{recording.run.path}: the head on the last layer is not the model's own answer"
         raise UserError(f"{what} ({at}, sample {sample}); no layers are drawn")
-
-
-def _own_logits(probes: Probes) -> np.ndarray:
-    """(probes, 2, tokens): start and end."""
-    return np.stack([probes.start_logits, probes.end_logits], axis=1)
+    return lens
 
 
 def lens_tolerance(logits: np.ndarray, unit: float) -> np.ndarray:
@@ -80,8 +68,7 @@ def lens_tolerance(logits: np.ndarray, unit: float) -> np.ndarray:
 def probabilities(logits: np.ndarray) -> np.ndarray:
     """The softmax over the tokens, the last axis, as in the loss: all tokens take part."""
     shifted = logits.astype(np.float32)
-    shifted -= shifted.max(axis=-1, keepdims=True)
-    exponents = np.exp(shifted)
+    exponents = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
     return exponents / exponents.sum(axis=-1, keepdims=True)
 
 
@@ -95,19 +82,14 @@ def layer_answers(recording: Recording, sample: int = 0) -> LayerAnswers:
     start = probabilities(lens.start_logits)[..., window.gold_start]
     end = probabilities(lens.end_logits)[..., window.gold_end]
     right = right_spans(recording, lens, window)
-    _take_own_answers(recording.probes(sample), lens, window, right)
-    return LayerAnswers(lens.step, np.stack([start, end], axis=1), right)
-
-
-def _take_own_answers(probes: Probes, lens: LensLogits, window: Window, right: np.ndarray) -> None:
-    """Let the last layer be right where the model's own answer, as recorded, was right.
-
-    The lens is rounded to float16, in which two spans may have the same score.
-    """
+    # The lens is rounded to float16, in which two spans may have the same score: the last layer is
+    # right where the model's own answer, as recorded, was right.
+    probes = recording.probes(sample)
     _, ours, theirs = np.intersect1d(lens.step, probes.step, return_indices=True)
     starts = probes.predicted_start[theirs] == window.gold_start
     ends = probes.predicted_end[theirs] == window.gold_end
     right[ours, -1] = starts & ends & window.has_answer
+    return LayerAnswers(lens.step, np.stack([start, end], axis=1), right)
 
 
 def right_spans(recording: Recording, lens: LensLogits, window: Window) -> np.ndarray:
@@ -152,18 +134,15 @@ def best_span(starts: np.ndarray, ends: np.ndarray, longest: int) -> tuple[np.nd
 def table_of_layers(recording: Recording, sample: int = 0) -> str:
     """A row per layer: when the head on it was first right, how often, and the probabilities."""
     found = layer_answers(recording, sample)
-    lines = [
-        "layer  first right  right at probes  true start: first, last probe  true end: first, last"
-    ]
+    ends = ("true start: first, last probe", "true end: first, last")
+    rows = [("layer", "first right", "right at probes", *ends)]
     for layer in range(found.right.shape[1]):
         first = found.first_right(layer)
-        start, end = found.probability[:, :, layer].T
         at = "-" if first is None else f"step {first}"
-        lines.append(
-            f"{layer:5d}  {at:>11}  {found.right[:, layer].mean():14.0%} "
-            f"{start[0]:21.3f}, {start[-1]:.3f} {end[0]:22.3f}, {end[-1]:.3f}"
-        )
-    return "\n".join([*lines, layers_in_words(recording, sample)])
+        start, end = found.probability[:, :, layer].T
+        known = (f"{start[0]:.3f}, {start[-1]:.3f}", f"{end[0]:.3f}, {end[-1]:.3f}")
+        rows.append((str(layer), at, f"{found.right[:, layer].mean():.0%}", *known))
+    return "\n".join([*in_columns(rows, left=()), layers_in_words(recording, sample)])
 
 
 def layers_in_words(recording: Recording, sample: int) -> str:
@@ -179,13 +158,11 @@ def lowest_in_words(found: LayerAnswers, sample: int = 0) -> str:
     known = np.flatnonzero(np.isfinite(lowest))
     if not len(known):
         return f"sample {sample}: the head is not right on any layer at any probe"
-    begin = known[0]
-    first = f"first right at step {found.step[begin]}, on layer {lowest[begin]:.0f}"
+    first = f"first right at step {found.step[known[0]]}, on layer {lowest[known[0]]:.0f}"
     after = f"at the last probe, step {found.step[-1]}"
-    if np.isnan(lowest[-1]):
-        return f"sample {sample}: the head is {first}; {after}, it is right on no layer"
-    end = f"the lowest layer on which it is right is {lowest[-1]:.0f}"
-    return f"sample {sample}: the head is {first}; {after}, {end}"
+    no_layer = f"{after}, it is right on no layer"
+    end = f"{after}, the lowest layer on which it is right is {lowest[-1]:.0f}"
+    return f"sample {sample}: the head is {first}; {no_layer if np.isnan(lowest[-1]) else end}"
 
 
 def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
@@ -198,9 +175,8 @@ def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
     inputs = answer.activations[_input_site(answer)]
     step = np.array([answer.facts.step])
     found = Snapshots(step, inputs[None], weight[None], bias[None])
-    own = _logits_of(answer)
-    off = np.abs(found.logits()[0] - own)
-    if not (off <= tolerance(found, unit_of(recording))[0]).all():
+    limit = tolerance(found, unit_of(recording))
+    if untrue_at(step, found.logits(), _logits_of(answer), limit):
         raise UserError(f"the recorded nodes do not add up to the answer's logits: {OTHERWISE}")
     return found
 
@@ -216,10 +192,10 @@ def lens_of_answer(recording: Recording, answer: AnswerInside) -> LensLogits:
         raise UserError(f"the head cannot be applied to every layer's output: {OTHERWISE}")
     states = np.stack([answer.activations[site] for site in outputs]).astype(np.float32)
     logits = np.einsum("rh,lth->lrt", weight, states) + bias[:, None]
-    own = _logits_of(answer)
-    if not (np.abs(logits[-1] - own) <= lens_tolerance(own, unit_of(recording))).all():
-        raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
     step = np.array([answer.facts.step])
+    own = _logits_of(answer)
+    if untrue_at(step, logits[-1:], own, lens_tolerance(own, unit_of(recording))):
+        raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
     halves = logits.astype(np.float16)[None]
     return LensLogits(step, halves[:, :, 0], halves[:, :, 1])
 
@@ -248,5 +224,5 @@ def _input_site(answer: AnswerInside) -> Site:
 
 
 def _logits_of(answer: AnswerInside) -> np.ndarray:
-    """(2, tokens)."""
-    return np.stack([answer.start_logits, answer.end_logits])
+    """(1, 2, tokens)."""
+    return np.stack([answer.start_logits, answer.end_logits])[None]

@@ -112,12 +112,18 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
     if len(step) < LEAST:
         what = f"{len(step)} steps with a finite loss"
         raise UserError(f"{run.run.path}: {what}; spikes need {LEAST} or more")
-    expected = _median_around(loss)
+    around = _around(loss)
+    middle = np.nanmedian(around, axis=1)
+    expected = middle
     if lengths is not None and run.has("questions"):
         expected = expected + _effect_of_length(run, step, loss - expected, lengths)
     left = loss - expected
-    spread = np.maximum(1.4826 * _median_around(np.abs(left)), LEAST_SPREAD)
-    falls = np.maximum(_higher_side(loss) - _median_around(loss), 0)  # a steep fall is no spike
+    deviation = np.nanmedian(_around(np.abs(left)), axis=1)
+    spread = np.maximum(1.4826 * deviation, LEAST_SPREAD)
+    sides = np.full((2, len(loss)), -np.inf)  # the medians of the neighbours before and after
+    sides[0, 1:] = np.nanmedian(around[1:, :AROUND], axis=1)
+    sides[1, :-1] = np.nanmedian(around[:-1, AROUND:], axis=1)
+    falls = np.maximum(sides.max(axis=0) - middle, 0)  # a steep fall is no spike
     above = (left - falls) / spread
     above[:BEFORE] = 0
     highest = [at for at in np.argsort(-above, kind="stable") if above[at] > STANDS_OUT]
@@ -134,23 +140,11 @@ def find_spikes(run: Recording, lengths: Sequence[int] | None = None) -> list[Sp
     ]
 
 
-def _median_around(values: np.ndarray) -> np.ndarray:
-    """The median of each value's neighbours, itself left out, (steps,)."""
+def _around(values: np.ndarray) -> np.ndarray:
+    """Each value's neighbours, itself left out, (steps, 2 x AROUND); NaN beyond the ends."""
     padded = np.pad(values.astype(float), AROUND, constant_values=np.nan)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1).copy()
-    around[:, AROUND] = np.nan
-    return np.nanmedian(around, axis=1)
-
-
-def _higher_side(values: np.ndarray) -> np.ndarray:
-    """The higher of the medians of each value's neighbours before and after it, (steps,)."""
-    sides = np.full((2, len(values)), -np.inf)
-    for at in range(len(values)):
-        if at:
-            sides[0, at] = np.median(values[max(0, at - AROUND) : at])
-        if at + 1 < len(values):
-            sides[1, at] = np.median(values[at + 1 : at + 1 + AROUND])
-    return sides.max(axis=0)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
+    return np.delete(windows, AROUND, axis=1)
 
 
 def _effect_of_length(
@@ -166,7 +160,7 @@ def _effect_of_length(
     count = np.bincount(row, minlength=len(step))
     total = np.bincount(row, np.asarray(lengths, float)[found.index[kept]], minlength=len(step))
     length = np.divide(total, count, out=np.full(len(step), np.nan), where=count > 0)
-    longer = np.nan_to_num(length - _median_around(length))
+    longer = np.nan_to_num(length - np.nanmedian(_around(length), axis=1))
     known = np.flatnonzero((longer != 0) & np.isfinite(left))
     if not len(known):
         return np.zeros(len(step))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
+from huggin.common.text import in_columns
 from huggin.common.window import Window
-from huggin.recording.reader import Recording, Steps
+from huggin.recording.reader import Probes, Recording, Steps
 
 RANKINGS = ("percent", "absolute", "share", "share-change")
 OF_WEIGHTS = ("percent", "absolute")  # those that need no node snapshots
@@ -22,7 +23,7 @@ ROUNDINGS = 3  # of the activation, of the weight and of their sum
 SMALLEST = 2.0**-24  # float16's smallest step: smaller numbers have no relative error
 EACH_WAY = 5  # nodes that push a logit up, and as many that push it down
 TOP = 10  # nodes in the tables
-CELLS = "{:11.5f} {:9.5f} {:+9.5f} {:+8.1f}%"  # first weight, last weight, change, percent
+CELLS = ("{:.5f}", "{:.5f}", "{:+.5f}", "{:+.1f}%")  # first weight, last weight, change, percent
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class Snapshots:
 
     def logits(self) -> np.ndarray:
         """The sum of all shares and the bias, (snapshots, 2, tokens)."""
-        return _over_nodes(self.weight, self.activations.astype(np.float32)) + self.bias[:, :, None]
+        sums = np.einsum("srh,sth->srt", self.weight, self.activations.astype(np.float32))
+        return sums + self.bias[:, :, None]  # without BLAS, whose threads take longer to start
 
     def rival(self, place: int, window: Window) -> int:
         """The token with the highest start logit of all rivals of the true start, at one snapshot.
@@ -101,14 +103,6 @@ def rivals(gold: int, parts: list[str]) -> np.ndarray:
     allowed = np.array(parts) == "context"
     allowed[gold] = False
     return allowed
-
-
-def _over_nodes(weight: np.ndarray, activations: np.ndarray) -> np.ndarray:
-    """The sums over the nodes, (snapshots, 2, tokens).
-
-    Computed without BLAS: starting its threads takes longer than these sums.
-    """
-    return np.einsum("srh,sth->srt", weight, activations)
 
 
 def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
@@ -140,26 +134,38 @@ def tolerance(found: Snapshots, unit: float) -> np.ndarray:
     proportion to the terms' sizes.
     """
     sizes = np.abs(found.activations.astype(np.float32))
-    terms = _over_nodes(np.abs(found.weight), sizes) + np.abs(found.bias)[:, :, None]
+    sums = np.einsum("srh,sth->srt", np.abs(found.weight), sizes)
+    terms = sums + np.abs(found.bias)[:, :, None]
     too_small = SMALLEST * np.abs(found.weight).sum(axis=2)[:, :, None]
     return ROUNDINGS * unit * terms + too_small
 
 
 def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
     """Raise UserError if the shares do not add up to the logits that the model computed."""
-    probes = recording.probes(sample)
-    shared, ours, theirs = np.intersect1d(found.step, probes.step, return_indices=True)
-    recorded = np.stack([probes.start_logits[theirs], probes.end_logits[theirs]], axis=1)
-    sums = found.logits()[ours]
-    true = np.isfinite(sums) & (
-        np.abs(sums - recorded) <= tolerance(found, unit_of(recording))[ours]
-    )
-    wrong = ~(true | ~np.isfinite(recorded)).all(axis=(1, 2))
-    if wrong.any() or not len(shared):
-        at = f"step {shared[wrong][0]}" if wrong.any() else "no step"
+    ours, own = beside_probes(recording.probes(sample), found.step)
+    limit = tolerance(found, unit_of(recording))[ours]
+    if at := untrue_at(found.step[ours], found.logits()[ours], own, limit):
         why = "the model transforms them before its head, or they overflow float16"
         what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
         raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
+
+
+def beside_probes(probes: Probes, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the probed steps among others, and the logits there (places, 2, tokens)."""
+    _, ours, theirs = np.intersect1d(step, probes.step, return_indices=True)
+    return ours, np.stack([probes.start_logits[theirs], probes.end_logits[theirs]], axis=1)
+
+
+def untrue_at(step: np.ndarray, logits: np.ndarray, own: np.ndarray, limit: np.ndarray) -> str:
+    """At which step logits are not those that the model computed; "" if all of them are.
+
+    step: (steps,). logits, own, limit of their difference: (steps, 2, tokens).
+    """
+    close = np.abs(logits.astype(np.float32) - own) <= limit
+    wrong = (~close & np.isfinite(own)).any(axis=(1, 2))
+    if not len(step):
+        return "no step"
+    return f"step {step[wrong][0]}" if wrong.any() else ""
 
 
 def ranking_values(recording: Recording, rank_by: str, sample: int = 0) -> np.ndarray:
@@ -284,34 +290,27 @@ def largest_both_ways(shares: np.ndarray, each_way: int) -> tuple[np.ndarray, np
     not so many nodes.
     """
     count = min(each_way, shares.shape[-1] // 2)
-    up = _first(-shares, count)
-    down = _first(shares, count)
-    nodes = np.concatenate([up, down], axis=-1)
+    ends = []
+    for values in (-shares, shares):  # the largest, then the smallest
+        some = np.argpartition(values, count - 1, axis=-1)[..., :count]
+        order = np.argsort(np.take_along_axis(values, some, axis=-1), axis=-1)
+        ends.append(np.take_along_axis(some, order, axis=-1))
+    nodes = np.concatenate(ends, axis=-1)
     return nodes.astype(np.uint16), np.take_along_axis(shares, nodes, axis=-1)
-
-
-def _first(values: np.ndarray, count: int) -> np.ndarray:
-    """The places of the `count` smallest values along the last axis, rising."""
-    some = np.argpartition(values, count - 1, axis=-1)[..., :count]
-    order = np.argsort(np.take_along_axis(values, some, axis=-1), axis=-1)
-    return np.take_along_axis(some, order, axis=-1)
 
 
 def table_of_nodes(recording: Recording, choice: NodeChoice = TOP_RANKED) -> str:
     """The weights of the first nodes of the ranking, the tracked node first."""
     change = weight_change(recording.steps)
-    columns = [change.first, change.last, change.absolute, change.percent]
-    numbers = np.stack(columns, axis=-1)  # (2, hidden, 4)
-    heads = [
-        f"{end + ' first':>11} {'last':>9} {'change':>9} {'percent':>9}" for end in ("start", "end")
-    ]
-    lines = [f"{'node':>6}  " + "   ".join(heads)]
+    columns = np.stack([change.first, change.last, change.absolute, change.percent], axis=-1)
+    heads = [[f"{end} first", "last", "change", "percent"] for end in ("start", "end")]
+    rows = [["node", *heads[0], *heads[1]]]
     ranking = rank_nodes(recording, choice)
     for node in ranking.nodes[:TOP]:
-        cells = [CELLS.format(*half) for half in numbers[:, node]]
-        lines.append(f"{node:6d}  " + "   ".join(cells))
-    lines.append(f"ranked by {ranking.name}")
-    return "\n".join(lines)
+        numbers = columns[:, node].ravel()  # (2, 4)
+        cells = [form.format(number) for form, number in zip(CELLS * 2, numbers, strict=True)]
+        rows.append([str(node), *cells])
+    return "\n".join([*in_columns(rows, left=()), f"ranked by {ranking.name}"])
 
 
 def table_of_rankings(recording: Recording, choice: NodeChoice = TOP_RANKED) -> str:
@@ -322,25 +321,17 @@ def table_of_rankings(recording: Recording, choice: NodeChoice = TOP_RANKED) -> 
     values = {name: ranking_values(recording, name, choice.sample) for name in RANKINGS}
     order = {name: ranked(value) for name, value in values.items()}
     place = {name: np.argsort(nodes) + 1 for name, nodes in order.items()}
-    lines = [f"{'node':>6}" + "".join(f"{name:>15} {'place':>6}" for name in RANKINGS)]
+    rows = [["node", *(head for name in RANKINGS for head in (name, "place"))]]
     for node in rank_nodes(recording, choice).nodes[:TOP]:
-        cells = [
-            f"{_cell(name, values[name][node]):>15} {place[name][node]:6d}" for name in RANKINGS
-        ]
-        lines.append(f"{node:6d}" + "".join(cells))
-    return "\n".join([*lines, *_shared(order)])
-
-
-def _shared(order: dict[str, np.ndarray]) -> list[str]:
-    """How many of each ranking's first nodes are among the first of the other rankings."""
+        row = [str(node)]
+        for name in RANKINGS:
+            form = "{:+.1f}%" if name == "percent" else "{:+.5f}"
+            row += [form.format(values[name][node]), str(place[name][node])]
+        rows.append(row)
     top = {name: set(nodes[:TOP].tolist()) for name, nodes in order.items()}
     lines = [f"of the first {TOP} nodes by"]
     for name in RANKINGS:
         others = [other for other in RANKINGS if other != name]
         shared = [f"{len(top[name] & top[other])} by {other}" for other in others]
         lines.append(f"{name:>14}: {', '.join(shared)} too")
-    return lines
-
-
-def _cell(ranking: str, value: float) -> str:
-    return f"{value:+.1f}%" if ranking == "percent" else f"{value:+.5f}"
+    return "\n".join([*in_columns(rows, left=()), *lines])

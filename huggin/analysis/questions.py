@@ -1,4 +1,4 @@
-"""How each question did in the batches of a training -> by kind and by pass.
+"""How each question did in the batches of a training -> by kind, by pass, and one by one.
 
 The numbers come from train mode, before the step of their batch: dropout is on, and the model has
 not yet learned from that batch. Each window of a question counts. In a window without the answer
@@ -7,17 +7,19 @@ the right answer is [CLS].
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from huggin.common.errors import UserError
 from huggin.common.statistics import half_interval, wilson_interval
+from huggin.common.text import in_columns, short
 from huggin.recording.reader import Recording, TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
 QUARTERS = 4  # stretches of a table
+ENDS = ("first", "last")  # of them, in the table
 IN_A_ROW = 50  # windows of a kind, of which half must be right for it to count as learned
 LEAST = 25  # windows of a kind in a stretch, on average; with fewer the stretches are longer
 KINDS = ("who", "when", "where", "how many", "why", "what", "which", "how", "other")
@@ -35,49 +37,27 @@ PATTERN = re.compile("|".join(rf"\b({words})\b" for words in WORDS.values()), re
 LENGTHS = ("1 word", "2 words", "3 or 4 words", "5 to 8 words", "over 8 words", "no answer")
 PLACES = ("first quarter", "second quarter", "third quarter", "last quarter", "no answer")
 MOST_OWN = 8  # own kinds that are drawn; the rest is one more
+HARDEST = 20  # questions that are told
+NEVER = -1
+
+Record = Mapping[str, Any]  # question, context, answers as in SQuAD, and maybe `own`
 
 
-@dataclass(frozen=True)
-class QuestionTexts:
-    """The questions of the data, in its order."""
+def refuse_changed(recording: Recording, records: Mapping[int, Record]) -> None:
+    """Raise UserError if questions are not those that a run was trained on.
 
-    question: list[str]
-    answer: list[str]  # "" if it has none
-    place: np.ndarray  # (questions,) where the answer begins, in parts of its context; NaN if none
-    own: list[str] = field(default_factory=list)  # values of a column that the user chose
-
-
-def texts_of(recording: Recording, records: Sequence[Mapping[str, Any]]) -> QuestionTexts:
-    """The texts of SQuAD's records, as they were when the run was trained.
-
-    records: question, context, answers, and maybe `own`. Raises UserError if they are not those
-    that the recording knows.
+    records: by their place in the data; the last one that was trained on must be among them.
     """
-    last = int(recording.questions.index.max())
-    samples = recording.facts.trained_samples
-    changed = last >= len(records) or any(
-        records[sample.index]["question"] != sample.question
-        for sample in samples
-        if sample.index < len(records)
-    )
-    if changed:
-        raise UserError(
-            f"{recording.facts.data_name} has changed since {recording.run.path} was trained"
-        )
-    return QuestionTexts(
-        question=[record["question"] for record in records],
-        answer=[_first(record["answers"]["text"], "") for record in records],
-        place=np.array([_place(record) for record in records]),
-        own=[str(record.get("own", "")) for record in records],
-    )
+    samples = [each for each in recording.facts.trained_samples if each.index in records]
+    is_other = any(records[each.index]["question"] != each.question for each in samples)
+    if is_other or int(recording.questions.index.max()) not in records:
+        where = f"{recording.facts.data_name} has changed"
+        raise UserError(f"{where} since {recording.run.path} was trained")
 
 
-def _first(values: Sequence[Any], otherwise: Any) -> Any:
-    return values[0] if len(values) else otherwise
-
-
-def _place(record: Mapping[str, Any]) -> float:
-    return _first(record["answers"]["answer_start"], np.nan) / max(1, len(record["context"]))
+def answer_of(record: Record) -> str:
+    """The first given answer; "" if there is none."""
+    return next(iter(record["answers"]["text"]), "")
 
 
 @dataclass(frozen=True)
@@ -108,34 +88,37 @@ def kind_of(question: str) -> str:
     return KINDS[match.lastindex - 1] if match and match.lastindex else "other"
 
 
-def by_question_word(texts: QuestionTexts) -> Grouping:
+def by_question_word(records: Sequence[Record]) -> Grouping:
     """Who, when, where, and so on."""
-    kinds = [KINDS.index(kind_of(text)) for text in texts.question]
+    kinds = [KINDS.index(kind_of(record["question"])) for record in records]
     return Grouping("kind", "by question word", list(KINDS), np.array(kinds))
 
 
-def by_length(texts: QuestionTexts) -> Grouping:
+def by_length(records: Sequence[Record]) -> Grouping:
     """By the number of words in the answer."""
-    counts = np.array([len(text.split()) for text in texts.answer])
+    counts = np.array([len(answer_of(record).split()) for record in records])
     kinds = np.digitize(counts, [2, 3, 5, 9])
     return Grouping("length", "by length of the answer", list(LENGTHS), np.where(counts, kinds, 5))
 
 
-def by_place(texts: QuestionTexts) -> Grouping:
+def by_place(records: Sequence[Record]) -> Grouping:
     """By where in the whole context, not in the window, the answer begins."""
-    kinds = np.digitize(np.nan_to_num(texts.place), [0.25, 0.5, 0.75])
-    known = np.isfinite(texts.place)
+    sizes = [max(1, len(record["context"])) for record in records]
+    starts = [next(iter(record["answers"]["answer_start"]), np.nan) for record in records]
+    places = np.array(starts, float) / sizes
+    kinds = np.digitize(np.nan_to_num(places), [0.25, 0.5, 0.75])
     title = "by the answer's place in its context"
-    return Grouping("place", title, list(PLACES), np.where(known, kinds, 4))
+    return Grouping("place", title, list(PLACES), np.where(np.isfinite(places), kinds, 4))
 
 
-def by_own_kind(texts: QuestionTexts, column: str) -> Grouping:
+def by_own_kind(records: Sequence[Record], column: str) -> Grouping:
     """By a column of the data: its most frequent values, the rest as one."""
-    values, counts = np.unique(np.array(texts.own, dtype=str), return_counts=True)
+    own = [str(record["own"]) for record in records]
+    values, counts = np.unique(np.array(own, dtype=str), return_counts=True)
     frequent = values[np.argsort(-counts, kind="stable")][:MOST_OWN].tolist()
     names = [*frequent, "all others"] if len(values) > len(frequent) else frequent
     places = {name: place for place, name in enumerate(frequent)}
-    kinds = [places.get(value, len(frequent)) for value in texts.own]
+    kinds = [places.get(value, len(frequent)) for value in own]
     return Grouping("own", f"by {column}", names, np.array(kinds))
 
 
@@ -155,20 +138,23 @@ def running(found: TrainedWindows, grouping: Grouping, most: int = STRETCHES) ->
     most: how many stretches at most; fewer if some would have too few windows.
     Losses that are not finite are left out of the means.
     """
-    kinds = len(grouping.names)
-    kind = grouping.kind[found.index]
-    edges = _edges(found.step, kinds, most)
+    edges = _edges(found.step, len(grouping.names), most)
+    shape = (len(edges) - 1, len(grouping.names))
     stretch = np.searchsorted(edges, found.step) - 1
-    cell = stretch * kinds + kind
-    shape = (len(edges) - 1, kinds)
+    size = shape[0] * shape[1]
+    cell = np.ravel_multi_index((stretch, grouping.kind[found.index]), shape)
     loss = losses(found)
     known = np.isfinite(loss)
-    count = _sums(cell[known], shape)
-    mean = _divided(_sums(cell[known], shape, loss[known]), count)
-    square = _divided(_sums(cell[known], shape, loss[known] ** 2), count)
-    windows = _sums(cell, shape)
-    correct = _sums(cell, shape, found.right)
+
+    def total(rows: Any = slice(None), weights: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(cell[rows], weights, size).reshape(shape).astype(float)
+
+    count = total(known)
+    mean = _divided(total(known, loss[known]), count)
+    square = _divided(total(known, loss[known] ** 2), count)
     variance = _divided(np.maximum(square - mean**2, 0) * count, count - 1)
+    windows = total()
+    correct = total(weights=found.right)
     return Running(
         edges=edges,
         windows=windows.astype(int),
@@ -185,12 +171,6 @@ def _edges(step: np.ndarray, kinds: int, most: int) -> np.ndarray:
     last = int(step.max())
     count = min(most, last - first + 1, len(step) // (LEAST * kinds))
     return np.linspace(first - 0.5, last + 0.5, max(1, count) + 1)
-
-
-def _sums(
-    cell: np.ndarray, shape: tuple[int, int], weights: np.ndarray | None = None
-) -> np.ndarray:
-    return np.bincount(cell, weights, minlength=shape[0] * shape[1]).reshape(shape).astype(float)
 
 
 def _divided(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -234,30 +214,35 @@ def learned_in_words(found: TrainedWindows, grouping: Grouping) -> str:
     return f"{grouping.title}: " + "; ".join(filter(None, (first, last)))
 
 
-def by_window(found: TrainedWindows) -> tuple[np.ndarray, np.ndarray]:
-    """The places of the rows in the order of their windows, each window's rows by step.
+@dataclass(frozen=True)
+class Visits:
+    """What was trained on, window by window, each window's visits by step; first axis = visits."""
 
-    The second array says which rows, in this order, are the first of their window.
-    """
+    index: np.ndarray  # (visits,) of the question in the data
+    step: np.ndarray  # (visits,)
+    loss: np.ndarray  # (visits,) mean of start and end, in nats
+    right: np.ndarray  # (visits,) bool
+    number: np.ndarray  # (visits,) how often the window had been seen before: its pass, from 0 on
+
+    @property
+    def was_right(self) -> np.ndarray:
+        """Whether the visit of the same window before was right, (visits,) bool."""
+        return np.append(False, self.right[:-1]) & (self.number > 0)
+
+    @property
+    def is_last(self) -> np.ndarray:
+        """Which visits are the last ones of their windows, (visits,) bool."""
+        return np.append(self.number[1:] == 0, True)
+
+
+def visits_of(found: TrainedWindows) -> Visits:
+    """The visits. A pass is an epoch, unless some windows were left out of one."""
     order = np.lexsort((found.step, found.window, found.index))
     index = found.index[order]
-    window = found.window[order]
-    is_first = np.ones(len(order), bool)
-    is_first[1:] = (index[1:] != index[:-1]) | (window[1:] != window[:-1])
-    return order, is_first
-
-
-def pass_of(found: TrainedWindows) -> np.ndarray:
-    """How often each window had been seen before, (windows,): 0 = in the first pass.
-
-    A pass is an epoch, unless some windows were left out of one.
-    """
-    order, is_first = by_window(found)
+    is_first = np.append(True, (np.diff(index) != 0) | (np.diff(found.window[order]) != 0))
     places = np.arange(len(order))
-    begins = np.maximum.accumulate(np.where(is_first, places, 0))
-    passes = np.empty(len(order), int)
-    passes[order] = places - begins
-    return passes
+    number = places - np.maximum.accumulate(np.where(is_first, places, 0))
+    return Visits(index, found.step[order], losses(found)[order], found.right[order], number)
 
 
 @dataclass(frozen=True)
@@ -275,20 +260,12 @@ class Passes:
 
 def between_passes(found: TrainedWindows) -> Passes:
     """Learned and forgotten from pass to pass; empty if every window was seen once."""
-    passes = pass_of(found)
-    order, _ = by_window(found)
-    later = np.flatnonzero(passes[order][1:] > 0) + 1
-    before = found.right[order][later - 1]
-    now = found.right[order][later]
-    number = passes[order][later] - 1
-    count = int(passes.max(initial=0))
-
-    def tally(which: np.ndarray) -> np.ndarray:
-        return np.bincount(number[which], minlength=count)
-
-    return Passes(
-        tally(~before & now), tally(before & ~now), tally(before & now), tally(~before & ~now)
-    )
+    visits = visits_of(found)
+    again = visits.number > 0
+    counts = np.zeros((2, 2, int(visits.number.max(initial=0))), int)  # right before, now, pass
+    before = visits.was_right[again].astype(int)
+    np.add.at(counts, (before, visits.right[again].astype(int), visits.number[again] - 1), 1)
+    return Passes(counts[0, 1], counts[1, 0], counts[1, 1], counts[0, 0])
 
 
 def table_of_kinds(found: TrainedWindows, grouping: Grouping) -> str:
@@ -297,21 +274,16 @@ def table_of_kinds(found: TrainedWindows, grouping: Grouping) -> str:
     In brackets: 95 % intervals (Wilson). The step is that of `half_right`: half of the last 50.
     """
     seen = running(found, grouping, most=QUARTERS)
-    half_at = half_right(found, grouping)
-    width = max(len(name) for name in [*grouping.names, grouping.title])
     count = len(seen.edges) - 1
-    first = "all steps" if count == 1 else f"first 1/{count} of the steps"
-    last = "" if count == 1 else f"  {f'last 1/{count} of the steps':>22}"
-    lines = [f"{grouping.title:{width}}  windows  right: {first:>22}{last}  half of {IN_A_ROW}"]
-    for kind, (name, half) in enumerate(zip(grouping.names, half_at, strict=True)):
+    heads = ["all steps"] if count == 1 else [f"{end} 1/{count} of the steps" for end in ENDS]
+    rows = [[grouping.title, "windows", f"right: {heads[0]}", *heads[1:], f"half of {IN_A_ROW}"]]
+    for kind, half in enumerate(half_right(found, grouping)):
         total = int(seen.windows[:, kind].sum())
-        if not total:
-            continue
-        at = "-" if half is None else f"step {half}"
-        begin, end = (_share(seen, place, kind) for place in (0, -1))
-        late = f"  {end:>22}" if count > 1 else ""
-        lines.append(f"{name:{width}}  {total:7d}  {begin:>29}{late}  {at:>10}")
-    return "\n".join(lines)
+        if total:
+            shares = [_share(seen, place, kind) for place in (0, -1)[: len(heads)]]
+            at = "-" if half is None else f"step {half}"
+            rows.append([grouping.names[kind], str(total), *shares, at])
+    return "\n".join(in_columns(rows))
 
 
 def _share(seen: Running, place: int, kind: int) -> str:
@@ -332,11 +304,86 @@ def passes_in_words(passes: Passes) -> str:
     return f"{times}: {learned} times a window was learned, {forgotten} times one was forgotten"
 
 
-def groupings(texts: QuestionTexts, column: str | None = None) -> list[Grouping]:
+@dataclass(frozen=True)
+class Histories:
+    """How each question did in the batches of a training, in train mode; first axis = questions."""
+
+    index: np.ndarray  # (questions,) in the data
+    loss: np.ndarray  # (questions,) mean over its windows the last time that each was seen, nats
+    right: np.ndarray  # (questions,) how often one of its windows was right
+    seen: np.ndarray  # (questions,) how often one of them was seen
+    forgotten: np.ndarray  # (questions,) how often one was wrong after it had been right
+    since: np.ndarray  # (questions,) the step from which on all its windows are right; NEVER if not
+
+    @property
+    def hardest_first(self) -> np.ndarray:
+        """The places of all questions, the one with the highest loss the last time first."""
+        return np.argsort(-np.nan_to_num(self.loss, nan=np.inf), kind="stable")
+
+    @property
+    def learned_first(self) -> np.ndarray:
+        """The places of those that were wrong, then right to the end; the earliest first."""
+        learned = np.flatnonzero((self.since != NEVER) & (self.right < self.seen))
+        return learned[np.argsort(self.since[learned], kind="stable")]
+
+    @property
+    def most_forgotten_first(self) -> np.ndarray:
+        """The places of the questions that were forgotten at least once, the most often first."""
+        forgotten = np.flatnonzero(self.forgotten)
+        return forgotten[np.argsort(-self.forgotten[forgotten], kind="stable")]
+
+
+def histories(found: TrainedWindows) -> Histories:
+    """The history of each question that was trained on, by index."""
+    visits = visits_of(found)
+    index, row = np.unique(visits.index, return_inverse=True)
+    last = visits.is_last
+    begins = np.where(visits.right & ~visits.was_right, np.arange(len(row)), 0)
+    streak = np.maximum.accumulate(begins)  # where the run of right visits began
+    since = np.full(len(index), NEVER)
+    np.maximum.at(since, row[last], visits.step[streak[last]])
+    since[row[last & ~visits.right]] = NEVER
+    return Histories(
+        index=index,
+        loss=np.bincount(row[last], visits.loss[last]) / np.bincount(row[last]),
+        right=np.bincount(row, visits.right).astype(int),
+        seen=np.bincount(row),
+        forgotten=np.bincount(row, visits.was_right & ~visits.right).astype(int),
+        since=since,
+    )
+
+
+def hardest(
+    found: TrainedWindows, records: Sequence[Record] | None
+) -> list[tuple[str, str, str, str, str]]:
+    """Index, loss, how often right of how often seen, question, answer, the hardest first.
+
+    Without records the last two are "".
+    """
+    known = histories(found)
+    rows = []
+    for at in known.hardest_first[:HARDEST]:
+        record = records[known.index[at]] if records else None
+        texts = (record["question"], answer_of(record) or "(none)") if record else ("", "")
+        of_seen = f"{known.right[at]}/{known.seen[at]}"
+        rows.append((str(known.index[at]), f"{known.loss[at]:.2f}", of_seen, *texts))
+    return rows
+
+
+def table_of_hardest(found: TrainedWindows, records: Sequence[Record] | None) -> str:
+    """The hardest questions as a table of text."""
+    rows = [("question", "loss", "right/seen", "text")]
+    for *numbers, question, answer in hardest(found, records):
+        text = f"{short(question, 90)} -> {short(answer, 40)}" if records else ""
+        rows.append((numbers[0], numbers[1], numbers[2], text))
+    return "\n".join(in_columns(rows, left=(3,)))
+
+
+def groupings(records: Sequence[Record], column: str | None = None) -> list[Grouping]:
     """The usual kinds, or those of a column of the data."""
     if column is not None:
-        return [by_own_kind(texts, column)]
-    return [by_question_word(texts), by_length(texts), by_place(texts)]
+        return [by_own_kind(records, column)]
+    return [by_question_word(records), by_length(records), by_place(records)]
 
 
 def same_kinds(groupings_of_runs: Sequence[Sequence[Grouping]]) -> list[tuple[Grouping, ...]]:

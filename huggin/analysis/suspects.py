@@ -13,7 +13,7 @@ import numpy as np
 
 from huggin.analysis.learning import with_loss
 from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
-from huggin.analysis.questions import kind_of, pass_of
+from huggin.analysis.questions import answer_of, kind_of, visits_of
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
 from huggin.recording.results import Efficacy
@@ -75,18 +75,19 @@ class Suspect:
 
 def losses_by_pass(found: TrainedWindows) -> PassLosses:
     """The loss of each question that was trained on, in each pass through the data."""
-    passes = pass_of(found)
-    index, row = np.unique(found.index, return_inverse=True)
+    visits = visits_of(found)
+    passes = visits.number
+    index, row = np.unique(visits.index, return_inverse=True)
     shape = (len(index), int(passes.max()) + 1)
-    cell = row * shape[1] + passes
-    size = shape[0] * shape[1]
-    total = np.bincount(cell, found.start_loss + found.end_loss, minlength=size)
-    count = np.bincount(cell, minlength=size)
-    loss = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
-    right = np.bincount(passes, found.right) / np.bincount(passes)
+    total = np.zeros(shape)
+    np.add.at(total, (row, passes), 2 * visits.loss)
+    count = np.zeros(shape)
+    np.add.at(count, (row, passes), 1)
+    loss = np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+    right = np.bincount(passes, visits.right) / np.bincount(passes)
     last = np.zeros(shape[1], int)
-    np.maximum.at(last, passes, found.step)
-    return PassLosses(index, loss.reshape(shape), right, last)
+    np.maximum.at(last, passes, visits.step)
+    return PassLosses(index, loss, right, last)
 
 
 def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[list[int], list[str]]:
@@ -227,7 +228,7 @@ def rank_suspects(
                 id=str(record["id"]),
                 index=place,
                 question=record["question"],
-                given=next(iter(record["answers"]["text"]), ""),
+                given=answer_of(record),
                 place=next(iter(record["answers"]["answer_start"]), -1),
                 model_answer=answer.text if answer else None,
                 probability=answer.given if answer else known,

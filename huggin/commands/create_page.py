@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import huggin
 from huggin.common.cli import CommandParser
-from huggin.graphs.arguments import add_runs, choose_folder, choose_if_needed
+from huggin.graphs.arguments import add_options, add_runs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,8 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "huggin create-page runs/sample",
     )
     add_runs(parser, "runs to choose from, or to play beside it")
-    choose_folder(parser)
-    choose_if_needed(parser, "a page")
+    add_options(parser, "--out", "--if-needed")
     parser.add_argument(
         "--answer",
         action="store_true",

@@ -6,7 +6,7 @@ huggin graph-layers RUN --sample 1 --step 0
 
 from collections.abc import Sequence
 
-from huggin.graphs.arguments import choose_sample, draw, graph_parser
+from huggin.graphs.arguments import draw, graph_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,8 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "by step, the norm of the gradient by part of the model, and the ledger: which part\n"
         "changed the sample's loss, and when. Print when the head on each layer was first right.",
         "huggin graph-layers",
+        "--sample",
     )
-    choose_sample(parser)
     parser.add_argument(
         "--step",
         type=int,

@@ -10,9 +10,17 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.common.files import write_json
 from huggin.graphs.arguments import add_run, load_matplotlib
-from huggin.lime.arguments import add_masks, add_output, add_stability, at_least
-from huggin.lime.choices import HIDING, SCALES
+from huggin.lime.arguments import (
+    add_masks,
+    add_output,
+    add_score,
+    add_stability,
+    at_least,
+    refuse_unfit,
+)
+from huggin.lime.choices import HIDING
 
 KINDS = ("auto", "words", "sentences")
 
@@ -21,18 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.common.files import write_json
-    from huggin.common.text import printable
     from huggin.lime.results import record, refuse_unwritable
 
     refuse_unwritable(args.out, args.json, args.db)
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
-    found = huggin.explain_answer(**choices, say=lambda line: print(printable(line), flush=True))
-    found.save(show)
+    found = huggin.explain_answer(**choices, say=print)
+    found.save(show, args.verbose)
     if json:
         write_json(json, found.as_json())
-    record(db, found.kept.rows())
+    record(db, None, found.kept.rows())
     return 0
 
 
@@ -56,8 +62,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 def _add_question(parser: CommandParser) -> None:
     add_run(parser)
-    add = parser.add_argument
-    add(
+    parser.add_argument(
         "index",
         nargs="?",
         type=at_least(0),
@@ -65,85 +70,57 @@ def _add_question(parser: CommandParser) -> None:
         help="a question's index in the data (default: the question of the newest answer that "
         "get-model-output kept, else 0)",
     )
-    add("--question", metavar="TEXT", help="a question of your own, with --context")
-    add("--context", metavar="TEXT", help="the text that the answer is sought in")
-    add(
-        "--split",
-        choices=("train", "validation"),
-        help="whose questions INDEX counts (default: validation, if the data has such questions)",
-    )
+    parser.option("--question TEXT", "a question of your own, with --context")
+    parser.option("--context TEXT", "the text that the answer is sought in")
+    parser.add_split()
 
 
 def _add_segments(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
+    parser.option(
         "--by",
+        "what a segment is (default: auto: words; with more than 169 of them first sentences, then "
+        "the words of the sentences that matter)",
         choices=KINDS,
-        default="auto",
-        help="what a segment is (default: auto: words; with more than 169 of them first "
-        "sentences, then the words of the sentences that matter)",
     )
-    add(
-        "--spans",
+    parser.option(
+        "--spans TEXT",
+        "segments of your own: parts of the question or context; the rest is never hidden",
         nargs="+",
-        default=(),
-        metavar="TEXT",
-        help="segments of your own: parts of the question or context; the rest is never hidden",
     )
-    add(
+    parser.option(
         "--hide",
+        "how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] that "
+        "nothing reads",
+        "mask",
         choices=HIDING,
-        default="mask",
-        help="how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] "
-        "that nothing reads (default: mask)",
     )
-    add(
-        "--hide-answer",
-        action="store_true",
-        help="also hide the answer's own words (default: they always stay)",
-    )
+    parser.option("--hide-answer", "also hide the answer's own words (default: they always stay)")
+    parser.set_defaults(by="auto", spans=())
 
 
 def _add_explanation(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
-        "--explain",
-        default="answer",
-        metavar="WHAT",
-        help="answer (the model's), gold (the expected one), a text of the context, or one over "
-        "another, such as 'answer over gold' (default: answer)",
+    parser.option(
+        "--explain WHAT",
+        "answer (the model's), gold (the expected one), a text of the context, or one over "
+        "another, such as 'answer over gold'",
+        "answer",
     )
-    add(
-        "--score",
-        "--target",  # what it was called first
-        choices=SCALES,
-        default="logit",
-        help="the score that is explained: the log-odds or the probability of the span "
-        "(default: logit)",
-    )
+    add_score(parser, "logit")
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
     add_stability(parser)
-    add(
+    parser.add_argument(
         "--only-lime",
         dest="compare",
         action="store_false",
         help="leave out what LIME is compared with: leave-one-out, integrated gradients, curves",
     )
-    add(
-        "--checkpoints",
-        action="store_true",
-        help="also explain the same question at every checkpoint of the run",
-    )
-    add(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one, unless the cfg says use_cpu)",
-    )
+    parser.option("--checkpoints", "also explain the same question at every checkpoint of the run")
+    parser.add_device()
 
 
 def _refuse_unfit(args: Namespace) -> None:
+    refuse_unfit(args)
     own = (args.question is not None, args.context is not None)
     if any(own) and not all(own):
         raise UserError("--question and --context: give both")
@@ -153,6 +130,3 @@ def _refuse_unfit(args: Namespace) -> None:
         raise UserError("--explain gold: your own question has no expected answer; give its text")
     if args.spans and args.by != "auto":
         raise UserError(f"--by {args.by}: leave it out beside --spans")
-    if args.sampler == "leave-one-out" and (args.samples or args.stability):
-        what = "asks once per segment; leave out --samples and --stability"
-        raise UserError(f"--sampler leave-one-out: {what}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
-from huggin.graphs.arguments import add_run, add_saving, load_matplotlib
+from huggin.graphs.arguments import add_options, load_matplotlib
 
 SAMPLES = 100
 
@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.analysis.ledger import sums_until
-    from huggin.graphs.rewind import draw_rewound
+    from huggin.analysis.parts import sums_until
+    from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
 
@@ -52,37 +52,11 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "questions each time, and draw loss and right answers beside the change of the weights.",
         "huggin rewind runs/sample",
     )
-    add_run(parser)
-    parser.add_argument(
-        "--samples",
-        metavar="N",
-        type=int,
-        default=SAMPLES,
-        help=f"ask N random questions (default: {SAMPLES})",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation"),
-        default="train",
-        help="whose questions (default: train, because these are the questions it was trained on)",
-    )
-    parser.add_argument(
-        "--checkpoint",
-        metavar="K",
-        type=int,
-        help="the step of a checkpoint of the run (default: its newest model)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed for drawing the questions (default: 0)"
-    )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one)",
-    )
-    add_saving(parser)
-    args = parser.parse_args(argv)
-    if args.samples < 1:
-        parser.error("--samples: must be 1 or more")
-    return args
+    add_options(parser, "run", "--format", "--show")
+    parser.option("--samples N", "ask N random questions", SAMPLES, at_least=1)
+    parser.add_split("train")
+    which = "the step of a checkpoint of the run (default: its newest model)"
+    parser.option("--checkpoint K", which, type=int)
+    parser.option("--seed N", "seed for drawing the questions", 0)
+    parser.add_device()
+    return parser.parse_args(argv)

@@ -2,12 +2,19 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.style import GOLD, QUIET, add_log_colours, new_figure, say_drawn_for
+from huggin.graphs.style import (
+    GOLD,
+    QUIET,
+    add_log_colours,
+    edges_of,
+    heat_map,
+    new_figure,
+    say_drawn_for,
+)
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
 
@@ -76,15 +83,9 @@ def _role(window: Window, reader: int) -> str:
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     """weights: (heads, tokens)."""
     heads, tokens = weights.shape
-    axes.pcolormesh(
-        np.arange(tokens + 1) - 0.5,
-        np.arange(heads + 1) + 0.5,
-        weights.astype(np.float32),
-        cmap=COLOURS,
-        norm=LogNorm(LEAST, 1, clip=True),
-        rasterized=True,
-    )
-    axes.grid(visible=False)
+    across = edges_of(np.arange(tokens))
+    up = edges_of(np.arange(1, heads + 1))
+    heat_map(axes, across, up, weights.astype(np.float32), COLOURS, LEAST)
     axes.set_ylim(heads + 0.5, 0.5)
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)

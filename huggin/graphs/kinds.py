@@ -3,47 +3,45 @@
 huggin.figures("runs/sample", "layers", sample=0).save()
 """
 
-import base64
-import html
-import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from huggin.analysis.gradients import table_of_parts
 from huggin.analysis.learning import flips_in_words, table_of_samples
-from huggin.analysis.ledger import sums_of, words_and_table
 from huggin.analysis.lens import table_of_layers
 from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
-from huggin.analysis.question_lists import table_of_hardest
+from huggin.analysis.parts import sums_of, table_of_ledger, table_of_norms
 from huggin.analysis.questions import (
     Grouping,
-    QuestionTexts,
+    Record,
     all_in_one,
     between_passes,
     groupings,
     passes_in_words,
+    refuse_changed,
     same_kinds,
+    table_of_hardest,
     table_of_kinds,
-    texts_of,
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.efficacy import draw_efficacy
-from huggin.graphs.gradients import draw_gradients
-from huggin.graphs.layers import draw_layers, draw_layers_over_time
-from huggin.graphs.ledger import draw_ledger
-from huggin.graphs.logits import draw_logits, draw_logits_over_time
-from huggin.graphs.losses import draw_losses
-from huggin.graphs.node_logits import draw_answer, draw_snapshot
+from huggin.graphs.logits import (
+    draw_layers,
+    draw_layers_over_time,
+    draw_logits,
+    draw_logits_over_time,
+)
+from huggin.graphs.losses import draw_efficacy, draw_losses
+from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time, draw_snapshot
+from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
-from huggin.graphs.saving import paths_beside, save_figures, show_figures
-from huggin.graphs.shares import draw_shares, draw_shares_over_time
+from huggin.graphs.saving import as_html, paths_beside, save_figures, show_figures
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records
@@ -97,17 +95,6 @@ class Figures:
             for run, text in zip(beside, of_runs, strict=True)
         ]
         self.parts.append((figures, "\n".join(lines)))
-
-
-def as_html(figures: Iterable[Figure], words: str) -> str:
-    """Figures with words below them, for a notebook."""
-    pictures = []
-    for figure in figures:
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png")
-        data = base64.b64encode(stream.getvalue()).decode("ascii")
-        pictures.append(f'<img src="data:image/png;base64,{data}">')
-    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def figures(
@@ -186,60 +173,54 @@ def _layers(
     drawn: Figures, *, sample: int = 0, step: int | None = None, parts: list[str] | None = None
 ) -> None:
     runs = read_runs(drawn.runs)
-    layers = drawn_or_noted(drawn.notes, lambda: draw_layers(*runs, sample=sample, step=step))
-    gradients = drawn_or_noted(drawn.notes, lambda: draw_gradients(*runs, parts=parts))
-    ledger = drawn_or_noted(drawn.notes, lambda: draw_ledger(*runs, sample=sample))
-    if layers:
-        layers |= draw_layers_over_time(*runs, sample=sample)
-        drawn.add(layers, runs, [table_of_layers(run, sample) for run in runs])
-    if gradients:
-        drawn.add(gradients, runs, [table_of_parts(run.layers) for run in runs])
-    if ledger:
-        tables = [words_and_table(sums_of(run.ledger(sample))) for run in runs]
-        drawn.add(ledger, runs, tables)
+    with left_out(drawn.notes):
+        figures = draw_layers(*runs, sample=sample, step=step)
+        figures |= draw_layers_over_time(*runs, sample=sample)
+        drawn.add(figures, runs, [table_of_layers(run, sample) for run in runs])
+    with left_out(drawn.notes):
+        figures = draw_gradients(*runs, parts=parts)
+        drawn.add(figures, runs, [table_of_norms(run.layers) for run in runs])
+    with left_out(drawn.notes):
+        tables = [table_of_ledger(sums_of(run.ledger(sample))) for run in runs]
+        drawn.add(draw_ledger(*runs, sample=sample), runs, tables)
     if not drawn.parts:
         raise UserError(drawn.notes[0])
 
 
-def drawn_or_noted(
-    notes: list[str], draw: Callable[[], dict[str, Figure]], what: str = ""
-) -> dict[str, Figure]:
-    """Figures; if a recording lacks what they need there are none, and a note says why.
-
-    what: is left out, for the note.
-    """
+@contextmanager
+def left_out(notes: list[str], what: str = "") -> Iterator[None]:
+    """What a recording lacks is left out, and a note says why. what: is left out, for the note."""
     try:
-        return draw()
+        yield
     except BadValue:
         raise
     except UserError as error:
         notes.append(f"left out, {what}: {error}" if what else str(error))
-        return {}
 
 
 def _questions(drawn: Figures, *, by: str | None = None) -> None:
     runs = read_runs(drawn.runs)
     found = [run.questions for run in runs]
-    texts, kinds = questions_of(runs, drawn.notes, "no texts, so no kinds are drawn", by)
+    records, kinds = questions_of(runs, drawn.notes, "no texts, so no kinds are drawn", by)
     for group in kinds:
         tables = [table_of_kinds(*pair) for pair in zip(found, group, strict=True)]
         drawn.add(draw_kinds(*runs, kinds=group), runs, tables)
     passes = [passes_in_words(between_passes(each)) for each in found]
-    hardest = [table_of_hardest(*pair) for pair in zip(found, texts, strict=True)]
+    hardest = [table_of_hardest(*pair) for pair in zip(found, records, strict=True)]
     drawn.add(draw_passes(*runs), runs, passes, hardest)
 
 
 def questions_of(
     runs: Sequence[Recording], notes: list[str], without_texts: str, by: str | None = None
-) -> tuple[Sequence[QuestionTexts | None], list[tuple[Grouping, ...]]]:
+) -> tuple[Sequence[Sequence[Record] | None], list[tuple[Grouping, ...]]]:
     """The questions of each run, and their kinds, which are the same in all runs.
 
     by: the column that says the kind. If the texts cannot be read, and no column is asked for,
     they are None, all questions are of one kind, and a note says so: `without_texts`, and why.
     """
-    texts: Sequence[QuestionTexts | None] = [None] * len(runs)
+    records: Sequence[Sequence[Record] | None] = [None] * len(runs)
     try:
-        texts = [texts_of(run, training_records(run.facts.cfg, by)) for run in runs]
+        records = [_trained_on(run, by) for run in runs]
     except BadValue:
         raise
     except (UserError, OSError) as error:
@@ -247,10 +228,16 @@ def questions_of(
             raise
         notes.append(f"{without_texts}: {error}")
     kinds = [
-        groupings(text, by) if text else [all_in_one(run.questions)]
-        for run, text in zip(runs, texts, strict=True)
+        groupings(own, by) if own else [all_in_one(run.questions)]
+        for run, own in zip(runs, records, strict=True)
     ]
-    return texts, same_kinds(kinds)
+    return records, same_kinds(kinds)
+
+
+def _trained_on(run: Recording, by: str | None) -> list[Record]:
+    records = training_records(run.facts.cfg, by)
+    refuse_changed(run, dict(enumerate(records)))
+    return list(records)
 
 
 def _node_logits(

@@ -1,14 +1,21 @@
-"""Recording -> a tracked sample's logits by token: at three probes with its losses by step, and as
-heat maps, token by step, which show how it was learned.
+"""A tracked sample by token and step: its logits and losses, and the QA head on every layer.
+
+The logits are drawn at three probes, with the losses by step, and as heat maps, token by step. The
+head on every layer's output is drawn layer by token, and layer by step.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from huggin.analysis.learning import Learned, when_learned
+from huggin.analysis.lens import LayerAnswers, layer_answers, probabilities, true_lens
+from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
@@ -17,18 +24,27 @@ from huggin.graphs.style import (
     END,
     GOLD,
     START,
+    add_log_colours,
     by_step,
     dots,
+    edges_of,
+    heat_map,
     legend_above,
     new_figure,
+    say_drawn_for,
     say_not_finite,
 )
-from huggin.graphs.tokens import Shown, View, in_lines, same_scale, token_figure
-from huggin.recording.reader import Probes, Recording
+from huggin.graphs.tokens import Shown, View, explain, same_scale, token_figure
+from huggin.recording.reader import LensLogits, Probes, Recording
 
 FAINTEST = 0.3  # opacity of the first probe's line
 ROOM = 0.12  # margin above and below the losses, as a share of their range
 NAMES = ("start", "end")
+LEAST = 1e-3  # probabilities below it have the lightest colour
+HEADS = (("start", "Blues"), ("end", "Oranges"))
+BETWEEN = "between the green lines:"  # what a shade is called on a heat map
+DOTS = "layer 0: the embeddings; dot: the most probable token of the layer"
+ON_TOP = 2.5  # above the lines and shades of `token_figure`
 
 
 def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -39,10 +55,18 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     windows = same_sample(runs, sample)
     beside = side_by_side(runs)
     probes = [run.probes(sample) for run in runs]
-    figures = {
-        "logits": _logits(beside, windows, probes),
-        "sample-losses": _losses(beside, windows, probes),
-    }
+    shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
+    title = "Logits of the tracked sample by token"
+    figure, parts = token_figure(title, shown, beside, rows=2, height=6)
+    for views, seen in zip(parts, probes, strict=True):
+        for view in views:
+            _draw_probes(view, 0, seen.step, seen.start_logits, START)
+            _draw_probes(view, 1, seen.step, seen.end_logits, END)
+        for row, name in enumerate(NAMES):
+            views[0].panels[row].set_ylabel(f"{name} logit")
+            legend_above(views[-1].panels[row])
+    same_scale(parts)
+    figures = {"logits": figure, "sample-losses": _losses(beside, windows, probes)}
     return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
 
 
@@ -51,23 +75,6 @@ def with_last_answer(window: Window, probes: Probes) -> Shown:
     start = int(probes.predicted_start[-1])
     end = int(probes.predicted_end[-1])
     return Shown(window, has_prediction=True, start=start, end=end)
-
-
-def _logits(
-    beside: Sequence[Beside], windows: Sequence[Window], probes: Sequence[Probes]
-) -> Figure:
-    title = "Logits of the tracked sample by token"
-    shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
-    figure, parts = token_figure(title, shown, beside, rows=2, height=6)
-    for views, seen in zip(parts, probes, strict=True):
-        for view in views:
-            _draw_probes(view, 0, seen.step, seen.start_logits, START)
-            _draw_probes(view, 1, seen.step, seen.end_logits, END)
-        for row, name in enumerate(("start", "end")):
-            views[0].panels[row].set_ylabel(f"{name} logit")
-            legend_above(views[-1].panels[row])
-    same_scale(parts)
-    return figure
 
 
 def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, colour: str) -> None:
@@ -91,16 +98,26 @@ def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, col
 def _losses(
     beside: Sequence[Beside], windows: Sequence[Window], probes: Sequence[Probes]
 ) -> Figure:
+    """Solid lines for the start losses, dashed ones for the end losses; several runs by colour."""
     figure = new_figure(7, 5, "Loss of the tracked sample by step")
     axes = figure.subplots()
     axes.set_title(short(windows[0].question))
     for run, window, seen in zip(beside, windows, probes, strict=True):
         since = when_learned(seen, window).right_since
-        _draw_losses(axes, run, seen, since)
+        alone = ("start loss", "end loss", f"answered right from step {since} on")
+        labels = (run.name, None, None) if run.name else alone
+        colours = (run.colour,) * 3 if run.name else (START, END, ACCENT)
+        for losses, line, colour, label in zip(
+            (seen.start_loss, seen.end_loss), ("-", "--"), colours, labels
+        ):
+            look: Any = {"color": colour, "label": label, "marker": dots(len(seen.step))}
+            axes.plot(seen.step, losses, line, **look)
+        if since is not None:
+            axes.axvline(since, color=colours[2], linestyle=":", label=labels[2])
     axes.margins(y=ROOM)
     axes.legend()
-    losses = [values for seen in probes for values in (seen.start_loss, seen.end_loss)]
-    say_not_finite(axes, np.concatenate(losses))
+    both = [values for seen in probes for values in (seen.start_loss, seen.end_loss)]
+    say_not_finite(axes, np.concatenate(both))
     by_step(axes, "loss (cross-entropy, nats)")
     if len(beside) > 1:
         lines = "solid: start loss; dashed: end loss; dotted: answered right from there on"
@@ -108,21 +125,13 @@ def _losses(
     return figure
 
 
-def _draw_losses(axes: Axes, run: Beside, probes: Probes, since: int | None) -> None:
-    """A solid line for the start loss, a dashed one for the end loss; several runs have colours.
-
-    since: the step from which the answer is right.
-    """
-    marker = dots(len(probes.step))
-    colours = (run.colour,) * 3 if run.name else (START, END, ACCENT)
-    alone = ("start loss", "end loss", f"answered right from step {since} on")
-    labels = (run.name, None, None) if run.name else alone
-    for losses, line, colour, label in zip(
-        (probes.start_loss, probes.end_loss), ("-", "--"), colours, labels
-    ):
-        axes.plot(probes.step, losses, line, color=colour, marker=marker, label=label)
-    if since is not None:
-        axes.axvline(since, color=colours[2], linestyle=":", label=labels[2])
+def _token_map(
+    view: View, row: int, up: np.ndarray, values: np.ndarray, colours: str, scale: Any
+) -> QuadMesh:
+    """A panel of a view as a heat map; up: the rows' edges, values: (rows, tokens)."""
+    axes = view.panels[row]
+    tokens = np.arange(view.tokens.start, view.tokens.stop + 1) - 0.5
+    return heat_map(axes, tokens, up, view.cut(values), colours, scale)
 
 
 def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -136,47 +145,38 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
     title = "Logits of the tracked sample by token and step"
     figure, parts = token_figure(title, shown, side_by_side(runs), rows=2, height=7)
-    size = _largest(probes)
+    logits = [np.ravel([seen.start_logits, seen.end_logits]) for seen in probes]
+    finite = [values[np.isfinite(values)] for values in logits]
+    size = float(np.abs(np.concatenate(finite)).max(initial=1e-6))
     for window, seen, views in zip(windows, probes, parts, strict=True):
-        _draw_map(views, 0, seen, size)
-        _draw_map(views, 1, seen, size)
         learned = when_learned(seen, window)
-        for axes in [axes for view in views for axes in view.panels]:
-            _trace(axes, window, learned)
-        _make_room_for_legend(views)
+        for row, name in enumerate(NAMES):
+            for view in views:
+                mesh = _draw_steps(view, row, seen, Normalize(-size, size))
+                _trace(view.panels[row], window, learned)
+            panels = [view.panels[row] for view in views]
+            panels[0].set_ylabel(f"step ({name} logits)")
+            figure.colorbar(mesh, ax=panels, label=f"{name} logit", pad=0.01)
+        legend_above(views[-1].panels[0], rows=2)
+        question = views[0].panels[0]
+        question.set_title(question.get_title(loc="left") + "\n\n")  # above the legend
+        explain(views, {"shaded:": BETWEEN, "underlined:": "black dots at the end:"})
     return {figure_name("logits-over-time", runs, sample): figure}
 
 
-def _largest(probes: Sequence[Probes]) -> float:
-    """The largest size of a finite logit of all runs, but not 0."""
-    logits = [np.ravel([seen.start_logits, seen.end_logits]) for seen in probes]
-    values = np.concatenate(logits)
-    return float(np.abs(values[np.isfinite(values)]).max(initial=1e-6))
-
-
-def _draw_map(views: Sequence[View], row: int, probes: Probes, size: float) -> None:
-    """The start logits (row 0) or end logits (row 1) as a heat map, time downwards.
-
-    A dot marks the predicted token at each probe. size: the logit with the darkest colour.
-    """
+def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadMesh:
+    """The start logits (row 0) or end logits (row 1), time downwards, a dot at each prediction."""
     logits = (probes.start_logits, probes.end_logits)[row]
     predicted = (probes.predicted_start, probes.predicted_end)[row]
+    edges = edges_of(probes.step)
+    axes = view.panels[row]
+    mesh = _token_map(view, row, edges, logits, "RdBu_r", scale)
     chosen = np.where(predicted < 0, np.nan, predicted)
-    edges = step_edges(probes.step)
-    for view in views:
-        axes = view.panels[row]
-        tokens = np.arange(view.tokens.start, view.tokens.stop + 1) - 0.5
-        colours = axes.pcolormesh(
-            tokens, edges, view.cut(logits), cmap="RdBu_r", vmin=-size, vmax=size, rasterized=True
-        )
-        label = "the model's answer"
-        axes.plot(chosen, probes.step, ".", color="black", markersize=2.5, label=label)
-        axes.set_xlim(tokens[0], tokens[-1])
-        axes.set_ylim(edges[-1], edges[0])
-    name = NAMES[row]
-    panels = [view.panels[row] for view in views]
-    panels[0].set_ylabel(f"step ({name} logits)")
-    panels[0].figure.colorbar(colours, ax=panels, label=f"{name} logit", pad=0.01)
+    label = "the model's answer"
+    axes.plot(chosen, probes.step, ".", color="black", markersize=2.5, label=label)
+    axes.set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
+    axes.set_ylim(edges[-1], edges[0])
+    return mesh
 
 
 def _trace(axes: Axes, window: Window, learned: Learned) -> None:
@@ -193,23 +193,111 @@ def _trace(axes: Axes, window: Window, learned: Learned) -> None:
         axes.axhline(step, color=ACCENT, linewidth=0.8, linestyle=":", label=label)
 
 
-def _make_room_for_legend(views: Sequence[View]) -> None:
-    """Put the legend above the maps, and the question above the legend."""
-    legend_above(views[-1].panels[0], rows=2)
-    question = views[0].panels[0]
-    question.set_title(question.get_title(loc="left") + "\n\n")
-    for view in views:
-        names = view.panels[-1]
-        text = names.get_xlabel().replace("shaded:", "between the green lines:")
-        text = text.replace("underlined:", "black dots at the end:")
-        names.set_xlabel(in_lines(text, view.tokens))
+def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> dict[str, Figure]:
+    """`layers`: the probability of each token by layer, at the first, middle and last probe.
+
+    step: draw this probe alone, as `layers-step-K`. Raises UserError if a run has no lens, if the
+    runs track other questions, and for a step without a probe.
+    """
+    windows = same_sample(runs, sample)
+    seen = [true_lens(run, sample) for run in runs]
+    places = [_places(lens, step) for lens in seen]
+    most = max(map(len, places))
+    layers = max(lens.start_logits.shape[1] for lens in seen)
+    title = "The QA head on each layer's output: the probability of each token"
+    height = 2 * most * (0.45 + 0.13 * layers) + 1.5
+    shown = [Shown(window) for window in windows]
+    figure, parts = token_figure(title, shown, side_by_side(runs), rows=2 * most, height=height)
+    for window, lens, chosen, views in zip(windows, seen, places, parts, strict=True):
+        for first, logits, (head, colours) in zip(
+            (0, most), (lens.start_logits, lens.end_logits), HEADS, strict=True
+        ):
+            for row, place in enumerate(chosen, start=first):
+                for view in views:
+                    _draw_head(view, row, probabilities(logits[place]), colours, window)
+                label = f"step {lens.step[place]}\n{head}: layer"
+                views[0].panels[row].set_ylabel(label, fontsize=8)
+            panels = [axes for view in views for axes in view.panels[first : first + most]]
+            what = f"probability as {head} (log scale)"
+            add_log_colours(panels, LEAST, colours, what, aspect=40)
+        explain(views, {"shaded:": BETWEEN})
+        last = views[-1].panels[-1]
+        last.set_xlabel(f"{last.get_xlabel()}\n{DOTS}")
+    say_drawn_for(figure, sample=sample, step=step)
+    name = "layers" if step is None else f"layers-step-{step}"
+    return {figure_name(name, runs, sample): figure}
 
 
-def step_edges(step: np.ndarray) -> np.ndarray:
-    """Row edges of the heat map, (probes + 1,): each row is centred on its probe's step."""
-    middles = (step[1:] + step[:-1]) / 2
-    if len(middles) == 0:
-        return np.array([step[0] - 0.5, step[0] + 0.5])
-    first = 2 * step[0] - middles[0]
-    last = 2 * step[-1] - middles[-1]
-    return np.concatenate([[first], middles, [last]])
+def _places(lens: LensLogits, step: int | None) -> list[int]:
+    """The probes that are drawn."""
+    count = len(lens.step)
+    if step is None:
+        return sorted({0, count // 2, count - 1})
+    places = np.flatnonzero(lens.step == step).tolist()
+    if not places:
+        near = min(lens.step.tolist(), key=lambda probed: abs(probed - step))
+        raise BadValue("step", step, f"not probed; the nearest probe is at step {near}")
+    return places
+
+
+def _draw_head(view: View, row: int, values: np.ndarray, colours: str, window: Window) -> None:
+    """The head on every layer at one probe; values: (layers + 1, tokens) probabilities."""
+    axes = view.panels[row]
+    rows = np.arange(len(values))
+    _token_map(view, row, edges_of(rows), values, colours, LEAST).set_zorder(ON_TOP)
+    best = values.argmax(axis=-1)
+    axes.plot(best, rows, ".", color="black", markersize=4, zorder=ON_TOP + 1)
+    for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
+        if window.has_answer:
+            axes.axvline(edge, color=GOLD, linewidth=1.2, zorder=ON_TOP + 1)
+    axes.set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
+    axes.set_ylim(-0.5, len(rows) - 0.5)
+    axes.set_yticks(layer_ticks(len(rows)))
+    axes.tick_params(axis="y", labelsize=7)
+
+
+def layer_ticks(rows: int) -> list[int]:
+    """Which layers are written beside an axis: all of up to 7 rows, else some and the last."""
+    return sorted({*range(0, rows, 1 + rows // 8), rows - 1})
+
+
+def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
+    """`layers-over-time`: layer by step, the probability of the true start and the true end.
+
+    A line marks the lowest layer whose best span is right. Raises UserError as `draw_layers` does.
+    """
+    windows = same_sample(runs, sample)
+    found = [layer_answers(run, sample) for run in runs]
+    layers = max(answers.right.shape[1] for answers in found)
+    title = "The QA head on each layer's output: the probability of the true answer by step"
+    figure = new_figure(1 + 7 * len(runs), 2 * (1.2 + 0.17 * layers) + 0.8, title)
+    panels = figure.subplots(2, len(runs), squeeze=False, sharex="col")
+    for run, window, answers, column in zip(
+        side_by_side(runs), windows, found, panels.T, strict=True
+    ):
+        no_answer = "(no answer in this window: [CLS] is right)"
+        answer = f"— {short(window.answer, 25)}" if window.has_answer else no_answer
+        column[0].set_title(run.headline(f"{short(window.question)} {answer}") + "\n")
+        _draw_answers(column.tolist(), answers)
+    for row, (head, colours) in zip(panels, HEADS, strict=True):
+        add_log_colours(row, LEAST, colours, f"probability of the\ntrue {head} (log scale)")
+    say_drawn_for(figure, sample=sample)
+    return {figure_name("layers-over-time", runs, sample): figure}
+
+
+def _draw_answers(panels: Sequence[Axes], answers: LayerAnswers) -> None:
+    """Start above, end below: layer by step."""
+    edges = edges_of(answers.step)
+    rows = answers.right.shape[1]
+    for row, (axes, (head, colours)) in enumerate(zip(panels, HEADS, strict=True)):
+        values = answers.probability[:, row].T
+        heat_map(axes, edges, edges_of(np.arange(rows)), values, colours, LEAST)
+        label = "lowest layer whose best span is right"  # gaps where none is
+        look: Any = {"color": "black", "linewidth": 1.4, "label": label}
+        axes.stairs(answers.lowest_right, edges, baseline=None, **look)
+        by_step(axes, f"{head}: the head on layer")
+        axes.set_yticks(layer_ticks(rows))
+        axes.set_ylim(-0.5, rows - 0.5)
+    panels[0].set_xlabel("")
+    if answers.right.any():
+        legend_above(panels[0])

@@ -1,24 +1,31 @@
-"""Recording -> the training loss by step with an exponential fit, and the learning rate."""
+"""Loss, learning rate, EM and F1 by step: of the training, and of the questions that were asked."""
 
 from collections.abc import Sequence
+from itertools import cycle, groupby
+from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huggin.analysis.gradients import running_mean
-from huggin.analysis.learning import validation_in_words, with_loss
+from huggin.analysis.learning import running_mean, validation_in_words, with_loss
 from huggin.analysis.losses import Spike, fit_exponential, schedule_changes
-from huggin.graphs.efficacy import AT_LEAST, asked_in_words, draw_measured
-from huggin.graphs.runs import Beside, figure_name, side_by_side
+from huggin.common.errors import UserError
+from huggin.graphs.runs import COLOURS, Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps
-from huggin.recording.results import Efficacy, read_evaluations
+from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
+from huggin.recording.run_folder import RunFolder
 
 NAMED = 5  # spikes with their step beside them
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
 TITLE = 84  # characters of a title's line
+MARKERS = "osD^"  # one for each data
+AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
+CURVE = 3  # points from which on a line joins them
+UNITS = {"exact_match": "exact match in %", "f1": "F1 in %"}
 
 
 def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Figure]:
@@ -46,9 +53,17 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
             _draw_loss(loss_axes, steps, f"each batch{like}")
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
-        _mark_schedules((loss_axes, rate_axes), run, colour)
+        for step in schedule_changes(run.recording):
+            label = f"{run.called}another schedule from step {step} on"
+            for axes in (loss_axes, rate_axes):
+                axes.axvline(step, color=colour, linestyle=":", label=label)
     if spikes:
-        _mark_spikes(loss_axes, spikes)
+        points = [(spike.step, spike.loss) for spike in spikes]
+        look: Any = {"color": "black", "markersize": 5, "label": f"stands out ({len(spikes)})"}
+        loss_axes.plot(*zip(*points, strict=True), "v", **look)
+        for point in points[:NAMED]:
+            look = {"textcoords": "offset points", "fontsize": 8}
+            loss_axes.annotate(str(point[0]), point, (4, 2), **look)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
@@ -56,46 +71,26 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
     return {figure_name("losses", runs): figure}
 
 
-def _mark_spikes(axes: Axes, spikes: Sequence[Spike]) -> None:
-    """A triangle at each loss that stands out, the step beside the first ones."""
-    points = [(spike.step, spike.loss) for spike in spikes]
-    label = f"stands out ({len(spikes)})"
-    axes.plot(*zip(*points, strict=True), "v", color="black", markersize=5, label=label)
-    for step, loss in points[:NAMED]:
-        axes.annotate(str(step), (step, loss), (4, 2), textcoords="offset points", fontsize=8)
-
-
-def _mark_schedules(panels: Sequence[Axes], run: Beside, colour: str) -> None:
-    """Mark where a training went on for another number of steps than it was begun for."""
-    for step in schedule_changes(run.recording):
-        label = f"{run.name}, " * bool(run.name) + f"another schedule from step {step} on"
-        for axes in panels:
-            axes.axvline(step, color=colour, linestyle=":", label=label)
-
-
 def _draw_validation(
     loss_axes: Axes, score_axes: Axes, run: Beside, evaluations: Sequence[Efficacy]
 ) -> None:
     """The validation questions' loss, EM and F1, each evaluation with its 95 % interval."""
-    name = f"{run.name}, " * bool(run.name)
     measured = with_loss(evaluations)
+    look: Any = {"color": run.colour if run.name else ACCENT, "marker": "o", "markersize": 4}
+    look["label"] = f"{run.called}validation, {_asked_in_words(evaluations)} questions"
     loss_axes.errorbar(
         [entry.step for entry, _ in measured],
         [loss for _, loss in measured],
         [entry.loss_spread for entry, _ in measured],
-        color=run.colour if run.name else ACCENT,
-        marker="o",
-        markersize=4,
         capsize=3,
-        label=f"{name}validation, {asked_in_words(evaluations)} questions",
         zorder=3,
+        **look,
     )
     looks = {"exact_match": ("EM", GOLD, "-"), "f1": ("F1", START, "--")}
-    for kind, (label, colour, line) in looks.items():
-        look = {"color": run.colour if run.name else colour, "linestyle": line}
-        draw_measured(
-            score_axes, evaluations, kind, marker=".", label=f"{name}{label} (validation)", **look
-        )
+    for kind, (name, colour, line) in looks.items():
+        look = {"color": run.colour if run.name else colour, "linestyle": line, "marker": "."}
+        look["label"] = f"{run.called}{name} (validation)"
+        _draw_measured(score_axes, evaluations, kind, **look)
     if not run.name:
         loss_axes.set_title(fill(validation_in_words(evaluations), TITLE))
     score_axes.set_ylim(-2, 102)
@@ -147,3 +142,59 @@ def _draw_fit(axes: Axes, steps: Steps) -> None:
     label = f"{formula}, R² {fit.explained:.2f}"
     curve = fit.at(steps.step)
     axes.plot(steps.step, curve, color=END, linestyle="--", linewidth=1.5, label=label)
+
+
+def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
+    """`efficacy`: a panel for EM and one for F1.
+
+    It shows what test-qa-efficacy.py measured and the evaluations during the training. Raises
+    UserError for a run of which nothing was measured.
+    """
+    figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
+    panels = figure.subplots(2, 1, sharex=True)
+    for run, colour in zip(runs, COLOURS):
+        by_data = groupby(_measured(run), key=lambda entry: entry.data)
+        for (data, entries), marker in zip(by_data, cycle(MARKERS)):
+            _draw(panels, f"{run}, {data}", list(entries), color=colour, marker=marker)
+    for axes, unit in zip(panels, UNITS.values(), strict=True):
+        axes.set_ylim(-2, 102)
+        by_step(axes, unit)
+    panels[0].set_xlabel("")
+    panels[0].set_xlim(left=0, right=1.05 * max(panels[0].get_xlim()[1], 1))
+    panels[1].legend()
+    return {"efficacy": figure}
+
+
+def _measured(run: Path) -> list[Efficacy]:
+    """All that was measured of a run."""
+    folder = RunFolder(run)
+    asked = read_efficacy(folder)
+    evaluated = read_evaluations(folder)
+    if not asked and len(evaluated) < AT_LEAST:
+        advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
+        raise UserError(f"{run}: no efficacy measured; {advice}")
+    return [*asked, *evaluated]
+
+
+def _draw(panels: Sequence[Axes], name: str, entries: Sequence[Efficacy], **look: Any) -> None:
+    """A marker for each measurement, with its interval; three or more are joined."""
+    known = any(entry.trained_on for entry in entries)
+    kind = "questions, from the training data" if known else "questions"
+    look["linestyle"] = "-" if len(entries) >= CURVE else "none"
+    look["label"] = f"{name}: {_asked_in_words(entries)} {kind}"
+    for axes, measure in zip(panels, UNITS, strict=True):
+        _draw_measured(axes, entries, measure, **look)
+
+
+def _draw_measured(axes: Axes, entries: Sequence[Efficacy], name: str, **look: Any) -> None:
+    """EM or F1 by step, each with its interval. name: `exact_match` or `f1`."""
+    values = np.array([getattr(entry, name) for entry in entries])
+    intervals = np.array([getattr(entry, f"{name}_interval") for entry in entries])
+    spread = np.clip([values - intervals[:, 0], intervals[:, 1] - values], 0, None)
+    axes.errorbar([entry.step for entry in entries], values, spread, capsize=3, **look)
+
+
+def _asked_in_words(entries: Sequence[Efficacy]) -> str:
+    """How many questions were asked, in words."""
+    asked = sorted({entry.asked for entry in entries})
+    return f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"

@@ -93,11 +93,12 @@ def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> N
     at = _middles(seen)[known]
     loss = seen.loss[known, kind]
     error = seen.loss_error[known, kind]
-    pair[0].fill_between(at, loss - error, loss + error, color=colour, alpha=0.2, linewidth=0)
-    pair[0].plot(at, loss, color=colour, marker=".")
     low, high = seen.right_interval[known, kind].T
-    pair[1].fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
-    pair[1].plot(at, seen.right[known, kind], color=colour, marker=".")
+    right = seen.right[known, kind]
+    bands = ((loss, loss - error, loss + error), (right, low, high))
+    for axes, (values, lower, upper) in zip(pair, bands, strict=True):
+        axes.fill_between(at, lower, upper, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(at, values, color=colour, marker=".")
 
 
 def _label(pair: Sequence[Axes]) -> None:

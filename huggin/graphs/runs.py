@@ -21,6 +21,11 @@ class Beside:
     name: str  # its model-type-state; "" if it is the only run
     colour: str
 
+    @property
+    def called(self) -> str:
+        """The beginning of a label: the run's name if there are several."""
+        return f"{self.name}, " if self.name else ""
+
     def headline(self, text: str) -> str:
         """A title below the run's name."""
         return f"{self.name}\n{text}" if self.name else text

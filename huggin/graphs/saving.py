@@ -1,9 +1,12 @@
-"""Figures -> files, and windows if the user asks for them."""
+"""Figures -> files, pictures in a notebook, and windows if the user asks for them."""
 
+import base64
+import html
 import importlib
+import io
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,10 +36,12 @@ def save_figures(
     show: bool,
     formats: Sequence[str] = ("png",),
     runs: str = "",
+    told: Collection[str] | None = None,
 ) -> None:
     """Save each figure as FOLDER/NAME.FORMAT, print the paths, and open windows if `show`.
 
-    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG.
+    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG. told: names of the figures
+    whose paths are printed; None: all.
     """
     ignore_missing_glyphs()
     for name, figure in figures.items():
@@ -44,7 +49,8 @@ def save_figures(
             for extension in formats:
                 path = folder / f"{name}.{extension}"
                 _save(figure, path, extension, runs)
-                print(path)
+                if told is None or name in told:
+                    print(path)
     if show:
         show_figures(figures.values())
 
@@ -82,6 +88,17 @@ def metadata_of(figure: Figure, extension: str, runs: str = "") -> dict[str, str
     if extension == "png":
         texts["Runs"] = runs
     return {name: printable(text) for name, text in texts.items() if text}
+
+
+def as_html(figures: Iterable[Figure], words: str) -> str:
+    """Figures with words below them, for a notebook."""
+    pictures = []
+    for figure in figures:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png")
+        data = base64.b64encode(stream.getvalue()).decode("ascii")
+        pictures.append(f'<img src="data:image/png;base64,{data}">')
+    return "\n".join([*pictures, f"<pre>{html.escape(words)}</pre>"])
 
 
 def show_figures(figures: Iterable[Figure]) -> None:

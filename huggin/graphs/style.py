@@ -7,7 +7,8 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
@@ -81,6 +82,28 @@ def log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(plain)
     axes.yaxis.set_minor_formatter(PlainLog(minor_thresholds=MINOR_LABELS))
+
+
+def edges_of(centres: np.ndarray) -> np.ndarray:
+    """The edges of a heat map's cells along one axis, (cells + 1,): each is around its centre."""
+    if len(centres) == 1:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    middles = (centres[1:] + centres[:-1]) / 2
+    ends = (2 * centres[0] - middles[0], 2 * centres[-1] - middles[-1])
+    return np.concatenate([ends[:1], middles, ends[1:]])
+
+
+def heat_map(
+    axes: Axes, across: np.ndarray, up: np.ndarray, values: np.ndarray, colours: str, scale: Any
+) -> QuadMesh:
+    """Draw a heat map without grid lines; values: (rows, columns).
+
+    across, up: the edges of the columns and of the rows. scale: a `Normalize`, or the least value
+    of a log scale up to 1.
+    """
+    norm = scale if isinstance(scale, Normalize) else LogNorm(scale, 1, clip=True)
+    axes.grid(visible=False)
+    return axes.pcolormesh(across, up, values, cmap=colours, norm=norm, rasterized=True)
 
 
 def add_log_colours(

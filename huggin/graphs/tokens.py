@@ -5,7 +5,7 @@ the model's answer, with the tokens' names.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,10 +163,20 @@ def _name_tokens(axes: Axes, shown: Shown, view: range) -> None:
     parts = shown.window.parts[view.start : view.stop]
     for label, part in zip(axes.get_xticklabels(), parts, strict=True):
         label.set_color("black" if part == "context" else QUIET)
-    axes.set_xlabel(in_lines(f"token ({'; '.join(_notes(shown, view))})", view))
+    axes.set_xlabel(_in_lines(f"token ({'; '.join(_notes(shown, view))})", view))
 
 
-def in_lines(text: str, view: range) -> str:
+def explain(views: Sequence[View], names: Mapping[str, str]) -> None:
+    """Call the marks of views otherwise, in the notes below them; names: by the usual ones."""
+    for view in views:
+        axes = view.panels[-1]
+        text = axes.get_xlabel()
+        for usual, name in names.items():
+            text = text.replace(usual, name)
+        axes.set_xlabel(_in_lines(text, view.tokens))
+
+
+def _in_lines(text: str, view: range) -> str:
     """A note below a view, in lines that are not wider than it."""
     return textwrap.fill(" ".join(text.split()), int(LETTERS_PER_INCH * _inches(view)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
-from huggin.graphs.arguments import add_show_option
+from huggin.graphs.arguments import add_options
 from huggin.lime.choices import (
     ENDINGS,
     ENGINES,
@@ -21,12 +21,12 @@ from huggin.lime.choices import (
     SEGMENTERS,
     WIDTH,
 )
-from huggin.lime.pictures.addresses import name_of
+from huggin.lime.results import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
 MOST = 2**32 - 1  # the largest seed
 LARGEST = 4096  # pixels of an input's side
-OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size")
+OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size", "engine")
 
 
 def lime_parser(description: str, example: str) -> CommandParser:
@@ -34,7 +34,9 @@ def lime_parser(description: str, example: str) -> CommandParser:
     parser = CommandParser(description, example)
     _add_model(parser)
     _add_scene(parser)
-    _add_explanation(parser)
+    many = "513 for up to 84 segments, more for more; "
+    add_masks(parser, f"{many}leave-one-out: one per segment; other samplers: 1000", top=4)
+    add_score(parser, "probability", "; the value of a model that returns values")
     add_output(parser, "explanations/NAME OF THE PICTURE")
     return parser
 
@@ -122,29 +124,12 @@ def _add_scene(parser: CommandParser) -> None:
     )
     add(
         "--filter",
+        dest="resampling",
         choices=FILTERS,
         help="how the picture is resized (default: smooth; for models of keras.applications: "
         "nearest, as keras.utils.load_img does)",
     )
     add("--fill", choices=FILLS, default="grey", help="what hides a segment (default: grey)")
-
-
-def _add_explanation(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
-        "--score",
-        "--target",  # what it was called first
-        choices=SCALES,
-        default="probability",
-        help="the score that is explained (default: probability; the value of a model that "
-        "returns values)",
-    )
-    add_masks(
-        parser,
-        "513 for up to 84 segments, more for more; "
-        "leave-one-out: one per segment; other samplers: 1000",
-        top=4,
-    )
 
 
 def add_masks(parser: CommandParser, samples: str, top: int) -> None:
@@ -187,6 +172,18 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     )
 
 
+def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
+    """The argument --score, which was called --target first."""
+    parser.add_argument(
+        "--score",
+        "--target",
+        choices=SCALES,
+        default=default,
+        help="the score that is explained: the probability or its log-odds "
+        f"(default: {default}{otherwise})",
+    )
+
+
 def add_stability(parser: CommandParser) -> None:
     """The argument --stability."""
     parser.add_argument(
@@ -207,7 +204,9 @@ def add_output(parser: CommandParser, folder: str) -> None:
         help=f"folder for the results (default: {folder})",
     )
     add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
-    add_show_option(parser)
+    told = "also print the four steps with their shapes, the tables, and the paths of all figures"
+    add("--verbose", action="store_true", help=told)
+    add_options(parser, "--show")
     add_database_option(parser)
 
 
@@ -244,14 +243,21 @@ def width(text: str) -> float:
     return float(text)
 
 
+def refuse_unfit(args: Namespace) -> None:
+    """Raise UserError for options of masks that contradict each other."""
+    repeats = [name for name in ("stability", "until_stable") if getattr(args, name, None)]
+    if args.sampler == "leave-one-out" and (args.samples or repeats):
+        what = "its masks are deterministic, one per segment; leave out --samples, --stability"
+        raise UserError(f"--sampler leave-one-out: {what} and --until-stable")
+
+
 def checked(args: Namespace) -> Namespace:
     """Fill in the defaults that --demo and a missing IMAGE imply.
 
     Raises UserError for options that contradict each other.
     """
-    if args.sampler == "leave-one-out" and args.samples:
-        raise UserError("--sampler leave-one-out: asks once per segment; leave out --samples")
-    own = [name for name in OF_MODELS if getattr(args, name)]
+    refuse_unfit(args)
+    own = [name for name in OF_MODELS if getattr(args, name) and name != "engine"]
     if args.demo and own:
         raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
     if args.demo:
@@ -259,13 +265,11 @@ def checked(args: Namespace) -> Namespace:
         args.labels = SAMPLE.with_suffix(".txt")
         args.pixels = "signed"
     args.model = args.model or "InceptionV3"
-    args.image = args.image or (f"{SAMPLE}.png" if args.demo else _cat())
+    skimage = find_spec("skimage")
+    assert skimage and skimage.origin
+    cat = Path(skimage.origin).parent / "data" / "chelsea.png"
+    args.image = args.image or (f"{SAMPLE}.png" if args.demo else str(cat))
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
+    del args.demo
     return args
-
-
-def _cat() -> str:
-    place = find_spec("skimage")
-    assert place and place.origin
-    return str(Path(place.origin).parent / "data" / "chelsea.png")

@@ -1,85 +1,246 @@
-"""What LIME found, in one place: as words, as JSON, and as rows of the database."""
+"""What LIME found in a picture or a text: the numbers, in words and as JSON, and how far to trust.
 
-from typing import Any
+`Explanation.in_words` says what matters, `details` the rest, `as_json` every number: those are the
+rows of the database, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
 
 import numpy as np
 
-from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.classifiers.labels import Target
-from huggin.lime.explained import (
-    Explained,
-    nothing_to_explain,
-    numbers_of,
-    quality_in_words,
-    score_in_words,
-    segment_rows,
-)
-from huggin.lime.pictures.scene import Scene
+from huggin.lime.choices import LEAST, WIDTH
+from huggin.lime.masks import Masks
+from huggin.lime.predictor import Of, SceneT, Target
+from huggin.lime.surrogate import Surrogate
 
-Explanation = Explained[Scene, Target]
+TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
+AIM = 0.05  # the gap between both R² that the advised number of masks would have
+VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
+SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
+UNSURE = 0.05  # probability below which the model itself hardly says what is explained
 
 
-def introduction(scene: Scene) -> list[str]:
-    """What is explained, what was read from the model, and its first answers, a line each."""
-    classifier = scene.classifier
-    probabilities = classifier.predict(scene.picture)
-    best = first_answers(probabilities, 3)
-    lines = [f"{scene.name}: {scene.count} segments, {classifier.name}"]
-    if scene.facts:
-        lines.append(f"  picture: {'; '.join(scene.facts)}")
-    lines += [f"  {fact}" for fact in classifier.facts]
-    if classifier.ending == "value":
-        names = classifier.labels.names
-        return lines + [f"  {value:.6g} {name}" for name, value in zip(names, probabilities)][:9]
-    for index in best:
-        name = classifier.labels.names[index]
-        lines.append(f"  {probabilities[index]:.4f} {name} (class {index})")
-    ties = np.flatnonzero(probabilities == probabilities[best[0]])
-    if len(ties) > 1:
-        first = classifier.labels.names[best[0]]
-        lines.append(f"  TIE: {len(ties)} classes have this probability; {first} is explained")
-    return lines
+@dataclass(frozen=True)
+class Request:
+    """How an explanation is made."""
+
+    sampler: str
+    samples: int
+    seed: int
+    scale: str  # probability, logit, or the value of a model that returns values
+    top: int  # how many segments count as the top ones
+    segmenter: str
+    fill: str
+    kernel_width: float = WIDTH
+    adjust: bool = True  # by a proxy, where that is more exact
 
 
-def in_words(explanation: Explanation) -> list[str]:
-    """The facts of an explanation, a line each."""
-    surrogate = explanation.surrogate
-    if surrogate.constant:
-        return [nothing_to_explain(explanation)]
-    coefficients = surrogate.coefficients
-    ranked = ", ".join(f"{segment} ({coefficients[segment]:+.3g})" for segment in explanation.top)
-    return [
-        score_in_words(explanation, "picture") + _kept_in_words(explanation),
-        f"top segments of {explanation.scene.count}: "
-        + (ranked or "none speaks for it beyond chance"),
-        *quality_in_words(explanation),
-    ]
+@dataclass(frozen=True)
+class Explanation(Generic[SceneT, Of]):
+    """Why a model gives a target its score."""
+
+    scene: SceneT
+    target: Target[Of]
+    request: Request
+    masks: Masks
+    scores: np.ndarray  # (masks,) the model's, that of the full scene first
+    kept: float  # share of the masks that leave the model's answer as it is
+    surrogate: Surrogate
+    probability: float = float("nan")  # of the target in the full scene; NaN if it has none
+    stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
+
+    @property
+    def top(self) -> np.ndarray:
+        """The numbers of the top segments, highest first; only those that speak for the target."""
+        return self.surrogate.top(self.request.top)
+
+    @property
+    def against(self) -> np.ndarray:
+        """As many segments at most that speak against the target, lowest first."""
+        return self.surrogate.against(self.request.top)
+
+    # In words
+
+    def in_words(self) -> list[str]:
+        """The score, which segments make it, and what is wrong with that, a line each."""
+        if self.surrogate.constant:
+            return [self.nothing_to_explain()]
+        kind = self.scene.kind
+        kept = self.scene.kept_in_words(self.target, self.kept)
+        return [
+            self.score_in_words(),
+            f"{kind} for it: {self._named(self.top)}",
+            f"{kind} against it: {self._named(self.against)}",
+            *([kept] if kept else []),
+            *([f"LOW R²: {self._why_low()}"] if self.surrogate.held_out_r2 < TRUSTED else []),
+        ]
+
+    def details(self) -> list[str]:
+        """How well the surrogate says what the model says, and who counts together."""
+        surrogate = self.surrogate
+        if surrogate.constant:
+            return []
+        r2 = f"{_number(surrogate.r2)} in-sample, {_number(surrogate.held_out_r2)} held out"
+        local = f"{surrogate.local_prediction:.4g}, the model's: {self.scores[0]:.4g}"
+        return [
+            f"R² of the linear surrogate: {r2}",
+            f"local prediction: {local}",
+            f"effective samples: {surrogate.effective_samples:.0f} of {len(self.scores)}",
+            *self._interactions_in_words(),
+        ]
+
+    def nothing_to_explain(self) -> str:
+        """The one line for a score that no segment changes."""
+        varies = np.ptp(self.scores)
+        by = f", within {varies:.2g}," if varies else ""
+        what = f"its {self.request.scale} is {self.scores[0]:.4g}{by} whatever is hidden"
+        return f"{self.target.name}: nothing to explain, {what}"
+
+    def score_in_words(self) -> str:
+        """The score of the full scene, and its mean over the masks. A logit's probability first."""
+        scale = self.request.scale
+        full = f"{scale} {self.scores[0]:.4g}"
+        if self.target.minus is not None:
+            formula = {"logit": "ln(p / q)", "probability": "p - q", "value": "difference"}[scale]
+            p = "" if scale == "value" else f"p {self.probability:.4g}, "
+            full = f"{p}{formula} {self.scores[0]:.4g}"
+        elif scale == "logit":
+            full = f"probability {self.probability:.4g} ({full})"
+        mean = f"{self.scores.mean():.4g} on average over {len(self.scores)} masks"
+        return f"{self.target.name}: {full} in the full {self.scene.thing}, {mean}"
+
+    def _named(self, segments: np.ndarray) -> str:
+        """Segments with their coefficients and standard errors."""
+        coefficients = self.surrogate.coefficients
+        errors = self.surrogate.standard_errors
+        named = []
+        for segment in segments:
+            spread = f" ± {errors[segment]:.2g}" if np.isfinite(errors[segment]) else ""
+            effect = f"({coefficients[segment]:+.3g}{spread})"
+            named.append(f"{self.scene.name_of(int(segment))} {effect}")
+        return ", ".join(named) or "none beyond chance"
+
+    def _interactions_in_words(self) -> list[str]:
+        """What the proxy explains, whether it adjusted the coefficients, the strongest pairs."""
+        surrogate = self.surrogate
+        if self.masks.complete:
+            return [f"exact: these are all {len(self.scores)} masks"]
+        if np.isnan(surrogate.interactions):
+            return []
+        how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
+        share = f"interactions explain at least {100 * surrogate.interactions:.0f} % more"
+        lines = [f"{share} of the variance, as a proxy has learned them; coefficients {how}"]
+        name = self.scene.name_of
+        pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
+        return lines + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
+
+    def _why_low(self) -> str:
+        """Too few masks, or segments that interact.
+
+        The in-sample R² falls as masks are added, the held-out R² rises, both towards the same
+        value. With a share h of coefficients by masks, their distances from 1 are (1 - h) and
+        1 / (1 - h) times that of the limit, so this is their geometric mean.
+        """
+        surrogate = self.surrogate
+        masks = len(self.scores)
+        if self.masks.complete:
+            return "segments interact, as all masks were asked; a coefficient is only an average"
+        limit = 1 - float(np.sqrt((1 - surrogate.r2) * (1 - surrogate.held_out_r2)))
+        if limit < TRUSTED:
+            why = f"more masks would bring the held-out R² to about {limit:.2f} only"
+            return f"segments interact, {why}; a coefficient is only an average over the masks"
+        gap = surrogate.r2 - surrogate.held_out_r2
+        enough = int(np.ceil(masks * max(gap / AIM, 2) / 100)) * 100
+        reason = f"{masks} masks are too few for {self.scene.count} segments"
+        return f"{reason}; give about --samples {enough}"
+
+    def doubts(self) -> list[str]:
+        """What speaks against relying on the top segments, a clause each."""
+        held_out = self.surrogate.held_out_r2
+        found = []
+        if not len(self.top):
+            found.append("no segment speaks for it beyond chance")
+        if np.isnan(held_out):
+            found.append("nothing says how well the surrogate predicts")
+        if held_out < TRUSTED:
+            found.append(f"the held-out R² is {held_out:.2f}")
+        if self.probability < UNSURE:
+            found.append(f"the model itself gives it a probability of {self.probability:.2g}")
+        if self.stability and self.stability["jaccard"] < SAME:
+            same = f"Jaccard {self.stability['jaccard']:.2f}"
+            found.append(f"fresh masks find other top segments ({same})")
+        return found
+
+    def verdict(self, doubts: Sequence[str]) -> str:
+        """The verdict. doubts: all that speaks against it."""
+        support = "" if doubts else f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
+        return verdict(support, doubts)
+
+    # As numbers
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number, those of the database included; None if one is not known."""
+        surrogate = self.surrogate
+        scene = self.scene.as_json(self.target)
+        return {
+            "target": self.target.name,
+            **vars(self.request),
+            "model_prediction": float(self.scores[0]),
+            "mean_prediction": float(self.scores.mean()),
+            "local_prediction": surrogate.local_prediction,
+            "intercept": surrogate.intercept,
+            "r2": known(surrogate.r2),
+            "held_out_r2": known(surrogate.held_out_r2),
+            "effective_samples": surrogate.effective_samples,
+            "kept": self.kept,
+            "adjusted": surrogate.adjusted,
+            "proxy_r2": known(surrogate.proxy_r2),
+            "pairs": [vars(pair) for pair in surrogate.pairs],
+            "top_segments": self.top.tolist(),
+            "segments_against": self.against.tolist(),
+            "masks": ["".join(map(str, row)) for row in self.masks.on.astype(int)],
+            "predictions": self.scores.tolist(),
+            **scene,
+            "segments": [row | facts for row, facts in zip(self._rows(), scene["segments"])],
+            **({"stability": self.stability} if self.stability else {}),
+        }
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """A row per segment; rank 1 is the highest coefficient."""
+        surrogate = self.surrogate
+        ranks = np.argsort(surrogate.ranking()) + 1
+        errors = surrogate.standard_errors
+        return [
+            {
+                "segment": segment,
+                "coefficient": float(coefficient),
+                "standard_error": known(errors[segment]),
+                "rank": int(ranks[segment]),
+            }
+            for segment, coefficient in enumerate(surrogate.coefficients)
+        ]
 
 
-def _kept_in_words(explanation: Explanation) -> str:
-    if explanation.request.scale == "value":
-        return ""
-    first = explanation.scene.classifier.labels.names[explanation.target.plus]
-    return f"; {first} is the first answer in {100 * explanation.kept:.0f} % of them"
+def least_effect(scale: str, scores: np.ndarray) -> float:
+    """The smallest effect that counts; of values, what rounding may make of the largest."""
+    return LEAST.get(scale, VALUE_ROUNDING * float(np.abs(scores).max()))
 
 
-def as_json(explanation: Explanation) -> dict[str, Any]:
-    """Every number of an explanation, those of the database included; null if one is not known."""
-    scene = explanation.scene
-    classifier = scene.classifier
-    areas = np.bincount(scene.segments.ravel()) / scene.segments.size
-    return {
-        **numbers_of(explanation),
-        "kind": "picture",
-        "picture": scene.name,
-        "model": classifier.name,
-        "picture_facts": list(scene.facts),
-        "model_facts": list(classifier.facts),
-        "input_size": list(classifier.size),
-        "classes": len(classifier.labels.names),
-        "class": explanation.target.plus,
-        "minus_class": explanation.target.minus,
-        "model_sha256": classifier.fingerprint,
-        # Only segments of a text have one.
-        "segments": [row | {"text": None} for row in segment_rows(explanation, areas)],
-    }
+def verdict(support: str, against: Sequence[str]) -> str:
+    """One sentence from all that was found for and against relying on the top segments."""
+    if against:
+        clauses = [*against, support] if support else against
+        return f"Verdict: take the top segments with care: {'; '.join(clauses)}."
+    return f"Verdict: rely on the top segments: {support}."
+
+
+def known(value: float) -> float | None:
+    """A number for JSON and the database; None for NaN and infinity."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _number(value: float) -> str:
+    unknown = "not known (scores that do not vary, or no more masks than coefficients)"
+    return f"{value:.3f}" if np.isfinite(value) else unknown

@@ -16,7 +16,8 @@ BOXES = "Last Resort"  # begins the name of fonts that draw a box for every lett
 def families_for(text: str) -> tuple[list[str], str]:
     """Font families that together write a text, and the characters that no font here has."""
     families = [OWN]
-    missing = {letter for letter in text if letter.isprintable()} - _letters(_own_file())
+    own = _letters(str(font_manager.findfont(OWN)))
+    missing = {letter for letter in text if letter.isprintable()} - own
     missing = _without_those_of_fonts(missing, families)
     if missing and _add_new_fonts():
         missing = _without_those_of_fonts(missing, families)
@@ -64,10 +65,6 @@ def missing_in(names: Iterable[str]) -> str:
     shown = missing if len(missing) <= 20 else f"{missing[:20]}…"
     advice = "install one, such as Noto Sans CJK (fonts-noto-cjk)"
     return f"no font here has {shown}: the figures show boxes instead; {advice}"
-
-
-def _own_file() -> str:
-    return str(font_manager.findfont(OWN))
 
 
 def _installed() -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import hadamard
 
 from huggin.common.errors import BadValue
 from huggin.lime.choices import WIDTH
@@ -44,14 +45,6 @@ def _with_full(on: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((1, on.shape[1]), bool), on])
 
 
-def _hadamard_matrix(size: int) -> np.ndarray:
-    """Sylvester's Hadamard matrix, (size, size) of 1 and -1; size: a power of 2."""
-    matrix = np.ones((1, 1))
-    while len(matrix) < size:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return matrix
-
-
 def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: float) -> Masks:
     """Blocks of 2 m masks, m the least power of two from 1.5 (segments + 1) on.
 
@@ -67,7 +60,7 @@ def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: floa
         every = (numbers >> np.arange(segments) & 1) > 0
         return Masks(every, np.arange(len(every)), True, width, complete=True)
     size = block_size(segments)
-    matrix = _hadamard_matrix(size // 2) > 0
+    matrix = hadamard(size // 2) > 0  # Sylvester's
     blocks = -(-(samples - 1) // size)
     on = np.concatenate([_block(matrix, segments, rng) for _ in range(max(blocks, 1))])
     draw = np.concatenate([[0], 1 + np.arange(len(on)) // size])
@@ -82,15 +75,15 @@ def block_size(segments: int) -> int:
     return 2 * order
 
 
-def usual_samples(sampler: str, segments: int) -> int:
-    """The default number of masks.
+def usual_samples(sampler: str, segments: int, least: int = 512, blocks: int = 2) -> int:
+    """The default number of masks, the full one among them.
 
-    512 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are two blocks at
-    least, as the standard errors come from the differences between blocks.
+    512 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are two blocks if
+    possible, as the standard errors come from the differences between blocks.
     """
     if sampler == "leave-one-out":
         return segments + 1
-    return 1 + max(512, 2 * block_size(segments)) if sampler == "hadamard" else 1000
+    return 1 + max(least, blocks * block_size(segments)) if sampler == "hadamard" else 1000
 
 
 def _block(matrix: np.ndarray, segments: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,16 +1,24 @@
-"""How far to trust an explanation: do fresh masks agree, does hiding its segments matter?"""
+"""How far to trust an explanation: do fresh masks agree, do other methods, does hiding matter?"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+from scipy.stats import hypergeom, spearmanr
 
+from huggin.common.text import in_columns
+from huggin.lime.explanation import known, verdict
 from huggin.lime.masks import random_perturbations
 from huggin.lime.surrogate import Surrogate
 
-RANDOM_ORDERS = 10
-SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
+LIME = "LIME"
+LEAVE_ONE_OUT = "leave-one-out"
+RANDOM = "random"
+RANDOM_ORDERS = 9  # with their reverses 18: one more is above all in 1 of 20
+POINTS = 12  # of a curve, so that a long text is not asked hundreds of times
+CHANCE = 0.05  # that two methods of noise are said to agree
+MOST_TOP = 3  # the top is at most one segment in so many: methods share most of a longer one
 
 Scores = Callable[[np.ndarray], np.ndarray]  # masks (n, segments) bool -> scores (n,)
 
@@ -29,75 +37,183 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     repeats, segments = ranks.shape
     sums = ranks.sum(axis=0)
     spread = ((sums - sums.mean()) ** 2).sum()
+    tops = [set(surrogate.top(top).tolist()) for surrogate in surrogates]
+    pairs = combinations(tops, 2)
+    shared = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
     positive = np.mean([surrogate.coefficients > 0 for surrogate in surrogates], axis=0)
     return {
         "repeats": repeats,
-        "jaccard": _jaccard([set(surrogate.top(top).tolist()) for surrogate in surrogates]),
+        "jaccard": float(np.mean(shared)),
         "kendall_w": float(12 * spread / (repeats**2 * (segments**3 - segments))),
         "same_sign": float(np.maximum(positive, 1 - positive).mean()),
     }
 
 
-def differing(agreement: Mapping[str, float] | None) -> list[str]:
-    """A clause if repeated explanations have other top segments. agreement: of `stability`."""
-    if agreement is None or agreement["jaccard"] >= SAME:
-        return []
-    return [f"fresh masks find other top segments (Jaccard {agreement['jaccard']:.2f})"]
+@dataclass(frozen=True)
+class Curve:
+    """What hiding (deletion) and showing (insertion) the first segments of an order does."""
+
+    shown: list[int]  # how many segments are hidden or shown at each point
+    deletion: list[float]
+    insertion: list[float]
+    deletion_auc: float  # areas under both: lower is better,
+    insertion_auc: float  # higher is better
+    gains: list[float] = field(default_factory=list)  # of each random order
+
+    @property
+    def gain(self) -> float:
+        """The area under the insertion curve less that under the deletion curve."""
+        return self.insertion_auc - self.deletion_auc
+
+    def in_words(self) -> str:
+        """The areas."""
+        return f"deletion AUC {self.deletion_auc:.4f}, insertion AUC {self.insertion_auc:.4f}"
 
 
-def _jaccard(sets: list[set[int]]) -> float:
-    """The mean over pairs; 1 for two empty sets."""
-    pairs = combinations(sets, 2)
-    shares = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
-    return float(np.mean(shares))
+@dataclass(frozen=True)
+class Compared:
+    """How far methods agree, and what hiding and showing the segments in their orders does."""
+
+    values: dict[str, list[float]]  # of each method, LIME first: (segments,)
+    rank_correlation: list[tuple[str, str, float | None]]  # Spearman's; None if one is constant
+    top: int
+    shared_top: list[tuple[str, str, int]]  # how many of the `top` highest they have in common
+    curves: dict[str, Curve]  # of each method and of random orders
+
+    def with_lime(self, name: str) -> tuple[float | None, int]:
+        """Rank correlation and shared top segments of a method and LIME."""
+        pair = (LIME, name)
+        rho = next(number for *names, number in self.rank_correlation if tuple(names) == pair)
+        shared = next(number for *names, number in self.shared_top if tuple(names) == pair)
+        return rho, shared
+
+    def agrees(self, name: str) -> bool:
+        """Whether a method shares more of the top segments with LIME than chance lets it.
+
+        By chance the number that they share has the hypergeometric distribution. The rank
+        correlation does not count: it is low where most segments hardly matter, because their
+        order is chance.
+        """
+        _, shared = self.with_lime(name)
+        count = len(self.values[name])
+        return bool(hypergeom.sf(shared - 1, count, self.top, self.top) <= CHANCE)
+
+    @property
+    def beats_chance(self) -> list[str]:
+        """The methods whose gain is above that of random orders and their reverses, the best first.
+
+        The reverse of an order sees the same masks, so its gain is the opposite.
+        """
+        chance = max(map(abs, self.curves[RANDOM].gains))
+        good = [name for name in self.values if self.curves[name].gain > chance]
+        return sorted(good, key=lambda name: self.curves[name].gain, reverse=True)
+
+    def table(self) -> list[str]:
+        """The methods beside each other, a line each."""
+        head = ("method", "rank correlation", "top shared", "deletion area", "insertion area")
+        rows = [head]
+        for name, curve in self.curves.items():
+            number = shared = "-"
+            if name not in (LIME, RANDOM):
+                rho, count = self.with_lime(name)
+                number = "nan" if rho is None else f"{rho:.2f}"
+                shared = f"{count} of {self.top}"
+            areas = (f"{curve.deletion_auc:.3f}", f"{curve.insertion_auc:.3f}")
+            rows.append((name, number, shared, *areas))
+        return in_columns(rows)
+
+    def verdict(self, against: Sequence[str]) -> str:
+        """One sentence: which of the methods to rely on. against: what else speaks against it."""
+        good = self.beats_chance
+        if not good:
+            why = "hiding segments in their orders changes the score no faster than at random"
+            return f"Verdict: rely on none of the rankings: {'; '.join([why, *against])}."
+        others = [name for name in self.values if name != LIME]
+        agreeing = [name for name in others if self.agrees(name)]
+        if LIME in good and agreeing == others:
+            what = (
+                "all methods share more of them than by chance, and hiding them changes the score"
+            )
+            return verdict(f"{what} faster than at random", against)
+        if LIME in good and agreeing:
+            what = f"rely on what LIME and {agreeing[0]} both rank high; the other method disagrees"
+        else:
+            why = (
+                "the methods disagree on the top segments; its order changes the score the fastest"
+            )
+            what = f"trust {good[0]} most: {why}"
+        return f"Verdict: {'; '.join([what, *against])}."
 
 
-def faithfulness(ranking: np.ndarray, scores: Scores, seed: int) -> dict[str, dict[str, Any]]:
-    """Deletion and insertion curves of three orders of the segments.
+def leave_one_out(scores: Scores, segments: int) -> np.ndarray:
+    """How much the score falls when each segment alone is hidden: (segments,)."""
+    found = scores(random_perturbations(LEAVE_ONE_OUT, segments, segments + 1, seed=0).on)
+    return found[0] - found[1:]
 
-    `LIME` is the order `ranking` (segments,). `leave-one-out` puts first the segment that lowers
-    the score most when it alone is hidden. `random` is the mean of RANDOM_ORDERS orders.
-    Each has the score while segments are hidden one by one (`deletion`) and while they are shown
-    one by one (`insertion`), (segments + 1,), and the areas under both (`deletion_auc`, lower is
-    better; `insertion_auc`, higher is better). Petsiuk et al. 2018,
-    https://arxiv.org/abs/1806.07421.
+
+def compare(
+    values: Mapping[str, np.ndarray],
+    scores: Scores,
+    top: int,
+    seed: int,
+    random_orders: int = RANDOM_ORDERS,
+    points: int | None = POINTS,
+) -> Compared:
+    """Compare methods (name -> (segments,)), and draw their deletion and insertion curves.
+
+    The segments are hidden one by one (`deletion`), and shown one by one (`insertion`), those with
+    the highest values first (Petsiuk et al. 2018, https://arxiv.org/abs/1806.07421).
+    top: how many segments count as the top ones; a third of all at most. The random orders'
+    areas are means over `random_orders`, and `gains` has each one's. points: how many points a
+    curve has at most; None: one per segment, and one more.
     """
-    segments = len(ranking)
-    alone = scores(random_perturbations("leave-one-out", segments, segments + 1, seed).on)
+    orders = {name: np.argsort(-found, kind="stable") for name, found in values.items()}
+    curves = {name: curve_of(order, scores, points) for name, order in orders.items()}
     rng = np.random.default_rng(seed)
-    return {
-        "LIME": curves_of([ranking], scores),
-        "leave-one-out": curves_of([np.argsort(alone[1:] - alone[0], kind="stable")], scores),
-        "random": curves_of([rng.permutation(segments) for _ in range(RANDOM_ORDERS)], scores),
-    }
+    count = len(next(iter(values.values())))
+    each = [curve_of(rng.permutation(count), scores, points) for _ in range(random_orders)]
+    curves[RANDOM] = _mean_of(each)
+    top = min(top, max(1, count // MOST_TOP))
+    highest = {name: set(order[:top].tolist()) for name, order in orders.items()}
+    pairs = list(combinations(values, 2))
+    return Compared(
+        values={name: found.tolist() for name, found in values.items()},
+        rank_correlation=[
+            (one, other, _rank_correlation(values[one], values[other])) for one, other in pairs
+        ],
+        top=top,
+        shared_top=[(one, other, len(highest[one] & highest[other])) for one, other in pairs],
+        curves=curves,
+    )
 
 
-def gain(curve: Mapping[str, Any]) -> float:
-    """The area under the insertion curve less that under the deletion curve."""
-    return float(curve["insertion_auc"] - curve["deletion_auc"])
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Spearman's; None if one of the two is constant."""
+    if min(np.ptp(one), np.ptp(other)) == 0:
+        return None
+    return known(spearmanr(one, other).statistic)
 
 
-def curves_of(
-    orders: Sequence[np.ndarray], scores: Scores, points: int | None = None
-) -> dict[str, Any]:
-    """The deletion and the insertion curve of orders of the segments, mean over the orders.
-
-    points: how many points a curve has at most; default: one per segment, and one more. `shown`
-    says how many segments are hidden (`deletion`) or shown (`insertion`) at each point.
-    """
-    segments = len(orders[0])
+def curve_of(order: np.ndarray, scores: Scores, points: int | None) -> Curve:
+    """The deletion and the insertion curve of an order of the segments (segments,)."""
+    segments = len(order)
     counts = np.arange(segments + 1)
     if points is not None and points <= segments:
         counts = np.unique(np.linspace(0, segments, points).round().astype(int))
-    # (points, segments) each: a row shows the first segments of the order
-    shown = [counts[:, None] > np.argsort(order) for order in orders]
-    deletion = np.mean([scores(~on) for on in shown], axis=0)
-    insertion = np.mean([scores(on) for on in shown], axis=0)
-    share = counts / segments
-    return {
-        "shown": counts.tolist(),
-        "deletion": deletion.tolist(),
-        "insertion": insertion.tolist(),
-        "deletion_auc": float(np.trapezoid(deletion, share)),
-        "insertion_auc": float(np.trapezoid(insertion, share)),
-    }
+    first = counts[:, None] > np.argsort(order)  # (points, segments): the first ones of the order
+    deletion, insertion = scores(~first), scores(first)
+    return Curve(
+        shown=counts.tolist(),
+        deletion=deletion.tolist(),
+        insertion=insertion.tolist(),
+        deletion_auc=float(np.trapezoid(deletion, counts / segments)),
+        insertion_auc=float(np.trapezoid(insertion, counts / segments)),
+    )
+
+
+def _mean_of(curves: Sequence[Curve]) -> Curve:
+    """The mean of curves, and the gain of each."""
+    names = ("deletion", "insertion", "deletion_auc", "insertion_auc")
+    mean = {name: np.mean([getattr(curve, name) for curve in curves], axis=0) for name in names}
+    found = {name: value.tolist() for name, value in mean.items()}
+    return Curve(curves[0].shown, **found, gains=[curve.gain for curve in curves])

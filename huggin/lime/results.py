@@ -1,16 +1,17 @@
-"""Where results go: check it, name folders in it, remove earlier figures, fill the database."""
+"""Where pictures come from and results go: names, folders, earlier figures, the database."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from huggin.common.errors import BadValue
+from huggin.common.files import write_json
+from huggin.common.text import printable, storable
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
-from huggin.lime.classifiers.labels import Target
 
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
@@ -32,18 +33,16 @@ def make_writable(folder: Path) -> None:
         pass
 
 
-def record(db: Path | None, explanations: Iterable[Mapping[str, Any]]) -> None:
-    """Write explanations into the database; each has the columns' names as keys, and `segments`."""
+def record(db: Path | None, json: Path | None, explanations: Sequence[Mapping[str, Any]]) -> None:
+    """Write explanations into the database, and into a file if there is to be one.
+
+    Each has the columns' names as keys, and `segments`.
+    """
+    if json:
+        write_json(json, explanations)
     with closing(open_database(database_path(db))) as connection:
         for numbers in explanations:
             record_explanation(connection, numbers, numbers["segments"])
-
-
-def folder_of(target: Target) -> str:
-    """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
-    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
-    words = re.sub(r"\W+", "-", target.name)[:60]
-    return f"{numbers}-{words}".strip("-")
 
 
 def remove_figures(folders: Iterable[Path]) -> None:
@@ -55,3 +54,15 @@ def remove_figures(folders: Iterable[Path]) -> None:
                 path.unlink(missing_ok=True)
             with suppress(OSError):
                 folder.rmdir()
+
+
+def is_address(where: str) -> bool:
+    """Whether a picture is to be downloaded."""
+    return where.lower().startswith(("http://", "https://"))
+
+
+def name_of(image: str) -> str:
+    """The file name of a path or an address, for titles, folders and the database."""
+    path = unquote(urlsplit(image).path) if is_address(image) else image
+    name = storable(printable(Path(path).name))
+    return name if name.strip(".") else "picture"

@@ -1,54 +1,76 @@
-"""LIME's four steps, for anything that can be asked about masks: a picture, a text, a function.
+"""LIME's four steps, for anything that can be asked about masks: a picture, a text.
 
 A predictor, targets and a request go in; an explanation of each target comes out
 (Ribeiro et al. 2016, https://arxiv.org/abs/1602.04938).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from huggin.common.text import printable
 from huggin.lime.adjusted import adjusted
-from huggin.lime.explained import (
-    AnyPredictor,
-    Explained,
-    Request,
-    SceneT,
-    TargetT,
-    least_effect,
-)
+from huggin.lime.explanation import Explanation, Request, least_effect
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
-from huggin.lime.quality import stability
+from huggin.lime.predictor import Of, Predictor, SceneT, Target
+from huggin.lime.quality import (
+    LEAVE_ONE_OUT,
+    LIME,
+    POINTS,
+    RANDOM_ORDERS,
+    Compared,
+    compare,
+    leave_one_out,
+    stability,
+)
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 
 BATCH = 250  # masks that `until_stable` adds at a time, or a fifth if that is more
 Say = Callable[[str], None]
 
 
+class Report:
+    """The lines about an explanation: each is kept, and told as soon as it is known."""
+
+    def __init__(self, say: Say, verbose: bool) -> None:
+        self.lines: list[str] = []
+        self._say = say
+        self._verbose = verbose
+
+    def tell(self, *lines: str) -> None:
+        """What everybody wants to know."""
+        for line in lines:
+            self.lines.append(line)
+            self._say(line)
+
+    def detail(self, *lines: str) -> None:
+        """What is told if the report is verbose."""
+        if self._verbose:
+            self.tell(*lines)
+
+
 def explain(
-    predictor: AnyPredictor[SceneT, TargetT],
-    targets: Sequence[TargetT],
+    predictor: Predictor[SceneT, Of],
+    targets: Sequence[Target[Of]],
     request: Request,
     say: Say = lambda _: None,
-) -> list[Explained[SceneT, TargetT]]:
-    """LIME's four steps; one explanation per target, all from the same predictions."""
+) -> list[Explanation[SceneT, Of]]:
+    """LIME's four steps; one explanation per target, all from the same predictions.
+
+    say: told what each step does.
+    """
+    scene = predictor.scene
     say("\nStep 1/4: random perturbations")
     masks = random_perturbations(
-        request.sampler,
-        predictor.scene.count,
-        request.samples,
-        request.seed,
-        request.kernel_width,
+        request.sampler, scene.count, request.samples, request.seed, request.kernel_width
     )
     request = replace(request, samples=len(masks.on))
     _tell_masks(masks, request, say)
 
     say("Step 2/4: predictions")
     answers = predictor.predictions(masks.on)
-    for line in predictor.told(answers):
-        say(f"  {printable(line)}")
+    for line in scene.details(answers):
+        say(f"  {line}")
 
     say("Step 3/4: distance weights")
     weights = distance_weights(masks)
@@ -56,19 +78,19 @@ def explain(
     say(f"  {weights.shape}, by the cosine distance from the full mask: {reach}")
 
     say("Step 4/4: linear regression coefficients")
-    found = []
+    explanations = []
     for target in targets:
         scores = answers.score(target, request.scale)
         least = least_effect(request.scale, scores)
         surrogate = linear_regression_coefficients(masks, scores, weights, least)
         if request.adjust:
             surrogate = adjusted(masks, scores, weights, surrogate)
-        kept = answers.kept(target)
+        kept = scene.kept(target, answers)
         sure = np.nan if request.scale == "value" else answers.probability_of(target)
-        one = Explained(predictor.scene, target, request, masks, scores, kept, surrogate, sure)
-        _tell_coefficients(one, say)
-        found.append(one)
-    return found
+        found = Explanation(scene, target, request, masks, scores, kept, surrogate, sure)
+        _tell_coefficients(found, say)
+        explanations.append(found)
+    return explanations
 
 
 def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
@@ -78,59 +100,77 @@ def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
     say(f"  e.g. masks[1]: {example}")
 
 
-def _tell_coefficients(one: Explained, say: Say) -> None:
-    found = one.surrogate.coefficients
-    shapes = f"{found.shape} from masks {one.masks.on.shape} and scores {one.scores.shape}"
-    say(f"  {printable(one.target.name)}: {shapes}")
-    how = ", adjusted by a proxy" if one.surrogate.adjusted else ""
-    say(f"  lowest {found.min():.4g}, highest {found.max():.4g}{how}")
+def _tell_coefficients(found: Explanation[SceneT, Of], say: Say) -> None:
+    values = found.surrogate.coefficients
+    shapes = f"{values.shape} from masks {found.masks.on.shape} and scores {found.scores.shape}"
+    say(f"  {found.target.name}: {shapes}")
+    how = ", adjusted by a proxy" if found.surrogate.adjusted else ""
+    say(f"  lowest {values.min():.4g}, highest {values.max():.4g}{how}")
 
 
 def until_stable(
-    predictor: AnyPredictor[SceneT, TargetT],
-    explanations: list[Explained[SceneT, TargetT]],
+    predictor: Predictor[SceneT, Of],
+    explanations: list[Explanation[SceneT, Of]],
     most: int,
     say: Say,
-) -> list[Explained[SceneT, TargetT]]:
+) -> list[Explanation[SceneT, Of]]:
     """Add masks until the standard errors say that fresh ones would find the same top segments.
 
     most: the number of masks at which it gives up.
     """
-    targets = [one.target for one in explanations]
-    while not all(
-        one.masks.complete or is_stable(one.surrogate, one.request.top) for one in explanations
-    ):
+    targets = [found.target for found in explanations]
+    while not all(map(is_steady, explanations)):
         request = explanations[0].request
         if request.samples >= most:
             why = "segments are too close to each other or to 0"
-            say(f"\nNOT STABLE after {request.samples} masks: {why}")
+            say(f"NOT STABLE after {request.samples} masks: {why}")
             return explanations
         count = max(request.samples + BATCH, int(1.2 * request.samples))
         more = replace(request, samples=min(count, most))
         explanations = explain(predictor, targets, more)
     why = "the top segments stand out by more than chance"
-    say(f"\nstable after {explanations[0].request.samples} masks: {why}")
+    say(f"stable after {explanations[0].request.samples} masks: {why}")
     return explanations
 
 
+def is_steady(found: Explanation[SceneT, Of]) -> bool:
+    """Whether fresh masks would find the same top segments."""
+    return found.masks.complete or is_stable(found.surrogate, found.request.top)
+
+
 def repeated(
-    predictor: AnyPredictor[SceneT, TargetT],
-    one: Explained[SceneT, TargetT],
-    repeats: int,
-    say: Say,
-) -> dict[str, float]:
-    """Explain with fresh masks, and say how far the explanations agree: what `stability` returns.
+    predictor: Predictor[SceneT, Of], found: Explanation[SceneT, Of], repeats: int, say: Say
+) -> Explanation[SceneT, Of]:
+    """Explain with fresh masks; the explanation with its stability, which is said.
 
     The answers to masks of an earlier start come from the predictor's file.
     """
-    surrogates = [one.surrogate]
-    for number in range(1, repeats):
-        request = replace(one.request, seed=one.request.seed + number)
-        surrogates.append(explain(predictor, [one.target], request)[0].surrogate)
-    agreement = stability(surrogates, one.request.top)
+    request = found.request
+    seeds = [request.seed + number for number in range(1, repeats)]
+    others = [explain(predictor, [found.target], replace(request, seed=seed)) for seed in seeds]
+    surrogates = [found.surrogate, *(other.surrogate for [other] in others)]
+    agreement = stability(surrogates, request.top)
     say(
         f"{repeats} explanations: "
-        f"Jaccard@{one.request.top} {agreement['jaccard']:.3f}, "
+        f"Jaccard@{request.top} {agreement['jaccard']:.3f}, "
         f"Kendall's W {agreement['kendall_w']:.3f}, same sign {agreement['same_sign']:.3f}"
     )
-    return agreement
+    return replace(found, stability=agreement)
+
+
+def compared(
+    predictor: Predictor[SceneT, Of],
+    found: Explanation[SceneT, Of],
+    others: Mapping[str, np.ndarray],
+    random_orders: int = RANDOM_ORDERS,
+    points: int | None = POINTS,
+) -> Compared:
+    """LIME's coefficients beside leave-one-out and other methods, see `compare`."""
+
+    def scores(on: np.ndarray) -> np.ndarray:
+        return predictor.scores(on, found.target, found.request.scale)
+
+    alone = leave_one_out(scores, found.scene.count)
+    values = {LIME: found.surrogate.coefficients, LEAVE_ONE_OUT: alone, **others}
+    request = found.request
+    return compare(values, scores, request.top, request.seed, random_orders, points)

@@ -110,7 +110,8 @@ def linear_regression_coefficients(
     design = np.column_stack([np.ones(len(scores)), masks.on])  # (masks, 1 + segments)
     root = np.sqrt(weights)
     centre = np.average(scores, weights=weights)
-    spread = _without_rounding(scores, centre, least)
+    nothing = np.abs(scores - centre) <= ROUNDING * np.abs(scores).max()  # a float32's rounding
+    spread = np.where(nothing | (np.ptp(scores) <= least), 0, scores - centre)
     solution, _, rank, _ = np.linalg.lstsq(design * root[:, None], spread * root)
     if rank < design.shape[1]:
         few = f"{len(scores)} masks of these weights do not tell {len(solution)} coefficients apart"
@@ -121,7 +122,7 @@ def linear_regression_coefficients(
     outside = residuals / np.where(leverage < SATURATED, 1 - leverage, np.nan)
     if masks.complete:
         covariance = np.zeros_like(bread)
-    elif masks.balanced and _blocks(masks) > 1:
+    elif masks.balanced and masks.draw.max() > 1:  # blocks; the full mask is none
         covariance = _by_block(masks, design, weights, residuals, bread)
     else:
         draw = np.arange(len(scores)) if masks.balanced else masks.draw
@@ -134,14 +135,9 @@ def linear_regression_coefficients(
         r2=explained_by(spread, residuals, weights),
         held_out_r2=explained_by(spread, outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
-        rounding=_rounding(scores),
+        rounding=float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max())),
         least=least,
     )
-
-
-def _blocks(masks: Masks) -> int:
-    """How many blocks of a balanced design there are; the full mask is none."""
-    return int(masks.draw.max())
 
 
 def _by_block(
@@ -160,21 +156,9 @@ def _by_block(
     share = np.bincount(masks.draw, weights) / weights.sum()
     found = (moments**2).sum(axis=0) / (1 - (share**2).sum())
     ratio = found / np.diag(alike)
-    degrees = _blocks(masks) - 1
+    degrees = int(masks.draw.max()) - 1
     shrunk = (PRIOR * ratio[1:].mean() + degrees * ratio) / (PRIOR + degrees)
     return alike * np.sqrt(np.outer(shrunk, shrunk))
-
-
-def _rounding(scores: np.ndarray) -> float:
-    """What rounding alone can make of a coefficient."""
-    return float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max()))
-
-
-def _without_rounding(scores: np.ndarray, centre: float, least: float) -> np.ndarray:
-    """Differences from the centre; none within float32 rounding, or if all vary by `least` only."""
-    spread = scores - centre
-    nothing = np.abs(spread) <= ROUNDING * np.abs(scores).max()
-    return np.where(nothing | (np.ptp(scores) <= least), 0, spread)
 
 
 def _sum_by(draw: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ graphic and its text can be searched.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ HEIGHT = A3_HEIGHT - 2 * MARGIN
 SCALE = 0.77  # of a figure in a row of figures
 LARGEST = 1.3  # by how much a page that is not full is made larger
 LABELS = 16  # characters of the labels of facts
+SHORT = 160.0  # points: a section that begins with less takes its next row along
 ALONE = 100  # characters of the texts of a single run
 WIDE = 160  # characters of the texts of several runs, across the page
 
@@ -75,26 +76,18 @@ def heading(text: str, size: int = 14) -> Block:
     return text_block(table)
 
 
-def boxed(block: Block) -> Block:
-    """The block with a frame around it, GAP away."""
-    width = block.width + 2 * GAP
-    height = block.height + 2 * GAP
-    inches = {"width": f"{width / 72:.3f}", "height": f"{height / 72:.3f}"}
-    graph = graphviz.Digraph(graph_attr={"margin": "0", "pad": PAD})
-    graph.node("box", "", shape="box", fixedsize="true", **inches)
-    frame = _drawn_by(graph)
-    parts = [*frame.parts, *_moved(block, GAP, GAP)]
-    return replace(frame, parts=parts, sources=_sources([frame, block]))
-
-
 def _drawn_by(graph: graphviz.Digraph) -> Block:
     """What Graphviz draws, in its natural size."""
     with advising(Path("the PDF")):
         drawn = graph.pipe(format="pdf", quiet=True)
-    page = PdfReader(io.BytesIO(drawn)).pages[0]
-    width = float(page.mediabox.width)
-    height = float(page.mediabox.height)
-    return Block(width, height, [Part(page, 1.0, 0.0, 0.0)], [graph.source])
+    return _natural(drawn, [graph.source])
+
+
+def _natural(pdf: bytes, sources: Sequence[str] = ()) -> Block:
+    """The first page of a PDF in its natural size."""
+    page = PdfReader(io.BytesIO(pdf)).pages[0]
+    width, height = float(page.mediabox.width), float(page.mediabox.height)
+    return Block(width, height, [Part(page, 1.0, 0.0, 0.0)], list(sources))
 
 
 def figure_block(figure: Figure, width: float, height: float, scale: float) -> Block:
@@ -103,11 +96,10 @@ def figure_block(figure: Figure, width: float, height: float, scale: float) -> B
     stream = io.BytesIO()
     with laid_out(figure):
         figure.savefig(stream, format="pdf", transparent=True)
-    page = PdfReader(stream).pages[0]
-    natural_width = float(page.mediabox.width)
-    natural_height = float(page.mediabox.height)
-    scale = min(scale, width / natural_width, height / natural_height)
-    return Block(natural_width * scale, natural_height * scale, [Part(page, scale, 0.0, 0.0)])
+    natural = _natural(stream.getvalue())
+    scale = min(scale, width / natural.width, height / natural.height)
+    parts = [replace(part, scale=scale) for part in natural.parts]
+    return Block(natural.width * scale, natural.height * scale, parts)
 
 
 def stacked(blocks: Sequence[Block]) -> Block:
@@ -117,8 +109,7 @@ def stacked(blocks: Sequence[Block]) -> Block:
     for block in blocks:
         parts += _moved(block, 0.0, top)
         top += block.height + GAP
-    width = max(block.width for block in blocks)
-    return Block(width, top - GAP, parts, _sources(blocks))
+    return Block(max(block.width for block in blocks), top - GAP, parts, _sources(blocks))
 
 
 def beside(blocks: Sequence[Block]) -> Block:
@@ -128,8 +119,7 @@ def beside(blocks: Sequence[Block]) -> Block:
     for block in blocks:
         parts += _moved(block, left, 0.0)
         left += block.width + GAP
-    height = max(block.height for block in blocks)
-    return Block(left - GAP, height, parts, _sources(blocks))
+    return Block(left - GAP, max(block.height for block in blocks), parts, _sources(blocks))
 
 
 def in_rows(blocks: Sequence[Block], width: float) -> list[Block]:
@@ -166,27 +156,33 @@ class Document:
 
     title: str
     subject: str
-    pages: list[Block] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # for the user, such as what is left out
 
 
-def section(
-    title: str,
-    figures: Sequence[Figure],
-    above: Sequence[Block] = (),
-    below: Sequence[Block] = (),
-) -> list[Block]:
-    """The pages of a section: its title, the blocks above, the figures in rows, the blocks below.
+def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
+    """A section: its title with the first row (or two) of what it contains, then the other rows."""
+    blocks = [
+        each if isinstance(each, Block) else figure_block(each, WIDTH, HEIGHT - 60, SCALE)
+        for each in contents
+    ]
+    first, *others = in_rows(blocks, WIDTH)
+    head = stacked([heading(title), first])
+    if others and head.height < SHORT and head.height + GAP + others[0].height <= HEIGHT:
+        head = stacked([head, others.pop(0)])  # a table of facts does not stand without its figures
+    return [head, *others]
 
-    If a page is full, another one follows.
-    """
-    blocks = [figure_block(figure, WIDTH, HEIGHT - 60, SCALE) for figure in figures]
-    pages = [[heading(title), *above]]
-    for row in in_rows([*blocks, *below], WIDTH):
-        used = sum(block.height + GAP for block in pages[-1])
-        if used + row.height > HEIGHT and len(pages[-1]) > 1:
-            pages.append([heading(f"{title} (continued)")])
-        pages[-1].append(row)
+
+def sheets(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks below each other, as many on a sheet as fit."""
+    pages: list[list[Block]] = []
+    used = 0.0
+    for block in blocks:
+        used += GAP + block.height
+        if not pages or used > HEIGHT:
+            pages.append([])
+            used = block.height
+        pages[-1].append(block)
     return [stacked(page) for page in pages]
 
 
@@ -196,7 +192,7 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     The .gv holds the texts. If no font here can draw some of their characters, a line is added to
     the document's notes.
     """
-    source = "\n".join(source for page in document.pages for source in page.sources)
+    source = "\n".join(source for block in document.blocks for source in block.sources)
     if missing := missing_fonts(source):
         document.notes.append(missing)
     writer = _written(document)
@@ -222,8 +218,8 @@ def is_about(pdf: Path, subject: str) -> bool:
 def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
-    for page in document.pages:
-        _add_sheet(writer, page)
+    for sheet in sheets(document.blocks):
+        _add_sheet(writer, sheet)
     writer.add_metadata(
         {
             "/Title": printable(document.title),

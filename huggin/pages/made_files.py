@@ -52,18 +52,18 @@ def free_name(folder: Path, kind: str, ending: str) -> Path:
 
 
 def newest_true(
-    folder: Path, pattern: str, sources: Iterable[Path], is_right: Callable[[Path], bool]
+    folder: Path,
+    pattern: str,
+    runs: Sequence[Recording],
+    also: Iterable[Path],
+    is_right: Callable[[Path], bool],
 ) -> Path | None:
-    """The newest file of `folder` that is right, and newer than all `sources` that are there.
+    """The newest file of `folder` that is right, and newer than the runs' steps and `also`.
 
-    None if there is no such file.
+    also: paths that need not be there. None if there is no such file.
     """
-    changed = max(path.stat().st_mtime for path in sources if path.exists())
+    steps = [path for run in runs for _, path in run.run.segments("steps")]
+    changed = max(path.stat().st_mtime for path in [*steps, *also] if path.exists())
     stamped = [(path.stat().st_mtime, path) for path in folder.glob(pattern)]
     newest_first = sorted(stamped, reverse=True)
     return next((path for time, path in newest_first if time > changed and is_right(path)), None)
-
-
-def steps_of(runs: Sequence[Recording]) -> list[Path]:
-    """The files of the trained steps."""
-    return [path for run in runs for _, path in run.run.segments("steps")]

@@ -23,12 +23,9 @@ from huggin.pages.made_files import (
     about_training,
     free_name,
     newest_true,
-    steps_of,
 )
-from huggin.pages.packing import as_script
-from huggin.pages.page_answer import page_of_answer
-from huggin.pages.page_run import page_of_run
-from huggin.pages.page_sample import Page
+from huggin.pages.page_run import page_of_answer, page_of_run
+from huggin.pages.page_sample import Page, as_script
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import one_at_a_time
 
@@ -52,6 +49,7 @@ SCRIPTS = (  # in the order in which they run
 )
 UPLOT = "1.6.32"  # https://github.com/leeoniya/uPlot, its file as npm has it
 HEAD = 10_000  # bytes, in which a page says what it is about
+PAGES = "qa-training-*.html"
 STYLES = ("uPlot.min.css", "style.css")
 
 
@@ -80,8 +78,7 @@ def page(
     if answer:
         text = as_html("answer", [page_of_answer(runs[0])], about_answer(runs[0]))
         return MadeFile(write_page(text, folder, "output"))
-    made = made_before(folder, runs) if if_needed else None
-    if made:
+    if if_needed and (made := made_before(folder, runs)):
         return MadeFile(made)
     bar = progress(side_by_side(runs), label="reading", unit="runs")
     pages = [page_of_run(each.recording, each.name) for each in bar]
@@ -90,17 +87,11 @@ def page(
 
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
-    """The newest page of these runs' training in the folder.
-
-    None if they were trained, or their answers explained, since.
-    """
-    explained = (path for run in runs for path in run.run.explanations.glob("*/*.json"))
+    """The newest page of these runs, none if they were trained or explained since."""
     line = f'content="{_escaped(about_training(runs))}"'.encode()
+    explained = (path for run in runs for path in run.run.explanations.glob("*/*.json"))
     return newest_true(
-        folder,
-        "qa-training-*.html",
-        [*steps_of(runs), *explained],
-        lambda path: line in path.read_bytes()[:HEAD],
+        folder, PAGES, runs, explained, lambda path: line in path.read_bytes()[:HEAD]
     )
 
 

@@ -1,58 +1,74 @@
-"""A recording -> what the page shows of a run: facts, curves, questions, tracked samples."""
+"""A recording -> what the page shows of a run, or of its newest answer as a run of one moment.
+
+Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, and the only sample.
+What reads explained answers loads torch, so it is imported only if there are any.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from huggin.analysis.gradients import running_mean, thinned
-from huggin.analysis.question_lists import (
-    NEVER,
-    Histories,
-    hardest_first,
-    histories,
-    learned_first,
-    most_forgotten_first,
-)
+from huggin.analysis.learning import running_mean, thinned
+from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
+from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short
-from huggin.pages.explained import explained_by_model
-from huggin.pages.facts import run_facts, title_line
-from huggin.pages.packing import packed
-from huggin.pages.page_sample import Page, found_or_why, page_of_sample, shown
+from huggin.pages.facts import answer_facts, run_facts, title_line
+from huggin.pages.page_sample import (
+    Page,
+    found_or_why,
+    packed,
+    page_of_lens,
+    page_of_probes,
+    page_of_sample,
+    page_of_shares,
+    page_of_window,
+    shown,
+)
 from huggin.qa.records import some_training_records
-from huggin.recording.reader import Recording
+from huggin.recording.answer import AnswerInside, asked_of, read_answer
+from huggin.recording.checkpoints import hash_of_weights, newest_model
+from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
 
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps
 NAMES = 12  # of modules that are alike
-
-Question = Mapping[str, Any]  # a record of the data: question, and answers as in SQuAD
+MOST = 20  # explained answers
+OLDER = "kept without its attention: an older version kept it, or the model gives no weights"
+NOT_EXPLAINED = "huggin lime-answer was not run for this question and model"
 
 
 def page_of_run(recording: Recording, name: str) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
-    facts = recording.facts
-    page: Page = {
-        "name": shown(name or facts.model_type_state(int(recording.steps.step[-1]))),
-        "title": shown(title_line(recording)),
-        "missing": {},
-        "modules": [page_of_module(row) for row in facts.modules],
-        "layers": facts.layers,
-        "curves": _curves(recording),
-    }
+    name = name or recording.facts.model_type_state(int(recording.steps.step[-1]))
+    page = _page_of(recording, name, title_line(recording))
+    page["curves"] = _curves(recording)
     page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
     page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
     page["questions"] = found_or_why(page, "questions", lambda: _questions(recording))
     explained = found_or_why(page, "explained", lambda: explained_by_model(recording))
     page["explained"] = explained or []
-    page["samples"] = [page_of_sample(recording, sample) for sample in range(len(facts.samples))]
+    page["samples"] = [
+        page_of_sample(recording, sample) for sample in range(len(recording.facts.samples))
+    ]
     return page
 
 
-def page_of_module(row: ModuleRow) -> Page:
+def _page_of(recording: Recording, name: str, title: str) -> Page:
+    """What every page says of the model; page["missing"] will say what lacks, and why."""
+    return {
+        "name": shown(name),
+        "title": shown(title),
+        "missing": {},
+        "modules": [_module(row) for row in recording.facts.modules],
+        "layers": recording.facts.layers,
+    }
+
+
+def _module(row: ModuleRow) -> Page:
     """A row of the legend."""
     return {
         "numbers": row.numbers,
@@ -75,10 +91,10 @@ def _curves(recording: Recording) -> Page:
     mean = running_mean(steps.loss, max(1, len(steps.step) // MEAN_OF))
     return {
         "of": len(steps.step),
-        "step": packed(steps.step[kept].astype(np.int32)),
-        "loss": packed(steps.loss[kept].astype(np.float32)),
-        "mean": packed(mean[kept].astype(np.float32)),
-        "learning_rate": packed(steps.learning_rate[kept].astype(np.float32)),
+        "step": packed(steps.step[kept], np.int32),
+        "loss": packed(steps.loss[kept], np.float32),
+        "mean": packed(mean[kept], np.float32),
+        "learning_rate": packed(steps.learning_rate[kept], np.float32),
     }
 
 
@@ -110,9 +126,9 @@ def _questions(recording: Recording) -> Page:
     """
     found = histories(recording.questions)
     lists = {
-        "hardest": hardest_first(found),
-        "learned": learned_first(found),
-        "forgotten": most_forgotten_first(found),
+        "hardest": found.hardest_first,
+        "learned": found.learned_first,
+        "forgotten": found.most_forgotten_first,
     }
     places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
     row_of = {int(place): row for row, place in enumerate(places)}
@@ -132,29 +148,27 @@ def _questions(recording: Recording) -> Page:
     return page
 
 
-def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Question]:
+def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Record]:
     """The questions at some places. Raises UserError if they are not those that were trained on."""
-    samples = recording.facts.trained_samples
-    places = {*indices, *(window.index for window in samples)}
-    texts = some_training_records(recording.facts.cfg, places)
-    if any(texts[window.index]["question"] != window.question for window in samples):
-        where = f"{recording.facts.data_name} has changed"
-        raise UserError(f"{where} since {recording.run.path} was trained")
-    return texts
+    last = int(recording.questions.index.max())
+    places = {*indices, last, *(window.index for window in recording.facts.trained_samples)}
+    records = some_training_records(recording.facts.cfg, places)
+    refuse_changed(recording, records)
+    return records
 
 
 def _row(
-    found: Histories, place: int, texts: Mapping[int, Question], tracked: Mapping[int, int]
+    found: Histories, place: int, records: Mapping[int, Record], tracked: Mapping[int, int]
 ) -> Page:
-    """A question with its history."""
+    """A question with its history, its texts short enough for a table."""
     index = int(found.index[place])
     loss = float(found.loss[place])
     since = int(found.since[place])
-    question, answer = _words(texts.get(index))
+    record = records.get(index)
     return {
         "index": index,
-        "question": question,
-        "answer": answer,
+        "question": shown(short(record["question"], 300)) if record else "",
+        "answer": shown(short(answer_of(record), 100)) if record else "",
         "loss": loss if np.isfinite(loss) else None,
         "right": int(found.right[place]),
         "seen": int(found.seen[place]),
@@ -164,10 +178,140 @@ def _row(
     }
 
 
-def _words(record: Question | None) -> tuple[str, str]:
-    """A question and its first answer, short enough for a table."""
-    if record is None:
-        return "", ""
-    answers = record["answers"]["text"]
-    answer = answers[0] if len(answers) else ""
-    return shown(short(record["question"], 300)), shown(short(answer, 100))
+def page_of_answer(recording: Recording) -> Page:
+    """Everything that the page shows of the newest answer.
+
+    Raises UserError if no answer is kept.
+    """
+    answer = read_answer(recording.run)
+    facts = answer.facts
+    page = _page_of(recording, facts.state, f"One answer of {title_line(recording)}")
+    page["facts"] = [(label, shown(text)) for label, text in answer_facts(facts)]
+    page |= {"scores": [], "answered": shown(facts.answered), "confidence": facts.confidence}
+    sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
+    sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
+    for name, find in (
+        ("lens", lambda: _lens_of(recording, answer)),
+        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
+        ("attention", lambda: page_of_attention(answer)),
+    ):
+        sample[name] = found_or_why(sample, name, find)
+    sample["words"] = words_of_answer(recording)
+    if sample["words"] is None:
+        sample["missing"]["words"] = NOT_EXPLAINED
+    return {**page, "samples": [sample]}
+
+
+def _as_probes(answer: AnswerInside) -> Probes:
+    """The answer as the only probe."""
+    facts = answer.facts
+    logits = {"start_logits": answer.start_logits[None], "end_logits": answer.end_logits[None]}
+    with np.errstate(divide="ignore"):
+        start_loss = -np.log(probabilities(logits["start_logits"])[:, facts.window.gold_start])
+        end_loss = -np.log(probabilities(logits["end_logits"])[:, facts.window.gold_end])
+    return Probes(
+        step=np.array([facts.step]),
+        **logits,
+        start_loss=start_loss,
+        end_loss=end_loss,
+        predicted_start=np.array([facts.start]),
+        predicted_end=np.array([facts.end]),
+    )
+
+
+def _lens_of(recording: Recording, answer: AnswerInside) -> Page:
+    lens = lens_of_answer(recording, answer)
+    return page_of_lens(lens, right_spans(recording, lens, answer.facts.window), first=1)
+
+
+def page_of_attention(answer: AnswerInside) -> Page:
+    """From which tokens every attention head reads, packed. Raises UserError if it is not kept."""
+    attention = answer.attention
+    if attention is None:
+        raise UserError(OLDER)
+    layers, heads = attention.weights.shape[:2]
+    return {
+        "of": attention.of,
+        "layers": layers,
+        "heads": heads,
+        "weights": packed(attention.weights.transpose(2, 0, 1, 3)),  # (of, layers, heads, tokens)
+    }
+
+
+def explained_by_model(recording: Recording) -> list[Page]:
+    """The newest answers of the newest model that lime-answer has explained; mostly none."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return []
+    from huggin.lime.words.found import all_kept
+
+    model = hash_of_weights(newest_model(run))
+    found = [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
+    return [_explained(kept) for kept in found[:MOST]]
+
+
+def _explained(kept: Any) -> Page:
+    """An explained answer: its words with their coefficients over the largest one."""
+    finding = kept.findings[-1]
+    facts = (
+        f"{finding.samples} masks by {finding.hide}; held-out R² {finding.held_out_in_words()}; "
+        f"the same answer in {100 * finding.kept:.0f} % of the masked texts."
+    )
+    return {
+        "question": shown(kept.asked.question),
+        "answer": shown(kept.asked.answer),
+        "target": shown(finding.target),
+        "scale": finding.scale,
+        "most": finding.largest,
+        "words": [_word(finding, piece) for piece in finding.pieces],
+        "lines": [shown(line) for line in (facts, finding.believe) if line],
+    }
+
+
+def _word(finding: Any, piece: Any) -> Page:
+    """A word of the text; `share` is None if it is never hidden."""
+    segment = None if piece.segment is None else finding.segments[piece.segment]
+    return {
+        "part": piece.part,
+        "text": shown(piece.text),
+        "blank": piece.after_blank,
+        "share": None if segment is None else segment.coefficient / finding.largest,
+        "answer": piece.is_answer,
+    }
+
+
+def words_of_answer(recording: Recording) -> Page | None:
+    """Which words made the newest answer, the strongest first; None if it was not explained."""
+    kept = _newest_kept(recording)
+    if kept is None:
+        return None
+    finding = kept.findings[-1]  # of a long text: its words, after its sentences
+    rows = [
+        {
+            "text": shown(segment.text, 80),
+            "coefficient": segment.coefficient,
+            "is_clear": finding.is_clear(segment),
+        }
+        for segment in sorted(finding.segments, key=lambda segment: segment.rank)
+    ]
+    return {"segments": rows, "believe": shown(finding.believe), "score": shown(finding.scale)}
+
+
+def figures_of_answer(recording: Recording) -> list[Any]:
+    """The figures of the words that made the newest answer; none if it was not explained."""
+    kept = _newest_kept(recording)
+    if kept is None:
+        return []
+    from huggin.lime.words.figures import draw_kept
+
+    return list(draw_kept(kept).values())
+
+
+def _newest_kept(recording: Recording) -> Any:
+    """The newest explanation of the run's newest answer, or None."""
+    run = recording.run
+    if not run.explanations.is_dir():
+        return None
+    from huggin.lime.words.found import newest_kept
+
+    return newest_kept(run.explanations, *asked_of(run))

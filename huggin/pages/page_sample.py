@@ -1,8 +1,14 @@
 """A tracked sample of a recording -> what the page shows of it: texts, and packed arrays.
 
-What the recording lacks is None, and `missing` says why.
+What the recording lacks is None, and `missing` says why. Arrays become text without loss:
+rearranged, deflated, in base64; the page's codec.js undoes it. The bytes of numbers are sorted by
+significance, and neighbours along the first axis, say the same token at two probes, are subtracted
+where that makes the text shorter.
 """
 
+import base64
+import json
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +21,6 @@ from huggin.analysis.nodes import Snapshots, largest_both_ways, snapshots, top_s
 from huggin.common.errors import UserError
 from huggin.common.text import printable
 from huggin.common.window import Window
-from huggin.pages.packing import packed
 from huggin.recording.reader import LensLogits, Probes, Recording
 
 PER_NAT = 16  # steps of a lens' log probability: each is 6 % of the probability
@@ -25,6 +30,7 @@ LONGEST = 20_000  # characters of a text that the page shows
 LONGEST_TOKEN = 200
 CUT = " … (cut)"
 GOES_ON = "##"
+LEVEL = 6  # of deflate; 9 takes three times as long and saves 1 %
 
 Page = dict[str, Any]  # what becomes JSON
 Piece = tuple[str, str]  # what stands before a token, and the token's own text
@@ -66,24 +72,18 @@ def found_or_why(page: Page, name: str, find: Callable[[], Any]) -> Any:
         return None
 
 
-def halves(values: np.ndarray) -> Page:
-    """Numbers in float16, packed; those beyond 65504 become infinite."""
-    with np.errstate(over="ignore"):
-        return packed(values.astype(np.float16))
-
-
 def page_of_probes(probes: Probes, window: Window) -> Page:
     """Logits, losses and predicted spans, packed."""
     margins = margins_over_time(probes, window)
     return {
-        "step": packed(probes.step.astype(np.int32)),
-        "start": halves(probes.start_logits),
-        "end": halves(probes.end_logits),
-        "start_loss": packed(probes.start_loss.astype(np.float32)),
-        "end_loss": packed(probes.end_loss.astype(np.float32)),
-        "first": packed(probes.predicted_start.astype(np.int16)),
-        "last": packed(probes.predicted_end.astype(np.int16)),
-        "margin": packed(margins.astype(np.float32)),
+        "step": packed(probes.step, np.int32),
+        "start": packed(probes.start_logits, np.float16),
+        "end": packed(probes.end_logits, np.float16),
+        "start_loss": packed(probes.start_loss, np.float32),
+        "end_loss": packed(probes.end_loss, np.float32),
+        "first": packed(probes.predicted_start, np.int16),
+        "last": packed(probes.predicted_end, np.int16),
+        "margin": packed(margins, np.float32),
     }
 
 
@@ -97,7 +97,7 @@ def page_of_lens(lens: LensLogits, right: np.ndarray, first: int) -> Page:
     lowest = np.where(right.any(axis=1), right.argmax(axis=1) + first, -1).astype(np.int16)
     return {
         "first": first,
-        "step": packed(lens.step.astype(np.int32)),
+        "step": packed(lens.step, np.int32),
         "start": packed(likelihoods(lens.start_logits)),
         "end": packed(likelihoods(lens.end_logits)),
         "lowest_right": packed(lowest),  # -1: the head is right on no layer
@@ -120,11 +120,11 @@ def page_of_shares(found: Snapshots, window: Window) -> Page:
     margin = _margin_shares(found, window) if window.has_answer else None
     top = top_shares(found)
     return {
-        "step": packed(found.step.astype(np.int32)),
+        "step": packed(found.step, np.int32),
         "nodes": packed(top.nodes),
-        "values": halves(top.shares),
-        "bias": packed(found.bias.astype(np.float32)),
-        "logits": halves(found.logits()),
+        "values": packed(top.shares, np.float16),
+        "bias": packed(found.bias, np.float32),
+        "logits": packed(found.logits(), np.float16),
         "hidden": int(found.weight.shape[-1]),
         "margin": margin,
     }
@@ -141,8 +141,8 @@ def _margin_shares(found: Snapshots, window: Window) -> Page | None:
     return {
         "rival": rival,
         "nodes": packed(nodes),
-        "values": packed(values.astype(np.float32)),
-        "total": packed(shares.sum(axis=1).astype(np.float32)),
+        "values": packed(values, np.float32),
+        "total": packed(shares.sum(axis=1), np.float32),
     }
 
 
@@ -185,3 +185,44 @@ def _piece(
     reached[part] = max(end, before or 0)
     own = text[max(begin, before or 0) : end] or window.tokens[at]
     return shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)
+
+
+def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
+    """An array as a value of JSON: its dtype, its shape, and its numbers in base64.
+
+    kind: the dtype (default: the array's own). Numbers beyond 65504 are infinite in float16.
+    """
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array).astype(kind or array.dtype)
+    values = array.astype(array.dtype.newbyteorder("<"))
+    plain = zlib.compress(_by_significance(values), LEVEL)
+    differences = zlib.compress(_by_significance(_differences(values)), LEVEL)
+    is_shorter = len(differences) < len(plain)
+    data = differences if is_shorter else plain
+    return {
+        "dtype": array.dtype.name,
+        "shape": list(array.shape),
+        "differences": is_shorter,
+        "data": base64.b64encode(data).decode("ascii"),
+    }
+
+
+def _differences(values: np.ndarray) -> np.ndarray:
+    """Each number's bits minus those of the one before it on the first axis, which wraps around."""
+    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
+    return np.concatenate([bits[:1], bits[1:] - bits[:-1]])
+
+
+def _by_significance(values: np.ndarray) -> bytes:
+    """The lowest byte of every number, then the next one of every number, and so on."""
+    planes = values.reshape(-1).view(np.uint8).reshape(-1, values.dtype.itemsize)
+    return planes.T.tobytes()
+
+
+def as_script(value: Any) -> str:
+    """JSON that can stand in a <script> element, whatever its texts are.
+
+    It is ASCII, and has no `<` that could end the element. Raises ValueError for NaN.
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""A recording -> the pages of its PDF.
+"""Recordings -> the pages of a PDF.
 
 The pages draw their figures themselves, from the recording and with one choice of node. So a PDF
 never mixes nodes or runs.
@@ -9,30 +9,30 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from huggin.analysis.lens import layers_in_words
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
-from huggin.common.errors import BadValue, UserError
+from huggin.analysis.parts import sums_until
+from huggin.analysis.questions import between_passes, hardest, learned_in_words, passes_in_words
 from huggin.graphs.attention import draw_attention
-from huggin.graphs.kinds import drawn_or_noted
-from huggin.graphs.logits import draw_logits, draw_logits_over_time
+from huggin.graphs.kinds import left_out, questions_of
+from huggin.graphs.logits import (
+    draw_layers,
+    draw_layers_over_time,
+    draw_logits,
+    draw_logits_over_time,
+)
 from huggin.graphs.losses import draw_losses
-from huggin.graphs.node_logits import draw_answer
+from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time
+from huggin.graphs.parts import draw_gradients, draw_rewound
+from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, same_sample, side_by_side
-from huggin.graphs.shares import draw_shares, draw_shares_over_time
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.pages.blocks import (
-    GAP,
-    HEIGHT,
     LABELS,
-    SCALE,
-    WIDTH,
     Block,
     Document,
-    beside,
-    boxed,
     facts_of_runs,
-    figure_block,
     heading,
-    in_rows,
     is_about,
     render,
     section,
@@ -40,24 +40,25 @@ from huggin.pages.blocks import (
     text_block,
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
-from huggin.pages.explained import figures_of_answer
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
-from huggin.pages.inside import add_inside
 from huggin.pages.made_files import (
     GRAPHS,
     MadeFile,
     about_answer,
     about_training,
     newest_true,
-    steps_of,
 )
+from huggin.pages.page_run import figures_of_answer
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
+from huggin.recording.results import read_rewound
 
-LEGEND = 62  # characters of a module in the legend beside the figures
-LEGEND_POINTS = 440  # width of that legend
-LEGEND_HEIGHT = 600  # points; a longer legend has a page of its own
+PDFS = "qa-training-*.gv.pdf"
+LEGEND = 62  # characters of a module in the legends of several runs
 TEXTS = 70  # characters of the texts of facts
+SECOND_SCHEMA = 2  # recordings of the first one have no layers and questions
+QUESTION = ("question", "loss", "right/seen", "text", "answer")
+WIDTHS = (10, 8, 12, 90, 40)  # characters of these columns
 
 
 def pdf(
@@ -87,8 +88,7 @@ def pdf(
     choice = NodeChoice(node, rank_by, sample)
     runs = read_runs([Path(each) for each in (run, *beside)])
     folder = Path(folder)
-    made = made_before(folder, runs) if if_needed else None
-    if made:
+    if if_needed and (made := made_before(folder, runs)):
         return MadeFile(made)
     document = output_document(runs[0], choice) if answer else training_document(runs, choice)
     path = render(document, folder, "output" if answer else "training")
@@ -103,29 +103,18 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
     Raises UserError for a sample or node that is not there.
     """
     titles = [title_line(run) for run in runs]
-    document = Document("; ".join(titles), about_training(runs))
-    learning = _learning(runs, choice)
-    if len(runs) == 1:
-        document.pages += _first_pages(runs[0], choice, learning)
-    else:
-        facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
-        names = [heading(title) for title in titles]
-        blocks = [*names, heading("1  What was trained"), facts, beside(_legends(runs))]
-        document.pages.append(stacked(blocks))
-        document.pages += section("2  How they learned", learning)
-    document.pages += _one_question(document, runs, choice)
-    add_inside(document, runs, choice.sample)
+    document = Document("; ".join(titles), about_training(runs), _learning(titles, runs, choice))
+    with left_out(document.notes, "one question through time"):
+        document.blocks += _one_question(document, runs, choice)
+    _add_inside(document, runs, choice.sample)
     return document
 
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
-    """The newest PDF of these runs' training in the folder.
-
-    None if they were trained or rewound since.
-    """
-    sources = [*steps_of(runs), *(run.run.rewound for run in runs)]
+    """The newest PDF of these runs, none if they were trained or rewound since."""
     subject = about_training(runs)
-    return newest_true(folder, "qa-training-*.gv.pdf", sources, lambda pdf: is_about(pdf, subject))
+    rewound = [run.run.rewound for run in runs]
+    return newest_true(folder, PDFS, runs, rewound, lambda pdf: is_about(pdf, subject))
 
 
 def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
@@ -134,55 +123,32 @@ def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Do
     Raises UserError if it has no answer.
     """
     answer = read_answer(recording.run).facts
-    document = Document(title_line(recording), about_answer(recording))
-    document.pages += _first_pages(recording, choice, _learning([recording], choice))
+    title = title_line(recording)
+    learning = _learning([title], [recording], choice)
+    document = Document(title, about_answer(recording), learning)
     facts = text_block(table(answer_facts(answer), FACTS_BLUE, (LABELS, TEXTS)))
     context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))
-    figures = [
-        *draw_answer(recording, choice=choice).values(),
-        *draw_attention(recording).values(),
-    ]
-    document.pages += section("3  One answer from the inside", figures, [beside([facts, context])])
-    add_inside(document, [recording], choice.sample)
+    figures = draw_answer(recording, choice=choice) | draw_attention(recording)
+    contents: list[Block | Figure] = [facts, context, *figures.values()]
+    document.blocks += section("2  One answer from the inside", contents)
     if words := figures_of_answer(recording):
-        document.pages += section("4  Which words made this answer", words)
+        document.blocks += section("Which words made this answer", words)
+    _add_inside(document, [recording], choice.sample)
     return document
 
 
-def _learning(runs: Sequence[Recording], choice: NodeChoice) -> list[Figure]:
-    """The figures of how the head learned."""
-    return [
-        *draw_weights(*runs, choice=choice).values(),
-        *draw_losses(*runs).values(),
-        *draw_weights_over_time(*runs, choice=choice).values(),
-    ]
-
-
-def _first_pages(
-    recording: Recording, choice: NodeChoice, learning: Sequence[Figure]
-) -> list[Block]:
-    """What was trained on the left, how it learned in a box on the right.
-
-    A legend that is too long for this page gets one of its own.
-    """
-    modules = recording.facts.modules
-    facts = table(training_facts(recording, choice), FACTS_BLUE, (LABELS, TEXTS))
-    legend = text_block(legend_table(modules, width=LEGEND))
-    fits = legend.height <= LEGEND_HEIGHT
-    left = [heading("1  What was trained"), text_block(facts), *([legend] if fits else [])]
-    width = (WIDTH - LEGEND_POINTS - 4 * GAP) / 2
-    blocks = [figure_block(figure, width, HEIGHT / 2, SCALE) for figure in learning]
-    box = boxed(stacked(in_rows(blocks, 2 * width + GAP)))
-    right = [heading("2  How it learned"), box]
-    columns = beside([stacked(left), stacked(right)])
-    page = stacked([heading(title_line(recording), 18), columns])
-    if fits:
-        return [page]
-    return [page, stacked([heading("The modules of the model"), legend])]
+def _learning(titles: Sequence[str], runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
+    """The first section: what was trained, and how the head learned."""
+    facts = facts_of_runs(runs, [training_facts(run, choice) for run in runs])
+    figures = draw_weights(*runs, choice=choice) | draw_losses(*runs)
+    figures |= draw_weights_over_time(*runs, choice=choice)
+    names = [heading(title, 18 if len(runs) == 1 else 14) for title in titles]
+    title = "1  What was trained, and how it learned"
+    return [stacked(names), *section(title, [facts, *figures.values()])]
 
 
 def _legends(runs: Sequence[Recording]) -> list[Block]:
-    """The legend; of runs whose models differ one each, headed by the run's name."""
+    """The modules; of runs whose models differ a table each, headed by the run's name."""
     first, *others = [run.facts.modules for run in runs]
     if all(other == first for other in others):
         return [text_block(legend_table(first))]
@@ -193,22 +159,72 @@ def _legends(runs: Sequence[Recording]) -> list[Block]:
 
 
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
-    """The pages of the tracked sample; none if the runs track different questions."""
+    """The pages of the tracked sample. Raises UserError if the runs track different questions."""
     sample = choice.sample
-    try:
-        same_sample(runs, sample)
-    except BadValue:
-        raise
-    except UserError as error:
-        document.notes.append(f"left out, one question through time: {error}")
-        return []
+    same_sample(runs, sample)
     logits, losses = draw_logits(*runs, sample=sample).values()
     figures = {"logits": logits, **draw_logits_over_time(*runs, sample=sample)}
-    figures |= drawn_or_noted(
-        document.notes,
-        lambda: draw_shares_over_time(*runs, choice=choice) | draw_shares(*runs, sample=sample),
-        "the shares of the nodes",
-    )
-    texts = [question_facts(run, sample) for run in runs]
-    above = in_rows([facts_of_runs(runs, texts), figure_block(losses, WIDTH, HEIGHT, SCALE)], WIDTH)
-    return section("3  One question through time", list(figures.values()), above)
+    with left_out(document.notes, "the shares of the nodes"):
+        shares = draw_shares_over_time(*runs, choice=choice)
+        figures |= shares | draw_shares(*runs, sample=sample)
+    facts = facts_of_runs(runs, [question_facts(run, sample) for run in runs])
+    contents: list[Block | Figure] = [facts, losses, *figures.values()]
+    return section("2  One question through time", contents)
+
+
+def _add_inside(document: Document, runs: Sequence[Recording], sample: int) -> None:
+    """Add "through the layers", "question by question" and the modules; what lacks is noted."""
+    older = [run for run in runs if run.facts.schema_version < SECOND_SCHEMA]
+    if older and len(older) < len(runs):
+        what = f"an older version of the toolkit recorded {older[0].run.path}"
+        document.notes.append(f"left out, the layers and the questions: {what}")
+    if not older:
+        document.blocks += _through_the_layers(document, runs, sample)
+        with left_out(document.notes, "the questions"):
+            document.blocks += _question_by_question(document, runs)
+    document.blocks += section("The modules of the model", _legends(runs))
+
+
+def _through_the_layers(document: Document, runs: Sequence[Recording], sample: int) -> list[Block]:
+    """The lens, the gradients by part, and what rewinding found if it was run."""
+    contents: list[Block | Figure] = []
+    with left_out(document.notes, "the head on each layer"):
+        figures = draw_layers(*runs, sample=sample) | draw_layers_over_time(*runs, sample=sample)
+        texts = [[("the answer", _where_it_appears(run))] for run in runs]
+        contents += [facts_of_runs(runs, texts), *figures.values()]
+    with left_out(document.notes, "the gradients"):
+        contents += draw_gradients(*runs).values()
+    for run in side_by_side(runs):
+        with left_out(document.notes, "what rewinding found"):
+            if found := read_rewound(run.recording.run):
+                ledger = sums_until(run.recording, found.step)
+                contents += draw_rewound(found, ledger, run.name).values()
+    return section("3  Through the layers", contents) if contents else []
+
+
+def _where_it_appears(run: Recording) -> str:
+    """On which layer and at which step the head was right, for each tracked sample."""
+    samples = range(len(run.facts.samples))
+    return "\n".join(layers_in_words(run, number) for number in samples)
+
+
+def _question_by_question(document: Document, runs: Sequence[Recording]) -> list[Block]:
+    """Loss and right answers by kind, what was learned and forgotten, the hardest questions."""
+    passes = draw_passes(*runs)
+    what = "left out, the kinds of questions"
+    records, kinds = questions_of(runs, document.notes, what)
+    facts = [
+        [
+            ("learned first", learned_in_words(run.questions, kind)),
+            ("and forgotten", passes_in_words(between_passes(run.questions))),
+        ]
+        for run, kind in zip(runs, kinds[0], strict=True)
+    ]
+    contents: list[Block | Figure] = [facts_of_runs(runs, facts)]
+    contents += [figure for kind in kinds for figure in draw_kinds(*runs, kinds=kind).values()]
+    contents += passes.values()
+    if len(runs) == 1:
+        title = heading("The questions with the highest loss when they were last seen", 10)
+        rows = [QUESTION, *hardest(runs[0].questions, records[0])]
+        contents.append(stacked([title, text_block(table(rows, FACTS_BLUE, WIDTHS))]))
+    return section("4  Question by question", contents)

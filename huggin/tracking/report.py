@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from huggin.common.statistics import wilson_interval
-from huggin.common.text import printable
+from huggin.common.text import in_columns, printable
 from huggin.tracking.watch import OUTSIDE, TRAINER, Ending, Sample, training_function
 
 CALLS_FORWARD = "torch/nn/modules/module.py"  # PyTorch's detour: two frames for each module
@@ -39,13 +39,14 @@ def report(samples: Sequence[Sample], ending: Ending) -> str:
     if not samples:
         return f"no samples in {ending.seconds:.1f} s"
     lines = [f"{_heading(samples, ending)}; share of the time by the Trainer's innermost function:"]
-    lines += ["", "  share   95 % interval  samples  training function"]
+    rows = [("share", "95 % interval", "samples", "training function")]
     by_function = Counter(training_function(sample) for sample in samples)
     for function, count in by_function.most_common():
         low, high = wilson_interval(count, len(samples))
-        share = 100 * count / len(samples)
         name = "(outside the Trainer: imports, data, saving)" if function == OUTSIDE else function
-        lines.append(f"{share:5.1f} %   {low:4.1f} to {high:4.1f} %  {count:7}  {name}")
+        share = f"{100 * count / len(samples):.1f} %"
+        rows.append((share, f"{low:.1f} to {high:.1f} %", str(count), name))
+    lines += ["", *in_columns(rows, left=(3,))]
     return printable("\n".join([*lines, *_sequences(samples)]))
 
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from huggin.analysis.gradients import running_mean
-from huggin.analysis.learning import Learned, margins, when_learned
+from huggin.analysis.learning import Learned, margins, running_mean, when_learned
 from huggin.analysis.losses import fit_exponential
 from huggin.recording.reader import Probes
 from tests.recordings import window

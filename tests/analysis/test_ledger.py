@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from huggin.analysis.ledger import in_words, made_most, subject, sums_of, words_and_table
+from huggin.analysis.parts import ledger_in_words, made_most, subject, sums_of, table_of_ledger
 from huggin.common.errors import UserError
 from huggin.common.site import Place
 from huggin.recording.reader import Credits
@@ -54,28 +54,29 @@ def test_how_far_the_split_moves():
     assert sums_of(ledger()).moved == pytest.approx(0.2 / 2.2)
     none = sums_of(ledger(coarse=np.full((4, 5), NAN)))
     assert np.isnan(none.moved)
-    assert "every second probe" not in in_words(none)
+    assert "every second probe" not in ledger_in_words(none)
 
 
 def test_the_parts_that_made_most():
     sums = sums_of(ledger())
     assert made_most(sums) == [1]
-    words = in_words(sums)
+    words = ledger_in_words(sums)
     assert words.startswith("The loss changed by -2.20 nats. Layer 1 made 64 % of it, half of that")
     assert "half of that between steps 10 and 40. Gap: 0.8 %." in words
     assert "every second probe left out 9.1 % goes to other parts." in words
 
 
 def test_a_large_gap_says_what_to_do():
-    assert "Gap: 4.3 %: the parts are less exact than that; set ledger_points to 5" in in_words(
-        sums_of(ledger(gap=(0.1, 0.0, 0.0, 0.0)))
+    assert (
+        "Gap: 4.3 %: the parts are less exact than that; set ledger_points to 5"
+        in ledger_in_words(sums_of(ledger(gap=(0.1, 0.0, 0.0, 0.0))))
     )
 
 
 def test_a_loss_that_did_not_change_is_no_ones_work():
     still = ledger(credits=np.zeros((4, 5)), gap=np.zeros(4), coarse=np.full((4, 5), NAN))
-    assert in_words(sums_of(still)) == "The loss changed by +0.00 nats. Gap: 0.0 %."
-    assert "nothing: frozen" in words_and_table(sums_of(still))
+    assert ledger_in_words(sums_of(still)) == "The loss changed by +0.00 nats. Gap: 0.0 %."
+    assert "nothing: frozen" in table_of_ledger(sums_of(still))
 
 
 def test_probes_that_are_not_finite_are_left_out():
@@ -84,7 +85,7 @@ def test_probes_that_are_not_finite_are_left_out():
     sums = sums_of(ledger(credits=credits))
     assert sums.step.tolist() == [10, 20, 40]
     assert sums.moved == pytest.approx(0.4 / 2 / 1.6)
-    assert "Left out: 1 probes whose loss is not finite" in in_words(sums)
+    assert "Left out: 1 probes whose loss is not finite" in ledger_in_words(sums)
     with pytest.raises(UserError, match="no loss of this sample is finite"):
         sums_of(ledger(gap=(NAN,) * 4))
 
@@ -103,7 +104,7 @@ def test_names_of_parts(chosen, words):
 
 
 def test_a_row_per_part():
-    lines = words_and_table(sums_of(ledger())).splitlines()
+    lines = table_of_ledger(sums_of(ledger())).splitlines()
     assert lines[1].split() == [
         *["part", "net", "(nats)", "lowered", "raised", "share", "most", "by"]
     ]

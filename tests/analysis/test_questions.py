@@ -1,28 +1,30 @@
 """Kinds of questions, running shares, passes, the hardest."""
 
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 
-from huggin.analysis.gradients import chosen_parts, frozen, over_time, table_of_parts, unknown_steps
-from huggin.analysis.question_lists import hardest, table_of_hardest
+from huggin.analysis.parts import chosen_parts, frozen, log_norms, table_of_norms, unknown_steps
 from huggin.analysis.questions import (
     LENGTHS,
     PLACES,
     Grouping,
-    QuestionTexts,
     between_passes,
     by_length,
     by_own_kind,
     by_place,
     half_right,
+    hardest,
     kind_of,
     learned_in_words,
-    pass_of,
     passes_in_words,
+    refuse_changed,
     running,
     same_kinds,
+    table_of_hardest,
     table_of_kinds,
-    texts_of,
+    visits_of,
 )
 from huggin.common.errors import UserError
 from huggin.common.statistics import wilson_interval
@@ -50,27 +52,37 @@ def test_the_first_question_word_says_the_kind(question, kind):
     assert kind_of(question) == kind
 
 
-def texts(answers=("a",), places=None, own=()):
-    count = len(answers)
-    where = np.zeros(count) if places is None else np.array(places)
-    return QuestionTexts(["Who?"] * count, list(answers), where, list(own))
+def records_of(answers=("a",), places=None, own=()):
+    """A context of 100 characters; the answer begins at a place of it, None without an answer."""
+    return [
+        {
+            "question": "Who?",
+            "context": "x" * 100,
+            "answers": {
+                "text": [answer] if answer else [],
+                "answer_start": [] if place is None else [round(100 * place)],
+            },
+            "own": kind,
+        }
+        for answer, place, kind in zip_longest(answers, places or [0] * len(answers), own)
+    ]
 
 
 def test_lengths_and_places():
     answers = ["a", "a b", "a b c", "a b c d", "a b c d e", "a " * 9, ""]
-    kinds = by_length(texts(answers)).kind
+    kinds = by_length(records_of(answers)).kind
     assert [LENGTHS[kind] for kind in kinds] == [*LENGTHS[:3], *LENGTHS[2:]]
-    places = [0, 0.24, 0.25, 0.5, 0.99, np.nan]
-    kinds = by_place(texts("abcdef", places)).kind
+    places = [0, 0.24, 0.25, 0.5, 0.99, None]
+    kinds = by_place(records_of("abcdef", places)).kind
     assert [PLACES[kind] for kind in kinds] == [PLACES[0], *PLACES]
 
 
 def test_own_kinds_are_the_most_frequent_values():
     own = [f"title {number}" for number in range(10) for _ in range(20 - number)]
-    grouping = by_own_kind(texts("a" * len(own), own=own), "title")
+    grouping = by_own_kind(records_of("a" * len(own), own=own), "title")
     assert grouping.names == [*(f"title {number}" for number in range(8)), "all others"]
     assert np.bincount(grouping.kind).tolist() == [20, 19, 18, 17, 16, 15, 14, 13, 12 + 11]
-    other = by_own_kind(texts("aa", own=["b", "c"]), "title")
+    other = by_own_kind(records_of("aa", own=["b", "c"]), "title")
     with pytest.raises(UserError, match="the runs have different kinds; draw each alone"):
         same_kinds([[grouping], [other]])
 
@@ -137,7 +149,18 @@ def test_passes():
         (5, 1, 0, 0.5, True),
     ]
     found = trained(rows)
-    assert pass_of(found).tolist() == [0, 0, 0, 1, 1, 1, 2]
+    visits = visits_of(found)
+    assert list(zip(visits.index.tolist(), visits.step.tolist(), visits.number.tolist())) == [
+        (0, 1, 0),
+        (0, 3, 1),
+        (0, 2, 0),
+        (0, 3, 1),
+        (1, 1, 0),
+        (1, 4, 1),
+        (1, 5, 2),
+    ]
+    assert visits.was_right.tolist() == [False, False, False, True, False, True, True]
+    assert visits.is_last.tolist() == [False, True, False, True, False, False, True]
     passes = between_passes(found)
     assert passes.learned.tolist() == [1, 0]
     assert passes.forgotten.tolist() == [1, 0]
@@ -145,12 +168,12 @@ def test_passes():
     assert passes.stayed_wrong.tolist() == [0, 0]
     said = passes_in_words(passes)
     assert said == "over 3 passes: 1 times a window was learned, 1 times one was forgotten"
-    assert hardest(found) == [(0, 1.5, 2, 4), (1, 0.5, 3, 3)]
+    assert hardest(found, None) == [("0", "1.50", "2/4", "", ""), ("1", "0.50", "3/3", "", "")]
 
 
 def test_the_hardest_have_their_texts():
     found = trained([(1, 1, 0, 3.0, False)])
-    with_texts = table_of_hardest(found, texts(["x", "Odin"])).splitlines()
+    with_texts = table_of_hardest(found, records_of(["x", "Odin"])).splitlines()
     assert with_texts[1].endswith("0/1  Who? -> Odin")
     assert table_of_hardest(found, None).splitlines()[1].split() == ["1", "3.00", "0/1"]
     assert "seen once" in passes_in_words(between_passes(found))
@@ -158,12 +181,10 @@ def test_the_hardest_have_their_texts():
 
 def test_texts_are_those_that_were_trained_on(tiny_run, records):
     recording = Recording(tiny_run)
-    found = texts_of(recording, records)
-    assert found.answer == ["Odin", "at dinner time", "ravens", "the world"]
-    assert found.place[0] == records[0]["context"].index("Odin") / len(records[0]["context"])
+    refuse_changed(recording, dict(enumerate(records)))
     for changed in (records[:3], [{**records[0], "question": "Whose?"}, *records[1:]]):
         with pytest.raises(UserError, match=r"questions.json has changed since .* was trained"):
-            texts_of(recording, changed)
+            refuse_changed(recording, dict(enumerate(changed)))
 
 
 def norms(values, parts=("embeddings", "layer 1", "layer 2", "layer 3", "head")):
@@ -173,16 +194,16 @@ def norms(values, parts=("embeddings", "layer 1", "layer 2", "layer 3", "head"))
 
 def test_means_of_norms_leave_out_0_and_nan():
     values = [[1, 0, 10, np.nan, 1], [100, 0, np.nan, np.nan, 1]] * 400
-    found = over_time(norms(values))
-    assert (len(found.edges), len(found.norms)) == (401, 400)
-    np.testing.assert_allclose(found.norms[0], [10, np.nan, 10, np.nan, 1])
+    edges, logs = log_norms(norms(values))
+    assert (len(edges), len(logs)) == (401, 400)
+    np.testing.assert_allclose(logs[0], [1, np.nan, 1, np.nan, 0])
 
 
 def test_frozen_and_unknown():
     found = norms([[1, 0, 0, np.nan, np.nan], [1, 0, 1, np.nan, 0]])
     assert frozen(found).tolist() == [False, True, False, False, True]
     assert unknown_steps(found) == 2
-    assert table_of_parts(found).splitlines()[2].split() == ["layer", "1", "frozen"]
+    assert table_of_norms(found).splitlines()[2].split() == ["layer", "1", "frozen"]
 
 
 def test_chosen_parts():

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from huggin.analysis.rewinding import (
-    in_words,
+from huggin.analysis.parts import (
     mean_loss,
     rank_correlation,
+    rewound_in_words,
     share_right,
-    table_of_parts,
+    table_of_rewound,
 )
 from huggin.recording.results import Answers, PartRewound, Rewound
 
@@ -56,21 +56,21 @@ def test_rank_correlation(worth, moved, correlation):
 
 
 def test_words():
-    assert in_words(rewound([2, 6], [0.3, 0.1])) == (
+    assert rewound_in_words(rewound([2, 6], [0.3, 0.1])) == (
         "Putting back layer 2 hurts most (loss 1.50 -> 6.00); the weights of layer 1 moved most; "
         "rank correlation of the two orders of the parts -1.00"
     )
-    assert "its weights also moved most" in in_words(rewound([2, 6], [0.1, 0.3]))
-    assert in_words(rewound([1, 1], [0.1, 0.3])).startswith("No part alone hurts")
+    assert "its weights also moved most" in rewound_in_words(rewound([2, 6], [0.1, 0.3]))
+    assert rewound_in_words(rewound([1, 1], [0.1, 0.3])).startswith("No part alone hurts")
     found = rewound([2, 6], [0.1, 0.3])
     lost = replace(found.parts[0], put_back=answers(2.0, 2.0, right=0))
-    said = in_words(replace(found, parts=[lost, found.parts[1]]))
+    said = rewound_in_words(replace(found, parts=[lost, found.parts[1]]))
     assert "layer 2 hurts most" in said
     assert "6.00), layer 1 costs most answers (50 % -> 0 % right); its weights" in said
 
 
 def test_the_table():
-    lines = table_of_parts(rewound([2, 6], [0.1, 0.3])).splitlines()
+    lines = table_of_rewound(rewound([2, 6], [0.1, 0.3])).splitlines()
     assert lines[1].startswith("all trained   1.50, 50 %")
     assert lines[4].startswith("layer 2       6.00 (")
     assert lines[4].endswith("3.00e-01")

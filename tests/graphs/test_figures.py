@@ -26,7 +26,7 @@ from tests.conftest import ROOT, command
 from tests.recordings import window, write_run
 
 DOORS = {
-    "graph-weights.py": ["weights", "weight-change"],
+    "graph-weights.py": ["weights"],
     "graph-losses.py": ["losses"],
     "graph-logits.py": ["logits", "sample-losses"],
 }
@@ -99,8 +99,13 @@ def test_what_is_drawn_is_what_was_recorded(tiny_run):
     axes = draw_losses(recording)["losses"].axes[0]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), recording.steps.loss)
     panels = draw_weights(recording)["weights"].axes
-    np.testing.assert_array_equal(panels[0].lines[0].get_ydata(), recording.steps.weight[0, 0])
-    np.testing.assert_array_equal(panels[1].lines[1].get_ydata(), recording.steps.weight[-1, 1])
+    weight = recording.steps.weight
+    for column in (0, 1):  # start, end; after above, change below
+        (after,) = [line for line in panels[column].lines if line.get_marker() == "."]
+        (change,) = [line for line in panels[2 + column].lines if line.get_marker() == "."]
+        np.testing.assert_array_equal(after.get_xdata(), weight[0, column])
+        np.testing.assert_array_equal(after.get_ydata(), weight[-1, column])
+        np.testing.assert_allclose(change.get_ydata(), weight[-1, column] - weight[0, column])
     start, end = draw_logits(recording)["logits"].axes
     (last,) = (line for line in start.lines if line.get_label() == "step 8")
     np.testing.assert_array_equal(last.get_ydata(), recording.probes().start_logits[-1])
@@ -205,22 +210,6 @@ def test_a_mean_of_one_step_is_not_called_a_mean(tiny_run, pretrained_run):
     labels = axes["losses-side-by-side"].axes[0].get_legend_handles_labels()[1]
     assert len(labels) == 2
     assert "mean" not in " ".join(labels)
-
-
-def test_a_large_head_is_drawn_as_points_only(tmp_path):
-    run = write_run(tmp_path / "large", 200, window())
-    writer = RecordingWriter(run, 200)
-    numbers = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), 0.0)
-    weights = np.random.default_rng(0).normal(size=(2, 400)).astype(np.float32)
-    for step, weight in enumerate(weights):
-        writer.append("steps", step=step, **numbers, weight=weight, bias=np.zeros(2, np.float32))
-    writer.close()
-    axes = draw_weights(Recording(run.path))["weights"].axes
-    for row in (0, 1):
-        (points,) = [line for line in axes[row].lines if line.get_marker() == "."]
-        np.testing.assert_array_equal(points.get_xdata(), weights[0].reshape(2, 200)[row])
-        np.testing.assert_array_equal(points.get_ydata(), weights[1].reshape(2, 200)[row])
-    assert all(line.get_linestyle() == "None" for line in axes[2].lines[:1])
 
 
 def test_colours_mean_one_thing_each():

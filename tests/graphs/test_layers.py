@@ -13,9 +13,8 @@ from PIL import Image
 
 from huggin.analysis.lens import layer_answers, probabilities
 from huggin.common.errors import BadValue
-from huggin.graphs.gradients import draw_gradients
-from huggin.graphs.layers import draw_layers, draw_layers_over_time, layer_ticks
-from huggin.graphs.ledger import draw_ledger
+from huggin.graphs.logits import draw_layers, draw_layers_over_time, layer_ticks
+from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_passes
 from huggin.graphs.style import log_scale, new_figure
 from huggin.recording.reader import Recording

@@ -3,7 +3,8 @@
 import numpy as np
 
 from huggin.analysis.learning import flips_in_words, table_of_samples
-from huggin.graphs.logits import draw_logits_over_time, step_edges
+from huggin.graphs.logits import draw_logits_over_time
+from huggin.graphs.style import edges_of
 from huggin.recording.reader import Probes, Recording
 from tests.graphs.test_figures import long_run  # noqa: F401
 
@@ -37,8 +38,8 @@ def test_the_map_is_what_was_recorded(pretrained_run):
 
 
 def test_rows_of_the_map_are_around_their_steps():
-    assert step_edges(np.array([0, 2, 10])).tolist() == [-1, 1, 6, 14]
-    assert step_edges(np.array([5])).tolist() == [4.5, 5.5]
+    assert edges_of(np.array([0, 2, 10])).tolist() == [-1, 1, 6, 14]
+    assert edges_of(np.array([5])).tolist() == [4.5, 5.5]
 
 
 def test_a_long_sample_of_one_probe_is_mapped(long_run):  # noqa: F811

@@ -14,7 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from huggin.common.cli import CommandParser
-from huggin.graphs.arguments import add_show_option, load_matplotlib
+from huggin.graphs.arguments import add_options, load_matplotlib
 from huggin.graphs.saving import NO_WINDOW, metadata_of, save_figures
 from huggin.graphs.style import drawn_for, new_figure, say_drawn_for
 from tests.conftest import ROOT, command, spawned
@@ -38,7 +38,7 @@ def without_screen(**changes: str) -> dict[str, str]:
 @pytest.mark.parametrize("backend", ["nonsense", "module://matplotlib_inline.backend_inline"])
 def test_mplbackend_stays_as_it_is(monkeypatch, backend):
     monkeypatch.setenv("MPLBACKEND", backend)
-    add_show_option(CommandParser("Draw.", "python graph.py"))
+    add_options(CommandParser("Draw.", "python graph.py"), "--show")
     assert os.environ["MPLBACKEND"] == backend
     load_matplotlib()
     assert os.environ["MPLBACKEND"] == backend

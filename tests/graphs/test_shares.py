@@ -18,7 +18,7 @@ from huggin.analysis.nodes import (
     table_of_rankings,
 )
 from huggin.common.errors import UserError
-from huggin.graphs.shares import BY_STEP, draw_shares, draw_shares_over_time, find_token
+from huggin.graphs.nodes import BY_STEP, draw_shares, draw_shares_over_time, find_token
 from huggin.graphs.weights import draw_weights_over_time
 from huggin.recording.reader import Recording
 from tests.analysis.test_nodes import made
@@ -215,7 +215,7 @@ def test_refusals(run, words, said):
 def test_no_torch(pretrained_run):
     code = (
         "import sys; from huggin.recording.reader import Recording;"
-        "from huggin.graphs.shares import *;"
+        "from huggin.graphs.nodes import *;"
         "from huggin.graphs.weights import *; from huggin.graphs.logits import *;"
         "from huggin.analysis.nodes import *;"
         "from huggin.analysis.learning import *;"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from huggin.lime.classifiers.classifier import Classifier
-from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.reading import Picture, read_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from tests.conftest import ROOT
 
@@ -46,4 +46,6 @@ def shapes() -> Classifier:
 @pytest.fixture(scope="session")
 def scene(shapes: Classifier) -> Scene:
     """The picture of --demo, in 6 x 6 cells."""
-    return make_scene("shapes.png", shapes, read_picture(f"{SHAPES}.png"), "grid", 36, "grey")
+    return make_scene(
+        Picture("shapes.png", read_picture(f"{SHAPES}.png")), shapes, "grid", 36, "grey"
+    )

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from huggin.lime.adjusted import adjusted, cross_fitted
+from huggin.lime.adjusted import adjusted, cross_fitted, learn, signs_of
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
-from huggin.lime.proxy import learn, signs_of
 from huggin.lime.surrogate import Surrogate, linear_regression_coefficients
 
 SEGMENTS = 11

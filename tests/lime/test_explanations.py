@@ -10,11 +10,11 @@ from PIL import Image
 from huggin.common.errors import UserError
 from huggin.lime.adjusted import adjusted
 from huggin.lime.choices import LEAST
-from huggin.lime.classifiers.labels import Labels, Target
-from huggin.lime.explained import Request, doubts, score_in_words, verdict
-from huggin.lime.explanation import Explanation, as_json, in_words, introduction
+from huggin.lime.classifiers.labels import Labels
+from huggin.lime.explanation import Explanation, Request, verdict
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.pictures.scene import Scene
+from huggin.lime.predictor import Target
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 from tests.conftest import command
 from tests.lime.conftest import saved
@@ -85,7 +85,7 @@ def test_an_effect_too_small_to_matter_is_none(scale, size):
     assert (one.top.tolist(), one.against.tolist()) == ([1], [])
     alone = explained(lambda on: score(on) - 100 * size * on[:, 1], 4, 100, scale=scale)
     assert (alone.top.tolist(), alone.against.tolist()) == ([], [])
-    [line] = in_words(alone)
+    [line] = alone.in_words()
     assert line == (
         f"dog: nothing to explain, its {scale} is 0.1, within {2 * size:.2g}, whatever is hidden"
     )
@@ -95,7 +95,7 @@ def test_segments_against_are_found():
     one = explained(lambda on: 0.5 + 0.3 * on[:, 1] - 0.4 * on[:, 0] - 0.1 * on[:, 3], 6, 200)
     assert one.top.tolist() == [1]
     assert one.against.tolist() == [0, 3]
-    assert as_json(one)["segments_against"] == [0, 3]
+    assert one.as_json()["segments_against"] == [0, 3]
 
 
 # Too few masks, or segments that interact
@@ -113,16 +113,16 @@ def parity(on):
 def test_too_few_masks_are_told_from_segments_that_interact():
     few = explained(noisy_line, 54, 150)
     assert few.surrogate.held_out_r2 < 0.5 < few.surrogate.r2
-    [line] = [line for line in in_words(few) if line.startswith("LOW")]
+    [line] = [line for line in few.in_words() if line.startswith("LOW")]
     assert "150 masks are too few for 54 segments; give about --samples" in line
     enough = explained(noisy_line, 54, int(line.split()[-1]))
     assert enough.surrogate.held_out_r2 > 0.5
-    assert not any(line.startswith("LOW") for line in in_words(enough))
+    assert not any(line.startswith("LOW") for line in enough.in_words())
 
 
 def test_segments_that_interact_are_said_to():
     one = explained(parity, 8, 2000)
-    [line] = [line for line in in_words(one) if line.startswith("LOW")]
+    [line] = [line for line in one.in_words() if line.startswith("LOW")]
     assert "segments interact" in line
 
 
@@ -132,7 +132,7 @@ def test_an_in_sample_r2_below_half_is_a_ceiling(masks):
     one = explained(lambda on: parity(on) + 0.2 * on[:, 3], 30, masks)
     if masks > 150:
         assert one.surrogate.r2 < 0.5
-    [line] = [line for line in in_words(one) if line.startswith("LOW")]
+    [line] = [line for line in one.in_words() if line.startswith("LOW")]
     assert "segments interact, more masks would bring the held-out R² to about" in line
     assert "--samples" not in line
 
@@ -143,16 +143,16 @@ def test_an_in_sample_r2_below_half_is_a_ceiling(masks):
 def test_a_small_probability_is_said_before_its_logit():
     one = explained(lambda on: on @ np.full(6, 0.5) - 8.8, 6, 100, scale="logit")
     one = replace(one, probability=0.003)
-    assert score_in_words(one, "text").startswith("dog: probability 0.003 (logit -5.8) in the full")
-    assert doubts(one) == ["the model itself gives it a probability of 0.003"]
+    assert one.score_in_words().startswith("dog: probability 0.003 (logit -5.8) in the full")
+    assert one.doubts() == ["the model itself gives it a probability of 0.003"]
 
 
 def test_the_verdict_is_from_all_warnings():
     one = explained(lambda on: parity(on) + 0.2 * on[:, 3], 30, 600)
-    said = verdict("", doubts(one))
+    said = verdict("", one.doubts())
     assert said.startswith("Verdict: take the top segments with care: the held-out R² is ")
     clear = explained(lambda on: 0.2 * on[:, 3], 30, 600)
-    assert doubts(clear) == []
+    assert clear.doubts() == []
     assert verdict("why", []) == "Verdict: rely on the top segments: why."
 
 
@@ -161,7 +161,7 @@ def test_the_verdict_is_from_all_warnings():
 
 def test_a_constant_score_is_nothing_to_explain():
     one = explained(lambda on: np.full(len(on), 0.75), 8, 100)
-    assert in_words(one) == [
+    assert one.in_words() == [
         "dog: nothing to explain, its probability is 0.75 whatever is hidden",
     ]
 
@@ -169,8 +169,9 @@ def test_a_constant_score_is_nothing_to_explain():
 def test_a_tie_is_said_and_the_first_class_is_explained():
     one = explained(lambda on: on[:, 0], 8, 100)
     tied = Scene("a.png", Planted(0.5, 0.5), one.scene.picture, one.scene.segments, one.scene.fill)
-    lines = introduction(tied)
-    assert lines[1] == "  pixels: 0 to 1, as chosen"
+    lines = tied.introduction()
+    assert lines[0] == "a.png: cat (class 0) 0.5000; dog (class 1) 0.5000"
+    assert lines[2] == "  planted: pixels: 0 to 1, as chosen"
     assert lines[-1] == "  TIE: 2 classes have this probability; cat is explained"
 
 
@@ -242,18 +243,18 @@ def test_what_segments_add_together_is_said():
     one = explained(lambda on: 0.5 * on[:, 1] * on[:, 4] + 0.2 * on[:, 0], 10, 400)
     weights = distance_weights(one.masks)
     known = replace(one, surrogate=adjusted(one.masks, one.scores, weights, one.surrogate))
-    share, pairs = in_words(known)[-2:]
+    share, pairs = known.details()[-2:]
     assert share.startswith("interactions explain at least ")
     assert share.endswith(
         " % more of the variance, as a proxy has learned them; coefficients adjusted by it"
     )
     assert pairs == "count together, beyond their sum: 1 and 4 (+0.5)"
-    assert as_json(known)["pairs"] == [
+    assert known.as_json()["pairs"] == [
         {"first": 1, "second": 4, "beyond": pytest.approx(0.5, abs=1e-3)}
     ]
-    assert as_json(one)["pairs"] == []
+    assert one.as_json()["pairs"] == []
 
 
 def test_all_masks_are_said_to_be_exact():
     one = explained(parity, 5, 32, "hadamard")
-    assert in_words(one)[-1] == "exact: these are all 32 masks"
+    assert one.details()[-1] == "exact: these are all 32 masks"

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from huggin.common.errors import UserError
-from huggin.lime.pictures.addresses import name_of
-from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.reading import Picture, read_picture
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.results import name_of
 from lime import read_arguments
 from tests.conftest import command
 from tests.lime.conftest import SHAPES
@@ -35,7 +35,7 @@ MODEL = ("--model", DATA / "mobilenet_v2_imagenet.keras", "--labels", LABELS)
 
 
 DEMO = ("lime.py", "--demo", "--samples", "200", "--json", "numbers.json", "--stability", "2")
-DEMO += ("--faithfulness",)
+DEMO += ("--faithfulness", "--verbose")
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def demo(made_once):
 @pytest.mark.slow
 def test_the_demo_finds_the_triangle(demo, shapes):
     _, _, found = demo
-    scene = make_scene("a", shapes, read_picture(f"{SHAPES}.png"), "slic", 36, "grey")
+    scene = make_scene(Picture("a", read_picture(f"{SHAPES}.png")), shapes, "slic", 36, "grey")
     assert (found["target"], found["class"]) == ("triangle", 2)
     blue = (scene.picture[..., 2] > 0.8) & (
         scene.picture[..., :2].max(axis=2) < 0.4
@@ -353,4 +353,4 @@ def test_inception_of_random_weights_at_299(tmp_path):
     assert done.returncode == 0, done.stderr
     [found] = json.loads((tmp_path / "a.json").read_text())
     assert len(found["segments"]) == 26  # with the nearest pixels; 28 with smooth ones
-    assert "(299, 299, 3), 1000 classes" in done.stdout
+    assert "resized to 299 x 299" in done.stdout

@@ -9,13 +9,13 @@ import pytest
 
 from huggin.common.errors import BadValue, UserError
 from huggin.lime.choices import FILLS, SEGMENTERS
-from huggin.lime.classifiers.labels import Target
-from huggin.lime.explained import Request
+from huggin.lime.explanation import Request
 from huggin.lime.masks import random_perturbations
-from huggin.lime.pictures.predictions import Predictions, Predictor
-from huggin.lime.pictures.rounds import Round, deceive, summary
+from huggin.lime.pictures.reading import Picture
+from huggin.lime.pictures.rounds import Round, deceive
 from huggin.lime.pictures.scene import Scene, filled, make_scene, segmented
-from huggin.lime.quality import faithfulness, stability
+from huggin.lime.predictor import Answers, Predictor, Target
+from huggin.lime.quality import compare, curve_of, leave_one_out, stability
 from huggin.lime.surrogate import Surrogate
 from tests.lime.conftest import SHAPES, loaded
 
@@ -57,13 +57,13 @@ def test_one_segment_is_refused(shapes):
     picture = np.zeros((96, 96, 3), np.float32)
     picture[0] = 1
     with pytest.raises(UserError, match="one segment only; ask for more segments"):
-        make_scene("a.png", shapes, picture, "grid", 1, "grey")
+        make_scene(Picture("a.png", picture), shapes, "grid", 1, "grey")
 
 
 def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
-    small = SimpleNamespace(size=(28, 28))
+    small = SimpleNamespace(size=(28, 28), resampling="smooth")
     picture = np.random.default_rng(0).random((28, 28, 3)).astype(np.float32) / 10
-    scene = make_scene("a.png", small, picture, "quickshift", 36, "grey")
+    scene = make_scene(Picture("a.png", picture), small, "quickshift", 36, "grey")
     assert (scene.count, scene.segmenter) == (36, "grid")
     told = "a.png: quickshift finds one segment only, so the picture is cut into a grid"
     assert told in capsys.readouterr().err
@@ -73,7 +73,9 @@ def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
 @pytest.mark.parametrize("size", [(1, 1), (40, 40)])
 def test_a_single_colour_is_refused(shapes, size):
     with pytest.raises(UserError, match="a.png: of a single colour"):
-        make_scene("a.png", shapes, np.full((*size, 3), 0.3, np.float32), "grid", 36, "grey")
+        make_scene(
+            Picture("a.png", np.full((*size, 3), 0.3, np.float32)), shapes, "grid", 36, "grey"
+        )
 
 
 @pytest.mark.slow
@@ -102,11 +104,11 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     on = random_perturbations("binomial", scene.count, 70, seed=0).on
     seen = on[:, scene.segments][..., None]
     pictures = np.where(seen, scene.picture, scene.fill) * 2 - 1
-    expected = np.asarray(scene.classifier.call(pictures.astype(np.float32)))
+    expected = np.asarray(scene.classifier.function(pictures.astype(np.float32)))
     found = predictor(scene, tmp_path, TRIANGLE, Target("c - n", 0, 4)).predictions(on)
-    assert np.allclose(found.probability, expected[:, [0, 2, 4]], atol=1e-6)
-    assert np.allclose(found.others, 1 - expected[:, [0, 2, 4]], atol=1e-6)
-    assert (found.top == expected.argmax(axis=1)).all()
+    assert np.allclose(found.sure, expected[:, [2, 0, 4]], atol=1e-6)
+    assert np.allclose(found.rest, 1 - expected[:, [2, 0, 4]], atol=1e-6)
+    assert (found.best[:, 0] == expected.argmax(axis=1)).all()
 
 
 @pytest.mark.slow
@@ -114,28 +116,28 @@ def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path
     shapes = loaded(f"{SHAPES}.keras", pixels="signed")
     on = random_perturbations("binomial", scene.count, 5, seed=0).on
     assert (
-        predictor(replace(scene, classifier=shapes), tmp_path).predictions(on).top[0]
+        predictor(replace(scene, classifier=shapes), tmp_path).predictions(on).best[0]
         == TRIANGLE.plus
     )
 
 
 def test_scores_of_targets_and_contrasts():
-    answers = Predictions((1, 4), np.array([[0.5, 0.25]]), np.array([[0.5, 0.75]]), np.array([1]))
+    first = np.array([[1]])
+    values = np.array([[0.5, 0.25]]), np.array([[0.5, 0.75]])
+    answers = Answers((1, 4), *values, first, in_logs=False)
     one, contrast = Target("one", 1), Target("contrast", 1, 4)
     assert answers.score(one, "probability") == 0.5
     assert answers.score(contrast, "probability") == 0.25
     assert answers.score(one, "logit") == 0
     assert answers.score(contrast, "logit") == pytest.approx(np.log(2))
-
-
-@pytest.mark.parametrize(("p", "others", "least"), [(0, 1, 1e-38), (1, 0, 1e-38), (1, 6e-8, 1e-6)])
-def test_a_probability_that_rounds_to_0_or_1_has_no_logit(p, others, least):
-    """Cut off at 87, they made 50 of a coefficient of 18, and interactions of a linear model."""
-    probability, rest = np.array([[0.5, p]]).T, np.array([[0.5, others]]).T
-    answers = Predictions((1,), probability, rest, np.array([1, 0]), least)
-    assert answers.score(Target("one", 1), "probability").tolist() == [0.5, p]
-    with pytest.raises(BadValue, match="one: in 1 of 2 masked pictures its probability rounds to"):
-        answers.score(Target("one", 1), "logit")
+    certain = Answers((1,), np.array([[1, 0]]).T, np.array([[0, 1]]).T, first, in_logs=False)
+    assert certain.score(one, "probability").tolist() == [1, 0]
+    with pytest.raises(BadValue, match="in 1 of 2 answers a probability rounds to 0 or 1"):
+        certain.score(one, "logit")  # cut off at 87, they made 50 of a coefficient of 18
+    logs = Answers((1, 4), *map(np.log, values), first, in_logs=True)
+    for target in (one, contrast):
+        for scale in ("logit", "probability"):
+            assert logs.score(target, scale) == pytest.approx(answers.score(target, scale))
 
 
 @pytest.mark.slow
@@ -143,8 +145,8 @@ def test_what_was_asked_is_not_asked_again(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 40, seed=0).on
     first = predictor(scene, tmp_path).predictions(on)
     again = predictor(scene, tmp_path)
-    monkeypatch.setattr(again._remembered, "_answers", None)  # it could not predict
-    assert (again.predictions(on).probability == first.probability).all()
+    monkeypatch.setattr(again, "_rows", None)  # it could not predict
+    assert (again.predictions(on).sure == first.sure).all()
 
 
 @pytest.mark.slow
@@ -155,8 +157,8 @@ def test_another_picture_fill_or_model_is_asked_anew(scene, tmp_path):
         replace(scene, picture=scene.picture[::-1].copy()),
         replace(scene, fill=scene.fill * 0),
     ):
-        assert (predictor(other, tmp_path).predictions(on).probability != first.probability).any()
-    assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
+        assert (predictor(other, tmp_path).predictions(on).sure != first.sure).any()
+    assert (predictor(scene, tmp_path).predictions(on).sure == first.sure).all()
 
 
 @pytest.mark.slow
@@ -188,7 +190,7 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
         np.save(target, answers) if changed is None else np.savez(
             target, **{**kept, "answers": changed}
         )
-    assert (predictor(scene, tmp_path).predictions(on).probability == first.probability).all()
+    assert (predictor(scene, tmp_path).predictions(on).sure == first.sure).all()
     assert "predicting anew" in capsys.readouterr().err
 
 
@@ -196,7 +198,7 @@ def test_predictions_of_another_form_are_not_believed(broken, scene, tmp_path, c
 def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
     on = random_perturbations("binomial", scene.count, 100, seed=0).on
     one = predictor(scene, tmp_path)
-    real = one._remembered._answers
+    real = one._rows
     asked = []
 
     def stop(batch):
@@ -205,7 +207,7 @@ def test_ctrl_c_keeps_what_was_answered(scene, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(batch)
 
-    monkeypatch.setattr(one._remembered, "_answers", stop)
+    monkeypatch.setattr(one, "_rows", stop)
     with pytest.raises(KeyboardInterrupt):
         one.predictions(on)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as kept:
@@ -231,18 +233,25 @@ def test_stability_of_the_same_and_of_opposites():
 
 def test_faithfulness_of_a_known_order():
     effects = np.array([0.1, 0.6, 0.3])
-    curves = faithfulness(np.array([1, 2, 0]), lambda on: on @ effects, seed=0)
-    assert np.allclose(curves["LIME"]["deletion"], [1, 0.4, 0.1, 0])
-    assert np.allclose(curves["LIME"]["insertion"], [0, 0.6, 0.9, 1])
-    assert curves["LIME"]["insertion_auc"] == pytest.approx((0.3 + 0.75 + 0.95) / 3)
-    assert np.allclose(curves["leave-one-out"]["deletion"], curves["LIME"]["deletion"])
-    assert curves["LIME"]["deletion_auc"] < curves["random"]["deletion_auc"]
+
+    def scores(on):
+        return on @ effects
+
+    assert np.allclose(leave_one_out(scores, 3), effects)
+    curve = curve_of(np.array([1, 2, 0]), scores, points=None)
+    assert np.allclose(curve.deletion, [1, 0.4, 0.1, 0])
+    assert np.allclose(curve.insertion, [0, 0.6, 0.9, 1])
+    assert curve.insertion_auc == pytest.approx((0.3 + 0.75 + 0.95) / 3)
+    means = compare({"LIME": effects}, scores, 3, 0, random_orders=10, points=None).curves
+    assert means["LIME"].deletion == curve.deletion
+    assert curve.deletion_auc < means["random"].deletion_auc
+    assert means["random"].gain == pytest.approx(np.mean(means["random"].gains))
 
 
 # Rounds
 
 
-class Answers:
+class Planted:
     """Explains nothing: the segments to hide are given, and so are the classes."""
 
     def __init__(self, scene: Scene, top: list[int]) -> None:
@@ -257,7 +266,7 @@ def explaining(monkeypatch, *tops):
 
     def explain(predictor, *_):
         seen.append(predictor.scene.picture)
-        return [Answers(predictor.scene, tops[len(seen) - 1])]
+        return [Planted(predictor.scene, tops[len(seen) - 1])]
 
     monkeypatch.setattr("huggin.lime.pictures.rounds.explain", explain)
     return seen
@@ -277,20 +286,22 @@ def test_each_round_explains_what_the_one_before_has_left(scene, tmp_path, monke
     shape = np.unique(scene.segments[20:50, 40:75])
     seen = explaining(monkeypatch, shape, [0])
     rounds = list(deceive(scene, REQUEST, 5, tmp_path))
-    assert [(found.first, found.second) for found in rounds] == [
-        (2, 4),
-        (4, 4),
-    ]  # a triangle, then nothing
+    answers = [(found.before.argmax(), found.after.argmax()) for found in rounds]
+    assert answers == [(2, 4), (4, 4)]  # a triangle, then nothing
     assert (seen[0] == scene.picture).all()
     assert (seen[1] == scene.hide(shape)).all()
-    assert (rounds[1].hidden == scene.hide(np.append(shape, 0))).all()
+    assert (rounds[1].left.picture == scene.hide(np.append(shape, 0))).all()
 
 
-@pytest.mark.slow
-def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood(scene):
-    before = np.array([0.1, 0.2, 0.5, 0.15, 0.05])
-    after = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
-    lines = summary(Round(1, Answers(scene, [3, 1]), before, after, scene.picture)).splitlines()
+def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stood():
+    names = ("circle", "square", "triangle", "cross", "nothing")
+    pictures = [np.full((1, 1, 3), value, np.float32) for value in (0, 1)]
+    said = (np.array([0.1, 0.2, 0.5, 0.15, 0.05]), np.array([0.6, 0.1, 0.1, 0.1, 0.1]))
+    model = SimpleNamespace(
+        labels=SimpleNamespace(names=names), predict=lambda picture: said[int(picture.max())]
+    )
+    before, after = (Scene("a", model, one, np.zeros((1, 1), int), one) for one in pictures)
+    lines = Round(1, Planted(before, [3, 1]), after).summary().splitlines()
     assert lines == [
         "",
         "Round 1: hidden: the segments that speak for triangle (3, 1)",
@@ -302,6 +313,6 @@ def test_the_summary_says_in_words_what_was_hidden_and_where_the_new_answer_stoo
         "          0.1000  triangle (class 2)",
         "  the answer is circle now; it was number 4 before, with 0.1",
     ]
-    stays = summary(Round(1, Answers(scene, []), before, before, scene.picture))
+    stays = Round(1, Planted(before, []), before).summary()
     assert "nothing is hidden, as no segment speaks for triangle beyond chance" in stays
     assert "the answer stays the same: triangle" in stays

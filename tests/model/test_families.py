@@ -20,7 +20,7 @@ from transformers import (
 
 from huggin.common.errors import UserError
 from huggin.common.site import Site
-from huggin.graphs.node_logits import end_sites
+from huggin.graphs.nodes import end_sites
 from huggin.model.hooks import find_sites, hooked, undisturbed
 from huggin.model.loading import head_of, load_model, load_tokenizer, match_tokenizer
 from huggin.model.modules import legend_rows

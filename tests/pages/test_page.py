@@ -15,10 +15,9 @@ from huggin.analysis.lens import layer_answers, lens_of_answer, probabilities, s
 from huggin.analysis.nodes import snapshots
 from huggin.common.errors import UserError
 from huggin.common.text import printable
-from huggin.pages.packing import as_script, packed
 from huggin.pages.page import ASSETS, SCRIPTS, made_before
-from huggin.pages.page_answer import page_of_attention
-from huggin.pages.page_sample import CUT, LONGEST, PER_NAT, pieces_of
+from huggin.pages.page_run import page_of_attention
+from huggin.pages.page_sample import CUT, LONGEST, PER_NAT, as_script, packed, pieces_of
 from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, read_answer
 from huggin.recording.reader import Recording
 from tests.conftest import ROOT, command

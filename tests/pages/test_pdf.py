@@ -17,12 +17,16 @@ from transformers import BertConfig, BertForQuestionAnswering
 from huggin.analysis.nodes import NodeChoice, rank_nodes
 from huggin.model.modules import legend_rows
 from huggin.pages.blocks import (
+    HEIGHT,
+    WIDTH,
     Block,
     Document,
     Part,
     beside,
     in_rows,
     render,
+    section,
+    sheets,
     stacked,
     text_block,
 )
@@ -72,21 +76,23 @@ def test_the_pdf_of_a_run(pdf):
     assert "BertSelfAttention" in pdf.with_suffix("").read_text()
     first, *others = texts_of(pdf)
     others = " ".join(others)
-    for text in ("1 What was trained", "2 How it learned", "questions, after step 8"):
+    for text in ("1 What was trained, and how it learned", "questions, after step 8"):
         assert text in first
-    assert "BertSelfAttention" in first
-    for figure in ("Weights of the head", "Change of the head's weights", "Training loss"):
+    for figure in ("Weights of the head", "Training loss"):
         assert figure in first
-    assert "3 One question through time" in others
+    assert "Change of the head's weights by step" in first + others
+    assert "The modules of the model" in others
+    assert "BertSelfAttention" in others
+    assert "2 One question through time" in others
     assert "Who owns the ravens?" in others
     for figure in ("Loss of the tracked sample", "Logits of the tracked sample", "Shares in"):
         assert figure in others
     assert "muninn" in others  # a token of a figure
-    assert "4 Through the layers" in others
+    assert "3 Through the layers" in others
     assert "sample 0: the head is " in others
     for figure in ("layer's output: the probability of each token", "Norm of the gradient by part"):
         assert figure in others
-    assert "5 Question by question" in others
+    assert "4 Question by question" in others
     assert "by question word: " in others
     assert "The questions with the highest loss when they were last seen" in others
     assert "Each part of the model put back" not in others  # this run was never rewound
@@ -134,12 +140,10 @@ def test_a_pdf_is_about_one_node_whatever_was_drawn_before(run):
     assert command("graph-weights.py", run, "--node", "12", cwd=run.parent).returncode == 0
     chosen = texts_of(pdf_of(run, "--node", "5", "--out", "chosen"))
     assert re.search("tracked node ?5, as chosen", chosen[0])
-    assert "dotted: node 5" in chosen[0]
     best = rank_nodes(Recording(run), NodeChoice()).nodes[0]
     ranked = texts_of(pdf_of(run))
     why = "the first one ranked by share of sample 0"
     assert re.search(f"tracked node ?{best}, {why}", ranked[0])
-    assert f"dotted: node {best}" in ranked[0]
 
 
 def test_a_pdf_is_old_once_the_run_was_rewound(run, monkeypatch):
@@ -180,6 +184,16 @@ def test_blocks_beside_and_below_each_other():
     assert (column.width, column.height) == (90, 50)
     assert [(part.left, part.top) for part in column.parts] == [(0, 0), (40, 0), (0, 30)]
     assert [block.width for block in in_rows([first, second, first], 90)] == [90, 30]
+
+
+def test_blocks_flow_over_the_sheets_and_a_short_table_takes_its_figure_along():
+    table_, figure = (Block(WIDTH, height, []) for height in (40, 500))
+    facts, *rest = section("Ravens", [table_, figure, figure])
+    assert 540 < facts.height < HEIGHT
+    assert [block.height for block in rest] == [500]
+    high, *rest = section("Ravens", [figure, figure])
+    assert (high.height < 600, len(rest)) == (True, 1)
+    assert [round(sheet.height) for sheet in sheets([table_, table_, figure, figure])] == [600, 500]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{"])

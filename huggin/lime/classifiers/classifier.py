@@ -1,55 +1,83 @@
-"""What an explanation needs of a classifier, whatever library the model is from."""
+"""What is asked about pictures: a model that gives each class a probability, of any library.
+
+`Classifier.of` makes one of a function; that of Keras's models is in keras_classifier.py.
+"""
 
 import hashlib
+import os
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 from huggin.lime.choices import LEAST
-from huggin.lime.classifiers.labels import Labels
-from huggin.lime.classifiers.pixels import Pixels
+from huggin.lime.classifiers.labels import Labels, numbers
+from huggin.lime.classifiers.pixels import CONVERT, Pixels
+from huggin.lime.predictor import Rows
 
-BATCH = 16  # always this many masks: a smaller last batch might give other last digits
+BATCH = 16  # masks at a time
 STEADY = LEAST["probability"]  # what no effect is; rounding makes 1e-6 of it at most
+FINEST = 2.0**-20  # a smaller 1 - p of a float32 is mostly rounding
 SLACK = 0.02  # by which probabilities in half precision or 8 bits may miss
 
-Answers = Callable[[np.ndarray], np.ndarray]
 
-
+@dataclass(frozen=True)
 class Classifier:
-    """A model that gives a picture (height, width, 3) in [0, 1] a probability for each class."""
+    """A model that gives a picture (height, width, 3) in [0, 1] a probability for each class.
+
+    function: pictures (n, height, width, channels), as the model takes them -> (n, classes).
+    """
 
     name: str  # for titles and the database
+    function: Callable[[Any], Any]
     size: tuple[int, int]  # height and width of its input
-    pixels: Pixels  # pictures (..., 3) in [0, 1] -> (..., channels) as the model takes them
-    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), `logits`, or `value`
     labels: Labels
-    facts: tuple[str, ...]  # what was read from the model or chosen, a line each
-    resampling: str  # how pictures are resized for it, a key of FILTERS
+    ending: str = "softmax"  # sums to 1; `sigmoid` (each class by itself), `logits`, or `value`
+    pixels: Pixels = CONVERT[
+        "unit"
+    ]  # (..., 3) in [0, 1] -> (..., channels) as the model takes them
+    mark: str = field(default_factory=lambda: os.urandom(32).hex())  # changes with the model
+    facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
+    resampling: str = "smooth"  # how pictures are resized for it, a key of FILTERS
+    draws: int = 1  # answers whose mean is taken, if the model answers at random
+
+    @classmethod
+    def of(cls, function: Callable[[np.ndarray], np.ndarray], picture: np.ndarray) -> "Classifier":
+        """The classifier of a function that takes pictures of this size (height, width, 3).
+
+        Its mark is another one each time, as nobody can tell whether a function has changed.
+        """
+        found = np.asarray(function(picture[None]))
+        if found.ndim != 2 or len(found) != 1:
+            wanted = "for pictures (n, height, width, 3) it returns (n, classes)"
+            raise BadValue("classifier", "function", f"returned {found.shape}; wanted: {wanted}")
+        height, width = picture.shape[:2]
+        return cls("function", function, (height, width), numbers(found.shape[1]))
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes when the model's answers may change."""
-        raise NotImplementedError
+        """A text that changes when the model's answers may change."""
+        return f"{self.mark} {self.draws}"
 
     def answers(self, pictures: np.ndarray) -> np.ndarray:
         """Pictures (n, height, width, channels), as the model takes them -> (n, classes)."""
-        raise NotImplementedError
+        draws = [np.asarray(self.function(pictures), np.float32) for _ in range(self.draws)]
+        return draws[0] if self.draws == 1 else np.mean(draws, axis=0)
 
-    def answers_to_masks(
-        self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray
-    ) -> Answers:
+    def answers_to_masks(self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray) -> Rows:
         """The function: masks (BATCH, segments) bool -> (BATCH, classes), of the masked pictures.
 
         `picture` and `fill` are as the model takes them; `segments` is (height, width) int32.
         """
-        raise NotImplementedError
+        return lambda on: self.answers(np.where(on[:, segments][..., None], picture, fill))
 
     def mean_of(self, draws: int, apart: float) -> "Classifier":
         """The classifier that answers the mean of `draws` answers; apart: how far these differ."""
-        raise NotImplementedError
+        fact = f"the mean of {draws} answers, as they vary by {apart:.2g}"
+        return replace(self, draws=draws, facts=(*self.facts, fact))
 
     def predict(self, picture: np.ndarray) -> np.ndarray:
         """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
@@ -83,8 +111,8 @@ class Classifier:
         fill: np.ndarray,
         segments: np.ndarray,
         classes: tuple[int, ...],
-    ) -> Answers:
-        """The function: masks (BATCH, segments) bool -> answers (BATCH, 2 * classes + 1) float32.
+    ) -> Rows:
+        """The function: masks (BATCH, segments) bool -> rows (BATCH, 2 * classes + 1) float32.
 
         A row holds the probability of each class in `classes`, then for each of them the
         probability of all other classes together, then the number of the most probable class.
@@ -101,6 +129,8 @@ class Classifier:
             found = self._checked(ask(on))
             asked = found[:, chosen]
             rest = found @ others if self.ending != "sigmoid" else 1 - asked
+            if self.ending == "sigmoid":
+                rest = np.where(rest < FINEST, 0, rest)
             top = found.argmax(axis=1)[:, None].astype(np.float32)
             return np.concatenate([asked, rest, top], axis=1)
 

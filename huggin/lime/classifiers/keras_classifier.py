@@ -1,46 +1,58 @@
-"""A classifier of Keras or TensorFlow: its network, the pixels that it takes, its probabilities."""
+"""A classifier of Keras or TensorFlow, computed by TensorFlow, or by OpenVINO where this is faster.
+
+OpenVINO converts a function of TensorFlow once, and computes it then by Intel's library. It reports
+every import and conversion to Google Analytics, and writes a file into the home folder for this,
+through its package openvino_telemetry. If Python cannot import that package, OpenVINO uses a stub
+that does nothing. So the package is hidden before OpenVINO is imported.
+"""
 
 import hashlib
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from huggin.common.errors import BadValue
+from huggin.common.progress import progress
 from huggin.common.streams import warn
-from huggin.lime.classifiers.classifier import BATCH, Answers, Classifier
-from huggin.lime.classifiers.engines import NotConverted, converted, fallback_fact
+from huggin.common.text import one_line, short
+from huggin.lime.classifiers.classifier import BATCH, Classifier
 from huggin.lime.classifiers.keras_quietly import tf
-from huggin.lime.classifiers.labels import Labels
-from huggin.lime.classifiers.pixels import Pixels
+from huggin.lime.predictor import Rows
+
+PAYS = 1_000_000  # weights: a smaller model has answered before OpenVINO has read it
+NAMES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO"}
+SETTINGS = {
+    "INFERENCE_PRECISION_HINT": "f32",  # otherwise bfloat16 on processors that have it
+    "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, on all cores
+}
+CLOSE = 1e-4  # of probabilities; in float32 they differ by less than 1e-6
+Computed = Callable[..., np.ndarray]
+
+
+class NotConverted(Exception):
+    """OpenVINO cannot compute a function; the text says why."""
 
 
 @dataclass(frozen=True)
 class KerasClassifier(Classifier):
-    """A `huggin.lime.classifiers.classifier.Classifier`.
+    """A `Classifier` whose function returns outputs (n, outputs), as TensorFlow can trace it.
 
-    `call` takes pictures (n, height, width, channels) and returns outputs (n, outputs). One output
-    stands for two classes: the second class's probability or logit.
+    One output stands for two classes: the second class's probability or logit.
     """
 
-    name: str
-    call: Callable[[Any], Any]
-    size: tuple[int, int]  # height, width
-    pixels: Pixels  # (..., 3) in [0, 1] -> (..., channels) as the model takes them
-    ending: str  # `softmax` (sums to 1), `sigmoid` (each class by itself), `logits`, or `value`
-    labels: Labels
-    weights_hash: str
-    facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
     engine: str = "tensorflow"  # one of huggin.lime.choices.ENGINES
-    resampling: str = "smooth"  # how pictures are resized for it, a key of FILTERS
-    draws: int = 1  # answers whose mean is taken, if the model answers at random
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the model, how its outputs are read, and what computes them."""
-        read = repr((self.weights_hash, self.ending, self.engine, version(self.engine), self.draws))
+        read = repr((self.mark, self.ending, self.engine, version(self.engine), self.draws))
         return hashlib.sha256(read.encode()).hexdigest()
 
     def probabilities(self, pictures: Any) -> Any:
@@ -56,7 +68,7 @@ class KerasClassifier(Classifier):
         return tf.map_fn(mean, tf.cast(pictures, tf.float32))
 
     def _answered(self, pictures: Any) -> Any:
-        outputs = tf.cast(self.call(pictures), tf.float32)
+        outputs = tf.cast(self.function(pictures), tf.float32)
         if self.ending == "value":
             return outputs
         if outputs.shape[1] == 1:
@@ -72,12 +84,12 @@ class KerasClassifier(Classifier):
     def mean_of(self, draws: int, apart: float) -> "KerasClassifier":
         """See `Classifier.mean_of`; it is computed by TensorFlow."""
         mean = f"the mean of {draws} answers, each picture by itself, as they vary by {apart:.2g}"
-        return self.on_tensorflow(f"engine: TensorFlow, {mean}", draws)
+        return self._on_tensorflow(f"TensorFlow, {mean}", draws)
 
-    def on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
-        """The same classifier, computed by TensorFlow; fact: the line that says why."""
+    def _on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
         kept = (one for one in self.facts if not one.startswith("engine: "))
-        return replace(self, engine="tensorflow", draws=draws, facts=(*kept, fact))
+        facts = (*kept, f"engine: {fact}")
+        return replace(self, engine="tensorflow", draws=draws, facts=facts)
 
     def converted(self) -> "KerasClassifier":
         """This classifier; or the same on TensorFlow, which is said, if OpenVINO cannot compute it.
@@ -87,14 +99,13 @@ class KerasClassifier(Classifier):
         try:
             _ = self._masked
         except NotConverted as error:
-            fact = fallback_fact(str(error))
-            warn(f"{self.name}: {fact.removeprefix('engine: ')}")
-            return self.on_tensorflow(fact)
+            engine = f"TensorFlow {version('tensorflow')}"
+            fact = f"{engine}, as OpenVINO cannot compute it ({error})"
+            warn(f"{self.name}: {fact}")
+            return self._on_tensorflow(fact)
         return self
 
-    def answers_to_masks(
-        self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray
-    ) -> Answers:
+    def answers_to_masks(self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray) -> Rows:
         """See `Classifier.answers_to_masks`."""
         inputs: tuple[Any, ...] = (segments, picture, fill)
         if self.engine == "tensorflow":  # copied once, not for every batch
@@ -134,3 +145,66 @@ class KerasClassifier(Classifier):
         answers = np.asarray(self.probabilities(pictures))
         inputs = (on, np.zeros(self.size, np.int32), *pictures)
         return inputs, np.resize(answers, (BATCH, answers.shape[1]))
+
+
+def chosen_engine(said: str | None, weights: int) -> tuple[str, str]:
+    """The engine, and a line that says why. said: what the user wants; weights: 0 if not known.
+
+    Raises BadValue if it is not installed.
+    """
+    if said == "openvino" and find_spec("openvino") is None:
+        command = f"{shlex.quote(sys.executable)} -m pip install openvino"
+        raise BadValue("engine", said, f"is not installed; type: {command}")
+    engine, why = (said, "chosen") if said else _faster(weights)
+    return engine, f"engine: {NAMES[engine]} {version(engine)}, {why}"
+
+
+def _faster(weights: int) -> tuple[str, str]:
+    """The faster engine for one explanation, and why."""
+    if weights == 0:
+        return "tensorflow", "as it is not known how many weights the model has"
+    if weights < PAYS:
+        return "tensorflow", f"as the model has fewer than {PAYS:,} weights"
+    if find_spec("openvino") is None:
+        return "tensorflow", "as OpenVINO is not installed"
+    if tf.config.list_physical_devices("GPU"):
+        return "tensorflow", "as it has a GPU"
+    return "openvino", f"as the model has at least {PAYS:,} weights"
+
+
+def converted(function: Any, inputs: Sequence[np.ndarray], wanted: np.ndarray) -> Computed:
+    """A tf.function with an input signature and one output -> the same, of NumPy arrays.
+
+    inputs, wanted: an example, and what the function makes of it. Shows on a terminal how far the
+    conversion is. Raises NotConverted if it fails, or if the example comes out differently.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    with progress(total=3, label="converting for OpenVINO", unit="steps", delay=0) as bar:
+        try:
+            import openvino
+
+            traced = function.get_concrete_function()
+            bar.update()
+            model = openvino.convert_model(traced)
+            bar.update()
+            computed = _computed(openvino.Core().compile_model(model, "CPU", SETTINGS))
+            found = computed(*inputs)
+        except Exception as error:  # whatever TensorFlow and OpenVINO raise, also at import
+            if "KeyboardInterrupt" in str(error):  # OpenVINO's C++ code makes an error of Ctrl-C
+                raise KeyboardInterrupt from None
+            # OpenVINO's summary, which is between places in its source and addresses
+            summary = [line[3:] for line in str(error).splitlines() if line.startswith("-- ")]
+            raise NotConverted(short("; ".join(summary) or one_line(error), 200)) from None
+    if found.shape != wanted.shape or not np.abs(found - wanted).max() < CLOSE:
+        raise NotConverted("its answers to pictures of noise differ")
+    return computed
+
+
+def _computed(compiled: Any) -> Computed:
+    request = compiled.create_infer_request()
+
+    def computed(*inputs: np.ndarray) -> np.ndarray:
+        found: np.ndarray = request.infer(dict(enumerate(inputs)), share_inputs=True)[0]
+        return found
+
+    return computed

@@ -73,16 +73,17 @@ def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
     if not is_graph(model) or len(graph.inputs) != 1:
         return None
     known = {id(tensor) for tensor in graph.inputs}
-    names = []
+    names: list[str] = []
     ends: dict[int, Any] = {}  # tensors that other operations take
     nested = []
     for node in _nodes(graph):
         inside = [tensor for tensor in node.input_tensors if id(tensor) in known]
         if not inside:
             continue
-        if len(inside) == len(node.input_tensors) and _by_pixel(node.operation):
+        kinds = _kinds(node.operation)
+        if len(inside) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
             known |= {id(tensor) for tensor in node.output_tensors}
-            names += _changes(node.operation)
+            names += [kind for kind in kinds if kind not in CHANGES_NOTHING]
             continue
         ends |= {id(tensor): tensor for tensor in inside}
         nested.append(node.operation)
@@ -96,20 +97,13 @@ def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
     return start, tuple(names)
 
 
-def _by_pixel(operation: Any) -> bool:
-    if is_graph(operation):
-        return all(_by_pixel(node.operation) for node in _nodes(graph_of(operation)))
-    kind = type(operation).__name__
-    return kind in BY_PIXEL or kind.startswith("Random")  # augmentation rests outside training
-
-
-def _changes(operation: Any) -> list[str]:
-    """The names of the operations that change values."""
+def _kinds(operation: Any) -> list[str]:
+    """The kinds of an operation, or of those inside of a nested model, without augmentation."""
     if is_graph(operation):
         nodes = _nodes(graph_of(operation))
-        return [name for node in nodes for name in _changes(node.operation)]
+        return [kind for node in nodes for kind in _kinds(node.operation)]
     kind = type(operation).__name__
-    return [] if kind in CHANGES_NOTHING or kind.startswith("Random") else [kind]
+    return [] if kind.startswith("Random") else [kind]  # augmentation rests outside training
 
 
 def _nodes(graph: Any) -> list[Any]:

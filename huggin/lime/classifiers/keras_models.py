@@ -14,8 +14,7 @@ import numpy as np
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
-from huggin.lime.classifiers.engines import chosen_engine
-from huggin.lime.classifiers.keras_classifier import KerasClassifier
+from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
 from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.classifiers.keras_quietly import keras
 from huggin.lime.classifiers.labels import (
@@ -25,8 +24,12 @@ from huggin.lime.classifiers.labels import (
     labels_of_file,
     numbers,
 )
-from huggin.lime.classifiers.model_files import is_file_name
-from huggin.lime.classifiers.networks import Network, open_application, open_file
+from huggin.lime.classifiers.networks import (
+    Network,
+    is_file_name,
+    open_application,
+    open_file,
+)
 from huggin.lime.classifiers.pixels import (
     CONVERT,
     MEANING,
@@ -83,9 +86,7 @@ def load_classifier(
     outputs = _outputs(network, side, channels)
     kind, ending_fact = _ending(network, tensor, outputs, ending)
     names = _labels(labels, outputs.shape[1], kind, network.preprocess is not None)
-    classifier = KerasClassifier(
-        model, network.call, side, CONVERT["unit"], kind, names, network.fingerprint
-    )
+    classifier = KerasClassifier(model, network.call, side, names, kind, mark=network.fingerprint)
     convert, pixel_fact = _pixels(network, classifier, channels, pixels, picture)
     chosen, engine_fact = chosen_engine(engine, network.weights)
     facts = tuple(fact for fact in (size_fact, pixel_fact, ending_fact, engine_fact) if fact)
@@ -164,12 +165,10 @@ def _asked(network: Network, pictures: np.ndarray) -> Any:
 
 def _outputs(network: Network, size: Size, channels: int) -> np.ndarray:
     """The outputs for pictures of noise, (8, outputs). Raises UserError if they are no classes."""
-    noise = np.random.default_rng(0).random((8, *size, channels), np.float32)
-    outputs = _asked(network, noise)
+    outputs = _asked(network, np.random.default_rng(0).random((8, *size, channels), np.float32))
     if len(outputs.shape) != 2:
-        found = tuple(outputs.shape)[1:]
-        wanted = "give a model that returns a number per class"
-        raise UserError(f"{network.name}: returns {found} for a picture; {wanted}")
+        what = f"returns {tuple(outputs.shape)[1:]} for a picture"
+        raise UserError(f"{network.name}: {what}; give a model that returns a number per class")
     return np.asarray(outputs, np.float32)
 
 
@@ -237,7 +236,10 @@ def _pixels(
     if network.preprocess:
         return _of_application(network.preprocess)
     if network.takes:
-        found = _nearest_range(network.takes)
+        low, high = network.takes
+        near = 0.02 * (high - low)
+        fitting = [name for name, ends in RANGES.items() if np.allclose(ends, (low, high), 0, near)]
+        found = fitting[0] if fitting else None
         how = "all that its input can hold"
         if said and found and said != found:
             raise BadValue("pixels", said, f"{network.name} takes {MEANING[found]}, {how}")
@@ -262,15 +264,6 @@ def _of_application(preprocess: Any) -> tuple[Pixels, str]:
     ends = [convert(np.full((1, 1, 3), grey, np.float32)) for grey in (0, 1)]
     reach = f"{min(map(np.min, ends)):.4g} to {max(map(np.max, ends)):.4g}"
     return convert, f"pixels: {reach}, by its own preprocess_input"
-
-
-def _nearest_range(takes: tuple[float, float]) -> str | None:
-    """The pixels whose range an input of integers holds, if one fits."""
-    width = takes[1] - takes[0]
-    for name, ends in RANGES.items():
-        if np.abs(np.subtract(takes, ends)).max() < 0.02 * width:
-            return name
-    return None
 
 
 def _unclear_pixels(

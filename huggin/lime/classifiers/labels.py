@@ -9,7 +9,7 @@ import csv
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import read_text
 from huggin.common.text import one_line
+from huggin.lime.predictor import Target
 
 IMAGENET = 1000  # classes of the models in keras.applications
 IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
@@ -53,16 +54,18 @@ class Labels:
         if indexed and (kind == "index" or found in ([], [int(number)])):
             return int(number)
         if indexed:
-            raise BadValue("classes", words, self._two_classes(int(number), found[0]))
+            what = f"index {number} is called {self.names[int(number)]}"
+            name = self.names[found[0]]
+            other = f"the class that is called {name} has index {found[0]}"
+            choice = f"give index:{number} or name:{name}"
+            raise BadValue("classes", words, f"{what}, but {other}; {choice}")
         if len(found) == 1:
             return found[0]
         what = "several classes of that name" if found else "no class of that name"
-        raise BadValue("classes", words, f"{what}; {self._advice(found or self._near(words))}")
-
-    def _two_classes(self, index: int, named: int) -> str:
-        what = f"index {index} is called {self.names[index]}"
-        other = f"the class that is called {self.names[named]} has index {named}"
-        return f"{what}, but {other}; give index:{index} or name:{self.names[named]}"
+        near = found or self._near(words)
+        advice = " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
+        every = f"a number from 0 to {len(self.names) - 1}"
+        raise BadValue("classes", words, f"{what}; give {advice or every}")
 
     def _near(self, words: str) -> list[int]:
         """Classes with a similar name, else those whose name contains the words."""
@@ -71,11 +74,6 @@ class Labels:
         if similar:
             return [plain.index(name) for name in similar]
         return [index for index, name in enumerate(plain) if _plain(words) in name]
-
-    def _advice(self, near: list[int]) -> str:
-        if not near:
-            return f"give a number from 0 to {len(self.names) - 1}"
-        return "give " + " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
 
 
 def _plain(words: str) -> str:
@@ -95,25 +93,12 @@ def imagenet_labels() -> Labels:
     return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is explained: the score of class `plus`, minus that of class `minus` if there is one."""
-
-    name: str
-    plus: int
-    minus: int | None = None
-
-
-def target_at(index: int, labels: Labels) -> Target:
-    """The class of an index."""
-    return Target(labels.names[index], index)
-
-
-def target_of(words: str, labels: Labels) -> Target:
+def target_of(words: str, labels: Labels) -> Target[int]:
     """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
     plus, dash, minus = words.partition(" - ")
     if not dash or labels.named(words):
-        return target_at(labels.find(words.strip()), labels)
+        only = labels.find(words.strip())
+        return Target(labels.names[only], only)
     first = labels.find(plus.strip())
     second = labels.find(minus.strip())
     if first == second:
@@ -131,36 +116,34 @@ def labels_of_file(path: Path, classes: int) -> Labels:
     return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
 
 
-def _of_json(path: Path, text: str) -> Sequence[str]:
+def _of_json(path: Path, text: str) -> list[str]:
+    """The names of a list, of `id2label`, or of `class_indices`."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         what = f"begins like JSON and is none ({one_line(error)}); give a name a line, or JSON"
         raise UserError(f"{path}: {what}") from None
     if isinstance(found, dict):
-        found = _in_order(path, found.get("id2label", found))
+        found = found.get("id2label", found)
+        if not isinstance(found, dict):
+            raise UserError(f"{path}: id2label is no object of numbers and names")
+        if all(type(value) is int for value in found.values()):
+            pairs = [(str(number), name) for name, number in found.items()]
+        else:  # a name, or as in imagenet_class_index.json a code and a name
+            names = (
+                name[-1] if isinstance(name, list) and name else name for name in found.values()
+            )
+            pairs = list(zip(found, names))
+        if not _are_numbers([number for number, _ in pairs]):
+            raise UserError(f"{path}: its classes are not numbered from 0 to {len(found) - 1}")
+        found = _in_order(pairs)
     if not all(isinstance(name, str) for name in found):
         raise UserError(f"{path}: its labels are not all texts; give each class a name")
     return list(found)
 
 
-def _in_order(path: Path, found: Any) -> list[Any]:
-    """The names of `id2label` or `class_indices`, by their numbers."""
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: id2label is no object of numbers and names")
-    if all(type(value) is int for value in found.values()):
-        by_number = {str(value): name for name, value in found.items()}
-    else:  # a name, or as in imagenet_class_index.json a code and a name
-        by_number = {
-            key: value[-1] if isinstance(value, list) and value else value
-            for key, value in found.items()
-        }
-    if len(by_number) != len(found) or not _are_numbers(by_number):
-        raise UserError(f"{path}: its classes are not numbered from 0 to {len(found) - 1}")
-    return [by_number[str(number)] for number in range(len(by_number))]
-
-
 def _of_lines(path: Path, text: str, classes: int) -> Sequence[str]:
+    """The names of lines, or of a table with the number and the name of each class."""
     lines = text.splitlines()
     if not lines:
         return []
@@ -169,28 +152,27 @@ def _of_lines(path: Path, text: str, classes: int) -> Sequence[str]:
         what = "a list without its brackets; write [ before it and ] behind it, or a name a line"
         raise UserError(f"{path}: {what}")
     try:
-        tables = _tables(lines)
+        tables: list[list[Row]] = [list(csv.reader(lines, delimiter=mark)) for mark in ",;\t"]
     except csv.Error as error:
         raise UserError(f"{path}: {one_line(error)}; give a short name a line") from None
-    for rows in tables:
-        names = _of_rows(path, rows, classes)
-        if names is not None:
+    numbered: list[Row] = [re.split(r"[:.)]?\s+", line, maxsplit=1) for line in bare]
+    for rows in (*tables, numbered):
+        if names := _of_rows(path, rows, classes):
             return names
-    alone = len(lines) == classes + 1 and bare[0].lower() in (*HEADS, "labels", "names", "classes")
-    return lines[1:] if alone else lines
+    has_head = len(lines) == classes + 1 and bare[0].lower() in (
+        *HEADS,
+        "labels",
+        "names",
+        "classes",
+    )
+    return lines[1:] if has_head else lines
 
 
-def _tables(lines: Sequence[str]) -> list[list[Row]]:
-    """The lines as tables of different separators, and as a number with a name behind it."""
-    tables: list[list[Row]] = [list(csv.reader(lines, delimiter=mark)) for mark in ",;\t"]
-    return [*tables, [re.split(r"[:.)]?\s+", line.strip(), maxsplit=1) for line in lines]]
-
-
-def _of_rows(path: Path, rows: Sequence[Row], classes: int) -> list[str] | None:
-    """The names in a table with a column of numbers; None if it has none."""
+def _of_rows(path: Path, rows: Sequence[Row], classes: int) -> list[str]:
+    """The names in a table with a column of numbers; none if it has no such column."""
     width = len(rows[0])
     if width < 2 or any(len(row) != width for row in rows):
-        return None
+        return []
     head, *rest = rows
     body = rest if len(rows) == classes + 1 else rows
     for column in range(width):
@@ -203,11 +185,15 @@ def _of_rows(path: Path, rows: Sequence[Row], classes: int) -> list[str] | None:
             if len(others) > 1 and len(named) != 1:
                 raise UserError(f"{path}: has several columns; leave a number and a name")
             name = (named or others)[0]
-            by_number = {int(row[column]): row[name] for row in body}
-            return [by_number[number] for number in range(len(body))]
-    return None
+            return _in_order((number, row[name]) for number, row in zip(found, body))
+    return []
 
 
-def _are_numbers(found: Sequence[str] | Mapping[str, Any]) -> bool:
+def _are_numbers(found: Sequence[str]) -> bool:
     """Whether texts are the numbers from 0 on, each once, in any order."""
     return sorted(found) == sorted(map(str, range(len(found))))
+
+
+def _in_order(pairs: Iterable[tuple[str, Any]]) -> list[Any]:
+    """The names of pairs (number, name), by the number."""
+    return [name for _, name in sorted(pairs, key=lambda pair: int(pair[0]))]

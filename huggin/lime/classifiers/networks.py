@@ -10,6 +10,7 @@ import math
 import re
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,8 +24,26 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
 from huggin.lime.classifiers.keras_graph import graph_of, is_graph
 from huggin.lime.classifiers.keras_quietly import keras, tf
-from huggin.lime.classifiers.model_files import kind_of
 
+FROM_PYTHON = "or explain its predictions from Python, see docs/python.md"
+HDF5 = b"\x89HDF\r\n\x1a\n"
+REFUSED = {  # a kind of file that is refused -> what it is, and what the user can do
+    "lfs": "a Git LFS pointer, not the model itself; run: git lfs pull",
+    "unzipped": "an unzipped .keras file; zip its files again: python -m zipfile -c model.keras "
+    "config.json metadata.json model.weights.h5",
+    "folder": "a folder without a model; give a .keras file, or a folder with saved_model.pb",
+    "torch": f"a PyTorch file, which Keras cannot read; convert it, {FROM_PYTHON}",
+    "onnx": f"an ONNX model, which Keras cannot read; convert it with onnx2tf, {FROM_PYTHON}",
+    "weights": "weights without a model; give the whole model, saved by model.save",
+    "keras misnamed": "a .keras file with another ending; rename it to end with .keras",
+    "h5 misnamed": "an HDF5 file with another ending; rename it to end with .h5",
+    "pickle": f"a pickle, which can run any code and is not loaded; save the model, {FROM_PYTHON}",
+}
+ENDINGS = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".safetensors"), "torch"),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "pickle"),
+    ".onnx": "onnx",
+}
 Shape = tuple[int | None, int | None, int | None]  # height, width, channels; None: any
 BYTES = dict.fromkeys(("uint8", "int32", "int64"), (0.0, 255.0))  # what they are fed with
 
@@ -50,6 +69,48 @@ class Network:
     model: Any = None  # Keras's, if its operations can be followed
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None  # of keras.applications
     takes: tuple[float, float] | None = None  # the ends of what an input of integers can say
+
+
+def is_file_name(model: str) -> bool:
+    """Whether a model is named by its path, not by its name in keras.applications."""
+    return any(mark in model for mark in "./\\") or Path(model).exists()
+
+
+def kind_of(path: Path) -> str:
+    """`keras`, `h5`, `tflite` or `saved_model`. Raises UserError for anything else."""
+    if not path.exists():
+        what = "no such file; give a model that Keras has saved, or a name of keras.applications"
+        raise UserError(f"{path}: {what}")
+    kind = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
+    if kind in REFUSED:
+        raise UserError(f"{path}: {REFUSED[kind]}")
+    return kind
+
+
+def _kind_of_folder(path: Path) -> str:
+    if (path / "saved_model.pb").is_file():
+        return "saved_model"
+    parts = (path / "config.json").is_file() and (path / "model.weights.h5").is_file()
+    return "unzipped" if parts else "folder"
+
+
+def _kind_of_file(path: Path) -> str:
+    """By how the file begins; else by its ending. Loading tells what is wrong with any other."""
+    with path.open("rb") as file:
+        start = file.read(32)
+    ending = path.suffix.lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "lfs"
+    if start.startswith(HDF5):
+        if path.name.endswith(".weights.h5"):
+            return "weights"
+        return "h5" if ending in (".h5", ".hdf5") else "h5 misnamed"
+    if start.startswith(b"PK\x03\x04") and ending != ".keras" and zipfile.is_zipfile(path):
+        names = zipfile.ZipFile(path).namelist()
+        if not any(name.endswith("data.pkl") for name in names):
+            return "keras misnamed" if "config.json" in names else "keras"
+        return "torch"
+    return "tflite" if start[4:8] == b"TFL3" else ENDINGS.get(ending, "keras")
 
 
 def open_file(path: Path) -> Network:
@@ -84,28 +145,20 @@ def _loaded(path: Path, kind: str) -> Any:
 def _refusal(path: Path, error: Exception) -> Exception:
     """The error for a file that Keras does not load; the way out, if it is a known one."""
     text = str(error)
-    if operation := _operation_in(text):
-        what = f"has the operation {operation}, which HDF5 files do not keep"
+    layer = re.search(r"Unknown layer: '?(\w+)", text)
+    name = layer[1] if layer else ""
+    operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    if name and (name.endswith("OpLambda") or hasattr(keras.ops, operation)):  # such as a division
+        what = f"has the operation {name}, which HDF5 files do not keep"
         advice = "save the model as .keras, or put a layer such as Rescaling in its place"
         return UserError(f"{path}: {what}; {advice}")
     if "Lambda" in text or "lambda" in text:
         return _lambda_refusal(path)
-    if "Could not locate" in text or "Unknown layer" in text:
+    if "Could not locate" in text or layer:
         what = "needs Python classes of its own"
         advice = "save it with Keras's own layers, or explain it from Python, see docs/python.md"
         return UserError(f"{path}: {what} ({one_line(error)}); {advice}")
     return error
-
-
-def _operation_in(text: str) -> str | None:
-    """The operation, such as a division, that Keras takes for an unknown layer in HDF5 files."""
-    found = re.search(r"Unknown layer: '?(\w+)", text)
-    if found is None:
-        return None
-    name = found[1]
-    in_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    of_keras_2 = name.endswith("OpLambda")
-    return name if of_keras_2 or hasattr(keras.ops, in_words) else None
 
 
 def _lambda_refusal(path: Path) -> UserError:
@@ -118,8 +171,7 @@ def _refuse_lambda_in_h5(path: Path) -> None:
     with h5py.File(path) as file:
         config = file.attrs.get("model_config")
         if config is None:
-            what = "weights without a model; give the whole model, saved by model.save"
-            raise UserError(f"{path}: {what}")
+            raise UserError(f"{path}: {REFUSED['weights']}")
         if '"class_name": "Lambda"' in json.dumps(json.loads(config)):
             raise _lambda_refusal(path)
 

@@ -25,6 +25,7 @@ LOWEST = (340, 280)  # SMinSampleValue, MinSampleValue
 HIGHEST = (341, 281)  # SMaxSampleValue, MaxSampleValue
 SAMPLE_FORMAT = 339
 UNSIGNED = 1
+TAGS = (BITS, PHOTOMETRIC, *LOWEST, *HIGHEST, SAMPLE_FORMAT)
 WHITE_IS_0 = 0
 FULL = 65535
 DEEP = 2**14  # a largest value below this means that not all of 16 bits are used
@@ -93,8 +94,11 @@ def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
 
     NaN and infinity become 0.
     """
-    tags = getattr(image, "tag_v2", {})
-    values = _values(image, tags)
+    tags = _numbers_of(image)
+    values = np.asarray(image)
+    if image.mode == "I" and tags.get(SAMPLE_FORMAT, UNSIGNED) == UNSIGNED and tags.get(BITS) == 32:
+        values = values.view(np.uint32)  # Pillow takes them for signed ones
+    values = values.astype(np.float64)
     finite = np.isfinite(values)
     known = np.where(finite, values, values[finite].min() if finite.any() else 0)
     low, high, line = _ends(known, image.mode, tags)
@@ -121,7 +125,7 @@ def stretch_colours(image: ImageFile.ImageFile, source: Any, say: Say) -> None:
         except ValueError:  # grey with transparency
             lower = upper
     values = upper[..., :3] * 256.0 + lower[..., :3]
-    low, high, line = _ends(values, "I;16", getattr(image, "tag_v2", {}))
+    low, high, line = _ends(values, "I;16", _numbers_of(image))
     if not line:
         say("16 bits, of which 8 are used")
         return
@@ -145,31 +149,23 @@ def _swapped(args: Any) -> Any:
     return other if isinstance(args, str) else (other, *rest)
 
 
-def _values(image: Image.Image, tags: Any) -> np.ndarray:
-    """The numbers in the file, (height, width) float64."""
-    values = np.asarray(image)
-    unsigned = _first(tags, SAMPLE_FORMAT, UNSIGNED) == UNSIGNED
-    if image.mode == "I" and unsigned and _first(tags, BITS, 0) == 32:
-        values = values.view(np.uint32)  # Pillow takes them for signed ones
-    return values.astype(np.float64)
+def _numbers_of(image: Image.Image) -> dict[int, float]:
+    """What a TIFF says about its values, by tag; of several channels the first one's."""
+    tags = getattr(image, "tag_v2", {})
+    found = {tag: tags[tag] for tag in TAGS if tag in tags}
+    return {tag: float(one[0] if isinstance(one, tuple) else one) for tag, one in found.items()}
 
 
-def _first(tags: Any, number: int, default: float) -> float:
-    value = tags.get(number, default)
-    return float(value[0] if isinstance(value, tuple) else value)
-
-
-def _ends(values: np.ndarray, mode: str, tags: Any) -> tuple[float, float, str]:
+def _ends(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:
     """The values that become 0 and 1, and a line if the file does not say them."""
     for lowest, highest in zip(LOWEST, HIGHEST):
         if highest in tags:
-            low = _first(tags, lowest, 0)
-            high = _first(tags, highest, 0)
+            low, high = tags.get(lowest, 0.0), tags[highest]
             if low < high and low <= values.min() and values.max() <= high:
                 return low, high, ""
     low = float(values.min())
     high = float(values.max())
-    bits = int(_first(tags, BITS, 16))
+    bits = int(tags.get(BITS, 16))
     if mode != "F" and low >= 0:
         if 8 < bits < 16:
             return 0, 2**bits - 1, ""

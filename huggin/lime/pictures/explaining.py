@@ -4,9 +4,9 @@ found = huggin.explain_picture("photo.jpg")
 print(found.in_words())
 """
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,74 +14,85 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.kinds import as_html
-from huggin.graphs.saving import save_figures
+from huggin.graphs.saving import as_html, save_figures
 from huggin.lime import steps
-from huggin.lime.choices import FILTERS, WIDTH
-from huggin.lime.classifiers.classifier import Classifier, first_answers
-from huggin.lime.classifiers.function import FunctionClassifier
-from huggin.lime.classifiers.labels import Target, target_at, target_of
-from huggin.lime.explained import Request, verdict_on
-from huggin.lime.explanation import Explanation, as_json, in_words, introduction
+from huggin.lime.choices import WIDTH
+from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.classifiers.labels import target_of
+from huggin.lime.explanation import Explanation, Request
 from huggin.lime.fonts import missing_in
 from huggin.lime.masks import usual_samples
 from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
-from huggin.lime.pictures.predictions import Predictor
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
-from huggin.lime.quality import differing, faithfulness, gain
-from huggin.lime.results import folder_of, make_writable, remove_figures
-from huggin.lime.steps import Say
-from huggin.lime.surrogate import is_stable
+from huggin.lime.predictor import Predictor, Target
+from huggin.lime.quality import LIME, RANDOM, Compared
+from huggin.lime.results import make_writable, remove_figures
+from huggin.lime.steps import Report, Say
 
+AnyClassifier = str | Path | Classifier | Callable[[np.ndarray], np.ndarray]
+ORDERS = 10  # random ones that faithfulness is compared with
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
-SQUASHED = 1.5  # change of shape from which on it is said
 
 
 @dataclass(frozen=True)
 class ExplainedPicture:
     """What makes a classifier say what it says of a picture, and what was said meanwhile."""
 
-    explanations: list[Explanation]  # one per class
-    qualities: list[dict[str, Any]]  # `stability` and `faithfulness` of each, if asked for
+    explanations: list[Explanation[Scene, int]]  # one per class
+    compared: list[Compared | None]  # the order of the segments with others, if that was asked for
     lines: list[str]
 
     def in_words(self) -> str:
-        """LIME's steps, what they found, and how far to trust it."""
+        """What makes the answer, and how far to trust it."""
         return "\n".join(self.lines)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Every number, a dictionary per class."""
-        return [
-            as_json(explanation) | quality
-            for explanation, quality in zip(self.explanations, self.qualities)
-        ]
+        found = [explanation.as_json() for explanation in self.explanations]
+        for numbers, compared in zip(found, self.compared):
+            if compared:
+                curves = {name: asdict(curve) for name, curve in compared.curves.items()}
+                for curve in curves.values():
+                    del curve["gains"]  # of each random order
+                numbers["faithfulness"] = curves
+        return found
 
     def figures(self) -> list[dict[str, Figure]]:
         """The figures of each class by their names; `lime` has all in one."""
-        found = []
-        for explanation, quality in zip(self.explanations, self.qualities):
-            found.append(draw_explanation(explanation))
-            if curves := quality.get("faithfulness"):
-                found[-1]["faithfulness"] = draw_faithfulness(curves, explanation)
+        found = [draw_explanation(explanation) for explanation in self.explanations]
+        for figures, explanation, compared in zip(found, self.explanations, self.compared):
+            if compared:
+                figures["faithfulness"] = draw_faithfulness(compared.curves, explanation)
         return found
 
-    def save(self, folder: Path, show: bool = False) -> None:
-        """Save the figures, in a folder per class if there are several, and print their paths."""
+    def save(self, folder: Path, show: bool = False, verbose: bool = False) -> None:
+        """Save the figures, in a folder per class if there are several.
+
+        Prints where the one of all is; the paths of all others, too, if `verbose`.
+        """
         remove_figures([folder, *folder.glob("[0-9]*")])  # those of an earlier start
-        for explanation, figures in zip(self.explanations, self.figures()):
-            alone = len(self.explanations) == 1
-            save_figures(figures, folder if alone else folder / folder_of(explanation.target), show)
-        if line := missing_in(explanation.target.name for explanation in self.explanations):
+        targets = [explanation.target for explanation in self.explanations]
+        for target, figures in zip(targets, self.figures()):
+            place = folder if len(targets) == 1 else folder / _folder_of(target)
+            save_figures(figures, place, show, told=None if verbose else ("lime",))
+        if line := missing_in(target.name for target in targets):
             print(line)
 
     def _repr_html_(self) -> str:
         return as_html([figures["lime"] for figures in self.figures()], self.in_words())
 
 
+def _folder_of(target: Target[int]) -> str:
+    """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
+    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
+    words = re.sub(r"\W+", "-", target.name)[:60]
+    return f"{numbers}-{words}".strip("-")
+
+
 def explain_picture(
     picture: str | Path | np.ndarray | Picture,
-    classifier: str | Path | Classifier | Callable[[np.ndarray], np.ndarray] = "InceptionV3",
+    classifier: AnyClassifier = "InceptionV3",
     *,
     classes: Sequence[str] = (),
     segmenter: str = "quickshift",
@@ -102,6 +113,7 @@ def explain_picture(
     stability: int | None = None,
     faithfulness: bool = False,
     out: str | Path | None = None,
+    verbose: bool = False,
     say: Say = lambda _: None,
 ) -> ExplainedPicture:
     """Explain which segments of a picture make a classifier say what it says: `lime.py`.
@@ -112,11 +124,11 @@ def explain_picture(
     classes: numbers, names, or contrasts such as `dog - cat`; without, the first answer.
     segmenter, segments (about how many), fill, fit, resampling: see `make_scene`. allow_random: if
     the same picture gets different answers, explain their mean. score: `probability` or `logit`.
-    sampler, samples, adjust, seed, kernel_width, top: see `huggin.lime.explained.Request`.
+    sampler, samples, adjust, seed, kernel_width, top: see `huggin.lime.explanation.Request`.
     until_stable: more masks, up to max_samples, until the top segments no longer change.
-    stability: how often it is repeated with fresh masks. faithfulness: see
-    `huggin.lime.quality.faithfulness`. out: a folder that keeps the answers for the next call.
-    say: told each line as soon as it is known.
+    stability: how often it is repeated with fresh masks. faithfulness: whether hiding and showing
+    the segments in their order is compared with other orders. out: a folder that keeps the
+    answers for the next call. verbose: tell the four steps, too. say: told each line at once.
 
     >>> import numpy as np, huggin
     >>> picture = np.zeros((40, 40, 3))
@@ -132,67 +144,49 @@ def explain_picture(
     """
     read = open_picture(picture)
     model = _classifier_of(classifier, read, seed)
-    scene = scene_of(read, model, segmenter, segments, fill, fit, resampling, allow_random)
-    request = request_of(scene, score, sampler, samples, adjust, seed, kernel_width, top)
-    lines: list[str] = []
-
-    def tell(line: str) -> None:
-        lines.append(line)
-        say(line)
-
-    tell("\n".join(introduction(scene)))
+    cut = make_scene(read, model, segmenter, segments, fill, fit, resampling)
+    scene = steady(cut, allow_random)
+    masks = (sampler, samples or 0, seed, score, top)
+    request = fitted(Request(*masks, segmenter, fill, kernel_width, adjust), scene)
+    report = Report(say, verbose)
+    report.tell(*scene.introduction())
     targets = targets_of(scene, classes)
     if out:
         make_writable(Path(out))
     predictor = Predictor(scene, targets, Path(out) / "predictions.npz" if out else None)
-    explanations = steps.explain(predictor, targets, request, tell)
-    most = max_samples if until_stable else 0
-    if most:
-        explanations = steps.until_stable(predictor, explanations, most, tell)
-    qualities = []
-    for explanation in explanations:
-        tell("\n".join(["", *in_words(explanation)]))
-        quality = _examined(predictor, explanation, stability, faithfulness, tell)
-        if not explanation.surrogate.constant:
-            tell(_verdict(explanation, quality, most))
-        qualities.append(quality)
-    return ExplainedPicture(explanations, qualities, lines)
+    explanations = steps.explain(predictor, targets, request, report.detail)
+    if until_stable:
+        explanations = steps.until_stable(predictor, explanations, max_samples, report.tell)
+    compared = []
+    for number, one in enumerate(explanations):
+        report.tell(*one.in_words())
+        report.detail(*one.details())
+        if stability:
+            one = explanations[number] = steps.repeated(predictor, one, stability, report.tell)
+        found = steps.compared(predictor, one, {}, ORDERS, None) if faithfulness else None
+        if found:
+            report.tell(*(f"{name}: {curve.in_words()}" for name, curve in found.curves.items()))
+        compared.append(found)
+        if not one.surrogate.constant:
+            report.tell(one.verdict(_doubts(one, found, until_stable)))
+    return ExplainedPicture(explanations, compared, report.lines)
 
 
-def _classifier_of(
-    classifier: str | Path | Classifier | Callable[[np.ndarray], np.ndarray],
-    picture: Picture,
-    seed: int,
-) -> Classifier:
+def _classifier_of(classifier: AnyClassifier, picture: Picture, seed: int) -> Classifier:
     if isinstance(classifier, str | Path):
         # TensorFlow need not be there to explain a function.
         from huggin.lime.classifiers.keras_models import load_classifier
 
         return load_classifier(str(classifier), picture=picture.values, seed=seed)
-    return FunctionClassifier.of(classifier, picture.values) if callable(classifier) else classifier
+    return Classifier.of(classifier, picture.values) if callable(classifier) else classifier
 
 
-def scene_of(
-    picture: Picture,
-    classifier: Classifier,
-    segmenter: str,
-    segments: int,
-    fill: str,
-    fit: str,
-    resampling: str | None,
-    allow_random: bool,
-) -> Scene:
-    """The picture at the classifier's size, cut into segments; the classifier answers steadily.
+def steady(scene: Scene, allow_random: bool) -> Scene:
+    """The scene, if its classifier answers the same picture alike, alone and within a batch.
 
-    Raises UserError if it answers the same picture differently, unless `allow_random`: then the
-    mean of DRAWS answers is asked for.
+    Raises UserError if not, unless `allow_random`: then the mean of DRAWS answers is asked for.
     """
-    way = resampling or classifier.resampling
-    scene = make_scene(
-        picture.name, classifier, picture.values, segmenter, segments, fill, fit, way
-    )
-    fitting = _fitting_in_words(picture.values, classifier.size, fit, way)
-    scene = replace(scene, facts=(*picture.facts, fitting))
+    classifier = scene.classifier
     hidden = [np.arange(scene.count) % step == 0 for step in (2, 3)]
     masked = [scene.hide(np.flatnonzero(chosen)) for chosen in hidden]
     apart = classifier.varies(np.stack([scene.picture, *masked, scene.fill]))
@@ -206,45 +200,23 @@ def scene_of(
     raise UserError(f"{classifier.name}: {what}; {why}, {mean}")
 
 
-def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
-    """How a picture (height, width, 3) was brought to the classifier's size."""
-    height, width = size
-    ratio = picture.shape[1] * height / (picture.shape[0] * width)
-    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
-    line = f"{done}resized to {width} x {height} by {FILTERS[resampling]}"
-    times = max(ratio, 1 / ratio)
-    if fit == "squash" and times > SQUASHED:
-        line += f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
-    return line
+def fitted(request: Request, scene: Scene) -> Request:
+    """The request with what it leaves open: the number of masks, if it is 0, and what was done.
 
-
-def request_of(
-    scene: Scene,
-    score: str,
-    sampler: str,
-    samples: int | None,
-    adjust: bool,
-    seed: int,
-    kernel_width: float,
-    top: int,
-) -> Request:
-    """How a scene is explained. Raises BadValue for fewer masks than coefficients."""
-    count = samples or usual_samples(sampler, scene.count)
+    Raises BadValue for fewer masks than coefficients, and for the logit of a value.
+    """
+    count = request.samples or usual_samples(request.sampler, scene.count)
     if count <= scene.count:
         advice = f"give at least {2 * scene.count}, or fewer segments by --segments or --segmenter"
         raise BadValue("samples", count, f"too few for {scene.count} segments; {advice}")
-    scale = score
-    if scene.classifier.ending == "value":
-        scale = "value"
-        if score == "logit":
-            raise BadValue("score", score, f"{scene.classifier.name} returns values; leave it out")
-    fill = scene.filling
-    return Request(
-        sampler, count, seed, scale, top, scene.segmenter, fill, kernel_width, adjust=adjust
-    )
+    scale = "value" if scene.classifier.ending == "value" else request.scale
+    if scale == "value" and request.scale == "logit":
+        what = f"{scene.classifier.name} returns values; leave it out"
+        raise BadValue("score", request.scale, what)
+    return replace(request, samples=count, scale=scale, segmenter=scene.segmenter)
 
 
-def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target]:
+def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     """The classes that are explained; without any, the classifier's first answer."""
     labels = scene.classifier.labels
     if classes:
@@ -252,35 +224,17 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target]:
     if scene.classifier.ending == "value" and len(labels.names) > 1:
         known = f"{labels.names[0]} to {labels.names[-1]}"
         raise UserError(f"--classes: the model returns {known}; say which of them is explained")
-    best = first_answers(scene.classifier.predict(scene.picture), 1)[0]
-    return [target_at(int(best), labels)]
+    return [scene.first_answer()]
 
 
-def _examined(
-    predictor: Predictor, explanation: Explanation, repeats: int | None, order: bool, tell: Say
-) -> dict[str, Any]:
-    """The quality that is asked for: `stability` over repeats, `faithfulness` of the order."""
-    found: dict[str, Any] = {}
-    if repeats:
-        found["stability"] = steps.repeated(predictor, explanation, repeats, tell)
-    if order:
-        scale = explanation.request.scale
-        ask = partial(predictor.scores, target=explanation.target, scale=scale)
-        curves = faithfulness(explanation.surrogate.ranking(), ask, explanation.request.seed)
-        found["faithfulness"] = curves
-        for name, curve in curves.items():
-            areas = f"deletion AUC {curve['deletion_auc']:.4f}"
-            tell(f"{name}: {areas}, insertion AUC {curve['insertion_auc']:.4f}")
-    return found
-
-
-def _verdict(explanation: Explanation, quality: dict[str, Any], most: int) -> str:
-    """One sentence from all that was found about an explanation's quality."""
-    against = differing(quality.get("stability"))
-    stable = explanation.masks.complete or is_stable(explanation.surrogate, explanation.request.top)
-    if most and not stable:
-        against.append(f"they are not stable after {len(explanation.scores)} masks")
-    curves = quality.get("faithfulness")
-    if curves and gain(curves["LIME"]) <= gain(curves["random"]):
-        against.append("hiding them changes the score no faster than hiding others")
-    return verdict_on(explanation, against)
+def _doubts(
+    one: Explanation[Scene, int], compared: Compared | None, until_stable: bool
+) -> list[str]:
+    """What speaks against relying on the top segments, a clause each."""
+    doubts = one.doubts()
+    if until_stable and not steps.is_steady(one):
+        doubts.append(f"they are not stable after {len(one.scores)} masks")
+    curves = compared.curves if compared else {}
+    if curves and curves[LIME].gain <= curves[RANDOM].gain:
+        doubts.append("hiding them changes the score no faster than hiding others")
+    return doubts

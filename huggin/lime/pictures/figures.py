@@ -17,9 +17,11 @@ from skimage.segmentation import mark_boundaries
 from huggin.common.text import short
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.explanation import Explanation, in_words
+from huggin.lime.explanation import Explanation as AnyExplanation
 from huggin.lime.fonts import families_for, use_fonts
 from huggin.lime.pictures.rounds import Round
+from huggin.lime.pictures.scene import Scene
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
 
 FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
 AGAINST = END
@@ -32,15 +34,19 @@ LONG = 8.0  # inches of a picture's longer side
 SHORT = 3.2  # inches of its shorter side, at least
 SEGMENT = "segment"  # the gid of a segment's number
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
-ORDERS = {"LIME": START, "leave-one-out": END, "random": QUIET}
+ORDERS = {LIME: START, LEAVE_ONE_OUT: END, RANDOM: QUIET}
+Explanation = AnyExplanation[Scene, int]
 
 
 def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
     """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
     figures = {}
+    height, width = explanation.scene.segments.shape
+    sides = [max(SHORT, LONG * side / max(height, width)) for side in (width, height)]
+    own = (sides[0], sides[1] + 0.7)  # inches in the picture's shape, with room for the title
     for name, (title, size, draw) in PANELS.items():
-        inches = size or _size_of_picture(explanation)
-        figures[name] = new_figure(*inches, f"{title}: {called(explanation)}")
+        wide, tall = size or own
+        figures[name] = new_figure(wide, tall, f"{title}: {called(explanation)}")
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
     for figure in figures.values():
@@ -55,13 +61,6 @@ def _finish(figure: Figure, explanation: Explanation) -> None:
     remove_covered(figure)
 
 
-def _size_of_picture(explanation: Explanation) -> tuple[float, float]:
-    """Inches (width, height) in the picture's shape, with room for the title."""
-    height, width = explanation.scene.segments.shape
-    longer = max(height, width)
-    return max(SHORT, LONG * width / longer), max(SHORT, LONG * height / longer) + 0.7
-
-
 def _sheet(explanation: Explanation) -> Figure:
     figure = new_figure(13, 10.8, f"Why {called(explanation)}? {short(explanation.scene.name)}")
     grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.34))
@@ -71,7 +70,11 @@ def _sheet(explanation: Explanation) -> Figure:
         draw(axes, explanation)
     words = figure.add_subplot(grid[2, :])
     words.set_axis_off()
-    text = "\n".join(line for fact in in_words(explanation) for line in textwrap.wrap(fact, 150))
+    text = "\n".join(
+        line
+        for fact in explanation.in_words() + explanation.details()
+        for line in textwrap.wrap(fact, 150)
+    )
     words.text(0, 1, text, va="top", fontsize=9.5, linespacing=1.4)
     return figure
 
@@ -117,9 +120,11 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
         tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
     show_picture(axes, picture)
+    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         for segment in segments:
-            _outline(axes, scene.segments == segment, colour)
+            around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
+            axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
     chosen = np.concatenate([explanation.top, explanation.against])
     number_segments(axes, scene.segments, chosen, fontsize=10)
     if not len(chosen):
@@ -127,12 +132,6 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         wrapped = textwrap.fill(note, 26)
         axes.text(0.5, 0.5, wrapped, transform=axes.transAxes, ha="center", va="center", bbox=box)
-
-
-def _outline(axes: Axes, inside: np.ndarray, colour: str) -> None:
-    around = np.pad(inside, 1)  # so that lines close at the picture's edge
-    places = [np.arange(-1, size + 1) for size in inside.shape[::-1]]
-    axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
@@ -172,15 +171,15 @@ def _scores(axes: Axes, explanation: Explanation) -> None:
     legend_above(axes)
 
 
-def draw_faithfulness(curves: dict[str, dict[str, Any]], explanation: Explanation) -> Figure:
+def draw_faithfulness(curves: dict[str, Curve], explanation: Explanation) -> Figure:
     """The score while segments are hidden one by one, and while they are shown, in three orders."""
     title = f"What the order of the segments is worth: {called(explanation)}"
     figure = new_figure(11, 4.2, title)
     ways = (("deletion", "hidden", "lower"), ("insertion", "seen", "higher"))
     for axes, (way, done, better) in zip(figure.subplots(1, 2), ways):
         for name, one in curves.items():
-            label = f"{name}: area {one[f'{way}_auc']:.3f}"
-            axes.plot(one[way], color=ORDERS[name], label=label, marker=".", markersize=4)
+            label = f"{name}: area {getattr(one, f'{way}_auc'):.3f}"
+            axes.plot(getattr(one, way), color=ORDERS[name], label=label, marker=".", markersize=4)
         axes.set(xlabel=f"segments {done}", ylabel=explanation.request.scale)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{way} ({better} is better)")
@@ -193,15 +192,15 @@ def draw_rounds(rounds: list[Round]) -> Figure:
     """A strip: the picture and what is left of it after each round, with the classifier's words."""
     scene = rounds[0].explanation.scene
     names = scene.classifier.labels.names
-    shown = [(scene.picture, rounds[0].before)] + [(one.hidden, one.after) for one in rounds]
+    shown = [scene, *(one.left for one in rounds)]
     title = f"What is it without the segments that speak for it? {short(scene.name)}"
     figure = new_figure(3.6 * len(shown), 4.9, title)
-    for number, (picture, probabilities) in enumerate(shown):
+    for number, left in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), number + 1)
-        show_picture(axes, picture)
+        show_picture(axes, left.picture)
         lines = [
-            f"{probabilities[index]:.3f}  {short(names[index], 34)}"
-            for index in first_answers(probabilities, 3)
+            f"{left.answers[index]:.3f}  {short(names[index], 34)}"
+            for index in first_answers(left.answers, 3)
         ]
         axes.set_title("full picture" if number == 0 else f"round {number}")
         axes.text(0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)

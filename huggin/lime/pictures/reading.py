@@ -16,7 +16,6 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
-from huggin.lime.pictures.addresses import is_address, name_of
 from huggin.lime.pictures.colours import (
     Say,
     in_srgb,
@@ -25,6 +24,7 @@ from huggin.lime.pictures.colours import (
     stretch_colours,
     toned,
 )
+from huggin.lime.results import is_address, name_of
 
 ORIENTATION = 0x0112  # EXIF's tag
 MOST_BYTES = 100_000_000  # of a download
@@ -33,22 +33,19 @@ LONGEST_DOWNLOAD = 300  # seconds for the whole download
 LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
 PYTHON = shlex.quote(sys.executable)
 AS_PNG = "save it as PNG"
-KINDS = (  # how a file begins, and what it is
-    (b"II*\0", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
-    (b"MM\0*", f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}"),
-    (b"II+\0", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
-    (b"MM\0+", f"a BigTIFF, which Pillow does not read; {AS_PNG}"),
-    (b"\xff\x0a", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
-    (b"\0\0\0\x0cJXL ", f"a JPEG XL picture, which Pillow does not read; {AS_PNG}"),
-    (b"%PDF", "a PDF; save the picture in it as PNG: pdftoppm -png"),
-    (b"<svg", f"an SVG drawing, which has no pixels; {AS_PNG}"),
-    (b"<?xml", f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}"),
-    (b"<!DOCTYPE html", "a web page; give the address of the picture in it"),
-    (b"<html", "a web page; give the address of the picture in it"),
-    (b"\x93NUMPY", f"a NumPy array; {AS_PNG}"),
-    (b"\x89HDF", "an HDF5 file; save its picture as PNG"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself; run: git lfs pull"),
-)
+TIFF = (b"II*\0", b"MM\0*")
+KINDS = {  # what a file is, and how it begins
+    f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}": TIFF,
+    f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"II+\0", b"MM\0+"),
+    f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cJXL "),
+    "a PDF; save the picture in it as PNG: pdftoppm -png": (b"%PDF",),
+    f"an SVG drawing, which has no pixels; {AS_PNG}": (b"<svg",),
+    f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}": (b"<?xml",),
+    "a web page; give the address of the picture in it": (b"<!DOCTYPE html", b"<html"),
+    f"a NumPy array; {AS_PNG}": (b"\x93NUMPY",),
+    "an HDF5 file; save its picture as PNG": (b"\x89HDF",),
+    "a Git LFS pointer, not the picture itself; run: git lfs pull": (b"version https://git-lfs",),
+}
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -68,20 +65,16 @@ def open_picture(picture: str | Path | np.ndarray | Picture) -> Picture:
     """
     if isinstance(picture, Picture):
         return picture
-    if isinstance(picture, np.ndarray):
-        return Picture("picture", _from_array(picture))
-    facts: list[str] = []
-    values = read_picture(str(picture), facts.append)
-    return Picture(name_of(str(picture)), values, tuple(facts))
-
-
-def _from_array(array: np.ndarray) -> np.ndarray:
-    values = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
+    if not isinstance(picture, np.ndarray):
+        facts: list[str] = []
+        values = read_picture(str(picture), facts.append)
+        return Picture(name_of(str(picture)), values, tuple(facts))
+    values = picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1)
     inside = values.size and values.min() >= 0 and values.max() <= 1
     if values.ndim != 3 or values.shape[2] != 3 or not inside:
         wanted = "give (height, width, 3) of uint8, or of numbers from 0 to 1"
-        raise BadValue("picture", f"{array.shape} of {array.dtype}", wanted)
-    return values
+        raise BadValue("picture", f"{picture.shape} of {picture.dtype}", wanted)
+    return Picture("picture", values)
 
 
 def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
@@ -91,8 +84,11 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     repeated in three channels. `say` is called with a clause about each thing that was done.
     Raises UserError if there is no picture.
     """
-    source = io.BytesIO(_download(where)) if is_address(where) else _existing(where)
-    _load_opener(source)
+    if not is_address(where) and not Path(where).is_file():
+        raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
+    source = io.BytesIO(_download(where)) if is_address(where) else Path(where)
+    if _is_heic(source) and find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
@@ -118,13 +114,6 @@ def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np
     if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
         return _in_unit_range(image, say)  # turning a picture would lose what its file says
     return _in_unit_range(ImageOps.exif_transpose(image), say)
-
-
-def _existing(where: str) -> Path:
-    path = Path(where)
-    if not path.is_file():
-        raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
-    return path
 
 
 def _download(address: str) -> bytes:
@@ -183,12 +172,6 @@ def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
 # Files that Pillow does not read by itself: what they are, and the way out
 
 
-def _load_opener(source: Path | io.BytesIO) -> None:
-    """Let Pillow read HEIC by the package pillow-heif, if it is needed and installed."""
-    if _is_heic(source) and find_spec("pillow_heif"):
-        import_module("pillow_heif").register_heif_opener()
-
-
 def _why_unreadable(source: Path | io.BytesIO) -> str:
     """What a file is that Pillow does not read, and what to do."""
     if _is_heic(source):
@@ -197,8 +180,8 @@ def _why_unreadable(source: Path | io.BytesIO) -> str:
     start = _start_of(source)
     if start[128:132] == b"DICM":
         return f"a DICOM file; {AS_PNG}"
-    for mark, what in KINDS:
-        if start.lstrip()[: len(mark)].lower() == mark.lower():
+    for what, marks in KINDS.items():
+        if start.lstrip().lower().startswith(tuple(mark.lower() for mark in marks)):
             return what
     return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
 

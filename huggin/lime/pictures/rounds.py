@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.classifiers.labels import Labels, target_at
-from huggin.lime.explained import Request, nothing_to_explain
-from huggin.lime.explanation import Explanation
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.explanation import Explanation, Request
 from huggin.lime.pictures.scene import Scene
+from huggin.lime.predictor import Predictor
 from huggin.lime.steps import Say, explain
 
 SHOWN = 3  # answers in a summary
@@ -19,23 +17,45 @@ SHOWN = 3  # answers in a summary
 
 @dataclass(frozen=True)
 class Round:
-    """A picture, why it is called what it is called, and what it is called without that."""
+    """Why a picture is called what it is called, and what is left without that."""
 
     number: int  # 1 for the first
-    explanation: Explanation
-    before: np.ndarray  # (classes,) probabilities of the picture
-    after: np.ndarray  # (classes,) with its top segments hidden
-    hidden: np.ndarray  # (height, width, 3) the picture with its top segments hidden
+    explanation: Explanation[Scene, int]
+    left: Scene  # with its top segments hidden
 
     @property
-    def first(self) -> int:
-        """The class that the picture is called."""
-        return int(first_answers(self.before, 1)[0])
+    def before(self) -> np.ndarray:
+        """The probabilities (classes,) of the picture."""
+        return self.explanation.scene.answers
 
     @property
-    def second(self) -> int:
-        """The class that it is called once its top segments are hidden."""
-        return int(first_answers(self.after, 1)[0])
+    def after(self) -> np.ndarray:
+        """The probabilities (classes,) of what is left."""
+        return self.left.answers
+
+    def summary(self) -> str:
+        """What was hidden, the answers before and after, and the new one's place before."""
+        names = self.left.classifier.labels.names
+        first = int(first_answers(self.before, 1)[0])
+        second = int(first_answers(self.after, 1)[0])
+        lines = [f"\nRound {self.number}: {self._hidden_in_words(names[first])}"]
+        for when, answers in (("before", self.before), ("after", self.after)):
+            for place, index in enumerate(first_answers(answers, SHOWN)):
+                name = f"{names[index]} (class {index})"
+                lines.append(f"  {'' if place else when:6}  {answers[index]:.4f}  {name}")
+        if first == second:
+            return "\n".join([*lines, f"  the answer stays the same: {names[first]}"])
+        place = int((self.before > self.before[second]).sum()) + 1
+        was = f"it was number {place} before, with {self.before[second]:.4g}"
+        return "\n".join([*lines, f"  the answer is {names[second]} now; {was}"])
+
+    def _hidden_in_words(self, first: str) -> str:
+        if self.explanation.surrogate.constant:
+            return self.explanation.nothing_to_explain()
+        segments = ", ".join(map(str, self.explanation.top))
+        if not segments:
+            return f"nothing is hidden, as no segment speaks for {first} beyond chance"
+        return f"hidden: the segments that speak for {first} ({segments})"
 
 
 def deceive(
@@ -46,51 +66,12 @@ def deceive(
     There are at most `rounds` rounds; the last one is the first that leaves the answer as it was.
     The segments keep their numbers. out: a folder in which each round keeps its answers.
     """
-    predict = scene.classifier.predict
     for number in range(1, rounds + 1):
-        before = predict(scene.picture)
-        target = target_at(int(first_answers(before, 1)[0]), scene.classifier.labels)
+        target = scene.first_answer()
         predictor = Predictor(scene, [target], out / f"round-{number}" / "predictions.npz")
         [explanation] = explain(predictor, [target], request, say)
         left = replace(scene, picture=scene.hide(explanation.top))
-        after = predict(left.picture)
-        found = Round(number, explanation, before, after, left.picture)
-        yield found
-        if found.second == found.first:
+        yield Round(number, explanation, left)
+        if left.first_answer() == target:
             return
         scene = left
-
-
-def summary(one: Round) -> str:
-    """A round in words: what was hidden, the answers before and after, and the new one's place."""
-    labels = one.explanation.scene.classifier.labels
-    lines = [f"\nRound {one.number}: {_hidden_in_words(one)}"]
-    lines += _answers("before", labels, one.before)
-    lines += _answers("after", labels, one.after)
-    name = labels.names[one.second]
-    if one.first == one.second:
-        return "\n".join([*lines, f"  the answer stays the same: {name}"])
-    place = int((one.before > one.before[one.second]).sum()) + 1
-    was = f"it was number {place} before, with {one.before[one.second]:.4g}"
-    return "\n".join([*lines, f"  the answer is {name} now; {was}"])
-
-
-def _hidden_in_words(one: Round) -> str:
-    top = one.explanation.top
-    first = one.explanation.scene.classifier.labels.names[one.first]
-    if one.explanation.surrogate.constant:
-        return nothing_to_explain(one.explanation)
-    if not len(top):
-        return f"nothing is hidden, as no segment speaks for {first} beyond chance"
-    segments = ", ".join(map(str, top))
-    return f"hidden: the segments that speak for {first} ({segments})"
-
-
-def _answers(when: str, labels: Labels, probabilities: np.ndarray) -> list[str]:
-    """A line per answer, the most probable first."""
-    best = first_answers(probabilities, SHOWN)
-    return [
-        f"  {when if place == 0 else '':6}  {probabilities[index]:.4f}  {labels.names[index]}"
-        f" (class {index})"
-        for place, index in enumerate(best)
-    ]

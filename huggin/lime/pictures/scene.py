@@ -1,20 +1,28 @@
 """Prepare a picture for LIME: fit it to the classifier, cut it into segments, make the fill."""
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from skimage import color, filters, segmentation
 
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
-from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.choices import FILTERS
+from huggin.lime.classifiers.classifier import BATCH, Classifier, first_answers
 from huggin.lime.classifiers.pixels import resized
+from huggin.lime.pictures.reading import Picture
+from huggin.lime.predictor import Answers, AnyScene, Rows, Target
 
+SQUASHED = 1.5  # change of shape from which on it is said
+FIRST = 3  # answers that are named
+VALUES = 8  # of a model that returns values
 ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(AnyScene[int]):
     """A picture at the classifier's size, cut into segments."""
 
     name: str
@@ -25,6 +33,12 @@ class Scene:
     segmenter: str = "grid"  # that cut it
     facts: tuple[str, ...] = ()  # what happened to the picture
     filling: str = "grey"  # one of FILLS, which made `fill`
+
+    thing = "picture"
+    kind = "segments"
+    in_logs = False
+    best_columns = 1
+    batch = BATCH
 
     @property
     def count(self) -> int:
@@ -39,26 +53,103 @@ class Scene:
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
+    @property
+    def answers(self) -> np.ndarray:
+        """The classifier's answer to the picture (classes,)."""
+        return self.classifier.predict(self.picture)
+
+    def first_answer(self) -> Target[int]:
+        """The class that the classifier gives the picture."""
+        best = int(first_answers(self.answers, 1)[0])
+        return Target(self.classifier.labels.names[best], best)
+
+    def rows(self, about: tuple[int, ...]) -> Rows:
+        """See `AnyScene.rows`."""
+        return self.classifier.masked(self.picture, self.fill, self.segments, about)
+
+    def key(self, about: tuple[int, ...]) -> str:
+        """See `AnyScene.key`."""
+        digest = hashlib.sha256(self.classifier.fingerprint.encode())
+        digest.update(repr((about, self.picture.shape)).encode())
+        pixels = self.classifier.pixels
+        for array in (pixels(self.picture), pixels(self.fill), self.segments):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def kept(self, target: Target[int], answers: Answers[int]) -> float:
+        """The share of the masked pictures whose first answer is the target's class."""
+        return float((answers.best[1:] == target.plus).mean())
+
+    def kept_in_words(self, target: Target[int], kept: float) -> str:
+        """See `AnyScene.kept_in_words`."""
+        if self.classifier.ending == "value":
+            return ""
+        first = self.classifier.labels.names[target.plus]
+        return f"{first} is the first answer to {100 * kept:.0f} % of the masked pictures"
+
+    def details(self, answers: Answers[int]) -> list[str]:
+        """See `AnyScene.details`."""
+        names = self.classifier.labels.names
+        masked = f"{len(answers.best)} masked pictures {self.picture.shape}"
+        example = names[answers.best[1, 0]]
+        return [f"of {masked}, {len(names)} classes each", f"e.g. of masks[1]: {example}"]
+
+    def introduction(self) -> list[str]:
+        """The first answers, and what was read from picture and model, a line each."""
+        classifier = self.classifier
+        names = classifier.labels.names
+        answers = self.answers
+        best = first_answers(answers, FIRST)
+        said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
+        if classifier.ending == "value":
+            said = [f"{name} {value:.6g}" for name, value in zip(names, answers)][:VALUES]
+        ties = np.count_nonzero(answers == answers[best[0]]) if classifier.ending != "value" else 1
+        tie = f"  TIE: {ties} classes have this probability; {names[best[0]]} is explained"
+        return [
+            f"{self.name}: {'; '.join(said)}",
+            f"  picture: {'; '.join(self.facts)}; {self.count} segments",
+            f"  {classifier.name}: {'; '.join(classifier.facts)}",
+            *([tie] if ties > 1 else []),
+        ]
+
+    def as_json(self, target: Target[int]) -> dict[str, Any]:
+        """See `AnyScene.as_json`."""
+        areas = np.bincount(self.segments.ravel()) / self.segments.size
+        return {
+            "segments": [{"area": float(area), "text": None} for area in areas],
+            "kind": self.thing,
+            "picture": self.name,
+            "model": self.classifier.name,
+            "picture_facts": list(self.facts),
+            "model_facts": list(self.classifier.facts),
+            "input_size": list(self.classifier.size),
+            "classes": len(self.classifier.labels.names),
+            "class": target.plus,
+            "minus_class": target.minus,
+            "model_sha256": self.classifier.fingerprint,
+        }
+
 
 def make_scene(
-    name: str,
+    picture: Picture,
     classifier: Classifier,
-    picture: np.ndarray,
     segmenter: str,
     wanted: int,
     fill: str,
     fit: str = "squash",
-    resampling: str = "smooth",
+    resampling: str | None = None,
 ) -> Scene:
-    """Fit the picture (height, width, 3) to the classifier's input and cut it into segments.
+    """Fit a picture to the classifier's input and cut it into segments.
 
-    resampling: a key of FILTERS.
     wanted: about how many segments `slic` and `grid` make. The grid is taken, too, if `quickshift`
-    or `felzenszwalb` find one segment only. Raises UserError if then there is only one, too, or the
-    picture has a single colour.
+    or `felzenszwalb` find one segment only. fit: one of FITS. resampling: a key of FILTERS; without
+    it, the classifier's. Raises UserError if there is only one segment then, too, or the picture
+    has a single colour.
     """
-    shaped = in_shape(picture, classifier.size, fit)
-    fitted = resized(shaped, classifier.size, resampling)
+    name = picture.name
+    way = resampling or classifier.resampling
+    shaped = in_shape(picture.values, classifier.size, fit)
+    fitted = resized(shaped, classifier.size, way)
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
@@ -69,7 +160,20 @@ def make_scene(
     if segments.max() == 0:
         raise UserError(f"{name}: {segmenter} finds one segment only; ask for more segments")
     hidden = filled(fitted, segments, fill)
-    return Scene(name, classifier, fitted, segments, hidden, segmenter, filling=fill)
+    facts = (*picture.facts, _fitting_in_words(picture.values, classifier.size, fit, way))
+    return Scene(name, classifier, fitted, segments, hidden, segmenter, facts, fill)
+
+
+def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
+    """How a picture (height, width, 3) was brought to the classifier's size."""
+    height, width = size
+    ratio = picture.shape[1] * height / (picture.shape[0] * width)
+    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
+    line = f"{done}resized to {width} x {height} by {FILTERS[resampling]}"
+    times = max(ratio, 1 / ratio)
+    if fit == "squash" and times > SQUASHED:
+        line += f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
+    return line
 
 
 def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
@@ -86,9 +190,8 @@ def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray
     if fit == "pad":
         rows, columns = max(height, wanted[0]), max(width, wanted[1])
         top, left = (rows - height) // 2, (columns - width) // 2
-        padded = np.full((rows, columns, 3), 0.5, np.float32)
-        padded[top : top + height, left : left + width] = picture
-        return padded
+        around = ((top, rows - height - top), (left, columns - width - left), (0, 0))
+        return np.pad(picture, around, constant_values=0.5)
     return picture
 
 

@@ -7,7 +7,7 @@ The methods are compared, and the training is followed, if that is asked for.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,32 +18,19 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
 from huggin.common.errors import BadValue, UserError
-from huggin.graphs.kinds import as_html
-from huggin.graphs.saving import save_figures
+from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
-from huggin.lime.explained import Request, doubts, verdict_on
+from huggin.lime.explanation import Request
 from huggin.lime.fonts import missing_in
-from huggin.lime.quality import differing
+from huggin.lime.predictor import Predictor
 from huggin.lime.results import make_writable
-from huggin.lime.steps import Say, explain, repeated
-from huggin.lime.words.case import (
-    Question,
-    TextCase,
-    case_of,
-    default_samples,
-    refuse_long_context,
-)
-from huggin.lime.words.compared import (
-    LIME,
-    compare,
-    integrated_gradients,
-    leave_one_out,
-    node_shares,
-)
+from huggin.lime.steps import Report, Say, compared, explain, repeated
+from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
 from huggin.lime.words.figures import draw_kept, remove_others
 from huggin.lime.words.found import ByStep, Finding, Kept, TextExplanation, finding_of, write_kept
-from huggin.lime.words.predictions import TextModel, TextPredictor, answer_text
-from huggin.lime.words.scene import Place, cut, find_spans
+from huggin.lime.words.rivals import integrated_gradients, node_shares
+from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
+from huggin.lime.words.text import find_spans
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
@@ -75,11 +62,15 @@ class ExplainedAnswer:
         """The text in colours, the top segments, and what else was asked for."""
         return draw_kept(self.kept)
 
-    def save(self, show: bool = False) -> None:
-        """Save the figures beside explanation.json and print their paths."""
+    def save(self, show: bool = False, verbose: bool = False) -> None:
+        """Save the figures beside explanation.json.
+
+        Prints where the texts in colours are; the paths of all others, too, if `verbose`.
+        """
         figures = self.figures()
         remove_others(self.folder, figures)
-        save_figures(figures, self.folder, show)
+        texts = [finding.kind for finding in self.kept.findings]
+        save_figures(figures, self.folder, show, told=None if verbose else texts)
         if line := missing_in([self.kept.asked.question, self.kept.asked.context]):
             print(line)
 
@@ -111,6 +102,7 @@ def explain_answer(
     checkpoints: bool = False,
     device: str | None = None,
     out: str | Path | None = None,
+    verbose: bool = False,
     say: Say = lambda _: None,
 ) -> ExplainedAnswer:
     """Explain which words made a run's model give its answer: `huggin lime-answer`.
@@ -119,10 +111,11 @@ def explain_answer(
     question, context: texts of your own instead. by: `auto`, `words` or `sentences`; spans: parts
     of the texts that are segments instead. hide: `mask`, `delete` or `pad`. explain: `answer`,
     `gold`, a text of the context, or one ` over ` another. score: `logit` or `probability`.
-    sampler, samples, adjust, seed, kernel_width, top: as in `huggin.lime.explained.Request`.
+    sampler, samples, adjust, seed, kernel_width, top: as in `huggin.lime.explanation.Request`.
     stability: how often it is repeated with fresh masks. compare: with other methods.
     checkpoints: whether every checkpoint is explained, too. out: the folder of explanation.json;
-    without, RUN/explanations/INDEX. say: told each line as soon as it is known.
+    without, RUN/explanations/INDEX. verbose: tell the four steps and the tables, too. say: told
+    each line as soon as it is known.
 
     >>> import huggin
     >>> found = huggin.explain_answer("runs/sample", 1, samples=65, compare=False)
@@ -135,19 +128,19 @@ def explain_answer(
     chosen = _chosen(recording, index, split, question, context)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
-    text_model, step = _load(recording, newest_model(recording.run), device)
+    step, text_model = _load(recording, newest_model(recording.run), device)
     case = case_of(chosen, text_model, step, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
-    lines: list[str] = []
-
-    def tell(line: str) -> None:
-        lines.append(line)
-        say(line)
-
-    story = Story(case, request, folder, tell, stability, compare)
-    kept = story.told(spans, _models_by_step(recording, device, step) if checkpoints else None)
+    report = Report(say, verbose)
+    story = Story(case, request, folder, report, stability, compare)
+    earlier = (
+        _load(recording, place, device)
+        for at, place in recording.run.checkpoints()
+        if at < step and is_complete(place)
+    )
+    kept = story.told(spans, earlier if checkpoints else None)
     write_kept(folder, kept)
-    return ExplainedAnswer(kept, folder, lines)
+    return ExplainedAnswer(kept, folder, report.lines)
 
 
 def _chosen(
@@ -205,32 +198,18 @@ def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, An
     return window.index if there and records[window.index]["question"] == window.question else 0
 
 
-def _load(recording: Recording, folder: Path, device: str | None) -> tuple[TextModel, int]:
-    """The model in a folder of the run, and its step. Raises UserError if it cannot be used."""
+def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, TextModel]:
+    """The step of the model in a folder of the run, and the model.
+
+    Raises UserError if it cannot be used.
+    """
     facts = recording.facts
     data = arguments_of(facts.cfg)[1]
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
     tokenizer, model, step = load_trained(folder, place)
     match_tokenizer(tokenizer, model, data.max_seq_length)
     name = facts.model_type_state(step)
-    return TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder)), step
-
-
-def _models_by_step(
-    recording: Recording, device: str | None, last: int
-) -> Iterator[tuple[int, TextModel]]:
-    """Step and model of each whole checkpoint before the last step, one at a time."""
-    for step, folder in recording.run.checkpoints():
-        if step < last and is_complete(folder):
-            yield step, _load(recording, folder, device)[0]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The text cut in one way and explained."""
-
-    one: TextExplanation
-    finding: Finding
+    return step, TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder))
 
 
 @dataclass(frozen=True)
@@ -240,7 +219,7 @@ class Story:
     case: TextCase
     request: Request  # samples: 0 for the usual number
     folder: Path  # of the model's answers to masks
-    say: Say
+    report: Report
     repeats: int | None = None  # with fresh masks
     compare: bool = True  # with other methods
 
@@ -249,113 +228,94 @@ class Story:
     ) -> Kept:
         """Everything that is kept; earlier: the models before, by step, if they are explained."""
         case = self.case
-        for line in case.introduction():
-            self.say(line)
-        stages = self.stages(spans)
-        last = stages[-1]
+        self.report.tell(*case.introduction())
+        findings, last = self.findings(spans)
         nodes = self._nodes(last) if self.compare else None
         by_step = None
         if earlier is not None:
-            self.say("\nThe same question at every checkpoint:")
-            by_step = self.by_step(last, chain(earlier, [(case.asked.step, case.text_model)]))
-        if last.finding.believe:
-            self.say(f"\n{last.finding.believe}")
-        return Kept(case.asked, [stage.finding for stage in stages], by_step, nodes)
+            models = chain(earlier, [(case.asked.step, case.text_model)])
+            by_step = self.by_step(last, models)
+        if findings[-1].believe:
+            self.report.tell(findings[-1].believe)
+        return Kept(case.asked, findings, by_step, nodes)
 
-    def stages(self, spans: Sequence[str]) -> list[Stage]:
-        """Every stage of the explanation, the last one with all that was asked for."""
+    def findings(self, spans: Sequence[str]) -> tuple[list[Finding], TextExplanation]:
+        """What was found in each stage; the last explanation is the one of all that was asked."""
         case = self.case
         by = self.request.segmenter
         if spans:
-            return [self._stage("spans", find_spans(case.window, spans))]
+            one, finding = self._stage(case.scene("spans", find_spans(case.window, spans)))
+            return [finding], one
         if by == "auto" and case.is_long:
-            first = self._stage("sentences", cut(case.window, "sentences"), last=False)
-            places, chosen = case.words_of_top_sentences(first.one)
-            self.say(f"\nNext: {case.sentences_in_words(first.one, chosen)}")
-            return [first, self._stage("words", places)]
-        kind = "sentences" if by == "sentences" else "words"
-        return [self._stage(kind, cut(case.window, kind))]
+            first, sentences = self._stage(case.scene("sentences"), last=False)
+            places, which = case.words_of_top_sentences(first)
+            self.report.tell(f"Next: the words of {which}")
+            one, words = self._stage(case.scene("words", places))
+            return [sentences, words], one
+        one, finding = self._stage(case.scene("sentences" if by == "sentences" else "words"))
+        return [finding], one
 
-    def _stage(self, kind: str, places: Sequence[Place], last: bool = True) -> Stage:
+    def _stage(self, scene: TextScene, last: bool = True) -> tuple[TextExplanation, Finding]:
         """One scene explained. last: with stability, and compared with the other methods."""
         case = self.case
-        scene = case.scene(places, kind)
-        file = self.folder / f"predictions-{kind}.npz"
-        predictor = TextPredictor(scene, case.text_model, [case.target], file)
-        usual = default_samples(kind, self.request.sampler, scene.count)
+        predictor = self._predictor(scene)
+        usual = default_samples(scene.kind, self.request.sampler, scene.count)
         samples = self.request.samples or usual
-        request = replace(self.request, samples=samples, segmenter=kind)
-        (one,) = explain(predictor, [case.target], request, self.say)
+        request = replace(self.request, samples=samples, segmenter=scene.kind)
+        (one,) = explain(predictor, [case.target], request, self.report.detail)
+        self.report.tell(*one.in_words())
+        self.report.detail(*one.details())
+        checked = last and not one.surrogate.constant
+        if checked and self.repeats:
+            one = repeated(predictor, one, self.repeats, self.report.tell)
         finding = finding_of(one, case.answer, case.expected)
-        for line in ("", *finding.in_words(one)):
-            self.say(line)
-        if last and not one.surrogate.constant:
-            finding = replace(finding, **self._examined(finding, one, predictor))
-        return Stage(one, finding)
+        if not checked:
+            return one, finding
+        doubts = [*one.doubts(), *scene.doubts(one.kept)]
+        if self.compare:
+            return one, replace(finding, **self._compared(one, predictor, doubts))
+        return one, replace(finding, believe=one.verdict(doubts))
 
-    def _examined(
-        self, finding: Finding, one: TextExplanation, predictor: TextPredictor
-    ) -> dict[str, Any]:
-        """Stability if asked for, the other methods unless they are not wanted, the verdict."""
-        found: dict[str, Any] = {}
-        if self.repeats:
-            found["stability"] = repeated(predictor, one, self.repeats, self.say)
-        against = [*differing(found.get("stability")), *finding.doubts()]
-        if not self.compare:
-            return found | {"believe": verdict_on(one, against)}
-        return found | self._compared(one, predictor, [*doubts(one), *against])
+    def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
+        file = self.folder / f"predictions-{scene.kind}{step}.npz"
+        return Predictor(scene, [self.case.target], file)
 
     def _compared(
-        self, one: TextExplanation, predictor: TextPredictor, against: Sequence[str]
+        self,
+        one: TextExplanation,
+        predictor: Predictor[TextScene, TokenSpan],
+        doubts: Sequence[str],
     ) -> dict[str, Any]:
-        """LIME beside leave-one-out and integrated gradients; prints the table."""
-        case = self.case
-        scale = one.request.scale
-        gradients = integrated_gradients(one.scene, case.text_model, case.target, scale)
-        values = {
-            LIME: one.surrogate.coefficients,
-            "leave-one-out": leave_one_out(predictor, case.target, scale),
-            "integrated gradients": gradients.values,
-        }
-
-        def scores(on: np.ndarray) -> np.ndarray:
-            return predictor.scores(on, case.target, scale)
-
-        compared = compare(values, scores, one.request.top, one.request.seed)
-        for line in ("", *compared.table(), gradients.in_words()):
-            self.say(line)
+        """LIME beside leave-one-out and integrated gradients."""
+        gradients = integrated_gradients(one.scene, one.target, one.request.scale)
+        found = compared(predictor, one, {"integrated gradients": gradients.values})
+        self.report.detail("", *found.table(), gradients.in_words())
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        believe = compared.verdict(against)
-        return {"agreement": compared, "integrated": facts, "believe": believe}
+        return {"agreement": found, "integrated": facts, "believe": found.verdict(doubts)}
 
-    def _nodes(self, stage: Stage) -> dict[str, Any]:
-        """The shares of the last layer's nodes in the answer's lead; prints the first ones."""
-        case = self.case
-        found = node_shares(stage.one.scene, case.text_model, case.target)
-        rival = answer_text(case.window, found.rival)
+    def _nodes(self, one: TextExplanation) -> dict[str, Any]:
+        """The shares of the last layer's nodes in the answer's lead."""
+        found = node_shares(one.scene, one.target)
+        rival = answer_text(self.case.window, found.rival)
         half = nodes_for_half(found.shares)
-        self.say(found.in_words(rival, half))
-        return {
-            "rival": rival,
-            "lead": found.lead,
-            "nodes_for_half": half,
-            "shares": found.shares.tolist(),
-        }
+        self.report.detail(found.in_words(rival, half))
+        shares = found.shares.tolist()
+        return {"rival": rival, "lead": found.lead, "nodes_for_half": half, "shares": shares}
 
-    def by_step(self, stage: Stage, models: Iterable[tuple[int, TextModel]]) -> ByStep:
-        """The same scene explained by the model of each step; prints a line for each."""
-        case = self.case
-        scene = stage.one.scene
-        request = stage.one.request
+    def by_step(self, last: TextExplanation, models: Iterable[tuple[int, TextModel]]) -> ByStep:
+        """The same scene explained by the model of each step."""
+        window, request = last.scene.window, last.request
         found = ByStep([], [], [], [], [], [], [])
+        tops = []
         for step, text_model in models:
-            file = self.folder / f"predictions-{scene.kind}-{step}.npz"
-            predictor = TextPredictor(scene, text_model, [case.target], file)
-            (one,) = explain(predictor, [case.target], request)
-            full = predictor.predictions(np.ones((1, scene.count), bool))
-            first, last = full.answer[0].tolist()
-            answer = answer_text(case.window, (first, last))
-            found.add(step, one, answer, (first, last) == case.target.plus)
-            self.say(f"step {step}: {request.scale} {one.scores[0]:.4g}, answers: {answer}")
-        self.say(found.in_words(stage.finding.top_segments, request))
+            predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
+            (one,) = explain(predictor, [last.target], request)
+            full = predictor.predictions(np.ones((1, one.scene.count), bool))
+            first, end = full.best[0].tolist()
+            answer = answer_text(window, (first, end))
+            found.add(step, one, answer, (first, end) == last.target.plus)
+            tops.append(set(one.top.tolist()))
+            score = f"{request.scale} {one.scores[0]:.4g}"
+            self.report.detail(f"step {step}: {score}, answers: {answer}")
+        self.report.tell(found.in_words(tops, request.top))
         return found

@@ -11,35 +11,27 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from huggin.asking.questions import ask
+from huggin.asking.questions import ask_all
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.lime.masks import block_size, usual_samples
+from huggin.lime.masks import usual_samples
+from huggin.lime.predictor import Target
 from huggin.lime.words.found import Asked, TextExplanation
-from huggin.lime.words.predictions import (
-    SpanTarget,
+from huggin.lime.words.scene import (
     TextModel,
+    TextScene,
     TokenSpan,
     answer_text,
-)
-from huggin.lime.words.scene import (
-    Place,
-    TextScene,
-    cut,
     make_text_scene,
-    starts_of,
-    text_of,
-    tokens_of_words,
-    words_in,
+    places_in_context,
 )
+from huggin.lime.words.text import Place, cut, starts_of, text_of, tokens_of_words, words_in
 from huggin.qa.features import plain_question, room_for_question, track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
 LONGEST = 2000  # words of a context
-FEW = 128  # masks of sentences, at least
-MANY = 512  # masks of words, at least
 OVER = " over "
 
 
@@ -50,12 +42,7 @@ class Question:
     name: str  # such as "question 7"
     folder: str  # of its results
     index: int
-    record: dict[str, Any]
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it is none of the run's data."""
-        return self.record["id"] == "own"
+    record: dict[str, Any]  # its id is "own" if it is none of the run's data
 
 
 @dataclass(frozen=True)
@@ -65,67 +52,69 @@ class TextCase:
     asked: Asked
     window: Window
     text_model: TextModel
-    target: SpanTarget
+    target: Target[TokenSpan]
     answer: TokenSpan  # the model's
     expected: TokenSpan | None  # None if it is not in the window
     hide: str
     kept: frozenset[int]  # tokens that are never hidden
-    where: str = ""  # which part of the context is explained
+    where: str = ""  # which part of the context is explained, if it is not the whole
 
     def introduction(self) -> list[str]:
         """What is explained, a line each."""
         asked = self.asked
         verdict = {True: ", right", False: ", wrong", None: ""}[asked.right]
         expected = f"; expected: {asked.expected}" if asked.expected and not asked.right else ""
+        other = f"  explained: {self.target.name}"
         return [
             f"{asked.name}: {asked.question}",
             f"  {asked.model} answers: {asked.answer}{verdict}{expected}",
-            f"  {self.where}; explained: {self.target.name}",
+            *([f"  {self.where}"] if self.where else []),
+            *([other] if self.target.both != [self.answer] else []),
         ]
 
-    def scene(self, places: Sequence[Place], kind: str) -> TextScene:
-        """The text cut into these places. Raises UserError if fewer than two can be hidden."""
-        return make_text_scene(self.asked.name, self.window, places, self.kept, kind, self.hide)
+    def scene(self, kind: str, places: Sequence[Place] | None = None) -> TextScene:
+        """The text cut into places. Raises UserError if fewer than two can be hidden.
+
+        places: by default all words or sentences of the text, by `kind`.
+        """
+        found = cut(self.window, kind) if places is None else places
+        name = self.asked.name
+        return make_text_scene(
+            name, self.window, found, self.kept, kind, self.hide, self.text_model
+        )
 
     @property
     def is_long(self) -> bool:
         """Whether there are so many words that sentences come first."""
-        return self.scene(cut(self.window, "words"), "words").count > LONG
+        return self.scene("words").count > LONG
 
-    def words_of_top_sentences(self, one: TextExplanation) -> tuple[list[Place], list[int]]:
-        """The words of the question and of the sentences that matter most; these sentences.
+    def words_of_top_sentences(self, one: TextExplanation) -> tuple[list[Place], str]:
+        """The words of the question and of the sentences that matter most; a line about these.
 
         Sentences are taken by the size of their coefficient while there are at most LONG words. The
         first is always taken; of the others only those that differ from 0 beyond chance.
         """
-        sizes = np.abs(one.surrogate.coefficients)
-        order = np.argsort(-sizes, kind="stable").tolist()
-        clear = {
-            *one.surrogate.top(len(order)).tolist(),
-            *one.surrogate.against(len(order)).tolist(),
-        }
+        coefficients = one.surrogate.coefficients
+        clear = np.abs(coefficients) > one.surrogate.noise
         chosen: list[int] = []
-        for number in order:
-            if chosen and (number not in clear or len(self._words(one, [*chosen, number])) > LONG):
-                continue
-            chosen.append(number)
-        return self._words(one, chosen), sorted(chosen)
+        for number in np.argsort(-np.abs(coefficients), kind="stable").tolist():
+            more = [*chosen, number]
+            if not chosen or (clear[number] and len(self._words(one, more)) <= LONG):
+                chosen = more
+        numbers = ", ".join(map(str, sorted(chosen)))
+        places = [one.scene.segments[number] for number in sorted(chosen)]
+        texts = " / ".join(text_of(self.window, place)[:60] for place in places)
+        which = f"{numbers} of 0 to {one.scene.count - 1}"
+        return self._words(one, chosen), f"the sentences that matter, {which}: {texts}"
 
     def _words(self, one: TextExplanation, chosen: Sequence[int]) -> list[Place]:
+        """The words of the question and of some sentences."""
         sentences = [one.scene.segments[number] for number in chosen]
         return [
             word
             for word in cut(self.window, "words")
             if word.part == "question" or any(map(word.overlaps, sentences))
         ]
-
-    def sentences_in_words(self, one: TextExplanation, chosen: Sequence[int]) -> str:
-        """Which sentences are cut into words, in a line."""
-        numbers = ", ".join(map(str, chosen))
-        places = [one.scene.segments[number] for number in chosen]
-        texts = " / ".join(text_of(self.window, place)[:60] for place in places)
-        which = f"{numbers} of 0 to {one.scene.count - 1}"
-        return f"the words of the sentences that matter, {which}: {texts}"
 
 
 def case_of(
@@ -134,15 +123,14 @@ def case_of(
     """Ask the model; what is explained of its answer. explain: as in `span_target`."""
     if hide_answer and hide != "mask":
         advice = "choose mask, or let the answer's words stay"
-        raise BadValue(
-            "hide", hide, f"removes the answer's tokens, so it cannot be scored; {advice}"
-        )
+        problem = f"removes the answer's tokens, so it cannot be scored; {advice}"
+        raise BadValue("hide", hide, problem)
     record = chosen.record
     tokenizer = text_model.tokenizer
     data = text_model.data
     refuse_long_question(chosen.name, record["question"], text_model)
     records = Dataset.from_list([record])
-    (asked,) = ask(text_model.model, tokenizer, records, [0], data, text_model.batch)
+    (asked,) = ask_all(text_model.model, tokenizer, records, [0], data, text_model.batch)
     window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
     answer = (asked.answer.start, asked.answer.end)
     target = span_target(explain, window, answer, record["answers"])
@@ -152,37 +140,25 @@ def case_of(
         context=record["context"],
         answer=asked.answer.text or "(no answer)",
         expected=next(iter(record["answers"]["text"]), ""),
-        right=None if chosen.is_own else asked.right,
+        right=None if record["id"] == "own" else asked.right,
         model=text_model.name,
         step=step,
         model_hash=text_model.fingerprint,
     )
-    kept = set() if hide_answer else tokens_of_words(window, target.spans)
+    kept = set() if hide_answer else tokens_of_words(window, target.both)
     expected = (window.gold_start, window.gold_end) if window.has_answer else None
-    where = _where(window, asked.answer.window, text_model)
+    count = len(windows([window.question], [window.context], tokenizer, data)["record"])
+    which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
+    where = f"{which}: the rest of the context is not explained" if count > 1 else ""
     return TextCase(
         about, window, text_model, target, answer, expected, hide, frozenset(kept), where
     )
 
 
-def _where(window: Window, number: int, text_model: TextModel) -> str:
-    """Which part of the context is explained."""
-    texts = ([window.question], [window.context])
-    count = len(windows(*texts, text_model.tokenizer, text_model.data)["record"])
-    where = f"{len(window.tokens)} tokens"
-    if count > 1:
-        which = f"window {number + 1} of {count}, which gave the answer"
-        where += f", {which}: the rest of the context is not explained"
-    return where
-
-
 def default_samples(kind: str, sampler: str, count: int) -> int:
-    """How many masks a scene of `count` segments gets, the full one among them."""
-    if sampler != "hadamard":
-        return usual_samples(sampler, count)
-    if kind == "words":
-        return 1 + max(MANY, block_size(count))
-    return 1 + max(FEW, 2 * block_size(count))
+    """How many masks a scene of `count` segments gets: of words many, as there are many."""
+    of_words = kind == "words"
+    return usual_samples(sampler, count, 512 if of_words else 128, 1 if of_words else 2)
 
 
 def refuse_long_context(name: str, context: str) -> None:
@@ -205,54 +181,48 @@ def refuse_long_question(name: str, question: str, text_model: TextModel) -> Non
 
 def span_target(
     wanted: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
-) -> SpanTarget:
+) -> Target[TokenSpan]:
     """`answer`, `gold`, a text of the context, or one of these over another: `answer over gold`.
 
     window: the one that is explained. answer: the model's. answers: those expected, as in SQuAD.
     Raises BadValue if there is no such span in the window.
     """
     plus, over, minus = wanted.partition(OVER)
-    if not over or wanted in window.context:
-        span = _span_of(wanted, wanted, window, answer, answers)
-        return SpanTarget(answer_text(window, span), span)
-    spans = [_span_of(text.strip(), wanted, window, answer, answers) for text in (plus, minus)]
-    if spans[0] == spans[1]:
+    is_contrast = over and wanted not in window.context
+    texts = [plus.strip(), minus.strip()] if is_contrast else [wanted]
+    try:
+        spans = [_span_of(text, window, answer, answers) for text in texts]
+    except UserError as error:
+        raise BadValue("explain", wanted, str(error)) from None
+    if len(set(spans)) < len(texts):
         raise BadValue("explain", wanted, "the two spans must differ")
-    names = [answer_text(window, span) for span in spans]
-    return SpanTarget(OVER.join(names), spans[0], spans[1])
+    return Target(OVER.join(answer_text(window, span) for span in spans), *spans)
 
 
 def _span_of(
-    text: str,
-    wanted: str,
-    window: Window,
-    answer: TokenSpan,
-    answers: Mapping[str, Sequence[Any]],
+    text: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
 ) -> TokenSpan:
+    """The tokens of a span. Raises UserError, whose text is the problem alone."""
     if text == "answer":
         return answer
     if text == "gold":
         expected = answer_characters(answers)
         if expected is None:
-            raise BadValue("explain", wanted, "this question has no expected answer; give a text")
-        return _tokens_of(*expected, "the expected answer", wanted, window)
+            raise UserError("this question has no expected answer; give a text")
+        return _tokens_of(*expected, "the expected answer", window)
     starts = starts_of(text, window.context)
     if not starts:
         known = "give answer, gold, or a text that the context holds"
-        raise BadValue("explain", wanted, f"no {short(text)!r} in the context; {known}")
+        raise UserError(f"no {short(text)!r} in the context; {known}")
     if len(starts) > 1:
-        problem = f"{short(text)!r} is there {len(starts)} times; give more of the words around it"
-        raise BadValue("explain", wanted, problem)
-    return _tokens_of(starts[0], starts[0] + len(text), repr(short(text)), wanted, window)
+        more = "give more of the words around it"
+        raise UserError(f"{short(text)!r} is there {len(starts)} times; {more}")
+    return _tokens_of(starts[0], starts[0] + len(text), repr(short(text)), window)
 
 
-def _tokens_of(first: int, last: int, name: str, wanted: str, window: Window) -> TokenSpan:
-    places = [
-        place if part == "context" else None
-        for place, part in zip(window.offsets, window.parts, strict=True)
-    ]
-    (span,) = answer_spans([places], (first, last), 0)
+def _tokens_of(first: int, last: int, name: str, window: Window) -> TokenSpan:
+    (span,) = answer_spans([places_in_context(window)], (first, last), 0)
     if span is None:
         what = "is not in the part of the context that the model's answer is from"
-        raise BadValue("explain", wanted, f"{name} {what}; give a span of that part")
+        raise UserError(f"{name} {what}; give a span of that part")
     return span

@@ -1,7 +1,7 @@
 """Explained answers -> figures: the text shaded, top words, agreement of methods, word by step."""
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
 from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.words.compared import LIME, RANDOM
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM
 from huggin.lime.words.found import FILE, ByStep, Finding, Kept, Segment
-from huggin.lime.words.scene import isolated
+from huggin.lime.words.text import isolated
 from huggin.lime.words.text_figure import draw_text
 
 FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
@@ -26,7 +26,7 @@ NAMES = {  # of all figures
 BARS = 12  # segments each way
 ROWS = 18  # segments in the figure of the methods
 ROWS_BY_STEP = 40
-METHODS = {LIME: START, "leave-one-out": END, "integrated gradients": ACCENT, RANDOM: QUIET}
+METHODS = {LIME: START, LEAVE_ONE_OUT: END, "integrated gradients": ACCENT, RANDOM: QUIET}
 NAMED = 28  # characters of a segment on an axis
 
 
@@ -56,7 +56,9 @@ def remove_others(folder: Path, figures: Collection[str]) -> None:
 
 def draw_bars(finding: Finding, kept: Kept) -> Figure:
     """The segments with the largest coefficients both ways, with their standard errors."""
-    shown = _extremes(finding.segments)
+    ranked = sorted(finding.segments, key=lambda segment: segment.rank)
+    shown = [segment for segment in ranked[:BARS] if segment.coefficient > 0]
+    shown += [segment for segment in ranked[-BARS:] if segment.coefficient <= 0]
     title = f"Why “{isolated(finding.target, 50)}”?\n{isolated(kept.asked.question, 60)}"
     figure = new_figure(8, 1.9 + 0.27 * len(shown), title)
     axes = figure.subplots()
@@ -77,14 +79,6 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
     note = "green: for it;  red: against it;  grey: may be chance;  whiskers: ± 1 standard error"
     figure.supxlabel(note, fontsize=9)
     return figure
-
-
-def _extremes(segments: Sequence[Segment]) -> list[Segment]:
-    """The highest and the lowest segments, in the order of their coefficients."""
-    ranked = sorted(segments, key=lambda segment: -segment.coefficient)
-    highest = [segment for segment in ranked[:BARS] if segment.coefficient > 0]
-    lowest = [segment for segment in ranked[-BARS:] if segment.coefficient <= 0]
-    return [*highest, *lowest]
 
 
 def _colour(finding: Finding, segment: Segment) -> str:

@@ -3,45 +3,24 @@
 The figures are drawn from these dataclasses alone, so a PDF can draw them later.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text, write_json
-from huggin.lime.choices import LEAST
-from huggin.lime.explained import (
-    Explained,
-    Request,
-    known,
-    nothing_to_explain,
-    numbers_of,
-    quality_in_words,
-    score_in_words,
-    segment_rows,
-)
+from huggin.lime.explanation import Explanation, known
+from huggin.lime.quality import Compared
 from huggin.lime.surrogate import CHANCE, Pair
-from huggin.lime.words.compared import Compared
-from huggin.lime.words.predictions import SpanTarget, TokenSpan
-from huggin.lime.words.scene import (
-    LONG,
-    TextScene,
-    cut,
-    isolated,
-    place_of_token,
-    text_of,
-    whole_of,
-)
+from huggin.lime.words.scene import TextScene, TokenSpan
+from huggin.lime.words.text import cut, label, place_of_token, text_of, whole_of
 
-SELDOM = 0.2  # share of the masks below which the model is said to answer otherwise
-NEARLY_ALL = 0.95  # share from which on the text is said to matter little
 FILE = "explanation.json"
 AGAIN = "run huggin lime-answer again, it writes a new one"
-TextExplanation = Explained[TextScene, SpanTarget]
+TextExplanation = Explanation[TextScene, TokenSpan]
 
 
 @dataclass(frozen=True)
@@ -123,15 +102,9 @@ class Finding:
     least: float = 0.0  # a smaller coefficient is no effect
 
     def label(self, segment: Segment, length: int) -> str:
-        """A segment's text, cut to a length.
-
-        Behind it stand its number if the text occurs more than once, and whether it is a part of
-        the question.
-        """
+        """What a segment is called, see `huggin.lime.words.text.label`."""
         texts = [other.text for other in self.segments]
-        number = "" if texts.count(segment.text) == 1 else f" ({segment.segment})"
-        part = " [question]" if segment.part == "question" else ""
-        return isolated(segment.text, length) + number + part
+        return label(segment.segment, texts, segment.part, length)
 
     def is_clear(self, segment: Segment) -> bool:
         """Whether a coefficient differs from 0 by more than chance, and counts as an effect."""
@@ -146,46 +119,6 @@ class Finding:
     def held_out_in_words(self) -> str:
         """The held-out R²."""
         return "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
-
-    def in_words(self, one: TextExplanation) -> list[str]:
-        """What LIME found, a line each. one: the explanation that this sums up."""
-        if one.surrogate.constant:
-            return [nothing_to_explain(one)]
-        return [
-            score_in_words(one, "text"),
-            f"{self.kind} for it: {self._all_named(self.top_segments)}",
-            f"{self.kind} against it: {self._all_named(self.segments_against)}",
-            *quality_in_words(one),
-            self._kept_in_words(),
-        ]
-
-    def _all_named(self, numbers: list[int]) -> str:
-        """Segments with their coefficients and standard errors."""
-        named = []
-        for segment in (self.segments[number] for number in numbers):
-            error = segment.standard_error
-            spread = "" if error is None else f" ± {error:.2g}"
-            named.append(f"{self.label(segment, LONG)} ({segment.coefficient:+.3g}{spread})")
-        return ", ".join(named) or "none beyond chance"
-
-    def _kept_in_words(self) -> str:
-        """On how many masks the model gives its answer, and what it means if they are few."""
-        line = f"the model still gives its answer in {100 * self.kept:.0f} % of the masked texts"
-        if self.kept >= NEARLY_ALL:
-            return f"{line}. NEARLY ALL: the answer hardly depends on these {self.kind}"
-        if self.kept >= SELDOM:
-            return line
-        why = "masked texts look unlike the training data; check that leave-one-out agrees"
-        return f"{line}. Few: {why}"
-
-    def doubts(self) -> list[str]:
-        """What the answers to masked texts say against the top segments, a clause each."""
-        masked = f"in {100 * self.kept:.0f} % of the masked texts"
-        if self.kept >= NEARLY_ALL:
-            return [f"the model gives its answer {masked}, whatever is hidden"]
-        if self.kept < SELDOM:
-            return [f"the model gives its answer only {masked}, which are unlike its training's"]
-        return []
 
 
 @dataclass(frozen=True)
@@ -211,31 +144,20 @@ class ByStep:
         self.coefficients.append(surrogate.coefficients.tolist())
         self.standard_errors.append([known(error) for error in surrogate.standard_errors])
 
-    def in_words(self, top: list[int], request: Request) -> str:
+    def in_words(self, tops: Sequence[set[int]], highest: int) -> str:
         """Since when the words with the highest coefficients are the last model's.
 
-        top: the last model's top segments. request: how each step was explained.
+        tops: the top segments of each step, of which there are at most `highest`.
         """
-        if not top:
+        last = tops[-1]
+        if not last:
             return "no segment speaks for the answer at the last step, so none can be followed"
-        shared = [len(set(top) & self._highest(step, request)) for step in range(len(self.steps))]
-        few = [at for at, count in enumerate(shared) if 2 * count < len(top)]
+        few = [at for at, top in enumerate(tops) if 2 * len(last & top) < len(last)]
         since = few[-1] + 1 if few else 0
-        half = -(-len(top) // 2)
-        if since == len(self.steps):
-            return "the last checkpoint reads other words than the final model"
         return (
-            f"from step {self.steps[since]} on, at least {half} of the {len(top)} top segments of "
-            f"the final model are among the {request.top} highest"
+            f"from step {self.steps[since]} on, at least {-(-len(last) // 2)} of the {len(last)} "
+            f"top segments of the final model are among the {highest} highest"
         )
-
-    def _highest(self, at: int, request: Request) -> set[int]:
-        """The highest segments of a step that are above 0 by more than chance, and count."""
-        coefficients = np.array(self.coefficients[at])
-        errors = np.array([error or 0.0 for error in self.standard_errors[at]])
-        order = np.argsort(-coefficients, kind="stable")[: request.top]
-        noise = np.maximum(CHANCE * errors, LEAST[request.scale])
-        return set(order[coefficients[order] > noise[order]].tolist())
 
 
 @dataclass(frozen=True)
@@ -265,28 +187,11 @@ class Kept:
 
 def finding_of(one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None) -> Finding:
     """Sum up an explanation. answer, expected: spans of tokens in the window."""
-    surrogate = one.surrogate
-    numbers = numbers_of(one) | {
-        "kind": one.scene.kind,
-        "hide": one.scene.hide,
-        "segments": _segments(one),
+    more = {
         "pieces": _pieces(one.scene, answer, expected),
-        "pairs": list(surrogate.pairs),
-        "least": max(surrogate.least, surrogate.rounding),
+        "least": max(one.surrogate.least, one.surrogate.rounding),
     }
-    own = {name.name for name in fields(Finding)}
-    return Finding(**{name: value for name, value in numbers.items() if name in own})
-
-
-def _segments(one: TextExplanation) -> list[Segment]:
-    scene = one.scene
-    owners = scene.segment_of[scene.segment_of >= 0]
-    shares = np.bincount(owners, minlength=scene.count) / len(owners)
-    places = zip(scene.segments, scene.texts, strict=True)
-    return [
-        Segment(**row, **vars(place), text=text)
-        for row, (place, text) in zip(segment_rows(one, shares), places, strict=True)
-    ]
+    return TypeAdapter(Finding).validate_python(one.as_json() | more)
 
 
 def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> list[Piece]:

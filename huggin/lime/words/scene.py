@@ -1,121 +1,64 @@
-"""A question with a window of its context -> the scene that LIME works on: segments of the text.
+"""A window of a question and its context -> the scene that LIME works on, and its answers.
 
-    scene = make_text_scene("question 7", window, words, kept, "words", "mask")
+    scene = make_text_scene("question 7", window, words, kept, "words", "mask", text_model)
 
-A segment is a word, a sentence, or a span of the user's. It is hidden by hiding its tokens.
+A segment is hidden by hiding its tokens. The probability of a span is P(start) P(end), the softmax
+of the start logits at its first token times that of the end logits at its last: what the training
+raises, as its loss is -ln P(start) - ln P(end).
 """
 
-import re
-import unicodedata
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.common.errors import BadValue, UserError
-from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.qa.features import plain_question
+from huggin.lime.predictor import Answers, AnyScene, Rows, Target
+from huggin.lime.words.text import LONG, Place, label, place_of_token, text_of
+from huggin.model.device import copy_to_host
+from huggin.qa.arguments import DataArguments
+from huggin.qa.labels import read_span
 
+TokenSpan = tuple[int, int]  # first and last token
 NEVER = -1  # the segment of tokens that are never hidden
-PARTS = ("question", "context")
-LONG = 40  # characters of a segment that is named
-# Letters of scripts that are written without blanks: Thai, Lao, Burmese, Khmer, kana, Han
-NO_BLANKS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-WIDE_MARKS = "\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"  # such as 。
-CHUNK = re.compile(rf"[{NO_BLANKS}{WIDE_MARKS}]|[^\s{NO_BLANKS}{WIDE_MARKS}]+")
-FULL_STOP = re.compile(
-    r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s)"  # where blanks follow
-    r"|[。！？]+[”’」』）]*"
-)
-INITIAL = re.compile(r"(?:^|[\s(.])\w\.$")  # as in `J. Smith` and `U.S. Army`
-TITLES = ("mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "no.", "vs.", "e.g.", "i.e.", "cf.")
+ON_CPU = 16  # masks at a time
+ON_ACCELERATOR = 128
+SELDOM = 0.2  # share of the masks below which the model is said to answer otherwise
+NEARLY_ALL = 0.95  # share from which on the text is said to matter little
 
 
 @dataclass(frozen=True)
-class Place:
-    """A part of the question or of the context."""
+class TextModel:
+    """A model for question answering, in evaluation mode, and its tokenizer."""
 
-    part: str  # "question" or "context"
-    first: int  # character
-    last: int  # the character behind it
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    data: DataArguments
+    fingerprint: str  # a hash that changes when the model's answers may change
 
-    def overlaps(self, other: "Place") -> bool:
-        """Whether the two share a character."""
-        return self.part == other.part and self.first < other.last and other.first < self.last
+    @property
+    def batch(self) -> int:
+        """How many texts are asked at a time."""
+        return ON_CPU if self.model.device.type == "cpu" else ON_ACCELERATOR
 
-
-def words_in(part: str, text: str) -> list[Place]:
-    """The words of a text in their order.
-
-    A word is what stands between blanks, with its punctuation. In scripts that are written without
-    blanks, such as Chinese, it is one character with its marks.
-    """
-    found: list[Place] = []
-    for chunk in CHUNK.finditer(text):
-        first = found.pop().first if found and _is_only_marks(chunk[0]) else chunk.start()
-        found.append(Place(part, first, chunk.end()))
-    if len(found) > 1 and _is_only_marks(text[found[0].first : found[0].last]):
-        found[:2] = [Place(part, found[0].first, found[1].last)]
-    return found
-
-
-def _is_only_marks(text: str) -> bool:
-    """Whether a text has no letter or digit: punctuation, or a mark that belongs to a letter."""
-    return all(unicodedata.category(character)[0] not in "LN" for character in text)
-
-
-def sentences_in(part: str, text: str) -> list[Place]:
-    """The sentences of a text in their order, without the blanks between them.
-
-    A full stop does not end a sentence behind a single letter or a title (`Dr.`), nor before a
-    small letter or a digit.
-    """
-    ends = [match.end() for match in FULL_STOP.finditer(text) if _ends(text, match)]
-    borders = [0, *ends, len(text)]
-    parts = (_stripped(part, text, first, last) for first, last in zip(borders, borders[1:]))
-    return [place for place in parts if place.first < place.last]
-
-
-def _ends(text: str, stop: re.Match[str]) -> bool:
-    """Whether a sentence ends behind a full stop."""
-    before = text[: stop.end()]
-    behind = text[stop.end() :].lstrip()
-    last_word = before.split()[-1].lower() if before.split() else ""
-    if not behind or behind[0].islower():
-        return False
-    if stop[0] == "." and behind[0].isdigit():
-        return False
-    return stop[0] != "." or not (INITIAL.search(before[-3:]) or last_word in TITLES)
-
-
-def _stripped(part: str, text: str, first: int, last: int) -> Place:
-    cut = text[first:last]
-    start = first + len(cut) - len(cut.lstrip())
-    return Place(part, start, start + len(cut.strip()))
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether the first letter that has a direction runs from right to left."""
-    directions = (unicodedata.bidirectional(character) for character in text)
-    return next((one for one in directions if one in ("L", "R", "AL")), "L") != "L"
-
-
-def isolated(text: str, length: int) -> str:
-    """A text on one line, cut to a length, whose direction does not reorder the words around it.
-
-    A text from right to left stands between the characters FSI and PDI of Unicode, which have no
-    width.
-    """
-    cut = short(text, length)
-    return f"\u2068{cut}\u2069" if is_right_to_left(cut) else cut
+    def substitute(self, hide: str) -> int:
+        """The token that stands for hidden ones. Raises BadValue if the model has none."""
+        name = "mask_token_id" if hide == "mask" else "pad_token_id"
+        found = getattr(self.tokenizer, name)
+        if found is None:
+            raise BadValue("hide", hide, "this model has no such token; choose delete")
+        return int(found)
 
 
 @dataclass(frozen=True)
-class TextScene:
+class TextScene(AnyScene[TokenSpan]):
     """A question and a window of its context, cut into segments."""
 
     name: str  # of the question
@@ -124,81 +67,106 @@ class TextScene:
     hide: str  # how a segment is hidden: mask, delete or pad
     segments: list[Place]
     segment_of: np.ndarray  # (tokens,) int64 the segment of each token; NEVER for some
+    text_model: TextModel
+
+    thing = "text"
+    in_logs = True
+    best_columns = 2
 
     @property
     def count(self) -> int:
         """How many segments there are."""
         return len(self.segments)
 
-    def name_of(self, segment: int) -> str:
-        """What a segment is called: its text, shortened."""
-        return isolated(self.texts[segment], LONG)
+    @property
+    def batch(self) -> int:
+        """See `AnyScene.batch`."""
+        return self.text_model.batch
 
     @property
     def texts(self) -> list[str]:
         """The text of each segment."""
         return [text_of(self.window, place) for place in self.segments]
 
+    def name_of(self, segment: int) -> str:
+        """What a segment is called: its text, shortened."""
+        return label(segment, self.texts, self.segments[segment].part, LONG)
+
     def seen(self, on: np.ndarray) -> np.ndarray:
         """Which tokens masks (masks, segments) bool leave visible: (masks, tokens) bool."""
         always = np.ones((len(on), 1), bool)  # at the place NEVER, the last
         return np.concatenate([on, always], axis=1)[:, self.segment_of]
 
+    def rows(self, about: tuple[TokenSpan, ...]) -> Rows:
+        """See `AnyScene.rows`."""
+        in_context = torch.tensor([part == "context" for part in self.window.parts])
 
-def text_of(window: Window, place: Place) -> str:
-    """The characters of a place."""
-    return whole_of(window, place.part)[place.first : place.last]
+        def rows(on: np.ndarray) -> np.ndarray:
+            seen = torch.from_numpy(self.seen(on))
+            start, end = ask_masked(self, seen)
+            there = torch.ones_like(seen) if self.hide == "mask" else seen
+            best = best_token_spans(start, end, in_context & there, self.text_model.data)
+            logs = [span_logs(start, end, span) for span in about]
+            columns = [pair[0] for pair in logs] + [pair[1] for pair in logs] + list(best.T)
+            return torch.stack(columns, dim=1).float().numpy()
 
+        return rows
 
-def whole_of(window: Window, part: str) -> str:
-    """The text of the question or of the context."""
-    return plain_question(window.question) if part == "question" else window.context
+    def key(self, about: tuple[TokenSpan, ...]) -> str:
+        """See `AnyScene.key`."""
+        model = self.text_model
+        data = model.data
+        facts = (
+            model.fingerprint,
+            str(model.model.device.type),
+            str(model.model.dtype),
+            self.window.inputs,
+            self.hide,
+            self.segment_of.tolist(),
+            about,
+            (data.max_answer_length, data.version_2_with_negative, data.null_score_diff_threshold),
+        )
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
 
+    def kept(self, target: Target[TokenSpan], answers: Answers[TokenSpan]) -> float:
+        """The share of the masked texts to which the model gives its answer to the full one."""
+        return float((answers.best[1:] == answers.best[0]).all(axis=1).mean())
 
-def cut(window: Window, kind: str) -> list[Place]:
-    """The words or the sentences of question and context, in their order."""
-    cutting = words_in if kind == "words" else sentences_in
-    return [place for part in PARTS for place in cutting(part, whole_of(window, part))]
+    def kept_in_words(self, target: Target[TokenSpan], kept: float) -> str:
+        """See `AnyScene.kept_in_words`."""
+        line = f"the model still gives its answer in {100 * kept:.0f} % of the masked texts"
+        if kept >= NEARLY_ALL:
+            return f"{line}. NEARLY ALL: the answer hardly depends on these {self.kind}"
+        if kept >= SELDOM:
+            return line
+        why = "masked texts look unlike the training data; check that leave-one-out agrees"
+        return f"{line}. Few: {why}"
 
+    def doubts(self, kept: float) -> list[str]:
+        """What that share says against the top segments, a clause each."""
+        masked = f"in {100 * kept:.0f} % of the masked texts"
+        if kept >= NEARLY_ALL:
+            return [f"the model gives its answer {masked}, whatever is hidden"]
+        if kept < SELDOM:
+            return [f"the model gives its answer only {masked}, which are unlike its training's"]
+        return []
 
-def starts_of(text: str, whole: str) -> list[int]:
-    """Where a text begins in a whole one; nowhere if it is empty."""
-    return [at for at in range(len(whole)) if text and whole.startswith(text, at)]
-
-
-def find_spans(window: Window, texts: Sequence[str]) -> list[Place]:
-    """The places of the user's own spans. Raises BadValue for one that is not there just once."""
-    found: list[Place] = []
-    for text in texts:
-        places = [
-            Place(part, start, start + len(text))
-            for part in PARTS
-            for start in starts_of(text, whole_of(window, part))
+    def details(self, answers: Answers[TokenSpan]) -> list[str]:
+        """See `AnyScene.details`."""
+        first, last = answers.best[1].tolist()
+        how = f"of {len(self.window.tokens)} tokens, hidden by {self.hide}"
+        return [
+            f"of {len(answers.best)} masked texts {how}",
+            f"e.g. the answer to masks[1]: {answer_text(self.window, (first, last))}",
         ]
-        if len(places) != 1:
-            many = f"is there {len(places)} times; give more of the words around it"
-            problem = many if places else "is neither in the question nor in the context"
-            raise BadValue("spans", repr(text), problem)
-        if any(place.overlaps(places[0]) for place in found):
-            raise BadValue("spans", repr(text), "overlaps another span; give spans that do not")
-        found += places
-    return found
 
-
-def place_of_token(window: Window, token: int) -> Place:
-    """The characters of a token; none for a special one."""
-    first, last = window.offsets[token]
-    return Place(window.parts[token], first, last)
-
-
-def tokens_of_words(window: Window, spans: Collection[tuple[int, int]]) -> set[int]:
-    """The tokens of all words that a span of tokens (first, last) touches."""
-    answer = [
-        place_of_token(window, token) for first, last in spans for token in range(first, last + 1)
-    ]
-    words = [word for word in cut(window, "words") if any(map(word.overlaps, answer))]
-    tokens = range(len(window.tokens))
-    return {token for token in tokens if any(map(place_of_token(window, token).overlaps, words))}
+    def as_json(self, target: Target[TokenSpan]) -> dict[str, Any]:
+        """See `AnyScene.as_json`."""
+        owners = self.segment_of[self.segment_of >= 0]
+        areas = np.bincount(owners, minlength=self.count) / len(owners)
+        parts = zip(self.segments, self.texts, areas.tolist(), strict=True)
+        segments = [{**vars(place), "text": text, "area": area} for place, text, area in parts]
+        return {"kind": self.kind, "hide": self.hide, "segments": segments}
 
 
 def make_text_scene(
@@ -208,6 +176,7 @@ def make_text_scene(
     kept: Collection[int],
     kind: str,
     hide: str,
+    text_model: TextModel,
 ) -> TextScene:
     """Turn places into segments.
 
@@ -215,7 +184,10 @@ def make_text_scene(
     place that shares all its tokens with the one before, as in scripts without blanks, joins it.
     Raises UserError if fewer than two segments are left.
     """
-    owners = [_owner(window, token, places) for token in range(len(window.tokens))]
+    owners = []
+    for own in (place_of_token(window, token) for token in range(len(window.tokens))):
+        overlapped = (number for number, place in enumerate(places) if place.overlaps(own))
+        owners.append(next(overlapped, NEVER))
     hidden = {owner for token, owner in enumerate(owners) if token not in kept}
     shared = {place for place in range(len(places)) if _is_shared(window, place, places, owners)}
     numbers: dict[int, int] = {}
@@ -232,13 +204,7 @@ def make_text_scene(
     segment_of = [
         NEVER if token in kept else numbers.get(owner, NEVER) for token, owner in enumerate(owners)
     ]
-    return TextScene(name, window, kind, hide, segments, np.array(segment_of))
-
-
-def _owner(window: Window, token: int, places: Sequence[Place]) -> int:
-    """The number of the first place that a token overlaps, or NEVER."""
-    own = place_of_token(window, token)
-    return next((number for number, place in enumerate(places) if place.overlaps(own)), NEVER)
+    return TextScene(name, window, kind, hide, segments, np.array(segment_of), text_model)
 
 
 def _is_shared(window: Window, number: int, places: Sequence[Place], owners: list[int]) -> bool:
@@ -246,3 +212,99 @@ def _is_shared(window: Window, number: int, places: Sequence[Place], owners: lis
     before = [token for token, owner in enumerate(owners) if owner == number - 1]
     reaches = any(places[number].overlaps(place_of_token(window, token)) for token in before)
     return number not in owners and reaches
+
+
+def answer_text(window: Window, span: TokenSpan) -> str:
+    """The characters of an answer, as it is printed."""
+    if span == (0, 0):
+        return "(no answer)"
+    return window.context[slice(*read_span(window.context, [places_in_context(window)], 0, span))]
+
+
+def places_in_context(window: Window) -> list[tuple[int, int] | None]:
+    """The characters of the context of each token; None for a token that is not in it."""
+    pairs = zip(window.offsets, window.parts, strict=True)
+    return [place if part == "context" else None for place, part in pairs]
+
+
+def ask_masked(scene: TextScene, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Start and end logits of texts with hidden tokens, each (texts, tokens) float64 on the CPU.
+
+    seen: (texts, tokens) bool. Tokens are those of the full window. A token that is deleted, or
+    padded and so never read, has -inf. Raises UserError if a logit is NaN or infinite.
+    """
+    text_model = scene.text_model
+    if scene.hide == "delete":
+        rows = [row.nonzero()[:, 0] for row in seen]
+        places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
+        attention = places >= 0
+        inputs = _inputs(scene, places.clamp(min=0))
+        inputs["input_ids"][~attention] = text_model.substitute("pad")
+    else:
+        places = torch.arange(seen.shape[1]).expand(len(seen), -1)
+        inputs = _inputs(scene, places)
+        inputs["input_ids"][~seen] = text_model.substitute(scene.hide)
+        attention = torch.ones_like(seen) if scene.hide == "mask" else seen
+    inputs["attention_mask"] = attention.long()
+    logits = _logits(text_model, inputs)
+    full = torch.full((2, *seen.shape), -torch.inf, dtype=torch.float64)
+    texts = torch.arange(len(seen))[:, None].expand_as(places)
+    full[:, texts[attention], places[attention]] = logits[:, attention]
+    return full[0], full[1]
+
+
+def _inputs(scene: TextScene, places: Tensor) -> dict[str, Tensor]:
+    """The model's inputs at some tokens of the window: each (texts, tokens)."""
+    return {name: torch.tensor(ids)[places] for name, ids in scene.window.inputs.items()}
+
+
+def _logits(text_model: TextModel, inputs: dict[str, Tensor]) -> Tensor:
+    """(2, texts, tokens) float64 on the CPU."""
+    device = text_model.model.device
+    names = text_model.tokenizer.model_input_names
+    with torch.inference_mode():
+        given = {name: ids.to(device) for name, ids in inputs.items() if name in names}
+        output = text_model.model(**given)
+        both = torch.stack([output.start_logits, output.end_logits]).float()
+    logits = copy_to_host(both).wait().double()
+    if not logits.isfinite().all():
+        raise UserError(f"{text_model.name}: its logits are not finite; train it again")
+    return logits
+
+
+def span_logs(start: Tensor, end: Tensor, span: TokenSpan) -> tuple[Tensor, Tensor]:
+    """ln p and ln(1 - p) of a span (texts,), exact also where p is near 0 or 1.
+
+    start, end: logits (texts, tokens); -inf for tokens that are not there.
+    """
+    of_start, not_start = _logs(start, span[0])
+    of_end, not_end = _logs(end, span[1])
+    return of_start + of_end, torch.logaddexp(not_start, of_start + not_end)
+
+
+def _logs(logits: Tensor, token: int) -> tuple[Tensor, Tensor]:
+    """ln p of a token, and ln of what all others have together, each (texts,)."""
+    everything = logits.logsumexp(dim=1)
+    others = torch.cat([logits[:, :token], logits[:, token + 1 :]], dim=1)
+    return logits[:, token] - everything, others.logsumexp(dim=1) - everything
+
+
+def best_token_spans(start: Tensor, end: Tensor, allowed: Tensor, data: DataArguments) -> Tensor:
+    """First and last token of each text's best span, (texts, 2) int64.
+
+    allowed: (texts, tokens) bool, tokens that can be in an answer. A span is at most
+    `max_answer_length` tokens long. With `version_2_with_negative` it is (0, 0), no answer, if
+    [CLS] beats the best span by more than `null_score_diff_threshold`.
+    """
+    length = min(data.max_answer_length, start.shape[1])
+    ends = end.masked_fill(~allowed, -torch.inf)
+    ends = torch.nn.functional.pad(ends, (0, length - 1), value=-torch.inf)
+    best_end, offset = ends.unfold(1, length, 1).max(dim=2)  # (texts, tokens)
+    total = start.masked_fill(~allowed, -torch.inf) + best_end
+    score, first = total.max(dim=1)
+    last = first + offset.gather(1, first[:, None])[:, 0]
+    spans = torch.stack([first, last], dim=1)
+    if data.version_2_with_negative:
+        lead = start[:, 0] + end[:, 0] - score
+        spans[lead > data.null_score_diff_threshold] = 0
+    return spans

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import END, GOLD, QUIET, START, new_figure
 from huggin.lime.fonts import families_for
-from huggin.lime.words.found import Asked, Finding, Piece
-from huggin.lime.words.scene import is_right_to_left, isolated, words_in
+from huggin.lime.words.found import Asked, Finding, Piece, Segment
+from huggin.lime.words.text import is_right_to_left, isolated, words_in
 
 WIDTH = 11.0  # inches of the figure
 EDGE = 0.3  # inches around the text
@@ -31,6 +32,7 @@ ABOVE = 0.7  # inches for the title
 PART = 0.24  # inches for the name of a part
 BELOW = 1.05  # inches for the legend
 LONGEST = 60  # characters of a word
+UNCLEAR = "#5a5a5a"  # of a word whose coefficient may be chance
 Measure = Callable[[str], float]  # a text -> its width in inches
 
 
@@ -66,10 +68,13 @@ def draw_text(finding: Finding, asked: Asked) -> Figure:
     }
     height = ABOVE + 2 * PART + LINE * sum(lines.values()) + 0.15 + BELOW
     figure.set_size_inches(WIDTH, height)
-    axes = _sheet(figure, WIDTH, height)
+    axes = figure.add_axes((0, 0, 1, 1))  # in inches, from the upper left corner
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set_axis_off()
     top = ABOVE
     for part, placed in parts.items():
-        name = part if _is_whole(part, placed, asked) else f"{part}: the window of the answer"
+        words = words_in(part, asked.question if part == "question" else asked.context)
+        name = part if len(placed) >= len(words) else f"{part}: the window of the answer"
         axes.text(EDGE, top + 0.1, name, fontsize=8, color=QUIET)
         top += PART
         _draw_part(axes, finding, placed, top)
@@ -78,71 +83,53 @@ def draw_text(finding: Finding, asked: Asked) -> Figure:
     return figure
 
 
-def _is_whole(part: str, placed: list[Placed], asked: Asked) -> bool:
-    """Whether all words of a part are drawn, and not only those of a window."""
-    words = words_in(part, asked.question if part == "question" else asked.context)
-    return len(placed) >= len(words)
-
-
-def _sheet(figure: Figure, width: float, height: float) -> Axes:
-    """Axes over the whole figure, in inches from its upper left corner."""
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.set_axis_off()
-    return axes
-
-
-def _measure(figure: Figure, families: list[str]) -> Callable[[str], float]:
+def _measure(figure: Figure, families: list[str]) -> Measure:
     """A function: a text -> its width in inches."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    known: dict[str, float] = {}
 
+    @cache
     def width_of(text: str) -> float:
-        if text not in known:
-            drawn = Text(0, 0, short(text, LONGEST), fontsize=SIZE, fontfamily=families)
-            drawn.set_figure(figure)
-            drawn.set_parse_math(False)
-            known[text] = drawn.get_window_extent(renderer).width / figure.dpi + 0.03
-        return known[text]
+        drawn = Text(0, 0, short(text, LONGEST), fontsize=SIZE, fontfamily=families)
+        drawn.set_figure(figure)
+        drawn.set_parse_math(False)
+        return drawn.get_window_extent(renderer).width / figure.dpi + 0.03
 
     return width_of
 
 
 def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -> None:
-    most = finding.largest
+    """The words of a part, each on the shade of its segment, which has no gaps in it."""
     for one, behind in zip(placed, [*placed[1:], None]):
-        left = EDGE + one.left
-        right = EDGE + one.right
-        if behind and _joins(one, behind):  # one segment: no gap in its shade
-            right = EDGE + behind.left
+        piece, left, right = one.piece, EDGE + one.left, EDGE + one.right
+        segment = None if piece.segment is None else finding.segments[piece.segment]
+        middle = (left + right) / 2
+        if segment and behind and (behind.piece.segment, behind.line) == (piece.segment, one.line):
+            right = max(right, EDGE + behind.left)
         y = top + LINE * one.line
-        _draw_shade(axes, finding, one.piece, (left, right, y), most)
-        _draw_word(axes, finding, one.piece, EDGE + (one.left + one.right) / 2, y)
-
-
-def _joins(one: Placed, behind: Placed) -> bool:
-    same = one.piece.segment is not None and one.piece.segment == behind.piece.segment
-    return same and one.line == behind.line and behind.left >= one.right
+        if segment:
+            _draw_shade(axes, finding, segment, (left, right, y))
+        if piece.is_answer or piece.is_expected:
+            outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
+            outline.set_edgecolor(START if piece.is_answer else GOLD)
+            outline.set_linestyle("-" if piece.is_answer else ":")
+            axes.add_patch(outline)
+        look: dict[str, Any] = {"fontsize": SIZE, "ha": "center", "va": "center_baseline"}
+        clear = segment is None or finding.is_clear(segment)
+        word = short(piece.text, LONGEST)
+        axes.text(middle, y + TALL / 2, word, color="black" if clear else UNCLEAR, **look)
 
 
 def _draw_shade(
-    axes: Axes, finding: Finding, piece: Piece, box: tuple[float, float, float], most: float
+    axes: Axes, finding: Finding, segment: Segment, box: tuple[float, float, float]
 ) -> None:
     left, right, y = box
-    if piece.segment is not None:
-        segment = finding.segments[piece.segment]
-        colour = shade(segment.coefficient / most)
-        axes.add_patch(Rectangle((left, y), right - left, TALL, facecolor=colour, linewidth=0))
-        if segment.standard_error is not None:
-            grey = _grey(segment.standard_error / most)
-            strip = Rectangle((left, y + TALL + 0.012), right - left, STRIP)
-            strip.set(facecolor=grey, linewidth=0)
-            axes.add_patch(strip)
-    if piece.is_answer or piece.is_expected:
-        outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
-        outline.set_edgecolor(START if piece.is_answer else GOLD)
-        outline.set_linestyle("-" if piece.is_answer else ":")
-        axes.add_patch(outline)
+    colour = shade(segment.coefficient / finding.largest)
+    axes.add_patch(Rectangle((left, y), right - left, TALL, facecolor=colour, linewidth=0))
+    if segment.standard_error is not None:
+        grey = _grey(segment.standard_error / finding.largest)
+        strip = Rectangle((left, y + TALL + 0.012), right - left, STRIP)
+        strip.set(facecolor=grey, linewidth=0)
+        axes.add_patch(strip)
 
 
 def shade(share: float) -> tuple[float, float, float]:
@@ -157,19 +144,6 @@ def _grey(share: float) -> tuple[float, float, float]:
     """Pale for an error of 0, nearly black for one as large as the largest coefficient."""
     light = 0.93 - 0.83 * min(1.0, share)
     return light, light, light
-
-
-def _draw_word(axes: Axes, finding: Finding, piece: Piece, x: float, y: float) -> None:
-    clear = piece.segment is None or finding.is_clear(finding.segments[piece.segment])
-    axes.text(
-        x,
-        y + TALL / 2,
-        short(piece.text, LONGEST),
-        fontsize=SIZE,
-        color="black" if clear else "#5a5a5a",
-        ha="center",
-        va="center_baseline",
-    )
 
 
 def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None:
@@ -244,7 +218,10 @@ def _on_line(
     backwards: bool,
 ) -> list[Placed]:
     order = visual_order(line, backwards)
-    gaps = [0.0, *(_gap(line, *pair, blank) for pair in zip(order, order[1:]))]
+    gaps = [0.0]
+    for one, other in zip(order, order[1:]):
+        are_joined = abs(one - other) == 1 and not line[max(one, other)].after_blank
+        gaps.append(0.0 if are_joined else blank)
     widths = [width_of(line[at].text) for at in order]
     left = room - sum(widths) - sum(gaps) if backwards else 0.0
     placed = []
@@ -255,17 +232,12 @@ def _on_line(
     return placed
 
 
-def _gap(line: Sequence[Piece], one: int, other: int, blank: float) -> float:
-    """The room between two words that stand beside each other; their places in the text."""
-    are_joined = abs(one - other) == 1 and not line[max(one, other)].after_blank
-    return 0.0 if are_joined else blank
-
-
 def visual_order(line: Sequence[Piece], backwards: bool) -> list[int]:
     """The numbers of a line's words from left to right."""
     runs: list[tuple[bool, list[int]]] = []
     for at, piece in enumerate(line):
-        direction = is_right_to_left(piece.text) if _has_direction(piece.text) else None
+        has_direction = any(map(str.isalpha, piece.text))
+        direction = is_right_to_left(piece.text) if has_direction else None
         own = runs[-1][0] if direction is None and runs else direction
         if runs and runs[-1][0] == own:
             runs[-1][1].append(at)
@@ -273,7 +245,3 @@ def visual_order(line: Sequence[Piece], backwards: bool) -> list[int]:
             runs.append((backwards if own is None else own, [at]))
     ordered = [numbers[::-1] if direction else numbers for direction, numbers in runs]
     return [at for numbers in (ordered[::-1] if backwards else ordered) for at in numbers]
-
-
-def _has_direction(text: str) -> bool:
-    return any(character.isalpha() for character in text)

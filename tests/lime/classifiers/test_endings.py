@@ -6,9 +6,9 @@ import pytest
 from huggin.common.errors import UserError
 from huggin.lime.classifiers.keras_models import Unclear
 from huggin.lime.classifiers.keras_quietly import keras
-from huggin.lime.classifiers.labels import Target
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.lime.conftest import loaded, saved
 
 pytestmark = pytest.mark.slow
@@ -102,7 +102,7 @@ def test_answers_to_masked_pictures_are_checked_too(tmp_path):
     path = saved(model_with(lambda logits: logits, gain=gain), tmp_path)
     classifier = loaded(path, ending="softmax")
     assert classifier.predict(RAMP).sum() == pytest.approx(1)
-    scene = make_scene("a.png", classifier, RAMP, "grid", 4, "black")
+    scene = make_scene(Picture("a.png", RAMP), classifier, "grid", 4, "black")
     predictor = Predictor(scene, [Target("a", 0)], tmp_path / "predictions.npz")
     with pytest.raises(UserError, match="its outputs do not sum to 1"):
         predictor.predictions(np.zeros((1, scene.count), bool))
@@ -114,11 +114,11 @@ def test_a_model_of_one_sigmoid_has_two_classes(tmp_path):
     classifier = loaded(saved(model, tmp_path), labels=tmp_path / "labels.txt")
     dog = 1 / (1 + np.exp(-logits_of(model)[0]))
     assert np.allclose(classifier.predict(RAMP), [1 - dog, dog], atol=1e-6)
-    scene = make_scene("a.png", classifier, RAMP, "grid", 4, "black")
+    scene = make_scene(Picture("a.png", RAMP), classifier, "grid", 4, "black")
     predictor = Predictor(scene, [Target("dog", 1)], tmp_path / "predictions.npz")
     found = predictor.predictions(np.ones((1, scene.count), bool))
-    assert np.allclose([found.probability, found.others], [[[dog]], [[1 - dog]]], atol=1e-6)
-    assert found.top[0] == 1
+    assert np.allclose([found.sure, found.rest], [[[dog]], [[1 - dog]]], atol=1e-6)
+    assert found.best[0] == 1
 
 
 def test_a_model_of_one_logit_has_two_classes(tmp_path):

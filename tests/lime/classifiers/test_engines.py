@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.lime.classifiers import engines
-from huggin.lime.classifiers.engines import NotConverted
-from huggin.lime.classifiers.labels import Target
+from huggin.lime.classifiers import keras_classifier as engines
+from huggin.lime.classifiers.keras_classifier import NotConverted
 from huggin.lime.classifiers.networks import open_file
-from huggin.lime.explained import Request
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.explanation import Request
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.conftest import ROOT, command
 from tests.lime.conftest import loaded, saved
 
@@ -55,7 +55,7 @@ def paths(tmp_path_factory):
 def scene_of(path, engine, segments=4):
     picture = np.random.default_rng(0).random((12, 12, 3), np.float32)
     classifier = loaded(path, pixels="byte", engine=engine)
-    return make_scene("noise", classifier, picture, "grid", segments, "black")
+    return make_scene(Picture("noise", picture), classifier, "grid", segments, "black")
 
 
 def asked(scene, file):
@@ -74,9 +74,9 @@ def test_both_engines_say_the_same(kind, paths, tmp_path):
     theirs = asked(scene_of(paths[kind], "tensorflow"), tmp_path / "a.npz")[1]
     predictor, ours = asked(scene_of(paths[kind], "openvino"), tmp_path / "b.npz")
     assert predictor.scene.classifier.engine == "openvino"
-    assert np.abs(ours.probability - theirs.probability).max() < 1e-5
-    assert np.abs(ours.others - theirs.others).max() < 1e-5
-    assert (ours.top == theirs.top).all()
+    assert np.abs(ours.sure - theirs.sure).max() < 1e-5
+    assert np.abs(ours.rest - theirs.rest).max() < 1e-5
+    assert (ours.best == theirs.best).all()
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "openvino"])
@@ -86,13 +86,12 @@ def test_a_model_is_converted_as_it_is_loaded_and_only_once(engine, paths, tmp_p
     scene = scene_of(paths["keras"], engine)
     monkeypatch.setattr(type(scene.classifier), "_graph", lambda _: pytest.fail("again"))
     asked(scene, tmp_path / "a.npz")
-    more = make_scene("", scene.classifier, scene.picture, "grid", 9, "grey")
+    more = make_scene(Picture("", scene.picture), scene.classifier, "grid", 9, "grey")
     asked(more, tmp_path / "b.npz")
 
 
 def test_no_engine_uses_the_answers_of_another(paths, monkeypatch):
     versions = {"tensorflow": "2", "openvino": "2"}
-    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", versions.__getitem__)
     monkeypatch.setattr(engines, "version", versions.__getitem__)
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     prints = {scene_of(paths["keras"], engine).classifier.fingerprint for engine in versions}
@@ -160,7 +159,7 @@ def test_tensorflow_answers_where_openvino_cannot(paths, tmp_path, capsys):
     why = "No conversion rule found for operations: PyFunc"
     assert f"as OpenVINO cannot compute it ({why})" in said[0]
     theirs = scene_of(paths["tflite"], "tensorflow")
-    assert np.array_equal(ours.probability, asked(theirs, tmp_path / "b.npz")[1].probability)
+    assert np.array_equal(ours.sure, asked(theirs, tmp_path / "b.npz")[1].sure)
     classifier = predictor.scene.classifier
     assert classifier.fingerprint == theirs.classifier.fingerprint
     [fact] = [fact for fact in classifier.facts if fact.startswith("engine: ")]
@@ -185,7 +184,6 @@ def test_answers_that_differ_are_not_used(paths, tmp_path, monkeypatch, capsys):
 def test_an_installation_that_is_broken_is_no_end(paths, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     monkeypatch.setattr(engines, "version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", lambda _: "1")
     monkeypatch.setitem(sys.modules, "openvino", None)
     predictor, _ = asked(scene_of(paths["keras"], "openvino"), tmp_path / "a.npz")
     assert predictor.scene.classifier.engine == "tensorflow"
@@ -202,11 +200,9 @@ def test_several_rounds_try_to_convert_once(paths, tmp_path, monkeypatch, capsys
     monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.converted", converted)
     monkeypatch.setattr(engines, "find_spec", lambda _: True)
     monkeypatch.setattr(engines, "version", lambda _: "1")
-    monkeypatch.setattr("huggin.lime.classifiers.keras_classifier.version", lambda _: "1")
-    monkeypatch.setattr(
-        "huggin.lime.pictures.rounds.Round.second", property(lambda one: -one.number)
-    )
-
+    answers = iter(range(9))
+    fresh = lambda _: Target("", next(answers) % 3)  # noqa: E731
+    monkeypatch.setattr("huggin.lime.pictures.scene.Scene.first_answer", fresh)
     rounds = list(deceive(scene_of(paths["keras"], "openvino"), REQUEST, 3, tmp_path))
     assert (len(rounds), len(tried)) == (3, 1)
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -231,7 +227,7 @@ events = []
 reach = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
 sys.addaudithook(lambda name, args: events.append(name) if name in reach else None)
 import numpy as np
-from huggin.lime.classifiers.engines import converted
+from huggin.lime.classifiers.keras_classifier import converted
 from huggin.lime.classifiers.keras_quietly import tf
 double = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec([2], tf.float32)])
 ones = np.ones(2, np.float32)

@@ -5,7 +5,8 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.lime.classifiers.keras_models import load_classifier
-from huggin.lime.classifiers.labels import Labels, Target, labels_of_file, target_of
+from huggin.lime.classifiers.labels import Labels, labels_of_file, target_of
+from huggin.lime.predictor import Target
 from tests.lime.conftest import SHAPES, loaded, saved
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,10 @@ import pytest
 from huggin.common.errors import UserError
 from huggin.lime.classifiers.keras_models import Unclear
 from huggin.lime.classifiers.keras_quietly import keras, tf
-from huggin.lime.classifiers.labels import Target, imagenet_labels
-from huggin.lime.pictures.predictions import Predictor
+from huggin.lime.classifiers.labels import imagenet_labels
+from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.conftest import ROOT
 from tests.lime.conftest import loaded, saved
 
@@ -46,10 +47,10 @@ def assert_explained(classifier, tmp_path, answer=None):
     """The full picture and masked ones are answered as they should be."""
     wanted = expected() if answer is None else answer
     assert np.allclose(classifier.predict(PICTURE), wanted, atol=0.005)
-    scene = make_scene("a.png", classifier, PICTURE, "grid", 4, "black")
+    scene = make_scene(Picture("a.png", PICTURE), classifier, "grid", 4, "black")
     predictor = Predictor(scene, [Target("a", 1)], tmp_path / "predictions.npz")
     on = np.array([[True] * 4, [False] * 4, [True, False, False, False]])
-    found = predictor.predictions(on).probability[:, 0]
+    found = predictor.predictions(on).sure[:, 0]
     assert found[0] == pytest.approx(wanted[1], abs=0.005)
     assert found[1] == pytest.approx(0.5, abs=0.01)  # black gives logits of 0
     assert found[2] not in found[:2]

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from huggin.lime.classifiers.keras_quietly import keras
-from huggin.lime.classifiers.labels import Target
-from huggin.lime.pictures.predictions import Predictor
-from huggin.lime.pictures.reading import read_picture
+from huggin.lime.pictures.reading import Picture, read_picture
 from huggin.lime.pictures.scene import make_scene
+from huggin.lime.predictor import Predictor, Target
 from tests.conftest import command
 from tests.lime.conftest import loaded
 
@@ -77,11 +76,11 @@ def test_a_model_of_one_mind_is_not_asked_for_means(tmp_path):
 def test_rounding_is_allowed_on_a_real_model(engine, tmp_path):
     classifier = loaded(f"{DATA}/mobilenet_v2_imagenet.keras", pixels="signed", engine=engine)
     picture = read_picture(f"{DATA}/cat-and-dog.jpg")
-    scene = make_scene("a", classifier, picture, "grid", 9, "grey")
+    scene = make_scene(Picture("a", picture), classifier, "grid", 9, "grey")
     masked = [scene.hide(np.array(hidden)) for hidden in ([], [0, 1], [4, 5, 6])]
     assert classifier.varies(np.stack(masked)) == 0
     predictor = Predictor(scene, [Target("a", 208)], tmp_path / "predictions.npz")
     on = np.random.default_rng(0).random((16, 9)) < 0.5
     on[0] = True
-    found = predictor.predictions(on).probability[0, 0]
+    found = predictor.predictions(on).sure[0, 0]
     assert found == pytest.approx(classifier.predict(scene.picture)[208], abs=1e-4)

@@ -108,5 +108,8 @@ def test_the_command_says_and_counts_what_the_function_does(tmp_path, shapes):
     assert done.stdout.replace(f"{SHAPES}", "").split(paths)[0] == found.in_words().replace(
         f"{SHAPES}", ""
     )
-    figures = [line for line in done.stdout.splitlines() if line.endswith(".png")]
-    assert len(figures) == len(found.figures()[0])
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 9
+    assert [line.split(":")[0] for line in lines[4:6]] == ["segments for it", "segments against it"]
+    assert lines[-2].startswith("Verdict: ")
+    assert lines[-1] == "explanations/shapes/lime.png"

@@ -9,12 +9,12 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from huggin.lime import fonts
-from huggin.lime.classifiers.labels import Labels, Target
-from huggin.lime.explained import Request
-from huggin.lime.explanation import Explanation
+from huggin.lime.classifiers.labels import Labels
+from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.pictures.figures import AGAINST, FOR, SEGMENT, draw_explanation
 from huggin.lime.pictures.scene import Scene, segmented
+from huggin.lime.predictor import Target
 from huggin.lime.surrogate import Pair, linear_regression_coefficients
 
 
@@ -23,6 +23,7 @@ class Named:
 
     name = "planted"
     facts = ()
+    ending = "softmax"
     fingerprint = "a"
 
     def __init__(self, *names: str) -> None:

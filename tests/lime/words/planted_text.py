@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from huggin.common.window import Window
-from huggin.lime.words.predictions import SpanTarget, TextModel, TextPredictor
-from huggin.lime.words.scene import TextScene, cut, make_text_scene, tokens_of_words
+from huggin.lime.predictor import Predictor, Target
+from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, make_text_scene
+from huggin.lime.words.text import cut, tokens_of_words
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from tests.conftest import LETTERS, record
@@ -77,17 +78,19 @@ def place_of(window: Window, word: str) -> int:
     return window.tokens.index(word)
 
 
-def target_of(window: Window, over: bool = True) -> SpanTarget:
+def target_of(window: Window, over: bool = True) -> Target[TokenSpan]:
     """The answer, over its rival: a score that is a difference of logits."""
     answer = place_of(window, ANSWER)
     rival = place_of(window, RIVAL)
-    return SpanTarget("answer", (answer, answer), (rival, rival) if over else None)
+    return Target("answer", (answer, answer), (rival, rival) if over else None)
 
 
-def scene_of(window: Window, hide: str = "mask", over: bool = True) -> TextScene:
+def scene_of(
+    window: Window, text_model: TextModel, hide: str = "mask", over: bool = True
+) -> TextScene:
     """The letters as segments; those of the target stay."""
-    kept = tokens_of_words(window, target_of(window, over).spans)
-    return make_text_scene("planted", window, cut(window, "words"), kept, "words", hide)
+    kept = tokens_of_words(window, target_of(window, over).both)
+    return make_text_scene("planted", window, cut(window, "words"), kept, "words", hide, text_model)
 
 
 def text_model_of(tokenizer: Any, pair: bool) -> TextModel:
@@ -98,9 +101,8 @@ def text_model_of(tokenizer: Any, pair: bool) -> TextModel:
 
 def predictor_of(
     tokenizer: Any, folder: Path, pair: bool, hide: str = "mask", over: bool = True
-) -> TextPredictor:
+) -> Predictor[TextScene, TokenSpan]:
     """A planted model that is asked about masks of the letters."""
     window = window_of(tokenizer)
-    scene = scene_of(window, hide, over)
-    targets = [target_of(window, over)]
-    return TextPredictor(scene, text_model_of(tokenizer, pair), targets, folder / "asked.npz")
+    scene = scene_of(window, text_model_of(tokenizer, pair), hide, over)
+    return Predictor(scene, [target_of(window, over)], folder / "asked.npz")

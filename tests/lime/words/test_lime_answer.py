@@ -29,7 +29,7 @@ def explained(made_once, tiny_run):
     def make(folder):
         shutil.copytree(tiny_run, folder / "run")
         more = ("--checkpoints", "--stability", 2, "--samples", 65, "--json", "numbers.json")
-        done = command("lime-answer", "run", 1, *more, "--db", "a.db", cwd=folder)
+        done = command("lime-answer", "run", 1, *more, "--db", "a.db", "--verbose", cwd=folder)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         (folder / "printed.txt").write_text(done.stdout)
 
@@ -157,7 +157,7 @@ def test_the_page_shows_the_words(explained, tmp_path):
 
 def test_python_says_and_shows_what_the_command_does(explained, tmp_path):
     run = shutil.copytree(explained / "run", tmp_path / "run")
-    found = huggin.explain_answer(run, 1, samples=65, stability=2, checkpoints=True)
+    found = huggin.explain_answer(run, 1, samples=65, stability=2, checkpoints=True, verbose=True)
     printed = (explained / "printed.txt").read_text().splitlines()
     assert found.in_words().splitlines() == [line for line in printed if not line.endswith(".png")]
     numbers = json.loads((explained / "numbers.json").read_text())
@@ -194,4 +194,9 @@ def test_a_figure_of_an_earlier_explanation_goes(explained, tmp_path):
     more = ("--only-lime", "--samples", 65, "--db", "a.db")
     done = command("lime-answer", "run", 1, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 9
+    assert [line.split(":")[0] for line in lines[2:5]][1:] == ["words for it", "words against it"]
+    assert lines[-2].startswith("Verdict: ")
+    assert lines[-1] == f"run/explanations/{folder.name}/words.png"
     assert sorted(path.name for path in folder.glob("*.png")) == ["top-words.png", "words.png"]

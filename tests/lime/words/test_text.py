@@ -7,7 +7,8 @@ import pytest
 
 from huggin.common.errors import BadValue, UserError
 from huggin.lime import fonts
-from huggin.lime.explained import Request
+from huggin.lime.explanation import Request
+from huggin.lime.steps import Report
 from huggin.lime.words.answer import Story
 from huggin.lime.words.case import (
     LONG,
@@ -17,13 +18,8 @@ from huggin.lime.words.case import (
     span_target,
 )
 from huggin.lime.words.found import Asked, Piece
-from huggin.lime.words.scene import (
-    find_spans,
-    is_right_to_left,
-    make_text_scene,
-    sentences_in,
-    words_in,
-)
+from huggin.lime.words.scene import make_text_scene
+from huggin.lime.words.text import find_spans, is_right_to_left, sentences_in, words_in
 from huggin.lime.words.text_figure import laid_out, visual_order
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
@@ -139,7 +135,7 @@ def test_targets(ravens):
 
 def test_spans_of_the_user(ravens):
     places = find_spans(ravens, ["owns the ravens?", "Muninn"])
-    scene = make_text_scene("q", ravens, places, set(), "spans", "mask")
+    scene = make_text_scene("q", ravens, places, set(), "spans", "mask", None)
     assert scene.texts == ["owns the ravens?", "Muninn"]
     hidden = ~scene.seen(np.array([[False, True]]))[0]
     assert "owns" not in scene.texts and hidden.sum() >= 3
@@ -150,7 +146,7 @@ def test_spans_of_the_user(ravens):
 
 def test_too_little_and_too_much_text(ravens):
     with pytest.raises(UserError, match="1 segments can be hidden, two are needed"):
-        make_text_scene("q", ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask")
+        make_text_scene("q", ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask", None)
     with pytest.raises(UserError, match="a context of 5,000 words; at most 2,000"):
         refuse_long_context("question 1", "word " * 5000)
     refuse_long_context("question 1", CONTEXT)
@@ -183,21 +179,20 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     )
     assert case.is_long
     lines: list[str] = []
-    stages = story_of(case, tmp_path, lines).stages(())
-    assert [told.finding.kind for told in stages] == ["sentences", "words"]
-    assert stages[0].finding.samples == 129
-    first, second = (told.finding for told in stages)
+    (first, second), _ = story_of(case, tmp_path, lines).findings(())
+    assert [first.kind, second.kind] == ["sentences", "words"]
+    assert first.samples == 129
     best = [first.segments[number].text for number in first.top_segments]
     assert {text[0].lower() for text in best} >= {FIRST, SECOND}
     found = [second.segments[number].text.lower() for number in second.top_segments]
     assert {FIRST, SECOND} <= set(found)
     assert len(second.segments) <= LONG
-    assert any(line.startswith("\nNext: the words of the sentences that matter") for line in lines)
+    assert any(line.startswith("Next: the words of the sentences that matter") for line in lines)
 
 
 def story_of(case: TextCase, folder, lines: list[str], samples: int = 0) -> Story:
     request = Request("hadamard", samples, 0, "logit", 5, "auto", "mask")
-    return Story(case, request, folder, lines.append, compare=False)
+    return Story(case, request, folder, Report(lines.append, verbose=False), compare=False)
 
 
 def test_how_many_masks():
@@ -222,9 +217,8 @@ def test_the_training_is_followed(tokenizer, tmp_path):
     )
     lines: list[str] = []
     story = story_of(case, tmp_path, lines, samples=129)
-    (told,) = story.stages(())
-    models = [(10, early), (20, late), (30, late)]
-    found = story.by_step(told, models)
+    _, last = story.findings(())
+    found = story.by_step(last, [(10, early), (20, late), (30, late)])
     assert found.steps == [10, 20, 30]
     assert found.scores[0] < found.scores[1] == found.scores[2]
     assert lines[-1].startswith("from step 20 on, at least 1 of the 1 top segments")

@@ -6,24 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from huggin.lime.explained import Request
+from huggin.lime.explanation import Request
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
+from huggin.lime.predictor import Predictor, Target
+from huggin.lime.quality import compare, leave_one_out
 from huggin.lime.steps import explain
 from huggin.lime.surrogate import linear_regression_coefficients
-from huggin.lime.words.compared import (
-    compare,
-    integrated_gradients,
-    leave_one_out,
-    node_shares,
-)
-from huggin.lime.words.predictions import (
-    SpanTarget,
+from huggin.lime.words.rivals import integrated_gradients, node_shares
+from huggin.lime.words.scene import (
     TextModel,
-    TextPredictor,
+    TextScene,
+    TokenSpan,
     best_token_spans,
+    make_text_scene,
     span_logs,
 )
-from huggin.lime.words.scene import cut, make_text_scene, tokens_of_words
+from huggin.lime.words.text import cut, tokens_of_words
 from huggin.model.loading import load_trained
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
@@ -50,7 +48,7 @@ def window(tokenizer):
     return window_of(tokenizer)
 
 
-def effects(predictor: TextPredictor, method: str) -> dict[str, float]:
+def effects(predictor: Predictor[TextScene, TokenSpan], method: str) -> dict[str, float]:
     """What a method says of each word."""
     scene = predictor.scene
     target = target_of(scene.window)
@@ -58,9 +56,9 @@ def effects(predictor: TextPredictor, method: str) -> dict[str, float]:
         request = Request("hadamard", 257, 0, "logit", 3, "words", scene.hide)
         values = explain(predictor, [target], request)[0].surrogate.coefficients
     elif method == "leave-one-out":
-        values = leave_one_out(predictor, target, "logit")
+        values = leave_one_out(lambda on: predictor.scores(on, target, "logit"), scene.count)
     else:
-        values = integrated_gradients(scene, predictor.text_model, target, "logit").values
+        values = integrated_gradients(scene, target, "logit").values
     return dict(zip(scene.texts, values.tolist(), strict=True))
 
 
@@ -93,12 +91,13 @@ def test_standard_errors_cover_the_truth_of_all_masks(tokenizer, tmp_path):
     """As for pictures: 95 % of 200 explanations, of a score that is not linear in the words."""
     predictor = predictor_of(tokenizer, tmp_path, pair=True, over=False)
     window = predictor.scene.window
-    kept = tokens_of_words(window, target_of(window, over=False).spans)
+    kept = tokens_of_words(window, target_of(window, over=False).both)
     places = predictor.scene.segments[-len(BINARY) :]
-    scene = make_text_scene("planted", window, places, kept, "words", "mask")
+    model = predictor.scene.text_model
+    scene = make_text_scene("planted", window, places, kept, "words", "mask", model)
     assert SECOND in scene.texts
     target = target_of(scene.window, over=False)
-    asker = TextPredictor(scene, predictor.text_model, [target], tmp_path / "all.npz")
+    asker = Predictor(scene, [target], tmp_path / "all.npz")
     everything = np.array(list(product([True, False], repeat=scene.count)))
     table = asker.scores(everything, target, "logit")
     numbers = everything @ BINARY
@@ -119,9 +118,9 @@ def test_integrated_gradients_are_complete(tokenizer, tmp_path, tiny_run):
     """To 1 % of the change of a score that is curved, also of a trained model."""
     predictor = predictor_of(tokenizer, tmp_path, pair=True, over=False)
     target = target_of(predictor.scene.window, over=False)
-    curved = integrated_gradients(predictor.scene, predictor.text_model, target, "logit")
-    _, model, scene = trained(tiny_run)
-    bert = integrated_gradients(scene, model, SpanTarget("a", (6, 7)), "probability")
+    curved = integrated_gradients(predictor.scene, target, "logit")
+    _, scene = trained(tiny_run)
+    bert = integrated_gradients(scene, Target("a", (6, 7)), "probability")
     for found in (curved, bert):
         assert found.change != 0
         assert found.error <= 0.01
@@ -129,8 +128,8 @@ def test_integrated_gradients_are_complete(tokenizer, tmp_path, tiny_run):
 
 
 def test_the_shares_of_nodes_add_up_to_the_lead(tokenizer, window):
-    text_model = text_model_of(tokenizer, pair=False)
-    found = node_shares(scene_of(window), text_model, target_of(window))
+    scene = scene_of(window, text_model_of(tokenizer, pair=False))
+    found = node_shares(scene, target_of(window))
     assert found.shares.tolist() == pytest.approx([2.0, 2 * EFFECT])
     assert found.lead == pytest.approx(found.shares.sum())
     assert found.ranking.tolist() == [1, 0]
@@ -147,7 +146,7 @@ def test_what_the_model_is_asked(hide, tokenizer, tmp_path):
     on = np.ones((1, scene.count), bool)
     on[0, scene.texts.index("e")] = False
     predictor.scores(on, target_of(window), "logit")
-    asked = predictor.text_model.model.asked[-1]
+    asked = predictor.scene.text_model.model.asked[-1]
     at = place_of(window, "e")
     ids = asked["input_ids"][0].tolist()
     full = window.inputs["input_ids"]
@@ -160,32 +159,33 @@ def test_what_the_model_is_asked(hide, tokenizer, tmp_path):
     assert attention == [int(hide != "pad" or place != at) for place in range(len(ids))]
 
 
-def trained(run) -> tuple[object, TextModel, object]:
-    """The model of a run, and a scene of its first question."""
+def trained(run) -> tuple[object, TextScene]:
+    """The tokenizer of a run, and a scene of its first question."""
     tokenizer, model, _ = load_trained(run, torch.device("cpu"))
     own = track_sample(record(0, "Who owns the ravens?", "Odin"), 0, tokenizer, DATA)
-    scene = make_text_scene("q", own, cut(own, "words"), {6, 7}, "words", "delete")
-    return tokenizer, TextModel("tiny", model, tokenizer, DATA, "a"), scene
+    text_model = TextModel("tiny", model, tokenizer, DATA, "a")
+    words = cut(own, "words")
+    return tokenizer, make_text_scene("q", own, words, {6, 7}, "words", "delete", text_model)
 
 
 def test_deleting_words_is_asking_about_a_text_without_them(tiny_run, tmp_path):
-    tokenizer, text_model, scene = trained(tiny_run)
-    target = SpanTarget("a", (7, 7))
-    predictor = TextPredictor(scene, text_model, [target], tmp_path / "a.npz")
+    tokenizer, scene = trained(tiny_run)
+    target = Target("a", (7, 7))
+    predictor = Predictor(scene, [target], tmp_path / "a.npz")
     on = np.ones((1, scene.count), bool)
     on[0, [scene.texts.index(word) for word in ("fly", "over")]] = False
     shorter = CONTEXT.replace("fly over ", "")
     own = track_sample(record(0, "Who owns the ravens?", "Odin", shorter), 0, tokenizer, DATA)
     inputs = {name: torch.tensor([ids]) for name, ids in own.inputs.items()}
     with torch.no_grad():
-        output = text_model.model(**inputs)
+        output = scene.text_model.model(**inputs)
     log_p, log_rest = span_logs(output.start_logits, output.end_logits, (7, 7))
     wanted = float(log_p - log_rest)
     assert predictor.scores(on, target, "logit")[0] == pytest.approx(wanted, rel=1e-4)
 
 
-def test_the_answers_words_stay(window):
-    scene = scene_of(window)
+def test_the_answers_words_stay(tokenizer, window):
+    scene = scene_of(window, text_model_of(tokenizer, pair=False))
     on = np.zeros((1, scene.count), bool)
     seen = scene.seen(on)[0]
     visible = [token for token, is_seen in zip(window.tokens, seen) if is_seen]
@@ -198,10 +198,10 @@ def test_what_was_asked_is_not_asked_again(tokenizer, tmp_path):
     scores = first.scores(on, target_of(first.scene.window), "logit")
     again = predictor_of(tokenizer, tmp_path, pair=True)
     assert (again.scores(on, target_of(first.scene.window), "logit") == scores).all()
-    assert again.text_model.model.asked == []
+    assert again.scene.text_model.model.asked == []
     other = predictor_of(tokenizer, tmp_path, pair=True, hide="delete")
     other.scores(on, target_of(first.scene.window), "logit")
-    assert len(other.text_model.model.asked) > 0
+    assert len(other.scene.text_model.model.asked) > 0
 
 
 # Scores and answers

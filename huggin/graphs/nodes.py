@@ -1,21 +1,40 @@
-"""Recording -> each node's share in a tracked sample's logits, at one snapshot and by step."""
+"""Recording -> single nodes: their activation by token, and their shares in a sample's logits.
 
-from collections.abc import Sequence
+"Node logits" is the older toolkit's name for a hidden unit's activation at every token.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure, SubFigure
 
-from huggin.analysis.nodes import TOP_RANKED, NodeChoice, nodes_for_half, rank_nodes, snapshots
+from huggin.analysis.nodes import (
+    TOP_RANKED,
+    NodeChoice,
+    nodes_for_half,
+    rank_nodes,
+    snapshots,
+    tracked_node,
+)
 from huggin.common.errors import BadValue
+from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
+from huggin.graphs.runs import (
+    Beside,
+    figure_name,
+    refuse_other_texts,
+    same_sample,
+    side_by_side,
+)
 from huggin.graphs.style import (
     ACCENT,
     END,
+    LAYERS,
     QUIET,
     START,
     by_step,
@@ -25,11 +44,123 @@ from huggin.graphs.style import (
     say_drawn_for,
     say_not_finite,
 )
+from huggin.graphs.tokens import Shown, same_scale, token_figure
+from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
+COMPONENTS = {"self": "self-attention", "out": "output", "head": "input of the QA head"}
 EACH_WAY = 6  # nodes drawn of those that push up, and of those that push down
 BY_STEP = 6  # nodes drawn by step
 PALE = 0.45  # opacity of a bar below 0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line over the tokens."""
+
+    name: str
+    values: np.ndarray  # (tokens,)
+    colour: str
+    style: str = "-"
+
+
+def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
+    """`node-logits` of the chosen node, and `answer-logits`, of the newest answer of each run.
+
+    Raises UserError if the runs' newest answers are to different questions.
+    """
+    answers = [read_answer(run.run) for run in runs]
+    facts = [answer.facts for answer in answers]
+    nodes = [tracked_node(run, choice) for run in runs]
+    refuse_other_texts([each.window for each in facts], "the newest answer", runs)
+    step = _joined(sorted(each.step for each in facts))
+    shown = [Shown(each.window, True, each.start, each.end) for each in facts]
+    title = f"Node {_joined(nodes)} by token: an answer after {step} steps"
+    curves = [_of_node(answer.activations, node) for answer, node in zip(answers, nodes)]
+    labels = [f"activation of node {node}" for node in nodes]
+    activations = _by_token(title, runs, shown, labels, curves)
+    say_drawn_for(activations, node=_joined(nodes), step=step)
+    curves = [
+        [
+            Curve("start logit", answer.start_logits, START),
+            Curve("end logit", answer.end_logits, END, "--"),
+        ]
+        for answer in answers
+    ]
+    title = "Start and end logits of the answer by token"
+    logits = _by_token(title, runs, shown, ["logit"] * len(runs), curves)
+    say_drawn_for(logits, step=step)
+    return {
+        figure_name("node-logits", runs): activations,
+        figure_name("answer-logits", runs): logits,
+    }
+
+
+def draw_snapshot(
+    *runs: Recording, step: int | None = None, choice: NodeChoice = TOP_RANKED
+) -> dict[str, Figure]:
+    """`node-logits-step-K` of a tracked sample at a node snapshot, the last one without `step`."""
+    sample = choice.sample
+    shown = [Shown(window) for window in same_sample(runs, sample)]
+    nodes = [tracked_node(run, choice) for run in runs]
+    steps = [step if step is not None else max(run.head_inputs(sample)) for run in runs]
+    curves = [
+        _of_node(run.nodes(at, sample), node)
+        for run, at, node in zip(runs, steps, nodes, strict=True)
+    ]
+    title = f"Node {_joined(nodes)} by token: the tracked sample after {_joined(steps)} steps"
+    labels = [f"activation of node {node}" for node in nodes]
+    figure = _by_token(title, runs, shown, labels, curves)
+    say_drawn_for(figure, node=_joined(nodes), sample=sample, step=_joined(steps))
+    return {figure_name(f"node-logits-step-{steps[0]}", runs, sample): figure}
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    """Numbers in words, each once."""
+    return " and ".join(map(str, dict.fromkeys(numbers)))
+
+
+def end_sites(sites: Iterable[Site]) -> list[Site]:
+    """The sites drawn: first and last self-attention and the head's input, of those recorded."""
+    known = sorted(sites)
+    attentions = [site for site in known if site.component == "self"]
+    outputs = [site for site in known if site.component == "head"]
+    outputs = outputs or [site for site in known if site.component == "out"]
+    return list(dict.fromkeys([*attentions[:1], *attentions[-1:], *outputs[-1:]]))
+
+
+def _of_node(activations: dict[Site, np.ndarray], node: int) -> list[Curve]:
+    """activations: (tokens, hidden) by site."""
+    if any(node >= values.shape[1] for values in activations.values()):
+        raise BadValue("node", node, "this answer is of a model with fewer nodes; ask it again")
+    return [
+        Curve(
+            f"layer {site.layer}, {COMPONENTS[site.component]}",
+            activations[site][:, node].astype(np.float32),
+            colour,
+        )
+        for colour, site in zip(LAYERS, end_sites(activations))
+    ]
+
+
+def _by_token(
+    title: str,
+    runs: Sequence[Recording],
+    shown: Sequence[Shown],
+    labels: Sequence[str],
+    curves_of_runs: Sequence[Sequence[Curve]],
+) -> Figure:
+    figure, parts = token_figure(title, shown, side_by_side(runs), rows=1, height=4.5)
+    for views, label, curves in zip(parts, labels, curves_of_runs, strict=True):
+        for view in views:
+            for curve in curves:
+                look: Any = {"color": curve.colour, "linestyle": curve.style, "label": curve.name}
+                look |= {"linewidth": 1.2, "marker": dots(len(view.tokens))}
+                view.panels[0].plot(view.tokens, view.cut(curve.values), **look)
+        views[0].panels[0].set_ylabel(label)
+        legend_above(views[-1].panels[0])
+    same_scale(parts)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -40,15 +171,6 @@ class Sum:
     colour: str
     shares: np.ndarray  # (hidden,)
     bias: float | None  # None if it cancels out
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar of a panel."""
-
-    name: str
-    value: float
-    colour: str
 
 
 def draw_shares(
@@ -151,47 +273,38 @@ def _draw_sum(named_axes: Axes, sum_axes: Axes, panel: Sum) -> None:
     up = [node for node in order[:EACH_WAY] if shares[node] > 0]
     down = [node for node in order[EACH_WAY:][-EACH_WAY:] if shares[node] < 0]
     named = [*up, *down]
-    bars = [Bar(f"node {node}", float(shares[node]), panel.colour) for node in named]
-    _draw_bars(named_axes, bars)
+    _draw_bars(named_axes, {f"node {node}": (shares[node], panel.colour) for node in named})
     named_axes.set_xlabel(f"share ({nodes_for_half(shares)} nodes give half of what pushes up)")
-    _draw_bars(sum_axes, _adding_up(panel, named))
+    above = float(shares[named].sum())
+    total = float(shares.sum())
+    bars = {
+        f"the {len(named)} nodes above": (above, panel.colour),
+        f"the other {len(shares) - len(named)} nodes": (total - above, QUIET),
+        "bias": (panel.bias or 0.0, QUIET),
+        "together": (total + (panel.bias or 0.0), "black"),
+    }
+    if panel.bias is None:
+        del bars["bias"]
+    _draw_bars(sum_axes, bars)
 
 
-def _adding_up(panel: Sum, named: Sequence[int]) -> list[Bar]:
-    """The shares of the named nodes, those of the others, the bias, and their sum."""
-    above = float(panel.shares[named].sum())
-    total = float(panel.shares.sum())
-    others = len(panel.shares) - len(named)
-    bars = [
-        Bar(f"the {len(named)} nodes above", above, panel.colour),
-        Bar(f"the other {others} nodes", total - above, QUIET),
+def _draw_bars(axes: Axes, bars: Mapping[str, tuple[float, str]]) -> None:
+    """Horizontal bars from top to bottom; those below 0 are paler. bars: value, colour, by name."""
+    values = [float(value) for value, _ in bars.values()]
+    colours = [
+        to_rgba(colour, PALE if value < 0 and colour != "black" else 1)
+        for value, colour in bars.values()
     ]
-    if panel.bias is not None:
-        bars.append(Bar("bias", panel.bias, QUIET))
-    bars.append(Bar("together", total + (panel.bias or 0.0), "black"))
-    return bars
-
-
-def _draw_bars(axes: Axes, rows: Sequence[Bar]) -> None:
-    """Horizontal bars from top to bottom; those below 0 are paler."""
-    values = [row.value for row in rows]
-    names = [row.name for row in rows]
-    opacities = [PALE if row.value < 0 and row.colour != "black" else 1 for row in rows]
-    colours = [to_rgba(row.colour, opacity) for row, opacity in zip(rows, opacities, strict=True)]
-    bars = axes.barh(range(len(rows)), values, color=colours)
-    axes.bar_label(bars, fmt=f"{{:+.{_digits(values)}f}}", padding=3, fontsize=8)
-    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    largest = max([1e-9, *map(abs, values)])
+    digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))  # three of the largest value
+    drawn = axes.barh(range(len(bars)), values, color=colours)
+    axes.bar_label(drawn, fmt=f"{{:+.{digits}f}}", padding=3, fontsize=8)
+    axes.set_yticks(range(len(bars)), list(bars), fontsize=8)
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)
     axes.margins(x=0.25)  # room for the numbers
     axes.axvline(0, color=QUIET, linewidth=0.6)
     axes.grid(visible=False)
-
-
-def _digits(values: Sequence[float]) -> int:
-    """Decimals that show three digits of the largest value."""
-    largest = max([1e-9, *map(abs, values)])
-    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))
 
 
 def _draw_margin(part: SubFigure, run: Beside, window: Window, choice: NodeChoice) -> None:
