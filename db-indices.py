@@ -5,12 +5,10 @@ python db-indices.py --list
 
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.database.connection import (
-    Table,
     add_database_option,
     as_text,
     database_path,
@@ -30,18 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.list == bool(args.state):
         raise UserError("give --list, or a model-type-state; see db-indices.py --help")
-    table = runs_in(database_path(args.db), args.state)
+    with closing(open_database(database_path(args.db), must_exist=True)) as connection:
+        table = (
+            runs_of(connection, args.state) if args.state else rows_of(connection, "sample_indices")
+        )
     if args.state and not table[1]:
         advice = "python db_utils.py --list shows the model-type-states"
         raise UserError(f"{args.state}: no runs; {advice}")
     print(as_text(table))
     return 0
-
-
-def runs_in(path: Path, state: str | None) -> Table:
-    """The rows of sample_indices: those of a model-type-state, or all."""
-    with closing(open_database(path, must_exist=True)) as connection:
-        return runs_of(connection, state) if state else rows_of(connection, "sample_indices")
 
 
 if __name__ == "__main__":

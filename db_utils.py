@@ -40,15 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list == bool(args.row):
         raise UserError("give --list, or a table and its values; see db_utils.py --help")
     path = database_path(args.db)
-    print(both_tables(path) if args.list else add_row(path, args.row))
-    return 0
-
-
-def both_tables(path: Path) -> str:
-    """The tables model_efficacy and sample_indices as text."""
+    if args.row:
+        print(add_row(path, args.row))
+        return 0
     with closing(open_database(path, must_exist=True)) as connection:
         tables = [rows_of(connection, name) for name in ("model_efficacy", "sample_indices")]
-    return "\n\n".join(map(as_text, tables))
+    print("\n\n".join(map(as_text, tables)))
+    return 0
 
 
 def add_row(path: Path, words: list[str]) -> int:

@@ -18,10 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python graph-logits.py",
         "--sample",
     )
-    parser.add_argument(
+    parser.option(
         "--over-time",
-        action="store_true",
-        help="draw heat maps, token by step, instead; print the steps at which the answer changed",
+        "draw heat maps, token by step, instead; print the steps at which the answer changed",
     )
     return draw(parser.prog, "logits", **vars(parser.parse_args(argv)))
 

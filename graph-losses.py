@@ -16,10 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Draw the loss by step with an exponential fit, and the learning rate below it.",
         "python graph-losses.py",
     )
-    parser.add_argument(
+    parser.option(
         "--spikes",
-        action="store_true",
-        help="mark the steps whose loss stands out, and print the questions of their batches",
+        "mark the steps whose loss stands out, and print the questions of their batches",
     )
     args = parser.parse_args(argv)
     if args.spikes and args.beside:

@@ -21,22 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         *("--node", "--rank-by", "--sample"),
     )
     parser.set_defaults(sample=None)
-    parser.add_argument(
-        "--step",
-        type=int,
-        metavar="K",
-        help="draw the tracked sample after K steps instead; K is a node snapshot",
-    )
-    parser.add_argument(
-        "--share",
-        action="store_true",
-        help="draw the share of each node in the tracked sample's logits instead",
-    )
-    parser.add_argument(
-        "--token",
-        metavar="T",
-        help="with --share: the token, by its text or its place (default: the true answer's)",
-    )
+    step = "draw the tracked sample after K steps instead; K is a node snapshot"
+    parser.option("--step K", step, type=int)
+    share = "draw the share of each node in the tracked sample's logits instead"
+    parser.option("--share", share)
+    token = "with --share: the token, by its text or its place (default: the true answer's)"
+    parser.option("--token T", token)
     args = parser.parse_args(argv)
     if args.token is not None and not args.share:
         parser.error("--token goes with --share")

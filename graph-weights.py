@@ -18,16 +18,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python graph-weights.py",
         *("--node", "--rank-by", "--sample"),
     )
-    parser.add_argument(
+    parser.option(
         "--all-rankings",
-        action="store_true",
-        help="print the values and places of these nodes in all four rankings instead",
+        "print the values and places of these nodes in all four rankings instead",
     )
-    parser.add_argument(
-        "--over-time",
-        action="store_true",
-        help="draw the weights of the first nodes by step instead",
-    )
+    parser.option("--over-time", "draw the weights of the first nodes by step instead")
     return draw(parser.prog, "weights", **vars(parser.parse_args(argv)))
 
 

@@ -19,19 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "model", metavar="RUN_OR_MODEL", help="a run's or a model's folder, or a model on the Hub"
     )
-    parser.add_argument(
-        "--depth",
-        type=int,
-        metavar="N",
-        help="group modules N levels deep (default: one box per legend row)",
+    parser.option(
+        "--depth N", "group modules N levels deep (default: one box per legend row)", type=int
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        default=Path("legend.pdf"),
-        help="file to write, .pdf, .svg or .png (default: legend.pdf)",
-    )
+    out = "file to write, .pdf, .svg or .png"
+    parser.option("--out FILE", out, Path("legend.pdf"), type=Path)
     args = parser.parse_args(argv)
     if args.depth is not None and args.depth < 0:
         parser.error(f"--depth {args.depth}: give 0 or more")

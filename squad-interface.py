@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.asking.lookup import Lookup
     from huggin.qa.config import read_config
 
-    lookup = Lookup.load(read_config(args.cfg, []), args.split)
+    lookup = Lookup.load(read_config(args.cfg or HERE / "cfg.json", []), args.split)
     if args.search:
         print(lookup.search(args.search))
     elif args.index is None and sys.stdin.isatty():
@@ -48,25 +48,13 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "index", nargs="?", metavar="INDEX", help="a question's index in the data, or: random"
     )
-    parser.add_argument(
-        "--search", metavar="WORDS", help="show the questions that contain all of these words"
+    parser.option("--search WORDS", "show the questions that contain all of these words")
+    parser.option(
+        "--duplicates", "show the indices that occur in more than one call of test-qa-efficacy.py"
     )
-    parser.add_argument(
-        "--duplicates",
-        action="store_true",
-        help="show the indices that occur in more than one call of test-qa-efficacy.py",
-    )
-    parser.add_argument(
-        "--cfg",
-        type=Path,
-        default=HERE / "cfg.json",
-        help="the cfg that names the data (default: cfg.json beside this script)",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation"),
-        help="which questions (default: validation, if the data has such questions)",
-    )
+    cfg = "the cfg that names the data (default: cfg.json beside this script)"
+    parser.option("--cfg CFG", cfg, type=Path)
+    parser.add_split()
     add_database_option(parser)
     args = parser.parse_args(argv)
     if sum(wish is not None for wish in (args.index, args.search, args.duplicates or None)) > 1:

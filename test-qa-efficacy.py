@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser, at_least, run_command
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
 from huggin.recording.run_folder import RunFolder
@@ -47,34 +47,20 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add_how_many(parser)
     add_which_questions(parser)
     add_which_model(parser)
-    parser.add_argument(
-        "--batch-size",
-        metavar="N",
-        type=int,
-        help="questions asked at once (default: 16 on a CPU, 64 on a GPU)",
+    parser.option(
+        "--batch-size N", "questions asked at once (default: 16 on a CPU, 64 on a GPU)", at_least=1
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one, unless the cfg says use_cpu)",
-    )
-    parser.add_argument(
-        "--bf16", action="store_true", help="compute in bfloat16: faster on most GPUs, less exact"
-    )
-    parser.add_argument(
-        "--predictions",
-        metavar="FILE",
-        type=Path,
-        help="write the answers in the format of SQuAD's official evaluation script",
-    )
-    parser.add_argument(
+    parser.add_device()
+    parser.option("--bf16", "compute in bfloat16: faster on most GPUs, less exact")
+    written = "write the answers in the format of SQuAD's official evaluation script"
+    parser.option("--predictions FILE", written, type=Path)
+    parser.option(
         "--show",
+        "which answers to print (default: the first 20 wrong ones, or with --until-correct the "
+        "right one)",
         choices=("wrong", "right", "all"),
-        help="which answers to print (default: the first 20 wrong ones, or with --until-correct "
-        "the right one)",
     )
-    parser.add_argument("--notify", metavar="COMMAND", help="a command to run at the end")
+    parser.option("--notify COMMAND", "a command to run at the end")
     add_database_option(parser)
     args = parser.parse_args(argv)
     refuse_unfit(args)
@@ -87,31 +73,21 @@ def add_how_many(parser: CommandParser) -> None:
     how_many.add_argument(
         "--until-correct", action="store_true", help="stop at the first correct answer (default)"
     )
-    how_many.add_argument("--samples", metavar="N", type=int, help="ask N questions")
+    how_many.add_argument("--samples", metavar="N", type=at_least(1), help="ask N questions")
     how_many.add_argument("--all", action="store_true", help="ask all questions")
-    parser.add_argument(
-        "--max-samples",
-        metavar="N",
-        type=int,
-        help="with --until-correct: give up after N questions (default: all questions)",
+    parser.option(
+        "--max-samples N",
+        "with --until-correct: give up after N questions (default: all questions)",
+        at_least=1,
     )
 
 
 def add_which_questions(parser: CommandParser) -> None:
     """The options that say which questions are asked."""
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation"),
-        help="whose questions (default: validation, if the data has such questions)",
-    )
-    parser.add_argument(
-        "--seed", type=int, help="seed for drawing the questions (default: others at each call)"
-    )
-    parser.add_argument(
-        "--unseen",
-        action="store_true",
-        help="skip the questions that this model was asked in earlier calls",
-    )
+    parser.add_split()
+    seed = "seed for drawing the questions (default: others at each call)"
+    parser.option("--seed N", seed, type=int)
+    parser.option("--unseen", "skip the questions that this model was asked in earlier calls")
 
 
 def add_which_model(parser: CommandParser) -> None:
@@ -139,9 +115,6 @@ def add_which_model(parser: CommandParser) -> None:
 
 def refuse_unfit(args: Namespace) -> None:
     """Raise UserError for values that no call can use, and for options that exclude each other."""
-    for name in ("samples", "max_samples", "batch_size"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')}: must be 1 or more")
     if args.batch_size and args.batch_size > LARGEST_BATCH:
         raise UserError(f"--batch-size {args.batch_size}: must be {LARGEST_BATCH} at most")
     if args.max_samples and (args.samples or args.all):

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.files import replacing
@@ -61,7 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
     """The command line; `flags` are the keys for run_qa.py. Raises UserError for bad usage."""
     parser = CommandParser(DESCRIPTION, "python track-trainer.py cfg.json --num_train_epochs 3")
-    add_options(parser)
+    parser.add_argument("cfg", metavar="CFG", nargs="?", type=Path, help="as for run_qa.py")
+    parser.option("--interval SECONDS", "seconds between two looks, on average", 0.25)
+    samples = "keep N looks, spread over the whole training (default: keep all)"
+    parser.option("--samples N", samples, at_least=1)
+    parser.option("--seed N", "seed for choosing which looks are kept, where not all are", 0)
+    flame = "also draw a flame graph: .svg, or .json for speedscope"
+    parser.option("--flame FILE", flame, type=Path)
+    parser.option("--search TEXT", "print what was seen of functions with TEXT in their name")
     add_database_option(parser)
     args, flags = parser.parse_known_args(argv)
     args.flags = flags
@@ -73,30 +79,9 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         parser.error("give CFG, or --search TEXT")
     if not SHORTEST <= args.interval < math.inf:
         parser.error(f"--interval {args.interval}: give {SHORTEST} seconds or more")
-    if args.samples is not None and args.samples < 1:
-        parser.error(f"--samples {args.samples}: give 1 or more")
     if args.flame and args.flame.suffix.lower() not in (".svg", ".json"):
         parser.error(f"--flame {args.flame}: give a name that ends in .svg or .json")
     return args
-
-
-def add_options(parser: CommandParser) -> None:
-    """Add the command's own options."""
-
-    def add(name: str, meaning: str, **settings: Any) -> None:
-        parser.add_argument(name, help=meaning, **settings)
-
-    add("cfg", "what to train, as for run_qa.py", metavar="CFG", nargs="?", type=Path)
-    interval = "seconds between two looks, on average (default: 0.25)"
-    add("--interval", interval, metavar="SECONDS", type=float, default=0.25)
-    samples = "keep N looks, spread over the whole training (default: keep all)"
-    add("--samples", samples, metavar="N", type=int)
-    seed = "seed for choosing which looks are kept, where not all are (default: 0)"
-    add("--seed", seed, type=int, default=0)
-    flame = "also draw a flame graph: .svg, or .json for speedscope"
-    add("--flame", flame, metavar="FILE", type=Path)
-    search = "print what was seen of functions with TEXT in their name"
-    add("--search", search, metavar="TEXT")
 
 
 def print_found(text: str, path: Path) -> int:

@@ -35,7 +35,7 @@ from huggin.qa.features import (
     training_features,
 )
 from huggin.qa.questions import load_questions, shared_questions
-from huggin.recording.callback import ReadyCallback
+from huggin.recording.callback import RecorderCallback
 from huggin.recording.checkpoints import (
     newest_checkpoint,
     refuse_other_content,
@@ -51,7 +51,7 @@ from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
-from huggin.training.plan import Plan, make_plan
+from huggin.training.plan import Plan
 from huggin.training.start import (
     already_trained,
     announce,
@@ -96,8 +96,10 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         for theirs in (ProgressCallback, PrinterCallback):
             self.remove_callback(theirs)
         self.add_callback(TrainingBar())
-        self._recording = ReadyCallback(recorder) if recorder else None
-        if self._recording:
+        self._recording = None
+        if recorder:
+            run = (recorder.run.path, recorder.facts.samples)
+            self._recording = RecorderCallback(*run, ready=recorder)
             self.add_callback(self._recording)
 
     def training_step(
@@ -157,7 +159,10 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
         trainer.load_trained(run)
     if stop.received:
         if config.on_main_process:
-            _say_how_to_go_on(config, run, trainer.state.global_step)
+            anew = config.recording.overwrite_output_dir
+            without = ", without overwrite_output_dir," if anew else ""
+            saved = f"{run.path}: stopped after step {trainer.state.global_step}, saved"
+            print(f"{saved}; the same command{without} goes on from there")
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
@@ -165,12 +170,6 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
         has_driver = MORE_FOLLOWS in os.environ
         print(where_it_is(run, has_driver, recorded=config.recording.record))
     return 0
-
-
-def _say_how_to_go_on(config: Config, run: RunFolder, step: int) -> None:
-    without = ", without overwrite_output_dir," if config.recording.overwrite_output_dir else ""
-    saved = f"{run.path}: stopped after step {step}, saved"
-    print(f"{saved}; the same command{without} goes on from there")
 
 
 def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAnsweringTrainer:
@@ -292,9 +291,14 @@ def train(
     _train_from(checkpoint, trainer, stop)
     if trainer.recorder:
         trainer.recorder.close()
-        _say_not_finite(run, trainer.recorder.not_finite)
+        if steps := trainer.recorder.not_finite:
+            what = f"{run.path}: {steps} steps had no finite loss"
+            warn(f"{what}; a lower learning_rate, or bf16 for fp16, may help")
     if not stop.received or trainer.state.global_step >= trainer.state.max_steps:
-        _keep_trained(config, trainer, run)
+        if config.on_main_process:
+            save_beside(run.path, trainer.save_trained)
+            print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
+        trainer.push_trained()
     return True
 
 
@@ -314,24 +318,11 @@ def _train_from(checkpoint: Path | None, trainer: QuestionAnsweringTrainer, stop
         raise UserError(why_not_begun(error, checkpoint)) from None
 
 
-def _keep_trained(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
-    if config.on_main_process:
-        save_beside(run.path, trainer.save_trained)
-        print(f"{run.path}: trained, {trainer.state.global_step:,} steps")
-    trainer.push_trained()
-
-
-def _say_not_finite(run: RunFolder, steps: int) -> None:
-    if steps:
-        what = f"{run.path}: {steps} steps had no finite loss"
-        warn(f"{what}; a lower learning_rate, or bf16 for fp16, may help")
-
-
 def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:
     """The plan of a training over so many windows."""
     facts = trainer.recorder.facts if trainer.recorder else None
     evaluated = len(trainer.eval_records or ())
-    return make_plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
+    return Plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
 
 
 def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:

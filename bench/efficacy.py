@@ -31,8 +31,7 @@ from bench.measure import (  # noqa: E402
     seconds_of,
     spread,
 )
-from huggin.asking.examination import AHEAD  # noqa: E402
-from huggin.asking.questions import ask, draw_questions  # noqa: E402
+from huggin.asking.questions import AHEAD, ask_all, draw_questions  # noqa: E402
 from huggin.model.fast_linear import speed_up  # noqa: E402
 from huggin.model.loading import (  # noqa: E402
     load_model,
@@ -63,7 +62,7 @@ class Ours:
         """How long it takes to answer all questions in batches of `size`."""
         ahead = 1 if size == 1 else AHEAD
         indices = range(len(self.records))
-        asked = ask(self.model, self.tokenizer, self.records, indices, self.data, size, ahead)
+        asked = ask_all(self.model, self.tokenizer, self.records, indices, self.data, size, ahead)
         found: list[Any] = []
         taken = seconds_of(lambda: found.extend(asked))
         self.answers[size] = [one.answer.text for one in found]

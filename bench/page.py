@@ -160,7 +160,7 @@ def append_probe(writer: RecordingWriter, night: Night, step: int, with_nodes: b
         }
         for layer in range(LAYERS + 1)
     ]
-    writer.append_together("lens", rows)
+    writer.append("lens", *rows)
     logits = {"start_logits": start, "end_logits": end}
     losses = {"start_loss": 1.0, "end_loss": 1.0}
     span = {"predicted_start": 50, "predicted_end": 52 if step % 100 else 51}

@@ -187,7 +187,7 @@ def append_lens(writer: RecordingWriter, step: int, logits: np.ndarray) -> None:
         rows.append(
             {"step": step, "sample": 0, "layer": layer, "start_logits": start, "end_logits": end}
         )
-    writer.append_together("lens", rows)
+    writer.append("lens", *rows)
 
 
 def append_batches(writer: RecordingWriter, numbers: np.random.Generator, steps: int) -> None:

@@ -5,22 +5,32 @@ huggin.ask("runs/sample", "Where did Freya go?", "Freya took the drum to Ribe.")
 
 import html
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import torch
+from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from huggin.asking.questions import batch_size_on, logits_of
+from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.common.text import short
 from huggin.model.device import choose_device
+from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
 from huggin.qa.config import arguments_of
-from huggin.qa.features import plain_question, room_for_question, windows
+from huggin.qa.features import (
+    plain_question,
+    refuse_long_questions,
+    room_for_question,
+    windows,
+)
+from huggin.qa.questions import load_questions
 from huggin.qa.records import is_text, wrong_with
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.run_facts import read_facts
@@ -115,7 +125,7 @@ def marked(context: str, place: tuple[int, int]) -> str:
 class TrainedModel:
     """A run's newest model, loaded once, that answers questions about any text."""
 
-    run: Path
+    run: RunFolder
     tokenizer: PreTrainedTokenizerFast
     model: PreTrainedModel
     step: int
@@ -129,11 +139,38 @@ class TrainedModel:
         """
         folder = RunFolder(run_named(run))
         cfg = read_facts(folder).cfg
-        data = arguments_of(cfg)[1]
         place = choose_device(device, bool(cfg.get("use_cpu")))
-        tokenizer, model, step = load_trained(newest_model(folder), place)
+        return cls.in_folder(folder, newest_model(folder), arguments_of(cfg)[1], place)
+
+    @classmethod
+    def in_folder(
+        cls,
+        run: RunFolder,
+        folder: Path,
+        data: DataArguments,
+        place: torch.device,
+        dtype: torch.dtype | None = None,
+    ) -> Self:
+        """The model in a folder of a run, on a device. dtype: default: as it was saved."""
+        tokenizer, model, step = load_trained(folder, place, dtype)
         match_tokenizer(tokenizer, model, data.max_seq_length)
-        return cls(folder.path, tokenizer, model, step, data)
+        if data.version_2_with_negative:
+            refuse_blind_no_answer(tokenizer, model)
+        return cls(run, tokenizer, model, step, data)
+
+    def questions(self, data: DataArguments, split: str, cache_dir: str | None) -> Dataset:
+        """The questions of a split of the data. Raises UserError if one of them cannot be asked."""
+        records = load_questions(data, split, cache_dir)
+        refuse_long_questions(records, self.tokenizer, self.data)
+        return records
+
+    def asked(self, records: Dataset, indices: Sequence[int], **options: int) -> Iterator[Asked]:
+        """Ask some of the records. options: `batch_size` and `ahead` of `huggin.asking.questions`.
+
+        The default batch size is 16 windows on a CPU and 64 on an accelerator.
+        """
+        size = {"batch_size": batch_size_on(self.model.device)}
+        return ask_all(self.model, self.tokenizer, records, indices, self.data, **size | options)
 
     def answer(self, question: str, context: str) -> Answered:
         """The answers in a context of any length; it is read in windows, as in the training.
@@ -146,7 +183,7 @@ class TrainedModel:
         with progress(label="reading", unit="windows", total=len(placed["record"])) as bar:
             logits = logits_of(self.model, self.tokenizer, placed, batch_size, bar.update)
         (answers,) = ranked_answers([context], placed, logits[0], logits[1], self.data)
-        return Answered(self.run, self.step, question, context, answers)
+        return Answered(self.run.path, self.step, question, context, answers)
 
     def _refuse_unfit(self, question: str, context: str) -> None:
         texts = {"question": question, "context": context}

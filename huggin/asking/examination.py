@@ -3,26 +3,20 @@
 huggin.examine("runs/sample", 20).in_words()
 """
 
+import html
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
-from huggin.asking.examined import Examined
-from huggin.asking.questions import (
-    Asked,
-    ask,
-    batch_size_on,
-    draw_questions,
-    efficacy_of,
-    until_first_right,
-)
-from huggin.asking.run_and_cfg import Trained, config_of
+from huggin.asking.answering import TrainedModel
+from huggin.asking.questions import Asked, draw_questions, efficacy_of, until_first_right
+from huggin.asking.run_and_cfg import TrainedWith, config_of
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import write_json
 from huggin.common.progress import progress
@@ -30,35 +24,82 @@ from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answer
-from huggin.model.loading import load_trained, match_tokenizer
+from huggin.model.hooks import attention_rows, find_sites
 from huggin.qa.arguments import DataArguments
 from huggin.qa.config import Config
-from huggin.qa.features import refuse_long_questions, track_sample
-from huggin.qa.questions import load_questions
+from huggin.qa.features import track_sample
 from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
 from huggin.recording.checkpoints import is_complete, newest_model
 from huggin.recording.probe import probe
-from huggin.recording.results import keep_efficacy
+from huggin.recording.results import (
+    Efficacy,
+    keep_efficacy,
+    parts_in_words,
+    trained_on_in_words,
+)
 from huggin.recording.run_facts import model_type_state
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 CLS = 0  # its place in a window
-AHEAD = 8  # batches of questions whose windows are sorted by length together
+SHOWN = 20  # wrong answers that are listed if nobody says which
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Questions that were asked, and the score over all of them."""
+
+    state: str  # the model-type-state
+    asked: list[Asked]
+    efficacy: Efficacy
+    until_right: bool  # the first right answer ended the asking: then EM would be one by their
+    # number for any model, so there is none
+
+    def in_words(self, show: str | None = None) -> str:
+        """The score, below the answers that are shown.
+
+        show: `wrong`, `right` or `all`; default: the first 20 wrong ones, or the right one that
+        ended the asking.
+        """
+        shown = [each for each in self.asked if show == "all" or each.right == (show == "right")]
+        more = []
+        if show is None and self.until_right:
+            shown = [each for each in self.asked if each.right]
+        elif show is None and len(shown) > SHOWN:
+            more = [f"and {len(shown) - SHOWN} more wrong answers\n"]
+            shown = shown[:SHOWN]
+        lines = [f"{each.in_words()}\n" for each in shown]
+        return "\n".join([*lines, *more, *self._score()])
+
+    def _score(self) -> list[str]:
+        efficacy = self.efficacy
+        score = f"{self.state}: {efficacy.correct}/{efficacy.asked} right"
+        if self.until_right:
+            return [score]
+        em_low, em_high = efficacy.exact_match_interval
+        f1_low, f1_high = efficacy.f1_interval
+        em = f"EM {efficacy.exact_match:.1f} % (95 %: {em_low:.1f} to {em_high:.1f})"
+        f1 = f"F1 {efficacy.f1:.1f} % (95 %: {f1_low:.1f} to {f1_high:.1f})"
+        note = trained_on_in_words(efficacy.trained_on, efficacy.asked)
+        return [score, f"{em}, {f1}{note}", *parts_in_words(efficacy.parts)]
+
+    def as_json(self) -> dict[str, Any]:
+        """The score, and each question with the expected and the actual answer."""
+        names = ("index", "expected", "answered", "right", "f1", "confidence")
+        answers = [dict(zip(names, each.as_row(), strict=True)) for each in self.asked]
+        return {"state": self.state, **asdict(self.efficacy), "answers": answers}
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 @dataclass(frozen=True)
 class Examination:
     """One model of a run, and the questions that it is asked."""
 
-    trained: Trained
-    data: DataArguments  # that is asked, with the run's settings
-    run: RunFolder
+    trained: TrainedModel
     records: Dataset
     asked_data: str  # its name
-    tokenizer: PreTrainedTokenizerFast
-    model: PreTrainedModel
-    step: int
+    state: str  # the model-type-state; it ends with the data asked if that is not the training data
     trained_on: Collection[int] = field(default=frozenset())  # indices of records
 
     @classmethod
@@ -80,35 +121,18 @@ class Examination:
         Raises UserError if one of them cannot be used.
         """
         place = choose_device(device, config.training.use_cpu)
-        tokenizer, model, step = load_trained(folder, place, torch.bfloat16 if bf16 else None)
-        trained = Trained.of(run, config)
-        split, data = trained.data_asked(config, split)
+        facts = TrainedWith.of(run, config)
+        number = torch.bfloat16 if bf16 else None
+        trained = TrainedModel.in_folder(run, folder, facts.data, place, number)
+        split, data = facts.data_asked(config, split)
         cache_dir = config.model.cache_dir
-        records = load_questions(data, split, cache_dir)
-        match_tokenizer(tokenizer, model, data.max_seq_length)
-        if data.version_2_with_negative:
-            refuse_blind_no_answer(tokenizer, model)
-        refuse_long_questions(records, tokenizer, data)
-        return cls(
-            trained=trained,
-            data=data,
-            run=run,
-            records=records,
-            asked_data=_name_of(trained, data, split),
-            tokenizer=tokenizer,
-            model=speed_up(model),
-            step=step,
-            trained_on=trained.trained_on(records, split, cache_dir),
-        )
-
-    @property
-    def state(self) -> str:
-        """The model-type-state; it ends with the data asked if that is not the training data."""
-        name = self.trained.data_name
-        if self.asked_data != name:
-            name = f"{name}-{self.asked_data}"
-        model = type(self.model).__name__
-        return model_type_state(model, self.trained.pretrained, self.step, name)
+        records = trained.questions(data, split, cache_dir)
+        asked = _name_of(facts, data, split)
+        name = facts.data_name if asked == facts.data_name else f"{facts.data_name}-{asked}"
+        kind = type(trained.model).__name__
+        state = model_type_state(kind, facts.pretrained, trained.step, name)
+        speed_up(trained.model)
+        return cls(trained, records, asked, state, facts.trained_on(records, split, cache_dir))
 
     def refuse_repeated_ids(self, path: Path) -> None:
         """Raise UserError if two questions have one id, of which a file can keep only one."""
@@ -134,23 +158,24 @@ class Examination:
         samples: how many; with `until_right` the first right answer ends it earlier.
         batch_size: windows at a time; default: 16 on a CPU, 64 on an accelerator.
         """
-        batch_size = batch_size or batch_size_on(self.model.device)
         indices = draw_questions(len(self.records), seed, skip)[:samples]
-        ahead = 1 if until_right else AHEAD
-        asked = ask(self.model, self.tokenizer, self.records, indices, self.data, batch_size, ahead)
+        options = {"batch_size": batch_size} if batch_size else {}
+        options |= {"ahead": 1} if until_right else {}
+        asked = self.trained.asked(self.records, indices, **options)
         shown = progress(asked, label="asking", unit="questions", total=len(indices))
         answered = list(until_first_right(shown) if until_right else shown)
         trained_on = sum(one.index in self.trained_on for one in answered)
-        squad2 = self.data.version_2_with_negative
-        efficacy = efficacy_of(answered, self.step, self.asked_data, trained_on, squad2)
+        squad2 = self.trained.data.version_2_with_negative
+        efficacy = efficacy_of(answered, self.trained.step, self.asked_data, trained_on, squad2)
         return Examined(self.state, answered, efficacy, until_right)
 
     def keep(self, found: Examined) -> None:
         """Keep the score, if it is one, and the inside of the first right answer, else the last."""
-        self.run.recording.mkdir(parents=True, exist_ok=True)
-        with one_at_a_time(self.run.recording):
+        run = self.trained.run
+        run.recording.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(run.recording):
             if not found.until_right:
-                keep_efficacy(self.run, found.efficacy)
+                keep_efficacy(run, found.efficacy)
             right = (one for one in found.asked if one.right)
             self._look_inside(next(right, found.asked[-1]))
 
@@ -160,12 +185,12 @@ class Examination:
         The attention of the true start, the true end and [CLS] comes from one more pass.
         """
         facts = self.facts_of(one)
-        seen = probe(
-            self.model, facts.window, find_sites(self.model, "all", facts.window), self.data
-        )
-        attention = attention_of_answer(self.model, facts.window)
+        model = self.trained.model
+        sites = find_sites(model, "all", facts.window)
+        seen = probe(model, facts.window, sites, self.trained.data)
+        attention = attention_of_answer(model, facts.window)
         inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
-        write_answer(self.run, AnswerInside(facts, *inside))
+        write_answer(self.trained.run, AnswerInside(facts, *inside))
 
     def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
         """Write the answers in the format of SQuAD's official script: {id: text}."""
@@ -173,10 +198,12 @@ class Examination:
 
     def facts_of(self, one: Asked) -> AnswerFacts:
         """An answer, and the window that it was given in."""
-        window = track_sample(one.record, one.index, self.tokenizer, self.data, one.answer.window)
+        trained = self.trained
+        which = (one.index, trained.tokenizer, trained.data, one.answer.window)
+        window = track_sample(one.record, *which)
         return AnswerFacts(
             state=self.state,
-            step=self.step,
+            step=trained.step,
             window=window,
             answered=one.answer.text,
             right=one.right,
@@ -249,7 +276,7 @@ def examine(
     return found
 
 
-def _name_of(trained: Trained, asked: DataArguments, split: str) -> str:
+def _name_of(trained: TrainedWith, asked: DataArguments, split: str) -> str:
     """The name of the data asked: on the Hub, the validation split has the plain name."""
     file = asked.train_file if split == "train" else asked.validation_file
     name = Path(file or asked.dataset_name or trained.data_name).name

@@ -1,7 +1,8 @@
-"""Model + questions -> efficacy: ask in batches, score the answers, sum up."""
+"""Questions of a run's data, and a model -> how it answers each of them, and the score over all."""
 
+import math
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.common.errors import BadValue, UserError
 from huggin.model.device import HostCopy, copy_to_host
-from huggin.qa.answers import Answer, best_answers, mean_scores, score_answer
+from huggin.qa.answers import Answer, best_answers, cross_entropy, mean_scores, score_answer
 from huggin.qa.arguments import DataArguments
-from huggin.qa.features import padded, windows
+from huggin.qa.features import labelled_windows, padded
 from huggin.recording.results import Efficacy, efficacy_from
+
+AHEAD = 8  # batches of questions whose windows are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class Asked:
     answer: Answer
     exact_match: float  # 0 or 100 percent
     f1: float  # percent
+    loss: float = math.nan  # in nats, the mean over start, end and the question's windows
+    probability: float = math.nan  # of the answer: its start's times its end's, in its window
+    given: float = math.nan  # the probability of the expected answer, likewise
 
     def as_row(self) -> tuple[int, str, str, bool, float, float]:
         """The fields of its row in the database."""
@@ -69,14 +75,14 @@ def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> 
     return left
 
 
-def ask(
+def ask_all(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     records: Dataset,
     indices: Sequence[int],
     data: DataArguments,
     batch_size: int,
-    ahead: int = 1,
+    ahead: int = AHEAD,
 ) -> Iterator[Asked]:
     """Ask the questions of `indices` in that order, `batch_size` windows at a time.
 
@@ -85,14 +91,39 @@ def ask(
     """
     for begin in range(0, len(indices), batch_size * ahead):
         chosen = indices[begin : begin + batch_size * ahead]
-        batch = records.select(chosen).to_list()
-        contexts = [record["context"] for record in batch]
-        placed = windows([record["question"] for record in batch], contexts, tokenizer, data)
-        start_logits, end_logits = logits_of(model, tokenizer, placed, batch_size)
-        answers = best_answers(contexts, placed, start_logits, end_logits, data)
-        for index, record, answer in zip(chosen, batch, answers, strict=True):
+        batch = records.select(chosen)
+        placed = labelled_windows(batch[:], tokenizer, data)
+        logits = logits_of(model, tokenizer, placed, batch_size)
+        answers = best_answers(batch["context"][:], placed, logits[0], logits[1], data)
+        measured = _measured(logits, placed, answers, batch["answers"][:])
+        for index, record, answer, numbers in zip(chosen, batch, answers, measured, strict=True):
             scores = score_answer(answer.text, record["answers"], data.version_2_with_negative)
-            yield Asked(index, record, answer, *scores)
+            yield Asked(index, record, answer, *scores, *numbers)
+
+
+def _measured(
+    logits: np.ndarray,
+    placed: Mapping[str, Any],
+    answers: Sequence[Answer],
+    expected: Sequence[Mapping[str, Any]],
+) -> list[list[float]]:
+    """Of each question its loss, and the probabilities of its answer and of the expected one.
+
+    logits: (2, windows, tokens). placed: what `labelled_windows` gave. The expected answer's
+    probability is the highest among the windows that hold it.
+    """
+    owner = np.array(placed["record"])  # (windows,) the question of each
+    starts, ends = placed["start_positions"], placed["end_positions"]
+    loss = cross_entropy(logits[0], starts) + cross_entropy(logits[1], ends)
+    losses = np.bincount(owner, loss / 2) / np.bincount(owner)
+    no_answer = np.array([not each["text"] for each in expected])
+    holds = (np.array(starts) > 0) | no_answer[owner]
+    given = np.zeros(len(answers))
+    np.maximum.at(given, owner[holds], np.exp(-loss)[holds])
+    rows = np.searchsorted(owner, np.arange(len(answers))) + [each.window for each in answers]
+    own = cross_entropy(logits[0, rows], [each.start for each in answers])
+    own += cross_entropy(logits[1, rows], [each.end for each in answers])
+    return np.stack([losses, np.exp(-own), given], axis=1).tolist()
 
 
 def logits_of(

@@ -5,6 +5,7 @@ pretrained ones from their source. What the recording holds of step 0 says wheth
 """
 
 import html
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,15 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
-from huggin.asking.exam import Exam
-from huggin.asking.questions import batch_size_on, draw_questions
+from huggin.asking.answering import TrainedModel
+from huggin.asking.questions import Asked, draw_questions
 from huggin.common.errors import BadValue, UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
-from huggin.model.loading import head_of, load_model, load_trained, match_tokenizer
+from huggin.model.loading import head_of, load_model
 from huggin.model.parts import TwoStates
 from huggin.qa.arguments import DataArguments, ModelArguments
 from huggin.qa.config import arguments_of
-from huggin.qa.questions import load_questions
 from huggin.recording.checkpoints import damage_of, newest_model
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
@@ -36,6 +36,7 @@ from huggin.recording.results import (
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 HALF_PRECISION = ("bf16", "fp16")
+DATA_OF = {"train": "training data", "validation": "validation data"}
 
 
 @dataclass(frozen=True)
@@ -119,23 +120,33 @@ def rewound(
     Raises UserError if the weights before the training, or the data, cannot be had.
     """
     model_args, data = _arguments(recording)
-    tokenizer, trained, step = load_trained(folder, choose_device(device))
-    untrained = untrained_model(recording, model_args).to(trained.device).eval()
-    match_tokenizer(tokenizer, trained, data.max_seq_length)
+    place = choose_device(device)
+    untrained = untrained_model(recording, model_args).to(place).eval()
+    trained = TrainedModel.in_folder(recording.run, folder, data, place)
     tracked = recording.facts.samples
-    two = TwoStates.of(trained, untrained, tracked[0] if tracked else None)
-    records = load_questions(data, split, model_args.cache_dir)
+    two = TwoStates.of(trained.model, untrained, tracked[0] if tracked else None)
+    records = trained.questions(data, split, model_args.cache_dir)
     indices = sorted(draw_questions(len(records), seed)[:count])
-    exam = Exam.of(data, tokenizer, records, indices, split)
-    batch_size = batch_size_on(trained.device)
     mixtures = _mixtures(two.parts)
-    total = len(mixtures) * len(exam.starts)
     found = []
-    with progress(label="rewinding", unit="windows", total=total) as bar:
+    with progress(label="rewinding", unit="questions", total=len(mixtures) * len(indices)) as bar:
         for parts in mixtures:
-            with two.put_back(parts) as model:
-                found.append(exam.answers(model, batch_size, bar.update))
-    return _as_rewound(two, exam, step, seed, found)
+            with two.put_back(parts):
+                asked = list(trained.asked(records, indices))
+            found.append(answers_of(asked))
+            bar.update(len(indices))
+    file = data.train_file if split == "train" else data.validation_file
+    name = f"{Path(file or data.dataset_name or '').name} ({DATA_OF[split]})"
+    return _as_rewound(two, name, indices, trained.step, seed, found)
+
+
+def answers_of(asked: Sequence[Asked]) -> Answers:
+    """How a model has answered."""
+    return Answers(
+        loss=[each.loss for each in asked],
+        answer=[each.answer.text for each in asked],
+        right=[each.right for each in asked],
+    )
 
 
 def _arguments(recording: Recording) -> tuple[ModelArguments, DataArguments]:
@@ -154,15 +165,17 @@ def _mixtures(parts: list[str]) -> list[list[str]]:
     return [[], parts, *alone, *others]
 
 
-def _as_rewound(two: TwoStates, exam: Exam, step: int, seed: int, found: list[Answers]) -> Rewound:
-    """found: as `_mixtures` orders them."""
+def _as_rewound(
+    two: TwoStates, data: str, indices: list[int], step: int, seed: int, found: list[Answers]
+) -> Rewound:
+    """data: its name. found: as `_mixtures` orders them."""
     trained, untrained, *rest = found
     count = len(two.parts)
     parts = [
         PartRewound(part, two.size(part), two.distance(part), put_back, alone)
         for part, put_back, alone in zip(two.parts, rest[:count], rest[count:], strict=True)
     ]
-    return Rewound(step, exam.data_name, seed, exam.indices, trained, untrained, parts)
+    return Rewound(step, data, seed, indices, trained, untrained, parts)
 
 
 def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrainedModel:

@@ -31,7 +31,7 @@ def config_of(named: Path, flags: list[str]) -> Config:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedWith:
     """What a run was trained with."""
 
     data_name: str

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from datasets import Dataset
 
 from huggin.analysis.questions import refuse_changed
 from huggin.analysis.suspects import (
@@ -21,22 +21,17 @@ from huggin.analysis.suspects import (
     losses_by_pass,
     rank_suspects,
 )
-from huggin.asking.exam import Exam
-from huggin.asking.questions import batch_size_on
+from huggin.asking.answering import TrainedModel
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
 from huggin.common.progress import progress
 from huggin.common.text import short
-from huggin.model.device import choose_device
-from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.config import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
-from huggin.recording.checkpoints import newest_model
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_evaluations
 
 SHOWN = 20
-AT_A_TIME = 512  # questions whose logits are held together
 COLUMNS = ("rank", "id", "index", "question", "given", "model_answer", "probability", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet begins a formula
 LABEL_STUDIO = ".label-studio.json"
@@ -104,7 +99,7 @@ def suspects(
         refuse_changed(recording, dict(enumerate(listed)))
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
-    asked = ask_all(recording, records, split, device) if ask else []
+    asked = _answers_to(recording, records, device) if ask else []
     ranked, unknown = rank_suspects(listed, losses, late, asked)
     if data.validation_file and not validation:
         others = load_questions(data, "validation", cache)
@@ -120,44 +115,17 @@ def suspects(
     return found
 
 
-def ask_all(
-    recording: Recording, records: Any, split: str = "train", device: str | None = None
+def _answers_to(
+    recording: Recording, records: Dataset, device: str | None = None
 ) -> list[ModelAnswer]:
-    """What the newest model of a run answers to each of `records`, its `datasets.Dataset`."""
-    _, data = arguments_of(recording.facts.cfg)
-    folder = newest_model(recording.run)
-    tokenizer, model, _ = load_trained(folder, choose_device(device))
-    match_tokenizer(tokenizer, model, data.max_seq_length)
-    answers: list[ModelAnswer] = []
-    with progress(label="asking", unit="questions", total=len(records)) as bar:
-        for begin in range(0, len(records), AT_A_TIME):
-            chosen = range(begin, min(begin + AT_A_TIME, len(records)))
-            exam = Exam.of(data, tokenizer, records, chosen, split)
-            answers += answers_of(exam, exam.logits(model, batch_size_on(model.device)))
-            bar.update(len(chosen))
-    return answers
-
-
-def answers_of(exam: Exam, logits: np.ndarray) -> list[ModelAnswer]:
-    """The model's answers and their probabilities, by logits (2, windows, tokens).
-
-    A probability is that of the span's start times that of its end, in its window. The given
-    answer's is the highest among the windows that hold it.
-    """
-    owner = np.array(exam.placed["record"])
-    start_loss, end_loss = exam.cross_entropies(logits)
-    no_answer = np.array([not record["answers"]["text"] for record in exam.records])
-    holds = (exam.starts > 0) | no_answer[owner]
-    given = np.zeros(len(exam.records))
-    np.maximum.at(given, owner[holds], np.exp(-start_loss - end_loss)[holds])
-    shares = np.exp(logits - logits.max(axis=2, keepdims=True))
-    shares /= shares.sum(axis=2, keepdims=True)
-    answers = []
-    for question, best in enumerate(exam.best(logits)):
-        row = int(np.searchsorted(owner, question)) + best.window
-        own = shares[0, row, best.start] * shares[1, row, best.end]
-        answers.append(ModelAnswer(best.text, best.place, float(own), float(given[question])))
-    return answers
+    """What the newest model of a run answers to each of the records."""
+    trained = TrainedModel.load(recording.run.path, device)
+    asked = trained.asked(records, range(len(records)))
+    shown = progress(asked, label="asking", unit="questions", total=len(records))
+    return [
+        ModelAnswer(each.answer.text, each.answer.place, each.probability, each.given)
+        for each in shown
+    ]
 
 
 def form_of(path: Path) -> str:

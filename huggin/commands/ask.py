@@ -54,20 +54,10 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder, or its cfg.json")
     parser.add_argument("question", metavar="QUESTION", nargs="?", help="what to ask")
-    parser.add_argument(
-        "--context",
-        metavar="TEXT",
-        help="the text that holds the answer, or a file of it (default: read from the input)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON instead, a line for each question"
-    )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one, unless the cfg says use_cpu)",
-    )
+    text = "the text that holds the answer, or a file of it (default: read from the input)"
+    parser.option("--context TEXT", text)
+    parser.option("--json", "print JSON instead, a line for each question")
+    parser.add_device()
     return parser.parse_args(argv)
 
 

@@ -62,8 +62,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 def _add_question(parser: CommandParser) -> None:
     add_run(parser)
-    add = parser.add_argument
-    add(
+    parser.add_argument(
         "index",
         nargs="?",
         type=at_least(0),
@@ -71,75 +70,53 @@ def _add_question(parser: CommandParser) -> None:
         help="a question's index in the data (default: the question of the newest answer that "
         "get-model-output kept, else 0)",
     )
-    add("--question", metavar="TEXT", help="a question of your own, with --context")
-    add("--context", metavar="TEXT", help="the text that the answer is sought in")
-    add(
-        "--split",
-        choices=("train", "validation"),
-        help="whose questions INDEX counts (default: validation, if the data has such questions)",
-    )
+    parser.option("--question TEXT", "a question of your own, with --context")
+    parser.option("--context TEXT", "the text that the answer is sought in")
+    parser.add_split()
 
 
 def _add_segments(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
+    parser.option(
         "--by",
+        "what a segment is (default: auto: words; with more than 169 of them first sentences, then "
+        "the words of the sentences that matter)",
         choices=KINDS,
-        default="auto",
-        help="what a segment is (default: auto: words; with more than 169 of them first "
-        "sentences, then the words of the sentences that matter)",
     )
-    add(
-        "--spans",
+    parser.option(
+        "--spans TEXT",
+        "segments of your own: parts of the question or context; the rest is never hidden",
         nargs="+",
-        default=(),
-        metavar="TEXT",
-        help="segments of your own: parts of the question or context; the rest is never hidden",
     )
-    add(
+    parser.option(
         "--hide",
+        "how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] that "
+        "nothing reads",
+        "mask",
         choices=HIDING,
-        default="mask",
-        help="how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] "
-        "that nothing reads (default: mask)",
     )
-    add(
-        "--hide-answer",
-        action="store_true",
-        help="also hide the answer's own words (default: they always stay)",
-    )
+    parser.option("--hide-answer", "also hide the answer's own words (default: they always stay)")
+    parser.set_defaults(by="auto", spans=())
 
 
 def _add_explanation(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
-        "--explain",
-        default="answer",
-        metavar="WHAT",
-        help="answer (the model's), gold (the expected one), a text of the context, or one over "
-        "another, such as 'answer over gold' (default: answer)",
+    parser.option(
+        "--explain WHAT",
+        "answer (the model's), gold (the expected one), a text of the context, or one over "
+        "another, such as 'answer over gold'",
+        "answer",
     )
     add_score(parser, "logit")
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
     add_stability(parser)
-    add(
+    parser.add_argument(
         "--only-lime",
         dest="compare",
         action="store_false",
         help="leave out what LIME is compared with: leave-one-out, integrated gradients, curves",
     )
-    add(
-        "--checkpoints",
-        action="store_true",
-        help="also explain the same question at every checkpoint of the run",
-    )
-    add(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one, unless the cfg says use_cpu)",
-    )
+    parser.option("--checkpoints", "also explain the same question at every checkpoint of the run")
+    parser.add_device()
 
 
 def _refuse_unfit(args: Namespace) -> None:

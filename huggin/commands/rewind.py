@@ -53,35 +53,10 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "huggin rewind runs/sample",
     )
     add_options(parser, "run", "--format", "--show")
-    parser.add_argument(
-        "--samples",
-        metavar="N",
-        type=int,
-        default=SAMPLES,
-        help=f"ask N random questions (default: {SAMPLES})",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation"),
-        default="train",
-        help="whose questions (default: train, because these are the questions it was trained on)",
-    )
-    parser.add_argument(
-        "--checkpoint",
-        metavar="K",
-        type=int,
-        help="the step of a checkpoint of the run (default: its newest model)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed for drawing the questions (default: 0)"
-    )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one)",
-    )
-    args = parser.parse_args(argv)
-    if args.samples < 1:
-        parser.error("--samples: must be 1 or more")
-    return args
+    parser.option("--samples N", "ask N random questions", SAMPLES, at_least=1)
+    parser.add_split("train")
+    which = "the step of a checkpoint of the run (default: its newest model)"
+    parser.option("--checkpoint K", which, type=int)
+    parser.option("--seed N", "seed for drawing the questions", 0)
+    parser.add_device()
+    return parser.parse_args(argv)

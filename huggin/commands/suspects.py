@@ -25,13 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if args.export:
         form_of(args.export)
-    if args.without and is_own_data(args.run, args.without[1]):
+    recording = Recording(args.run)
+    own = map(recording.facts.cfg.get, ("train_file", "validation_file"))
+    if args.without and args.without[1].resolve() in [Path(file).resolve() for file in own if file]:
         raise UserError(f"--without: {args.without[1]} is data of the run; name another file")
     found = suspects(args.run, args.validation, not args.no_model, args.device)
     print(found.in_words())
     if not args.validation:
         shown = [suspect.index for suspect in found.ranked[:SHOWN]]
-        recording = Recording(args.run)
         figures = draw_data_map(recording, shown)
         save_figures(figures, recording.run.graphs, args.show, args.format)
     if args.export:
@@ -46,15 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def is_own_data(run: Path, path: Path) -> bool:
-    """Whether a path is a file of questions that the run was trained or evaluated on."""
-    from huggin.recording.reader import Recording
-
-    cfg = Recording(run).facts.cfg
-    files = [cfg.get(key) for key in ("train_file", "validation_file")]
-    return any(file and path.resolve() == Path(file).resolve() for file in files)
-
-
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
     """The command line. Raises UserError for values that no call can use."""
     parser = CommandParser(
@@ -64,23 +56,20 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "huggin suspects runs/sample",
     )
     add_options(parser, "run", "--format", "--show")
-    parser.add_argument(
+    parser.option(
         "--validation",
-        action="store_true",
-        help="rank the validation questions, which the model has not memorised (default: those of "
-        "the training)",
+        "rank the validation questions, which the model has not memorised (default: those of the "
+        "training)",
     )
-    parser.add_argument(
+    parser.option(
         "--no-model",
-        action="store_true",
-        help="use the recording and the texts alone: no model is asked (default: ask the model)",
+        "use the recording and the texts alone: no model is asked (default: ask the model)",
     )
-    parser.add_argument(
-        "--export",
-        metavar="FILE",
-        type=Path,
-        help="write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
+    parser.option(
+        "--export FILE",
+        "write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
         "FILE.label-studio.json or FILE.argilla.json",
+        type=Path,
     )
     parser.add_argument(
         "--without",
@@ -88,12 +77,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         nargs=2,
         help="write the data without the first N questions to FILE, which run_qa.py can train on",
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        help="where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
-        "one)",
-    )
+    parser.add_device()
     args = parser.parse_args(argv)
     if args.without and args.validation:
         parser.error("--without: of the training data; leave out --validation")

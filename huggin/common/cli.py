@@ -44,6 +44,38 @@ class CommandParser(argparse.ArgumentParser):
         version = f"huggin {__version__}"
         self.add_argument("--version", action="version", version=version, help="print the version")
 
+    def option(self, flag: str, meaning: str, default: Any = None, **settings: Any) -> None:
+        """Add an option: `--samples N` takes a value, `--all` is a switch.
+
+        meaning: what `--help` says of it; a default that is given is added to that, and says the
+        type of the value. settings: as for `add_argument`, and `at_least`, the least number.
+        """
+        name, _, metavar = flag.partition(" ")
+        if metavar:
+            settings["metavar"] = metavar
+        elif not settings.keys() & {"choices", "action"}:
+            settings["action"] = "store_true"
+        if default is not None:
+            meaning += f" (default: {default})"
+            settings = {"type": type(default), "default": default} | settings
+        if least := settings.pop("at_least", None):
+            settings["type"] = at_least(least)
+        self.add_argument(name, help=meaning, **settings)
+
+    def add_device(self) -> None:
+        """Add the option --device."""
+        meaning = (
+            "where the model computes: cpu, cuda, cuda:1, mps, xpu (default: the GPU if there is "
+            "one, unless the cfg says use_cpu)"
+        )
+        self.option("--device NAME", meaning)
+
+    def add_split(self, default: str | None = None) -> None:
+        """Add the option --split."""
+        usual = default or "validation, if the data has such questions"
+        meaning = f"whose questions (default: {usual})"
+        self.add_argument("--split", choices=("train", "validation"), default=default, help=meaning)
+
     def parse_args(  # type: ignore[override] # one signature for both of argparse's
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> Any:
@@ -71,6 +103,17 @@ def name_of(main: Main) -> str:
     return called(Path(inspect.getfile(main)).name)
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of arguments that are whole numbers of `least` or more."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: must be {least} or more")
+        return int(text)
+
+    return number
+
+
 def path(text: str) -> Path:
     """The type of arguments that are paths: an empty one would stand for the current folder."""
     if not text:
@@ -95,30 +138,21 @@ def exit_code_of(main: Main, argv: Sequence[str] | None = None) -> int:
         return _failed(name, f"error: {NOT_ON_WINDOWS}", BAD_INPUT)
     with standing_in():
         try:
-            return _code_of(main, argv)
+            try:
+                code = main(argv)
+            except SystemExit as stopped:  # --help, --version, or a signal before the training
+                code = stopped.code if isinstance(stopped.code, int) else 0
+            sys.stdout.flush()
+            return code
         except KeyboardInterrupt:
             return _failed(name, "stopped by Ctrl-C", CTRL_C)
         except Exception as error:
-            return _answer_to(name, error)
-
-
-def _code_of(main: Main, argv: Sequence[str] | None) -> int:
-    try:
-        code = main(argv)
-    except SystemExit as stopped:  # --help, --version, or a signal before the training
-        code = stopped.code if isinstance(stopped.code, int) else 0
-    sys.stdout.flush()
-    return code
-
-
-def _answer_to(name: str, error: Exception) -> int:
-    """Say in one line what an exception means to the user; the exit code."""
-    if isinstance(error, BrokenPipeError) and stdout_is_lost():  # as in `... | head`
-        return 0
-    text, code = meaning_of(error)
-    if code == DEFECT:
-        warn("".join(traceback.format_exception(error)).rstrip())
-    return _failed(name, f"error: {text}", code)
+            if isinstance(error, BrokenPipeError) and stdout_is_lost():  # as in `... | head`
+                return 0
+            text, code = meaning_of(error)
+            if code == DEFECT:
+                warn("".join(traceback.format_exception(error)).rstrip())
+            return _failed(name, f"error: {text}", code)
 
 
 def meaning_of(error: Exception) -> tuple[str, int]:
@@ -132,10 +166,15 @@ def meaning_of(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         advice = "check the path, who may write there, and the space on its disk"
         return f"{one_line(error)}; {advice}", BAD_INPUT
-    if _is_about_memory(error):
+    text = str(error).lower()
+    of_torch = isinstance(error, RuntimeError) and (
+        "allocate memory" in text or "out of memory" in text
+    )
+    if isinstance(error, MemoryError) or of_torch:
         advice = "close other programs, or make the data, the batches or the model smaller"
         return f"not enough memory; {advice}", BAD_INPUT
-    if _is_about_a_path(error):
+    surrogate = isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed"
+    if surrogate or (isinstance(error, ValueError) and "embedded null" in text):
         return "a path holds characters that no file name can have", BAD_INPUT
     if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
         what = f"{error.name} is not installed, it is only needed for pictures"
@@ -154,23 +193,6 @@ def _library_that_loaded(error: Exception) -> str | None:
         if frame.f_code.co_name == "<module>" and "site-packages" in parts[:-1]:
             return parts[parts.index("site-packages") + 1].removesuffix(".py")
     return None
-
-
-def _is_about_memory(error: Exception) -> bool:
-    """Whether memory ran out: NumPy's and Python's own error, or PyTorch's by its text."""
-    if isinstance(error, MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "allocate memory" in text or "out of memory" in text
-    )
-
-
-def _is_about_a_path(error: Exception) -> bool:
-    """Whether the system refused a path: a NUL in it, or half of a surrogate pair."""
-    if isinstance(error, UnicodeEncodeError):
-        return error.reason == "surrogates not allowed"
-    return isinstance(error, ValueError) and "embedded null" in str(error)
 
 
 def _failed(name: str, text: str, code: int) -> int:

@@ -92,9 +92,10 @@ def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None
             _name_nodes(axes, before, values, nodes)
             say_not_finite(axes, values)
         above.set_title(f"{name} weights, a point per node")
-        above.set_ylabel(f"after step {change.last_step}")
-        below.set_ylabel("change")
         below.set_xlabel(f"after step {change.first_step} (grey lines: no change)")
+        below.locator_params(axis="x", nbins=5)
+    grid[0, 0].set_ylabel(f"after step {change.last_step}")
+    grid[1, 0].set_ylabel("change")
 
 
 def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> None:

@@ -37,6 +37,7 @@ HEIGHT = A3_HEIGHT - 2 * MARGIN
 SCALE = 0.77  # of a figure in a row of figures
 LARGEST = 1.3  # by how much a page that is not full is made larger
 LABELS = 16  # characters of the labels of facts
+SHORT = 160.0  # points: a section that begins with less takes its next row along
 ALONE = 100  # characters of the texts of a single run
 WIDE = 160  # characters of the texts of several runs, across the page
 
@@ -160,13 +161,16 @@ class Document:
 
 
 def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
-    """A section: its title with the first row of what it contains, then the other rows."""
+    """A section: its title with the first row (or two) of what it contains, then the other rows."""
     blocks = [
         each if isinstance(each, Block) else figure_block(each, WIDTH, HEIGHT - 60, SCALE)
         for each in contents
     ]
     first, *others = in_rows(blocks, WIDTH)
-    return [stacked([heading(title), first]), *others]
+    head = stacked([heading(title), first])
+    if others and head.height < SHORT and head.height + GAP + others[0].height <= HEIGHT:
+        head = stacked([head, others.pop(0)])  # a table of facts does not stand without its figures
+    return [head, *others]
 
 
 def sheets(blocks: Sequence[Block]) -> list[Block]:

@@ -173,12 +173,17 @@ def mean_loss(
     is_padding = np.arange(start_logits.shape[1]) >= lengths[:, None]
     losses = np.zeros(len(lengths))
     for logits, labels in ((start_logits, "start_positions"), (end_logits, "end_positions")):
-        tokens = np.where(is_padding, -np.inf, logits.astype(np.float64))
-        with np.errstate(invalid="ignore"):
-            total = np.logaddexp.reduce(tokens, axis=1)
-            losses += (total - tokens[np.arange(len(lengths)), np.asarray(features[labels])]) / 2
+        losses += cross_entropy(np.where(is_padding, -np.inf, logits), features[labels]) / 2
     error = losses.std(ddof=1) / math.sqrt(len(losses)) if len(losses) > 1 else math.nan
     return float(losses.mean()), float(error)
+
+
+def cross_entropy(logits: np.ndarray, places: Sequence[int]) -> np.ndarray:
+    """The cross-entropy of each row in nats, (rows,). logits: (rows, tokens). places: (rows,)."""
+    values = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        total = np.logaddexp.reduce(values, axis=1)
+        return total - values[np.arange(len(values)), np.asarray(places)]
 
 
 def normalised_text(text: str) -> str:

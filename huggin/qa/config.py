@@ -8,7 +8,7 @@ import argparse
 import difflib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -104,22 +104,9 @@ def read_config(
     typed = read_flags(flags)
     given = {**(_read_json(cfg) if cfg else kept or {}), **typed}
     classes = {**OWN_ARGUMENTS, "training": TrainingArguments}
-    parser = HfArgumentParser(
-        classes.values(), allow_abbrev=False, exit_on_error=False, add_help=False
-    )
-    known = {key.name for arguments in classes.values() for key in fields(arguments) if key.init}
+    known = _keys_of(classes.values())
     problems = [_unknown(key, known) for key in given if key not in known]
-    values = _typed_values(parser, {key: given[key] for key in given if key in known}, problems)
-    for key, default, why in list(refused_keys(values)):
-        problems.append(f"{key}: leave it {json.dumps(default)}; {why}")
-        del values[key]
-    problems += _out_of_range(values)
-    if "LOCAL_RANK" in os.environ and not accelerator.is_available():
-        # otherwise each process that torchrun starts would train alone
-        values.setdefault("use_cpu", True)
-    if values.get("bf16") and not accelerator.is_available():
-        values.setdefault("use_cpu", True)  # transformers asks for this before it uses bf16 there
-    parts = {part: _built(arguments, values, problems) for part, arguments in classes.items()}
+    parts = dict(zip(classes, _built(given, classes.values(), problems), strict=True))
     config = Config(**parts, given=given)
     if None not in parts.values():
         problems += [*_missing(config), *_do_not_fit(config)]
@@ -142,18 +129,43 @@ def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArgument
     given: keys of cfg.json and flags, as in `RunFacts.cfg`. Raises UserError for a value that
     cannot be used.
     """
-    classes = (ModelArguments, DataArguments)
-    parser = HfArgumentParser(classes, allow_abbrev=False, exit_on_error=False, add_help=False)
-    names = {key.name for arguments in classes for key in fields(arguments)}
     problems: list[str] = []
-    own = {key: value for key, value in given.items() if key in names}
-    values = _typed_values(parser, own, problems)
-    problems += _out_of_range(values)
-    model, data = (_built(arguments, values, problems) for arguments in classes)
+    model, data = _built(given, (ModelArguments, DataArguments), problems)
     problems += _of_windows(data) if data else ()
     if problems:
         raise UserError(f"run.json, cfg: {'; '.join(problems)}")
     return model, data
+
+
+def _keys_of(classes: Iterable[type]) -> set[str]:
+    return {key.name for arguments in classes for key in fields(arguments) if key.init}
+
+
+def _built(given: Mapping[str, Any], classes: Collection[type], problems: list[str]) -> list[Any]:
+    """Build dataclasses from the keys that they own; the other keys are left alone.
+
+    What is wrong is appended to `problems`. A dataclass that refuses a value is None.
+    """
+    parser = HfArgumentParser(classes, allow_abbrev=False, exit_on_error=False, add_help=False)
+    known = _keys_of(classes)
+    values = _typed_values(parser, {key: given[key] for key in given if key in known}, problems)
+    for key, default, why in list(refused_keys(values)):
+        problems.append(f"{key}: leave it {json.dumps(default)}; {why}")
+        del values[key]
+    problems += _out_of_range(values)
+    # Without a GPU each process that torchrun starts would train alone, and transformers wants to
+    # be told before it uses bf16 on a processor.
+    if ("LOCAL_RANK" in os.environ or values.get("bf16")) and not accelerator.is_available():
+        values.setdefault("use_cpu", True)
+    built = []
+    for arguments in classes:
+        own = {name: values[name] for name in _keys_of([arguments]) if name in values}
+        try:
+            built.append(arguments(**own))
+        except (ValueError, TypeError, ImportError, OSError, AttributeError, KeyError) as error:
+            problems.append(one_line(error))
+            built.append(None)
+    return built
 
 
 def _typed_values(
@@ -188,19 +200,6 @@ def _typed(parser: HfArgumentParser, key: str, value: Any) -> Any:
     if value is True and isinstance(typed, str):  # a bare --output_dir would be a folder `True`
         raise argparse.ArgumentError(None, "needs a value")
     return typed
-
-
-def _built(arguments: type, values: dict[str, Any], problems: list[str]) -> Any:
-    """Build the dataclass from the keys that it owns.
-
-    On a rejected value, append to `problems` and return None.
-    """
-    own = {key.name: values[key.name] for key in fields(arguments) if key.name in values}
-    try:
-        return arguments(**own)
-    except (ValueError, TypeError, ImportError, OSError, AttributeError, KeyError) as error:
-        problems.append(one_line(error))
-        return None
 
 
 def _read_json(cfg: Path) -> dict[str, Any]:

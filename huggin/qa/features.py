@@ -6,7 +6,7 @@ window that does not hold the whole answer, the answer is [CLS].
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,40 +23,73 @@ from huggin.qa.arguments import DataArguments
 from huggin.qa.labels import Offsets, answer_characters, answer_spans, read_span
 
 CONTEXT = 1  # the number of the context in a pair of question and context
-LABELS = ("record", "start_positions", "end_positions", "label_exact", "label_text")
+LABELS = ("start_positions", "end_positions", "label_exact", "label_text")
 
 
 def training_features(
     records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> Dataset:
-    """The features of records, with their labels.
+    """The windows of records as `labelled_windows` has them, but for `offset_mapping`.
 
-    Columns: what the model takes; `record`, the index in `records`; `window`, 0 for the first of
-    its context; `start_positions` and
-    `end_positions`, the first and the last token of the answer; `label_exact` and `label_text`,
-    see `label_says`. Raises UserError for a question that is too long.
+    `record` is the index in `records`. Raises UserError for a question that is too long.
     """
+    return _mapped(records, tokenizer, data, without=("offset_mapping",))
+
+
+def evaluation_features(
+    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
+) -> Dataset:
+    """The windows of records as `labelled_windows` has them.
+
+    `record` is the index in `records`. Raises UserError for a question that is too long.
+    """
+    return _mapped(records, tokenizer, data, without=())
+
+
+def _mapped(
+    records: Dataset,
+    tokenizer: PreTrainedTokenizerFast,
+    data: DataArguments,
+    without: Collection[str],
+) -> Dataset:
     refuse_long_questions(records, tokenizer, data)
 
     def label(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
-        encoded = tokenize(batch["question"], batch["context"], tokenizer, data)
-        columns = {name: encoded[name] for name in tokenizer.model_input_names}
-        columns |= {name: [] for name in (*LABELS, "window")}
-        for record, rows in _rows_by_record(encoded["overflow_to_sample_mapping"]):
-            context = batch["context"][record]
-            answers = batch["answers"][record]
-            places = [context_offsets(encoded, row) for row in rows]
-            spans = answer_spans(places, answer_characters(answers), data.doc_stride)
-            exact, text = label_says(context, places, spans, answers)
-            for window, (row, span) in enumerate(zip(rows, spans, strict=True)):
-                cls = _cls(encoded, row, tokenizer)
-                label = (indices[record], *(span or (cls, cls)), exact, text)
-                for name, value in zip(LABELS, label, strict=True):
-                    columns[name].append(value)
-                columns["window"].append(window)
-        return columns
+        columns = labelled_windows(batch, tokenizer, data)
+        columns["record"] = [indices[record] for record in columns["record"]]
+        return {name: column for name, column in columns.items() if name not in without}
 
-    return _mapped(records, label, "training features")
+    return records.map(
+        label,
+        batched=True,
+        with_indices=True,
+        remove_columns=records.column_names,
+        desc="features",
+    )
+
+
+def labelled_windows(
+    batch: Mapping[str, list[Any]], tokenizer: PreTrainedTokenizerFast, data: DataArguments
+) -> dict[str, list[Any]]:
+    """`windows` of a batch of records, with their labels, a list per column.
+
+    More columns: `window`, 0 for the first of its context; `start_positions` and `end_positions`,
+    the first and the last token of the answer; `label_exact` and `label_text`, see `label_says`.
+    """
+    columns = windows(batch["question"], batch["context"], tokenizer, data)
+    columns |= {name: [] for name in (*LABELS, "window")}
+    for record, group in groupby(range(len(columns["record"])), key=columns["record"].__getitem__):
+        rows = list(group)
+        answers = batch["answers"][record]
+        places = [columns["offset_mapping"][row] for row in rows]
+        spans = answer_spans(places, answer_characters(answers), data.doc_stride)
+        says = label_says(batch["context"][record], places, spans, answers)
+        for window, (row, span) in enumerate(zip(rows, spans, strict=True)):
+            cls = _cls(columns["input_ids"][row], tokenizer)
+            for name, value in zip(LABELS, (*(span or (cls, cls)), *says), strict=True):
+                columns[name].append(value)
+            columns["window"].append(window)
+    return columns
 
 
 def label_says(
@@ -107,7 +140,7 @@ class LabelCheck:
 
 def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
     """Sum up the labels of `training_features`."""
-    labels = zip(*(features[name][:] for name in LABELS), strict=True)
+    labels = zip(*(features[name][:] for name in ("record", *LABELS)), strict=True)
     labelled = set()
     says = {}
     for record, _, end, exact, text in labels:
@@ -133,41 +166,6 @@ def _first_in_words(records: Dataset, says: dict[int, str]) -> str:
     text = f"label {short(says[index])!r}" if says[index] else "no token"
     answer = short(record["answers"]["text"][0])
     return f"record {index + 1} (id {record['id']!r}): {text}, answer {answer!r}"
-
-
-def evaluation_features(
-    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
-) -> Dataset:
-    """The features of records as `windows` has them, with the labels of `training_features`.
-
-    `record` is the index in `records`. Raises UserError for a question that is too long.
-    """
-    refuse_long_questions(records, tokenizer, data)
-
-    def place(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
-        placed = windows(batch["question"], batch["context"], tokenizer, data)
-        labels: list[tuple[int, int]] = []
-        for record, rows in _rows_by_record(placed["record"]):
-            places = [placed["offset_mapping"][row] for row in rows]
-            characters = answer_characters(batch["answers"][record])
-            for row, span in zip(rows, answer_spans(places, characters, data.doc_stride)):
-                cls = _cls(placed, row, tokenizer)
-                labels.append(span or (cls, cls))
-        starts, ends = map(list, zip(*labels))
-        own = {"record": [indices[record] for record in placed["record"]]}
-        return {**placed, **own, "start_positions": starts, "end_positions": ends}
-
-    return _mapped(records, place, "evaluation features")
-
-
-def _mapped(records: Dataset, function: Any, description: str) -> Dataset:
-    return records.map(
-        function,
-        batched=True,
-        with_indices=True,
-        remove_columns=records.column_names,
-        desc=description,
-    )
 
 
 def windows(
@@ -264,15 +262,8 @@ def context_offsets(encoded: Any, window: int) -> list[tuple[int, int] | None]:
     return [place if part == CONTEXT else None for place, part in zip(places, parts)]
 
 
-def _rows_by_record(owners: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-    """Each record of a batch, and the rows of its windows. owners: the record of each row."""
-    for record, rows in groupby(range(len(owners)), key=owners.__getitem__):
-        yield record, list(rows)
-
-
-def _cls(encoded: Any, window: int, tokenizer: PreTrainedTokenizerFast) -> int:
-    """The place of [CLS]; 0 if the tokenizer has none."""
-    ids = encoded["input_ids"][window]
+def _cls(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> int:
+    """The place of [CLS] in a window; 0 if the tokenizer has none."""
     return ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0
 
 
@@ -298,7 +289,7 @@ def track_sample(
     spans = answer_spans(places, answer_characters(record["answers"]), data.doc_stride)
     if window is None:
         window = next((at for at, span in enumerate(spans) if span), 0)
-    cls = _cls(encoded, window, tokenizer)
+    cls = _cls(encoded["input_ids"][window], tokenizer)
     start, end = spans[window] or (cls, cls)
     names = {None: "special", 0: "question", CONTEXT: "context"}
     return Window(

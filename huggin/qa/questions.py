@@ -4,15 +4,20 @@ What a record is stands in `huggin/qa/records.py`.
 """
 
 from pathlib import Path
-from typing import Any
 
-from datasets import Dataset, Features, List, Value, load_dataset
+from datasets import Dataset, Features, List, Value
 
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
-from huggin.common.text import one_line
 from huggin.qa.arguments import DataArguments
-from huggin.qa.records import HELP, Record, normalised_all, read_records, wrong_with
+from huggin.qa.records import (
+    HELP,
+    Record,
+    load_from_hub,
+    normalised_all,
+    read_records,
+    wrong_with,
+)
 
 TEXT = Value("string")
 ANSWERS = {"text": List(TEXT), "answer_start": List(Value("int64"))}
@@ -27,15 +32,21 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     """
     file = data.train_file if split == "train" else data.validation_file
     where = file or f"{data.dataset_name} ({split})"
+    loaded = None
     if file:
         records = list(read_records(Path(file)))
-        loaded = None
     else:
-        records, loaded = _from_hub(data, split, cache_dir)
+        loaded = load_from_hub(data, split, cache_dir)
+        numbered = ((f"record {number}", row) for number, row in enumerate(loaded, start=1))
+        records = normalised_all(numbered, where)
     if not records:
         raise UserError(f"{where}: no questions in it; {HELP}")
     _refuse_wrong(records, where, allow_no_answer=data.version_2_with_negative)
-    questions = loaded or _as_dataset(records)
+    # The features of a data set that is taken as it is are kept on disk from one start to the next.
+    questions = loaded
+    if questions is None or questions.to_list() != records:
+        columns = {name: [record[name] for record in records] for name in FEATURES}
+        questions = Dataset.from_dict(columns, features=FEATURES)
     limit = data.max_train_samples if split == "train" else data.max_eval_samples
     return questions.select(range(min(limit, len(questions)))) if limit else questions
 
@@ -52,29 +63,6 @@ def shared_questions(records: Dataset | None, others: Dataset | None) -> set[int
     known = set(zip(others["question"][:], others["context"][:], strict=True))
     pairs = zip(records["question"][:], records["context"][:], strict=True)
     return {index for index, pair in enumerate(pairs) if pair in known}
-
-
-def _from_hub(data: DataArguments, split: str, cache_dir: str | None) -> tuple[list[Record], Any]:
-    """The records of a data set, and the data set itself if they are its rows as they are.
-
-    The features of such a data set are kept on disk from one start to the next.
-    """
-    name = data.dataset_name
-    where = f"{name} ({split})"
-    try:
-        loaded = load_dataset(name, data.dataset_config_name, split=split, cache_dir=cache_dir)
-        rows = loaded.to_list()
-    except Exception as error:  # the library raises all kinds: a script, broken files, no network
-        problem = one_line(error.__cause__ or error)
-        raise UserError(f"{where}: {problem}; check dataset_name and the network") from None
-    numbered = ((f"record {number}", row) for number, row in enumerate(rows, start=1))
-    records = normalised_all(numbered, where)
-    return records, loaded if records == rows else None
-
-
-def _as_dataset(records: list[Record]) -> Dataset:
-    columns = {name: [record[name] for record in records] for name in FEATURES}
-    return Dataset.from_dict(columns, features=FEATURES)
 
 
 def _refuse_wrong(records: list[Record], where: str, allow_no_answer: bool) -> None:

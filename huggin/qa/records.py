@@ -5,10 +5,13 @@ calls an example: id, title, context, question, and answers = {"text": [...], "a
 [...]}. `answer_start` counts characters of the context from 0.
 """
 
+import csv
 import importlib
+import io
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,6 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.streams import warn
 from huggin.common.text import edges, one_line
 from huggin.qa.arguments import DataArguments
-from huggin.qa.rows import TABLES, has_several_places, rows_of_table, with_answers
 
 Record = dict[str, Any]
 FIELDS = ("id", "context", "question", "answers")
@@ -24,6 +26,10 @@ LONGEST_CONTEXT = 2**31  # characters
 HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates
 HELP = "see docs/data-and-models.md, Your own questions"
 OF_A_QUESTION = ("question", "context", "answers")
+TABLES = (".csv", ".tsv")
+DELIMITERS = ",;\t"
+LONGEST_FIELD = 2**31 - 1  # characters; contexts are longer than the 131,072 of Python's own limit
+NEEDED = ("question", "context", "answer")  # columns of a table
 
 
 def read_records(file: Path) -> Iterator[Record]:
@@ -32,7 +38,7 @@ def read_records(file: Path) -> Iterator[Record]:
     A line on stderr says how many answers stand in several places of their context.
     """
     content = _parse(file)
-    if isinstance(content, list) and (several := sum(map(has_several_places, content))):
+    if isinstance(content, list) and (several := sum(map(_has_several_places, content))):
         what = f"{several} of {len(content)} answers stand in several places of their context"
         warn(f"{file}: {what}; the first is taken; a column answer_start says which")
     yield from normalised_all(_records_in(content, file), str(file))
@@ -41,11 +47,6 @@ def read_records(file: Path) -> Iterator[Record]:
 def normalised_all(raw: Iterable[tuple[str, Any]], where: str) -> list[Record]:
     """`normalised` records from pairs of a position, in words, and what stands there."""
     return [normalised(entry, f"{where}: {position}") for position, entry in raw]
-
-
-def raw_records(file: Path) -> Iterator[tuple[str, Any]]:
-    """The records as they stand in a file, with all columns, each with its position in words."""
-    yield from _records_in(_parse(file), file)
 
 
 def _parse(file: Path) -> Any:
@@ -57,7 +58,7 @@ def _parse(file: Path) -> Any:
     if not text.strip():
         raise UserError(f"{file}: an empty file; {HELP}")
     if file.suffix.lower() in TABLES:
-        return rows_of_table(file, text)
+        return _rows_of_table(file, text)
     try:
         return json.loads(text)
     except RecursionError:
@@ -93,7 +94,54 @@ def _records_in(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
         elif isinstance(entry, dict) and "qas" in entry:
             yield from _in_paragraph(entry, "", f"paragraph {number}", file)
         else:
-            yield f"record {number}", with_answers(entry, number)
+            yield f"record {number}", _with_answers(entry, number)
+
+
+def _rows_of_table(file: Path, text: str) -> list[dict[str, Any]]:
+    """The rows of a CSV or TSV file, whose first line names the columns.
+
+    Raises UserError if a column is missing, or a row has more fields than there are columns.
+    """
+    head = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=head.count)
+    csv.field_size_limit(LONGEST_FIELD)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise UserError(f"{file}: line {reader.line_num}: {one_line(error)}") from None
+    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+    if missing:
+        what = f"its first line names no column {', '.join(missing)}"
+        raise UserError(f"{file}: {what}; it needs {', '.join(NEEDED)}")
+    if wide := [number for number, row in enumerate(rows, start=1) if None in row]:
+        what = f"row {wide[0]} has more fields than the first line names"
+        raise UserError(f"{file}: {what}; put texts with a {delimiter!r} between quotes")
+    return rows
+
+
+def _with_answers(row: Any, number: int) -> Any:
+    """A row with an `answer` -> an object with `answers`; anything else stays as it is.
+
+    An answer without a place gets the first one in its context, -1 if it is not there. number:
+    the row's id, if it has none.
+    """
+    if not isinstance(row, dict) or "answers" in row or not isinstance(row.get("answer"), str):
+        return row
+    answer = row["answer"]
+    start = row.get("answer_start")
+    if start in (None, ""):
+        start = str(row.get("context")).find(answer)
+    answers = {"text": [answer], "answer_start": [start]}
+    return {**row, "id": row.get("id") or number, "answers": answers}
+
+
+def _has_several_places(row: Any) -> bool:
+    """Whether a row does not say where its answer stands, and it stands in several places."""
+    if not isinstance(row, dict) or "answers" in row or not row.get("answer"):
+        return False
+    unknown = row.get("answer_start") in (None, "")
+    return unknown and str(row.get("context")).count(str(row["answer"])) > 1
 
 
 def _rows(columns: dict[str, Any], file: Path) -> list[Record]:
@@ -207,20 +255,14 @@ def _is_blank(text: str) -> bool:
 
 
 def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Record]:
-    """Question, context and answers of each training question, in the data's order.
+    """Each training question as a record, in the data's order.
 
     cfg: as in `RunFacts`. by: a column of the data whose value is added as `own`.
     Raises UserError if the data is not there any more, BadValue if it lacks the column.
     """
-    data = _data_of(cfg)
     limit = cfg.get("max_train_samples")
-    if data.train_file:
-        records = list(_of_file(Path(data.train_file), by))
-    elif data.dataset_name:
-        records = _of_hub(data, cfg.get("cache_dir"), by)
-    else:
-        raise UserError("the run's facts name no training data")
-    return records[: int(limit)] if limit else records
+    raw = islice(_raw_training(cfg), int(limit) if limit else None)
+    return [_with_own(normalised(entry, where), entry, where, by) for where, entry in raw]
 
 
 def some_training_records(cfg: Mapping[str, Any], places: Collection[int]) -> dict[int, Record]:
@@ -228,68 +270,53 @@ def some_training_records(cfg: Mapping[str, Any], places: Collection[int]) -> di
 
     Raises UserError if the data is not there any more, or has no question at a place.
     """
-    data = _data_of(cfg)
-    if data.train_file:
-        found = _some_of_file(Path(data.train_file), set(places))
-    else:
-        records = training_records(cfg)
-        found = {place: records[place] for place in places if place < len(records)}
+    raw = enumerate(_raw_training(cfg))
+    found = {place: normalised(entry, where) for place, (where, entry) in raw if place in places}
     if len(found) < len(places):
-        raise UserError(f"{data.train_file or data.dataset_name} has fewer questions than before")
+        name = cfg.get("train_file") or cfg.get("dataset_name")
+        raise UserError(f"{name} has fewer questions than before")
     return found
 
 
-def _data_of(cfg: Mapping[str, Any]) -> DataArguments:
-    return DataArguments(
+def _raw_training(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The training questions as they stand in the data, each with its position in words."""
+    data = DataArguments(
         dataset_name=cfg.get("dataset_name"),
         dataset_config_name=cfg.get("dataset_config_name"),
         train_file=cfg.get("train_file"),
     )
+    if data.train_file:
+        file = Path(data.train_file)
+        if not file.is_file():
+            raise UserError(f"{file}: no such file any more; go where the run was started from")
+        for position, raw in _records_in(_parse(file), file):
+            yield f"{file}: {position}", raw
+    elif data.dataset_name:
+        where = f"{data.dataset_name} (train)"
+        for number, raw in enumerate(load_from_hub(data, "train", cfg.get("cache_dir")), start=1):
+            yield f"{where}: record {number}", raw
+    else:
+        raise UserError("the run's facts name no training data")
 
 
-def _some_of_file(file: Path, places: set[int]) -> dict[int, Record]:
-    _refuse_missing(file)
-    return {
-        place: normalised(raw, f"{file}: {position}")
-        for place, (position, raw) in enumerate(raw_records(file))
-        if place in places
-    }
-
-
-def _refuse_missing(file: Path) -> None:
-    if not file.is_file():
-        raise UserError(f"{file}: no such file any more; go where the run was started from")
-
-
-def _of_file(file: Path, by: str | None) -> Iterable[Record]:
-    _refuse_missing(file)
-    for position, raw in raw_records(file):
-        record = normalised(raw, f"{file}: {position}")
-        if by is not None and by not in raw:
-            raise BadValue("by", by, f"{file}: {position} has no such column{_others(raw)}")
-        yield record if by is None else {**record, "own": str(raw[by])}
-
-
-def _of_hub(data: DataArguments, cache_dir: str | None, by: str | None) -> list[Record]:
-    name = data.dataset_name
+def load_from_hub(data: DataArguments, split: str, cache_dir: str | None) -> Any:
+    """A split of a data set on the Hub, as a `datasets.Dataset`. Raises UserError if it fails."""
     datasets = importlib.import_module("datasets")  # slow, and not needed for files
+    kept = {"split": split, "cache_dir": cache_dir}
     try:
-        records = datasets.load_dataset(
-            name, data.dataset_config_name, split="train", cache_dir=cache_dir
-        )
+        return datasets.load_dataset(data.dataset_name, data.dataset_config_name, **kept)
     except Exception as error:  # the library raises all kinds: a script, broken files, no network
         problem = one_line(error.__cause__ or error)
-        raise UserError(f"{name}: {problem}; check dataset_name and the network") from None
-    if by is not None and by not in records.column_names:
-        raise BadValue(
-            "by", by, f"{data.dataset_name} has no such column{_others(records.column_names)}"
-        )
-    columns = {name: records[name][:] for name in OF_A_QUESTION}
-    if by is not None:
-        columns["own"] = [str(value) for value in records[by][:]]
-    return [dict(zip(columns, values)) for values in zip(*columns.values(), strict=True)]
+        advice = "check dataset_name and the network"
+        raise UserError(f"{data.dataset_name} ({split}): {problem}; {advice}") from None
 
 
-def _others(columns: Iterable[str]) -> str:
-    known = [name for name in columns if name not in OF_A_QUESTION]
-    return f"; it has {', '.join(known)}" if known else ""
+def _with_own(record: Record, raw: Mapping[str, Any], where: str, by: str | None) -> Record:
+    """The record, and its value in the column `by` as `own`."""
+    if by is None:
+        return record
+    if by not in raw:
+        known = ", ".join(name for name in raw if name not in OF_A_QUESTION)
+        others = f"; it has {known}" if known else ""
+        raise BadValue("by", by, f"{where} has no such column{others}")
+    return {**record, "own": str(raw[by])}

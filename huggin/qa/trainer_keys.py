@@ -14,95 +14,88 @@ RESUME = "a resumed run would differ from an uninterrupted one"
 WHOLE_MODEL = "the recording needs the whole model in one process; use torchrun without it"
 GENERATION = "it is for models that generate text"
 
-# key -> why only its default can be used
-REFUSED = {
-    "auto_find_batch_size": RESUME,
-    "average_tokens_across_devices": "the loss is a mean over questions, not over tokens",
-    "batch_eval_metrics": SCORES,
-    "dataloader_in_order": RESUME,
-    "debug": "its checks fail on masks of true and false; losses that are not finite are counted",
-    "deepspeed": WHOLE_MODEL,
-    "do_predict": "test-qa-efficacy.py --predictions writes the answers",
-    "enable_jit_checkpoint": "Ctrl-C and SIGTERM save already",
-    "eval_do_concat_batches": SCORES,
-    "eval_use_gather_object": SCORES,
-    "fsdp": WHOLE_MODEL,
-    "fsdp_config": WHOLE_MODEL,
-    "ignore_data_skip": RESUME,
-    "include_for_metrics": SCORES,
-    "label_names": "the labels are start_positions and end_positions",
-    "label_smoothing_factor": "the loss of question answering has no smoothing",
-    "length_column_name": "features have no such column; group_by_length counts their tokens",
-    "liger_kernel_config": GENERATION,
-    "parallelism_config": WHOLE_MODEL,
-    "prediction_loss_only": SCORES,
-    "remove_unused_columns": "features hold more than the model takes",
-    "resume_from_checkpoint": "a run goes on from its newest whole checkpoint by itself",
-    "save_only_model": "a checkpoint without its optimizer cannot be resumed",
-    "use_cache": GENERATION,
-    "use_liger_kernel": GENERATION,
-}
+
+def _by_key(notes: dict[str, str]) -> dict[str, str]:
+    """Notes and the keys that they are about, with blanks between them -> the note of each key."""
+    return {key: note for note, keys in notes.items() for key in keys.split()}
+
+
+# why only the default can be used, and of which keys
+REFUSED = _by_key(
+    {
+        RESUME: "auto_find_batch_size dataloader_in_order ignore_data_skip",
+        "the loss is a mean over questions, not over tokens": "average_tokens_across_devices",
+        SCORES: (
+            "batch_eval_metrics eval_do_concat_batches eval_use_gather_object include_for_metrics "
+            "prediction_loss_only"
+        ),
+        "its checks fail on masks of true and false; losses that are not finite are counted": (
+            "debug"
+        ),
+        WHOLE_MODEL: "deepspeed fsdp fsdp_config parallelism_config",
+        "test-qa-efficacy.py --predictions writes the answers": "do_predict",
+        "Ctrl-C and SIGTERM save already": "enable_jit_checkpoint",
+        "the labels are start_positions and end_positions": "label_names",
+        "the loss of question answering has no smoothing": "label_smoothing_factor",
+        "features have no such column; group_by_length counts their tokens": "length_column_name",
+        GENERATION: "liger_kernel_config use_cache use_liger_kernel",
+        "features hold more than the model takes": "remove_unused_columns",
+        "a run goes on from its newest whole checkpoint by itself": "resume_from_checkpoint",
+        "a checkpoint without its optimizer cannot be resumed": "save_only_model",
+    }
+)
 
 TRAINING_ONLY = "the training only; an evaluation takes all questions in order"
 MORE_CHECKPOINTS = "also saved: every save_minutes, at a stop, and after the last step"
 AS_DOCUMENTED = "as in transformers"
 UPLOAD = "a failed upload is reported in one line; everything is saved here"
 
-# key -> what there is to know about it here; the others work as in transformers
-NOTES = {
-    "accelerator_config": TRAINING_ONLY,
-    "bf16": "also on a CPU; see docs/overnight.md",
-    "bf16_full_eval": "the evaluation after the training",
-    "data_seed": "from 0 to 4294967295",
-    "dataloader_drop_last": TRAINING_ONLY,
-    "dataloader_multiprocessing_context": TRAINING_ONLY,
-    "dataloader_num_workers": TRAINING_ONLY,
-    "dataloader_persistent_workers": f"{TRAINING_ONLY}; needs dataloader_num_workers",
-    "dataloader_pin_memory": "on a GPU only",
-    "dataloader_prefetch_factor": f"{TRAINING_ONLY}; needs dataloader_num_workers",
-    "ddp_backend": "with torchrun",
-    "ddp_broadcast_buffers": "with torchrun",
-    "ddp_bucket_cap_mb": "with torchrun",
-    "ddp_find_unused_parameters": "with torchrun",
-    "ddp_static_graph": "with torchrun",
-    "ddp_timeout": "with torchrun",
-    "disable_tqdm": "hides progress bars (shown on terminals only)",
-    "do_eval": "evaluate on the validation questions after the training",
-    "do_train": "train",
-    "fp16": "needs a GPU",
-    "fp16_full_eval": "the evaluation after the training",
-    "hub_always_push": UPLOAD,
-    "hub_model_id": UPLOAD,
-    "hub_private_repo": UPLOAD,
-    "hub_revision": UPLOAD,
-    "hub_strategy": UPLOAD,
-    "hub_token": UPLOAD,
-    "include_num_input_tokens_seen": "true or false; true counts padding, too",
-    "load_best_model_at_end": "the run's model is then named after the step of the best one",
-    "local_rank": "set by torchrun",
-    "logging_nan_inf_filter": "what is printed only; the recording keeps every loss as it is",
-    "logging_steps": "what is printed only; the recording keeps every step",
-    "logging_strategy": "what is printed only; the recording keeps every step",
-    "metric_for_best_model": "exact_match, f1 or loss",
-    "optim_args": "refused if the optimizer takes none",
-    "optim_target_modules": "for GaLore and APOLLO",
-    "output_dir": "the run's folder, relative to where you stand",
-    "per_device_eval_batch_size": "the scores do not depend on it",
-    "project": "with report_to",
-    "push_to_hub": UPLOAD,
-    "report_to": "as in transformers, beside the recording",
-    "run_name": "with report_to",
-    "save_steps": MORE_CHECKPOINTS,
-    "save_strategy": MORE_CHECKPOINTS,
-    "save_total_limit": "the newest whole checkpoint is always kept",
-    "seed": "from 0 to 4294967295",
-    "tf32": "needs a GPU",
-    "trackio_bucket_id": "with report_to",
-    "trackio_space_id": "with report_to",
-    "trackio_static_space_id": "with report_to",
-    "train_sampling_strategy": "group_by_length: batches of similar length, in random order "
-    "(default where that saves a tenth of the tokens)",
-}
+# what there is to know about keys here; the others work as in transformers
+NOTES = _by_key(
+    {
+        TRAINING_ONLY: (
+            "accelerator_config dataloader_drop_last dataloader_multiprocessing_context "
+            "dataloader_num_workers"
+        ),
+        "also on a CPU; see docs/overnight.md": "bf16",
+        "the evaluation after the training": "bf16_full_eval fp16_full_eval",
+        "from 0 to 4294967295": "data_seed seed",
+        f"{TRAINING_ONLY}; needs dataloader_num_workers": (
+            "dataloader_persistent_workers dataloader_prefetch_factor"
+        ),
+        "on a GPU only": "dataloader_pin_memory",
+        "with torchrun": (
+            "ddp_backend ddp_broadcast_buffers ddp_bucket_cap_mb ddp_find_unused_parameters "
+            "ddp_static_graph ddp_timeout"
+        ),
+        "hides progress bars (shown on terminals only)": "disable_tqdm",
+        "evaluate on the validation questions after the training": "do_eval",
+        "train": "do_train",
+        "needs a GPU": "fp16 tf32",
+        UPLOAD: (
+            "hub_always_push hub_model_id hub_private_repo hub_revision hub_strategy hub_token "
+            "push_to_hub"
+        ),
+        "true or false; true counts padding, too": "include_num_input_tokens_seen",
+        "the run's model is then named after the step of the best one": "load_best_model_at_end",
+        "set by torchrun": "local_rank",
+        "what is printed only; the recording keeps every loss as it is": "logging_nan_inf_filter",
+        "what is printed only; the recording keeps every step": "logging_steps logging_strategy",
+        "exact_match, f1 or loss": "metric_for_best_model",
+        "refused if the optimizer takes none": "optim_args",
+        "for GaLore and APOLLO": "optim_target_modules",
+        "the run's folder, relative to where you stand": "output_dir",
+        "the scores do not depend on it": "per_device_eval_batch_size",
+        "with report_to": (
+            "project run_name trackio_bucket_id trackio_space_id trackio_static_space_id"
+        ),
+        "as in transformers, beside the recording": "report_to",
+        MORE_CHECKPOINTS: "save_steps save_strategy",
+        "the newest whole checkpoint is always kept": "save_total_limit",
+        "group_by_length: batches of similar length, in random order (default where that "
+        "saves a tenth of the tokens)": "train_sampling_strategy",
+    }
+)
 
 
 def trainer_keys() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import flat_values, site_activations
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import column_of, problem_with_window, schemas
+from huggin.recording.schema import column_of, schemas
 
 ROUNDING = 1e-6  # of a sum of probabilities in float32
 ROUNDING_OF_HALF = 0.05  # of a sum of attention weights in float16
@@ -54,6 +54,17 @@ class AnswerFacts:
     end: int  # last token of the model's answer
     trained_on: bool = False  # whether the question is in the training data
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for what cannot be true."""
+        size = len(self.window.tokens)
+        if not 0 <= self.start <= self.end < size:
+            span = f"start {self.start}, end {self.end}"
+            raise ValueError(f"{span}: not a span of the {size} tokens")
+        if self.confidence < 0 or self.confidence > 1 + ROUNDING:
+            raise ValueError(f"confidence: {self.confidence:g} is not from 0 to 1")
+        if self.step < 0:
+            raise ValueError(f"step: {self.step} is negative")
+
 
 @dataclass(frozen=True)
 class Attention:
@@ -61,6 +72,15 @@ class Attention:
 
     of: list[int]  # the tokens that read
     weights: np.ndarray  # (layers, heads, len(of), tokens) float16; each row adds up to 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for tokens that are not there, and weights that are none."""
+        size = self.weights.shape[-1]
+        if not all(0 <= token < size for token in self.of):
+            raise ValueError(f"attention_of: {self.of} are not among the {size} tokens")
+        sums = self.weights.astype(np.float32).sum(axis=-1)
+        if not np.all(np.abs(sums - 1) < ROUNDING_OF_HALF):
+            raise ValueError("attention: weights that do not add up to 1")
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,16 @@ class AnswerInside:
     activations: dict[Site, np.ndarray]  # (tokens, hidden) float16
     attention: Attention | None = None  # None if an older version kept the answer, or if the model
     # gives no attention weights
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for parts that are not of one window."""
+        size = len(self.facts.window.tokens)
+        if {len(self.start_logits), len(self.end_logits)} != {size}:
+            raise ValueError(f"start_logits, end_logits: not one for each of the {size} tokens")
+        for site, values in self.activations.items():
+            if len(values) != size:
+                rows = f"not one row for each of {size} tokens"
+                raise ValueError(f"layer {site.layer}, {site.component}: {rows}")
 
 
 def write_answer(run: RunFolder, answer: AnswerInside) -> Path:
@@ -124,8 +154,6 @@ def read_answer(run: RunFolder) -> AnswerInside:
         return _read(path)
     except ValidationError as error:
         problem = first_problem(error)
-    except _Damaged as error:
-        problem = str(error)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         problem = one_line(error)
     raise UserError(f"{path}: not readable: {problem}; run get-model-output again")
@@ -140,10 +168,6 @@ def asked_of(run: RunFolder) -> tuple[str, str, str]:
     return window.question, window.context, hash_of_weights(newest_model(run))
 
 
-class _Damaged(Exception):
-    """The parts of an answer do not fit together; the text says which."""
-
-
 def _read(path: Path) -> AnswerInside:
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_stream(source).read_all()
@@ -155,10 +179,7 @@ def _read(path: Path) -> AnswerInside:
     # `strict` for JSON takes lists of lists as the tuples that they were.
     facts = TypeAdapter(AnswerFacts).validate_json(json.dumps(shared), strict=True)
     attention = _attention_in(table, readers, len(facts.window.tokens)) if readers else None
-    answer = AnswerInside(facts, **logits, activations=site_activations(table), attention=attention)
-    if problem := _problem_with(answer):
-        raise _Damaged(problem)
-    return answer
+    return AnswerInside(facts, **logits, activations=site_activations(table), attention=attention)
 
 
 def _attention_in(table: pa.Table, readers: list[int], tokens: int) -> Attention:
@@ -166,44 +187,13 @@ def _attention_in(table: pa.Table, readers: list[int], tokens: int) -> Attention
     kept = table.filter(pc.is_valid(table["attention"]))
     layers = kept["layer"].to_pylist()
     if layers != list(range(1, len(layers) + 1)) or not layers:
-        raise _Damaged("attention: not of each layer once")
+        raise ValueError("attention: not of each layer once")
     weights = flat_values(kept["attention"])
     if weights.size % (len(layers) * len(readers) * tokens):
-        raise _Damaged(f"attention: not one for each of the {tokens} tokens")
+        raise ValueError(f"attention: not one for each of the {tokens} tokens")
     weights = weights.reshape(len(layers), -1, len(readers), tokens)
     return Attention(readers, weights)
 
 
 def _numbers(values: Any) -> np.ndarray:
     return np.array(TypeAdapter(list[float]).validate_python(values), dtype=np.float32)
-
-
-def _problem_with(answer: AnswerInside) -> str | None:
-    """What does not fit together in an answer, in words, or None."""
-    facts = answer.facts
-    size = len(facts.window.tokens)
-    if problem := problem_with_window(facts.window):
-        return problem
-    if {len(answer.start_logits), len(answer.end_logits)} != {size}:
-        return f"start_logits, end_logits: not one for each of the {size} tokens"
-    if not 0 <= facts.start <= facts.end < size:
-        return f"start {facts.start}, end {facts.end}: not a span of the {size} tokens"
-    if facts.confidence < 0 or facts.confidence > 1 + ROUNDING:
-        return f"confidence: {facts.confidence:g} is not from 0 to 1"
-    if facts.step < 0:
-        return f"step: {facts.step} is negative"
-    if answer.attention and (problem := _problem_with_attention(answer.attention, size)):
-        return problem
-    for site, values in answer.activations.items():
-        if len(values) != size:
-            return f"layer {site.layer}, {site.component}: not one row for each of {size} tokens"
-    return None
-
-
-def _problem_with_attention(attention: Attention, size: int) -> str | None:
-    if not all(0 <= token < size for token in attention.of):
-        return f"attention_of: {attention.of} are not among the {size} tokens"
-    sums = attention.weights.astype(np.float32).sum(axis=-1)
-    if not np.all(np.abs(sums - 1) < ROUNDING_OF_HALF):
-        return "attention: weights that do not add up to 1"
-    return None

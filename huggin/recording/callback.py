@@ -31,11 +31,20 @@ class RecorderCallback(TrainerCallback):
     Trainer hands it over by `grad_norm`.
     """
 
-    reads_loss_of_model = True
+    def __init__(
+        self,
+        folder: Path | str,
+        samples: Sequence[Window],
+        ready: Recorder | None = None,
+        **options: Any,
+    ) -> None:
+        """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer.
 
-    def __init__(self, folder: Path | str, samples: Sequence[Window], **options: Any) -> None:
-        """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer."""
+        ready: a Recorder that is not started yet, in the place of a new one. It is handed every
+        micro-batch's loss as the Trainer has it, divided by their number, and no model's own.
+        """
         self.recorder: Recorder | None = None
+        self._ready = ready
         self.grad_norm: torch.Tensor | float = NAN
         self.part_norms: torch.Tensor | None = None
         self._rows: list[torch.Tensor] = []
@@ -56,23 +65,12 @@ class RecorderCallback(TrainerCallback):
         """Note how the windows of one micro-batch did: what `batch_rows` gave."""
         self._rows.append(rows)
 
-    def take_losses(self) -> list[torch.Tensor]:
-        """The losses since the last call: those handed over, else the model's own."""
+    def _loss_of_step(self) -> torch.Tensor | float:
+        """The loss of a step by those noted since the last one; NaN if there are none."""
         losses = self._losses or self._losses_of_model
-        self._losses = []
-        self._losses_of_model = []
-        return losses
-
-    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
-        """The Recorder of this training."""
-        options = {"last_step": state.max_steps, "seed": args.seed, **self._options}
-        return Recorder(self._folder, model, self._samples, **options)
-
-    def loss_of_step(self) -> torch.Tensor | float:
-        """The mean of the losses that were noted since the last step, NaN if there are none."""
-        losses = self.take_losses()
+        self._losses, self._losses_of_model = [], []
         if losses:
-            return torch.stack(losses).mean()
+            return sum(losses[1:], losses[0]) if self._ready else torch.stack(losses).mean()
         if not self._said_no_loss:
             warn(NO_LOSS)
         self._said_no_loss = True
@@ -85,9 +83,12 @@ class RecorderCallback(TrainerCallback):
         if not state.is_world_process_zero:
             return
         model = kwargs["model"]
-        self.recorder = self.make_recorder(model, args, state)
+        options = {"last_step": state.max_steps, "seed": args.seed, **self._options}
+        self.recorder = self._ready or Recorder(self._folder, model, self._samples, **options)
+        if self._ready:  # how long the training is becomes known only now
+            self._ready.last_step = state.max_steps
         self.recorder.start(state.global_step, checkpoint_of(args, state))
-        if self.reads_loss_of_model:
+        if self._ready is None:
             self._hook = model.register_forward_hook(self._note_loss)
 
     def on_pre_optimizer_step(
@@ -120,7 +121,7 @@ class RecorderCallback(TrainerCallback):
             return
         self.recorder.step(
             state.global_step,
-            loss=self.loss_of_step(),
+            loss=self._loss_of_step(),
             grad_norm=self.grad_norm,
             learning_rate=self._learning_rate,
             epoch=state.epoch or 0.0,
@@ -156,24 +157,3 @@ class RecorderCallback(TrainerCallback):
 def checkpoint_of(args: TrainingArguments, state: TrainerState) -> Path:
     """Where the Trainer saves its state of this step."""
     return RunFolder(Path(args.output_dir)).checkpoint(state.global_step)
-
-
-class ReadyCallback(RecorderCallback):
-    """A RecorderCallback whose Recorder is ready, and which is handed every loss."""
-
-    reads_loss_of_model = False
-
-    def __init__(self, recorder: Recorder) -> None:
-        """recorder: not yet started."""
-        super().__init__(recorder.run.path, recorder.facts.samples)
-        self._ready = recorder
-
-    def make_recorder(self, model: Any, args: TrainingArguments, state: TrainerState) -> Recorder:
-        """The Recorder that is ready; how long the training is becomes known only now."""
-        self._ready.last_step = state.max_steps
-        return self._ready
-
-    def loss_of_step(self) -> torch.Tensor | float:
-        """The sum of the micro-batches' losses, which the Trainer has divided by their number."""
-        losses = self.take_losses()
-        return sum(losses[1:], losses[0])

@@ -73,7 +73,8 @@ def damage_of(folder: Path) -> str | None:
         if lacking := _not_listed(folder, marked.keys()):
             return f"{MARK} lists no {lacking}, so it proves nothing"
         for name, facts in marked.items():
-            size, digest = (facts, None) if isinstance(facts, int) else _of_mark(facts)
+            by_size = isinstance(facts, int)
+            size, digest = (facts, None) if by_size else (facts["size"], facts["xxh3_128"])
             if (folder / name).stat().st_size != size:
                 return f"{name} has another size than it was saved with"
             if digest and hash_of(folder / name) != digest:
@@ -90,10 +91,6 @@ def _not_listed(folder: Path, names: Collection[str]) -> str | None:
     of_checkpoint = IN_A_CHECKPOINT if folder.name.startswith("checkpoint-") else ()
     kinds = (*IN_A_MODEL, *of_checkpoint)
     return next((kind for kind in kinds if not fnmatch.filter(names, kind)), None)
-
-
-def _of_mark(facts: dict[str, Any]) -> tuple[int, str]:
-    return facts["size"], facts["xxh3_128"]
 
 
 def is_complete(checkpoint: Path) -> bool:

@@ -157,20 +157,16 @@ class Recording:
         before = None
         with pa.memory_map(str(path)) as source:
             for row in whole_batches(source):
-                if before is None:
-                    self._refuse_another(path, row.schema, schema)
+                if before is None and not row.schema.equals(schema):
+                    raise UserError(f"{path}: its columns are not those of this run; {NOT_OURS}")
+                # A segment without an id may be an older one.
+                if before is None and run_id_of(row.schema) not in ("", self.facts.run_id):
+                    raise UserError(f"{path}: recorded in another run; {NOT_OURS}")
                 for step in row["step"].to_pylist():
                     if problem := problem_with_step(name, step, before, first_step):
                         raise UserError(f"{path}: {problem}; {NOT_OURS}")
                     before = step
                 yield row
-
-    def _refuse_another(self, path: Path, found: pa.Schema, expected: pa.Schema) -> None:
-        """Raise UserError for a segment of another run; one without an id may be an older one."""
-        if not found.equals(expected):
-            raise UserError(f"{path}: its columns are not those of this run; {NOT_OURS}")
-        if run_id_of(found) not in ("", self.facts.run_id):
-            raise UserError(f"{path}: recorded in another run; {NOT_OURS}")
 
     def table(self, name: str) -> pa.Table:
         """The rows of a table, joined.

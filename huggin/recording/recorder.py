@@ -206,8 +206,16 @@ class Recorder:
         on any device; they are not waited for. part_norms: what `gradient_norms` gave before the
         gradients were clipped. questions: what `batch_rows` gave for the batch.
         """
-        norms = self._no_norms() if part_norms is None else part_norms
-        numbers = self._copy_head(loss, grad_norm, norms)
+        device = self._head.weight.device
+        unknown = torch.full((len(self._parts),), NAN, device=device)
+        norms = unknown if part_norms is None else part_norms
+        scalars = [
+            torch.as_tensor(value, dtype=torch.float32, device=device).detach()
+            for value in (loss, grad_norm)
+        ]
+        weight, bias = self._head.weight.detach(), self._head.bias.detach()
+        parts = [weight.reshape(-1).float(), bias.float(), torch.stack(scalars), norms.float()]
+        numbers = copy_to_host(torch.cat(parts))
         asked = None if questions is None else copy_to_host(questions)
         row = _StepRow(step, epoch, learning_rate, numbers, asked)
         self._write_pending()
@@ -217,8 +225,9 @@ class Recorder:
         if step in self._probe_steps | self._node_steps:
             numbered = enumerate(self._samples)
             losses = [self._record_probe(step, number, window) for number, window in numbered]
-            if step in self._probe_steps:
-                self._write_ledger(step, losses)
+            entries = self._ledger.entries(step, losses) if step in self._probe_steps else []
+            ledger = [{"step": step, "sample": at, **vars(row)} for at, row in enumerate(entries)]
+            self._writer.append("ledger", *ledger)
 
     def gradient_norms(self) -> torch.Tensor:
         """The norm of the gradient in each part of the model, (parts,); call it before clipping."""
@@ -240,24 +249,6 @@ class Recorder:
         self._write_pending()
         self._writer.close()
 
-    def _no_norms(self) -> torch.Tensor:
-        return torch.full((len(self._parts),), NAN, device=self._head.weight.device)
-
-    def _copy_head(
-        self,
-        loss: torch.Tensor | float,
-        grad_norm: torch.Tensor | float,
-        norms: torch.Tensor,
-    ) -> HostCopy:
-        weight = self._head.weight.detach()
-        scalars = [
-            torch.as_tensor(value, dtype=torch.float32, device=weight.device).detach()
-            for value in (loss, grad_norm)
-        ]
-        bias = self._head.bias.detach()
-        parts = [weight.reshape(-1).float(), bias.float(), torch.stack(scalars), norms.float()]
-        return copy_to_host(torch.cat(parts))
-
     def _write_pending(self) -> None:
         row = self._pending
         self._pending = None
@@ -268,72 +259,34 @@ class Recorder:
         loss, grad_norm = numbers[-2:].tolist()
         if row.step > 0 and not math.isfinite(loss):
             self.not_finite += 1
-        self._writer.append(
-            "steps",
-            step=row.step,
-            epoch=row.epoch,
-            learning_rate=row.learning_rate,
-            loss=loss,
-            grad_norm=grad_norm,
-            weight=numbers[:-4],
-            bias=numbers[-4:-2],
-        )
+        known = {"step": row.step, "epoch": row.epoch, "learning_rate": row.learning_rate}
+        head = {"weight": numbers[:-4], "bias": numbers[-4:-2]}
+        self._writer.append("steps", {**known, "loss": loss, "grad_norm": grad_norm, **head})
         if row.step > 0:
-            self._writer.append("layers", step=row.step, norms=norms)
+            self._writer.append("layers", {"step": row.step, "norms": norms})
         if row.questions is not None:
             windows = row.questions.wait().numpy().ravel()
-            self._writer.append("questions", step=row.step, windows=windows)
+            self._writer.append("questions", {"step": row.step, "windows": windows})
 
     def _record_probe(self, step: int, number: int, window: Window) -> float:
         """Write what is due; the loss of the window."""
         sites = self._sites if step in self._node_steps else []
         lens = self._lens if step in self._probe_steps else None
         seen = probe(self._model, window, sites, self._data, lens)
+        at = {"step": step, "sample": number}
         if step in self._probe_steps:
-            self._writer.append(
-                "probes",
-                step=step,
-                sample=number,
-                start_logits=seen.start_logits,
-                end_logits=seen.end_logits,
-                start_loss=seen.start_loss,
-                end_loss=seen.end_loss,
-                predicted_start=seen.predicted[0],
-                predicted_end=seen.predicted[1],
-            )
-            self._write_lens(step, number, seen.lens)
+            span = dict(zip(("predicted_start", "predicted_end"), seen.predicted, strict=True))
+            self._writer.append("probes", {**at, **vars(seen), **span})
+        if seen.lens is not None:  # of this probe
+            by_layer = enumerate(seen.lens.astype(np.float16))
+            rows = [
+                {**at, "layer": layer, "start_logits": start, "end_logits": end}
+                for layer, (start, end) in by_layer
+            ]
+            self._writer.append("lens", *rows)
         for site, activations in seen.activations.items():
-            self._writer.append(
-                "nodes",
-                step=step,
-                sample=number,
-                layer=site.layer,
-                component=site.component,
-                activations=activations,
-            )
+            self._writer.append("nodes", {**at, **vars(site), "activations": activations})
         return (seen.start_loss + seen.end_loss) / 2
-
-    def _write_ledger(self, step: int, losses: list[float]) -> None:
-        entries = self._ledger.entries(step, losses)
-        if entries:
-            rows = [{"step": step, "sample": at, **vars(row)} for at, row in enumerate(entries)]
-            self._writer.append_together("ledger", rows)
-
-    def _write_lens(self, step: int, number: int, lens: np.ndarray | None) -> None:
-        """lens: (layers + 1, 2, tokens), None if the model has none."""
-        if lens is None:
-            return
-        rows = [
-            {
-                "step": step,
-                "sample": number,
-                "layer": layer,
-                "start_logits": start,
-                "end_logits": end,
-            }
-            for layer, (start, end) in enumerate(lens.astype(np.float16))
-        ]
-        self._writer.append_together("lens", rows)
 
 
 def track(

@@ -7,27 +7,19 @@ eval_results.json hold the evaluations that the Trainer and run_qa.py made.
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_json, read_text, write_json
 from huggin.common.statistics import wilson_interval
+from huggin.common.text import one_line
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
 
 ANEW = "run run_qa.py again, it writes a new one"
-
-
-class Kept(Protocol):
-    """An entry of a file that holds what a command has measured."""
-
-    def problem(self) -> str | None:
-        """What of it cannot be true, in words, or None."""
-
-
-KeptT = TypeVar("KeptT", bound=Kept)
+KeptT = TypeVar("KeptT")
 
 
 @dataclass(frozen=True)
@@ -47,26 +39,26 @@ class Efficacy:
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error; NaN if it is not known
 
-    def problem(self) -> str | None:
-        """What of a measurement cannot be true, in words, or None."""
+    def __post_init__(self) -> None:
+        """Raise ValueError for what cannot be true."""
         if self.step < 0:
-            return f"step: {self.step} is negative"
+            raise ValueError(f"step: {self.step} is negative")
         if not 0 <= self.correct <= self.asked or self.asked == 0:
-            return f"correct: {self.correct} of {self.asked} questions"
+            raise ValueError(f"correct: {self.correct} of {self.asked} questions")
         if not 0 <= self.trained_on <= self.asked:
-            return f"trained_on: {self.trained_on} of {self.asked} questions"
+            raise ValueError(f"trained_on: {self.trained_on} of {self.asked} questions")
         if min(self.loss or 0.0, self.loss_error) < 0:
-            return f"loss: {self.loss}, loss_error: {self.loss_error}: one is negative"
+            raise ValueError(f"loss: {self.loss}, loss_error: {self.loss_error}: one is negative")
         measured = {
             "exact_match": (self.exact_match, self.exact_match_interval),
             "f1": (self.f1, self.f1_interval),
         }
         for name, (value, (low, high)) in measured.items():
             if not 0 <= value <= 100:
-                return f"{name}: {value:g} is no percentage"
+                raise ValueError(f"{name}: {value:g} is no percentage")
             if not 0 <= low <= high <= 100:
-                return f"{name}_interval: {low:g} to {high:g} is no interval of percentages"
-        return None
+                interval = f"{low:g} to {high:g} is no interval of percentages"
+                raise ValueError(f"{name}_interval: {interval}")
 
 
 def efficacy_from(
@@ -117,25 +109,20 @@ def read_efficacy(run: RunFolder) -> list[Efficacy]:
 
     Raises UserError for a damaged file.
     """
-    return _read_kept(run.efficacy, Efficacy, "test-qa-efficacy.py")
+    return _read_kept(run.efficacy, TypeAdapter(list[Efficacy]), "test-qa-efficacy.py")
 
 
-def _read_kept(path: Path, kind: type[KeptT], command: str) -> list[KeptT]:
+def _read_kept(path: Path, kind: TypeAdapter[list[KeptT]], command: str) -> list[KeptT]:
     """The entries of a file, none if it is missing. command: writes such a file."""
-    advice = f"delete the file and run {command} again"
     try:
         text = read_text(path)
     except FileNotFoundError:
         return []
     try:
-        adapter: TypeAdapter[list[KeptT]] = TypeAdapter(list[kind])  # type: ignore[valid-type]
-        entries = adapter.validate_json(text, strict=True)
+        return kind.validate_json(text, strict=True)
     except ValidationError as error:
+        advice = f"delete the file and run {command} again"
         raise UserError(f"{path}: {first_problem(error)}; {advice}") from None
-    for number, entry in enumerate(entries):
-        if problem := entry.problem():
-            raise UserError(f"{path}: {number}.{problem}; {advice}")
-    return entries
 
 
 def read_evaluations(run: RunFolder) -> list[Efficacy]:
@@ -181,29 +168,24 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
-    """What an evaluation found, as the Trainer writes it. path: the file that says so."""
+    """What an evaluation found, as the Trainer writes it; its EM is a share of whole questions.
+
+    path: the file that says so.
+    """
     try:
-        entry = _of_scores(scores)
-        problem = entry.problem()
-    except (KeyError, TypeError, ValueError, ArithmeticError):
-        problem = "its scores are not readable"
-    if problem:
-        raise UserError(f"{path}: {problem}; {ANEW}")
-    return entry
-
-
-def _of_scores(scores: dict[str, Any]) -> Efficacy:
-    """The Trainer's names and units -> ours; its EM is a share of whole questions."""
-    return efficacy_from(
-        int(scores["step"]),
-        "evaluated while training",
-        scores["eval_samples"],
-        scores["eval_exact_match"],
-        scores["eval_f1"],
-        trained_on=int(scores.get("trained_on", 0)),
-        loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
-        loss_error=float(scores.get("eval_loss_error", math.nan)),
-    )
+        return efficacy_from(
+            int(scores["step"]),
+            "evaluated while training",
+            scores["eval_samples"],
+            scores["eval_exact_match"],
+            scores["eval_f1"],
+            trained_on=int(scores.get("trained_on", 0)),
+            loss=float(scores["eval_loss"]) if "eval_loss" in scores else None,
+            loss_error=float(scores.get("eval_loss_error", math.nan)),
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        what = f"its scores are not readable: {one_line(error)}"
+        raise UserError(f"{path}: {what}; {ANEW}") from None
 
 
 @dataclass(frozen=True)
@@ -243,18 +225,17 @@ class Rewound:
     untrained: Answers  # everything is put back
     parts: list[PartRewound]  # in the order of a forward pass
 
-    def problem(self) -> str | None:
-        """What does not fit together, in words, or None."""
+    def __post_init__(self) -> None:
+        """Raise ValueError for what does not fit together."""
         asked = len(self.questions)
         of_parts = [answers for part in self.parts for answers in (part.put_back, part.alone)]
         for answers in (self.trained, self.untrained, *of_parts):
             if {len(answers.loss), len(answers.answer), len(answers.right)} != {asked}:
-                return f"loss, answer, right: not one for each of the {asked} questions"
+                raise ValueError(f"loss, answer, right: not one for each of the {asked} questions")
         if not asked or not self.parts:
-            return "questions, parts: there are none"
+            raise ValueError("questions, parts: there are none")
         if any(part.parameters < 1 for part in self.parts):
-            return "parts: one has no parameters"
-        return None
+            raise ValueError("parts: one has no parameters")
 
 
 def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
@@ -274,4 +255,4 @@ def read_rewound(run: RunFolder) -> Rewound | None:
 
 def read_all_rewound(run: RunFolder) -> list[Rewound]:
     """What was found, by step. Raises UserError for a damaged file."""
-    return _read_kept(run.rewound, Rewound, "huggin rewind")
+    return _read_kept(run.rewound, TypeAdapter(list[Rewound]), "huggin rewind")

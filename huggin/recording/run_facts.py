@@ -13,7 +13,7 @@ from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION, problem_with_facts
+from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
 NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
@@ -22,12 +22,17 @@ GROUPED = "group_by_length"  # its value for windows of similar length in a batc
 # What runs had whose run.json does not say it, because it could not be changed on the way
 BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
+COMPONENTS = ("self", "out", "head")
+MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """The facts of a run; its model, its data, where it was hooked, what was tracked."""
+    """The facts of a run; its model, its data, where it was hooked, what was tracked.
+
+    Raises ValueError for facts that do not fit together.
+    """
 
     model_class: str
     model_name: str
@@ -50,6 +55,27 @@ class RunFacts:
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given
     run_id: str = ""  # of the segments that belong here; empty for those of older versions
     schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for the first thing that does not fit."""
+        if not 1 <= self.hidden_size <= MOST_NODES:
+            raise ValueError(f"hidden_size: must be 1 to {MOST_NODES}, not {self.hidden_size}")
+        if self.layers < 1:
+            raise ValueError(f"layers: must be 1 or more, not {self.layers}")
+        if len(set(self.sites)) < len(self.sites):
+            raise ValueError("sites: one is there twice")
+        for number, site in enumerate(self.sites):
+            if site.component not in COMPONENTS:
+                raise ValueError(f"sites.{number}.component: {site.component!r} is unknown")
+            if not 1 <= site.layer <= self.layers:
+                among = f"{site.layer} is not among the {self.layers} layers"
+                raise ValueError(f"sites.{number}.layer: {among}")
+        for number, row in enumerate(self.modules):
+            if len(row.numbers) != len(row.names) or not row.names:
+                counted = f"{len(row.numbers)} numbers for {len(row.names)} names"
+                raise ValueError(f"modules.{number}: {counted}")
+            if row.parameters < 0:
+                raise ValueError(f"modules.{number}.parameters: {row.parameters} is negative")
 
     @property
     def uses_bf16(self) -> bool:
@@ -111,14 +137,9 @@ def read_facts(run: RunFolder) -> RunFacts:
         raise UserError(f"{run.facts}: {what}") from None
     _refuse_other_schemas(run, text)
     try:
-        facts = TypeAdapter(RunFacts).validate_json(text, strict=True)
+        return TypeAdapter(RunFacts).validate_json(text, strict=True)
     except ValidationError as error:
         raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
-    if problem := problem_with_facts(
-        facts.hidden_size, facts.layers, facts.sites, facts.samples, facts.modules
-    ):
-        raise UserError(f"{run.facts}: {problem}; {NOT_READABLE}")
-    return facts
 
 
 def _refuse_other_schemas(run: RunFolder, text: str) -> None:
@@ -137,5 +158,7 @@ def _refuse_other_schemas(run: RunFolder, text: str) -> None:
 def first_problem(error: ValidationError) -> str:
     """The first field that is wrong, and why."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, first["loc"])) or "its content"
-    return f"{where}: {one_line(ValueError(first['msg']))}"
+    where = ".".join(map(str, first["loc"]))
+    if first["type"] == "value_error":  # raised by us, with the name of the field
+        return f"{where}.{first['ctx']['error']}".removeprefix(".")
+    return f"{where or 'its content'}: {one_line(ValueError(first['msg']))}"

@@ -4,8 +4,7 @@ A table is an Arrow IPC stream, a row per event, flushed as written. Each functi
 returns the first problem in words, or None; the reader adds the file's name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ import pyarrow as pa
 
 from huggin.common.errors import UserError
 from huggin.common.files import flush_to_disk
-from huggin.common.site import ModuleRow, Site
 from huggin.common.text import one_line
-from huggin.common.window import Window
 from huggin.recording.run_folder import RunFolder
 
 SCHEMA_VERSION = 3
@@ -41,9 +38,6 @@ OF_A_WINDOW: dict[
     "end_loss": np.dtype(np.float32),
     "right": np.dtype(np.bool_),
 }
-PARTS = ("special", "question", "context")
-COMPONENTS = ("self", "out", "head")
-MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
 LARGEST = float(np.finfo(np.float32).max)  # losses and norms are computed in float32
 
 
@@ -120,76 +114,6 @@ def types_of_steps(hidden_size: int) -> dict[str, np.dtype]:
     return {"step": np.dtype(np.int64), **numbers, **head}
 
 
-def problem_with_window(window: Window) -> str | None:
-    """Whether tokens, parts and the gold answer of a window fit together."""
-    size = len(window.tokens)
-    if size == 0:
-        return "tokens: there are none"
-    if len(window.parts) != size:
-        return f"parts: {len(window.parts)} for {size} tokens"
-    if unknown := set(window.parts) - set(PARTS):
-        return f"parts: {sorted(unknown)[0]!r} is none of {', '.join(PARTS)}"
-    if not 0 <= window.gold_start <= window.gold_end < size:
-        gold = f"gold_start {window.gold_start}, gold_end {window.gold_end}"
-        return f"{gold}: not a span of the {size} tokens"
-    if window.offsets and len(window.offsets) != size:
-        return f"offsets: {len(window.offsets)} for {size} tokens"
-    for name, ids in window.inputs.items():
-        if len(ids) != size:
-            return f"inputs.{name}: {len(ids)} for {size} tokens"
-    return "index: negative" if window.index < 0 else None
-
-
-def problem_with_facts(
-    hidden_size: int,
-    layers: int,
-    sites: list[Site],
-    samples: list[Window],
-    modules: list[ModuleRow],
-) -> str | None:
-    """Whether the fields of run.json fit together."""
-    return next(
-        chain(
-            _of_sizes(hidden_size, layers),
-            _of_sites(sites, layers),
-            _of_samples(samples),
-            _of_modules(modules),
-        ),
-        None,
-    )
-
-
-def _of_sizes(hidden_size: int, layers: int) -> Iterator[str]:
-    if not 1 <= hidden_size <= MOST_NODES:
-        yield f"hidden_size: must be 1 to {MOST_NODES}, not {hidden_size}"
-    if layers < 1:
-        yield f"layers: must be 1 or more, not {layers}"
-
-
-def _of_sites(sites: list[Site], layers: int) -> Iterator[str]:
-    if len(set(sites)) < len(sites):
-        yield "sites: one is there twice"
-    for number, site in enumerate(sites):
-        if site.component not in COMPONENTS:
-            yield f"sites.{number}.component: {site.component!r} is unknown"
-        if not 1 <= site.layer <= layers:
-            yield f"sites.{number}.layer: {site.layer} is not among the {layers} layers"
-
-
-def _of_samples(samples: list[Window]) -> Iterator[str]:
-    for number, window in enumerate(samples):
-        if problem := problem_with_window(window):
-            yield f"samples.{number}.{problem}"
-
-
-def _of_modules(modules: list[ModuleRow]) -> Iterator[str]:
-    for number, row in enumerate(modules):
-        if len(row.numbers) != len(row.names) or not row.names:
-            yield f"modules.{number}: {len(row.numbers)} numbers for {len(row.names)} names"
-        if row.parameters < 0:
-            yield f"modules.{number}.parameters: {row.parameters} is negative"
-
-
 def problem_with_step(table: str, step: int, before: int | None, first_step: int) -> str | None:
     """Whether a row's step follows the one before it in its segment.
 
@@ -225,12 +149,15 @@ class RecordingWriter:
         self._files: dict[str, pa.NativeFile] = {}
         self._streams: dict[str, pa.ipc.RecordBatchStreamWriter] = {}
 
-    def append(self, table: str, **row: Any) -> None:
-        """Add a row: a value per column of the table's schema; tensors as NumPy arrays."""
-        self.append_together(table, [row])
+    def append(self, table: str, *rows: Mapping[str, Any], **row: Any) -> None:
+        """Add rows of one step, if any; a kill leaves all of them in the file, or none.
 
-    def append_together(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows of one step; a kill leaves all of them in the file, or none."""
+        rows: mappings, or one row as keywords: a value per column of the table's schema, tensors as
+        NumPy arrays.
+        """
+        rows = (*rows, row) if row else rows
+        if not rows:
+            return
         step = rows[0]["step"]
         if not self._streams:
             self._open(step)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tqdm import tqdm
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ProgressCallback
 
 from huggin.common.progress import progress
 
@@ -16,17 +17,16 @@ WARM_UP = 20  # steps before the first estimate
 Clock = Callable[[], float]
 
 
-class TrainingBar(TrainerCallback):
-    """Takes the place of the Trainer's own bar and of its printed dictionaries.
+class TrainingBar(ProgressCallback):
+    """The Trainer's bars, and lines in the place of its printed dictionaries.
 
     The bar of a resumed training begins where the training goes on, so its estimate is true.
-    Lines go to stdout, the bar to stderr; a log file gets no bar.
+    Lines go to stdout, bars to stderr; a log file gets no bar.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
+        super().__init__()
         self._clock = clock
-        self._bar: Any = None
-        self._evaluation: Any = None
         self._first_step = 0
         self._began = 0.0
 
@@ -34,10 +34,10 @@ class TrainingBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Open the bar at the step where the training goes on."""
-        self._first_step = state.global_step
+        self._first_step = self.current_step = state.global_step
         self._began = self._clock()
         if state.is_world_process_zero:
-            self._bar = progress(
+            self.training_bar = progress(
                 label="training",
                 unit="steps",
                 total=state.max_steps,
@@ -51,10 +51,8 @@ class TrainingBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Move the bar on; after the first steps say when the training will end."""
-        if self._bar is None:
-            return
-        self._bar.update(state.global_step - self._bar.n)
-        if state.global_step - self._first_step == WARM_UP:
+        super().on_step_end(args, state, control, **kwargs)
+        if self.training_bar is not None and state.global_step - self._first_step == WARM_UP:
             seconds = self.seconds_left(state)
             ends = datetime.now().astimezone() + timedelta(seconds=seconds)
             self._say(f"about {duration(seconds)} left, until {ends:%a %H:%M}")
@@ -68,7 +66,7 @@ class TrainingBar(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Print a line of what the Trainer logs: losses on the way, EM and F1 where measured."""
-        if self._bar is None:
+        if self.training_bar is None:
             return
         line = line_of(logs or {}, state)
         if line:
@@ -77,40 +75,11 @@ class TrainingBar(TrainerCallback):
             self._say(line + left)
 
     def on_prediction_step(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        eval_dataloader: Any = None,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Move a second bar on while the model is evaluated."""
-        if not state.is_world_process_zero or eval_dataloader is None:
-            return
-        if self._evaluation is None:
-            self._evaluation = progress(
-                label="evaluation",
-                unit="batches",
-                total=len(eval_dataloader),
-                hidden=args.disable_tqdm,
-            )
-        self._evaluation.update(1)
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Close the bar of the evaluation."""
-        if self._evaluation is not None:
-            self._evaluation.close()
-            self._evaluation = None
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Close the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        if not args.disable_tqdm:
+            super().on_prediction_step(args, state, control, **kwargs)
 
     def seconds_left(self, state: TrainerState) -> float:
         """Until the last step, at the mean speed since this start."""

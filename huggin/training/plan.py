@@ -3,6 +3,7 @@
 import math
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from transformers import PreTrainedModel, TrainingArguments
@@ -25,80 +26,78 @@ ROW = 350  # bytes that Arrow adds to a row, on average
 
 @dataclass(frozen=True)
 class Plan:
-    """A training in numbers."""
+    """A training that has not begun."""
 
-    model: str  # its class, its size, where its weights come from
-    data: str  # how many questions and windows
-    device: str
-    steps: int  # optimizer steps from the beginning to the end
-    steps_per_epoch: int
-    windows_per_step: int
-    grouped: bool  # whether the windows of a batch are of similar length
-    recording: str  # what is recorded
-    folder: Path  # the run's folder
-    disk_needed: float  # bytes that checkpoints, the model and the recording will take
-    disk_free: float  # bytes
-    ledger: str = ""  # how much memory it takes
+    config: Config
+    model: PreTrainedModel
+    weights: str  # in words where the model's come from
+    windows: int
+    evaluated: int  # how many questions it is evaluated on
+    facts: RunFacts | None  # of what is recorded; None if nothing is
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps from the beginning to the end."""
+        return total_steps(self.windows, self.config.training)
 
     def lines(self) -> list[str]:
         """The plan as it is printed, a fact a line."""
-        epochs = self.steps / self.steps_per_epoch
-        steps = f"{self.steps:,} steps: {epochs:.3g} epochs of {self.steps_per_epoch:,} steps"
-        disk = f"about {size(self.disk_needed)} needed, {size(self.disk_free)} free"
-        windows = f"{self.windows_per_step} windows{' of similar length' * self.grouped} in a step"
-        facts = (
-            ("model", self.model),
-            ("data", self.data),
-            ("device", self.device),
-            ("training", f"{steps}, {windows}"),
-            ("recording", self.recording),
-            *([("ledger", self.ledger)] if self.ledger else []),
-            ("folder", f"{self.folder}: {disk}"),
-        )
-        return [f"  {name:9} {text}" for name, text in facts]
+        training = self.config.training
+        per_epoch = steps_per_epoch(self.windows, training)
+        steps = f"{self.steps:,} steps: {self.steps / per_epoch:.3g} epochs of {per_epoch:,} steps"
+        alike = " of similar length" * (training.train_sampling_strategy == GROUPED)
+        facts = {
+            "model": describe_model(self.model, self.weights),
+            "data": describe_data(self.config, self.windows, self.evaluated),
+            "device": where(training),
+            "training": f"{steps}, {windows_per_step(training)} windows{alike} in a step",
+            "recording": self._recording(),
+            "ledger": describe_ledger(self._copy) if self.facts else "",
+            "folder": f"{training.output_dir}: about {size(self.disk_needed)} needed, "
+            f"{size(self.disk_free)} free",
+        }
+        return [f"  {name:9} {text}" for name, text in facts.items() if text]
+
+    def _recording(self) -> str:
+        """What is recorded, and how much space that takes."""
+        if self.facts is None:
+            return "nothing (record is false)"
+        wanted = self.config.recording
+        samples = count(len(self.facts.samples), "tracked sample")
+        points = f"{wanted.probe_points} probes, {wanted.node_points} snapshots of the nodes"
+        return f"{samples}, {points} at most; about {size(self._recorded)}"
 
     def refuse_full_disk(self) -> None:
         """Raise UserError if the disk has too little space for what the training will write."""
         if self.disk_needed > self.disk_free:
-            what = f"{self.folder}: about {size(self.disk_needed)} needed"
+            what = f"{self.config.training.output_dir}: about {size(self.disk_needed)} needed"
             advice = "make room, lower save_total_limit, or name another output_dir"
             raise UserError(f"{what}, {size(self.disk_free)} free on its disk; {advice}")
 
+    @cached_property
+    def disk_needed(self) -> float:
+        """Bytes that the model, its checkpoints and the recording will take, beyond those there."""
+        saved = saved_bytes(self.model, self.steps, self.config.training, self._copy)
+        there = bytes_in(Path(self.config.training.output_dir))
+        return max(0.0, saved + self._recorded - there)
 
-def make_plan(
-    config: Config,
-    model: PreTrainedModel,
-    weights: str,
-    windows: int,
-    evaluated: int,
-    facts: RunFacts | None,
-) -> Plan:
-    """The plan of a training over so many windows.
+    @property
+    def disk_free(self) -> float:
+        """Bytes that are free where the run's folder is, or will be."""
+        folder = nearest_folder(Path(self.config.training.output_dir))
+        return float(shutil.disk_usage(folder).free)
 
-    weights: in words where the model's come from. evaluated: how many questions it is evaluated on.
-    facts: of what is recorded, None if nothing is.
-    """
-    training = config.training
-    folder = Path(training.output_dir)
-    per_epoch = steps_per_epoch(windows, training)
-    steps = total_steps(windows, training)
-    recorded = recording_bytes(config, facts, steps) if facts else 0.0
-    copy = copy_bytes(model, facts)
-    needed = saved_bytes(model, steps, training, copy) + recorded
-    return Plan(
-        model=describe_model(model, weights),
-        data=describe_data(config, windows, evaluated),
-        device=where(training),
-        steps=steps,
-        steps_per_epoch=per_epoch,
-        windows_per_step=windows_per_step(training),
-        grouped=training.train_sampling_strategy == GROUPED,
-        recording=describe_recording(config, facts, recorded),
-        ledger=describe_ledger(copy) if facts else "",
-        folder=folder,
-        disk_needed=max(0.0, needed - bytes_in(folder)),
-        disk_free=float(shutil.disk_usage(nearest_folder(folder)).free),
-    )
+    @property
+    def _recorded(self) -> float:
+        return recording_bytes(self.config, self.facts, self.steps) if self.facts else 0.0
+
+    @property
+    def _copy(self) -> float:
+        """The size of a copy of the weights that are trained; 0 without a ledger."""
+        if self.facts is None or not self.facts.ledger_points:
+            return 0.0
+        weights = self.model.parameters()
+        return float(sum(weight.nbytes for weight in weights if weight.requires_grad))
 
 
 def windows_per_step(training: TrainingArguments) -> int:
@@ -152,28 +151,11 @@ def precision(training: TrainingArguments) -> str:
     return f", in bf16{note}"
 
 
-def describe_recording(config: Config, facts: RunFacts | None, recorded: float) -> str:
-    """What is recorded, and how much space that takes."""
-    if facts is None:
-        return "nothing (record is false)"
-    wanted = config.recording
-    samples = count(len(facts.samples), "tracked sample")
-    points = f"{wanted.probe_points} probes, {wanted.node_points} snapshots of the nodes"
-    return f"{samples}, {points} at most; about {size(recorded)}"
-
-
 def describe_ledger(copy: float) -> str:
     """How much memory the ledger takes. copy: bytes of the weights that are trained."""
     held = size(LEDGER_COPIES * copy)
     more = f"{LEDGER_COPIES} copies of the weights, {held} of memory; 2.5 times that at a probe"
     return more if copy else "none (ledger_points is 0)"
-
-
-def copy_bytes(model: PreTrainedModel, facts: RunFacts | None) -> float:
-    """The size of a copy of the weights that are trained; 0 without a ledger."""
-    if facts is None or not facts.ledger_points:
-        return 0.0
-    return float(sum(weight.nbytes for weight in model.parameters() if weight.requires_grad))
 
 
 def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
@@ -196,7 +178,7 @@ def saved_bytes(
 ) -> float:
     """How much the trained model and its checkpoints take, the one being saved included.
 
-    copy: of the ledger's weights, as `copy_bytes` gives it.
+    copy: bytes of the weights that the ledger copies.
     """
     weights = model.num_parameters() * FLOAT
     checkpoint = weights * (1 + ADAM_STATES) + LEDGER_COPIES * copy

@@ -187,21 +187,25 @@ def try_a_batch(trainer: Trainer) -> None:
     A copy of the model takes them, and random states are put back, so nothing of it remains.
     Raises UserError for what the pass raises.
     """
-    by_length = np.argsort(lengths_of(trainer.train_dataset), kind="stable")
-    chosen = [by_length[-1], *by_length[: trainer.args.train_batch_size - 1]]
-    features = trainer._remove_unused_columns(trainer.train_dataset)
-    batch = trainer.data_collator([features[int(index)] for index in chosen])
+    by_length = np.argsort(lengths_of(trainer.train_dataset), kind="stable").tolist()
+    batch = _batch(trainer, [by_length[-1], *by_length[: trainer.args.train_batch_size - 1]])
     shape = " x ".join(map(str, batch["input_ids"].shape))
     try:
         with random_states_kept():
             model = deepcopy(trainer.model).train()
             with trainer.compute_loss_context_manager():
-                loss = trainer.compute_loss(model, trainer._prepare_inputs(batch))
+                loss = trainer.compute_loss(model, batch)
             loss.backward()
     except Exception as error:  # the model's code raises all kinds for what it cannot take
         what = f"{type(trainer.model).__name__}: a batch of {shape} tokens does not pass"
         advice = "choose another model, max_seq_length or batch size"
         raise UserError(f"{what}: {one_line(error)}; {advice}; nothing was changed") from None
+
+
+def _batch(trainer: Trainer, chosen: list[int]) -> dict[str, Any]:
+    """Some windows of the training data as a batch, on the device."""
+    features = trainer._remove_unused_columns(trainer.train_dataset)
+    return trainer._prepare_inputs(trainer.data_collator([features[index] for index in chosen]))
 
 
 def announce(
@@ -233,9 +237,7 @@ def announce_dry_run(plan: Plan, seconds: float) -> None:
 def seconds_of_a_step(trainer: Trainer) -> float:
     """How long one optimizer step takes: the second of two, forward and backward."""
     trainer.model.to(trainer.args.device).train()
-    features = trainer._remove_unused_columns(trainer.train_dataset)
-    batch = [features[index] for index in typical_batch(trainer)]
-    inputs = trainer._prepare_inputs(trainer.data_collator(batch))
+    inputs = _batch(trainer, _typical_batch(trainer))
     seconds = 0.0
     for _ in range(2):
         begun = time.perf_counter()
@@ -246,7 +248,7 @@ def seconds_of_a_step(trainer: Trainer) -> float:
     return seconds * trainer.args.gradient_accumulation_steps
 
 
-def typical_batch(trainer: Trainer) -> list[int]:
+def _typical_batch(trainer: Trainer) -> list[int]:
     """The indices of the batch of an epoch whose longest window has the median length."""
     lengths = lengths_of(trainer.train_dataset)
     order = list(trainer._get_train_sampler())

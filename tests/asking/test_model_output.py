@@ -95,7 +95,7 @@ def test_every_checkpoint_and_the_figure_of_them(morning):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--samples", "0"], "--samples: must be 1 or more"),
+        (["--samples", "0"], "--samples: 0: must be 1 or more"),
         (["--samples", "1", "--all"], "not allowed with argument"),
         (
             ["--checkpoint", "nowhere"],

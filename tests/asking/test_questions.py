@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from huggin.asking.examination import Examination
-from huggin.asking.examined import Examined
-from huggin.asking.questions import Asked, ask, draw_questions, efficacy_of, until_first_right
+from huggin.asking.examination import Examination, Examined
+from huggin.asking.questions import Asked, ask_all, draw_questions, efficacy_of, until_first_right
 from huggin.common.errors import UserError
 from huggin.qa.answers import Answer, score_answer
 from huggin.qa.config import read_config
@@ -109,23 +108,24 @@ def examination(tiny_run, tiny_cfg, tmp_path_factory):
         {"id": str(n), "question": "Who ?", "context": c, "answers": answers}
         for n, c in enumerate(contexts)
     ]
-    short = replace(loaded.data, max_seq_length=24, doc_stride=8)
-    return replace(loaded, records=Dataset.from_list(records), data=short)
+    short = replace(loaded.trained.data, max_seq_length=24, doc_stride=8)
+    trained = replace(loaded.trained, data=short)
+    return replace(loaded, records=Dataset.from_list(records), trained=trained)
 
 
 @pytest.mark.slow
 def test_batches_give_the_same_answers_as_one_at_a_time(examination):
     order = draw_questions(40, seed=1)
     parts = (
-        examination.model,
-        examination.tokenizer,
+        examination.trained.model,
+        examination.trained.tokenizer,
         examination.records,
         order,
-        examination.data,
+        examination.trained.data,
     )
-    single = list(ask(*parts, batch_size=1))
+    single = list(ask_all(*parts, batch_size=1, ahead=1))
     for batch_size, ahead in ((4, 1), (16, 3), (64, 1)):
-        batched = list(ask(*parts, batch_size=batch_size, ahead=ahead))
+        batched = list(ask_all(*parts, batch_size=batch_size, ahead=ahead))
         assert [one.index for one in batched] == order
         assert [one.answer.text for one in batched] == [one.answer.text for one in single]
         confidences = [one.answer.confidence for one in batched]
@@ -137,12 +137,18 @@ def test_batches_give_the_same_answers_as_one_at_a_time(examination):
 
 @pytest.mark.slow
 def test_a_tokenizer_that_pads_left_gives_the_same_answers(examination):
-    left = copy.deepcopy(examination.tokenizer)
+    left = copy.deepcopy(examination.trained.tokenizer)
     left.padding_side = "left"
-    parts = (examination.records, range(40), examination.data)
-    expected = list(ask(examination.model, examination.tokenizer, *parts, batch_size=1))
+    parts = (examination.records, range(40), examination.trained.data)
+    expected = list(
+        ask_all(
+            examination.trained.model, examination.trained.tokenizer, *parts, batch_size=1, ahead=1
+        )
+    )
     for batch_size in (1, 8):
-        answers = list(ask(examination.model, left, *parts, batch_size=batch_size))
+        answers = list(
+            ask_all(examination.trained.model, left, *parts, batch_size=batch_size, ahead=1)
+        )
         assert [one.answer.text for one in answers] == [one.answer.text for one in expected]
 
 

@@ -11,11 +11,11 @@ from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
 from huggin.analysis.parts import sums_until
-from huggin.asking.exam import cross_entropy
 from huggin.asking.rewinding import untrained_model
 from huggin.graphs.parts import draw_rewound
 from huggin.model.loading import head_of, load_trained
 from huggin.model.parts import TwoStates
+from huggin.qa.answers import cross_entropy
 from huggin.qa.config import arguments_of
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
@@ -169,7 +169,7 @@ def test_weights_that_cannot_be_had(run, cfg, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--samples", "0"], "--samples: must be 1 or more"),
+        (["--samples", "0"], "--samples: 0: must be 1 or more"),
         (["--checkpoint", "5"], "--checkpoint 5: no such checkpoint; choose 3, 6, 8"),
     ],
 )

@@ -175,19 +175,19 @@ def examination(folder: Path, device: str | None = None, bf16: bool = False) -> 
 
 
 def test_questions_are_asked_on_it(asked):
-    assert examination(asked).model.device.type == "raven"
-    assert examination(asked, "cpu").model.device.type == "cpu"
+    assert examination(asked).trained.model.device.type == "raven"
+    assert examination(asked, "cpu").trained.model.device.type == "cpu"
 
 
 def test_use_cpu_of_the_cfg_is_respected(asked, tiny_cfg):
     (asked / "cfg.json").write_text(json.dumps(tiny_cfg(use_cpu=True)))
-    assert examination(asked).model.device.type == "cpu"
-    assert examination(asked, "raven").model.device.type == "raven"
+    assert examination(asked).trained.model.device.type == "cpu"
+    assert examination(asked, "raven").trained.model.device.type == "raven"
 
 
 def test_bf16_where_asked(asked):
     one = examination(asked, bf16=True)
-    assert one.model.dtype == torch.bfloat16
+    assert one.trained.model.dtype == torch.bfloat16
     assert len(one.ask(seed=0).asked) == 4
 
 

@@ -90,4 +90,7 @@ def test_a_model_that_is_asked_is_sped_up(tiny_run, tiny_cfg, tmp_path, monkeypa
     monkeypatch.setattr(fast_linear, "onednn_is_faster", lambda layer: True)
     (tmp_path / "cfg.json").write_text(json.dumps(tiny_cfg(output_dir=str(tiny_run))))
     config = read_config(tmp_path / "cfg.json", [])
-    assert onednn_calls(Examination.load(config, RunFolder(tiny_run), tiny_run, None).model) > 0
+    assert (
+        onednn_calls(Examination.load(config, RunFolder(tiny_run), tiny_run, None).trained.model)
+        > 0
+    )

@@ -17,12 +17,16 @@ from transformers import BertConfig, BertForQuestionAnswering
 from huggin.analysis.nodes import NodeChoice, rank_nodes
 from huggin.model.modules import legend_rows
 from huggin.pages.blocks import (
+    HEIGHT,
+    WIDTH,
     Block,
     Document,
     Part,
     beside,
     in_rows,
     render,
+    section,
+    sheets,
     stacked,
     text_block,
 )
@@ -180,6 +184,16 @@ def test_blocks_beside_and_below_each_other():
     assert (column.width, column.height) == (90, 50)
     assert [(part.left, part.top) for part in column.parts] == [(0, 0), (40, 0), (0, 30)]
     assert [block.width for block in in_rows([first, second, first], 90)] == [90, 30]
+
+
+def test_blocks_flow_over_the_sheets_and_a_short_table_takes_its_figure_along():
+    table_, figure = (Block(WIDTH, height, []) for height in (40, 500))
+    facts, *rest = section("Ravens", [table_, figure, figure])
+    assert 540 < facts.height < HEIGHT
+    assert [block.height for block in rest] == [500]
+    high, *rest = section("Ravens", [figure, figure])
+    assert (high.height < 600, len(rest)) == (True, 1)
+    assert [round(sheet.height) for sheet in sheets([table_, table_, figure, figure])] == [600, 500]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{"])

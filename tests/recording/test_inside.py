@@ -68,7 +68,7 @@ def test_the_lens_of_200_probes_of_bert_base_takes_about_4_mb(tmp_path):
             {"step": step, "sample": 0, "layer": at, "start_logits": logits, "end_logits": logits}
             for at in range(13)
         ]
-        writer.append_together("lens", rows)
+        writer.append("lens", *rows)
     writer.close()
     assert 200 * 13 * 2 * 384 * 2 <= 10 * size_of(run, "lens") <= 4.2e6
 

@@ -24,12 +24,12 @@ from transformers import (
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from huggin.common.errors import UserError
-from huggin.model.ledger import credits_along, trainable
 from huggin.model.parts import places_of
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_samples, training_features
 from huggin.recording.callback import RecorderCallback
 from huggin.recording.exports import write_csv
+from huggin.recording.ledger import credits_along, trainable
 from huggin.recording.reader import Recording
 from huggin.recording.recorder import Recorder
 from huggin.recording.run_folder import RunFolder

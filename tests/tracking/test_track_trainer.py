@@ -174,7 +174,7 @@ def test_names_that_act_on_the_terminal_are_printed_escaped(tmp_path, monkeypatc
         (("cfg.json", "other.json"), "other.json: not expected here"),
         (("cfg.json", "--interval", "0"), "--interval 0.0: give 0.01 seconds or more"),
         (("cfg.json", "--interval", "nan"), "--interval nan"),
-        (("cfg.json", "--samples", "0"), "--samples 0: give 1 or more"),
+        (("cfg.json", "--samples", "0"), "--samples: 0: must be 1 or more"),
         (("cfg.json", "--flame", "flame.png"), "flame.png: give a name that ends in .svg or .json"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from huggin.asking.questions import ask
+from huggin.asking.questions import ask_all
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import short
 from huggin.common.window import Window
@@ -130,7 +130,7 @@ def case_of(
     data = text_model.data
     refuse_long_question(chosen.name, record["question"], text_model)
     records = Dataset.from_list([record])
-    (asked,) = ask(text_model.model, tokenizer, records, [0], data, text_model.batch)
+    (asked,) = ask_all(text_model.model, tokenizer, records, [0], data, text_model.batch)
     window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
     answer = (asked.answer.start, asked.answer.end)
     target = span_target(explain, window, answer, record["answers"])
