@@ -63,6 +63,7 @@ _OPTIONAL = ("seed", "versions", "fixed", "cfg", "schema_version", "inputs", "of
 _OF_SCHEMA_2 = (
     "parts",
     "places",
+    "ledger_points",
     "n_best_size",
     "max_answer_length",
     "has_lens",
