@@ -20,7 +20,7 @@ CITIES = ("Bergen", "Kiruna", "Lund", "Odense", "Oslo", "Ribe", "Turku", "Vaasa"
 VERBS = ("took", "brought", "carried")
 QUESTIONS = ("What did {name} have?", "Where did {name} go?")
 FACTS = 3  # in a story
-STORIES = 1500  # to train on, with a question of each kind
+STORIES = 4800  # to train on, with a question of each kind
 UNSEEN = 100
 SEED = 1
 

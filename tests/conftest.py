@@ -50,6 +50,7 @@ TRAINING = (
 PICTURES = ("lime", "huggin.lime.pictures.figures", "huggin.lime.classifiers.keras_models")
 # Scripts that load little by themselves: the server that has loaded nothing is enough.
 LIGHT = ("db_utils.py", "db-indices.py", "graph-losses.py")
+WITH_TENSORFLOW = ("lime.py", "inDeCeptionV3.py")
 LOADED = {"training": TRAINING, "pictures": PICTURES, "nothing": ()}
 FOLDER = pytest.StashKey[str]()
 SERVERS = pytest.StashKey[list[subprocess.Popen[bytes]]]()
@@ -122,7 +123,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     The faults, which take most of an hour, are tried only when they are asked for.
     """
     if "faults" not in config.option.markexpr:
-        asked_for = [item for item in items if "faults" not in item.keywords]
+        asked_for = [item for item in items if not item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=[item for item in items if item not in asked_for])
         items[:] = asked_for
     items.sort(key=lambda item: item.path.name != "test_typed_docs.py")
@@ -266,6 +267,7 @@ def process(script: str, *words: Any) -> list[str]:
     script: its file, such as `run_qa.py`, or what is typed after `huggin`.
     """
     server = "nothing" if script in LIGHT else "training"
+    server = "pictures" if script in WITH_TENSORFLOW else server
     started = [ROOT / script] if script.endswith(".py") else ["-m", "huggin.common.console", script]
     return list(map(str, [python(server), *started, *words]))
 

@@ -98,7 +98,8 @@ def knows(command: str, option: str) -> bool:
         return True
     if command in ("run_qa", "track-trainer") and is_key(option[2:].replace("-", "_")):
         return True
-    return command != "run_qa" and f'"{option}"' in sources_of(script_of(command))
+    sources = sources_of(script_of(command))
+    return command != "run_qa" and re.search(f'"{option}[" ]', sources) is not None
 
 
 def is_key(name: str) -> bool:

@@ -22,7 +22,7 @@ SET_UP = "~/huggin-api/setup && source ~/huggin-api/.venv/bin/activate"
 NOT_TYPED = ("network", "gpu")
 LIMIT = 900  # seconds for a block; only a command that hangs reaches it
 TYPED = {  # what depends on the steps of cfg.json, and trainings whose length proves nothing
-    "--step 1504": f"--step {LAST_STEP}",
+    "--step 1500": f"--step {LAST_STEP}",
     "--checkpoint 1400": f"--checkpoint {LAST_STEP - SAVE_STEPS}",
     "--num_train_epochs 10": "--num_train_epochs 2",
     "--num_train_epochs 5": "--num_train_epochs 1",

@@ -116,11 +116,11 @@ def rewound(
     """What each part of the model in `folder`, the run's or a checkpoint's, is worth.
 
     count: how many questions of `split` are asked. device: where to compute; default: the
-    accelerator. seed: draws the questions.
+    accelerator, unless the cfg says use_cpu. seed: draws the questions.
     Raises UserError if the weights before the training, or the data, cannot be had.
     """
     model_args, data = _arguments(recording)
-    place = choose_device(device)
+    place = choose_device(device, bool(recording.facts.cfg.get("use_cpu")))
     untrained = untrained_model(recording, model_args).to(place).eval()
     trained = TrainedModel.in_folder(recording.run, folder, data, place)
     tracked = recording.facts.samples

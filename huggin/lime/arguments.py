@@ -245,10 +245,11 @@ def width(text: str) -> float:
 
 def refuse_unfit(args: Namespace) -> None:
     """Raise UserError for options of masks that contradict each other."""
-    repeats = [name for name in ("stability", "until_stable") if getattr(args, name, None)]
-    if args.sampler == "leave-one-out" and (args.samples or repeats):
-        what = "its masks are deterministic, one per segment; leave out --samples, --stability"
-        raise UserError(f"--sampler leave-one-out: {what} and --until-stable")
+    given = [name for name in ("samples", "stability", "until_stable") if getattr(args, name, None)]
+    if args.sampler == "leave-one-out" and given:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        what = f"its masks are deterministic, one per segment; leave out {options}"
+        raise UserError(f"--sampler leave-one-out: {what}")
 
 
 def checked(args: Namespace) -> Namespace:

@@ -167,7 +167,7 @@ class Kept:
     asked: Asked
     findings: list[Finding]
     by_step: ByStep | None = None
-    nodes: dict[str, Any] | None = None  # huggin.lime.words.others.NodeShares
+    nodes: dict[str, Any] | None = None  # huggin.lime.words.rivals.NodeShares
     schema: int = field(default=1)
 
     def rows(self) -> list[dict[str, Any]]:

@@ -60,7 +60,14 @@ _WRONG: dict[type, tuple[Any, ...]] = {
     dict: (None, [], "x"),
 }
 _OPTIONAL = ("seed", "versions", "fixed", "cfg", "schema_version", "inputs", "offsets", "run_id")
-_OF_SCHEMA_2 = ("parts", "n_best_size", "max_answer_length", "has_lens")  # older runs lack them
+_OF_SCHEMA_2 = (
+    "parts",
+    "places",
+    "ledger_points",
+    "n_best_size",
+    "max_answer_length",
+    "has_lens",
+)  # older runs lack them
 
 
 def _wrong_types(facts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
