@@ -25,6 +25,7 @@ BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 COMPONENTS = ("self", "out", "head")
 MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
 AtLeastOne = Annotated[int, Field(ge=1)]
+AtLeastZero = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class RunFacts:
     n_best_size: AtLeastOne = 20  # starts and ends that are paired when a probe's answer is sought
     max_answer_length: AtLeastOne = 30  # tokens
     places: list[Place] = field(default_factory=list)  # columns of the table `ledger`
-    ledger_points: int = 0  # of a line between two probes; 0: there is no ledger
+    ledger_points: AtLeastZero = 0  # of a line between two probes; 0: there is no ledger
     has_lens: bool = False  # whether the head can be applied to every layer's output
     fixed: dict[str, Any] = field(default_factory=dict)  # what a resumed run must not change
     cfg: dict[str, Any] = field(default_factory=dict)  # the keys as they were given

@@ -67,7 +67,7 @@ def probes_of(spans, logits=None):
     ],
 )
 def test_when_learned(spans, learned):
-    assert when_learned(probes_of(spans), window(gold_start=3, gold_end=4)) == learned
+    assert when_learned(probes_of(spans), window(5, gold_start=3, gold_end=4)) == learned
 
 
 def test_no_answer_in_the_window_is_never_right():
@@ -78,7 +78,7 @@ def test_no_answer_in_the_window_is_never_right():
 
 def test_margins_are_over_the_best_other_token_of_the_context():
     parts = ["special", "question", "context", "context", "context"]
-    shown = window(gold_start=2, gold_end=3, parts=parts)
+    shown = window(5, gold_start=2, gold_end=3, parts=parts)
     assert margins(probes_of([(2, 3)], [9.0, 8, 1, 2, 5]), shown).tolist() == [1 - 5, 2 * (2 - 5)]
     alone = replace(shown, parts=["question"] * 4 + ["special"])
     assert margins(probes_of([(2, 3)], [9.0, 8, 1, 2, 5]), alone).tolist() == [np.inf, np.inf]

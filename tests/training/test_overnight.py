@@ -94,7 +94,7 @@ PLACES = [
     ("huggin.recording.recorder:Recorder.flush_to_disk", 3),  # saved, the recording not yet flushed
     ("checkpointing:let_older_go", 2),  # marked, the older one not yet gone
     ("trainer_qa:save_beside", 1),  # trained, the model not yet saved
-    ("huggin.recording.schema:RecordingWriter.append", 16),  # in the middle of a row
+    ("huggin.recording.schema:RecordingWriter.append", 24),  # in the middle of a row
 ]
 
 

@@ -108,11 +108,11 @@ def of_numbers() -> Iterator[Fault]:
         ("squad-interface.py", huge, "--cfg", "cfg.json"),
         ("db_utils.py", "model_efficacy", "state", huge, huge),
         ("db_utils.py", "sample_indices", "1", "1", huge),
-        ("rewind.py", "run", "--checkpoint", huge),
+        ("rewind", "run", "--checkpoint", huge),
     ):
         yield Fault("numbers", " ".join(words), words)
     for option in ("--samples", "--seed"):
-        words = ("rewind.py", "run", option, huge)
+        words = ("rewind", "run", option, huge)
         yield Fault("numbers", " ".join(words), words, codes=frozenset({0}))
 
 
