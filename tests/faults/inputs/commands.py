@@ -124,7 +124,6 @@ _BAD_KEYS: tuple[tuple[str, Any], ...] = (
     ("max_train_samples", 0),
     ("optim", "magic"),
     ("lr_scheduler_type", "up"),
-    ("metric_for_best_model", "loss"),
     ("eval_strategy", "never"),
     ("save_strategy", "sometimes"),
     ("save_only_model", True),
