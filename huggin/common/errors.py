@@ -7,6 +7,10 @@ class UserError(Exception):
     """Something that the user can mend: its text says what is wrong, where, and what to do."""
 
 
+class Damaged(UserError):
+    """A file that is not as it was written: what is drawn from it would not be true."""
+
+
 class BadValue(UserError):
     """A value that cannot be used. A command says it with the name of its option."""
 

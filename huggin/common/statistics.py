@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from scipy.special import stdtrit
-
 Z = 1.959964  # 95 % of a normal distribution lies within so many standard errors
 
 
@@ -25,4 +23,6 @@ def half_interval(error: Any, count: Any) -> Any:
 
     error, count: numbers or arrays. count: how many values the mean is of. NaN for a single one.
     """
+    from scipy.special import stdtrit  # 0.1 s, which commands without such a mean do not wait
+
     return stdtrit(count - 1, 0.975) * error

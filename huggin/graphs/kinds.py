@@ -28,7 +28,7 @@ from huggin.analysis.questions import (
     table_of_hardest,
     table_of_kinds,
 )
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import BadValue, Damaged, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.logits import (
     draw_layers,
@@ -189,10 +189,13 @@ def _layers(
 
 @contextmanager
 def left_out(notes: list[str], what: str = "") -> Iterator[None]:
-    """What a recording lacks is left out, and a note says why. what: is left out, for the note."""
+    """What a recording lacks is left out, and a note says why. what: is left out, for the note.
+
+    Raises Damaged for a file that is not as it was written.
+    """
     try:
         yield
-    except BadValue:
+    except (BadValue, Damaged):
         raise
     except UserError as error:
         notes.append(f"left out, {what}: {error}" if what else str(error))

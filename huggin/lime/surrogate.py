@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from huggin.common.errors import UserError
-from huggin.lime.masks import Masks
+from huggin.lime.masks import Masks, block_size
 
 CHANCE = 1.96  # standard errors that 95 of 100 deviations by chance stay within
 ALPHA = 0.05  # chance of calling stable what is not
@@ -91,6 +91,16 @@ class Surrogate:
         return max(self.rounding, self.least)
 
 
+def _too_few(design: np.ndarray, masks: Masks) -> str:
+    """Why the coefficients cannot be told apart, and what to do."""
+    count, segments = masks.on.shape
+    if np.linalg.matrix_rank(design) == design.shape[1]:
+        few = f"a kernel of width {masks.width:g} leaves too few of {count} masks any weight"
+        return f"{few} to tell {segments} segments apart; take a larger kernel width"
+    enough = 1 + block_size(segments)
+    return f"{count} masks do not tell {segments} segments apart; take {enough} samples"
+
+
 def linear_regression_coefficients(
     masks: Masks, scores: np.ndarray, weights: np.ndarray, least: float = 0.0
 ) -> Surrogate:
@@ -114,8 +124,7 @@ def linear_regression_coefficients(
     spread = np.where(nothing | (np.ptp(scores) <= least), 0, scores - centre)
     solution, _, rank, _ = np.linalg.lstsq(design * root[:, None], spread * root)
     if rank < design.shape[1]:
-        few = f"{len(scores)} masks of these weights do not tell {len(solution)} coefficients apart"
-        raise UserError(f"{few}; take more samples or a larger kernel width")
+        raise UserError(_too_few(design, masks))
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import BadValue, Damaged, UserError
 from huggin.common.site import Place, Site
 from huggin.common.window import Window
 from huggin.recording.run_facts import read_facts
@@ -158,13 +158,13 @@ class Recording:
         with pa.memory_map(str(path)) as source:
             for row in whole_batches(source):
                 if before is None and not row.schema.equals(schema):
-                    raise UserError(f"{path}: its columns are not those of this run; {NOT_OURS}")
+                    raise Damaged(f"{path}: its columns are not those of this run; {NOT_OURS}")
                 # A segment without an id may be an older one.
                 if before is None and run_id_of(row.schema) not in ("", self.facts.run_id):
-                    raise UserError(f"{path}: recorded in another run; {NOT_OURS}")
+                    raise Damaged(f"{path}: recorded in another run; {NOT_OURS}")
                 for step in row["step"].to_pylist():
                     if problem := problem_with_step(name, step, before, first_step):
-                        raise UserError(f"{path}: {problem}; {NOT_OURS}")
+                        raise Damaged(f"{path}: {problem}; {NOT_OURS}")
                     before = step
                 yield row
 
@@ -198,7 +198,7 @@ class Recording:
         """Raise UserError for numbers that no training can have."""
         if problem := problem_with_numbers(columns):
             where = f"{self.run.recording}: {table}"
-            raise UserError(f"{where}: {problem}; the file is damaged, record the run again")
+            raise Damaged(f"{where}: {problem}; the file is damaged, record the run again")
 
     def tracked(self, sample: int = 0) -> Window:
         """A tracked sample. Raises UserError if there is none of that number."""
@@ -265,7 +265,7 @@ class Recording:
         parts = self._parts_of("lens", sample)
         self._refuse_other_sizes("lens", parts, LOGITS, len(self.tracked(sample).tokens))
         if sum(map(len, parts)) % layers:
-            raise UserError(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
+            raise Damaged(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
         steps = _joined(parts, "step").reshape(-1, layers)[:, 0]
         if not len(steps):
             raise UserError(f"{self.run.recording}: no probe of sample {sample} in the table lens")
@@ -291,7 +291,7 @@ class Recording:
             [flat_values(pc.list_value_length(part["windows"])) for part in parts]
         )
         if (sizes % len(OF_A_WINDOW)).any():
-            raise UserError(f"{self.run.recording}: questions: half a window; {NOT_OURS}")
+            raise Damaged(f"{self.run.recording}: questions: half a window; {NOT_OURS}")
         steps = np.repeat(_joined(parts, "step"), sizes // len(OF_A_WINDOW))
         return TrainedWindows(step=steps, **columns_of_windows(_joined(parts, "windows")))
 
@@ -330,7 +330,7 @@ class Recording:
         for part, name in product(parts, names):
             if set(pc.unique(pc.list_value_length(part[name])).to_pylist()) - {size}:
                 what = f"{table}: {name} are not {size} numbers"
-                raise UserError(f"{self.run.recording}: {what}; {NOT_OURS}")
+                raise Damaged(f"{self.run.recording}: {what}; {NOT_OURS}")
 
     def _why_without(self, name: str) -> str:
         if self.facts.schema_version < SINCE[name]:

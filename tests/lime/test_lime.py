@@ -345,7 +345,7 @@ def test_inception_of_random_weights_at_299(tmp_path):
         "--weights",
         "random",
         "--samples",
-        "40",
+        "129",
         "--json",
         "a.json",
         cwd=tmp_path,

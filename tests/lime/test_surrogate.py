@@ -169,5 +169,15 @@ def test_scores_that_never_change_explain_nothing():
 def test_masks_that_do_not_tell_the_coefficients_apart_are_refused():
     """With so small a width the full mask alone counts, and any coefficients fit it."""
     masks = random_perturbations("hadamard", 16, 513, 0, 0.01)
-    with pytest.raises(UserError, match="513 masks of these weights do not tell 17 coefficients"):
+    with pytest.raises(UserError, match="of width 0.01 leaves too few of 513 masks any weight"):
         linear_regression_coefficients(masks, masks.on.sum(axis=1) / 16, distance_weights(masks))
+
+
+def test_masks_that_are_too_few_name_how_many_are_enough():
+    """32 masks and their opposites tell 32 directions apart, not 34."""
+    few = random_perturbations("hadamard", 34, 65, 0)
+    with pytest.raises(UserError, match="65 masks do not tell 34 segments apart; take 129 samples"):
+        linear_regression_coefficients(few, few.on[:, 0] / 2, distance_weights(few))
+    enough = random_perturbations("hadamard", 34, 129, 0)
+    found = linear_regression_coefficients(enough, enough.on[:, 0] / 2, distance_weights(enough))
+    assert found.top(2).tolist() == [0]

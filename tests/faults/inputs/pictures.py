@@ -12,7 +12,7 @@ from PIL import Image
 from tests.faults.inputs.base import HOSTILE, ROOT, Fault, nothing, writing_bytes, writing_text
 
 SHAPES = ROOT / "sample" / "shapes"
-QUICKLY = ("--samples", "65", "--db", "a.db")
+QUICKLY = ("--samples", "129", "--db", "a.db")
 MODEL = ("--model", f"{SHAPES}.keras", "--pixels", "signed", "--segmenter", "grid")
 READ = frozenset({0})
 NAMES = ("circle", "square", "triangle", "cross", "nothing")

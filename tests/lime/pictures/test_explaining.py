@@ -102,8 +102,8 @@ def test_arrays_that_are_no_pictures_are_refused(array):
 
 @pytest.mark.slow
 def test_the_command_says_and_counts_what_the_function_does(tmp_path, shapes):
-    done = command("lime.py", "--demo", "--samples", "65", "--json", "a.json", cwd=tmp_path)
-    found = huggin.explain_picture(f"{SHAPES}.png", shapes, segmenter="slic", samples=65)
+    done = command("lime.py", "--demo", "--samples", "129", "--json", "a.json", cwd=tmp_path)
+    found = huggin.explain_picture(f"{SHAPES}.png", shapes, segmenter="slic", samples=129)
     paths = "\nexplanations/shapes/"
     assert done.stdout.replace(f"{SHAPES}", "").split(paths)[0] == found.in_words().replace(
         f"{SHAPES}", ""
