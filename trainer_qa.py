@@ -256,7 +256,7 @@ def build_recorder(
         model_name=model_name(config),
         data_name=config.data_name,
         seed=seed,
-        fixed=fixed_settings(config, model, features, len(samples)),
+        fixed=fixed_settings(config, model, records, features, len(samples)),
         cfg={key: value for key, value in config.given.items() if key != "hub_token"},
         overwrite=True,  # of what an earlier start recorded from the same step on
     )

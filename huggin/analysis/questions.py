@@ -16,6 +16,7 @@ from huggin.common.errors import UserError
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import in_columns, short
 from huggin.recording.reader import Recording, TrainedWindows
+from huggin.recording.run_facts import TEXTS, hash_of_texts
 
 STRETCHES = 24  # points of a running figure at most
 QUARTERS = 4  # stretches of a table
@@ -43,14 +44,20 @@ NEVER = -1
 Record = Mapping[str, Any]  # question, context, answers as in SQuAD, and maybe `own`
 
 
-def refuse_changed(recording: Recording, records: Mapping[int, Record]) -> None:
-    """Raise UserError if questions are not those that a run was trained on.
+def refuse_changed(recording: Recording, records: Sequence[Record]) -> None:
+    """Raise UserError if questions are not those that a run was trained on, in their order.
 
-    records: by their place in the data; the last one that was trained on must be among them.
+    An older recording has no hash of them, only its tracked questions and how many there were.
     """
-    samples = [each for each in recording.facts.trained_samples if each.index in records]
-    is_other = any(records[each.index]["question"] != each.question for each in samples)
-    if is_other or int(recording.questions.index.max()) not in records:
+    if texts := recording.facts.fixed.get(TEXTS):
+        is_other = texts != hash_of_texts(records)
+    else:
+        samples = recording.facts.trained_samples
+        last = max([int(recording.questions.index.max()), *(each.index for each in samples)])
+        is_other = last >= len(records) or any(
+            records[each.index]["question"] != each.question for each in samples
+        )
+    if is_other:
         where = f"{recording.facts.data_name} has changed"
         raise UserError(f"{where} since {recording.run.path} was trained")
 

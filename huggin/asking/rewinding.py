@@ -14,6 +14,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
+from huggin.analysis.questions import refuse_changed
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions
 from huggin.common.errors import BadValue, UserError
@@ -126,6 +127,8 @@ def rewound(
     tracked = recording.facts.samples
     two = TwoStates.of(trained.model, untrained, tracked[0] if tracked else None)
     records = trained.questions(data, split, model_args.cache_dir)
+    if split == "train":
+        refuse_changed(recording, records.to_list())
     indices = sorted(draw_questions(len(records), seed)[:count])
     mixtures = _mixtures(two.parts)
     found = []

@@ -96,7 +96,7 @@ def suspects(
     late: list[int] = []
     notes: list[str] = []
     if not validation:
-        refuse_changed(recording, dict(enumerate(listed)))
+        refuse_changed(recording, listed)
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
     asked = _answers_to(recording, records, device) if ask else []

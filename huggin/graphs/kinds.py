@@ -129,7 +129,7 @@ def _losses(drawn: Figures, *, spikes: bool = False) -> None:
         drawn.add(draw_losses(*runs), runs)
         return
     try:
-        records = training_records(runs[0].facts.cfg)
+        records = _trained_on(runs[0])
     except (UserError, OSError) as error:
         drawn.notes.append(f"no texts: {error}")
         records = []
@@ -237,10 +237,10 @@ def questions_of(
     return records, same_kinds(kinds)
 
 
-def _trained_on(run: Recording, by: str | None) -> list[Record]:
-    records = training_records(run.facts.cfg, by)
-    refuse_changed(run, dict(enumerate(records)))
-    return list(records)
+def _trained_on(run: Recording, by: str | None = None) -> list[Record]:
+    records: list[Record] = [*training_records(run.facts.cfg, by)]
+    refuse_changed(run, records)
+    return records
 
 
 def _node_logits(
