@@ -361,7 +361,7 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
         return
     facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
     write_json(run.eval_results, facts | scores)
-    name = Path(config.data.validation_file or config.data.dataset_name or "").name
+    name = config.data.name_of("validation")
     measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)

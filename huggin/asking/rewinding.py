@@ -138,8 +138,7 @@ def rewound(
                 asked = list(trained.asked(records, indices))
             found.append(answers_of(asked))
             bar.update(len(indices))
-    file = data.train_file if split == "train" else data.validation_file
-    name = f"{Path(file or data.dataset_name or '').name} ({DATA_OF[split]})"
+    name = f"{data.name_of(split)} ({DATA_OF[split]})"
     return _as_rewound(two, name, indices, trained.step, seed, found)
 
 

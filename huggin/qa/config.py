@@ -83,7 +83,7 @@ class Config:
     @property
     def data_name(self) -> str:
         """The data's name in a model-type-state: `squad`, `questions.json`."""
-        return Path(self.data.dataset_name or self.data.train_file or "").name
+        return self.data.name_of("train")
 
     @property
     def on_main_process(self) -> bool:
