@@ -181,7 +181,8 @@ def make_text_scene(
     """Turn places into segments.
 
     kept: tokens that are never hidden. Places without a token that can be hidden are left out. A
-    place that shares all its tokens with the one before, as in scripts without blanks, joins it.
+    place without a token of its own, as in scripts without blanks, joins the one whose token
+    reaches into it.
     Raises UserError if fewer than two segments are left.
     """
     owners = []
@@ -189,15 +190,15 @@ def make_text_scene(
         overlapped = (number for number, place in enumerate(places) if place.overlaps(own))
         owners.append(next(overlapped, NEVER))
     hidden = {owner for token, owner in enumerate(owners) if token not in kept}
-    shared = {place for place in range(len(places)) if _is_shared(window, place, places, owners)}
     numbers: dict[int, int] = {}
     segments: list[Place] = []
     for number, place in enumerate(places):
         if number in hidden:
             numbers[number] = len(segments)
             segments.append(place)
-        elif number in shared and segments and segments[-1].part == place.part:
-            segments[-1] = Place(place.part, segments[-1].first, place.last)
+        elif number not in owners and (owner := _reaching_into(place, window, owners)) in numbers:
+            joined = segments[numbers[owner]]
+            segments[numbers[owner]] = Place(place.part, joined.first, place.last)
     if len(segments) < 2:
         what = f"{len(segments)} segments can be hidden, two are needed"
         raise UserError(f"{name}: {what}; give a longer context, or hide the answer's words, too")
@@ -207,11 +208,11 @@ def make_text_scene(
     return TextScene(name, window, kind, hide, segments, np.array(segment_of), text_model)
 
 
-def _is_shared(window: Window, number: int, places: Sequence[Place], owners: list[int]) -> bool:
-    """Whether a place has no token of its own, but one of the place before reaches into it."""
-    before = [token for token, owner in enumerate(owners) if owner == number - 1]
-    reaches = any(places[number].overlaps(place_of_token(window, token)) for token in before)
-    return number not in owners and reaches
+def _reaching_into(place: Place, window: Window, owners: Sequence[int]) -> int:
+    """The number of the place that owns the first token in another one; NEVER without any."""
+    tokens = enumerate(owners)
+    inside = (own for token, own in tokens if place.overlaps(place_of_token(window, token)))
+    return next(inside, NEVER)
 
 
 def answer_text(window: Window, span: TokenSpan) -> str:
