@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     refuse_unwritable(None, json, db)
     picture = open_picture(choices.pop("image"))
     from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.pictures.rounds import explain_rounds
+    from huggin.lime.pictures.explaining import explain_rounds
 
     said = {name: choices.pop(name) for name in OF_MODELS}
     classifier = load_classifier(**said, picture=picture.values, seed=choices["seed"])
