@@ -27,7 +27,6 @@ SAMPLE_FORMAT = 339
 UNSIGNED = 1
 TAGS = (BITS, PHOTOMETRIC, *LOWEST, *HIGHEST, SAMPLE_FORMAT)
 WHITE_IS_0 = 0
-FULL = 65535
 DEEP = 2**14  # a largest value below this means that not all of 16 bits are used
 
 Say = Callable[[str], None]
@@ -163,14 +162,10 @@ def _ends(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float,
             low, high = tags.get(lowest, 0.0), tags[highest]
             if low < high and low <= values.min() and values.max() <= high:
                 return low, high, ""
-    low = float(values.min())
-    high = float(values.max())
+    low, high = float(values.min()), float(values.max())
     bits = int(tags.get(BITS, 16))
-    if mode != "F" and low >= 0:
-        if 8 < bits < 16:
-            return 0, 2**bits - 1, ""
-        if bits == 16 and DEEP < high <= FULL:
-            return 0, FULL, ""
-    if mode == "F" and low >= 0 and high <= 1:
-        return 0, 1, ""
+    full = 1 if mode == "F" else 2**bits - 1
+    fits = high <= full and (mode == "F" or (bits == 16 and high > DEEP))
+    if low >= 0 and (fits or (mode != "F" and 8 < bits < 16)):
+        return 0, full, ""
     return low, high, f"its values go from {low:.6g} to {high:.6g}: shown from black to white"

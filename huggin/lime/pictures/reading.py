@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -33,20 +34,20 @@ LONGEST_DOWNLOAD = 300  # seconds for the whole download
 LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
 PYTHON = shlex.quote(sys.executable)
 AS_PNG = "save it as PNG"
-TIFF = (b"II*\0", b"MM\0*")
-KINDS = {  # what a file is, and how it begins
+TIFF = (b"ii*\0", b"mm\0*")
+KINDS: dict[str, bytes | tuple[bytes, ...]] = {  # what a file is, and how it begins, in small letters
     f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}": TIFF,
-    f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"II+\0", b"MM\0+"),
-    f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cJXL "),
-    "a PDF; save the picture in it as PNG: pdftoppm -png": (b"%PDF",),
-    f"an SVG drawing, which has no pixels; {AS_PNG}": (b"<svg",),
-    f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}": (b"<?xml",),
-    "a web page; give the address of the picture in it": (b"<!DOCTYPE html", b"<html"),
-    f"a NumPy array; {AS_PNG}": (b"\x93NUMPY",),
-    "an HDF5 file; save its picture as PNG": (b"\x89HDF",),
-    "a Git LFS pointer, not the picture itself; run: git lfs pull": (b"version https://git-lfs",),
+    f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"ii+\0", b"mm\0+"),
+    f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cjxl "),
+    "a PDF; save the picture in it as PNG: pdftoppm -png": b"%pdf",
+    f"an SVG drawing, which has no pixels; {AS_PNG}": b"<svg",
+    f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}": b"<?xml",
+    "a web page; give the address of the picture in it": (b"<!doctype html", b"<html"),
+    f"a NumPy array; {AS_PNG}": b"\x93numpy",
+    "an HDF5 file; save its picture as PNG": b"\x89hdf",
+    "a Git LFS pointer, not the picture itself; run: git lfs pull": b"version https://git-lfs",
 }
-HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEIC = {b"ftyp" + brand for brand in b"heic heix heim heis hevc hevx mif1 msf1".split()}
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     if not is_address(where) and not Path(where).is_file():
         raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
     source = io.BytesIO(_download(where)) if is_address(where) else Path(where)
-    if _is_heic(source) and find_spec("pillow_heif"):
+    start = _start_of(source)
+    if start[4:12] in HEIC and find_spec("pillow_heif"):
         import_module("pillow_heif").register_heif_opener()
     try:
         with warnings.catch_warnings():
@@ -95,7 +97,7 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
             with Image.open(source) as image:
                 return _read(image, source, say)
     except UnidentifiedImageError:
-        raise UserError(f"{where}: {_why_unreadable(source)}") from None
+        raise UserError(f"{where}: {_why_unreadable(start)}") from None
     except Image.DecompressionBombError:
         what = "too large; give a picture of at most 178 million pixels"
         raise UserError(f"{where}: {what}") from None
@@ -111,7 +113,7 @@ def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np
         say(f"the first of {image.n_frames} in the file")  # type: ignore[attr-defined]
     if image.getexif().get(ORIENTATION, 1) != 1:
         say("turned upright by its EXIF data")
-    if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
+    elif is_deep(image):
         return _in_unit_range(image, say)  # turning a picture would lose what its file says
     return _in_unit_range(ImageOps.exif_transpose(image), say)
 
@@ -120,10 +122,9 @@ def _download(address: str) -> bytes:
     """What a server sends, over http(s) only. Raises UserError if it fails, or sends too much."""
     content = bytearray()
     ends = time.monotonic() + LONGEST_DOWNLOAD
-    agent = {"User-Agent": "lime.py"}
-    client = httpx2.Client(headers=agent, timeout=PATIENCE, follow_redirects=True)
+    how: Any = {"headers": {"User-Agent": "lime.py"}, "timeout": PATIENCE, "follow_redirects": True}
     try:
-        with client, client.stream("GET", address) as answer:
+        with httpx2.stream("GET", address, **how) as answer:
             answer.raise_for_status()
             for part in answer.iter_bytes():
                 content += part
@@ -133,9 +134,8 @@ def _download(address: str) -> bytes:
                 if time.monotonic() > ends:
                     raise TimeoutError(f"not sent within {LONGEST_DOWNLOAD} seconds")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        raise UserError(
-            f"{address}: {one_line(error)}; check the address, or give a file"
-        ) from None
+        advice = "check the address, or give a file"
+        raise UserError(f"{address}: {one_line(error)}; {advice}") from None
     return bytes(content)
 
 
@@ -154,41 +154,30 @@ def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:
             grey = toned(grey, profile, say)
         reduced = np.asarray(Image.fromarray(grey).reduce(smaller))
         return np.repeat(reduced[..., None], 3, axis=2)
-    colours = _on_white(image, in_srgb(image, say))
+    colours = in_srgb(image, say)
     if image.has_transparency_data:
         say("laid on white where it is transparent")
+        layer = colours.convert("RGBA")
+        layer.putalpha(image.convert("RGBA").getchannel("A"))
+        white = Image.new("RGBA", image.size, "white")
+        colours = Image.alpha_composite(white, layer).convert("RGB")
     return np.asarray(colours.reduce(smaller), np.float32) / np.float32(255)
-
-
-def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
-    """The colours of a picture on white, as far as it is transparent."""
-    if not image.has_transparency_data:
-        return colours
-    layer = colours.convert("RGBA")
-    layer.putalpha(image.convert("RGBA").getchannel("A"))
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
 
 
 # Files that Pillow does not read by itself: what they are, and the way out
 
 
-def _why_unreadable(source: Path | io.BytesIO) -> str:
-    """What a file is that Pillow does not read, and what to do."""
-    if _is_heic(source):
+def _why_unreadable(start: bytes) -> str:
+    """What a file is that Pillow does not read, by how it begins, and what to do."""
+    if start[4:12] in HEIC:
         install = f"{PYTHON} -m pip install pillow-heif"
         return f"a HEIC picture, as iPhones make them; save it as JPEG, or type: {install}"
-    start = _start_of(source)
     if start[128:132] == b"DICM":
         return f"a DICOM file; {AS_PNG}"
     for what, marks in KINDS.items():
-        if start.lstrip().lower().startswith(tuple(mark.lower() for mark in marks)):
+        if start.lstrip().lower().startswith(marks):
             return what
     return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
-
-
-def _is_heic(source: Path | io.BytesIO) -> bool:
-    start = _start_of(source)
-    return start[4:8] == b"ftyp" and start[8:12] in HEIC
 
 
 def _start_of(source: Path | io.BytesIO) -> bytes:

@@ -27,7 +27,7 @@ from huggin.lime.words.scene import (
     places_in_context,
 )
 from huggin.lime.words.text import Place, cut, starts_of, text_of, tokens_of_words, words_in
-from huggin.qa.features import plain_question, room_for_question, track_sample, windows
+from huggin.qa.features import track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
@@ -126,7 +126,6 @@ def case_of(
     record = chosen.record
     tokenizer = text_model.tokenizer
     data = text_model.data
-    refuse_long_question(chosen.name, record["question"], text_model)
     records = Dataset.from_list([record])
     (asked,) = ask_all(text_model.model, tokenizer, records, [0], data, text_model.batch)
     window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
@@ -164,16 +163,6 @@ def refuse_long_context(name: str, context: str) -> None:
     if count > LONGEST:
         what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
         raise UserError(f"{name}: {what}; give the part of it that holds the answer")
-
-
-def refuse_long_question(name: str, question: str, text_model: TextModel) -> None:
-    """Raise UserError for a question that leaves no room for context in a window."""
-    tokenizer = text_model.tokenizer
-    room = room_for_question(tokenizer, text_model.data)
-    tokens = len(tokenizer(plain_question(question), add_special_tokens=False)["input_ids"])
-    if tokens > room:
-        what = f"a question of {tokens} tokens; the windows of this run hold {room}"
-        raise UserError(f"{name}: {what}; ask a shorter one")
 
 
 def span_target(
