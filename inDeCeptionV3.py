@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import OF_MODELS, at_least, checked, lime_parser
+from huggin.lime.arguments import at_least, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
@@ -19,17 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     choices = vars(read_arguments(argv))
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
-    from huggin.lime.pictures.reading import open_picture
-
-    json, db = map(choices.pop, ("json", "db"))
-    refuse_unwritable(None, json, db)
-    picture = open_picture(choices.pop("image"))
-    from huggin.lime.classifiers.keras_models import load_classifier
     from huggin.lime.pictures.explaining import explain_rounds
 
-    said = {name: choices.pop(name) for name in OF_MODELS}
-    classifier = load_classifier(**said, picture=picture.values, seed=choices["seed"])
-    explanations = explain_rounds(picture, classifier, **choices, say=print)
+    json, db = map(choices.pop, ("json", "db"))
+    refuse_unwritable(json, db)
+    explanations = explain_rounds(**choices, say=print)
     record(db, json, [explanation.as_json() for explanation in explanations])
     return 0
 

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_matplotlib()
     from huggin.lime.results import record, refuse_unwritable
 
-    refuse_unwritable(args.out, args.json, args.db)
+    refuse_unwritable(args.json, args.db)
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
     found = huggin.explain_answer(**choices, say=print)

@@ -33,7 +33,7 @@ def lime_parser(description: str, example: str) -> CommandParser:
     """The arguments of both commands about pictures."""
     parser = CommandParser(description, example)
     picture = "a path or an http(s) address (default: a cat that comes with scikit-image)"
-    parser.add_argument("image", nargs="?", metavar="IMAGE", help=picture)
+    parser.add_argument("picture", nargs="?", metavar="IMAGE", help=picture)
     _add_model(parser)
     _add_scene(parser)
     many = "513 for up to 84 segments, more for more; "
@@ -190,7 +190,7 @@ def refuse_unfit(args: Namespace) -> None:
 
 
 def checked(args: Namespace) -> Namespace:
-    """Fill in the defaults that --demo and a missing IMAGE imply.
+    """Fill in the defaults that --demo and a missing IMAGE imply; the names are a verb's arguments.
 
     Raises UserError for options that contradict each other.
     """
@@ -204,8 +204,9 @@ def checked(args: Namespace) -> Namespace:
         args.pixels = "signed"
     args.model = args.model or "InceptionV3"
     cat = files("skimage") / "data" / "chelsea.png"
-    args.image = args.image or (f"{SAMPLE}.png" if args.demo else str(cat))
+    args.picture = args.picture or (f"{SAMPLE}.png" if args.demo else str(cat))
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
-    args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
+    args.out = args.out or Path("explanations") / (Path(name_of(args.picture)).stem or "picture")
+    args.classifier = {name: vars(args).pop(name) for name in OF_MODELS}
     del args.demo
     return args

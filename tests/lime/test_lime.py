@@ -295,7 +295,7 @@ def test_a_pictures_name(image, name, folder, monkeypatch):
 def test_without_a_picture_it_is_the_cat_of_scikit_image(monkeypatch):
     monkeypatch.setattr("sys.argv", ["lime.py"])
     args = read_arguments(None)
-    assert Path(args.image).is_file()
+    assert Path(args.picture).is_file()
     assert args.out == Path("explanations/chelsea")
 
 

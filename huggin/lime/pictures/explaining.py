@@ -5,7 +5,7 @@ print(found.in_words())
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from huggin.lime.quality import LIME, RANDOM, Compared
 from huggin.lime.results import make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
-AnyClassifier = str | Path | Classifier | Callable[[np.ndarray], np.ndarray]
+AnyPicture = str | Path | np.ndarray | Picture
+AnyClassifier = str | Path | Mapping[str, Any] | Classifier | Callable[[np.ndarray], np.ndarray]
 CUT = ("segmenter", "segments", "fill", "fit", "resampling")  # the arguments of make_scene
 SHOWN = 3  # answers in a summary of a round
 ORDERS = 10  # random ones that faithfulness is compared with
@@ -93,7 +94,7 @@ def _folder_of(target: Target[int]) -> str:
 
 
 def explain_picture(
-    picture: str | Path | np.ndarray | Picture,
+    picture: AnyPicture,
     classifier: AnyClassifier = "InceptionV3",
     *,
     classes: Sequence[str] = (),
@@ -121,8 +122,9 @@ def explain_picture(
     """Explain which segments of a picture make a classifier say what it says: `lime.py`.
 
     picture: a path, an http(s) address, or an array (height, width, 3) in [0, 1] or of uint8.
-    classifier: a name of keras.applications, a model's file, what `load_classifier` returns, or a
-    function: pictures (n, height, width, 3) in [0, 1] -> probabilities (n, classes).
+    classifier: a name of keras.applications, a model's file, the arguments of `load_classifier` or
+    what it returns, or a function: pictures (n, height, width, 3) in [0, 1] -> probabilities (n,
+    classes).
     classes: numbers, names, or contrasts such as `dog - cat`; without, the first answer.
     segmenter, segments (about how many), fill, fit, resampling: see `make_scene`. allow_random: if
     the same picture gets different answers, explain their mean. score: `probability` or `logit`.
@@ -144,14 +146,11 @@ def explain_picture(
 
     Raises UserError if picture, classifier or arguments cannot be used.
     """
-    read = open_picture(picture)
-    model = _classifier_of(classifier, read, seed)
-    cut = make_scene(read, model, segmenter, segments, fill, fit, resampling)
-    scene = steady(cut, allow_random)
     masks = (sampler, samples or 0, seed, score, top)
-    request = fitted(Request(*masks, segmenter, fill, kernel_width, adjust), scene)
+    request = Request(*masks, segmenter, fill, kernel_width, adjust)
     report = Report(say, verbose)
-    report.tell(*scene.introduction())
+    cut = (segmenter, segments, fill, fit, resampling)
+    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
     targets = targets_of(scene, classes)
     if out:
         make_writable(Path(out))
@@ -174,13 +173,29 @@ def explain_picture(
     return ExplainedPicture(explanations, compared, report.lines)
 
 
-def _classifier_of(classifier: AnyClassifier, picture: Picture, seed: int) -> Classifier:
+def _prepared(
+    picture: AnyPicture,
+    classifier: AnyClassifier,
+    cut: Sequence[Any],
+    allow_random: bool,
+    request: Request,
+    report: Report,
+) -> tuple[Scene, Request]:
+    """The scene, which is told, and the request that fits it. cut: see `make_scene`."""
+    read = open_picture(picture)
     if isinstance(classifier, str | Path):
+        classifier = {"model": str(classifier)}
+    if isinstance(classifier, Mapping):
         # TensorFlow need not be there to explain a function.
         from huggin.lime.classifiers.keras_models import load_classifier
 
-        return load_classifier(str(classifier), picture=picture.values, seed=seed)
-    return Classifier.of(classifier, picture.values) if callable(classifier) else classifier
+        classifier = load_classifier(**classifier, picture=read.values, seed=request.seed)
+    elif callable(classifier):
+        classifier = Classifier.of(classifier, read.values)
+    scene = steady(make_scene(read, classifier, *cut), allow_random)
+    request = fitted(request, scene)
+    report.tell(*scene.introduction())
+    return scene, request
 
 
 def steady(scene: Scene, allow_random: bool) -> Scene:
@@ -308,7 +323,7 @@ def deceive(
 
 
 def explain_rounds(
-    picture: Picture, classifier: Classifier, rounds: int, out: Path, say: Say, **choices: Any
+    picture: AnyPicture, classifier: AnyClassifier, rounds: int, out: Path, say: Say, **choices: Any
 ) -> list[Explanation[Scene, int]]:
     """`deceive`, as inDeCeptionV3.py does it: each round is told, drawn and saved in `out`.
 
@@ -317,15 +332,15 @@ def explain_rounds(
     Raises UserError if picture, classifier or choices cannot be used.
     """
     cut = [choices.pop(name) for name in CUT]
-    scene = steady(make_scene(picture, classifier, *cut), choices.pop("allow_random"))
-    show, verbose, scale = map(choices.pop, ("show", "verbose", "score"))
-    request = fitted(Request(segmenter=cut[0], fill=cut[2], scale=scale, **choices), scene)
+    names = ("allow_random", "show", "verbose", "score")
+    allow_random, show, verbose, scale = map(choices.pop, names)
+    request = Request(segmenter=cut[0], fill=cut[2], scale=scale, **choices)
+    report = Report(say, verbose)
+    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
-        raise UserError(f"{classifier.name}: {what}")
+        raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    report = Report(say, verbose)
-    report.tell(*scene.introduction())
     found = []
     for one in deceive(scene, request, rounds, out, report.detail):
         report.tell(one.summary())
