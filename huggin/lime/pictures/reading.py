@@ -35,9 +35,8 @@ LARGE = 2048  # pixels of a square's side; a picture of several such areas is av
 PYTHON = shlex.quote(sys.executable)
 AS_PNG = "save it as PNG"
 TIFF = (b"ii*\0", b"mm\0*")
-KINDS: dict[
-    str, bytes | tuple[bytes, ...]
-] = {  # what a file is, and how it begins, in small letters
+# What a file is, and how it begins, in small letters
+KINDS: dict[str, bytes | tuple[bytes, ...]] = {
     f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}": TIFF,
     f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"ii+\0", b"mm\0+"),
     f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cjxl "),

@@ -8,7 +8,7 @@ The methods are compared, and the training is followed, if that is asked for.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class ExplainedAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, as in explanation.json."""
-        return asdict(self.kept)
+        return self.kept.as_json()
 
     def figures(self) -> dict[str, Figure]:
         """The text in colours, the top segments, and what else was asked for."""
@@ -144,7 +144,7 @@ def explain_answer(
         if at < step and is_complete(place)
     )
     kept = story.told(spans, earlier if checkpoints else None)
-    write_json(folder / FILE, asdict(kept))
+    write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
 
 
@@ -256,8 +256,8 @@ class Story:
             return one, finding
         doubts = [*one.doubts(), *scene.doubts(one.kept)]
         if self.compare:
-            return one, replace(finding, **self._compared(one, predictor, doubts))
-        return one, replace(finding, believe=one.verdict(doubts))
+            return one, finding.model_copy(update=self._compared(one, predictor, doubts))
+        return one, finding.model_copy(update={"believe": one.verdict(doubts)})
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"
