@@ -116,7 +116,5 @@ def _refuse_unfit(args: Namespace) -> None:
         raise UserError("--question and --context: give both")
     if all(own) and (args.index is not None or args.split):
         raise UserError("--question: leave out INDEX and --split, they are for the run's data")
-    if all(own) and args.explain.split(" over ")[0] == "gold":
-        raise UserError("--explain gold: your own question has no expected answer; give its text")
     if args.spans and args.by != "auto":
         raise UserError(f"--by {args.by}: leave it out beside --spans")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import entropy
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
@@ -268,14 +269,12 @@ def _unclear_pixels(
     """The error that asks for the pixels; it says what each kind would give for the picture."""
     text = f"{classifier.name}: its first operations do not say which pixels it takes"
     kinds = tuple(CONVERT) if channels == 3 else tuple(RANGES)
-    if picture is None:
-        return Unclear(text, "pixels", kinds)
-    fitted = resized(picture, classifier.size)
-    answers = []
-    for kind in kinds:
-        one = replace(classifier, pixels=converter(kind, channels))
-        answers.append(f"{kind}: {_answer_in_words(one, fitted)}")
-    return Unclear(f"{text}. For this picture {'; '.join(answers)}", "pixels", kinds)
+    if picture is not None:
+        fitted = resized(picture, classifier.size)
+        taking = {kind: replace(classifier, pixels=converter(kind, channels)) for kind in kinds}
+        said = (f"{kind}: {_answer_in_words(one, fitted)}" for kind, one in taking.items())
+        text += f". For this picture {'; '.join(said)}"
+    return Unclear(text, "pixels", kinds)
 
 
 def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
@@ -286,10 +285,9 @@ def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
     if classifier.ending == "value":
         return f"{classifier.labels.names[0]} {found[0]:.4g}"
     best = int(found.argmax())
-    shares = found[found > 0] / found.sum()
-    entropy = abs(float((shares * np.log2(shares)).sum()))
     name = short(classifier.labels.names[best], 30)
-    return f"{name} {found[best]:.3f} (entropy {entropy:.1f} of {math.log2(len(found)):.1f} bits)"
+    bits = f"{entropy(found, base=2):.1f} of {math.log2(len(found)):.1f} bits"
+    return f"{name} {found[best]:.3f} (entropy {bits})"
 
 
 # What the model's operations say: the first ones of the pixels, the last ones of the outputs. This

@@ -138,11 +138,9 @@ def explain_answer(
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     story = Story(case, request, folder, report, stability, compare)
-    earlier = (
-        _load(recording, place, device, chosen)
-        for at, place in recording.run.checkpoints()
-        if at < step and is_complete(place)
-    )
+    places = recording.run.checkpoints() if checkpoints else []
+    before = [place for at, place in places if at < step and is_complete(place)]
+    earlier = (_load(recording, place, device, chosen) for place in before)
     kept = story.told(spans, earlier if checkpoints else None)
     write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
