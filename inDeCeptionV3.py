@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import at_least, checked, lime_parser
+from huggin.lime.arguments import checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
@@ -35,7 +35,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "python inDeCeptionV3.py photo.jpg --rounds 3",
     )
     rounds = "continue for at most N rounds while the answer changes"
-    parser.option("--rounds N", rounds, 1, type=at_least(1))
+    parser.option("--rounds N", rounds, 1, at_least=1)
     return checked(parser.parse_args(argv))
 
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import add_stability, at_least, checked, lime_parser
+from huggin.lime.arguments import add_stability, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
@@ -49,7 +49,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add("--classes CLASS", classes, nargs="+")
     add("--until-stable", "draw more masks until the top segments no longer change")
     most = "number of masks at which --until-stable gives up"
-    add("--max-samples N", most, 20_000, type=at_least(1))
+    add("--max-samples N", most, 20_000, at_least=1)
     add_stability(parser)
     add("--faithfulness", "draw how the score changes as segments are hidden and shown by rank")
     parser.set_defaults(classes=())

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 import huggin
-from huggin.common.cli import CommandParser
+from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.arguments import add_run, load_matplotlib
@@ -17,7 +17,6 @@ from huggin.lime.arguments import (
     add_output,
     add_score,
     add_stability,
-    at_least,
     refuse_unfit,
 )
 from huggin.lime.choices import HIDING
