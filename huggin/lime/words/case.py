@@ -26,7 +26,7 @@ from huggin.lime.words.scene import (
     make_text_scene,
     places_in_context,
 )
-from huggin.lime.words.text import Place, cut, starts_of, text_of, tokens_of_words, words_in
+from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words, words_in
 from huggin.qa.features import track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
@@ -92,27 +92,24 @@ class TextCase:
         Sentences are taken by the size of their coefficient while there are at most LONG words. The
         first is always taken; of the others only those that differ from 0 beyond chance.
         """
-        coefficients = one.surrogate.coefficients
-        clear = np.abs(coefficients) > one.surrogate.noise
+        size = np.abs(one.surrogate.coefficients)
+        clear = size > one.surrogate.noise
         chosen: list[int] = []
-        for number in np.argsort(-np.abs(coefficients), kind="stable").tolist():
+        for number in np.argsort(-size, kind="stable").tolist():
             more = [*chosen, number]
             if not chosen or (clear[number] and len(self._words(one, more)) <= LONG):
                 chosen = more
-        numbers = ", ".join(map(str, sorted(chosen)))
-        places = [one.scene.segments[number] for number in sorted(chosen)]
-        texts = " / ".join(text_of(self.window, place)[:60] for place in places)
-        which = f"{numbers} of 0 to {one.scene.count - 1}"
+        chosen.sort()
+        texts = " / ".join(one.scene.texts[number][:60] for number in chosen)
+        which = f"{', '.join(map(str, chosen))} of 0 to {one.scene.count - 1}"
         return self._words(one, chosen), f"the sentences that matter, {which}: {texts}"
 
     def _words(self, one: TextExplanation, chosen: Sequence[int]) -> list[Place]:
         """The words of the question and of some sentences."""
         sentences = [one.scene.segments[number] for number in chosen]
-        return [
-            word
-            for word in cut(self.window, "words")
-            if word.part == "question" or any(map(word.overlaps, sentences))
-        ]
+        words = cut(self.window, "words")
+        mine = (any(map(word.overlaps, sentences)) for word in words)
+        return [word for word, own in zip(words, mine) if own or word.part == "question"]
 
 
 def case_of(

@@ -55,14 +55,12 @@ def integrated_gradients(scene: TextScene, target: Target[TokenSpan], scale: str
     cannot be deleted. The attributions of all tokens add up to the change of the score (they are
     complete). Steps are doubled until they do so to 1 %, or until there are 1,024.
     """
-    steps = FIRST_STEPS
     with progress(total=MOST_STEPS, label="integrated gradients", unit="steps") as bar:
-        while True:
-            found = _integrated(scene, target, scale, steps)
-            bar.update(steps)
-            if found.error <= COMPLETE or steps >= MOST_STEPS:
-                return found
-            steps *= 2
+        found = _integrated(scene, target, scale, FIRST_STEPS)
+        while found.error > COMPLETE and found.steps < MOST_STEPS:
+            bar.update(found.steps)
+            found = _integrated(scene, target, scale, 2 * found.steps)
+    return found
 
 
 def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: int) -> Integrated:
