@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
-from huggin.common.text import short
+from huggin.common.text import sentence_around, short
 from huggin.model.device import choose_device
 from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
@@ -39,7 +39,6 @@ from huggin.recording.run_folder import RunFolder
 OTHERS = 5  # answers that are shown beside the best one
 SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
 AROUND = 120  # characters that are shown on each side of an answer
-BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,7 @@ def _shown(answer: Answer) -> str:
 def marked(context: str, place: tuple[int, int]) -> str:
     """The sentence around a place, which stands between >> and <<; a long one is cut."""
     first, last = place
-    breaks = list(BETWEEN_SENTENCES.finditer(context))
-    begin = max((each.end() for each in breaks if each.end() <= first), default=0)
-    end = min((each.start() for each in breaks if each.start() >= last), default=len(context))
+    begin, end = sentence_around(context, place)
     before, after = context[begin:first], context[last:end]
     if len(before) > AROUND:
         before = f"…{before[-AROUND:]}"
@@ -177,7 +174,7 @@ class TrainedModel:
 
         Raises UserError for a question that is too long, and for texts without words.
         """
-        self._refuse_unfit(question, context)
+        self.refuse_unfit(question, context)
         placed = windows([question], [context], self.tokenizer, self.data)
         batch_size = batch_size_on(self.model.device)
         with progress(label="reading", unit="windows", total=len(placed["record"])) as bar:
@@ -185,7 +182,8 @@ class TrainedModel:
         (answers,) = ranked_answers([context], placed, logits[0], logits[1], self.data)
         return Answered(self.run.path, self.step, question, context, answers)
 
-    def _refuse_unfit(self, question: str, context: str) -> None:
+    def refuse_unfit(self, question: str, context: str) -> None:
+        """Raise UserError for texts without words, and for a question that is too long."""
         texts = {"question": question, "context": context}
         for name, text in texts.items():
             if not is_text(text):
