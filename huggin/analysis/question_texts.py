@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.questions import kind_of
+from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.common.text import edges
+from huggin.recording.reader import Recording
+from huggin.recording.run_facts import TEXTS, hash_of_texts
 
 REACH = 14  # words: a question's word counts for 1/e at this distance from it
 STEM = 7  # first letters of a word that are compared: directed = directed, direction = directio
@@ -161,3 +164,21 @@ def spans_of(record: Mapping[str, Any]) -> list[tuple[int, int]]:
     """
     pairs = zip(record["answers"]["answer_start"], record["answers"]["text"], strict=True)
     return [(start + first, start + last) for start, text in pairs for first, last in [edges(text)]]
+
+
+def refuse_changed(recording: Recording, records: Sequence[Mapping[str, Any]]) -> None:
+    """Raise UserError if questions are not those that a run was trained on, in their order.
+
+    An older recording has no hash of them, only its tracked questions and how many there were.
+    """
+    if texts := recording.facts.fixed.get(TEXTS):
+        is_other = texts != hash_of_texts(records)
+    else:
+        samples = recording.facts.trained_samples
+        last = max([int(recording.questions.index.max()), *(each.index for each in samples)])
+        is_other = last >= len(records) or any(
+            records[each.index]["question"] != each.question for each in samples
+        )
+    if is_other:
+        where = f"{recording.facts.data_name} has changed"
+        raise UserError(f"{where} since {recording.run.path} was trained")

@@ -15,8 +15,7 @@ import numpy as np
 from huggin.common.errors import UserError
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import in_columns, short
-from huggin.recording.reader import Recording, TrainedWindows
-from huggin.recording.run_facts import TEXTS, hash_of_texts
+from huggin.recording.reader import TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
 QUARTERS = 4  # stretches of a table
@@ -42,24 +41,6 @@ HARDEST = 20  # questions that are told
 NEVER = -1
 
 Record = Mapping[str, Any]  # question, context, answers as in SQuAD, and maybe `own`
-
-
-def refuse_changed(recording: Recording, records: Sequence[Record]) -> None:
-    """Raise UserError if questions are not those that a run was trained on, in their order.
-
-    An older recording has no hash of them, only its tracked questions and how many there were.
-    """
-    if texts := recording.facts.fixed.get(TEXTS):
-        is_other = texts != hash_of_texts(records)
-    else:
-        samples = recording.facts.trained_samples
-        last = max([int(recording.questions.index.max()), *(each.index for each in samples)])
-        is_other = last >= len(records) or any(
-            records[each.index]["question"] != each.question for each in samples
-        )
-    if is_other:
-        where = f"{recording.facts.data_name} has changed"
-        raise UserError(f"{where} since {recording.run.path} was trained")
 
 
 def answer_of(record: Record) -> str:

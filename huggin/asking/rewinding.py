@@ -14,7 +14,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
-from huggin.analysis.questions import refuse_changed
+from huggin.analysis.question_texts import refuse_changed
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions
 from huggin.common.errors import BadValue, UserError

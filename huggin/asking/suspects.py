@@ -12,7 +12,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from huggin.analysis.questions import refuse_changed
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
     ModelAnswer,

@@ -16,6 +16,7 @@ from huggin.analysis.lens import table_of_layers
 from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
 from huggin.analysis.parts import sums_of, table_of_ledger, table_of_norms
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import (
     Grouping,
     Record,
@@ -23,7 +24,6 @@ from huggin.analysis.questions import (
     between_passes,
     groupings,
     passes_in_words,
-    refuse_changed,
     same_kinds,
     table_of_hardest,
     table_of_kinds,

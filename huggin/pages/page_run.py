@@ -11,7 +11,8 @@ import numpy as np
 
 from huggin.analysis.learning import running_mean, thinned
 from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
-from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
+from huggin.analysis.question_texts import refuse_changed
+from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from huggin.analysis.parts import chosen_parts, frozen, log_norms, table_of_norms, unknown_steps
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import (
     LENGTHS,
     PLACES,
@@ -19,7 +20,6 @@ from huggin.analysis.questions import (
     kind_of,
     learned_in_words,
     passes_in_words,
-    refuse_changed,
     running,
     same_kinds,
     table_of_hardest,
