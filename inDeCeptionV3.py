@@ -18,18 +18,18 @@ from huggin.lime.results import record, refuse_unwritable, remove_figures
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary of each round, draw what is left of the picture, and record why."""
     args = read_arguments(argv)
-    # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
-    load_matplotlib()
+    from huggin.lime.pictures.reading import open_picture
+
+    refuse_unwritable(args.out, args.json, args.db)
+    picture = open_picture(args.image)
+    load_matplotlib()  # it and TensorFlow take seconds, and what was typed is read first
     from huggin.graphs.saving import save_figures
+    from huggin.lime.classifiers.keras_models import load_classifier
     from huggin.lime.explanation import Request
     from huggin.lime.fonts import missing_in
-    from huggin.lime.pictures.figures import draw_explanation, draw_rounds
-    from huggin.lime.pictures.reading import open_picture
-    from huggin.lime.pictures.rounds import deceive
-
-    picture = open_picture(args.image)
-    from huggin.lime.classifiers.keras_models import load_classifier
     from huggin.lime.pictures.explaining import fitted, steady
+    from huggin.lime.pictures.figures import draw_explanation, draw_rounds
+    from huggin.lime.pictures.rounds import deceive
     from huggin.lime.pictures.scene import make_scene
     from huggin.lime.steps import Report
 
@@ -43,7 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{args.model}: {what}")
-    refuse_unwritable(args.out, args.json, args.db)
     report = Report(print, args.verbose)
     report.tell(*scene.introduction())
     told = None if args.verbose else ()

@@ -28,13 +28,12 @@ from huggin.lime.results import record, refuse_unwritable
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain a picture, and save, print and record what was found."""
     choices = vars(read_arguments(argv))
-    # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
-    load_matplotlib()
     from huggin.lime.pictures.reading import open_picture
 
     json, db, show = map(choices.pop, ("json", "db", "show"))
     refuse_unwritable(None, json, db)
     picture = open_picture(choices.pop("image"))
+    load_matplotlib()  # it and TensorFlow take seconds, and what was typed is read first
     from huggin.lime.classifiers.keras_models import load_classifier
     from huggin.lime.pictures.explaining import explain_picture
 

@@ -23,13 +23,9 @@ from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.config import arguments_of
-from huggin.qa.features import (
-    plain_question,
-    refuse_long_questions,
-    room_for_question,
-    windows,
-)
+from huggin.qa.features import refuse_long_questions, room_for_question, windows
+from huggin.qa.given import arguments_of
+from huggin.qa.labels import plain_question
 from huggin.qa.questions import load_questions
 from huggin.qa.records import is_text, wrong_with
 from huggin.recording.checkpoints import newest_model

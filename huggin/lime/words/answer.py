@@ -6,7 +6,6 @@
 The methods are compared, and the training is followed, if that is asked for.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -17,7 +16,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
-from huggin.common.errors import BadValue, UserError
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
 from huggin.lime.explanation import Request
@@ -25,19 +23,17 @@ from huggin.lime.fonts import missing_in
 from huggin.lime.predictor import Predictor
 from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say, compared, explain, repeated
-from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
+from huggin.lime.words.case import TextCase, case_of, default_samples
 from huggin.lime.words.figures import draw_kept, remove_others
 from huggin.lime.words.found import ByStep, Finding, Kept, TextExplanation, finding_of, write_kept
+from huggin.lime.words.question import Question, chosen_question
 from huggin.lime.words.rivals import integrated_gradients, node_shares
 from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
 from huggin.lime.words.text import find_spans
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.loading import load_trained, match_tokenizer
-from huggin.qa.config import arguments_of
-from huggin.qa.questions import default_split, load_questions
-from huggin.qa.records import is_text, wrong_with
-from huggin.recording.answer import read_answer
+from huggin.qa.given import arguments_of
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
 from huggin.recording.reader import Recording
 
@@ -80,7 +76,7 @@ class ExplainedAnswer:
 
 def explain_answer(
     run: str | Path,
-    index: int | None = None,
+    index: int | Question | None = None,
     *,
     question: str | None = None,
     context: str | None = None,
@@ -125,7 +121,8 @@ def explain_answer(
     Raises UserError if question, model or arguments cannot be used.
     """
     recording = Recording(Path(run))
-    chosen = _chosen(recording, index, split, question, context)
+    own = isinstance(index, Question)
+    chosen = index if own else chosen_question(recording, index, split, question, context)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
     step, text_model = _load(recording, newest_model(recording.run), device)
@@ -141,61 +138,6 @@ def explain_answer(
     kept = story.told(spans, earlier if checkpoints else None)
     write_kept(folder, kept)
     return ExplainedAnswer(kept, folder, report.lines)
-
-
-def _chosen(
-    recording: Recording,
-    index: int | None,
-    split: str | None,
-    question: str | None,
-    context: str | None,
-) -> Question:
-    """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
-    if question is None and context is None:
-        chosen = _of_run(recording, index, split)
-    elif question is None or context is None:
-        raise UserError("question and context: give both")
-    else:
-        chosen = _own(question, context)
-    if problem := wrong_with(chosen.record, allow_no_answer=True):
-        raise UserError(f"{chosen.name}: {problem}; give a text with words in it")
-    refuse_long_context(chosen.name, chosen.record["context"])
-    return chosen
-
-
-def _own(question: str, context: str) -> Question:
-    texts = {"question": question, "context": context}
-    for name, text in texts.items():
-        if not is_text(text):
-            raise BadValue(name, "", "not UTF-8 text; check the terminal's encoding")
-    digest = hashlib.sha256("\0".join(texts.values()).encode()).hexdigest()[:8]
-    record: dict[str, Any] = {"id": "own", **texts, "answers": {"text": [], "answer_start": []}}
-    return Question("own question", f"own-{digest}", 0, record)
-
-
-def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
-    """A question of the run's data; without an index, that of the newest kept answer, else 0."""
-    cfg = recording.facts.cfg
-    data = arguments_of(cfg)[1]
-    usual = default_split(data)
-    split = split or usual
-    records = load_questions(data, split, cfg.get("cache_dir"))
-    if index is None:
-        index = _index_of_newest_answer(recording, records)
-    if index >= len(records):
-        known = f"{split} has the questions 0 to {len(records) - 1}"
-        raise UserError(f"INDEX {index}: no such question; {known}")
-    folder = str(index) if split == usual else f"{split}-{index}"
-    return Question(f"question {index}", folder, index, records[index])
-
-
-def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, Any]]) -> int:
-    """The question of the newest kept answer; 0 if there is none, or the data has another one."""
-    if not recording.run.segments("answers"):
-        return 0
-    window = read_answer(recording.run).facts.window
-    there = window.index < len(records)
-    return window.index if there and records[window.index]["question"] == window.question else 0
 
 
 def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, TextModel]:
