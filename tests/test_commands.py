@@ -96,7 +96,7 @@ REFUSED = [
     ("test-qa-efficacy", "bad.json"),
     ("squad-interface", "--cfg", "bad.json"),
     ("squad-interface", "--cfg", "good.json", "999"),
-    ("track-trainer", "nope.json"),
+    ("track-trainer",),
     ("run_qa", "nope.json"),
     ("run_qa", "bad.json"),
     ("run_qa", "good.json", "--seed", "x"),

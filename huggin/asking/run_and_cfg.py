@@ -35,7 +35,7 @@ class TrainedWith:
         Raises UserError for a run.json that cannot be read.
         """
         if not run.facts.is_file():
-            do_train = config.do_train
+            do_train = config.trains
             return cls(config.data_name, config.model.pretrained_model, config.data, do_train)
         facts = read_facts(run)
         # A loop of the user's own keeps no cfg: then the one beside it says how windows are cut.

@@ -89,12 +89,12 @@ class Given:
         return Path(self.given["output_dir"]).expanduser()
 
     @property
-    def do_train(self) -> bool:
+    def trains(self) -> bool:
         """Whether a training is asked for."""
         return is_true(self.given.get("do_train"))
 
     @property
-    def do_eval(self) -> bool:
+    def evaluates(self) -> bool:
         """Whether an evaluation is asked for, at the end or on the way."""
         on_the_way = self.given.get("eval_strategy") not in (None, "no")
         return on_the_way or is_true(self.given.get("do_eval"))
@@ -308,13 +308,13 @@ def _missing(given: Given) -> Iterator[str]:
     data = given.data
     if not given.given.get("output_dir"):  # the Trainer would make up a name
         yield "output_dir: missing; name the run's folder"
-    if not (given.do_train or given.do_eval):
+    if not (given.trains or given.evaluates):
         yield "do_train: set it, or do_eval, to true"
     if not (model.model_name_or_path or model.config_name):
         yield "model_name_or_path: missing; name a model on the Hub or a folder"
-    if given.do_train and not (data.dataset_name or data.train_file):
+    if given.trains and not (data.dataset_name or data.train_file):
         yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
-    if given.do_eval and not (data.dataset_name or data.validation_file):
+    if given.evaluates and not (data.dataset_name or data.validation_file):
         yield "validation_file: missing, and do_eval is true"
     tracks_validation = given.recording.probe_data == "validation"
     if tracks_validation and not (data.dataset_name or data.validation_file):

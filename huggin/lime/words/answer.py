@@ -121,8 +121,9 @@ def explain_answer(
     Raises UserError if question, model or arguments cannot be used.
     """
     recording = Recording(Path(run))
-    own = isinstance(index, Question)
-    chosen = index if own else chosen_question(recording, index, split, question, context)
+    chosen = index
+    if not isinstance(chosen, Question):
+        chosen = chosen_question(recording, chosen, split, question, context)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
     step, text_model = _load(recording, newest_model(recording.run), device)
