@@ -136,9 +136,10 @@ def compose(program: str, **choices: Any) -> int:
 
 def read_first(kind: str, runs: Sequence[Path], sample: int | None) -> None:
     """Raise UserError for runs of which nothing can be drawn, before Matplotlib is loaded."""
-    from huggin.graphs.runs import read_runs
+    from huggin.graphs.runs import read_runs, refuse_too_many
     from huggin.recording.results import measured
 
+    refuse_too_many(runs)
     if kind == "efficacy":
         for run in runs:
             measured(RunFolder(run))

@@ -164,7 +164,7 @@ def kinds_of(classes: Iterable[type]) -> dict[str, Any]:
 
 
 def kinds_of_trainer() -> dict[str, Any]:
-    """The keys of the installed transformers; of int, float and bool also the type, else None."""
+    """The keys of the installed transformers; of int, float, bool and str also the type, else None."""
     found = find_spec("transformers")
     assert found
     assert found.origin
@@ -172,7 +172,7 @@ def kinds_of_trainer() -> dict[str, Any]:
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     body = next(each.body for each in classes if each.name == "TrainingArguments")
     keys = {ast.unparse(each.target): each for each in body if isinstance(each, ast.AnnAssign)}
-    plain = {kind.__name__: kind for kind in (int, float, bool)}
+    plain = {kind.__name__: kind for kind in (int, float, bool, str)}
     return {
         name: plain.get(ast.unparse(key.annotation).removesuffix(" | None"))
         for name, key in keys.items()

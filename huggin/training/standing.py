@@ -32,11 +32,13 @@ def nothing_to_do(given: Given, run: RunFolder) -> str | None:
 
 
 def _same_keys(given: Given, run: RunFolder) -> bool:
-    """Whether the run was last started with these keys, and its data is older than that."""
+    """Whether the run was last started with these keys, in one process, on data that is older."""
+    facts = read_facts(run)
     keys = {key: value for key, value in given.given.items() if key != "hub_token"}
     file = given.data.train_file
     is_newer = file and Path(file).stat().st_mtime >= run.facts.stat().st_mtime
-    return read_facts(run).cfg == keys and not is_newer
+    alone = facts.fixed.get("world_size") == 1
+    return facts.cfg == keys and alone and not is_newer
 
 
 def _has_all(given: Given, run: RunFolder) -> bool:

@@ -45,7 +45,7 @@ def chosen_question(
         chosen = _own(question, context)
     if problem := wrong_with(chosen.record, allow_no_answer=True):
         raise UserError(f"{chosen.name}: {problem}; give a text with words in it")
-    _refuse_long_context(chosen.name, chosen.record["context"])
+    refuse_long_context(chosen.name, chosen.record["context"])
     return chosen
 
 
@@ -84,7 +84,7 @@ def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, An
     return window.index if there and records[window.index]["question"] == window.question else 0
 
 
-def _refuse_long_context(name: str, context: str) -> None:
+def refuse_long_context(name: str, context: str) -> None:
     """Raise UserError for a context of more than LONGEST words."""
     count = len(words_in("context", context))
     if count > LONGEST:
