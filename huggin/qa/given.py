@@ -164,7 +164,7 @@ def kinds_of(classes: Iterable[type]) -> dict[str, Any]:
 
 
 def kinds_of_trainer() -> dict[str, Any]:
-    """The keys of the installed transformers; of int, float, bool and str also the type, else None."""
+    """The keys of the installed transformers; of plain ones also the type, else None."""
     found = find_spec("transformers")
     assert found
     assert found.origin
