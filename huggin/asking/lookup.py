@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from huggin.common.errors import BadValue, UserError
 from huggin.qa.arguments import ModelArguments
-from huggin.qa.given import Given
+from huggin.qa.given import Keys
 from huggin.qa.labels import plain_question
 from huggin.qa.questions import default_split, load_questions
 
@@ -24,7 +24,7 @@ class Lookup:
     model: ModelArguments
 
     @classmethod
-    def load(cls, config: Given, split: str | None) -> Self:
+    def load(cls, config: Keys, split: str | None) -> Self:
         """The questions of `split`; None is validation if the data has such questions.
 
         Raises UserError if they cannot be read.

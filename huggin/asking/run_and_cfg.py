@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from huggin.common.streams import warn
 from huggin.qa.arguments import DataArguments
-from huggin.qa.given import Given, arguments_of
+from huggin.qa.given import Keys, arguments_of
 from huggin.qa.questions import default_split, load_questions, shared_questions
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -29,7 +29,7 @@ class TrainedWith:
     knows_data: bool  # whether `data` names the training data
 
     @classmethod
-    def of(cls, run: RunFolder, config: Given) -> Self:
+    def of(cls, run: RunFolder, config: Keys) -> Self:
         """What run.json says; one line names what the cfg says otherwise. Without it: the cfg.
 
         Raises UserError for a run.json that cannot be read.
@@ -54,7 +54,7 @@ class TrainedWith:
             warn(f"{what}; the cfg's values are not used")
         return cls(facts.data_name, facts.pretrained, data, bool(facts.cfg))
 
-    def data_asked(self, config: Given, split: str | None) -> tuple[str, DataArguments]:
+    def data_asked(self, config: Keys, split: str | None) -> tuple[str, DataArguments]:
         """The split, and its data: the cfg names the validation questions, if it names any."""
         asked = self.data
         if config.data.validation_file or config.data.dataset_name:

@@ -15,12 +15,12 @@ from torch import accelerator
 from transformers import HfArgumentParser, Trainer, TrainingArguments
 
 from huggin.common.text import one_line
-from huggin.qa.given import Given, read_given, typed_values
+from huggin.qa.given import Keys, read_given, typed_values
 from huggin.qa.trainer_keys import refused_keys
 
 
 @dataclass(frozen=True)
-class Config(Given):
+class Config(Keys):
     """The typed arguments of a run, and the keys as they were given."""
 
     training: TrainingArguments
@@ -39,7 +39,7 @@ def read_config(
     return for_training(read_given(cfg, flags, kept))
 
 
-def for_training(given: Given) -> Config:
+def for_training(given: Keys) -> Config:
     """The same with TrainingArguments. Raises UserError with all problems in one line."""
     problems: list[str] = []
     training = _training(given.given, problems)

@@ -73,7 +73,7 @@ LEAST: dict[int | None, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Given:
+class Keys:
     """The toolkit's own arguments of a run, and all keys as they were given."""
 
     model: ModelArguments
@@ -121,7 +121,7 @@ class Given:
             raise UserError("; ".join([*of_file, *of_flags]))
 
 
-def read_given(cfg: Path | None, flags: list[str], kept: Mapping[str, Any] | None = None) -> Given:
+def read_given(cfg: Path | None, flags: list[str], kept: Mapping[str, Any] | None = None) -> Keys:
     """Read a JSON of keys, `--key value` flags, or both (flags win).
 
     kept: the keys as a recording keeps them, instead of a cfg.
@@ -134,7 +134,7 @@ def read_given(cfg: Path | None, flags: list[str], kept: Mapping[str, Any] | Non
     problems = [_unknown(key, kinds.keys()) for key in given if key not in kinds]
     values = _values(given, kinds, problems)
     own = {name: _built(kind, values) for name, kind in OWN_ARGUMENTS.items()}
-    found = Given(**own, given=given, source=cfg, flags=typed)
+    found = Keys(**own, given=given, source=cfg, flags=typed)
     found.refuse([*problems, *_missing(found), *_of_windows(found.data)])
     return found
 
@@ -302,7 +302,7 @@ def _out_of_range(values: dict[str, Any]) -> Iterator[str]:
             yield f"{key}: must be 0 or more, and less than 1"
 
 
-def _missing(given: Given) -> Iterator[str]:
+def _missing(given: Keys) -> Iterator[str]:
     """Keys that are needed and not given, files that are named and not there."""
     model = given.model
     data = given.data

@@ -10,7 +10,7 @@ from datasets import Dataset, Features, List, Value
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.qa.arguments import DataArguments
-from huggin.qa.given import Given
+from huggin.qa.given import Keys
 from huggin.qa.records import (
     HELP,
     Record,
@@ -52,7 +52,7 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     return questions.select(range(min(limit, len(questions)))) if limit else questions
 
 
-def questions_of(given: Given) -> dict[str, Dataset]:
+def questions_of(given: Keys) -> dict[str, Dataset]:
     """The questions of each split that a start needs, by its name. Raises as `load_questions`."""
     tracks = given.recording.probe_data == "validation"
     wanted = {"train": given.trains, "validation": given.evaluates or tracks}

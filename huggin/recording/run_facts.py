@@ -13,7 +13,7 @@ from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
-from huggin.qa.given import Given, read_given
+from huggin.qa.given import Keys, read_given
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
@@ -150,7 +150,7 @@ def read_facts(run: RunFolder) -> RunFacts:
         raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
 
 
-def given_for(named: Path, flags: list[str]) -> Given:
+def given_for(named: Path, flags: list[str]) -> Keys:
     """The keys of a cfg.json, or of a run's folder, as its recording keeps them.
 
     Raises UserError if there is none, or a value in it cannot be used.

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 from huggin.common.files import read_json
-from huggin.qa.given import Given
+from huggin.qa.given import Keys
 from huggin.recording.checkpoints import damage_of, step_in_name, step_of
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 
 
-def nothing_to_do(given: Given, run: RunFolder) -> str | None:
+def nothing_to_do(given: Keys, run: RunFolder) -> str | None:
     """What a start says whose run has been trained by the same keys to the end; else None.
 
     None can also mean that only the whole training can tell, as for data that was changed since.
@@ -31,7 +31,7 @@ def nothing_to_do(given: Given, run: RunFolder) -> str | None:
     return already_trained(run, trained, trained, False) if trained else None
 
 
-def _same_keys(given: Given, run: RunFolder) -> bool:
+def _same_keys(given: Keys, run: RunFolder) -> bool:
     """Whether the run was last started with these keys, in one process, on data that is older."""
     facts = read_facts(run)
     keys = {key: value for key, value in given.given.items() if key != "hub_token"}
@@ -41,7 +41,7 @@ def _same_keys(given: Given, run: RunFolder) -> bool:
     return facts.cfg == keys and alone and not is_newer
 
 
-def _has_all(given: Given, run: RunFolder) -> bool:
+def _has_all(given: Keys, run: RunFolder) -> bool:
     """Whether the trained model has all the steps, or else the epochs, that are asked for."""
     state = read_json(run.trainer_state)
     steps = int(given.given.get("max_steps") or -1)

@@ -7,7 +7,7 @@ The methods are compared, and the training is followed, if that is asked for.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
+from huggin.asking.answering import TrainedModel
+from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
@@ -33,7 +35,6 @@ from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
 from huggin.lime.words.text import find_spans
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.given import arguments_of
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
 from huggin.recording.reader import Recording
@@ -53,7 +54,7 @@ class ExplainedAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, as in explanation.json."""
-        return asdict(self.kept)
+        return self.kept.as_json()
 
     def figures(self) -> dict[str, Figure]:
         """The text in colours, the top segments, and what else was asked for."""
@@ -126,35 +127,37 @@ def explain_answer(
     chosen = index
     if not isinstance(chosen, Question):
         chosen = chosen_question(recording, chosen, split, question, context)
+    step, text_model = _load(recording, newest_model(recording.run), device, chosen)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
-    step, text_model = _load(recording, newest_model(recording.run), device)
     case = case_of(chosen, text_model, step, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     story = Story(case, request, folder, report, stability, compare)
-    earlier = (
-        _load(recording, place, device)
-        for at, place in recording.run.checkpoints()
-        if at < step and is_complete(place)
-    )
+    places = recording.run.checkpoints() if checkpoints else []
+    before = [place for at, place in places if at < step and is_complete(place)]
+    earlier = (_load(recording, place, device, chosen) for place in before)
     kept = story.told(spans, earlier if checkpoints else None)
-    write_json(folder / FILE, asdict(kept))
+    write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
 
 
-def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, TextModel]:
+def _load(
+    recording: Recording, folder: Path, device: str | None, chosen: Question
+) -> tuple[int, TextModel]:
     """The step of the model in a folder of the run, and the model.
 
-    Raises UserError if it cannot be used.
+    Raises UserError if it cannot be used, or the chosen question cannot be asked.
     """
     facts = recording.facts
-    data = arguments_of(facts.cfg)[1]
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
-    tokenizer, model, step = load_trained(folder, place)
-    match_tokenizer(tokenizer, model, data.max_seq_length)
-    name = facts.model_type_state(step)
-    return step, TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder))
+    own = TrainedModel.in_folder(recording.run, folder, arguments_of(facts.cfg)[1], place)
+    try:
+        own.refuse_unfit(chosen.record["question"], chosen.record["context"])
+    except UserError as error:
+        raise UserError(f"{chosen.name}: {error}") from None
+    asked = (facts.model_type_state(own.step), speed_up(own.model), own.tokenizer, own.data)
+    return own.step, TextModel(*asked, hash_of_weights(folder))
 
 
 @dataclass(frozen=True)
@@ -220,8 +223,8 @@ class Story:
             return one, finding
         doubts = [*one.doubts(), *scene.doubts(one.kept)]
         if self.compare:
-            return one, replace(finding, **self._compared(one, predictor, doubts))
-        return one, replace(finding, believe=one.verdict(doubts))
+            return one, finding.model_copy(update=self._compared(one, predictor, doubts))
+        return one, finding.model_copy(update={"believe": one.verdict(doubts)})
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"

@@ -4,15 +4,14 @@ It is found and refused before torch is imported.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import UserError
 from huggin.lime.words.text import words_in
 from huggin.qa.given import arguments_of
 from huggin.qa.questions import default_split, load_questions
-from huggin.qa.records import is_text, wrong_with
+from huggin.qa.records import refuse_no_words
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 
@@ -43,20 +42,16 @@ def chosen_question(
         raise UserError("question and context: give both")
     else:
         chosen = _own(question, context)
-    if problem := wrong_with(chosen.record, allow_no_answer=True):
-        raise UserError(f"{chosen.name}: {problem}; give a text with words in it")
+    refuse_no_words(chosen.record["question"], chosen.record["context"], chosen.name)
     refuse_long_context(chosen.name, chosen.record["context"])
     return chosen
 
 
 def _own(question: str, context: str) -> Question:
-    texts = {"question": question, "context": context}
-    for name, text in texts.items():
-        if not is_text(text):
-            raise BadValue(name, "", "not UTF-8 text; check the terminal's encoding")
-    digest = hashlib.sha256("\0".join(texts.values()).encode()).hexdigest()[:8]
-    record: dict[str, Any] = {"id": "own", **texts, "answers": {"text": [], "answer_start": []}}
-    return Question("own question", f"own-{digest}", 0, record)
+    texts = f"{question}\0{context}".encode(errors="surrogatepass")
+    record: dict[str, Any] = {"id": "own", "question": question, "context": context}
+    record["answers"] = {"text": [], "answer_start": []}
+    return Question("own question", f"own-{hashlib.sha256(texts).hexdigest()[:8]}", 0, record)
 
 
 def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
@@ -66,22 +61,17 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     usual = default_split(data)
     split = split or usual
     records = load_questions(data, split, cfg.get("cache_dir"))
-    if index is None:
-        index = _index_of_newest_answer(recording, records)
+    if index is None and recording.run.segments("answers"):
+        newest = read_answer(recording.run).facts.window
+        there = newest.index < len(records)
+        if there and records[newest.index]["question"] == newest.question:
+            index = newest.index  # the data is still that of the answer
+    index = index or 0
     if index >= len(records):
         known = f"{split} has the questions 0 to {len(records) - 1}"
         raise UserError(f"INDEX {index}: no such question; {known}")
     folder = str(index) if split == usual else f"{split}-{index}"
     return Question(f"question {index}", folder, index, records[index])
-
-
-def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, Any]]) -> int:
-    """The question of the newest kept answer; 0 if there is none, or the data has another one."""
-    if not recording.run.segments("answers"):
-        return 0
-    window = read_answer(recording.run).facts.window
-    there = window.index < len(records)
-    return window.index if there and records[window.index]["question"] == window.question else 0
 
 
 def refuse_long_context(name: str, context: str) -> None:
