@@ -91,6 +91,7 @@ UNTRAINED = [(name, "empty") for name in ("ask", "legend", "lime-answer", "rewin
 REFUSED = [
     *NO_RUN,
     *UNTRAINED,
+    ("compare", "nope", "nope"),
     ("test-qa-efficacy", "nope"),
     ("test-qa-efficacy", "empty"),
     ("test-qa-efficacy", "bad.json"),
