@@ -20,6 +20,7 @@ from huggin.lime.arguments import (
     refuse_unfit,
 )
 from huggin.lime.choices import HIDING
+from huggin.lime.results import record, refuse_unwritable
 
 KINDS = ("auto", "words", "sentences")
 
@@ -28,8 +29,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
     load_matplotlib()
-    from huggin.lime.results import record, refuse_unwritable
-
     refuse_unwritable(args.json, args.db)
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))

@@ -88,9 +88,8 @@ class ExplainedPicture:
 
 def _folder_of(target: Target[int]) -> str:
     """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
-    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
     words = re.sub(r"\W+", "-", target.name)[:60]
-    return f"{numbers}-{words}".strip("-")
+    return "-".join([*map(str, target.both), words]).strip("-")
 
 
 def explain_picture(
@@ -251,8 +250,7 @@ def _doubts(
     doubts = one.doubts()
     if until_stable and not steps.is_steady(one):
         doubts.append(f"they are not stable after {len(one.scores)} masks")
-    curves = compared.curves if compared else {}
-    if curves and curves[LIME].gain <= curves[RANDOM].gain:
+    if compared and compared.curves[LIME].gain <= compared.curves[RANDOM].gain:
         doubts.append("hiding them changes the score no faster than hiding others")
     return doubts
 
@@ -281,8 +279,7 @@ class Round:
     def summary(self) -> str:
         """What was hidden, the answers before and after, and the new one's place before."""
         names = self.left.classifier.labels.names
-        first = int(first_answers(self.before, 1)[0])
-        second = int(first_answers(self.after, 1)[0])
+        first, second = (int(first_answers(said, 1)[0]) for said in (self.before, self.after))
         lines = [f"\nRound {self.number}: {self._hidden_in_words(names[first])}"]
         for when, answers in (("before", self.before), ("after", self.after)):
             for place, index in enumerate(first_answers(answers, SHOWN)):
@@ -341,17 +338,17 @@ def explain_rounds(
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    found = []
+    explanations, scenes, places = [], [scene], set()
     for one in deceive(scene, request, rounds, out, report.detail):
         report.tell(one.summary())
-        figures = draw_explanation(one.explanation)
+        explanations.append(one.explanation)
+        scenes.append(one.left)
+        place = out / f"round-{one.number}"
+        places.add(place)
         told = None if verbose else ()
-        save_figures(figures, out / f"round-{one.number}", show=False, told=told)
-        found.append(one)
-    others = set(out.glob("round-*")) - {out / f"round-{one.number}" for one in found}
-    remove_figures(others)  # those of an earlier start
-    save_figures({"rounds": draw_rounds([scene, *(one.left for one in found)])}, out, show)
-    explanations = [one.explanation for one in found]
+        save_figures(draw_explanation(one.explanation), place, show=False, told=told)
+    remove_figures(set(out.glob("round-*")) - places)  # those of an earlier start
+    save_figures({"rounds": draw_rounds(scenes)}, out, show)
     if line := missing_in(explanation.target.name for explanation in explanations):
         report.tell(line)
     return explanations
