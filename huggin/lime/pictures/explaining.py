@@ -6,7 +6,7 @@ print(found.in_words())
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ from huggin.lime.classifiers.labels import target_of
 from huggin.lime.drawing import missing_in
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import usual_samples
-from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness, draw_rounds
+from huggin.lime.pictures.figures import draw_explanation, draw_rounds
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
-from huggin.lime.quality import LIME, RANDOM, Compared
+from huggin.lime.quality import LIME, RANDOM
 from huggin.lime.results import make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
@@ -43,7 +43,6 @@ class ExplainedPicture:
     """What makes a classifier say what it says of a picture, and what was said meanwhile."""
 
     explanations: list[Explanation[Scene, int]]  # one per class
-    compared: list[Compared | None]  # the order of the segments with others, if that was asked for
     lines: list[str]
 
     def in_words(self) -> str:
@@ -52,22 +51,11 @@ class ExplainedPicture:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Every number, a dictionary per class."""
-        found = [explanation.as_json() for explanation in self.explanations]
-        for numbers, compared in zip(found, self.compared):
-            if compared:
-                curves = {name: asdict(curve) for name, curve in compared.curves.items()}
-                for curve in curves.values():
-                    del curve["gains"]  # of each random order
-                numbers["faithfulness"] = curves
-        return found
+        return [explanation.as_json() for explanation in self.explanations]
 
     def figures(self) -> list[dict[str, Figure]]:
         """The figures of each class by their names; `lime` has all in one."""
-        found = [draw_explanation(explanation) for explanation in self.explanations]
-        for figures, explanation, compared in zip(found, self.explanations, self.compared):
-            if compared:
-                figures["faithfulness"] = draw_faithfulness(compared.curves, explanation)
-        return found
+        return [draw_explanation(explanation) for explanation in self.explanations]
 
     def save(self, folder: Path, show: bool = False, verbose: bool = False) -> None:
         """Save the figures, in a folder per class if there are several.
@@ -157,19 +145,19 @@ def explain_picture(
     explanations = steps.explain(predictor, targets, request, report.detail)
     if until_stable:
         explanations = steps.until_stable(predictor, explanations, max_samples, report.tell)
-    compared = []
     for number, one in enumerate(explanations):
         report.tell(*one.in_words())
         report.detail(*one.details())
         if stability:
-            one = explanations[number] = steps.repeated(predictor, one, stability, report.tell)
-        found = steps.compared(predictor, one, {}, ORDERS, None) if faithfulness else None
-        if found:
-            report.tell(*(f"{name}: {curve.in_words()}" for name, curve in found.curves.items()))
-        compared.append(found)
+            one = steps.repeated(predictor, one, stability, report.tell)
+        if faithfulness:
+            one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
+        curves = one.curves or {}
+        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in curves.items()))
+        explanations[number] = one
         if not one.surrogate.constant:
-            report.tell(one.verdict(_doubts(one, found, until_stable)))
-    return ExplainedPicture(explanations, compared, report.lines)
+            report.tell(one.verdict(_doubts(one, until_stable)))
+    return ExplainedPicture(explanations, report.lines)
 
 
 def _prepared(
@@ -243,14 +231,12 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     return [scene.first_answer()]
 
 
-def _doubts(
-    one: Explanation[Scene, int], compared: Compared | None, until_stable: bool
-) -> list[str]:
+def _doubts(one: Explanation[Scene, int], until_stable: bool) -> list[str]:
     """What speaks against relying on the top segments, a clause each."""
     doubts = one.doubts()
     if until_stable and not steps.is_steady(one):
         doubts.append(f"they are not stable after {len(one.scores)} masks")
-    if compared and compared.curves[LIME].gain <= compared.curves[RANDOM].gain:
+    if one.curves and one.curves[LIME].gain <= one.curves[RANDOM].gain:
         doubts.append("hiding them changes the score no faster than hiding others")
     return doubts
 
