@@ -5,7 +5,8 @@ print(found.in_words())
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,12 @@ from huggin.lime.classifiers.labels import target_of
 from huggin.lime.drawing import missing_in
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import usual_samples
-from huggin.lime.pictures.figures import draw_explanation, draw_rounds
+from huggin.lime.pictures.figures import PANELS, draw_explanation, draw_rounds
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
 from huggin.lime.quality import LIME, RANDOM
-from huggin.lime.results import make_writable, remove_figures
+from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say
 
 AnyPicture = str | Path | np.ndarray | Picture
@@ -78,6 +79,17 @@ def _folder_of(target: Target[int]) -> str:
     """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
     words = re.sub(r"\W+", "-", target.name)[:60]
     return "-".join([*map(str, target.both), words]).strip("-")
+
+
+def remove_figures(folders: Iterable[Path]) -> None:
+    """Remove the figures of an explanation, and each folder that is empty afterwards."""
+    for folder in folders:
+        paths = [folder / f"{name}.png" for name in ("lime", *PANELS)]
+        if all(path.is_file() for path in paths):  # otherwise they are not ours
+            for path in (*paths, folder / "faithfulness.png"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def explain_picture(
