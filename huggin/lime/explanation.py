@@ -52,6 +52,7 @@ class Explanation(Generic[SceneT, Of]):
     surrogate: Surrogate
     probability: float = float("nan")  # of the target in the full scene; NaN if it has none
     stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
+    curves: Mapping[str, Any] | None = None  # by orders of the segments, see quality.py
 
     @property
     def top(self) -> np.ndarray:
@@ -195,6 +196,9 @@ class Explanation(Generic[SceneT, Of]):
             dict(zip(names, (segment, *numbers))) | facts
             for segment, (*numbers, facts) in enumerate(found)
         ]
+        curves = {name: vars(curve).copy() for name, curve in (self.curves or {}).items()}
+        for curve in curves.values():
+            del curve["gains"]  # of each random order
         return {
             "target": self.target.name,
             **vars(self.request),
@@ -211,6 +215,7 @@ class Explanation(Generic[SceneT, Of]):
             **scene,
             "segments": segments,
             **({"stability": self.stability} if self.stability else {}),
+            **({"faithfulness": curves} if curves else {}),
         }
 
 
