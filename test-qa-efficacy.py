@@ -21,13 +21,13 @@ LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer was right."""
     args = read_arguments(argv)
-    from huggin.asking.examination import models_of
-    from huggin.asking.run_and_cfg import config_of
+    from huggin.recording.checkpoints import models_of
+    from huggin.recording.run_facts import given_for
     from huggin.training.notify import notifying
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
-    config = config_of(args.cfg, flags)
-    run = RunFolder(Path(config.training.output_dir))
+    config = given_for(args.cfg, flags)
+    run = RunFolder(config.output_dir)
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
         models = models_of(run, args.checkpoint, args.checkpoints)
         refuse_unwritable(run, args.predictions)
@@ -60,6 +60,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "right one)",
         choices=("wrong", "right", "all"),
     )
+    details = "the score by kind of question, kinds of errors, and what its probabilities are worth"
+    parser.option("--details", f"also print {details}")
     parser.option("--notify COMMAND", "a command to run at the end")
     add_database_option(parser)
     args = parser.parse_args(argv)
@@ -120,6 +122,8 @@ def refuse_unfit(args: Namespace) -> None:
     if args.max_samples and (args.samples or args.all):
         problem = "is for --until-correct; leave it out beside --samples and --all"
         raise UserError(f"--max-samples: {problem}")
+    if args.details and not (args.samples or args.all):
+        raise UserError("--details: takes a fixed number of questions; add --samples N, or --all")
     if args.predictions and (args.checkpoints or args.predictions.is_dir()):
         problem = "name a file, for one model; leave out --checkpoints"
         raise UserError(f"--predictions {args.predictions}: {problem}")
@@ -160,6 +164,8 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
             batch_size=args.batch_size,
         )
         print(found.in_words(args.show))
+        if args.details:
+            print(f"\n{found.details.in_words()}\n")
         if args.predictions:
             examination.write_predictions(args.predictions, found.asked)
         examination.keep(found)

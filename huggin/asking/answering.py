@@ -17,21 +17,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
-from huggin.common.text import short
+from huggin.common.text import sentence_around, short
 from huggin.model.device import choose_device
 from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.config import arguments_of
-from huggin.qa.features import (
-    plain_question,
-    refuse_long_questions,
-    room_for_question,
-    windows,
-)
+from huggin.qa.features import refuse_long_questions, room_for_question, windows
+from huggin.qa.given import arguments_of
+from huggin.qa.labels import plain_question
 from huggin.qa.questions import load_questions
-from huggin.qa.records import is_text, wrong_with
+from huggin.qa.records import refuse_no_words
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -39,7 +35,6 @@ from huggin.recording.run_folder import RunFolder
 OTHERS = 5  # answers that are shown beside the best one
 SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
 AROUND = 120  # characters that are shown on each side of an answer
-BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 @dataclass(frozen=True)
@@ -110,9 +105,7 @@ def _shown(answer: Answer) -> str:
 def marked(context: str, place: tuple[int, int]) -> str:
     """The sentence around a place, which stands between >> and <<; a long one is cut."""
     first, last = place
-    breaks = list(BETWEEN_SENTENCES.finditer(context))
-    begin = max((each.end() for each in breaks if each.end() <= first), default=0)
-    end = min((each.start() for each in breaks if each.start() >= last), default=len(context))
+    begin, end = sentence_around(context, place)
     before, after = context[begin:first], context[last:end]
     if len(before) > AROUND:
         before = f"…{before[-AROUND:]}"
@@ -187,13 +180,7 @@ class TrainedModel:
 
     def refuse_unfit(self, question: str, context: str) -> None:
         """Raise UserError for texts without words, and for a question that is too long."""
-        texts = {"question": question, "context": context}
-        for name, text in texts.items():
-            if not is_text(text):
-                raise UserError(f"{name}: not UTF-8 text; check its encoding")
-        record = {**texts, "answers": {"text": [], "answer_start": []}}
-        if problem := wrong_with(record, allow_no_answer=True):
-            raise UserError(f"{problem}; give a text with words in it")
+        refuse_no_words(question, context)
         ids = self.tokenizer(plain_question(question), add_special_tokens=False)["input_ids"]
         room = room_for_question(self.tokenizer, self.data)
         if len(ids) > room:
