@@ -5,6 +5,7 @@ question answering needs beyond it.
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from huggin.qa.features import (
     track_samples,
     training_features,
 )
-from huggin.qa.questions import load_questions, shared_questions
+from huggin.qa.questions import shared_questions
 from huggin.recording.callback import RecorderCallback
 from huggin.recording.checkpoints import (
     newest_checkpoint,
@@ -52,17 +53,14 @@ from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan
+from huggin.training.standing import already_trained, is_finished, lacks_scores, trained_steps
 from huggin.training.start import (
-    already_trained,
     announce,
     announce_dry_run,
     changed_settings,
     fixed_settings,
-    is_finished,
-    lacks_scores,
     model_name,
     seconds_of_a_step,
-    trained_steps,
     try_a_batch,
     where_it_is,
 )
@@ -80,11 +78,14 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         self,
         *args: Any,
         recorder: Recorder | None = None,
+        records: bool = False,
         trained_on: int = 0,
         weights: str = "",
         **kwargs: Any,
     ) -> None:
-        """trained_on: how many of `eval_records` are in the training data, too.
+        """recorder: of the process that records. records: whether one of the processes does.
+
+        trained_on: how many of `eval_records` are in the training data, too.
 
         weights: where the model's come from, in words.
         """
@@ -97,9 +98,9 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
             self.remove_callback(theirs)
         self.add_callback(TrainingBar())
         self._recording = None
-        if recorder:
-            run = (recorder.run.path, recorder.facts.samples)
-            self._recording = RecorderCallback(*run, ready=recorder)
+        if records:
+            folder = self.args.output_dir
+            self._recording = RecorderCallback(folder, (), ready=recorder, hands_over=True)
             self.add_callback(self._recording)
 
     def training_step(
@@ -148,11 +149,16 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         return grad_norm
 
 
-def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
-    """Train, or go on training, then evaluate, as the cfg says; the exit code."""
-    trainer = build_trainer(config, run, stop)
+def train_and_evaluate(
+    config: Config, run: RunFolder, stop: SafeStop, questions: Mapping[str, Dataset]
+) -> int:
+    """Train, or go on training, then evaluate, as the cfg says; the exit code.
+
+    questions: by split, as `questions_of` gives them.
+    """
+    trainer = build_trainer(config, run, stop, questions)
     if config.recording.dry_run:
-        return dry_run(config, trainer)
+        return dry_run(config, trainer, len(questions.get("train", ())))
     if config.training.do_train and not train(config, trainer, run, stop):
         if not lacks_scores(run, config.training.do_eval):
             return 0
@@ -172,15 +178,17 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     return 0
 
 
-def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAnsweringTrainer:
-    """Load data and model and put the parts together. Raises UserError for what cannot be used."""
+def build_trainer(
+    config: Config, run: RunFolder, stop: SafeStop, questions: Mapping[str, Dataset]
+) -> QuestionAnsweringTrainer:
+    """Load the model and put the parts together. Raises UserError for what cannot be used."""
     training = config.training
     data = config.data
     use_one_gpu(training)
     training.dataloader_pin_memory &= copies_in_background(training.device)
     tokenizer = load_tokenizer(config.model)
-    records = _load(config, "train") if training.do_train else None
-    eval_records = _load(config, "validation") if training.do_eval else None
+    records = questions["train"] if training.do_train else None
+    eval_records = questions["validation"] if training.do_eval else None
     model, weights = load_model(config.model, training.seed, training.do_train)
     match_tokenizer(tokenizer, model, data.max_seq_length)
     if data.version_2_with_negative:
@@ -199,7 +207,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
         for line in check_labels(records, features).in_words():
             warn(f"run_qa.py: {line}")
         if config.recording.record:
-            recorder = build_recorder(config, run, model, tokenizer, records, features)
+            tracked = questions[config.recording.probe_data]
+            recorder = build_recorder(config, run, model, tokenizer, tracked, features)
     try:
         return QuestionAnsweringTrainer(
             model=model,
@@ -210,6 +219,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
+            records=config.recording.record and features is not None,
             weights=weights,
             processing_class=tokenizer,
             data_collator=partial(padded, tokenizer),
@@ -225,22 +235,17 @@ def _tried(config: Config, records: Dataset) -> Dataset:
     return records.select(range(min(TRIED, len(records)))) if config.recording.dry_run else records
 
 
-def _load(config: Config, split: str) -> Dataset:
-    return load_questions(config.data, split, config.model.cache_dir)
-
-
 def build_recorder(
     config: Config,
     run: RunFolder,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
-    records: Dataset,
+    tracked: Dataset,
     features: Dataset,
 ) -> Recorder:
-    """The Recorder that the cfg asks for."""
+    """The Recorder that the cfg asks for. tracked: the questions among which some are tracked."""
     wanted = config.recording
     seed = config.training.seed
-    tracked = records if wanted.probe_data == "train" else _load(config, "validation")
     samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
@@ -325,12 +330,14 @@ def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> 
     return Plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
 
 
-def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
-    """Print the plan and how long a step takes; nothing is written. The exit code."""
+def dry_run(config: Config, trainer: QuestionAnsweringTrainer, records: int) -> int:
+    """Print the plan and how long a step takes; nothing is written. The exit code.
+
+    records: how many questions there are to train on.
+    """
     features = trainer.train_dataset
     if features is None:
         raise UserError("dry_run: nothing to train; set do_train to true")
-    records = len(_load(config, "train"))
     windows = round(len(features) * records / min(TRIED, records))
     try_a_batch(trainer)
     announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))

@@ -109,15 +109,16 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
     picture = scene.picture * (1 - PALE) + PALE
     size = np.abs(explanation.surrogate.coefficients)
     tint = TINT * np.sqrt(size / max(size.max(), 1e-300))[scene.segments][..., None]
-    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         inside = np.isin(scene.segments, segments)[..., None]
         tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
+    show_picture(axes, picture)
+    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
+    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         for segment in segments:
             around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
             axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
-    show_picture(axes, picture)
     chosen = np.concatenate([explanation.top, explanation.against])
     number_segments(axes, scene.segments, chosen, fontsize=10)
     if not len(chosen):

@@ -82,6 +82,7 @@ class Finding(BaseModel, extra="allow", frozen=True):
     segments_against: list[int]
     segments: list[Segment]
     pieces: list[Piece]
+    stability: dict[str, float] | None = None
     agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
