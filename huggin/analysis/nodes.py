@@ -118,7 +118,12 @@ def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
     rows = [places[step] for step in known]
     activations = np.stack([outputs[step] for step in known])
     found = Snapshots(np.array(known), activations, steps.weight[rows], steps.bias[rows])
-    _refuse_untrue(recording, found, sample)
+    ours, own = beside_probes(recording.probes(sample), found.step)
+    limit = tolerance(found, unit_of(recording))[ours]
+    if at := untrue_at(found.step[ours], found.logits()[ours], own, limit):
+        why = "the model transforms them before its head, or they overflow float16"
+        what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
+        raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
     return found
 
 
@@ -138,16 +143,6 @@ def tolerance(found: Snapshots, unit: float) -> np.ndarray:
     terms = sums + np.abs(found.bias)[:, :, None]
     too_small = SMALLEST * np.abs(found.weight).sum(axis=2)[:, :, None]
     return ROUNDINGS * unit * terms + too_small
-
-
-def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
-    """Raise UserError if the shares do not add up to the logits that the model computed."""
-    ours, own = beside_probes(recording.probes(sample), found.step)
-    limit = tolerance(found, unit_of(recording))[ours]
-    if at := untrue_at(found.step[ours], found.logits()[ours], own, limit):
-        why = "the model transforms them before its head, or they overflow float16"
-        what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
-        raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
 
 
 def beside_probes(probes: Probes, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -266,21 +261,18 @@ def tracked_node(recording: Recording, choice: NodeChoice) -> int:
     return int(rank_nodes(recording, choice).nodes[0])
 
 
-@dataclass(frozen=True)
-class TopShares:
-    """The largest shares and the smallest, in this order; the last axis is at most 2 x EACH_WAY."""
+def top_shares(found: Snapshots, each_way: int = EACH_WAY) -> tuple[np.ndarray, np.ndarray]:
+    """For every token, the nodes that push its start and its end logit up most, and down most.
 
-    nodes: np.ndarray  # (snapshots, 2, tokens, top) uint16; row 0 = start, row 1 = end
-    shares: np.ndarray  # (snapshots, 2, tokens, top) float32
-
-
-def top_shares(found: Snapshots, each_way: int = EACH_WAY) -> TopShares:
-    """For every token, the nodes that push its start and its end logit up most, and down most."""
+    Returns their numbers, uint16, and their shares, float32: (snapshots, 2, tokens, top); row 0 =
+    start, row 1 = end; the last axis as `largest_both_ways` has it.
+    """
     tops = [
         largest_both_ways(weight[:, None, :] * activations.astype(np.float32), each_way)
         for weight, activations in zip(found.weight, found.activations, strict=True)
     ]
-    return TopShares(np.stack([top[0] for top in tops]), np.stack([top[1] for top in tops]))
+    nodes, shares = zip(*tops, strict=True)
+    return np.stack(nodes), np.stack(shares)
 
 
 def largest_both_ways(shares: np.ndarray, each_way: int) -> tuple[np.ndarray, np.ndarray]:

@@ -173,18 +173,20 @@ def evidence_of(
 
 
 def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]) -> np.ndarray:
-    """How much of the given answer and the model's is in both, (records,): 1 = the same."""
-    return np.array([_overlap(*pair) for pair in zip(records, asked, strict=True)])
+    """The characters in both the given answer and the model's, by those of both together.
 
-
-def _overlap(record: Mapping[str, Any], answer: ModelAnswer) -> float:
-    """The characters that the given answer and the model's share, by those of both together."""
-    span = answer.span
-    if not record["answers"]["text"]:
-        return float(span[0] == span[1])
-    first, behind = span_of(record)
-    shared = max(0, min(behind, span[1]) - max(first, span[0]))
-    return shared / max(1, max(behind, span[1]) - min(first, span[0])) if shared else 0.0
+    Returns (records,): 1 = the same.
+    """
+    overlaps = []
+    for record, answer in zip(records, asked, strict=True):
+        begin, end = answer.span
+        if not record["answers"]["text"]:
+            overlaps.append(float(begin == end))
+            continue
+        first, behind = span_of(record)
+        shared = max(0, min(behind, end) - max(first, begin))
+        overlaps.append(shared / max(1, max(behind, end) - min(first, begin)))
+    return np.array(overlaps)
 
 
 def rank_suspects(

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
-
 from huggin.analysis.questions import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
@@ -99,8 +97,14 @@ def suspects(
         refuse_changed(recording, dict(enumerate(listed)))
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
-    asked = _answers_to(recording, records, device) if ask else []
-    ranked, unknown = rank_suspects(listed, losses, late, asked)
+    answers: list[ModelAnswer] = []
+    if ask:
+        trained = TrainedModel.load(recording.run.path, device)
+        asked = trained.asked(records, range(len(records)))
+        for each in progress(asked, label="asking", unit="questions", total=len(records)):
+            answer = (each.answer.text, each.answer.place, each.probability, each.given)
+            answers.append(ModelAnswer(*answer))
+    ranked, unknown = rank_suspects(listed, losses, late, answers)
     if data.validation_file and not validation:
         others = load_questions(data, "validation", cache)
         shared = shared_questions(records, others)
@@ -113,19 +117,6 @@ def suspects(
     found = Suspects(name, ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found
-
-
-def _answers_to(
-    recording: Recording, records: Dataset, device: str | None = None
-) -> list[ModelAnswer]:
-    """What the newest model of a run answers to each of the records."""
-    trained = TrainedModel.load(recording.run.path, device)
-    asked = trained.asked(records, range(len(records)))
-    shown = progress(asked, label="asking", unit="questions", total=len(records))
-    return [
-        ModelAnswer(each.answer.text, each.answer.place, each.probability, each.given)
-        for each in shown
-    ]
 
 
 def form_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from huggin.graphs.style import (
     new_figure,
     say_drawn_for,
 )
+from huggin.graphs.tokens import edges_of_answer
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
 
@@ -90,7 +91,7 @@ def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)
     if window.has_answer:
-        for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
+        for edge in edges_of_answer(window):
             axes.axvline(edge, color=GOLD, linewidth=0.8)
     for place in range(1, tokens):
         if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]

@@ -74,7 +74,10 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
     panels = figure.subplots(
         2, len(runs), squeeze=False, sharex="col", height_ratios=[0.9 + 0.19 * rows, 2.4]
     )
-    scale = _scale_of_logs(np.concatenate([means.ravel() for _, means in logs]))
+    all_means = np.concatenate([means.ravel() for _, means in logs])
+    known = all_means[np.isfinite(all_means)]  # one scale for all runs, without the extremes
+    low, high = np.percentile(known, [0.5, 99.5]) if len(known) else (-1.0, 1.0)
+    scale = Normalize(low, high if high > low else low + 1)
     for run, norms, (edges, means), (axes, lines) in zip(
         side_by_side(runs), found, logs, panels.T, strict=True
     ):
@@ -103,13 +106,6 @@ def _headline(norms: PartNorms) -> str:
     if unknown:
         notes.append(f"not known at {unknown} of {len(norms.step)} steps")
     return "; ".join(notes)
-
-
-def _scale_of_logs(logs: np.ndarray) -> Normalize:
-    """One scale of colours for all runs; the fewest extreme values are cut off."""
-    known = logs[np.isfinite(logs)]
-    low, high = np.percentile(known, [0.5, 99.5]) if len(known) else (-1.0, 1.0)
-    return Normalize(low, high if high > low else low + 1)
 
 
 def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.learning import running_mean, thinned
-from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
+from huggin.analysis.lens import lens_of_answer, probabilities, snapshot_of_answer
 from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
 from huggin.common.errors import UserError
-from huggin.common.site import ModuleRow
 from huggin.common.text import short
 from huggin.pages.facts import answer_facts, run_facts, title_line
 from huggin.pages.page_sample import (
@@ -63,18 +62,11 @@ def _page_of(recording: Recording, name: str, title: str) -> Page:
         "name": shown(name),
         "title": shown(title),
         "missing": {},
-        "modules": [_module(row) for row in recording.facts.modules],
+        "modules": [
+            {**vars(row), "module": shown(row.module), "names": list(map(shown, row.names[:NAMES]))}
+            for row in recording.facts.modules
+        ],
         "layers": recording.facts.layers,
-    }
-
-
-def _module(row: ModuleRow) -> Page:
-    """A row of the legend."""
-    return {
-        "numbers": row.numbers,
-        "module": shown(row.module),
-        "names": [shown(name) for name in row.names[:NAMES]],
-        "parameters": row.parameters,
     }
 
 
@@ -191,7 +183,7 @@ def page_of_answer(recording: Recording) -> Page:
     sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
     sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
     for name, find in (
-        ("lens", lambda: _lens_of(recording, answer)),
+        ("lens", lambda: page_of_lens(*lens_of_answer(recording, answer), first=1)),
         ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
         ("attention", lambda: page_of_attention(answer)),
     ):
@@ -217,11 +209,6 @@ def _as_probes(answer: AnswerInside) -> Probes:
         predicted_start=np.array([facts.start]),
         predicted_end=np.array([facts.end]),
     )
-
-
-def _lens_of(recording: Recording, answer: AnswerInside) -> Page:
-    lens = lens_of_answer(recording, answer)
-    return page_of_lens(lens, right_spans(recording, lens, answer.facts.window), first=1)
 
 
 def page_of_attention(answer: AnswerInside) -> Page:

@@ -118,11 +118,11 @@ def likelihoods(logits: np.ndarray) -> np.ndarray:
 def page_of_shares(found: Snapshots, window: Window) -> Page:
     """The largest shares in each token's logits and in the true start's margin, packed."""
     margin = _margin_shares(found, window) if window.has_answer else None
-    top = top_shares(found)
+    nodes, shares = top_shares(found)
     return {
         "step": packed(found.step, np.int32),
-        "nodes": packed(top.nodes),
-        "values": packed(top.shares, np.float16),
+        "nodes": packed(nodes),
+        "values": packed(shares, np.float16),
         "bias": packed(found.bias, np.float32),
         "logits": packed(found.logits(), np.float16),
         "hidden": int(found.weight.shape[-1]),
@@ -196,7 +196,9 @@ def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
         array = np.ascontiguousarray(array).astype(kind or array.dtype)
     values = array.astype(array.dtype.newbyteorder("<"))
     plain = zlib.compress(_by_significance(values), LEVEL)
-    differences = zlib.compress(_by_significance(_differences(values)), LEVEL)
+    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
+    bits = np.concatenate([bits[:1], bits[1:] - bits[:-1]])  # on the first axis; it wraps around
+    differences = zlib.compress(_by_significance(bits), LEVEL)
     is_shorter = len(differences) < len(plain)
     data = differences if is_shorter else plain
     return {
@@ -205,12 +207,6 @@ def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
         "differences": is_shorter,
         "data": base64.b64encode(data).decode("ascii"),
     }
-
-
-def _differences(values: np.ndarray) -> np.ndarray:
-    """Each number's bits minus those of the one before it on the first axis, which wraps around."""
-    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
-    return np.concatenate([bits[:1], bits[1:] - bits[:-1]])
 
 
 def _by_significance(values: np.ndarray) -> bytes:

@@ -29,14 +29,13 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import OF_A_WINDOW, TABLES
 
 NAMES = ("part", "module")  # of a place, in the table ledger
-PART = {  # rows that are held in memory at a time
-    "steps": 256,
-    "probes": 64,
-    "nodes": 4,
-    "lens": 64,
-    "layers": 256,
-    "questions": 256,
-    "ledger": 64,
+PART = 32  # rows that are held in memory at a time
+ENDS = ("start", "end")
+COUNTS = {  # of what is added together, say all layers of a probe
+    "lens_probes": "lens",
+    "layer_steps": "layers",
+    "question_steps": "questions",
+    "ledger_probes": "ledger",
 }
 DEEPEST = 4  # folders below the given one in which runs are looked for
 COLUMNS = ("run", "model-type-state", "steps", "loss", "EM", "F1", "when", "size")
@@ -57,21 +56,13 @@ def recording_summary(path: Path | str) -> dict[str, Any]:
         "steps": len(step),
         "probes": len(recording.table("probes")),
         "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
-        "lens_probes": _rows(recording, "lens"),
-        "layer_steps": _rows(recording, "layers"),
-        "question_steps": _rows(recording, "questions"),
-        "ledger_probes": _rows(recording, "ledger"),
+        **{count: sum(1 for _ in recording.rows(table)) for count, table in COUNTS.items()},
         "bytes": sum(file.size() for file in files),
         "segments": len(recording.run.segments("steps")),
         "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
         "duplicate_steps": len(step) - len(np.unique(step)),
         "dropped_tail_bytes": sum(file.size() - file.tell() for file in files),
     }
-
-
-def _rows(recording: Recording, table: str) -> int:
-    """How often something was added to a table; all layers of a probe are added together."""
-    return sum(1 for _ in recording.rows(table))
 
 
 def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
@@ -88,9 +79,9 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
     schema = flat_table(name, table.slice(0, 1), parts).schema
     shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
     with shown, CSVWriter(sink, schema) as writer:
-        for begin in range(0, len(table), PART[name]):
+        for begin in range(0, len(table), PART):
             # Arrow would write a table of one chunk per row a row at a time, which is slow.
-            part = table.slice(begin, PART[name]).combine_chunks()
+            part = table.slice(begin, PART).combine_chunks()
             writer.write_table(flat_table(name, part, parts))
             shown.update(len(part))
 
@@ -107,48 +98,40 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Tabl
     ledger: a row per probe and place, of which `parts` has part and module, and one for the gap: so
     the rows of a probe add up to the change of the loss.
     """
-    if name == "ledger":
-        places = [*parts, Place("gap", "gap")]
-        credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
-        rows = np.repeat(np.arange(len(table)), len(places))
-        named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
-        return _joined(
-            table.select(["step", "sample"]).take(rows), {**named, "credit": credits.ravel()}
-        )
-    if name == "layers":
-        return _joined(
-            table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"]))
-        )
-    if name == "questions":
-        sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
-        rows = np.repeat(np.arange(len(table)), sizes)
-        windows = columns_of_windows(flat_values(table["windows"]))
-        return _joined(table.select(["step"]).take(rows), windows)
-    if name == "steps":
-        weights = _by_row(table["weight"])
-        bias = _by_row(table["bias"])
-        halves = [
-            f"{head}_weight_{node}"
-            for head in ("start", "end")
-            for node in range(weights.shape[1] // 2)
-        ]
-        wide = {**_columns(halves, weights), **_columns(["start_bias", "end_bias"], bias)}
-        return _joined(table.drop_columns(["weight", "bias"]), wide)
-    if name in ("probes", "lens"):
-        logits = {
-            f"{head}_logit": flat_values(table[f"{head}_logits"]) for head in ("start", "end")
-        }
-        rows, tokens = _by_token(table["start_logits"])
-        return _joined(
-            table.drop_columns(["start_logits", "end_logits"]).take(rows),
-            {"token": tokens, **logits},
-        )
-    rows, tokens = _by_token(table["activations"])
-    nodes = flat_values(table["activations"]).reshape(len(rows), -1)
-    names = [f"node_{node}" for node in range(nodes.shape[1])]
-    return _joined(
-        table.drop_columns(["activations"]).take(rows), {"token": tokens, **_columns(names, nodes)}
-    )
+    match name:
+        case "ledger":
+            places = [*parts, Place("gap", "gap")]
+            credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
+            named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
+            rows = np.repeat(np.arange(len(table)), len(places))
+            return _flat(table.drop_columns("gap"), {**named, "credit": credits.ravel()}, rows)
+        case "questions":
+            sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
+            windows = columns_of_windows(flat_values(table["windows"]))
+            return _flat(table, windows, np.repeat(np.arange(len(table)), sizes))
+        case "layers":
+            return _flat(table, _columns(parts, _by_row(table["norms"])))
+        case "steps":
+            weights = _by_row(table["weight"])
+            nodes = range(weights.shape[1] // 2)
+            halves = [f"{end}_weight_{node}" for end in ENDS for node in nodes]
+            bias = _columns([f"{end}_bias" for end in ENDS], _by_row(table["bias"]))
+            return _flat(table, _columns(halves, weights) | bias)
+        case "nodes":
+            rows, tokens = _by_token(table["activations"])
+            values = flat_values(table["activations"]).reshape(len(rows), -1)
+            names = [f"node_{node}" for node in range(values.shape[1])]
+            return _flat(table, {"token": tokens, **_columns(names, values)}, rows)
+    rows, tokens = _by_token(table["start_logits"])
+    logits = {f"{end}_logit": flat_values(table[f"{end}_logits"]) for end in ENDS}
+    return _flat(table, {"token": tokens, **logits}, rows)
+
+
+def _flat(table: pa.Table, more: dict[str, Any], rows: np.ndarray | None = None) -> pa.Table:
+    """The columns that are no lists, and more. rows: of the table, as often as they are needed."""
+    names = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
+    table = table.select(names) if rows is None else table.select(names).take(rows)
+    return pa.table(dict(zip(names, table.columns, strict=True)) | more)
 
 
 def _by_row(column: pa.ChunkedArray) -> np.ndarray:
@@ -162,12 +145,8 @@ def _by_token(lists: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(np.arange(len(lengths)), lengths), np.concatenate(places)
 
 
-def _columns(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: values[:, place] for place, name in enumerate(names)}
-
-
-def _joined(table: pa.Table, more: dict[str, Any]) -> pa.Table:
-    return pa.table({**{name: table[name] for name in table.column_names}, **more})
+def _columns(names: Sequence[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(names, values.T, strict=True))
 
 
 @dataclass(frozen=True)

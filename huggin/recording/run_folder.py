@@ -89,8 +89,7 @@ class RunFolder:
             return
         if self.graphs.is_dir():
             yield from filter(_is_our_figure, self.graphs.iterdir())
-        segments = (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
-        yield from segments
+        yield from (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
         yield self.facts
 
 

@@ -97,14 +97,15 @@ def read_samples(file: Path) -> list[Sample]:
         Frame(_as_imported(frame["file"]), frame["line"], frame["name"])
         for frame in seen["shared"]["frames"]
     ]
-    threads = [_whole_stacks(profile["samples"], frames) for profile in seen["profiles"]]
+    threads = [
+        [
+            tuple(frames[at] for at in stack)
+            for stack in profile["samples"]
+            if stack and frames[stack[0]].function == "<module>"
+        ]
+        for profile in seen["profiles"]
+    ]
     return max(threads, key=len, default=[])
-
-
-def _whole_stacks(stacks: list[list[int]], frames: list[Frame]) -> list[Sample]:
-    """The stacks of one thread that begin with a module; each is given as indices of frames."""
-    samples = [tuple(frames[at] for at in stack) for stack in stacks]
-    return [sample for sample in samples if sample and sample[0].function == "<module>"]
 
 
 def _as_imported(file: str) -> str:
@@ -147,7 +148,9 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
             child.terminate()
             child.wait()
     seconds = time.monotonic() - began
-    return Ending(code if code >= 0 else 128 - code, seconds, looked, _missed(said), trouble)
+    errors = re.search(r"Errors: (\d+)", said.stdout)
+    missed = int(errors[1]) if errors else 0
+    return Ending(code if code >= 0 else 128 - code, seconds, looked, missed, trouble)
 
 
 def find_py_spy() -> str:
@@ -207,12 +210,6 @@ def _trouble(said: subprocess.CompletedProcess[str]) -> str:
         return ""
     reason = re.search("^Error: (.*)", said.stdout, re.MULTILINE)
     return reason[1] if reason else f"exit code {said.returncode}"
-
-
-def _missed(said: subprocess.CompletedProcess[str]) -> int:
-    """How many looks found no complete stack."""
-    errors = re.search(r"Errors: (\d+)", said.stdout)
-    return int(errors[1]) if errors else 0
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:

@@ -72,13 +72,13 @@ def test_the_largest_both_ways():
 
 def test_top_shares_are_shares(tiny_run):
     found = snapshots(Recording(tiny_run))
-    top = top_shares(found, each_way=3)
+    nodes, shares = top_shares(found, each_way=3)
     for row in (0, 1):
-        shares = found.shares(row, token=2)[-1]
-        order = np.argsort(-shares)
+        all_shares = found.shares(row, token=2)[-1]
+        order = np.argsort(-all_shares)
         expected = [*order[:3], *order[::-1][:3]]
-        assert top.nodes[-1, row, 2].tolist() == expected
-        np.testing.assert_array_equal(top.shares[-1, row, 2], shares[expected])
+        assert nodes[-1, row, 2].tolist() == expected
+        np.testing.assert_array_equal(shares[-1, row, 2], all_shares[expected])
 
 
 def test_margins_at_every_probe():
