@@ -30,7 +30,6 @@ from huggin.tracking.report import flame_svg, report
 from huggin.tracking.tables import record_samples, search_functions
 from huggin.tracking.watch import (
     OUTSIDE,
-    Ending,
     Looks,
     Sample,
     read_samples,
@@ -108,7 +107,9 @@ def track(args: Namespace) -> int:
         seen = Path(folder) / "seen.json"
         ending = watch(line, looks, seen)
         if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
-            say_that_nothing_was_trained(run, trained_before)
+            what = f"{run.path}: already trained, {trained_before} steps"
+            advice = "there is nothing to profile; --overwrite_output_dir true starts anew"
+            warn(f"track-trainer.py: {what}; {advice}")
             return 0
         samples = looks.kept(read_samples(seen))
         if ending.code and not any(training_function(sample) != OUTSIDE for sample in samples):
@@ -116,32 +117,16 @@ def track(args: Namespace) -> int:
         if samples:
             with closing(open_database(path)) as database:
                 record_samples(database, started, args.seed, samples)
-        say_what_ended_early(
-            ending, f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
-        )
+        kept = f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
+        if ending.code:
+            after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
+            warn(f"track-trainer.py: run_qa.py ended early, {after}; {kept}")
+        if ending.trouble:
+            warn(f"track-trainer.py: py-spy ended early: {ending.trouble}; {kept}")
         print(report(samples, ending))
         if args.flame and samples:
             write_flame(args.flame, samples, seen)
     return ending.code
-
-
-def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:
-    """Say on stderr why there is no profile."""
-    what = f"{run.path}: already trained, {steps} steps; there is nothing to profile"
-    advice = "--overwrite_output_dir true starts anew"
-    warn(f"track-trainer.py: {what}; {advice}")
-
-
-def say_what_ended_early(ending: Ending, kept: str) -> None:
-    """Say on stderr if the training or py-spy ended early."""
-    lines = []
-    if ending.code:
-        after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
-        lines.append(f"run_qa.py ended early, {after}")
-    if ending.trouble:
-        lines.append(f"py-spy ended early: {ending.trouble}")
-    for line in lines:
-        warn(f"track-trainer.py: {line}; {kept}")
 
 
 def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:

@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.graphs.arguments import add_options, load_matplotlib
@@ -21,11 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.asking.suspects import SHOWN, export_suspects, form_of, suspects, write_without
     from huggin.graphs.questions import draw_data_map
     from huggin.graphs.saving import save_figures
-    from huggin.recording.reader import Recording
 
     if args.export:
         form_of(args.export)
-    recording = Recording(args.run)
+    recording = huggin.Recording(args.run)
     own = map(recording.facts.cfg.get, ("train_file", "validation_file"))
     if args.without and args.without[1].resolve() in [Path(file).resolve() for file in own if file]:
         raise UserError(f"--without: {args.without[1]} is data of the run; name another file")

@@ -23,6 +23,7 @@ from huggin.analysis.parts import (
     share_right,
     stretches_of,
     sums_of,
+    sums_until,
     unknown_steps,
 )
 from huggin.common.text import short
@@ -197,13 +198,14 @@ def _along(axes: Axes, label: str, zero: bool = False) -> None:
 
 
 def draw_rewound(
-    found: Rewound, ledger: Sums | None, name: str = "", of_step: bool = False
+    recording: Recording, found: Rewound, name: str = "", of_step: bool = False
 ) -> dict[str, Figure]:
     """`rewind`: what each part of the model is worth, beside how far its weights have moved.
 
-    ledger: up to the step of the model, drawn in a panel of its own; None if there is none.
+    The ledger up to the step of the model is drawn in a panel of its own, if there is one.
     name: of the run, if several are drawn. of_step: call the figure `rewind-step-K`.
     """
+    ledger = sums_until(recording, found.step)
     title = "Each part of the model put back to step 0, and trained alone"
     figure = new_figure(13, 2.6 + 0.42 * len(found.parts), title)
     widths = [1.3, 1.1, 0.8, 0.8][: 4 if ledger else 3]

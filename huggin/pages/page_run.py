@@ -4,7 +4,7 @@ Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, an
 What reads explained answers loads torch, so it is imported only if there are any.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from huggin.pages.page_sample import (
     shown,
 )
 from huggin.qa.records import some_training_records
-from huggin.recording.answer import AnswerInside, asked_of, read_answer
+from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
@@ -45,11 +45,9 @@ def page_of_run(recording: Recording, name: str) -> Page:
     name = name or recording.facts.model_type_state(int(recording.steps.step[-1]))
     page = _page_of(recording, name, title_line(recording))
     page["curves"] = _curves(recording)
-    page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
-    page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
-    page["questions"] = found_or_why(page, "questions", lambda: _questions(recording))
-    explained = found_or_why(page, "explained", lambda: explained_by_model(recording))
-    page["explained"] = explained or []
+    for name, find in (("facts", _facts), ("scores", _scores), ("explained", _explained)):
+        page[name] = found_or_why(page, name, find, recording) or []
+    page["questions"] = found_or_why(page, "questions", _questions, recording)
     page["samples"] = [
         page_of_sample(recording, sample) for sample in range(len(recording.facts.samples))
     ]
@@ -225,19 +223,22 @@ def page_of_attention(answer: AnswerInside) -> Page:
     }
 
 
-def explained_by_model(recording: Recording) -> list[Page]:
+def _explained(recording: Recording) -> list[Page]:
     """The newest answers of the newest model that lime-answer has explained; mostly none."""
+    return [_explained_answer(kept) for kept in list(_kept(recording))[:MOST]]
+
+
+def _kept(recording: Recording) -> Iterator[Any]:
+    """What lime-answer has explained of the newest model, the newest explanation first."""
     run = recording.run
-    if not run.explanations.is_dir():
-        return []
-    from huggin.lime.words.found import all_kept
+    if run.explanations.is_dir():
+        from huggin.lime.words.found import all_kept
 
-    model = hash_of_weights(newest_model(run))
-    found = [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
-    return [_explained(kept) for kept in found[:MOST]]
+        model = hash_of_weights(newest_model(run))
+        yield from (kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model)
 
 
-def _explained(kept: Any) -> Page:
+def _explained_answer(kept: Any) -> Page:
     """An explained answer: its words with their coefficients over the largest one."""
     finding = kept.findings[-1]
     facts = (
@@ -296,9 +297,9 @@ def figures_of_answer(recording: Recording) -> list[Any]:
 
 def _newest_kept(recording: Recording) -> Any:
     """The newest explanation of the run's newest answer, or None."""
-    run = recording.run
-    if not run.explanations.is_dir():
+    if not recording.run.explanations.is_dir():
         return None
-    from huggin.lime.words.found import newest_kept
-
-    return newest_kept(run.explanations, *asked_of(run))
+    window = read_answer(recording.run).facts.window
+    about = (window.question, window.context)
+    kept = _kept(recording)
+    return next((one for one in kept if (one.asked.question, one.asked.context) == about), None)

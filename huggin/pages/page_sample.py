@@ -63,10 +63,10 @@ def page_of_window(window: Window) -> Page:
     }
 
 
-def found_or_why(page: Page, name: str, find: Callable[[], Any]) -> Any:
+def found_or_why(page: Page, name: str, find: Callable[..., Any], *values: Any) -> Any:
     """What `find` returns; if it raises UserError, None, and why is kept in page["missing"]."""
     try:
-        return find()
+        return find(*values)
     except UserError as error:
         page["missing"][name] = shown(str(error), 500)
         return None

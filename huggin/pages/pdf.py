@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.lens import layers_in_words
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
-from huggin.analysis.parts import sums_until
 from huggin.analysis.questions import between_passes, hardest, learned_in_words, passes_in_words
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.kinds import left_out, questions_of
@@ -197,8 +196,7 @@ def _through_the_layers(document: Document, runs: Sequence[Recording], sample: i
     for run in side_by_side(runs):
         with left_out(document.notes, "what rewinding found"):
             if found := read_rewound(run.recording.run):
-                ledger = sums_until(run.recording, found.step)
-                contents += draw_rewound(found, ledger, run.name).values()
+                contents += draw_rewound(run.recording, found, run.name).values()
     return section("3  Through the layers", contents) if contents else []
 
 

@@ -18,7 +18,6 @@ from huggin.common.files import replacing
 from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
-from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import flat_values, site_activations
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
@@ -141,15 +140,6 @@ def read_answer(run: RunFolder) -> AnswerInside:
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         problem = one_line(error)
     raise UserError(f"{path}: not readable: {problem}; run get-model-output again")
-
-
-def asked_of(run: RunFolder) -> tuple[str, str, str]:
-    """The newest answer's question and context, and the hash of the run's newest model.
-
-    An explanation is found by these. Raises UserError as `read_answer` does.
-    """
-    window = read_answer(run).facts.window
-    return window.question, window.context, hash_of_weights(newest_model(run))
 
 
 def _read(path: Path) -> AnswerInside:

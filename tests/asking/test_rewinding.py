@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
-from huggin.analysis.parts import sums_until
 from huggin.asking.rewinding import untrained_model
 from huggin.graphs.parts import draw_rewound
 from huggin.model.loading import head_of, load_trained
@@ -105,8 +104,7 @@ def test_the_command_keeps_draws_and_prints(run):
     assert "change of a weight" in done.stdout
     with Image.open(run / "graphs" / "rewind.png") as picture:
         assert len(set(picture.convert("L").get_flattened_data())) > 20
-    ledger = sums_until(Recording(run), found.step)
-    (figure,) = draw_rewound(found, ledger).values()
+    (figure,) = draw_rewound(Recording(run), found).values()
     credits = [bar.get_width() for bar in figure.axes[3].containers[0]]
     change = both - (expected.start_loss[0] + expected.end_loss[0]) / 2
     assert sum(credits) == pytest.approx(change, rel=0.01)
