@@ -224,19 +224,16 @@ def draw_rewound(
         _along(axes, "ledger: change of\nthe loss (nats)", zero=True)
     for axes in (moved, *credits):
         axes.locator_params(axis="x", nbins=5)
-    loss.set_title("\n".join([*([name] if name else []), *_headlines(found, ledger)]))
+    # what was asked, what was found, and why distance and ledger can disagree with it
+    asked = f"{len(found.questions)} questions of {found.data}"
+    about = f"after step {found.step}; {asked}; black lines: 95 % intervals"
+    of_ledger = BOTH.format(change=ledger.net.sum()) if ledger else ""
+    words = textwrap.wrap(f"{rewound_in_words(found)}. {DISAGREE} {of_ledger}", WIDER)
+    loss.set_title("\n".join([*([name] if name else []), about, *words]))
     loss.set_yticks(places, [part.part for part in found.parts])
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
     return {f"rewind-step-{found.step}" if of_step else "rewind": figure}
-
-
-def _headlines(found: Rewound, ledger: Sums | None) -> list[str]:
-    """What was asked, what was found, and why distance and ledger can disagree with it."""
-    asked = f"{len(found.questions)} questions of {found.data}"
-    about = f"after step {found.step}; {asked}; black lines: 95 % intervals"
-    of_ledger = BOTH.format(change=ledger.net.sum()) if ledger else ""
-    return [about, *textwrap.wrap(f"{rewound_in_words(found)}. {DISAGREE} {of_ledger}", WIDER)]
 
 
 def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> None:

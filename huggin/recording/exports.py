@@ -5,8 +5,9 @@ List columns become columns and rows of their own; every number is read back exa
 
 import csv
 import io
+import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -168,24 +169,17 @@ class ListedRun:
 def find_runs(folder: Path) -> list[Path]:
     """The runs in a folder and in the folders below it, in the order of their names.
 
-    Empty if the folder is a run itself.
+    Empty if the folder is a run itself. No run is looked for in a run, or behind a link.
     """
-    return [] if _looks_like_a_run(folder) else sorted(_runs_below(folder, DEEPEST))
-
-
-def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
-    """The runs below a folder; links are not followed, and no run is looked for in a run."""
-    if depth == 0:
-        return
-    try:
-        below = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
-    except PermissionError:
-        return
-    for path in below:
-        if _looks_like_a_run(path):
-            yield path
-        else:
-            yield from _runs_below(path, depth - 1)
+    runs: list[Path] = []
+    if _looks_like_a_run(folder):
+        return runs
+    for place, names, _ in os.walk(folder):
+        below = [path for path in (Path(place, name) for name in names) if not path.is_symlink()]
+        runs += filter(_looks_like_a_run, below)
+        is_deepest = len(Path(place).relative_to(folder).parts) + 1 == DEEPEST
+        names[:] = [] if is_deepest else [path.name for path in below if path not in runs]
+    return sorted(runs)
 
 
 def _looks_like_a_run(folder: Path) -> bool:

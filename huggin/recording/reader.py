@@ -28,9 +28,8 @@ from huggin.recording.schema import (
     LOGITS,
     NUMBERS_OF_STEPS,
     OF_A_WINDOW,
+    RUN,
     SINCE,
-    problem_with_step,
-    run_id_of,
     schemas,
 )
 
@@ -153,16 +152,21 @@ class Recording:
         """The whole rows of one segment, checked."""
         schema = schemas(self.facts.hidden_size)[name]
         before = None
+        is_single = name == "steps"  # which alone has a single row per step
         with pa.memory_map(str(path)) as source:
             for row in whole_batches(source):
                 if before is None and not row.schema.equals(schema):
                     raise Damaged(f"{path}: its columns are not those of this run; {NOT_OURS}")
+                run_id = (row.schema.metadata or {}).get(RUN, b"").decode("utf-8", "replace")
                 # A segment without an id may be an older one.
-                if before is None and run_id_of(row.schema) not in ("", self.facts.run_id):
+                if before is None and run_id not in ("", self.facts.run_id):
                     raise Damaged(f"{path}: recorded in another run; {NOT_OURS}")
                 for step in row["step"].to_pylist():
-                    if problem := problem_with_step(name, step, before, first_step):
-                        raise Damaged(f"{path}: {problem}; {NOT_OURS}")
+                    if before is None and (step < first_step or is_single and step > first_step):
+                        what = f"begins with step {step}, its name says {first_step}"
+                        raise Damaged(f"{path}: {what}; {NOT_OURS}")
+                    if before is not None and (step < before or is_single and step == before):
+                        raise Damaged(f"{path}: step {step} comes after step {before}; {NOT_OURS}")
                     before = step
                 yield row
 
@@ -311,7 +315,7 @@ class Recording:
         """
         if not self.has(name):
             raise UserError(f"{self.run.recording}: no table {name}: {self._why_without(name)}")
-        parts = map(pa.concat_batches, in_parts(self.rows(name)))
+        parts: Iterator[pa.RecordBatch] = map(pa.concat_batches, in_parts(self.rows(name)))
         if sample is not None:
             self.tracked(sample)
             parts = (part.filter(pc.equal(part["sample"], sample)) for part in parts)

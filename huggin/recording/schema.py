@@ -69,11 +69,6 @@ def marked(schema: pa.Schema, run_id: str) -> pa.Schema:
     return schema.with_metadata({RUN: run_id}) if run_id else schema
 
 
-def run_id_of(schema: pa.Schema) -> str:
-    """The id of the run that a segment is of; empty if an older version wrote it."""
-    return (schema.metadata or {}).get(RUN, b"").decode("utf-8", "replace")
-
-
 def column_of(value: Any, kind: pa.DataType) -> pa.Array:
     """One row's value (a number, a text, an array) as a column of length 1."""
     if pa.types.is_fixed_size_list(kind):
@@ -86,20 +81,6 @@ def column_of(value: Any, kind: pa.DataType) -> pa.Array:
     nested = pa.types.is_fixed_size_list(inner)
     items = column_of(value, inner) if nested else pa.array(value, inner)
     return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
-
-
-def problem_with_step(table: str, step: int, before: int | None, first_step: int) -> str | None:
-    """Why a row's step cannot follow the one before it in its segment, in words; None if it can.
-
-    first_step: what the segment's name says. before: None for the first row.
-    Only `steps` has a single row per step.
-    """
-    single = table == "steps"
-    if before is None:
-        fits = step == first_step if single else step >= first_step
-        return None if fits else f"begins with step {step}, its name says {first_step}"
-    follows = step > before if single else step >= before
-    return None if follows else f"step {step} comes after step {before}"
 
 
 class RecordingWriter:

@@ -136,7 +136,9 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
     ask_for_sudo()
     out.touch()  # so that it belongs to the user, even if py-spy runs as root
     began = time.monotonic()
-    child = _start(command)
+    prepare = _let_me_look if sys.platform == "linux" else None
+    # In a process group of its own: Ctrl-C reaches it only by `_pass_signals_to`.
+    child = subprocess.Popen(command, process_group=0, preexec_fn=prepare)
     try:
         _pass_signals_to(child)
         said = _look(looking(spy, child.pid, looks, out))
@@ -210,12 +212,6 @@ def _trouble(said: subprocess.CompletedProcess[str]) -> str:
         return ""
     reason = re.search("^Error: (.*)", said.stdout, re.MULTILINE)
     return reason[1] if reason else f"exit code {said.returncode}"
-
-
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a program in its own process group: Ctrl-C reaches it only by `_pass_signals_to`."""
-    prepare = _let_me_look if sys.platform == "linux" else None
-    return subprocess.Popen(command, process_group=0, preexec_fn=prepare)
 
 
 def _let_me_look() -> None:
