@@ -59,21 +59,12 @@ def argument_parser() -> CommandParser:
     what = "a run's folder (cfg.json's output_dir), or a folder of runs"
     parser.add_argument("run", metavar="RUN", type=Path, help=what)
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument(
-        "--csv",
-        metavar="TABLE",
-        nargs="?",
-        const=RUNS,
-        choices=(*TABLES, RUNS),
-        help=f"print all rows of a table as CSV: {', '.join(TABLES)}; without TABLE, the runs of a "
-        "folder",
-    )
-    instead.add_argument(
-        "--tensorboard",
-        metavar="DIR",
-        type=Path,
-        help="write scalars, histograms and figures there, for TensorBoard",
-    )
+    known = f"{', '.join(TABLES)}; without TABLE, the runs of a folder"
+    csv = f"print all rows of a table as CSV: {known}"
+    choices = (*TABLES, RUNS)
+    parser.option("--csv TABLE", csv, group=instead, nargs="?", const=RUNS, choices=choices)
+    events = "write scalars, histograms and figures there, for TensorBoard"
+    parser.option("--tensorboard DIR", events, group=instead, type=Path)
     return parser
 
 

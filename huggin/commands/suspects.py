@@ -56,27 +56,17 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "huggin suspects runs/sample",
     )
     add_options(parser, "run", "--format", "--show")
-    parser.option(
-        "--validation",
-        "rank the validation questions, which the model has not memorised (default: those of the "
-        "training)",
-    )
-    parser.option(
-        "--no-model",
-        "use the recording and the texts alone: no model is asked (default: ask the model)",
-    )
-    parser.option(
-        "--export FILE",
+    usual = "which the model has not memorised (default: those of the training)"
+    parser.option("--validation", f"rank the validation questions, {usual}")
+    alone = "use the recording and the texts alone: no model is asked (default: ask the model)"
+    parser.option("--no-model", alone)
+    export = (
         "write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
-        "FILE.label-studio.json or FILE.argilla.json",
-        type=Path,
+        "FILE.label-studio.json or FILE.argilla.json"
     )
-    parser.add_argument(
-        "--without",
-        metavar=("N", "FILE"),
-        nargs=2,
-        help="write the data without the first N questions to FILE, which run_qa.py can train on",
-    )
+    parser.option("--export FILE", export, type=Path)
+    without = "write the data without the first N questions to FILE, which run_qa.py can train on"
+    parser.add_argument("--without", metavar=("N", "FILE"), nargs=2, help=without)
     parser.add_device()
     args = parser.parse_args(argv)
     if args.without and args.validation:
