@@ -52,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = read_arguments(argv)
     if args.search is not None:
-        return print_found(args.search, database_path(args.db))
+        with closing(open_database(database_path(args.db), must_exist=True)) as database:
+            found = search_functions(database, args.search)
+        tables = [f"{as_cell(table)}:\n{as_text(rows)}" for table, rows in found.items()]
+        print("\n\n".join(tables) or f"{args.search}: not seen")
+        return 0 if found else 1
     return track(args)
 
 
@@ -81,15 +85,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     if args.flame and args.flame.suffix.lower() not in (".svg", ".json"):
         parser.error(f"--flame {args.flame}: give a name that ends in .svg or .json")
     return args
-
-
-def print_found(text: str, path: Path) -> int:
-    """Print the rows of each table whose function has `text` in its name; 1 if there are none."""
-    with closing(open_database(path, must_exist=True)) as database:
-        found = search_functions(database, text)
-    tables = [f"{as_cell(table)}:\n{as_text(rows)}" for table, rows in found.items()]
-    print("\n\n".join(tables) or f"{text}: not seen")
-    return 0 if found else 1
 
 
 def track(args: Namespace) -> int:

@@ -81,6 +81,11 @@ class Running:
     right: np.ndarray  # (stretches, kinds) share in percent
     right_interval: np.ndarray  # (stretches, kinds, 2) 95 % interval of it (Wilson), in percent
 
+    @property
+    def middles(self) -> np.ndarray:
+        """The middle of each stretch, in steps."""
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
 
 def kind_of(question: str) -> str:
     """The kind of an English question, by its first question word: `In what year ...` is what."""

@@ -123,15 +123,22 @@ def _draw_loss(axes: Axes, run: Beside, steps: Steps) -> None:
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     """`efficacy`: a panel for EM and one for F1.
 
-    It shows what test-qa-efficacy.py measured and the evaluations during the training. Raises
-    UserError for a run of which nothing was measured.
+    It shows what test-qa-efficacy.py measured and the evaluations during the training, three or
+    more of them joined. Raises UserError for a run of which nothing was measured.
     """
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
     for run, colour in zip(runs, COLOURS):
         by_data = groupby(_measured(run), key=lambda entry: entry.data)
-        for (data, entries), marker in zip(by_data, cycle(MARKERS)):
-            _draw(panels, f"{run}, {data}", list(entries), color=colour, marker=marker)
+        for (data, measured), marker in zip(by_data, cycle(MARKERS)):
+            entries = list(measured)
+            known = any(entry.trained_on for entry in entries)
+            kind = "questions, from the training data" if known else "questions"
+            label = f"{run}, {data}: {_asked_in_words(entries)} {kind}"
+            line = "-" if len(entries) >= CURVE else "none"
+            look: Any = {"color": colour, "marker": marker, "linestyle": line, "label": label}
+            for axes, measure in zip(panels, UNITS, strict=True):
+                _draw_measured(axes, entries, measure, **look)
     for axes, unit in zip(panels, UNITS.values(), strict=True):
         axes.set_ylim(-2, 102)
         by_step(axes, unit)
@@ -150,16 +157,6 @@ def _measured(run: Path) -> list[Efficacy]:
         advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
         raise UserError(f"{run}: no efficacy measured; {advice}")
     return [*asked, *evaluated]
-
-
-def _draw(panels: Sequence[Axes], name: str, entries: Sequence[Efficacy], **look: Any) -> None:
-    """A marker for each measurement, with its interval; three or more are joined."""
-    known = any(entry.trained_on for entry in entries)
-    kind = "questions, from the training data" if known else "questions"
-    look["linestyle"] = "-" if len(entries) >= CURVE else "none"
-    look["label"] = f"{name}: {_asked_in_words(entries)} {kind}"
-    for axes, measure in zip(panels, UNITS, strict=True):
-        _draw_measured(axes, entries, measure, **look)
 
 
 def _draw_measured(axes: Axes, entries: Sequence[Efficacy], name: str, **look: Any) -> None:

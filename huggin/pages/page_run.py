@@ -69,9 +69,9 @@ def _page_of(recording: Recording, name: str, title: str) -> Page:
 
 
 def _facts(recording: Recording) -> Any:
-    rows = [(label, shown(text)) for label, text in run_facts(recording)]
     versions = ", ".join(f"{name} {number}" for name, number in recording.facts.versions.items())
-    return [*rows, ("folder", shown(str(recording.run.path))), ("versions", shown(versions or "-"))]
+    more = [("folder", str(recording.run.path)), ("versions", versions or "-")]
+    return [(label, shown(text)) for label, text in (*run_facts(recording), *more)]
 
 
 def _curves(recording: Recording) -> Page:
@@ -129,22 +129,17 @@ def _questions(recording: Recording) -> Page:
         "counts": {name: len(order) for name, order in lists.items()},
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
     }
+    last = int(recording.questions.index.max())
+    wanted = {*found.index[places].tolist(), last, *tracked}
+    texts: Mapping[int, Record] = {}
     try:
-        texts = _texts(recording, found.index[places].tolist())
+        texts = some_training_records(recording.facts.cfg, wanted)
+        refuse_changed(recording, texts)
     except (UserError, OSError) as error:
         page["no_texts"] = shown(str(error), 500)
         texts = {}
     page["rows"] = [_row(found, int(place), texts, tracked) for place in places]
     return page
-
-
-def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Record]:
-    """The questions at some places. Raises UserError if they are not those that were trained on."""
-    last = int(recording.questions.index.max())
-    places = {*indices, last, *(window.index for window in recording.facts.trained_samples)}
-    records = some_training_records(recording.facts.cfg, places)
-    refuse_changed(recording, records)
-    return records
 
 
 def _row(

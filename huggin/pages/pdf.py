@@ -189,7 +189,10 @@ def _through_the_layers(document: Document, runs: Sequence[Recording], sample: i
     contents: list[Block | Figure] = []
     with left_out(document.notes, "the head on each layer"):
         figures = draw_layers(*runs, sample=sample) | draw_layers_over_time(*runs, sample=sample)
-        texts = [[("the answer", _where_it_appears(run))] for run in runs]
+        texts = []
+        for run in runs:
+            lines = (layers_in_words(run, number) for number in range(len(run.facts.samples)))
+            texts.append([("the answer", "\n".join(lines))])
         contents += [facts_of_runs(runs, texts), *figures.values()]
     with left_out(document.notes, "the gradients"):
         contents += draw_gradients(*runs).values()
@@ -198,12 +201,6 @@ def _through_the_layers(document: Document, runs: Sequence[Recording], sample: i
             if found := read_rewound(run.recording.run):
                 contents += draw_rewound(run.recording, found, run.name).values()
     return section("3  Through the layers", contents) if contents else []
-
-
-def _where_it_appears(run: Recording) -> str:
-    """On which layer and at which step the head was right, for each tracked sample."""
-    samples = range(len(run.facts.samples))
-    return "\n".join(layers_in_words(run, number) for number in samples)
 
 
 def _question_by_question(document: Document, runs: Sequence[Recording]) -> list[Block]:
@@ -218,9 +215,8 @@ def _question_by_question(document: Document, runs: Sequence[Recording]) -> list
         ]
         for run, kind in zip(runs, kinds[0], strict=True)
     ]
-    contents: list[Block | Figure] = [facts_of_runs(runs, facts)]
-    contents += [figure for kind in kinds for figure in draw_kinds(*runs, kinds=kind).values()]
-    contents += passes.values()
+    of_kinds = [figure for kind in kinds for figure in draw_kinds(*runs, kinds=kind).values()]
+    contents: list[Block | Figure] = [facts_of_runs(runs, facts), *of_kinds, *passes.values()]
     if len(runs) == 1:
         title = heading("The questions with the highest loss when they were last seen", 10)
         rows = [QUESTION, *hardest(runs[0].questions, records[0])]
