@@ -17,6 +17,7 @@ from pathlib import Path
 import huggin
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
+from huggin.common.progress import progress
 
 RUNS = "runs"
 TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger")
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if runs and (args.tensorboard or args.csv not in (None, RUNS)):
         raise UserError(f"{args.run}: a folder of runs; name one of them, such as {runs[0]}")
     if runs:
-        listed = exports.list_runs(runs)
+        listed = [exports.listed(run) for run in progress(runs, label="reading", unit="runs")]
         lines = exports.as_lines(listed, args.run)
         print(exports.as_csv(listed).rstrip() if args.csv else "\n".join(lines))
     elif args.csv == RUNS:

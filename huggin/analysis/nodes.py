@@ -129,7 +129,7 @@ def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
 
 def unit_of(recording: Recording) -> float:
     """The relative error of one rounding in the numbers that the model computed with."""
-    return BFLOAT if recording.facts.uses_bf16 else HALF
+    return BFLOAT if recording.facts.fixed.get("bf16") else HALF
 
 
 def tolerance(found: Snapshots, unit: float) -> np.ndarray:

@@ -87,25 +87,18 @@ def known_version(connection: sqlite3.Connection, path: Path) -> int:
     """The file's version; 0: new, or the older toolkit's. Raises BadValue if it is not ours."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(MIGRATIONS):
-        known = f"this program knows versions up to {len(MIGRATIONS)}"
-        advice = "update the toolkit, or name another file"
-        raise BadValue("db", path, f"schema version {version}, {known}; {advice}")
+        problem = f"schema version {version}, this program knows versions up to {len(MIGRATIONS)}"
+        raise BadValue("db", path, f"{problem}; update the toolkit, or name another file")
+    tables = _tables(connection)
+    known = tables & RECOGNISED_BY.keys()
+    is_ours = not tables  # or tables that show that the older toolkit made them
     if version:
-        is_ours = _tables(connection) >= set(OLDER_TOOLKIT)
-    else:
-        is_ours = _is_free_for_our_tables(connection)
+        is_ours = tables >= set(OLDER_TOOLKIT)
+    elif known:
+        is_ours = all(_columns(connection, each).keys() >= RECOGNISED_BY[each] for each in known)
     if not is_ours:
         raise BadValue("db", path, "a database of another program; name another file")
     return int(version)
-
-
-def _is_free_for_our_tables(connection: sqlite3.Connection) -> bool:
-    """Whether there are no tables yet, or tables that show that the older toolkit made them."""
-    tables = _tables(connection)
-    known = tables & RECOGNISED_BY.keys()
-    if not known:
-        return not tables
-    return all(_columns(connection, table).keys() >= RECOGNISED_BY[table] for table in known)
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

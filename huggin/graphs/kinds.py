@@ -138,10 +138,6 @@ def _losses(drawn: Figures, *, spikes: bool = False) -> None:
     drawn.parts.append((draw_losses(*runs, spikes=found), spikes_in_words(found, records)))
 
 
-def _efficacy(drawn: Figures) -> None:
-    drawn.add(draw_efficacy(drawn.runs), ())
-
-
 def _weights(
     drawn: Figures,
     *,
@@ -272,6 +268,6 @@ KINDS: dict[str, Callable[..., None]] = {
     "logits": _logits,
     "layers": _layers,
     "questions": _questions,
-    "efficacy": _efficacy,
+    "efficacy": lambda drawn: drawn.add(draw_efficacy(drawn.runs), ()),
     "node-logits": _node_logits,
 }

@@ -48,7 +48,9 @@ def save_figures(
         with laid_out(figure):
             for extension in formats:
                 path = folder / f"{name}.{extension}"
-                _save(figure, path, extension, runs)
+                texts = metadata_of(figure, extension, runs)
+                with replacing(path) as beside:
+                    figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
                 if told is None or name in told:
                     print(path)
     if show:
@@ -73,12 +75,6 @@ def laid_out(figure: Figure) -> Iterator[None]:
 def ignore_missing_glyphs() -> None:
     """Do not warn of characters, say in a question, that no font of this machine can draw."""
     warnings.filterwarnings("ignore", message="Glyph .* missing")
-
-
-def _save(figure: Figure, path: Path, extension: str, runs: str) -> None:
-    texts = metadata_of(figure, extension, runs)
-    with replacing(path) as beside:
-        figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
 
 
 def metadata_of(figure: Figure, extension: str, runs: str = "") -> dict[str, str]:

@@ -50,7 +50,7 @@ from huggin.pages.made_files import (
 from huggin.pages.page_run import figures_of_answer
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
-from huggin.recording.results import read_rewound
+from huggin.recording.results import read_all_rewound
 
 PDFS = "qa-training-*.gv.pdf"
 LEGEND = 62  # characters of a module in the legends of several runs
@@ -190,16 +190,17 @@ def _through_the_layers(document: Document, runs: Sequence[Recording], sample: i
     with left_out(document.notes, "the head on each layer"):
         figures = draw_layers(*runs, sample=sample) | draw_layers_over_time(*runs, sample=sample)
         texts = []
-        for run in runs:
-            lines = (layers_in_words(run, number) for number in range(len(run.facts.samples)))
+        for recording in runs:
+            samples = range(len(recording.facts.samples))
+            lines = (layers_in_words(recording, number) for number in samples)
             texts.append([("the answer", "\n".join(lines))])
         contents += [facts_of_runs(runs, texts), *figures.values()]
     with left_out(document.notes, "the gradients"):
         contents += draw_gradients(*runs).values()
     for run in side_by_side(runs):
         with left_out(document.notes, "what rewinding found"):
-            if found := read_rewound(run.recording.run):
-                contents += draw_rewound(run.recording, found, run.name).values()
+            if found := read_all_rewound(run.recording.run):
+                contents += draw_rewound(run.recording, found[-1], run.name).values()
     return section("3  Through the layers", contents) if contents else []
 
 

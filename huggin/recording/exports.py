@@ -188,13 +188,8 @@ def _looks_like_a_run(folder: Path) -> bool:
     return run.recording.is_dir() or run.holds_a_run()
 
 
-def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
-    """What is known of each run. One that cannot be read says so in `problem`."""
-    return [listed(folder) for folder in progress(folders, label="reading", unit="runs")]
-
-
 def listed(folder: Path) -> ListedRun:
-    """What is known of a run."""
+    """What is known of a run. One that cannot be read says so in `problem`."""
     try:
         recording = Recording(folder)
         steps = recording.steps

@@ -187,14 +187,19 @@ class Recording:
         size = sum(path.stat().st_size for _, path in self.run.segments("steps"))
         # An upper bound on the rows; pages that are never written cost no memory.
         room = size // sum(kind.itemsize for kind in types.values())
-        steps = Steps(**{name: np.empty(room, kind) for name, kind in types.items()})
+        arrays = {name: np.empty(room, kind) for name, kind in types.items()}
+        count = 0
         # Rows that are appended while we read are for the next reading.
-        count = fill(vars(steps), islice(self.rows("steps"), room))
+        for part in map(pa.concat_batches, in_parts(islice(self.rows("steps"), room))):
+            for name, array in arrays.items():
+                some = flat_values(part[name]).reshape(-1, *array.shape[1:])
+                array[count : count + len(part)] = some
+            count += len(part)
         if count == 0:
             self._say_empty("no steps recorded")
-        steps = Steps(**{name: array[:count] for name, array in vars(steps).items()})
-        self._refuse_absurd("steps", {name: getattr(steps, name) for name in NUMBERS_OF_STEPS})
-        return steps
+        arrays = {name: array[:count] for name, array in arrays.items()}
+        self._refuse_absurd("steps", {name: arrays[name] for name in NUMBERS_OF_STEPS})
+        return Steps(**arrays)
 
     def _say_empty(self, what: str) -> NoReturn:
         raise UserError(f"{self.run.recording}: {what}; run get-training-output first")
@@ -369,19 +374,6 @@ def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
         for row in range(len(table))
     )
     return dict(zip(sites, values, strict=True))
-
-
-def fill(arrays: dict[str, np.ndarray], rows: Iterator[pa.RecordBatch]) -> int:
-    """Write rows, PART at a time, into arrays by column; returns how many rows there were.
-
-    arrays: by column, their first axis is rows.
-    """
-    count = 0
-    for part in map(pa.concat_batches, in_parts(rows)):
-        for name, array in arrays.items():
-            array[count : count + len(part)] = flat_values(part[name]).reshape(-1, *array.shape[1:])
-        count += len(part)
-    return count
 
 
 def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

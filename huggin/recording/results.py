@@ -245,15 +245,6 @@ def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
     write_json(run.rewound, [asdict(kept[step]) for step in sorted(kept)])
 
 
-def read_rewound(run: RunFolder) -> Rewound | None:
-    """What was found at the latest step; None if the run was never rewound.
-
-    Raises UserError for a damaged file.
-    """
-    kept = read_all_rewound(run)
-    return kept[-1] if kept else None
-
-
 def read_all_rewound(run: RunFolder) -> list[Rewound]:
     """What was found, by step. Raises UserError for a damaged file."""
     return _read_kept(run.rewound, TypeAdapter(list[Rewound]), "huggin rewind")

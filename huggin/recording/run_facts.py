@@ -79,11 +79,6 @@ class RunFacts:
                 raise ValueError(f"modules.{number}.parameters: {row.parameters} is negative")
 
     @property
-    def uses_bf16(self) -> bool:
-        """Whether the model computed in bfloat16."""
-        return bool(self.fixed.get("bf16"))
-
-    @property
     def has_like_lengths(self) -> bool:
         """Whether the windows of a batch are of similar length, so that its loss depends on it."""
         return self.fixed.get(STRATEGY) == GROUPED
@@ -136,24 +131,18 @@ def read_facts(run: RunFolder) -> RunFacts:
     except FileNotFoundError:
         what = "nothing recorded here; run get-training-output first"
         raise UserError(f"{run.facts}: {what}") from None
-    _refuse_other_schemas(run, text)
     try:
-        return TypeAdapter(RunFacts).validate_json(text, strict=True)
-    except ValidationError as error:
-        raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
-
-
-def _refuse_other_schemas(run: RunFolder, text: str) -> None:
-    """Raise UserError if the text is not a JSON object, or one of another schema."""
-    try:
-        facts = TypeAdapter(dict[str, Any]).validate_json(text)
+        version = TypeAdapter(dict[str, Any]).validate_json(text).get("schema_version")
     except ValidationError:
         raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
-    version = facts.get("schema_version")
     if version not in READABLE_VERSIONS:
         readable = f"this program reads schemas {', '.join(map(str, READABLE_VERSIONS))}"
         advice = "read it with the version of the toolkit that wrote it"
         raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
+    try:
+        return TypeAdapter(RunFacts).validate_json(text, strict=True)
+    except ValidationError as error:
+        raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
 
 
 def first_problem(error: ValidationError) -> str:

@@ -126,7 +126,12 @@ def locked(run: RunFolder) -> Iterator[None]:
             held.enter_context(one_at_a_time(run.path, wait=False))
         except BlockingIOError:
             advice = "wait for it, stop it, or name another output_dir"
-            raise UserError(f"{run.path}: {_holder(run)}; {advice}") from None
+            holder = "in use by another process"
+            with suppress(OSError, UserError, KeyError, TypeError):
+                facts = read_json(run.holder)
+                process = f"process {facts['pid']} on {facts['host']}"
+                holder = f"in use by {process} since {facts['since']}"
+            raise UserError(f"{run.path}: {holder}; {advice}") from None
         except OSError as error:
             what = f"no folder to write to: {error.strerror}"
             raise UserError(f"{run.path}: {what}; name another output_dir") from None
@@ -138,14 +143,6 @@ def locked(run: RunFolder) -> Iterator[None]:
             run.holder.unlink(missing_ok=True)
             with suppress(OSError):  # not empty
                 run.path.rmdir()
-
-
-def _holder(run: RunFolder) -> str:
-    try:
-        facts = read_json(run.holder)
-        return f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
-    except (OSError, UserError, KeyError, TypeError):
-        return "in use by another process"
 
 
 @contextmanager

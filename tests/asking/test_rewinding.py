@@ -17,7 +17,7 @@ from huggin.model.parts import TwoStates
 from huggin.qa.answers import cross_entropy
 from huggin.qa.config import arguments_of
 from huggin.recording.reader import Recording
-from huggin.recording.results import read_rewound
+from huggin.recording.results import read_all_rewound
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import command
 from tests.model.test_families import config_of, passed
@@ -91,7 +91,7 @@ def test_the_command_keeps_draws_and_prints(run):
     words = ["run", "--samples", "3", "--split", "validation"]
     done = command("rewind", *words, cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    found = read_rewound(RunFolder(run))
+    found = read_all_rewound(RunFolder(run))[-1]
     assert found and found.step == 8
     assert [part.part for part in found.parts] == ["embeddings", "layer 1", "layer 2", "head"]
     assert len(found.questions) == len(found.trained.answer) == 3
