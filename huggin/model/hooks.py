@@ -187,7 +187,9 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
         tokens[0] = kwargs["input_ids"].shape[1] if "input_ids" in kwargs else 0
 
     def keep(site: Site, _module: nn.Module, given: Any, output: Any = None) -> None:
-        value = _received(given, output) if site.component in RECEIVED else output
+        value = output
+        if site.component in RECEIVED:  # given: its arguments; output: those with a keyword
+            value = given[0] if given else output["hidden_states"]
         if calls[site] == site.call:
             tensor = (value[0] if isinstance(value, tuple) else value).detach()
             is_padded = tensor.dim() == 3 and tensor.shape[0] == 1 and tokens[0] > 0
@@ -204,11 +206,6 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
             hooks.enter_context(hook)
         hooks.enter_context(model.register_forward_pre_hook(begin, with_kwargs=True))
         yield outputs
-
-
-def _received(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
-    """The hidden states that a module was called with."""
-    return args[0] if args else kwargs["hidden_states"]
 
 
 @contextmanager
@@ -234,25 +231,19 @@ def attention_rows(
     """
     batch = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
     places = torch.tensor(list(tokens), device=model.device)
+    before = model.config._attn_implementation
     try:
-        with undisturbed(model), _plain_attention(model):
+        with undisturbed(model):
+            model.set_attn_implementation(PLAIN)
             given = model(**batch, output_attentions=True).attentions
     except REFUSALS:
         return None
+    finally:
+        model.set_attn_implementation(before)
     if not given or any(layer is None or layer.ndim != 4 for layer in given):
         return None
     rows = torch.stack([layer[0].index_select(1, places) for layer in given])
     return copy_to_host(rows.half()).wait().numpy()
-
-
-@contextmanager
-def _plain_attention(model: PreTrainedModel) -> Iterator[None]:
-    before = model.config._attn_implementation
-    model.set_attn_implementation(PLAIN)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 def refuse_blind_no_answer(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:

@@ -230,23 +230,16 @@ def load_trained(
     Raises UserError if there is no trained model in the folder.
     """
     with loading("trained model", str(folder), "run get-training-output first"):
-        step = step_of_model(folder / "trainer_state.json")
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        # Not the last step of the training, if an earlier model was the best and was loaded again.
+        saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
+        step = saved.get("step", state["global_step"])
         model, report = pretrained(str(folder))
     if refuse_not_loaded(str(folder), model, report):
         raise UserError(f"{folder}: its weights have no QA head; run get-training-output first")
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step
-
-
-def step_of_model(trainer_state: Path) -> int:
-    """The step of the model beside a trainer_state.json.
-
-    It is not the last step of the training if an earlier model was the best and was loaded again.
-    """
-    state = json.loads(trainer_state.read_text(encoding="utf-8"))
-    saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
-    return saved.get("step", state["global_step"])
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear:
