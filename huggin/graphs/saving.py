@@ -4,7 +4,6 @@ import base64
 import html
 import importlib
 import io
-import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,12 +23,6 @@ NO_WINDOW = (
 )
 
 
-def paths_beside(runs: Sequence[Path]) -> str:
-    """The paths of all runs but the first, relative to the first one's folder, a line each."""
-    first = runs[0].resolve()
-    return "\n".join(os.path.relpath(run.resolve(), first) for run in runs[1:])
-
-
 def save_figures(
     figures: Mapping[str, Figure],
     folder: Path,
@@ -40,8 +33,8 @@ def save_figures(
 ) -> None:
     """Save each figure as FOLDER/NAME.FORMAT, print the paths, and open windows if `show`.
 
-    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG. told: names of the figures
-    whose paths are printed; None: all.
+    runs: becomes the text `Runs` of a PNG. told: names of the figures whose paths are printed;
+    None: all.
     """
     ignore_missing_glyphs()
     for name, figure in figures.items():

@@ -160,8 +160,19 @@ def pieces_of(window: Window) -> list[Piece]:
     if len(window.offsets) != len(window.tokens):
         return [_named(at, name) for at, name in enumerate(window.tokens)]
     sources = {"question": window.question, "context": window.context}
-    reached = dict.fromkeys(sources)
-    return [_piece(window, at, sources, reached) for at in range(len(window.tokens))]
+    reached: dict[str, int] = {}  # up to which character each text has been shown
+    pieces = []
+    for at, (part, (begin, end)) in enumerate(zip(window.parts, window.offsets, strict=True)):
+        if part not in sources or end <= begin:
+            pieces.append((" ", shown(window.tokens[at], LONGEST_TOKEN)))
+            continue
+        before = reached.get(part, begin)
+        goes_on = at > 0 and window.parts[at - 1] == part
+        gap = sources[part][before:begin] if goes_on else " "
+        own = sources[part][max(begin, before) : end] or window.tokens[at]
+        reached[part] = max(end, before)
+        pieces.append((shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)))
+    return pieces
 
 
 def _named(at: int, name: str) -> Piece:
@@ -169,22 +180,6 @@ def _named(at: int, name: str) -> Piece:
     if name.startswith(GOES_ON) and name != GOES_ON:
         return "", shown(name.removeprefix(GOES_ON), LONGEST_TOKEN)
     return " " if at else "", shown(name, LONGEST_TOKEN)
-
-
-def _piece(
-    window: Window, at: int, sources: dict[str, str], reached: dict[str, int | None]
-) -> Piece:
-    """A token's piece; `reached`: up to which character each text has been shown."""
-    part = window.parts[at]
-    begin, end = window.offsets[at]
-    if part not in sources or end <= begin:
-        return " ", shown(window.tokens[at], LONGEST_TOKEN)
-    text = sources[part]
-    before = begin if reached[part] is None else reached[part]
-    gap = text[before:begin] if at and window.parts[at - 1] == part else " "
-    reached[part] = max(end, before or 0)
-    own = text[max(begin, before or 0) : end] or window.tokens[at]
-    return shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)
 
 
 def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:

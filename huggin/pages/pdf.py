@@ -146,17 +146,6 @@ def _learning(titles: Sequence[str], runs: Sequence[Recording], choice: NodeChoi
     return [stacked(names), *section(title, [facts, *figures.values()])]
 
 
-def _legends(runs: Sequence[Recording]) -> list[Block]:
-    """The modules; of runs whose models differ a table each, headed by the run's name."""
-    first, *others = [run.facts.modules for run in runs]
-    if all(other == first for other in others):
-        return [text_block(legend_table(first))]
-    return [
-        text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
-        for run in side_by_side(runs)
-    ]
-
-
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
     """The pages of the tracked sample. Raises UserError if the runs track different questions."""
     sample = choice.sample
@@ -181,7 +170,14 @@ def _add_inside(document: Document, runs: Sequence[Recording], sample: int) -> N
         document.blocks += _through_the_layers(document, runs, sample)
         with left_out(document.notes, "the questions"):
             document.blocks += _question_by_question(document, runs)
-    document.blocks += section("The modules of the model", _legends(runs))
+    first, *others = [run.facts.modules for run in runs]
+    legends = [text_block(legend_table(first))]
+    if any(other != first for other in others):  # a table each, headed by the run's name
+        legends = [
+            text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
+            for run in side_by_side(runs)
+        ]
+    document.blocks += section("The modules of the model", legends)
 
 
 def _through_the_layers(document: Document, runs: Sequence[Recording], sample: int) -> list[Block]:

@@ -98,13 +98,18 @@ class AnswerInside:
 def write_answer(run: RunFolder, answer: AnswerInside) -> Path:
     """Keep an answer beside the earlier ones; returns the file's path.
 
-    The file has a row per site; the rest is JSON in the schema's metadata. The row of a layer's
-    self-attention also has the layer's attention weights.
+    The file has a row per site; the rest is JSON in the schema's metadata, the window's fields
+    beside the answer's. The row of a layer's self-attention also has its attention weights.
     """
     hidden = next(iter(answer.activations.values())).shape[1]
     types = {field.name: field.type for field in schemas(hidden)["nodes"] if field.name in COLUMNS}
     types["attention"] = ATTENTION
-    schema = pa.schema(types, metadata={"answer": json.dumps(_as_json(answer))})
+    facts = {name: value for name, value in vars(answer.facts).items() if name != "window"}
+    window = {name: getattr(answer.facts.window, name) for name in WINDOW if name != "answer"}
+    shared = {**facts, **window, "expected": answer.facts.window.answer}
+    shared |= {name: getattr(answer, name).tolist() for name in LOGITS}
+    shared["attention_of"] = answer.attention.of if answer.attention else []
+    schema = pa.schema(types, metadata={"answer": json.dumps(shared)})
     newest = max((number for number, _ in run.segments("answers")), default=0)
     path = run.segment("answers", newest + 1)
     with replacing(path) as beside, pa.ipc.new_stream(str(beside), schema) as stream:
@@ -116,15 +121,6 @@ def write_answer(run: RunFolder, answer: AnswerInside) -> Path:
             attention = pa.array([weights], ATTENTION)
             stream.write_batch(pa.record_batch([*columns, attention], schema=schema))
     return path
-
-
-def _as_json(answer: AnswerInside) -> dict[str, Any]:
-    """All but the activations; the window's fields stand beside the answer's."""
-    facts = {name: value for name, value in vars(answer.facts).items() if name != "window"}
-    window = {name: getattr(answer.facts.window, name) for name in WINDOW if name != "answer"}
-    logits = {name: getattr(answer, name).tolist() for name in LOGITS}
-    readers = {"attention_of": answer.attention.of if answer.attention else []}
-    return {**facts, **window, "expected": answer.facts.window.answer, **logits, **readers}
 
 
 def read_answer(run: RunFolder) -> AnswerInside:

@@ -10,21 +10,23 @@ The model's code stays as `transformers` ships it: PyTorch hooks read what passe
 modules (`huggin/model/hooks.py`).
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+import xxhash
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin import __version__
-from huggin.common.errors import BadValue
+from huggin.common.errors import BadValue, UserError
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
@@ -38,7 +40,7 @@ from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.records import normalised
 from huggin.recording.ledger import Ledger
 from huggin.recording.probe import probe
-from huggin.recording.run_facts import RunFacts, id_to_record_with, write_facts
+from huggin.recording.run_facts import RunFacts, read_facts, write_facts
 from huggin.recording.run_folder import RunFolder, locked
 from huggin.recording.schema import RecordingWriter
 
@@ -176,7 +178,12 @@ class Recorder:
         self._parts = parameters_by_part(self._model, self._layers)
         self._probe_steps = schedule(self.last_step, self._points["probes"])
         self._node_steps = schedule(self.last_step, self._points["nodes"])
-        self._writer.run_id = id_to_record_with(self.run, self.facts, step)
+        if step == 0:  # a hash of the facts, so that the same training writes the same bytes again
+            facts = json.dumps(asdict(self.facts), sort_keys=True)
+            self._writer.run_id = xxhash.xxh3_128_hexdigest(facts.encode())
+        else:
+            with suppress(UserError):  # of what is recorded there
+                self._writer.run_id = read_facts(self.run).run_id
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
         self._ledger.load(checkpoint, step)

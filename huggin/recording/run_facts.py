@@ -1,10 +1,8 @@
 """RUN/recording/run.json: what must be known of a run to read its recording."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
-import xxhash
 from pydantic import Field, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
@@ -100,19 +98,6 @@ def model_type_state(model_class: str, pretrained: bool, step: int, data_name: s
     """Class, whether pretrained, step, data: `BertForQuestionAnswering-NoPretrain-1126-squad`."""
     start = "" if pretrained else "NoPretrain-"
     return f"{model_class}-{start}{step}-{data_name}"
-
-
-def id_to_record_with(run: RunFolder, facts: RunFacts, step: int) -> str:
-    """The id of a run that begins at step 0; that of the recording which one goes on with.
-
-    It is a hash of the facts, so that the same training writes the same bytes again.
-    """
-    if step == 0:
-        return xxhash.xxh3_128_hexdigest(json.dumps(asdict(facts), sort_keys=True).encode())
-    try:
-        return read_facts(run).run_id
-    except UserError:
-        return ""
 
 
 def write_facts(run: RunFolder, facts: RunFacts) -> None:

@@ -88,7 +88,10 @@ class RunFolder:
         if not self.facts.is_file():
             return
         if self.graphs.is_dir():
-            yield from filter(_is_our_figure, self.graphs.iterdir())
+            figures = (path for path in self.graphs.iterdir() if FIGURE.fullmatch(path.name))
+            for path in filter(Path.is_file, figures):
+                if b"matplotlib" in path.read_bytes().lower():  # it leaves its name in the file
+                    yield path
         yield from (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
         yield self.facts
 
@@ -97,13 +100,6 @@ def is_checkpoint(folder: Path) -> bool:
     """Whether a Trainer has begun to save in this folder."""
     names = ("complete.json", "trainer_state.json", "model.safetensors")
     return any((folder / name).is_file() for name in names)
-
-
-def _is_our_figure(path: Path) -> bool:
-    """Whether Matplotlib wrote a figure, by the name that it leaves in the file."""
-    if not FIGURE.fullmatch(path.name) or not path.is_file():
-        return False
-    return b"matplotlib" in path.read_bytes().lower()
 
 
 def _numbered(folder: Path, name: str) -> list[tuple[int, Path]]:

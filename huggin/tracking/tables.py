@@ -58,26 +58,21 @@ def _table_of(function: str) -> str:
     return function if plain and not name.startswith("sqlite_") and name not in TAKEN else OUTSIDE
 
 
-def _make_table(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:
-    """Make the table, or add the columns that it lacks. `_table_of` has checked its name."""
-    all_columns = ", ".join(("id INTEGER PRIMARY KEY", *columns))
-    connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({all_columns})')
-    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    known = {name.lower() for (name,) in info}
-    for column in columns:
-        if column not in known:
-            connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
-
-
 def _count(
     connection: sqlite3.Connection, table: str, columns: tuple[str, ...], tallies: Counter[Values]
 ) -> dict[Values, int]:
-    """Add tallies to the rows with these values; make the rows that are not there.
+    """Add tallies to the rows with these values; make the rows, table and columns that lack.
 
+    `_table_of` has checked the table's name.
     columns: those of the values, then the tally's. Returns the id of each row. It is SQLite's
     `rowid`, which tables without a column `id` have too.
     """
-    _make_table(connection, table, columns)
+    all_columns = ", ".join(("id INTEGER PRIMARY KEY", *columns))
+    connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({all_columns})')
+    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    there = {name.lower() for (name,) in info}
+    for column in (column for column in columns if column not in there):
+        connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
     names = ", ".join(columns)
     rows = f'SELECT rowid, {names} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 as above
     known = {  # of two equal rows, the older one

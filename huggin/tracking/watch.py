@@ -93,10 +93,12 @@ def read_samples(file: Path) -> list[Sample]:
     if not text:
         return []
     seen = json.loads(text)
-    frames = [
-        Frame(_as_imported(frame["file"]), frame["line"], frame["name"])
-        for frame in seen["shared"]["frames"]
-    ]
+    frames = []
+    for frame in seen["shared"]["frames"]:
+        path = Path(frame["file"])
+        folders = [folder for folder in sys.path if folder and path.is_relative_to(folder)]
+        file = path.relative_to(max(folders, key=len)) if folders else path  # as it is imported
+        frames.append(Frame(str(file), frame["line"], frame["name"]))
     threads = [
         [
             tuple(frames[at] for at in stack)
@@ -106,12 +108,6 @@ def read_samples(file: Path) -> list[Sample]:
         for profile in seen["profiles"]
     ]
     return max(threads, key=len, default=[])
-
-
-def _as_imported(file: str) -> str:
-    """A file's path from the folder of `sys.path` in which an import finds it."""
-    folders = [folder for folder in sys.path if folder and Path(file).is_relative_to(folder)]
-    return str(Path(file).relative_to(max(folders, key=len))) if folders else file
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,15 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
     child = subprocess.Popen(command, process_group=0, preexec_fn=prepare)
     try:
         _pass_signals_to(child)
-        said = _look(looking(spy, child.pid, looks, out))
+        # In a process group of its own: no Ctrl-C.
+        said = subprocess.run(
+            looking(spy, child.pid, looks, out),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            process_group=0,
+        )
         looked = time.monotonic() - began
         trouble = _trouble(said) if child.poll() is None else ""
         code = child.wait()
@@ -188,18 +192,6 @@ def looking(spy: str, pid: int, looks: Looks, out: Path) -> list[str]:
     sudo = ["sudo", "-n"] if _needs_sudo() else []
     how = ["--nonblocking", "--idle", "--format", "speedscope", "--rate", str(looks.rate)]
     return [*sudo, spy, "record", *how, "--output", str(out), "--pid", str(pid)]
-
-
-def _look(line: list[str]) -> subprocess.CompletedProcess[str]:
-    """Let py-spy look until the process ends. It has a process group of its own: no Ctrl-C."""
-    return subprocess.run(
-        line,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        process_group=0,
-    )
 
 
 def _trouble(said: subprocess.CompletedProcess[str]) -> str:
