@@ -275,7 +275,7 @@ class Recording:
         table = self._table("lens", sample, start_logits=tokens, end_logits=tokens)
         if len(table) % layers:
             raise Damaged(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
-        logits = {name: flat_values(table[name]).reshape(-1, layers, tokens) for name in LOGITS}
+        logits = {name: _by_row(table[name]).reshape(-1, layers, tokens) for name in LOGITS}
         return LensLogits(flat_values(table["step"])[::layers], **logits)
 
     @cached_property
@@ -325,12 +325,13 @@ class Recording:
             self.tracked(sample)
             parts = (part.filter(pc.equal(part["sample"], sample)) for part in parts)
         table = pa.Table.from_batches(parts, schemas(self.facts.hidden_size)[name])
+        what = name if sample is None else f"{name} of sample {sample}"
         if not len(table):
-            self._say_empty(f"no {name} of sample {sample}")
+            self._say_empty(f"no {what}")
         for column, size in sizes.items():
             if set(pc.unique(pc.list_value_length(table[column])).to_pylist()) != {size}:
-                what = f"{name}: {column} are not {size} numbers"
-                raise Damaged(f"{self.run.recording}: {what}; {NOT_OURS}")
+                problem = f"{what}: {column} are not {size} numbers"
+                raise Damaged(f"{self.run.recording}: {problem}; {NOT_OURS}")
         return table
 
     def _why_without(self, name: str) -> str:
@@ -352,8 +353,8 @@ def in_parts(rows: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
 
 
 def _by_row(lists: pa.ChunkedArray) -> np.ndarray:
-    """Lists of one size, (rows, size)."""
-    return flat_values(lists).reshape(len(lists), -1)
+    """Lists of one size, (rows, size), as an array of its own."""
+    return np.array(flat_values(lists)).reshape(len(lists), -1)
 
 
 def columns_of_windows(values: np.ndarray) -> dict[str, np.ndarray]:

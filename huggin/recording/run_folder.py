@@ -125,8 +125,9 @@ def locked(run: RunFolder) -> Iterator[None]:
             holder = "in use by another process"
             with suppress(OSError, UserError, KeyError, TypeError):
                 facts = read_json(run.holder)
-                process = f"process {facts['pid']} on {facts['host']}"
-                holder = f"in use by {process} since {facts['since']}"
+                holder = (
+                    f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
+                )
             raise UserError(f"{run.path}: {holder}; {advice}") from None
         except OSError as error:
             what = f"no folder to write to: {error.strerror}"

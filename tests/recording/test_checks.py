@@ -149,7 +149,7 @@ def test_measurements_that_cannot_be_true(tmp_path, change, said):
 
 
 NEWER = [
-    ("lens", "lens: end_logits are not", lambda lists: [*lists[:-1], lists[-1][:-1]]),
+    ("lens", "lens of sample 0: end_logits are not", lambda lists: [*lists[:-1], lists[-1][:-1]]),
     ("layers", "layers: norms are not 4 numbers", lambda lists: [*lists[:-1], lists[-1][:-1]]),
     ("questions", "questions: half a window", lambda lists: [*lists[:-1], lists[-1][:-1]]),
     ("lens", "lens: a probe lacks a layer", lambda lists: lists[:-1]),
