@@ -19,8 +19,8 @@ from huggin.lime import steps
 from huggin.lime.choices import WIDTH
 from huggin.lime.classifiers.classifier import Classifier
 from huggin.lime.classifiers.labels import target_of
+from huggin.lime.drawing import missing_in
 from huggin.lime.explanation import Explanation, Request
-from huggin.lime.fonts import missing_in
 from huggin.lime.masks import usual_samples
 from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
 from huggin.lime.pictures.reading import Picture, open_picture

@@ -15,16 +15,13 @@ from scipy.ndimage import distance_transform_edt, find_objects
 from skimage.segmentation import mark_boundaries
 
 from huggin.common.text import short
-from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
+from huggin.graphs.style import ACCENT, GOLD, legend_above, new_figure
 from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
 from huggin.lime.explanation import Explanation as AnyExplanation
-from huggin.lime.fonts import families_for, use_fonts
 from huggin.lime.pictures.scene import Scene
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
+from huggin.lime.quality import Curve
 
-FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
-AGAINST = END
-NEITHER = "#c0c8cf"
 TINT = 0.45  # of the colour on the segment with the highest coefficient
 PALE = 0.55  # of white on the rest of the picture
 SHARP = 400  # pixels that a picture with lines on it has at least
@@ -33,7 +30,6 @@ LONG = 8.0  # inches of a picture's longer side
 SHORT = 3.2  # inches of its shorter side, at least
 SEGMENT = "segment"  # the gid of a segment's number
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
-ORDERS = {LIME: START, LEAVE_ONE_OUT: END, RANDOM: QUIET}
 Explanation = AnyExplanation[Scene, int]
 
 
@@ -173,15 +169,7 @@ def draw_faithfulness(curves: dict[str, Curve], explanation: Explanation) -> Fig
     """The score while segments are hidden one by one, and while they are shown, in three orders."""
     title = f"What the order of the segments is worth: {called(explanation)}"
     figure = new_figure(11, 4.2, title)
-    ways = (("deletion", "hidden", "lower"), ("insertion", "seen", "higher"))
-    for axes, (way, done, better) in zip(figure.subplots(1, 2), ways):
-        for name, one in curves.items():
-            label = f"{name}: area {getattr(one, f'{way}_auc'):.3f}"
-            axes.plot(getattr(one, way), color=ORDERS[name], label=label, marker=".", markersize=4)
-        axes.set(xlabel=f"segments {done}", ylabel=explanation.request.scale)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"{way} ({better} is better)")
-        axes.legend()
+    draw_curves(figure.subplots(1, 2), curves, "segments", explanation.request.scale)
     _finish(figure, explanation.scene)
     return figure
 

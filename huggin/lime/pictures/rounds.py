@@ -10,8 +10,8 @@ import numpy as np
 from huggin.common.errors import UserError
 from huggin.graphs.saving import save_figures
 from huggin.lime.classifiers.classifier import Classifier, first_answers
+from huggin.lime.drawing import missing_in
 from huggin.lime.explanation import Explanation, Request
-from huggin.lime.fonts import missing_in
 from huggin.lime.pictures.explaining import fitted, steady
 from huggin.lime.pictures.figures import draw_explanation, draw_rounds
 from huggin.lime.pictures.reading import Picture

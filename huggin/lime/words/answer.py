@@ -18,16 +18,17 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
 from huggin.common.errors import BadValue, UserError
+from huggin.common.files import write_json
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
-from huggin.lime.explanation import Request
-from huggin.lime.fonts import missing_in
+from huggin.lime.drawing import missing_in
+from huggin.lime.explanation import Request, known
 from huggin.lime.predictor import Predictor
 from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say, compared, explain, repeated
 from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
-from huggin.lime.words.figures import draw_kept, remove_others
-from huggin.lime.words.found import ByStep, Finding, Kept, TextExplanation, finding_of, write_kept
+from huggin.lime.words.figures import NAMES, draw_kept
+from huggin.lime.words.found import FILE, ByStep, Finding, Kept, TextExplanation, finding_of
 from huggin.lime.words.rivals import integrated_gradients, node_shares
 from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
 from huggin.lime.words.text import find_spans
@@ -68,7 +69,8 @@ class ExplainedAnswer:
         Prints where the texts in colours are; the paths of all others, too, if `verbose`.
         """
         figures = self.figures()
-        remove_others(self.folder, figures)
+        for name in NAMES.difference(figures):  # those of an earlier explanation
+            (self.folder / f"{name}.png").unlink(missing_ok=True)
         texts = [finding.kind for finding in self.kept.findings]
         save_figures(figures, self.folder, show, told=None if verbose else texts)
         if line := missing_in([self.kept.asked.question, self.kept.asked.context]):
@@ -139,7 +141,7 @@ def explain_answer(
         if at < step and is_complete(place)
     )
     kept = story.told(spans, earlier if checkpoints else None)
-    write_kept(folder, kept)
+    write_json(folder / FILE, asdict(kept))
     return ExplainedAnswer(kept, folder, report.lines)
 
 
@@ -243,17 +245,19 @@ class Story:
         """What was found in each stage; the last explanation is the one of all that was asked."""
         case = self.case
         by = self.request.segmenter
+        before = []
         if spans:
-            one, finding = self._stage(case.scene("spans", find_spans(case.window, spans)))
-            return [finding], one
-        if by == "auto" and case.is_long:
+            scene = case.scene("spans", find_spans(case.window, spans))
+        elif by == "auto" and case.is_long:
             first, sentences = self._stage(case.scene("sentences"), last=False)
+            before.append(sentences)
             places, which = case.words_of_top_sentences(first)
             self.report.tell(f"Next: the words of {which}")
-            one, words = self._stage(case.scene("words", places))
-            return [sentences, words], one
-        one, finding = self._stage(case.scene("sentences" if by == "sentences" else "words"))
-        return [finding], one
+            scene = case.scene("words", places)
+        else:
+            scene = case.scene("sentences" if by == "sentences" else "words")
+        one, finding = self._stage(scene)
+        return [*before, finding], one
 
     def _stage(self, scene: TextScene, last: bool = True) -> tuple[TextExplanation, Finding]:
         """One scene explained. last: with stability, and compared with the other methods."""
@@ -305,7 +309,7 @@ class Story:
     def by_step(self, last: TextExplanation, models: Iterable[tuple[int, TextModel]]) -> ByStep:
         """The same scene explained by the model of each step."""
         window, request = last.scene.window, last.request
-        found = ByStep([], [], [], [], [], [], [])
+        rows = []
         tops = []
         for step, text_model in models:
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
@@ -313,9 +317,14 @@ class Story:
             full = predictor.predictions(np.ones((1, one.scene.count), bool))
             first, end = full.best[0].tolist()
             answer = answer_text(window, (first, end))
-            found.add(step, one, answer, (first, end) == last.target.plus)
+            surrogate = one.surrogate
+            errors = [known(error) for error in surrogate.standard_errors]
+            said = (float(one.scores[0]), answer, (first, end) == last.target.plus)
+            found = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
+            rows.append((step, *said, *found))
             tops.append(set(one.top.tolist()))
             score = f"{request.scale} {one.scores[0]:.4g}"
             self.report.detail(f"step {step}: {score}, answers: {answer}")
-        self.report.tell(found.in_words(tops, request.top))
-        return found
+        by_step = ByStep(*map(list, zip(*rows)))
+        self.report.tell(by_step.in_words(tops, request.top))
+        return by_step

@@ -78,10 +78,8 @@ class TextCase:
         places: by default all words or sentences of the text, by `kind`.
         """
         found = cut(self.window, kind) if places is None else places
-        name = self.asked.name
-        return make_text_scene(
-            name, self.window, found, self.kept, kind, self.hide, self.text_model
-        )
+        how = (self.kept, kind, self.hide, self.text_model)
+        return make_text_scene(self.asked.name, self.window, found, *how)
 
     @property
     def is_long(self) -> bool:
@@ -150,9 +148,8 @@ def case_of(
     count = len(windows([window.question], [window.context], tokenizer, data)["record"])
     which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
     where = f"{which}: the rest of the context is not explained" if count > 1 else ""
-    return TextCase(
-        about, window, text_model, target, answer, expected, hide, frozenset(kept), where
-    )
+    hidden = (hide, frozenset(kept), where)
+    return TextCase(about, window, text_model, target, answer, expected, *hidden)
 
 
 def default_samples(kind: str, sampler: str, count: int) -> int:
@@ -206,22 +203,21 @@ def _span_of(
     if text == "answer":
         return answer
     if text == "gold":
-        expected = answer_characters(answers)
-        if expected is None:
+        name = "the expected answer"
+        characters = answer_characters(answers)
+        if characters is None:
             raise UserError("this question has no expected answer; give a text")
-        return _tokens_of(*expected, "the expected answer", window)
-    starts = starts_of(text, window.context)
-    if not starts:
-        known = "give answer, gold, or a text that the context holds"
-        raise UserError(f"no {short(text)!r} in the context; {known}")
-    if len(starts) > 1:
-        more = "give more of the words around it"
-        raise UserError(f"{short(text)!r} is there {len(starts)} times; {more}")
-    return _tokens_of(starts[0], starts[0] + len(text), repr(short(text)), window)
-
-
-def _tokens_of(first: int, last: int, name: str, window: Window) -> TokenSpan:
-    (span,) = answer_spans([places_in_context(window)], (first, last), 0)
+    else:
+        name = repr(short(text))
+        starts = starts_of(text, window.context)
+        if not starts:
+            known = "give answer, gold, or a text that the context holds"
+            raise UserError(f"no {name} in the context; {known}")
+        if len(starts) > 1:
+            more = "give more of the words around it"
+            raise UserError(f"{name} is there {len(starts)} times; {more}")
+        characters = (starts[0], starts[0] + len(text))
+    (span,) = answer_spans([places_in_context(window)], characters, 0)
     if span is None:
         what = "is not in the part of the context that the model's answer is from"
         raise UserError(f"{name} {what}; give a span of that part")

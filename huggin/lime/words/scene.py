@@ -189,15 +189,16 @@ def make_text_scene(
         overlapped = (number for number, place in enumerate(places) if place.overlaps(own))
         owners.append(next(overlapped, NEVER))
     hidden = {owner for token, owner in enumerate(owners) if token not in kept}
-    shared = {place for place in range(len(places)) if _is_shared(window, place, places, owners)}
     numbers: dict[int, int] = {}
     segments: list[Place] = []
     for number, place in enumerate(places):
         if number in hidden:
             numbers[number] = len(segments)
             segments.append(place)
-        elif number in shared and segments and segments[-1].part == place.part:
-            segments[-1] = Place(place.part, segments[-1].first, place.last)
+        elif segments and segments[-1].part == place.part and number not in owners:
+            before = (token for token, owner in enumerate(owners) if owner == number - 1)
+            if any(place.overlaps(place_of_token(window, token)) for token in before):
+                segments[-1] = Place(place.part, segments[-1].first, place.last)
     if len(segments) < 2:
         what = f"{len(segments)} segments can be hidden, two are needed"
         raise UserError(f"{name}: {what}; give a longer context, or hide the answer's words, too")
@@ -205,13 +206,6 @@ def make_text_scene(
         NEVER if token in kept else numbers.get(owner, NEVER) for token, owner in enumerate(owners)
     ]
     return TextScene(name, window, kind, hide, segments, np.array(segment_of), text_model)
-
-
-def _is_shared(window: Window, number: int, places: Sequence[Place], owners: list[int]) -> bool:
-    """Whether a place has no token of its own, but one of the place before reaches into it."""
-    before = [token for token, owner in enumerate(owners) if owner == number - 1]
-    reaches = any(places[number].overlaps(place_of_token(window, token)) for token in before)
-    return number not in owners and reaches
 
 
 def answer_text(window: Window, span: TokenSpan) -> str:
@@ -237,25 +231,21 @@ def ask_masked(scene: TextScene, seen: Tensor) -> tuple[Tensor, Tensor]:
     if scene.hide == "delete":
         rows = [row.nonzero()[:, 0] for row in seen]
         places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
-        attention = places >= 0
-        inputs = _inputs(scene, places.clamp(min=0))
-        inputs["input_ids"][~attention] = text_model.substitute("pad")
+        attention = seen = places >= 0
     else:
         places = torch.arange(seen.shape[1]).expand(len(seen), -1)
-        inputs = _inputs(scene, places)
-        inputs["input_ids"][~seen] = text_model.substitute(scene.hide)
         attention = torch.ones_like(seen) if scene.hide == "mask" else seen
+    window = scene.window.inputs.items()
+    inputs = {name: torch.tensor(ids)[places.clamp(min=0)] for name, ids in window}
+    substitute = "mask" if scene.hide == "mask" else "pad"
+    inputs["input_ids"][~seen] = text_model.substitute(substitute)
     inputs["attention_mask"] = attention.long()
     logits = _logits(text_model, inputs)
-    full = torch.full((2, *seen.shape), -torch.inf, dtype=torch.float64)
+    shape = (2, len(seen), len(scene.window.tokens))
+    full = torch.full(shape, -torch.inf, dtype=torch.float64)
     texts = torch.arange(len(seen))[:, None].expand_as(places)
     full[:, texts[attention], places[attention]] = logits[:, attention]
     return full[0], full[1]
-
-
-def _inputs(scene: TextScene, places: Tensor) -> dict[str, Tensor]:
-    """The model's inputs at some tokens of the window: each (texts, tokens)."""
-    return {name: torch.tensor(ids)[places] for name, ids in scene.window.inputs.items()}
 
 
 def _logits(text_model: TextModel, inputs: dict[str, Tensor]) -> Tensor:
