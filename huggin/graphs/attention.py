@@ -61,8 +61,10 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
             axes = panels[row, column]
             _draw_heads(axes, attention.weights[layer, :, column], window)
             if row == 0:
-                name = short(window.tokens[reader], 20)
-                axes.set_title(f"{_role(window, reader)}, “{name}” ({reader})")
+                ends = ((window.gold_start, "start"), (window.gold_end, "end"))
+                true = " and ".join(end for place, end in ends if place == reader)
+                role = "the first token" if reader == CLS else f"the true {true}"
+                axes.set_title(f"{role}, “{short(window.tokens[reader], 20)}” ({reader})")
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
@@ -70,15 +72,6 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
     figure.supxlabel(CAPTION, fontsize=9)
     say_drawn_for(figure, step=facts.step, question=window.index)
     return figure
-
-
-def _role(window: Window, reader: int) -> str:
-    """What the token is that reads."""
-    if reader == CLS:
-        return "the first token"
-    if window.gold_start == window.gold_end:
-        return "the true start and end"
-    return "the true start" if reader == window.gold_start else "the true end"
 
 
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
