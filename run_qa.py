@@ -13,7 +13,8 @@ from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.streams import lasting_output, output_is_lost, warn
 from huggin.qa.arguments import describe_keys
-from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_folder import RunFolder, locked
+from huggin.training.notify import notifying
 
 OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
@@ -31,8 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     warn(f"run_qa.py: starting with {cfg or 'flags'}; loading the libraries")
     from checkpointing import SafeStop
     from huggin.qa.config import read_config
-    from huggin.recording.run_folder import locked
-    from huggin.training.notify import notifying
     from trainer_qa import train_and_evaluate
 
     stop = SafeStop()

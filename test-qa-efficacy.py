@@ -12,8 +12,10 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.database.connection import add_database_option
+from huggin.database.connection import add_database_option, database_path, open_database
+from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 from huggin.recording.run_folder import RunFolder
+from huggin.training.notify import notifying
 
 LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
 
@@ -23,7 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     from huggin.asking.examination import models_of
     from huggin.asking.run_and_cfg import config_of
-    from huggin.training.notify import notifying
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
     config = config_of(args.cfg, flags)
@@ -114,8 +115,6 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
     Returns how many answers were right.
     """
     from huggin.asking.examination import Examination
-    from huggin.database.connection import database_path, open_database
-    from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)
     if args.predictions:
