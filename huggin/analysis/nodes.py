@@ -6,6 +6,7 @@ Therefore a node's *share*, weight x activation, is exact and not an estimate: t
 bias add up to the logit (also known as direct logit attribution).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,9 +227,19 @@ class Ranking:
 def rank_nodes(recording: Recording, choice: NodeChoice) -> Ranking:
     """All nodes by rank, but the tracked node first.
 
+    If no ranking is chosen: `share` if the recording has node snapshots of the sample whose shares
+    are known, else `absolute`.
     Raises BadValue if the head has no such node, and as `ranking_values` does.
     """
-    name, values = _chosen_values(recording, choice)
+    name, values = choice.rank_by or "absolute", None
+    if choice.rank_by is None:
+        recording.tracked(choice.sample)
+        with suppress(UserError):
+            shares = ranking_values(recording, "share", choice.sample)
+            if np.isfinite(shares).all():
+                name, values = "share", shares
+    if values is None:
+        values = ranking_values(recording, name, choice.sample)
     nodes = ranked(values)
     node = choice.node
     if node is None:
@@ -236,24 +247,6 @@ def rank_nodes(recording: Recording, choice: NodeChoice) -> Ranking:
     if not 0 <= node < len(nodes):
         raise BadValue("node", node, f"the head has nodes 0 to {len(nodes) - 1}")
     return Ranking(name, np.concatenate([[node], nodes[nodes != node]]))
-
-
-def _chosen_values(recording: Recording, choice: NodeChoice) -> tuple[str, np.ndarray]:
-    """The chosen ranking and its values (hidden,).
-
-    If none is chosen: `share` if the recording has node snapshots of the sample whose shares are
-    known, else `absolute`. Raises BadValue if there is no such sample.
-    """
-    if choice.rank_by is not None:
-        return choice.rank_by, ranking_values(recording, choice.rank_by, choice.sample)
-    recording.tracked(choice.sample)
-    try:
-        shares = ranking_values(recording, "share", choice.sample)
-    except UserError:
-        shares = np.array(np.nan)
-    if np.isfinite(shares).all():
-        return "share", shares
-    return "absolute", ranking_values(recording, "absolute", choice.sample)
 
 
 def tracked_node(recording: Recording, choice: NodeChoice) -> int:

@@ -54,12 +54,13 @@ class Shown:
     end: int = 0  # last token of the model's answer; 0 or less if it gave none
 
     @property
-    def answers(self) -> list[tuple[int, int]]:
+    def answers(self) -> dict[str, tuple[int, int]]:
         """First and last token of the true answer and of the model's, of those that there are."""
-        gold = (self.window.gold_start, self.window.gold_end)
-        spans = [gold] if self.window.has_answer else []
-        if self.has_answered and (self.start, self.end) != gold:
-            spans.append((self.start, self.end))
+        spans = {}
+        if self.window.has_answer:
+            spans["true answer"] = (self.window.gold_start, self.window.gold_end)
+        if self.has_answered:
+            spans["model's"] = (self.start, self.end)
         return spans
 
     @property
@@ -94,7 +95,7 @@ def views_of(shown: Shown) -> list[range]:
     size = len(shown.window.tokens)
     if size <= READABLE:
         return [range(size)]
-    spans = sorted(shown.answers or [(0, 0)])
+    spans = sorted({*shown.answers.values()} or {(0, 0)})
     first, last = spans[0][0], max(end for _, end in spans)
     if last - first <= READABLE - 2 * AROUND or len(spans) == 1:
         return [range(size), _around(first, last, AROUND, size)]
@@ -188,12 +189,7 @@ def _in_lines(text: str, view: range) -> str:
 def _places(shown: Shown) -> list[str]:
     """Where the answers are, for a view that is too narrow to see it."""
     places = ["enlarged on the right"]
-    spans = []
-    if shown.window.has_answer:
-        spans.append(("true answer", shown.window.gold_start, shown.window.gold_end))
-    if shown.has_answered:
-        spans.append(("model's", shown.start, shown.end))
-    for name, start, end in spans:
+    for name, (start, end) in shown.answers.items():
         places.append(f"{name}: {start}" if start == end else f"{name}: {start} to {end}")
     return places
 
