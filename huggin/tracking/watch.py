@@ -95,10 +95,11 @@ def read_samples(file: Path) -> list[Sample]:
     seen = json.loads(text)
     frames = []
     for frame in seen["shared"]["frames"]:
-        path = Path(frame["file"])
-        folders = [folder for folder in sys.path if folder and path.is_relative_to(folder)]
-        file = path.relative_to(max(folders, key=len)) if folders else path  # as it is imported
-        frames.append(Frame(str(file), frame["line"], frame["name"]))
+        file = frame["file"]
+        folders = [folder for folder in sys.path if folder and Path(file).is_relative_to(folder)]
+        if folders:  # as an import names it
+            file = str(Path(file).relative_to(max(folders, key=len)))
+        frames.append(Frame(file, frame["line"], frame["name"]))
     threads = [
         [
             tuple(frames[at] for at in stack)
