@@ -171,8 +171,9 @@ def _add_inside(document: Document, runs: Sequence[Recording], sample: int) -> N
         with left_out(document.notes, "the questions"):
             document.blocks += _question_by_question(document, runs)
     first, *others = [run.facts.modules for run in runs]
-    legends = [text_block(legend_table(first))]
-    if any(other != first for other in others):  # a table each, headed by the run's name
+    if all(other == first for other in others):
+        legends = [text_block(legend_table(first))]
+    else:  # a table each, headed by the run's name
         legends = [
             text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
             for run in side_by_side(runs)
