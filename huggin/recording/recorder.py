@@ -13,7 +13,7 @@ modules (`huggin/model/hooks.py`).
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin import __version__
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import BadValue
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
@@ -40,7 +40,7 @@ from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.records import normalised
 from huggin.recording.ledger import Ledger
 from huggin.recording.probe import probe
-from huggin.recording.run_facts import RunFacts, read_facts, write_facts
+from huggin.recording.run_facts import RunFacts, id_of, write_facts
 from huggin.recording.run_folder import RunFolder, locked
 from huggin.recording.schema import RecordingWriter
 
@@ -182,8 +182,7 @@ class Recorder:
             facts = json.dumps(asdict(self.facts), sort_keys=True)
             self._writer.run_id = xxhash.xxh3_128_hexdigest(facts.encode())
         else:
-            with suppress(UserError):  # of what is recorded there
-                self._writer.run_id = read_facts(self.run).run_id
+            self._writer.run_id = id_of(self.run)
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
         self._ledger.load(checkpoint, step)

@@ -100,6 +100,14 @@ def model_type_state(model_class: str, pretrained: bool, step: int, data_name: s
     return f"{model_class}-{start}{step}-{data_name}"
 
 
+def id_of(run: RunFolder) -> str:
+    """The id of a run's recording; empty if nothing readable, or an older version's, is there."""
+    try:
+        return read_facts(run).run_id
+    except UserError:
+        return ""
+
+
 def write_facts(run: RunFolder, facts: RunFacts) -> None:
     """Write run.json, whole or not at all."""
     write_json(run.facts, asdict(facts))
