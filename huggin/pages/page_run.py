@@ -4,7 +4,7 @@ Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, an
 What reads explained answers loads torch, so it is imported only if there are any.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -220,17 +220,14 @@ def page_of_attention(answer: AnswerInside) -> Page:
 
 def _explained(recording: Recording) -> list[Page]:
     """The newest answers of the newest model that lime-answer has explained; mostly none."""
-    return [_explained_answer(kept) for kept in list(_kept(recording))[:MOST]]
-
-
-def _kept(recording: Recording) -> Iterator[Any]:
-    """What lime-answer has explained of the newest model, the newest explanation first."""
     run = recording.run
-    if run.explanations.is_dir():
-        from huggin.lime.words.found import all_kept
+    if not run.explanations.is_dir():
+        return []
+    from huggin.lime.words.found import all_kept
 
-        model = hash_of_weights(newest_model(run))
-        yield from (kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model)
+    model = hash_of_weights(newest_model(run))
+    found = [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
+    return [_explained_answer(kept) for kept in found[:MOST]]
 
 
 def _explained_answer(kept: Any) -> Page:
@@ -292,9 +289,11 @@ def figures_of_answer(recording: Recording) -> list[Any]:
 
 def _newest_kept(recording: Recording) -> Any:
     """The newest explanation of the run's newest answer, or None."""
-    if not recording.run.explanations.is_dir():
+    run = recording.run
+    if not run.explanations.is_dir():
         return None
-    window = read_answer(recording.run).facts.window
-    about = (window.question, window.context)
-    kept = _kept(recording)
-    return next((one for one in kept if (one.asked.question, one.asked.context) == about), None)
+    from huggin.lime.words.found import newest_kept
+
+    window = read_answer(run).facts.window
+    model = hash_of_weights(newest_model(run))
+    return newest_kept(run.explanations, window.question, window.context, model)

@@ -225,3 +225,12 @@ def all_kept(folder: Path) -> Iterator[Kept]:
     """The explanations in the folders of `folder`, the newest first."""
     files = sorted(folder.glob(f"*/{FILE}"), key=lambda file: -file.stat().st_mtime)
     return (read_kept(file.parent) for file in files)
+
+
+def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> Kept | None:
+    """The newest explanation of a question by a model, of those in the folders of `folder`."""
+    for kept in all_kept(folder):
+        asked = kept.asked
+        if (asked.question, asked.context, asked.model_hash) == (question, context, model_hash):
+            return kept
+    return None
