@@ -17,19 +17,8 @@ from huggin.lime.choices import ENDINGS, REGRESSION
 from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
 from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.classifiers.keras_quietly import keras
-from huggin.lime.classifiers.labels import (
-    IMAGENET,
-    Labels,
-    imagenet_labels,
-    labels_of_file,
-    numbers,
-)
-from huggin.lime.classifiers.networks import (
-    Network,
-    is_file_name,
-    open_application,
-    open_file,
-)
+from huggin.lime.classifiers.labels import Labels, imagenet_labels, labels_of_file, numbers
+from huggin.lime.classifiers.networks import Network, is_file_name, open_application, open_file
 from huggin.lime.classifiers.pixels import (
     CONVERT,
     MEANING,
@@ -82,8 +71,7 @@ def load_classifier(
     network = _opened(model, weights, pixels, seed)
     side, size_fact = _size(network, size)
     channels = network.shape[2] or 3
-    network, tensor = _one_output(network, side, channels, output)
-    outputs = _outputs(network, side, channels)
+    network, tensor, outputs = _one_output(network, side, channels, output)
     kind, ending_fact = _ending(network, tensor, outputs, ending)
     names = _labels(labels, outputs.shape[1], kind, network.preprocess is not None)
     classifier = KerasClassifier(model, network.call, side, names, kind, mark=network.fingerprint)
@@ -114,15 +102,13 @@ def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> N
 def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
     """Height and width, and a line about them if the model does not fix them."""
     height, width, _ = network.shape
-    fixed = (height or 0, width or 0)
-    if wanted is None:
-        size = (height or ANY_SIZE, width or ANY_SIZE)
-        line = f"size: {size[0]} x {size[1]}, as the model takes any"
-        return size, "" if all(fixed) else line
-    if any(side and side != other for side, other in zip(fixed, wanted)):
-        own = " x ".join(str(side or "any") for side in fixed)
-        raise BadValue("size", f"{wanted[0]}x{wanted[1]}", f"{network.name} takes {own}")
-    return wanted, f"size: {wanted[0]} x {wanted[1]}, as chosen"
+    size = wanted or (height or ANY_SIZE, width or ANY_SIZE)
+    if size != (height or size[0], width or size[1]):
+        own = f"{height or 'any'} x {width or 'any'}"
+        raise BadValue("size", f"{size[0]}x{size[1]}", f"{network.name} takes {own}")
+    if not wanted and height and width:
+        return size, ""
+    return size, f"size: {size[0]} x {size[1]}, as {'chosen' if wanted else 'the model takes any'}"
 
 
 # Outputs and the ending
@@ -130,46 +116,38 @@ def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
 
 def _one_output(
     network: Network, size: Size, channels: int, wanted: str | None
-) -> tuple[Network, Any]:
-    """The network with one output, and this output in the model's graph (None if it has none)."""
-    pictures = np.zeros((1, *size, channels), np.float32)
-    outputs = _asked(network, pictures)
-    if hasattr(outputs, "shape"):
-        if wanted:
-            raise BadValue("output", wanted, f"{network.name} has one output only; leave it out")
-        return network, graph_of(network.model).outputs[0] if network.model else None
-    named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
-    found = {str(name): one for name, one in named}
-    name = next(iter(found)) if len(found) == 1 and wanted is None else wanted
-    if name not in found:
-        shapes = ", ".join(f"{name} {tuple(one.shape)}" for name, one in found.items())
-        raise Unclear(f"{network.name}: has outputs {shapes}", "output", tuple(found))
-    key: Any = name if isinstance(outputs, dict) else int(name)
-    tensor = graph_of(network.model)._outputs_struct[key] if network.model else None
-    call = network.call
-    chosen = replace(
-        network,
-        call=lambda pictures: call(pictures)[key],
-        fingerprint=f"{network.fingerprint} {name}",
-    )
-    return chosen, tensor
+) -> tuple[Network, Any, np.ndarray]:
+    """The network with one output, and what this is: a tensor of the graph, and (8, outputs).
 
-
-def _asked(network: Network, pictures: np.ndarray) -> Any:
+    The tensor is None if the model has no graph; the numbers are those for pictures of noise.
+    Raises UserError if they are no classes.
+    """
+    pictures = np.random.default_rng(0).random((8, *size, channels), np.float32)
     try:
-        return network.call(pictures)
+        outputs = network.call(pictures)
     except Exception as error:  # whatever its layers raise
         what = f"fails on a test picture ({one_line(error)}); save it again"
         raise UserError(f"{network.name}: {what}") from None
-
-
-def _outputs(network: Network, size: Size, channels: int) -> np.ndarray:
-    """The outputs for pictures of noise, (8, outputs). Raises UserError if they are no classes."""
-    outputs = _asked(network, np.random.default_rng(0).random((8, *size, channels), np.float32))
+    graph = graph_of(network.model) if network.model else None
+    tensor = graph.outputs[0] if graph else None
+    if not hasattr(outputs, "shape"):
+        named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+        found = {str(name): one for name, one in named}
+        name = next(iter(found)) if len(found) == 1 and wanted is None else wanted
+        if name not in found:
+            shapes = ", ".join(f"{name} {tuple(one[:1].shape)}" for name, one in found.items())
+            raise Unclear(f"{network.name}: has outputs {shapes}", "output", tuple(found))
+        key: Any = name if isinstance(outputs, dict) else int(name)
+        call, mark = network.call, f"{network.fingerprint} {name}"
+        network = replace(network, call=lambda pictures: call(pictures)[key], fingerprint=mark)
+        tensor = graph._outputs_struct[key] if graph else None
+        outputs = outputs[key]
+    elif wanted:
+        raise BadValue("output", wanted, f"{network.name} has one output only; leave it out")
     if len(outputs.shape) != 2:
         what = f"returns {tuple(outputs.shape)[1:]} for a picture"
         raise UserError(f"{network.name}: {what}; give a model that returns a number per class")
-    return np.asarray(outputs, np.float32)
+    return network, tensor, np.asarray(outputs, np.float32)
 
 
 def _ending(
@@ -200,16 +178,19 @@ def _ending(
 
 def _ending_by_values(name: str, outputs: np.ndarray) -> str:
     finite = outputs[np.isfinite(outputs)]
-    sums = outputs.sum(axis=1)
     if finite.size and (finite.min() < 0 or finite.max() > 1 + SUM_ERROR):
-        if finite.max() <= 0 and np.abs(np.exp(outputs).sum(axis=1) - 1).max() < SUM_ERROR:
+        if finite.max() <= 0 and _sum_to_1(np.exp(outputs)):
             return "logits"  # of a log-softmax
         what = "nothing says whether its outputs are logits of classes or values of a regression"
         raise Unclear(f"{name}: {what}", "ending", REGRESSION)
-    if outputs.shape[1] > 1 and np.abs(sums - 1).max() < SUM_ERROR:
+    if outputs.shape[1] > 1 and _sum_to_1(outputs):
         return "softmax"
     what = "nothing says whether its outputs are probabilities, logits or values"
     raise Unclear(f"{name}: {what}", "ending", ENDINGS)
+
+
+def _sum_to_1(shares: np.ndarray) -> bool:
+    return bool(np.abs(shares.sum(axis=1) - 1).max() < SUM_ERROR)
 
 
 def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> Labels:
@@ -218,7 +199,8 @@ def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> 
         return labels_of_file(path, classes)
     if ending == "value":
         return numbers(classes, "output") if classes > 1 else Labels(("the output",), ("0",))
-    return imagenet_labels() if application and classes == IMAGENET else numbers(classes)
+    names = imagenet_labels() if application else numbers(classes)
+    return names if len(names.names) == classes else numbers(classes)
 
 
 # Pixels
@@ -233,8 +215,14 @@ def _pixels(
 ) -> tuple[Pixels, str]:
     """The conversion of a picture's pixels, and a line that says how it was found."""
     grey = "" if channels == 3 else ", in grey"
-    if network.preprocess:
-        return _of_application(network.preprocess)
+    if preprocess := network.preprocess:
+
+        def convert(picture: np.ndarray) -> np.ndarray:
+            return preprocess(picture * np.float32(255))
+
+        ends = [convert(np.full((1, 1, 3), grey, np.float32)) for grey in (0, 1)]
+        reach = f"{min(map(np.min, ends)):.4g} to {max(map(np.max, ends)):.4g}"
+        return convert, f"pixels: {reach}, by its own preprocess_input"
     if network.takes:
         low, high = network.takes
         near = 0.02 * (high - low)
@@ -254,16 +242,6 @@ def _pixels(
     if found is None:
         raise _unclear_pixels(classifier, channels, picture)
     return converter(found, channels), f"pixels: {MEANING[found]}{grey}, {how}"
-
-
-def _of_application(preprocess: Any) -> tuple[Pixels, str]:
-    def convert(picture: np.ndarray) -> np.ndarray:
-        found: np.ndarray = preprocess(picture * np.float32(255))
-        return found
-
-    ends = [convert(np.full((1, 1, 3), grey, np.float32)) for grey in (0, 1)]
-    reach = f"{min(map(np.min, ends)):.4g} to {max(map(np.max, ends)):.4g}"
-    return convert, f"pixels: {reach}, by its own preprocess_input"
 
 
 def _unclear_pixels(

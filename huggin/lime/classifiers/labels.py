@@ -19,9 +19,9 @@ from huggin.common.files import read_text
 from huggin.common.text import one_line
 from huggin.lime.predictor import Target
 
-IMAGENET = 1000  # classes of the models in keras.applications
 IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
-HEADS = ("name", "label", "class", "class_name", "label_name", "classname", "category")
+HEADS = {"name", "label", "class", "class_name", "label_name", "classname", "category"}
+HEADS |= {"names", "labels", "classes"}
 Row = Sequence[str]
 
 
@@ -54,26 +54,22 @@ class Labels:
         if indexed and (kind == "index" or found in ([], [int(number)])):
             return int(number)
         if indexed:
-            what = f"index {number} is called {self.names[int(number)]}"
             name = self.names[found[0]]
-            other = f"the class that is called {name} has index {found[0]}"
-            choice = f"give index:{number} or name:{name}"
-            raise BadValue("classes", words, f"{what}, but {other}; {choice}")
+            what = f"index {number} is called {self.names[int(number)]}, but the class that is "
+            what += f"called {name} has index {found[0]}; give index:{number} or name:{name}"
+            raise BadValue("classes", words, what)
         if len(found) == 1:
             return found[0]
         what = "several classes of that name" if found else "no class of that name"
-        near = found or self._near(words)
+        near = found
+        if not found:  # those of a similar name, else those whose name contains the words
+            plain = [_plain(name) for name in self.names]
+            similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
+            holding = [index for index, name in enumerate(plain) if _plain(words) in name]
+            near = [plain.index(name) for name in similar] or holding
         advice = " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
         every = f"a number from 0 to {len(self.names) - 1}"
         raise BadValue("classes", words, f"{what}; give {advice or every}")
-
-    def _near(self, words: str) -> list[int]:
-        """Classes with a similar name, else those whose name contains the words."""
-        plain = [_plain(name) for name in self.names]
-        similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
-        if similar:
-            return [plain.index(name) for name in similar]
-        return [index for index, name in enumerate(plain) if _plain(words) in name]
 
 
 def _plain(words: str) -> str:
@@ -89,8 +85,8 @@ def numbers(classes: int, word: str = "class") -> Labels:
 def imagenet_labels() -> Labels:
     """The WordNet ids and names of ImageNet's 1000 classes, in the order of keras.applications."""
     lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines]
-    return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
+    codes, names = zip(*(line.split("\t") for line in lines))
+    return Labels(names, codes)
 
 
 def target_of(words: str, labels: Labels) -> Target[int]:
@@ -130,10 +126,8 @@ def _of_json(path: Path, text: str) -> list[str]:
         if all(type(value) is int for value in found.values()):
             pairs = [(str(number), name) for name, number in found.items()]
         else:  # a name, or as in imagenet_class_index.json a code and a name
-            names = (
-                name[-1] if isinstance(name, list) and name else name for name in found.values()
-            )
-            pairs = list(zip(found, names))
+            rows = (name if isinstance(name, list) and name else [name] for name in found.values())
+            pairs = [(number, row[-1]) for number, row in zip(found, rows)]
         if not _are_numbers([number for number, _ in pairs]):
             raise UserError(f"{path}: its classes are not numbered from 0 to {len(found) - 1}")
         found = _in_order(pairs)
@@ -159,12 +153,7 @@ def _of_lines(path: Path, text: str, classes: int) -> Sequence[str]:
     for rows in (*tables, numbered):
         if names := _of_rows(path, rows, classes):
             return names
-    has_head = len(lines) == classes + 1 and bare[0].lower() in (
-        *HEADS,
-        "labels",
-        "names",
-        "classes",
-    )
+    has_head = len(lines) == classes + 1 and bare[0].lower() in HEADS
     return lines[1:] if has_head else lines
 
 
