@@ -138,19 +138,15 @@ def export_suspects(found: Suspects, path: Path) -> None:
         if form == ".csv":
             table = csv.writer(file)
             table.writerow(COLUMNS)
-            table.writerows(map(_without_formulas, rows))
+            for row in rows:  # a spreadsheet runs no text with an apostrophe as a formula
+                for name, value in row.items():
+                    if isinstance(value, str) and value.startswith(FORMULA):
+                        row[name] = f"'{value}"
+                table.writerow(row.values())
         elif form == ".jsonl":
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         else:
             file.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-
-
-def _without_formulas(row: dict[str, Any]) -> list[Any]:
-    """A row for a spreadsheet, which runs no text with an apostrophe as a formula."""
-    return [
-        f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-        for value in row.values()
-    ]
 
 
 def _row(suspect: Suspect, context: str, form: str) -> dict[str, Any]:

@@ -141,8 +141,15 @@ def pass_through(model: PreTrainedModel, window: Window | None = None) -> tuple[
     The model and all random states stay as they are. Returns the shape (batch, tokens).
     Raises UserError if the tokens do not pass, or do not come out as start and end logits.
     """
+    if window is None:
+        tokens = model.dummy_inputs["input_ids"].to(model.device)
+        # On the meta device most models cannot look into a mask; DeBERTa needs one.
+        tried = [{"input_ids": tokens}, {"input_ids": tokens, "attention_mask": tokens}]
+    else:
+        ids = window.inputs.items()
+        tried = [{name: torch.tensor([row], device=model.device) for name, row in ids}]
     failed: list[Exception] = []
-    for inputs in _inputs(model, window):
+    for inputs in tried:
         try:
             with undisturbed(model):
                 output = model(**inputs)
@@ -156,18 +163,6 @@ def pass_through(model: PreTrainedModel, window: Window | None = None) -> tuple[
     what = f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}"
     on_meta = "it takes no tokens without its weights, so it cannot be drawn; choose another model"
     raise UserError(f"{what}; {on_meta if model.device.type == 'meta' else WITHOUT}")
-
-
-def _inputs(model: PreTrainedModel, window: Window | None) -> list[dict[str, torch.Tensor]]:
-    """What may be sent through the model, (batch, tokens) each; the second if it refuses the first.
-
-    On the meta device most models cannot look into a mask; DeBERTa needs one.
-    """
-    if window is not None:
-        ids = {name: torch.tensor([row]) for name, row in window.inputs.items()}
-        return [{name: row.to(model.device) for name, row in ids.items()}]
-    tokens = model.dummy_inputs["input_ids"].to(model.device)
-    return [{"input_ids": tokens}, {"input_ids": tokens, "attention_mask": tokens}]
 
 
 @contextmanager

@@ -62,7 +62,10 @@ def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any])
     mismatched = report["mismatched_keys"]
     shapes = {key: f" {tuple(saved)} for {tuple(own)}" for key, saved, own in mismatched}
     new = sorted({*report["missing_keys"], *shapes})
-    missing = [key for key in new if _is_below_head(model, key)]
+    below = f"{model.base_model_prefix}."
+    missing = [key for key in new if key.startswith(below)]
+    if model.base_model is model:  # T5 has no module of its own for what is below its head
+        missing = [key for key in new if not key.startswith("qa_outputs.")]
     unknown = _left_over(model, report["unexpected_keys"])
     if missing and (prefix := _foreign_prefix(model, missing, report["unexpected_keys"])):
         whose = PREFIXES.get(prefix, "that of a wrapper or of another family")
@@ -77,12 +80,6 @@ def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any])
         raise UserError(f"{name}: {what}; choose the config.json that was saved with them")
     saved_for = model.config.architectures or ["QuestionAnswering"]
     return bool(new) or not any("QuestionAnswering" in kind for kind in saved_for)
-
-
-def _is_below_head(model: PreTrainedModel, key: str) -> bool:
-    if model.base_model is model:  # T5 has no module of its own for what is below its head
-        return not key.startswith("qa_outputs.")
-    return key.startswith(f"{model.base_model_prefix}.")
 
 
 def _left_over(model: PreTrainedModel, unexpected: Collection[str]) -> list[str]:

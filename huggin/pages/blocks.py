@@ -208,8 +208,19 @@ def is_about(pdf: Path, subject: str) -> bool:
 def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
-    for sheet in sheets(document.blocks):
-        _add_sheet(writer, sheet)
+    for block in sheets(document.blocks):
+        # made smaller if it does not fit, and larger if there is room
+        scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
+        sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
+        for part in block.parts:
+            size = scale * part.scale
+            left = MARGIN + scale * part.left
+            top = A3_HEIGHT - MARGIN - scale * part.top
+            bottom = top - size * float(part.page.mediabox.height)
+            place = Transformation().scale(round(size, 5))
+            place = place.translate(round(left, 3), round(bottom, 3))
+            sheet.merge_transformed_page(part.page, place)
+        sheet.compress_content_streams()
     writer.add_metadata(
         {
             "/Title": printable(document.title),
@@ -219,17 +230,3 @@ def _written(document: Document) -> PdfWriter:
         }
     )
     return writer
-
-
-def _add_sheet(writer: PdfWriter, block: Block) -> None:
-    """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
-    scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
-    sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
-    for part in block.parts:
-        size = scale * part.scale
-        left = MARGIN + scale * part.left
-        top = A3_HEIGHT - MARGIN - scale * part.top
-        bottom = top - size * float(part.page.mediabox.height)
-        place = Transformation().scale(round(size, 5)).translate(round(left, 3), round(bottom, 3))
-        sheet.merge_transformed_page(part.page, place)
-    sheet.compress_content_streams()
