@@ -300,21 +300,20 @@ class Histories:
     since: np.ndarray  # (questions,) the step from which on all its windows are right; NEVER if not
 
     @property
-    def hardest_first(self) -> np.ndarray:
-        """The places of all questions, the one with the highest loss the last time first."""
-        return np.argsort(-np.nan_to_num(self.loss, nan=np.inf), kind="stable")
+    def orders(self) -> dict[str, np.ndarray]:
+        """The places of the hardest questions, of those learned, and of those forgotten.
 
-    @property
-    def learned_first(self) -> np.ndarray:
-        """The places of those that were wrong, then right to the end; the earliest first."""
+        hardest: all, the one with the highest loss the last time first. learned: those that were
+        wrong, then right to the end; the earliest first. forgotten: at least once, the most often
+        first.
+        """
         learned = np.flatnonzero((self.since != NEVER) & (self.right < self.seen))
-        return learned[np.argsort(self.since[learned], kind="stable")]
-
-    @property
-    def most_forgotten_first(self) -> np.ndarray:
-        """The places of the questions that were forgotten at least once, the most often first."""
         forgotten = np.flatnonzero(self.forgotten)
-        return forgotten[np.argsort(-self.forgotten[forgotten], kind="stable")]
+        return {
+            "hardest": np.argsort(-np.nan_to_num(self.loss, nan=np.inf), kind="stable"),
+            "learned": learned[np.argsort(self.since[learned], kind="stable")],
+            "forgotten": forgotten[np.argsort(-self.forgotten[forgotten], kind="stable")],
+        }
 
 
 def histories(found: TrainedWindows) -> Histories:
@@ -346,7 +345,7 @@ def hardest(
     """
     known = histories(found)
     rows = []
-    for at in known.hardest_first[:HARDEST]:
+    for at in known.orders["hardest"][:HARDEST]:
         record = records[known.index[at]] if records else None
         texts = (record["question"], answer_of(record) or "(none)") if record else ("", "")
         of_seen = f"{known.right[at]}/{known.seen[at]}"

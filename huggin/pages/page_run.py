@@ -115,11 +115,7 @@ def _questions(recording: Recording) -> Page:
     If the data is not there any more, `no_texts` says why, and they have no texts.
     """
     found = histories(recording.questions)
-    lists = {
-        "hardest": found.hardest_first,
-        "learned": found.learned_first,
-        "forgotten": found.most_forgotten_first,
-    }
+    lists = found.orders
     places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
     row_of = {int(place): row for row, place in enumerate(places)}
     tracked = {
@@ -146,20 +142,15 @@ def _row(
     found: Histories, place: int, records: Mapping[int, Record], tracked: Mapping[int, int]
 ) -> Page:
     """A question with its history, its texts short enough for a table."""
-    index = int(found.index[place])
-    loss = float(found.loss[place])
-    since = int(found.since[place])
-    record = records.get(index)
+    numbers = {name: values[place].item() for name, values in vars(found).items()}
+    record = records.get(numbers["index"])
     return {
-        "index": index,
+        **numbers,
         "question": shown(short(record["question"], 300)) if record else "",
         "answer": shown(short(answer_of(record), 100)) if record else "",
-        "loss": loss if np.isfinite(loss) else None,
-        "right": int(found.right[place]),
-        "seen": int(found.seen[place]),
-        "forgotten": int(found.forgotten[place]),
-        "since": None if since == NEVER else since,
-        "sample": tracked.get(index),
+        "loss": numbers["loss"] if np.isfinite(numbers["loss"]) else None,
+        "since": None if numbers["since"] == NEVER else numbers["since"],
+        "sample": tracked.get(numbers["index"]),
     }
 
 

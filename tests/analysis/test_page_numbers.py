@@ -52,14 +52,14 @@ def test_what_became_of_each_question():
     assert found.seen.tolist() == [4, 4, 2, 2]
     assert found.forgotten.tolist() == [1, 0, 1, 0]
     assert found.since.tolist() == [9, 8, NEVER, 3]
-    assert found.hardest_first.tolist() == [2, 0, 1, 3]
-    assert found.learned_first.tolist() == [1, 0]
-    assert found.most_forgotten_first.tolist() == [0, 2]
+    assert found.orders["hardest"].tolist() == [2, 0, 1, 3]
+    assert found.orders["learned"].tolist() == [1, 0]
+    assert found.orders["forgotten"].tolist() == [0, 2]
 
 
 def test_a_loss_that_is_no_number_is_the_hardest():
     found = histories(trained([(1, 0, 0, 1.0, 1), (1, 1, 0, np.nan, 0)]))
-    assert found.hardest_first.tolist() == [1, 0]
+    assert found.orders["hardest"].tolist() == [1, 0]
 
 
 def test_the_largest_both_ways():
