@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
-from huggin.common.text import short
+from huggin.common.text import sentence_around, short
 from huggin.model.device import choose_device
 from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
@@ -39,7 +39,6 @@ from huggin.recording.run_folder import RunFolder
 OTHERS = 5  # answers that are shown beside the best one
 SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
 AROUND = 120  # characters that are shown on each side of an answer
-BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,7 @@ def _shown(answer: Answer) -> str:
 def marked(context: str, place: tuple[int, int]) -> str:
     """The sentence around a place, which stands between >> and <<; a long one is cut."""
     first, last = place
-    breaks = list(BETWEEN_SENTENCES.finditer(context))
-    begin = max((each.end() for each in breaks if each.end() <= first), default=0)
-    end = min((each.start() for each in breaks if each.start() >= last), default=len(context))
+    begin, end = sentence_around(context, place)
     before, after = context[begin:first], context[last:end]
     if len(before) > AROUND:
         before = f"…{before[-AROUND:]}"
