@@ -174,7 +174,7 @@ class TrainedModel:
 
         Raises UserError for a question that is too long, and for texts without words.
         """
-        self._refuse_unfit(question, context)
+        self.refuse_unfit(question, context)
         placed = windows([question], [context], self.tokenizer, self.data)
         batch_size = batch_size_on(self.model.device)
         with progress(label="reading", unit="windows", total=len(placed["record"])) as bar:
@@ -182,7 +182,8 @@ class TrainedModel:
         (answers,) = ranked_answers([context], placed, logits[0], logits[1], self.data)
         return Answered(self.run.path, self.step, question, context, answers)
 
-    def _refuse_unfit(self, question: str, context: str) -> None:
+    def refuse_unfit(self, question: str, context: str) -> None:
+        """Raise UserError for texts without words, and for a question that is too long."""
         texts = {"question": question, "context": context}
         for name, text in texts.items():
             if not is_text(text):

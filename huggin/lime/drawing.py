@@ -89,14 +89,12 @@ def missing_in(names: Iterable[str]) -> str:
 
 def _installed() -> dict[str, str]:
     """The file of each family, the plain style if there is one."""
-    entries = sorted(
-        font_manager.fontManager.ttflist, key=lambda one: (one.name, one.weight != 400)
-    )
     files: dict[str, str] = {}
-    for entry in entries:
+    plain_first = sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.weight != 400)
+    for entry in plain_first:
         if not entry.name.startswith(BOXES):
             files.setdefault(entry.name, entry.fname)
-    return files
+    return dict(sorted(files.items()))
 
 
 @cache

@@ -136,10 +136,8 @@ class Explanation(Generic[SceneT, Of]):
         line = f"{share} of the variance, as a proxy has learned them; coefficients {how}"
         name = self.scene.name_of
         pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
-        return [
-            *([line] if surrogate.interactions >= NOTABLE else []),
-            *([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else []),
-        ]
+        told = [line] if surrogate.interactions >= NOTABLE else []
+        return told + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
 
     def _why_low(self) -> str:
         """Too few masks, or segments that interact.
@@ -190,13 +188,13 @@ class Explanation(Generic[SceneT, Of]):
         surrogate = self.surrogate
         scene = self.scene.as_json(self.target)
         ranks = np.argsort(surrogate.ranking()) + 1  # 1 is the highest coefficient
-        rows = [
-            {"segment": segment, "coefficient": coefficient, "standard_error": known(error)}
-            for segment, (coefficient, error) in enumerate(
-                zip(surrogate.coefficients.tolist(), surrogate.standard_errors)
-            )
+        errors = map(known, surrogate.standard_errors)
+        found = zip(surrogate.coefficients.tolist(), errors, ranks.tolist(), scene["segments"])
+        names = ("segment", "coefficient", "standard_error", "rank")
+        segments = [
+            dict(zip(names, (segment, *numbers))) | facts
+            for segment, (*numbers, facts) in enumerate(found)
         ]
-        segments = zip(rows, ranks.tolist(), scene["segments"])
         return {
             "target": self.target.name,
             **vars(self.request),
@@ -211,7 +209,7 @@ class Explanation(Generic[SceneT, Of]):
             "masks": ["".join(map(str, row)) for row in self.masks.on.astype(int)],
             "predictions": self.scores.tolist(),
             **scene,
-            "segments": [row | {"rank": rank} | facts for row, rank, facts in segments],
+            "segments": segments,
             **({"stability": self.stability} if self.stability else {}),
         }
 

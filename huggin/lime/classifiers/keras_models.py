@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import entropy
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
 from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
-from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.classifiers.keras_quietly import keras
 from huggin.lime.classifiers.labels import Labels, imagenet_labels, labels_of_file, numbers
-from huggin.lime.classifiers.networks import Network, is_file_name, open_application, open_file
+from huggin.lime.classifiers.networks import (
+    Network,
+    graph_of,
+    is_file_name,
+    is_graph,
+    open_application,
+    open_file,
+)
 from huggin.lime.classifiers.pixels import (
     CONVERT,
     MEANING,
@@ -32,6 +39,18 @@ from huggin.lime.classifiers.pixels import (
 ANY_SIZE = 224  # height and width for a model that takes any
 SUM_ERROR = 0.01  # of probabilities in half precision
 Size = tuple[int, int]
+Opening = tuple[np.ndarray, np.ndarray, tuple[str, ...]]  # gain and offset (channels,), operations
+# Layers and operations that leave a picture of one grey value a picture of one grey value.
+BY_PIXEL = {
+    *("InputLayer", "Rescaling", "Normalization", "Identity", "Resizing", "CenterCrop"),
+    *("ZeroPadding2D", "Cropping2D", "Flatten", "Reshape", "Dropout", "SpatialDropout2D"),
+    *("GaussianNoise", "GaussianDropout", "Add", "Subtract", "Multiply", "Divide", "TrueDivide"),
+    *("Negative", "GetItem", "Stack", "Concatenate", "Flip", "Cast", "Squeeze", "ExpandDims"),
+    *("Split", "Resize"),
+}
+CHANGES_NOTHING = {"InputLayer", "Identity", "Flatten", "Reshape", "Dropout", "Cast"}
+PASSED = {"Dropout", "Identity", "Reshape", "Flatten", "Cast", "Squeeze"}  # after the activation
+LARGE = 255.0  # a third grey value, to see whether the operations are linear
 
 
 class Unclear(BadValue):
@@ -198,7 +217,7 @@ def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> 
     if path:
         return labels_of_file(path, classes)
     if ending == "value":
-        return numbers(classes, "output") if classes > 1 else Labels(("the output",), ("0",))
+        return numbers(classes, "output") if classes > 1 else Labels(("the output",))
     names = imagenet_labels() if application else numbers(classes)
     return names if len(names.names) == classes else numbers(classes)
 
@@ -237,8 +256,8 @@ def _pixels(
         return converter(said, channels), f"pixels: {MEANING[said]}{grey}, as chosen"
     if not network.takes:
         opening = opening_of(network.model, classifier.size, channels) if network.model else None
-        found = guess_pixels(opening.gain, opening.offset) if opening else None
-        how = f"read from its first operations ({', '.join(opening.names)})" if opening else ""
+        found = guess_pixels(*opening[:2]) if opening else None
+        how = f"read from its first operations ({', '.join(opening[2])})" if opening else ""
     if found is None:
         raise _unclear_pixels(classifier, channels, picture)
     return converter(found, channels), f"pixels: {MEANING[found]}{grey}, {how}"
@@ -250,14 +269,12 @@ def _unclear_pixels(
     """The error that asks for the pixels; it says what each kind would give for the picture."""
     text = f"{classifier.name}: its first operations do not say which pixels it takes"
     kinds = tuple(CONVERT) if channels == 3 else tuple(RANGES)
-    if picture is None:
-        return Unclear(text, "pixels", kinds)
-    fitted = resized(picture, classifier.size)
-    answers = []
-    for kind in kinds:
-        one = replace(classifier, pixels=converter(kind, channels))
-        answers.append(f"{kind}: {_answer_in_words(one, fitted)}")
-    return Unclear(f"{text}. For this picture {'; '.join(answers)}", "pixels", kinds)
+    if picture is not None:
+        fitted = resized(picture, classifier.size)
+        taking = {kind: replace(classifier, pixels=converter(kind, channels)) for kind in kinds}
+        said = (f"{kind}: {_answer_in_words(one, fitted)}" for kind, one in taking.items())
+        text += f". For this picture {'; '.join(said)}"
+    return Unclear(text, "pixels", kinds)
 
 
 def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
@@ -268,7 +285,101 @@ def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
     if classifier.ending == "value":
         return f"{classifier.labels.names[0]} {found[0]:.4g}"
     best = int(found.argmax())
-    shares = found[found > 0] / found.sum()
-    entropy = abs(float((shares * np.log2(shares)).sum()))
     name = short(classifier.labels.names[best], 30)
-    return f"{name} {found[best]:.3f} (entropy {entropy:.1f} of {math.log2(len(found)):.1f} bits)"
+    bits = f"{entropy(found, base=2):.1f} of {math.log2(len(found)):.1f} bits"
+    return f"{name} {found[best]:.3f} (entropy {bits})"
+
+
+# What the model's operations say: the first ones of the pixels, the last ones of the outputs. This
+# works for Sequential and functional models, which Keras holds as graphs.
+
+
+def opening_of(model: Any, size: Size, channels: int) -> Opening | None:
+    """Follow the model from its input while operations treat each value alike.
+
+    They turn a grey value x into gain * x + offset, for each channel. Returns gain and offset
+    (channels,), and the names of the operations that change values; None if a value goes into
+    several operations, or if the operations are not linear.
+    """
+    parts = _first_parts(model)
+    if parts is None:
+        return None
+    networks, names = parts
+    values = [_constant(networks, size, channels, grey) for grey in (0.0, 1.0, LARGE)]
+    gain = values[1] - values[0]
+    straight = np.allclose(values[2], values[0] + LARGE * gain, rtol=1e-3, atol=1e-3)
+    return (gain, values[0], names) if straight else None
+
+
+def _constant(networks: list[Any], size: Size, channels: int, grey: float) -> np.ndarray:
+    """The output in the middle of a picture of one grey value: (channels,)."""
+    values: Any = np.full((1, *size, channels), grey, np.float32)
+    for network in networks:
+        values = network(values, training=False)
+    rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+    return rows[len(rows) // 2]
+
+
+def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
+    """The networks of the first operations, in the order in which pixels pass them."""
+    graph = graph_of(model)
+    if not is_graph(model) or len(graph.inputs) != 1:
+        return None
+    known = {id(tensor) for tensor in graph.inputs}
+    names: list[str] = []
+    ends: dict[int, Any] = {}  # tensors that other operations take
+    nested = []
+    for node in _nodes(graph):
+        inside = [tensor for tensor in node.input_tensors if id(tensor) in known]
+        if not inside:
+            continue
+        kinds = _kinds(node.operation)
+        if len(inside) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
+            known |= {id(tensor) for tensor in node.output_tensors}
+            names += [kind for kind in kinds if kind not in CHANGES_NOTHING]
+            continue
+        ends |= {id(tensor): tensor for tensor in inside}
+        nested.append(node.operation)
+    if len(ends) != 1:
+        return None
+    [end] = ends.values()
+    start = [] if id(end) == id(graph.inputs[0]) else [keras.Model(graph.inputs[0], end)]
+    if len(nested) == 1 and is_graph(nested[0]):
+        inner = _first_parts(nested[0])
+        return None if inner is None else ([*start, *inner[0]], (*names, *inner[1]))
+    return start, tuple(names)
+
+
+def _kinds(operation: Any) -> list[str]:
+    """The kinds of an operation, or of those inside of a nested model, without augmentation."""
+    if is_graph(operation):
+        nodes = _nodes(graph_of(operation))
+        return [kind for node in nodes for kind in _kinds(node.operation)]
+    kind = type(operation).__name__
+    return [] if kind.startswith("Random") else [kind]  # augmentation rests outside training
+
+
+def _nodes(graph: Any) -> list[Any]:
+    """The graph's nodes, from the input on."""
+    depths = sorted(graph._nodes_by_depth, reverse=True)
+    return [node for depth in depths for node in graph._nodes_by_depth[depth]]
+
+
+def ending_of(tensor: Any) -> str | None:
+    """`softmax`, `sigmoid`, `logits` (of a log-softmax), `linear`, or None if it is unclear."""
+    history = tensor._keras_history
+    operation = history.operation
+    if is_graph(operation):
+        return ending_of(graph_of(operation).outputs[history.tensor_index])
+    kind = type(operation).__name__
+    activation = getattr(getattr(operation, "activation", None), "__name__", None)
+    passes = kind in PASSED or (kind == "Activation" and activation == "linear")
+    if passes:
+        [before] = operation._inbound_nodes[history.node_index].input_tensors
+        return ending_of(before)
+    if kind in ("Softmax", "Sigmoid", "LogSoftmax"):
+        activation = kind.lower().replace("logsoftmax", "log_softmax")
+    known = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
+    if activation == "linear" and getattr(operation, "kernel", None) is not None:
+        return "linear"
+    return known.get(activation or "")

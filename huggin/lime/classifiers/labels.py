@@ -27,10 +27,9 @@ Row = Sequence[str]
 
 @dataclass(frozen=True)
 class Labels:
-    """A name per class, and its WordNet id, or its number if it has none."""
+    """A name per class."""
 
     names: tuple[str, ...]
-    codes: tuple[str, ...]
 
     def named(self, words: str) -> list[int]:
         """The classes with exactly this name; else regardless of case; else those that list it."""
@@ -78,15 +77,13 @@ def _plain(words: str) -> str:
 
 def numbers(classes: int, word: str = "class") -> Labels:
     """Labels if nobody knows the names: `class 0` and so on."""
-    names = tuple(f"{word} {index}" for index in range(classes))
-    return Labels(names, tuple(map(str, range(classes))))
+    return Labels(tuple(f"{word} {index}" for index in range(classes)))
 
 
 def imagenet_labels() -> Labels:
-    """The WordNet ids and names of ImageNet's 1000 classes, in the order of keras.applications."""
+    """The names of ImageNet's 1000 classes, in the order of keras.applications."""
     lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
-    codes, names = zip(*(line.split("\t") for line in lines))
-    return Labels(names, codes)
+    return Labels(tuple(line.split("\t")[1] for line in lines))
 
 
 def target_of(words: str, labels: Labels) -> Target[int]:
@@ -109,7 +106,7 @@ def labels_of_file(path: Path, classes: int) -> Labels:
     if len(names) != classes:
         what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
         raise UserError(f"{path}: {what}")
-    return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
+    return Labels(tuple(name.strip() for name in names))
 
 
 def _of_json(path: Path, text: str) -> list[str]:

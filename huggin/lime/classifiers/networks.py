@@ -22,7 +22,6 @@ import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
-from huggin.lime.classifiers.keras_graph import graph_of, is_graph
 from huggin.lime.classifiers.keras_quietly import keras, tf
 
 FROM_PYTHON = "or explain its predictions from Python, see docs/python.md"
@@ -73,6 +72,16 @@ class Network:
     model: Any = None  # Keras's, if its operations can be followed
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None  # of keras.applications
     takes: tuple[float, float] | None = None  # the ends of what an input of integers can say
+
+
+def is_graph(model: Any) -> bool:
+    """Whether Keras knows the model's operations."""
+    return bool(getattr(graph_of(model), "_nodes_by_depth", None))
+
+
+def graph_of(model: Any) -> Any:
+    """The functional model inside a Sequential one; any other model itself."""
+    return getattr(model, "_functional", None) or model
 
 
 def is_file_name(model: str) -> bool:

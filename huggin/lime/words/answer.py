@@ -8,7 +8,7 @@ The methods are compared, and the training is followed, if that is asked for.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
-from huggin.common.errors import BadValue, UserError
+from huggin.asking.answering import TrainedModel
+from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
@@ -34,10 +35,8 @@ from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
 from huggin.lime.words.text import find_spans
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.config import arguments_of
 from huggin.qa.questions import default_split, load_questions
-from huggin.qa.records import is_text, wrong_with
 from huggin.recording.answer import read_answer
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
 from huggin.recording.reader import Recording
@@ -57,7 +56,7 @@ class ExplainedAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, as in explanation.json."""
-        return asdict(self.kept)
+        return self.kept.as_json()
 
     def figures(self) -> dict[str, Figure]:
         """The text in colours, the top segments, and what else was asked for."""
@@ -127,52 +126,31 @@ def explain_answer(
     Raises UserError if question, model or arguments cannot be used.
     """
     recording = Recording(Path(run))
-    chosen = _chosen(recording, index, split, question, context)
+    if (question is None) != (context is None):
+        raise UserError("question and context: give both")
+    own = _own(question or "", context or "")
+    chosen = _of_run(recording, index, split) if question is None else own
+    refuse_long_context(chosen.name, chosen.record["context"])
+    step, text_model = _load(recording, newest_model(recording.run), device, chosen)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
-    step, text_model = _load(recording, newest_model(recording.run), device)
     case = case_of(chosen, text_model, step, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     story = Story(case, request, folder, report, stability, compare)
-    earlier = (
-        _load(recording, place, device)
-        for at, place in recording.run.checkpoints()
-        if at < step and is_complete(place)
-    )
+    places = recording.run.checkpoints() if checkpoints else []
+    before = [place for at, place in places if at < step and is_complete(place)]
+    earlier = (_load(recording, place, device, chosen) for place in before)
     kept = story.told(spans, earlier if checkpoints else None)
-    write_json(folder / FILE, asdict(kept))
+    write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
 
 
-def _chosen(
-    recording: Recording,
-    index: int | None,
-    split: str | None,
-    question: str | None,
-    context: str | None,
-) -> Question:
-    """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
-    if question is None and context is None:
-        chosen = _of_run(recording, index, split)
-    elif question is None or context is None:
-        raise UserError("question and context: give both")
-    else:
-        chosen = _own(question, context)
-    if problem := wrong_with(chosen.record, allow_no_answer=True):
-        raise UserError(f"{chosen.name}: {problem}; give a text with words in it")
-    refuse_long_context(chosen.name, chosen.record["context"])
-    return chosen
-
-
 def _own(question: str, context: str) -> Question:
-    texts = {"question": question, "context": context}
-    for name, text in texts.items():
-        if not is_text(text):
-            raise BadValue(name, "", "not UTF-8 text; check the terminal's encoding")
-    digest = hashlib.sha256("\0".join(texts.values()).encode()).hexdigest()[:8]
-    record: dict[str, Any] = {"id": "own", **texts, "answers": {"text": [], "answer_start": []}}
-    return Question("own question", f"own-{digest}", 0, record)
+    texts = f"{question}\0{context}".encode(errors="surrogatepass")
+    record: dict[str, Any] = {"id": "own", "question": question, "context": context}
+    record["answers"] = {"text": [], "answer_start": []}
+    return Question("own question", f"own-{hashlib.sha256(texts).hexdigest()[:8]}", 0, record)
 
 
 def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
@@ -182,8 +160,12 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     usual = default_split(data)
     split = split or usual
     records = load_questions(data, split, cfg.get("cache_dir"))
-    if index is None:
-        index = _index_of_newest_answer(recording, records)
+    if index is None and recording.run.segments("answers"):
+        newest = read_answer(recording.run).facts.window
+        there = newest.index < len(records)
+        if there and records[newest.index]["question"] == newest.question:
+            index = newest.index  # the data is still that of the answer
+    index = index or 0
     if index >= len(records):
         known = f"{split} has the questions 0 to {len(records) - 1}"
         raise UserError(f"INDEX {index}: no such question; {known}")
@@ -191,27 +173,22 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     return Question(f"question {index}", folder, index, records[index])
 
 
-def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, Any]]) -> int:
-    """The question of the newest kept answer; 0 if there is none, or the data has another one."""
-    if not recording.run.segments("answers"):
-        return 0
-    window = read_answer(recording.run).facts.window
-    there = window.index < len(records)
-    return window.index if there and records[window.index]["question"] == window.question else 0
-
-
-def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, TextModel]:
+def _load(
+    recording: Recording, folder: Path, device: str | None, chosen: Question
+) -> tuple[int, TextModel]:
     """The step of the model in a folder of the run, and the model.
 
-    Raises UserError if it cannot be used.
+    Raises UserError if it cannot be used, or the chosen question cannot be asked.
     """
     facts = recording.facts
-    data = arguments_of(facts.cfg)[1]
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
-    tokenizer, model, step = load_trained(folder, place)
-    match_tokenizer(tokenizer, model, data.max_seq_length)
-    name = facts.model_type_state(step)
-    return step, TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder))
+    own = TrainedModel.in_folder(recording.run, folder, arguments_of(facts.cfg)[1], place)
+    try:
+        own.refuse_unfit(chosen.record["question"], chosen.record["context"])
+    except UserError as error:
+        raise UserError(f"{chosen.name}: {error}") from None
+    asked = (facts.model_type_state(own.step), speed_up(own.model), own.tokenizer, own.data)
+    return own.step, TextModel(*asked, hash_of_weights(folder))
 
 
 @dataclass(frozen=True)
@@ -277,8 +254,8 @@ class Story:
             return one, finding
         doubts = [*one.doubts(), *scene.doubts(one.kept)]
         if self.compare:
-            return one, replace(finding, **self._compared(one, predictor, doubts))
-        return one, replace(finding, believe=one.verdict(doubts))
+            return one, finding.model_copy(update=self._compared(one, predictor, doubts))
+        return one, finding.model_copy(update={"believe": one.verdict(doubts)})
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"

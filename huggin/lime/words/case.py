@@ -26,8 +26,8 @@ from huggin.lime.words.scene import (
     make_text_scene,
     places_in_context,
 )
-from huggin.lime.words.text import Place, cut, starts_of, text_of, tokens_of_words, words_in
-from huggin.qa.features import plain_question, room_for_question, track_sample, windows
+from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words, words_in
+from huggin.qa.features import track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
@@ -92,27 +92,24 @@ class TextCase:
         Sentences are taken by the size of their coefficient while there are at most LONG words. The
         first is always taken; of the others only those that differ from 0 beyond chance.
         """
-        coefficients = one.surrogate.coefficients
-        clear = np.abs(coefficients) > one.surrogate.noise
+        size = np.abs(one.surrogate.coefficients)
+        clear = size > one.surrogate.noise
         chosen: list[int] = []
-        for number in np.argsort(-np.abs(coefficients), kind="stable").tolist():
+        for number in np.argsort(-size, kind="stable").tolist():
             more = [*chosen, number]
             if not chosen or (clear[number] and len(self._words(one, more)) <= LONG):
                 chosen = more
-        numbers = ", ".join(map(str, sorted(chosen)))
-        places = [one.scene.segments[number] for number in sorted(chosen)]
-        texts = " / ".join(text_of(self.window, place)[:60] for place in places)
-        which = f"{numbers} of 0 to {one.scene.count - 1}"
+        chosen.sort()
+        texts = " / ".join(one.scene.texts[number][:60] for number in chosen)
+        which = f"{', '.join(map(str, chosen))} of 0 to {one.scene.count - 1}"
         return self._words(one, chosen), f"the sentences that matter, {which}: {texts}"
 
     def _words(self, one: TextExplanation, chosen: Sequence[int]) -> list[Place]:
         """The words of the question and of some sentences."""
         sentences = [one.scene.segments[number] for number in chosen]
-        return [
-            word
-            for word in cut(self.window, "words")
-            if word.part == "question" or any(map(word.overlaps, sentences))
-        ]
+        words = cut(self.window, "words")
+        mine = (any(map(word.overlaps, sentences)) for word in words)
+        return [word for word, own in zip(words, mine) if own or word.part == "question"]
 
 
 def case_of(
@@ -126,7 +123,6 @@ def case_of(
     record = chosen.record
     tokenizer = text_model.tokenizer
     data = text_model.data
-    refuse_long_question(chosen.name, record["question"], text_model)
     records = Dataset.from_list([record])
     (asked,) = ask_all(text_model.model, tokenizer, records, [0], data, text_model.batch)
     window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
@@ -164,16 +160,6 @@ def refuse_long_context(name: str, context: str) -> None:
     if count > LONGEST:
         what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
         raise UserError(f"{name}: {what}; give the part of it that holds the answer")
-
-
-def refuse_long_question(name: str, question: str, text_model: TextModel) -> None:
-    """Raise UserError for a question that leaves no room for context in a window."""
-    tokenizer = text_model.tokenizer
-    room = room_for_question(tokenizer, text_model.data)
-    tokens = len(tokenizer(plain_question(question), add_special_tokens=False)["input_ids"])
-    if tokens > room:
-        what = f"a question of {tokens} tokens; the windows of this run hold {room}"
-        raise UserError(f"{name}: {what}; ask a shorter one")
 
 
 def span_target(

@@ -158,9 +158,8 @@ def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
     if len(right):
         legend_above(top)
     most = size.max() or 1.0
-    image = axes.imshow(
-        coefficients.T[shown], cmap=FOR_AGAINST, norm=Normalize(-most, most), aspect="auto"
-    )
+    norm = Normalize(-most, most)
+    image = axes.imshow(coefficients.T[shown], cmap=FOR_AGAINST, norm=norm, aspect="auto")
     _name_rows(axes, finding, shown)
     axes.set_xticks(columns, map(str, found.steps))
     axes.set_xlabel("step")

@@ -4,11 +4,11 @@ The figures are drawn from these dataclasses alone, so a PDF can draw them later
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import read_text
@@ -65,40 +65,29 @@ class Piece:
     is_expected: bool
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One explanation: how it was made, what was found, how far to trust it."""
+class Finding(BaseModel, extra="allow", frozen=True):
+    """One explanation: how it was made, what was found, how far to trust it.
+
+    It also keeps all other numbers of `Explanation.as_json`, by their names there.
+    """
 
     kind: str  # words, sentences or spans
     hide: str
     target: str
     scale: str
-    sampler: str
     samples: int
-    seed: int
-    kernel_width: float
-    top: int
-    model_prediction: float
-    mean_prediction: float
-    local_prediction: float
-    intercept: float
-    r2: float | None
     held_out_r2: float | None
-    effective_samples: float
     kept: float  # share of the masks on which the model gives the same answer
     top_segments: list[int]
     segments_against: list[int]
     segments: list[Segment]
     pieces: list[Piece]
-    masks: list[str]
-    predictions: list[float]
-    stability: dict[str, float] | None = None
     agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
     adjusted: bool = False  # by a proxy
     proxy_r2: float | None = None
-    pairs: list[Pair] = field(default_factory=list)  # that count together most
+    pairs: list[Pair] = []  # that count together most
     least: float = 0.0  # a smaller coefficient is no effect
 
     def label(self, segment: Segment, length: int) -> str:
@@ -159,20 +148,22 @@ class Kept:
     nodes: dict[str, Any] | None = None  # huggin.lime.words.rivals.NodeShares
     schema: int = 1
 
+    def as_json(self) -> dict[str, Any]:
+        """Every number, as in explanation.json."""
+        found: dict[str, Any] = TypeAdapter(Kept).dump_python(self)
+        return found
+
     def rows(self) -> list[dict[str, Any]]:
         """What the database keeps of each finding, and its segments."""
         asked = self.asked
         text = {"kind": "words", "picture": f"{asked.name}: {asked.question}", "model": asked.model}
-        return [
-            asdict(finding) | text | {"segmenter": finding.kind, "fill": finding.hide}
-            for finding in self.findings
-        ]
+        return [finding.model_dump() | text for finding in self.findings]
 
 
 def finding_of(one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None) -> Finding:
     """Sum up an explanation. answer, expected: spans of tokens in the window."""
     more = {"pieces": _pieces(one.scene, answer, expected), "least": one.surrogate.smallest}
-    return TypeAdapter(Finding).validate_python(one.as_json() | more)
+    return Finding.model_validate(one.as_json() | more)
 
 
 def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> list[Piece]:

@@ -28,7 +28,7 @@ class Named:
     fingerprint = "a"
 
     def __init__(self, *names: str) -> None:
-        self.labels = Labels(names, tuple(map(str, range(len(names)))))
+        self.labels = Labels(names)
 
 
 def explained(shape: tuple[int, int], cells: int, names=("cat", "dog")) -> Explanation:
