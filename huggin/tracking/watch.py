@@ -95,11 +95,11 @@ def read_samples(file: Path) -> list[Sample]:
     seen = json.loads(text)
     frames = []
     for frame in seen["shared"]["frames"]:
-        file = frame["file"]
-        folders = [folder for folder in sys.path if folder and Path(file).is_relative_to(folder)]
+        path = frame["file"]
+        folders = [folder for folder in sys.path if folder and Path(path).is_relative_to(folder)]
         if folders:  # as an import names it
-            file = str(Path(file).relative_to(max(folders, key=len)))
-        frames.append(Frame(file, frame["line"], frame["name"]))
+            path = str(Path(path).relative_to(max(folders, key=len)))
+        frames.append(Frame(path, frame["line"], frame["name"]))
     threads = [
         [
             tuple(frames[at] for at in stack)
