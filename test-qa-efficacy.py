@@ -23,12 +23,12 @@ LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer was right."""
     args = read_arguments(argv)
-    from huggin.asking.examination import models_of
-    from huggin.asking.run_and_cfg import config_of
+    from huggin.recording.checkpoints import models_of
+    from huggin.recording.run_facts import given_for
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
-    config = config_of(args.cfg, flags)
-    run = RunFolder(Path(config.training.output_dir))
+    config = given_for(args.cfg, flags)
+    run = RunFolder(config.output_dir)
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
         models = models_of(run, args.checkpoint, args.checkpoints)
         refuse_unwritable(run, args.predictions)

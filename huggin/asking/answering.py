@@ -23,15 +23,11 @@ from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.config import arguments_of
-from huggin.qa.features import (
-    plain_question,
-    refuse_long_questions,
-    room_for_question,
-    windows,
-)
+from huggin.qa.features import refuse_long_questions, room_for_question, windows
+from huggin.qa.given import arguments_of
+from huggin.qa.labels import plain_question
 from huggin.qa.questions import load_questions
-from huggin.qa.records import is_text, wrong_with
+from huggin.qa.records import refuse_no_words
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -184,13 +180,7 @@ class TrainedModel:
 
     def refuse_unfit(self, question: str, context: str) -> None:
         """Raise UserError for texts without words, and for a question that is too long."""
-        texts = {"question": question, "context": context}
-        for name, text in texts.items():
-            if not is_text(text):
-                raise UserError(f"{name}: not UTF-8 text; check its encoding")
-        record = {**texts, "answers": {"text": [], "answer_start": []}}
-        if problem := wrong_with(record, allow_no_answer=True):
-            raise UserError(f"{problem}; give a text with words in it")
+        refuse_no_words(question, context)
         ids = self.tokenizer(plain_question(question), add_special_tokens=False)["input_ids"]
         room = room_for_question(self.tokenizer, self.data)
         if len(ids) > room:

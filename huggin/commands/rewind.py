@@ -18,6 +18,11 @@ SAMPLES = 100
 def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
+    from huggin.recording.checkpoints import model_of
+    from huggin.recording.reader import Recording
+
+    recording = Recording(args.run)
+    model_of(recording.run, args.checkpoint)
     load_matplotlib()
     from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures
@@ -34,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if found.replaced:
         asked = f"the answers to {found.replaced} questions after step {found.rewound.step}"
         warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
-    recording = huggin.Recording(args.run)
     figures = draw_rewound(recording, found.rewound, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)

@@ -1,6 +1,7 @@
 """RUN/recording/run.json: what must be known of a run to read its recording."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -10,6 +11,7 @@ from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
+from huggin.qa.given import Keys, read_given
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
@@ -136,6 +138,17 @@ def read_facts(run: RunFolder) -> RunFacts:
         return TypeAdapter(RunFacts).validate_json(text, strict=True)
     except ValidationError as error:
         raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
+
+
+def given_for(named: Path, flags: list[str]) -> Keys:
+    """The keys of a cfg.json, or of a run's folder, as its recording keeps them.
+
+    Raises UserError if there is none, or a value in it cannot be used.
+    """
+    if not named.is_dir():
+        return read_given(named, flags)
+    kept = read_facts(RunFolder(named)).cfg
+    return read_given(None, flags, {**kept, "output_dir": str(named)})
 
 
 def first_problem(error: ValidationError) -> str:
