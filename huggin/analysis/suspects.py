@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.learning import with_loss
-from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
+from huggin.analysis.question_texts import NOBODY, TextEvidence, spans_of, text_evidence
 from huggin.analysis.questions import answer_of, kind_of, visits_of
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
@@ -175,17 +175,16 @@ def evidence_of(
 def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]) -> np.ndarray:
     """The characters in both the given answer and the model's, by those of both together.
 
-    Returns (records,): 1 = the same.
+    Returns (records,): 1 = the same. Of several given answers the one that shares most counts.
     """
     overlaps = []
     for record, answer in zip(records, asked, strict=True):
         begin, end = answer.span
-        if not record["answers"]["text"]:
-            overlaps.append(float(begin == end))
-            continue
-        first, behind = span_of(record)
-        shared = max(0, min(behind, end) - max(first, begin))
-        overlaps.append(shared / max(1, max(behind, end) - min(first, begin)))
+        shares = [0.0 if record["answers"]["text"] else float(begin == end)]
+        for first, behind in spans_of(record):
+            if (shared := min(behind, end) - max(first, begin)) > 0:
+                shares.append(shared / (max(behind, end) - min(first, begin)))
+        overlaps.append(max(shares))
     return np.array(overlaps)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
+from huggin.analysis.question_texts import refuse_changed
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import draw_questions
 from huggin.common.errors import UserError
@@ -115,6 +116,8 @@ def rewound(
     tracked = recording.facts.samples
     two = TwoStates.of(trained.model, untrained, tracked[0] if tracked else None)
     records = trained.questions(data, split, model_args.cache_dir)
+    if split == "train":
+        refuse_changed(recording, records.to_list())
     indices = sorted(draw_questions(len(records), seed)[:count])
     alone = [[part] for part in two.parts]
     others = [[other for other in two.parts if other != part] for part in two.parts]
@@ -127,8 +130,7 @@ def rewound(
             loss, right = [each.loss for each in asked], [each.right for each in asked]
             found.append(Answers(loss, [each.answer.text for each in asked], right))
             bar.update(len(indices))
-    file = data.train_file if split == "train" else data.validation_file
-    name = f"{Path(file or data.dataset_name or '').name} ({DATA_OF[split]})"
+    name = f"{data.name_of(split)} ({DATA_OF[split]})"
     of_trained, of_untrained, *rest = found
     count = len(two.parts)
     rewound_parts = [

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from huggin.analysis.questions import refuse_changed
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
     ModelAnswer,
@@ -96,7 +96,7 @@ def suspects(
     late: list[int] = []
     notes: list[str] = []
     if not validation:
-        refuse_changed(recording, dict(enumerate(listed)))
+        refuse_changed(recording, listed)
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
     answers: list[ModelAnswer] = []
@@ -117,7 +117,7 @@ def suspects(
             replace(each, reason=each.reason + note) if each.index in shared else each
             for each in ranked
         ]
-    name = f"{recording.facts.data_name} ({split})"
+    name = f"{data.name_of(split)} ({split})"
     found = Suspects(name, ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found

@@ -4,14 +4,15 @@ Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, an
 What reads explained answers loads torch, so it is imported only if there are any.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from huggin.analysis.learning import running_mean, thinned
 from huggin.analysis.lens import lens_of_answer, probabilities, snapshot_of_answer
-from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
+from huggin.analysis.question_texts import refuse_changed
+from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
 from huggin.common.errors import UserError
 from huggin.common.text import short
 from huggin.pages.facts import answer_facts, run_facts, title_line
@@ -26,7 +27,7 @@ from huggin.pages.page_sample import (
     page_of_window,
     shown,
 )
-from huggin.qa.records import some_training_records
+from huggin.qa.records import training_records
 from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Probes, Recording
@@ -125,25 +126,23 @@ def _questions(recording: Recording) -> Page:
         "counts": {name: len(order) for name, order in lists.items()},
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
     }
-    last = int(recording.questions.index.max())
-    wanted = {*found.index[places].tolist(), last, *tracked}
-    texts: Mapping[int, Record] = {}
+    texts: Sequence[Record] = []
     try:
-        texts = some_training_records(recording.facts.cfg, wanted)
+        texts = training_records(recording.facts.cfg)
         refuse_changed(recording, texts)
     except (UserError, OSError) as error:
         page["no_texts"] = shown(str(error), 500)
-        texts = {}
+        texts = []
     page["rows"] = [_row(found, int(place), texts, tracked) for place in places]
     return page
 
 
 def _row(
-    found: Histories, place: int, records: Mapping[int, Record], tracked: Mapping[int, int]
+    found: Histories, place: int, records: Sequence[Record], tracked: Mapping[int, int]
 ) -> Page:
     """A question with its history, its texts short enough for a table."""
     numbers = {name: values[place].item() for name, values in vars(found).items()}
-    record = records.get(numbers["index"])
+    record = records[numbers["index"]] if records else None
     return {
         **numbers,
         "question": shown(short(record["question"], 300)) if record else "",
