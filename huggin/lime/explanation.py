@@ -87,9 +87,10 @@ class Explanation(Generic[SceneT, Of]):
         unknown = "not known (scores that do not vary, or no more masks than coefficients)"
         both = (surrogate.r2, surrogate.held_out_r2)
         r2, held_out = (f"{value:.3f}" if np.isfinite(value) else unknown for value in both)
+        how = "over all masks" if self.masks.complete else f"in-sample, {held_out} held out"
         local = f"{surrogate.local_prediction:.4g}, the model's: {self.scores[0]:.4g}"
         return [
-            f"R² of the linear surrogate: {r2} in-sample, {held_out} held out",
+            f"R² of the linear surrogate: {r2} {how}",
             f"local prediction: {local}",
             f"effective samples: {surrogate.effective_samples:.0f} of {len(self.scores)}",
             *self._interactions_in_words(),
@@ -168,7 +169,7 @@ class Explanation(Generic[SceneT, Of]):
         if np.isnan(held_out):
             found.append("nothing says how well the surrogate predicts")
         if held_out < TRUSTED:
-            found.append(f"the held-out R² is {held_out:.2f}")
+            found.append(self._r2_in_words())
         if self.probability < UNSURE:
             found.append(f"the model itself gives it a probability of {self.probability:.2g}")
         if self.stability and self.stability["jaccard"] < SAME:
@@ -178,8 +179,11 @@ class Explanation(Generic[SceneT, Of]):
 
     def verdict(self, doubts: Sequence[str]) -> str:
         """The verdict. doubts: all that speaks against it."""
-        held_out = f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
-        return verdict("" if doubts else held_out, doubts)
+        return verdict("" if doubts else self._r2_in_words(), doubts)
+
+    def _r2_in_words(self) -> str:
+        which = "R² over all masks" if self.masks.complete else "held-out R²"
+        return f"the {which} is {self.surrogate.held_out_r2:.2f}"
 
     # As numbers
 
