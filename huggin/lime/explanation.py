@@ -52,6 +52,7 @@ class Explanation(Generic[SceneT, Of]):
     surrogate: Surrogate
     probability: float = float("nan")  # of the target in the full scene; NaN if it has none
     stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
+    curves: Mapping[str, Any] | None = None  # by orders of the segments, see quality.py
 
     @property
     def top(self) -> np.ndarray:
@@ -191,14 +192,18 @@ class Explanation(Generic[SceneT, Of]):
         """Every number, those of the database included; None if one is not known."""
         surrogate = self.surrogate
         scene = self.scene.as_json(self.target)
-        ranks = np.argsort(surrogate.ranking()) + 1  # 1 is the highest coefficient
-        errors = map(known, surrogate.standard_errors)
-        found = zip(surrogate.coefficients.tolist(), errors, ranks.tolist(), scene["segments"])
-        names = ("segment", "coefficient", "standard_error", "rank")
+        columns = {
+            "coefficient": surrogate.coefficients.tolist(),
+            "standard_error": [known(error) for error in surrogate.standard_errors],
+            "rank": (np.argsort(surrogate.ranking()) + 1).tolist(),  # 1: the highest coefficient
+        }
         segments = [
-            dict(zip(names, (segment, *numbers))) | facts
-            for segment, (*numbers, facts) in enumerate(found)
+            {"segment": at, **{name: column[at] for name, column in columns.items()}, **facts}
+            for at, facts in enumerate(scene["segments"])
         ]
+        curves = {name: vars(curve).copy() for name, curve in (self.curves or {}).items()}
+        for curve in curves.values():
+            del curve["gains"]  # of each random order
         return {
             "target": self.target.name,
             **vars(self.request),
@@ -215,6 +220,7 @@ class Explanation(Generic[SceneT, Of]):
             **scene,
             "segments": segments,
             **({"stability": self.stability} if self.stability else {}),
+            **({"faithfulness": curves} if curves else {}),
         }
 
 
