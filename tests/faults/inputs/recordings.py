@@ -23,6 +23,7 @@ from tests.faults.inputs.base import (
     writing_text,
 )
 
+LATER = ("trained_on", "parts", "loss", "loss_error", "run_id")  # keys of a measurement
 READERS = (
     ("graph-losses.py", "run"),
     ("graph-weights.py", "run"),
@@ -126,8 +127,11 @@ def of_segments(base: Path) -> Iterator[Fault]:
     ):
         path = f"run/recording/{table}-0.arrow"
         rows = pa.ipc.open_stream(recording / f"{table}-0.arrow").read_all()
+        # a file without a single whole row counts as none: what it lacks is named and left out
+        codes = frozenset({0, 2}) if (table, reader) == ("probes", READERS[4]) else frozenset({2})
         for name, prepare in _broken_tables(table, path, rows):
-            yield Fault("segments", f"{table} {name}, {reader[0]}", reader, prepare)
+            allowed = codes if name == "of another hidden size" else frozenset({2})
+            yield Fault("segments", f"{table} {name}, {reader[0]}", reader, prepare, allowed)
         content = (recording / f"{table}-0.arrow").read_bytes()
         for share in (0, 0.1, 0.5, 0.9):
             half = content[: int(len(content) * share)]
@@ -135,7 +139,7 @@ def of_segments(base: Path) -> Iterator[Fault]:
             name = f"{table} cut at {share:.0%}, {reader[0]}"
             yield Fault("segments", name, reader, prepare, frozenset({0, 2}))
         noise = np.random.default_rng(0).bytes(5000)
-        yield Fault("segments", f"{table} noise", reader, writing_bytes(path, noise))
+        yield Fault("segments", f"{table} noise", reader, writing_bytes(path, noise), codes)
 
 
 def _broken_tables(table: str, path: str, rows: pa.Table) -> Iterator[tuple[str, Prepare]]:
@@ -180,7 +184,7 @@ def of_measurements(base: Path) -> Iterator[Fault]:
                 continue
             changed = [entry | {key: wrong}]
             yield Fault("efficacy.json", f"{key} {wrong!r}", reader, writing(path, changed))
-        if key not in ("trained_on", "parts", "loss", "loss_error"):  # older measurements lack them
+        if key not in LATER:  # older measurements lack them
             less = [{name: kept for name, kept in entry.items() if name != key}]
             yield Fault("efficacy.json", f"no {key}", reader, writing(path, less))
     for name, change in (
