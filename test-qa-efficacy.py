@@ -12,14 +12,16 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, at_least, run_command
 from huggin.common.errors import UserError
+from huggin.common.files import text_or_file
 from huggin.database.connection import add_database_option
 from huggin.recording.run_folder import RunFolder
 
+OF_OWN = {"cfg", "question", "context", "output_dir", "device", "notify"}  # with --question
 LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, print, record; 1 if no answer was right."""
+    """Ask, print, record; 1 if no answer of the data's questions was right."""
     args = read_arguments(argv)
     from huggin.asking.examination import models_of
     from huggin.asking.run_and_cfg import config_of
@@ -29,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = config_of(args.cfg, flags)
     run = RunFolder(Path(config.training.output_dir))
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
+        if args.question is not None:
+            answer_own(args, run)
+            return 0
         models = models_of(run, args.checkpoint, args.checkpoints)
         refuse_unwritable(run, args.predictions)
         right = sum(examine_one(args, config, run, folder) for folder in models)
@@ -46,6 +51,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("cfg", metavar="CFG", type=Path, help="the run's folder, or its cfg.json")
     add_how_many(parser)
     add_which_questions(parser)
+    add_own_question(parser)
     add_which_model(parser)
     parser.option(
         "--batch-size N", "questions asked at once (default: 16 on a CPU, 64 on a GPU)", at_least=1
@@ -64,6 +70,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add_database_option(parser)
     args = parser.parse_args(argv)
     refuse_unfit(args)
+    if args.context is not None:
+        args.context = text_or_file("context", args.context)
     return args
 
 
@@ -88,6 +96,13 @@ def add_which_questions(parser: CommandParser) -> None:
     seed = "seed for drawing the questions (default: others at each call)"
     parser.option("--seed N", seed, type=int)
     parser.option("--unseen", "skip the questions that this model was asked in earlier calls")
+
+
+def add_own_question(parser: CommandParser) -> None:
+    """The options for a question that is not in the data."""
+    own = "ask a question of your own, with --context, and keep its answer; it gets no score"
+    parser.option("--question TEXT", own)
+    parser.option("--context TEXT", "the text that the answer is sought in, or a file of it")
 
 
 def add_which_model(parser: CommandParser) -> None:
@@ -115,6 +130,12 @@ def add_which_model(parser: CommandParser) -> None:
 
 def refuse_unfit(args: Namespace) -> None:
     """Raise UserError for values that no call can use, and for options that exclude each other."""
+    if (args.question is None) != (args.context is None):
+        raise UserError("--question and --context: give both")
+    unfit = [name for name in vars(args).keys() - OF_OWN if getattr(args, name)]
+    if args.question is not None and unfit:
+        option = f"--{min(unfit).replace('_', '-')}"
+        raise UserError(f"{option}: is about the data's questions; leave it out beside --question")
     if args.batch_size and args.batch_size > LARGEST_BATCH:
         raise UserError(f"--batch-size {args.batch_size}: must be {LARGEST_BATCH} at most")
     if args.max_samples and (args.samples or args.all):
@@ -136,6 +157,16 @@ def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
             folder = folder.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise UserError(f"{target}: cannot be written, because {folder} is no writable folder")
+
+
+def answer_own(args: Namespace, run: RunFolder) -> None:
+    """Answer the user's own question, print and keep that; the database and the scores stay."""
+    from huggin.asking.answering import TrainedModel
+
+    model = TrainedModel.load(run.path, args.device)
+    found = model.answer(args.question, args.context)
+    print(found.in_words())
+    model.keep(found)
 
 
 def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> int:

@@ -61,23 +61,26 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
             _draw_heads(axes, attention.weights[layer, :, column], window)
             if row == 0:
                 name = short(window.tokens[reader], 20)
-                axes.set_title(f"{_role(window, reader)}, “{name}” ({reader})")
+                axes.set_title(f"{_role(facts, reader)}, “{name}” ({reader})")
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
     add_log_colours(panels.ravel(), LEAST, COLOURS, "attention (log scale)", aspect=50)
     figure.supxlabel(CAPTION, fontsize=9)
-    say_drawn_for(figure, step=facts.step, question=window.index)
+    index = None if facts.right is None else window.index
+    say_drawn_for(figure, step=facts.step, question=index)
     return figure
 
 
-def _role(window: Window, reader: int) -> str:
+def _role(facts: AnswerFacts, reader: int) -> str:
     """What the token is that reads."""
     if reader == CLS:
         return "the first token"
+    whose = "the answer's" if facts.right is None else "the true"
+    window = facts.explained
     if window.gold_start == window.gold_end:
-        return "the true start and end"
-    return "the true start" if reader == window.gold_start else "the true end"
+        return f"{whose} start and end"
+    return f"{whose} start" if reader == window.gold_start else f"{whose} end"
 
 
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:

@@ -185,14 +185,16 @@ def page_of_answer(recording: Recording) -> Page:
     """
     answer = read_answer(recording.run)
     facts = answer.facts
+    explained = facts.explained
     page = _page_of(recording, facts.state, f"One answer of {title_line(recording)}")
     page["facts"] = [(label, shown(text)) for label, text in answer_facts(facts)]
     page |= {"scores": [], "answered": shown(facts.answered), "confidence": facts.confidence}
+    page["is_own"] = facts.right is None  # no answer is given
     sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
-    sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
+    sample["probes"] = page_of_probes(_as_probes(answer), explained)
     for name, find in (
         ("lens", lambda: _lens_of(recording, answer)),
-        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
+        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), explained)),
         ("attention", lambda: page_of_attention(answer)),
     ):
         sample[name] = found_or_why(sample, name, find)
@@ -205,10 +207,11 @@ def page_of_answer(recording: Recording) -> Page:
 def _as_probes(answer: AnswerInside) -> Probes:
     """The answer as the only probe."""
     facts = answer.facts
+    window = facts.explained
     logits = {"start_logits": answer.start_logits[None], "end_logits": answer.end_logits[None]}
     with np.errstate(divide="ignore"):
-        start_loss = -np.log(probabilities(logits["start_logits"])[:, facts.window.gold_start])
-        end_loss = -np.log(probabilities(logits["end_logits"])[:, facts.window.gold_end])
+        start_loss = -np.log(probabilities(logits["start_logits"])[:, window.gold_start])
+        end_loss = -np.log(probabilities(logits["end_logits"])[:, window.gold_end])
     return Probes(
         step=np.array([facts.step]),
         **logits,
@@ -221,7 +224,7 @@ def _as_probes(answer: AnswerInside) -> Probes:
 
 def _lens_of(recording: Recording, answer: AnswerInside) -> Page:
     lens = lens_of_answer(recording, answer)
-    return page_of_lens(lens, right_spans(recording, lens, answer.facts.window), first=1)
+    return page_of_lens(lens, right_spans(recording, lens, answer.facts.explained), first=1)
 
 
 def page_of_attention(answer: AnswerInside) -> Page:
