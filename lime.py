@@ -50,32 +50,15 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     """The command line. Raises UserError for options that contradict each other."""
     example = "python lime.py photo.jpg --until-stable"
     parser = lime_parser("Explain an image classifier's answer.", example)
-    add = parser.add_argument
-    add(
-        "--classes",
-        nargs="+",
-        default=(),
-        metavar="CLASS",
-        help="numbers, names, contrasts such as 'dog - cat' (default: the first answer)",
-    )
-    add(
-        "--until-stable",
-        action="store_true",
-        help="draw more masks until the top segments no longer change",
-    )
-    add(
-        "--max-samples",
-        type=at_least(1),
-        default=20_000,
-        metavar="N",
-        help="number of masks at which --until-stable gives up (default: 20000)",
-    )
+    add = parser.option
+    classes = "numbers, names, contrasts such as 'dog - cat' (default: the first answer)"
+    add("--classes CLASS", classes, nargs="+")
+    add("--until-stable", "draw more masks until the top segments no longer change")
+    most = "number of masks at which --until-stable gives up"
+    add("--max-samples N", most, 20_000, type=at_least(1))
     add_stability(parser)
-    add(
-        "--faithfulness",
-        action="store_true",
-        help="draw how the score changes as segments are hidden and shown by rank",
-    )
+    add("--faithfulness", "draw how the score changes as segments are hidden and shown by rank")
+    parser.set_defaults(classes=())
     args = checked(parser.parse_args(argv))
     if args.max_samples < (args.samples or 1):
         what = "fewer than the masks to begin with; give more"

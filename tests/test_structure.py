@@ -33,6 +33,7 @@ FRONT_DOOR = ("huggin/__init__.py", "huggin/recording/__init__.py")
 LONGEST = 400
 # TensorFlow and torch take seconds to load, and OpenVINO need not be installed.
 IMPORTS_LATE = (
+    "huggin.common.statistics",
     "huggin.lime.classifiers.keras_quietly",
     "huggin.lime.classifiers.keras_classifier",
     "huggin.lime.pictures.explaining",

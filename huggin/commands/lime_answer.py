@@ -64,14 +64,11 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 def _add_question(parser: CommandParser) -> None:
     add_run(parser)
-    parser.add_argument(
-        "index",
-        nargs="?",
-        type=at_least(0),
-        metavar="INDEX",
-        help="a question's index in the data (default: the question of the newest answer that "
-        "get-model-output kept, else 0)",
+    index = (
+        "a question's index in the data (default: the question of the newest answer that "
+        "get-model-output kept, else 0)"
     )
+    parser.add_argument("index", nargs="?", type=at_least(0), metavar="INDEX", help=index)
     parser.option("--question TEXT", "a question of your own, with --context")
     parser.option("--context TEXT", "the text that the answer is sought in, or a file of it")
     parser.add_split()
@@ -84,11 +81,8 @@ def _add_segments(parser: CommandParser) -> None:
         "the words of the sentences that matter)",
         choices=KINDS,
     )
-    parser.option(
-        "--spans TEXT",
-        "segments of your own: parts of the question or context; the rest is never hidden",
-        nargs="+",
-    )
+    spans = "segments of your own: parts of the question or context; the rest is never hidden"
+    parser.option("--spans TEXT", spans, nargs="+")
     parser.option(
         "--hide",
         "how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] that "
@@ -111,12 +105,8 @@ def _add_explanation(parser: CommandParser) -> None:
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
     add_stability(parser)
-    parser.add_argument(
-        "--only-lime",
-        dest="compare",
-        action="store_false",
-        help="leave out what LIME is compared with: leave-one-out, integrated gradients, curves",
-    )
+    others = "leave out what LIME is compared with: leave-one-out, integrated gradients, curves"
+    parser.option("--only-lime", others, dest="compare", action="store_false")
     parser.option("--checkpoints", "also explain the same question at every checkpoint of the run")
     parser.add_device()
 

@@ -1,8 +1,8 @@
-"""The arguments that lime.py and inDeCeptionV3.py share, and their defaults."""
+"""The arguments that lime.py, inDeCeptionV3.py and lime-answer share, and their defaults."""
 
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 from huggin.common.cli import CommandParser
@@ -30,8 +30,10 @@ OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size",
 
 
 def lime_parser(description: str, example: str) -> CommandParser:
-    """The arguments of both commands."""
+    """The arguments of both commands about pictures."""
     parser = CommandParser(description, example)
+    picture = "a path or an http(s) address (default: a cat that comes with scikit-image)"
+    parser.add_argument("image", nargs="?", metavar="IMAGE", help=picture)
     _add_model(parser)
     _add_scene(parser)
     many = "513 for up to 84 segments, more for more; "
@@ -42,134 +44,78 @@ def lime_parser(description: str, example: str) -> CommandParser:
 
 
 def _add_model(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
-        "image",
-        nargs="?",
-        metavar="IMAGE",
-        help="a path or an http(s) address (default: a cat that comes with scikit-image)",
-    )
+    add = parser.option
     add(
         "--demo",
-        action="store_true",
-        help="explain a small classifier and a picture that come with the toolkit; no network",
+        "explain a small classifier and a picture that come with the toolkit; no network",
     )
     add(
-        "--model",
-        help="a name of keras.applications, a .keras or .h5 file, a SavedModel folder, "
+        "--model MODEL",
+        "a name of keras.applications, a .keras or .h5 file, a SavedModel folder, "
         "or a .tflite file (default: InceptionV3)",
     )
     add(
-        "--weights",
-        metavar="FILE",
-        help="weights of a named model, or: random (default: ImageNet's, downloaded by Keras)",
+        "--weights FILE",
+        "weights of a named model, or: random (default: ImageNet's, downloaded by Keras)",
     )
-    add(
-        "--labels",
-        type=Path,
-        metavar="FILE",
-        help="names of the classes: one a line, numbers and names, or JSON",
-    )
+    names = "names of the classes: one a line, numbers and names, or JSON"
+    add("--labels FILE", names, type=Path)
     add(
         "--pixels",
-        choices=PIXELS,
-        help="what the model of a file takes: -1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 "
+        "what the model of a file takes: -1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 "
         "less ImageNet's mean (default: read from the model's first operations)",
+        choices=PIXELS,
     )
-    add(
-        "--ending",
-        choices=ENDINGS,
-        help="what its outputs are (default: read from the model's last activation)",
-    )
+    ending = "what its outputs are (default: read from the model's last activation)"
+    add("--ending", ending, choices=ENDINGS)
     add(
         "--allow-random",
-        action="store_true",
-        help="if the model answers at random (Dropout as in training), explain the mean of 16 "
+        "if the model answers at random (Dropout as in training), explain the mean of 16 "
         "answers, each picture by itself",
     )
-    add("--output", metavar="NAME", help="one output, by name or number, if it has several")
-    add(
-        "--size",
-        type=size,
-        metavar="HxW",
-        help="size of its input, if it takes any (default: 224x224)",
-    )
+    add("--output NAME", "one output, by name or number, if it has several")
+    add("--size HxW", "size of its input, if it takes any (default: 224x224)", type=size)
     add(
         "--engine",
-        choices=ENGINES,
-        help="what computes the model (default: OpenVINO if it is installed, the model has a "
+        "what computes the model (default: OpenVINO if it is installed, the model has a "
         "million weights or more, and TensorFlow has no GPU)",
+        choices=ENGINES,
     )
 
 
 def _add_scene(parser: CommandParser) -> None:
-    add = parser.add_argument
-    add(
-        "--segmenter",
-        choices=SEGMENTERS,
-        help="how the picture is cut into segments (default: quickshift; with --demo: slic)",
-    )
-    add(
-        "--segments",
-        type=at_least(1),
-        default=36,
-        metavar="N",
-        help="about how many segments slic and grid make (default: 36)",
-    )
-    add(
-        "--fit",
-        choices=FITS,
-        default="squash",
-        help="what happens to a picture of another shape than the model's input (default: squash)",
-    )
+    add = parser.option
+    segmenter = "how the picture is cut into segments (default: quickshift; with --demo: slic)"
+    add("--segmenter", segmenter, choices=SEGMENTERS)
+    add("--segments N", "about how many segments slic and grid make", 36, type=at_least(1))
+    fit = "what happens to a picture of another shape than the model's input"
+    add("--fit", fit, "squash", choices=FITS)
     add(
         "--filter",
+        "how the picture is resized (default: smooth; for models of keras.applications: "
+        "nearest, as keras.utils.load_img does)",
         dest="resampling",
         choices=FILTERS,
-        help="how the picture is resized (default: smooth; for models of keras.applications: "
-        "nearest, as keras.utils.load_img does)",
     )
-    add("--fill", choices=FILLS, default="grey", help="what hides a segment (default: grey)")
+    add("--fill", "what hides a segment", "grey", choices=FILLS)
 
 
 def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     """The arguments about masks and the regression. samples: the default number, in words."""
-    add = parser.add_argument
-    add(
-        "--sampler",
-        type=sampler,
-        choices=SAMPLERS,
-        default="hadamard",
-        help="how the masks are drawn (default: hadamard)",
-    )
-    add(
-        "--samples",
-        type=at_least(1),
-        metavar="N",
-        help=f"number of masks (default: {samples})",
-    )
+    add = parser.option
+    add("--sampler", "how the masks are drawn", "hadamard", type=sampler, choices=SAMPLERS)
+    add("--samples N", f"number of masks (default: {samples})", type=at_least(1))
     add(
         "--no-adjust",
+        "leave the coefficients as the regression finds them (default: adjusted by a proxy "
+        "that has learned the answers, if that makes their standard errors smaller)",
         dest="adjust",
         action="store_false",
-        help="leave the coefficients as the regression finds them (default: adjusted by a proxy "
-        "that has learned the answers, if that makes their standard errors smaller)",
     )
-    add("--seed", type=at_least(0), default=0, help="seed of the masks (default: 0)")
-    add(
-        "--kernel-width",
-        type=width,
-        default=WIDTH,
-        metavar="W",
-        help=f"width of the kernel that weighs the masks by distance (default: {WIDTH})",
-    )
-    add(
-        "--top",
-        type=at_least(1),
-        default=top,
-        metavar="K",
-        help=f"how many segments count as the top ones (default: {top})",
-    )
+    add("--seed SEED", "seed of the masks", 0, type=at_least(0))
+    kernel = "width of the kernel that weighs the masks by distance"
+    add("--kernel-width W", kernel, WIDTH, type=width)
+    add("--top K", "how many segments count as the top ones", top, type=at_least(1))
 
 
 def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
@@ -186,26 +132,17 @@ def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
 
 def add_stability(parser: CommandParser) -> None:
     """The argument --stability."""
-    parser.add_argument(
-        "--stability",
-        type=at_least(2),
-        metavar="R",
-        help="explain R times with fresh masks: how far do they agree?",
-    )
+    meaning = "explain R times with fresh masks: how far do they agree?"
+    parser.option("--stability R", meaning, type=at_least(2))
 
 
 def add_output(parser: CommandParser, folder: str) -> None:
     """Where results go. folder: the default one, in words."""
-    add = parser.add_argument
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help=f"folder for the results (default: {folder})",
-    )
-    add("--json", type=Path, metavar="FILE", help="also write every number to FILE")
+    add = parser.option
+    add("--out DIR", f"folder for the results (default: {folder})", type=Path)
+    add("--json FILE", "also write every number to FILE", type=Path)
     told = "also print the four steps with their shapes, the tables, and the paths of all figures"
-    add("--verbose", action="store_true", help=told)
+    add("--verbose", told)
     add_options(parser, "--show")
     add_database_option(parser)
 
@@ -266,9 +203,7 @@ def checked(args: Namespace) -> Namespace:
         args.labels = SAMPLE.with_suffix(".txt")
         args.pixels = "signed"
     args.model = args.model or "InceptionV3"
-    skimage = find_spec("skimage")
-    assert skimage and skimage.origin
-    cat = Path(skimage.origin).parent / "data" / "chelsea.png"
+    cat = files("skimage") / "data" / "chelsea.png"
     args.image = args.image or (f"{SAMPLE}.png" if args.demo else str(cat))
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")

@@ -19,6 +19,7 @@ TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
 AIM = 0.05  # the gap between both R² that the advised number of masks would have
 VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
 SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
+NOTABLE = 0.01  # share of the variance from which on interactions are told
 UNSURE = 0.05  # probability below which the model itself hardly says what is explained
 
 
@@ -131,10 +132,13 @@ class Explanation(Generic[SceneT, Of]):
             return []
         how = "adjusted by it" if surrogate.adjusted else "not adjusted, it would gain too little"
         share = f"interactions explain at least {100 * surrogate.interactions:.0f} % more"
-        lines = [f"{share} of the variance, as a proxy has learned them; coefficients {how}"]
+        line = f"{share} of the variance, as a proxy has learned them; coefficients {how}"
         name = self.scene.name_of
         pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
-        return lines + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
+        return [
+            *([line] if surrogate.interactions >= NOTABLE else []),
+            *([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else []),
+        ]
 
     def _why_low(self) -> str:
         """Too few masks, or segments that interact.

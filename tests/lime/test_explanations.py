@@ -249,6 +249,8 @@ def test_what_segments_add_together_is_said():
         " % more of the variance, as a proxy has learned them; coefficients adjusted by it"
     )
     assert pairs == "count together, beyond their sum: 1 and 4 (+0.5)"
+    hardly = replace(known.surrogate, proxy_r2=known.surrogate.held_out_r2 + 0.009)
+    assert replace(known, surrogate=hardly).details()[-1] == pairs
     assert known.as_json()["pairs"] == [
         {"first": 1, "second": 4, "beyond": pytest.approx(0.5, abs=1e-3)}
     ]

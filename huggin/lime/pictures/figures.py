@@ -19,7 +19,6 @@ from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, n
 from huggin.lime.classifiers.classifier import first_answers
 from huggin.lime.explanation import Explanation as AnyExplanation
 from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.pictures.rounds import Round
 from huggin.lime.pictures.scene import Scene
 from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
 
@@ -50,14 +49,13 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
     for figure in figures.values():
-        _finish(figure, explanation)
+        _finish(figure, explanation.scene)
     return figures
 
 
-def _finish(figure: Figure, explanation: Explanation) -> None:
+def _finish(figure: Figure, scene: Scene) -> None:
     """Fonts for the names, and numbers that do not cover each other."""
-    names = explanation.scene.classifier.labels.names
-    use_fonts(figure, families_for("".join(names))[0])
+    use_fonts(figure, families_for("".join(scene.classifier.labels.names))[0])
     remove_covered(figure)
 
 
@@ -184,27 +182,25 @@ def draw_faithfulness(curves: dict[str, Curve], explanation: Explanation) -> Fig
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(f"{way} ({better} is better)")
         axes.legend()
-    _finish(figure, explanation)
+    _finish(figure, explanation.scene)
     return figure
 
 
-def draw_rounds(rounds: list[Round]) -> Figure:
+def draw_rounds(scenes: list[Scene]) -> Figure:
     """A strip: the picture and what is left of it after each round, with the classifier's words."""
-    scene = rounds[0].explanation.scene
-    names = scene.classifier.labels.names
-    shown = [scene, *(one.left for one in rounds)]
-    title = f"What is it without the segments that speak for it? {short(scene.name)}"
-    figure = new_figure(3.6 * len(shown), 4.9, title)
-    for number, left in enumerate(shown):
-        axes = figure.add_subplot(1, len(shown), number + 1)
-        show_picture(axes, left.picture)
+    names = scenes[0].classifier.labels.names
+    title = f"What is it without the segments that speak for it? {short(scenes[0].name)}"
+    figure = new_figure(3.6 * len(scenes), 4.9, title)
+    for number, scene in enumerate(scenes):
+        axes = figure.add_subplot(1, len(scenes), number + 1)
+        show_picture(axes, scene.picture)
         lines = [
-            f"{left.answers[index]:.3f}  {short(names[index], 34)}"
-            for index in first_answers(left.answers, 3)
+            f"{scene.answers[index]:.3f}  {short(names[index], 34)}"
+            for index in first_answers(scene.answers, 3)
         ]
         axes.set_title("full picture" if number == 0 else f"round {number}")
         axes.text(0, -0.03, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=9)
-    _finish(figure, rounds[0].explanation)
+    _finish(figure, scenes[0])
     return figure
 
 

@@ -3,15 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from huggin.lime.classifiers.classifier import first_answers
+from huggin.common.errors import UserError
+from huggin.graphs.saving import save_figures
+from huggin.lime.classifiers.classifier import Classifier, first_answers
 from huggin.lime.explanation import Explanation, Request
-from huggin.lime.pictures.scene import Scene
+from huggin.lime.fonts import missing_in
+from huggin.lime.pictures.explaining import fitted, steady
+from huggin.lime.pictures.figures import draw_explanation, draw_rounds
+from huggin.lime.pictures.reading import Picture
+from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor
-from huggin.lime.steps import Say, explain
+from huggin.lime.results import make_writable, remove_figures
+from huggin.lime.steps import Report, Say, explain
 
+CUT = ("segmenter", "segments", "fill", "fit", "resampling")  # the arguments of make_scene
 SHOWN = 3  # answers in a summary
 
 
@@ -75,3 +84,39 @@ def deceive(
         if left.first_answer() == target:
             return
         scene = left
+
+
+def explain_rounds(
+    picture: Picture, classifier: Classifier, rounds: int, out: Path, say: Say, **choices: Any
+) -> list[Explanation[Scene, int]]:
+    """`deceive`, as inDeCeptionV3.py does it: each round is told, drawn and saved in `out`.
+
+    choices: those of `explain_picture` about the scene, the masks and the score, `verbose`, and
+    `show`, whether the figure of all rounds is opened. Returns the explanation of each round.
+    Raises UserError if picture, classifier or choices cannot be used.
+    """
+    cut = [choices.pop(name) for name in CUT]
+    scene = steady(make_scene(picture, classifier, *cut), choices.pop("allow_random"))
+    show, verbose, scale = map(choices.pop, ("show", "verbose", "score"))
+    asked = Request(segmenter=cut[0], fill=cut[2], scale=scale, **choices)
+    request = fitted(asked, scene)
+    if request.scale == "value":
+        what = "returns values, so there is no answer that could change; explain it with lime.py"
+        raise UserError(f"{classifier.name}: {what}")
+    make_writable(out)
+    report = Report(say, verbose)
+    report.tell(*scene.introduction())
+    found = []
+    for one in deceive(scene, request, rounds, out, report.detail):
+        report.tell(one.summary())
+        figures = draw_explanation(one.explanation)
+        told = None if verbose else ()
+        save_figures(figures, out / f"round-{one.number}", show=False, told=told)
+        found.append(one)
+    others = set(out.glob("round-*")) - {out / f"round-{one.number}" for one in found}
+    remove_figures(others)  # those of an earlier start
+    save_figures({"rounds": draw_rounds([scene, *(one.left for one in found)])}, out, show)
+    explanations = [one.explanation for one in found]
+    if line := missing_in(explanation.target.name for explanation in explanations):
+        report.tell(line)
+    return explanations
