@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.common.files import text_or_file, write_json
+from huggin.common.files import write_json
 from huggin.graphs.arguments import add_run, load_matplotlib
 from huggin.lime.arguments import (
     add_masks,
@@ -57,8 +57,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add_output(parser, "RUN/explanations/INDEX")
     args = parser.parse_args(argv)
     _refuse_unfit(args)
-    if args.context is not None:
-        args.context = text_or_file("context", args.context)
     return args
 
 
@@ -70,7 +68,7 @@ def _add_question(parser: CommandParser) -> None:
     )
     parser.add_argument("index", nargs="?", type=at_least(0), metavar="INDEX", help=index)
     parser.option("--question TEXT", "a question of your own, with --context")
-    parser.option("--context TEXT", "the text that the answer is sought in, or a file of it")
+    parser.option("--context TEXT", "the text that the answer is sought in")
     parser.add_split()
 
 

@@ -29,6 +29,7 @@ class Story {
 
   fill() {
     const { sample, point } = this;
+    this.find(".mark-gold").hidden = !sample.gold;
     this.text = new TokenText(this.find(".tokens"), sample, point);
     this.maps = ["start", "end"].map((kind) => new LogitMap(sample, kind, point));
     this.find(".maps-panel .pair").append(...this.maps.map((each) => each.map.node));
