@@ -18,6 +18,7 @@ VERBS = (
     "explain_answer",
     "explain_picture",
     "figures",
+    "pack",
     "page",
     "pdf",
     "rewind",
