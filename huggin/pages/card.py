@@ -28,6 +28,7 @@ from huggin.recording.run_facts import RunFacts
 from huggin.recording.run_folder import RunFolder, is_our_card, signed
 
 PICTURE = "losses.png"
+WIDE = 1 << 20  # characters, so that no name is folded
 ON_THE_HUB = r"\w[\w.-]*(/[\w.-]+)?"  # the name of a model or data set; no absolute path is one
 SPECIAL = re.compile(r"[\\`*_{}\[\]<>#!|~&$@]|(?<=:)/|(?<=www)\.")  # in Markdown
 WHAT = (
@@ -54,7 +55,9 @@ def card_of(recording: Recording) -> str:
     """The text of a run's card."""
     run, facts = recording.run, recording.facts
     name = f"{facts.model_name} on {facts.data_name}"
-    front = yaml.safe_dump(_front_matter(run, facts, name), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(
+        _front_matter(run, facts, name), sort_keys=False, allow_unicode=True, width=WIDE
+    )
     data = _evaluated_data(facts)
     on_which = ("data", f"trained on {facts.data_name}, evaluated on {data}")
     scores = [_score_cells(entry) for entry in _newest_scores(run, data)]
