@@ -320,7 +320,9 @@ class SafeTrainer(Trainer):
         tied = self.model.all_tied_weights_keys
         wrong = [*(set(load_result.missing_keys) - {*tied}), *load_result.unexpected_keys]
         if wrong:
-            raise UserError(f"{self.args.output_dir}: not the weights of this model: {min(wrong)}")
+            where = self.state.best_model_checkpoint or f"{self.args.output_dir}, last checkpoint"
+            what = f"not the weights of this model: {min(wrong)}"
+            raise UserError(f"{where}: {what}; delete this checkpoint and start again")
 
     def _save_rng_state(self, output_dir: str) -> None:
         """Save all random states, also those of accelerators that transformers leaves out."""

@@ -63,10 +63,14 @@ def add_row(path: Path, words: list[str]) -> int:
             with closing(open_database(path)) as connection, writing(connection):
                 return add_efficacy(connection, state, correct, asked)
         case ["sample_indices", efficacy, seq_num, seq_ids]:
-            for item in filter(None, seq_ids.replace(" ", "").split(",")):
+            items = seq_ids.replace(" ", "").split(",")
+            for item in filter(None, items):
                 number_of("SEQ_IDS", item)
             row = number_of("MODEL_EFFICACY_ID", efficacy)
             asked = number_of("SEQ_NUM", seq_num)
+            if len(items) != asked:
+                advice = "give an index for each question that was asked"
+                raise UserError(f"SEQ_IDS {seq_ids!r}: {len(items)} of {asked}: {advice}")
             with closing(open_database(path, must_exist=True)) as connection, writing(connection):
                 return add_indices(connection, row, asked, seq_ids)
     raise UserError(f"{' '.join(words)}: no table, or not three values; see db_utils.py --help")

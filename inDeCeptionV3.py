@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import OF_MODELS, at_least, checked, lime_parser
+from huggin.lime.arguments import checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
@@ -19,17 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     choices = vars(read_arguments(argv))
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
-    from huggin.lime.pictures.reading import open_picture
+    from huggin.lime.pictures.explaining import explain_rounds
 
     json, db = map(choices.pop, ("json", "db"))
-    refuse_unwritable(None, json, db)
-    picture = open_picture(choices.pop("image"))
-    from huggin.lime.classifiers.keras_models import load_classifier
-    from huggin.lime.pictures.rounds import explain_rounds
-
-    said = {name: choices.pop(name) for name in OF_MODELS}
-    classifier = load_classifier(**said, picture=picture.values, seed=choices["seed"])
-    explanations = explain_rounds(picture, classifier, **choices, say=print)
+    refuse_unwritable(json, db)
+    explanations = explain_rounds(**choices, say=print)
     record(db, json, [explanation.as_json() for explanation in explanations])
     return 0
 
@@ -41,7 +35,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "python inDeCeptionV3.py photo.jpg --rounds 3",
     )
     rounds = "continue for at most N rounds while the answer changes"
-    parser.option("--rounds N", rounds, 1, type=at_least(1))
+    parser.option("--rounds N", rounds, 1, at_least=1)
     return checked(parser.parse_args(argv))
 
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import OF_MODELS, add_stability, at_least, checked, lime_parser
+from huggin.lime.arguments import add_stability, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
@@ -30,17 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     choices = vars(read_arguments(argv))
     # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
     load_matplotlib()
-    from huggin.lime.pictures.reading import open_picture
-
-    json, db, show = map(choices.pop, ("json", "db", "show"))
-    refuse_unwritable(None, json, db)
-    picture = open_picture(choices.pop("image"))
-    from huggin.lime.classifiers.keras_models import load_classifier
     from huggin.lime.pictures.explaining import explain_picture
 
-    said = {name: choices.pop(name) for name in OF_MODELS}
-    classifier = load_classifier(**said, picture=picture.values, seed=choices["seed"])
-    explained = explain_picture(picture, classifier, **choices, say=print)
+    json, db, show = map(choices.pop, ("json", "db", "show"))
+    refuse_unwritable(json, db)
+    explained = explain_picture(**choices, say=print)
     explained.save(choices["out"], show, choices["verbose"])
     record(db, json, explained.as_json())
     return 0
@@ -55,7 +49,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add("--classes CLASS", classes, nargs="+")
     add("--until-stable", "draw more masks until the top segments no longer change")
     most = "number of masks at which --until-stable gives up"
-    add("--max-samples N", most, 20_000, type=at_least(1))
+    add("--max-samples N", most, 20_000, at_least=1)
     add_stability(parser)
     add("--faithfulness", "draw how the score changes as segments are hidden and shown by rank")
     parser.set_defaults(classes=())

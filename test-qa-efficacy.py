@@ -66,6 +66,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "right one)",
         choices=("wrong", "right", "all"),
     )
+    details = "the score by kind of question, kinds of errors, and what its probabilities are worth"
+    parser.option("--details", f"also print {details}")
     parser.option("--notify COMMAND", "a command to run at the end")
     add_database_option(parser)
     args = parser.parse_args(argv)
@@ -141,6 +143,8 @@ def refuse_unfit(args: Namespace) -> None:
     if args.max_samples and (args.samples or args.all):
         problem = "is for --until-correct; leave it out beside --samples and --all"
         raise UserError(f"--max-samples: {problem}")
+    if args.details and not (args.samples or args.all):
+        raise UserError("--details: takes a fixed number of questions; add --samples N, or --all")
     if args.predictions and (args.checkpoints or args.predictions.is_dir()):
         problem = "name a file, for one model; leave out --checkpoints"
         raise UserError(f"--predictions {args.predictions}: {problem}")
@@ -191,6 +195,8 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
             batch_size=args.batch_size,
         )
         print(found.in_words(args.show))
+        if args.details:
+            print(f"\n{found.details.in_words()}\n")
         if args.predictions:
             examination.write_predictions(args.predictions, found.asked)
         examination.keep(found)

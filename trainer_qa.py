@@ -81,11 +81,14 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         self,
         *args: Any,
         recorder: Recorder | None = None,
+        records: bool = False,
         trained_on: int = 0,
         weights: str = "",
         **kwargs: Any,
     ) -> None:
-        """trained_on: how many of `eval_records` are in the training data, too.
+        """recorder: of the process that records. records: whether one of the processes does.
+
+        trained_on: how many of `eval_records` are in the training data, too.
 
         weights: where the model's come from, in words.
         """
@@ -98,9 +101,9 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
             self.remove_callback(theirs)
         self.add_callback(TrainingBar())
         self._recording = None
-        if recorder:
-            run = (recorder.run.path, recorder.facts.samples)
-            self._recording = RecorderCallback(*run, ready=recorder)
+        if records:
+            folder = self.args.output_dir
+            self._recording = RecorderCallback(folder, (), ready=recorder, hands_over=True)
             self.add_callback(self._recording)
 
     def training_step(
@@ -223,6 +226,7 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
             trained_on=len(shared_questions(eval_records, records)),
             data_args=data,
             recorder=recorder,
+            records=config.recording.record and features is not None,
             weights=weights,
             processing_class=tokenizer,
             data_collator=partial(padded, tokenizer),

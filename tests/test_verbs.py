@@ -14,6 +14,7 @@ from tests.conftest import ROOT, command
 
 VERBS = (
     "ask",
+    "compare",
     "examine",
     "explain_answer",
     "explain_picture",

@@ -19,7 +19,7 @@ from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.common.streams import warn
-from huggin.common.text import short
+from huggin.common.text import sentence_around, short
 from huggin.common.window import Window
 from huggin.model.device import choose_device
 from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answer
@@ -46,7 +46,6 @@ OTHERS = 5  # answers that are shown beside the best one
 SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
 AROUND = 120  # characters that are shown on each side of an answer
 CLS = 0  # its place in a window
-BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 @dataclass(frozen=True)
@@ -117,9 +116,7 @@ def _shown(answer: Answer) -> str:
 def marked(context: str, place: tuple[int, int]) -> str:
     """The sentence around a place, which stands between >> and <<; a long one is cut."""
     first, last = place
-    breaks = list(BETWEEN_SENTENCES.finditer(context))
-    begin = max((each.end() for each in breaks if each.end() <= first), default=0)
-    end = min((each.start() for each in breaks if each.start() >= last), default=len(context))
+    begin, end = sentence_around(context, place)
     before, after = context[begin:first], context[last:end]
     if len(before) > AROUND:
         before = f"…{before[-AROUND:]}"
@@ -184,7 +181,7 @@ class TrainedModel:
 
         Raises UserError for a question that is too long, and for texts without words.
         """
-        self._refuse_unfit(question, context)
+        self.refuse_unfit(question, context)
         placed = windows([question], [context], self.tokenizer, self.data)
         batch_size = batch_size_on(self.model.device)
         with progress(label="reading", unit="windows", total=len(placed["record"])) as bar:
@@ -223,7 +220,8 @@ class TrainedModel:
         inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
         write_answer(self.run, AnswerInside(facts, *inside))
 
-    def _refuse_unfit(self, question: str, context: str) -> None:
+    def refuse_unfit(self, question: str, context: str) -> None:
+        """Raise UserError for texts without words, and for a question that is too long."""
         record = _unanswered(question, context)
         for name in ("question", "context"):
             if not is_text(record[name]):

@@ -4,7 +4,7 @@ huggin.examine("runs/sample", 20).in_words()
 """
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 import torch
 from datasets import Dataset
 
+from huggin.analysis.scores import Details, Given, details_of
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions, efficacy_of, until_first_right
 from huggin.asking.run_and_cfg import TrainedWith, config_of
@@ -46,6 +47,24 @@ class Examined:
     efficacy: Efficacy
     until_right: bool  # the first right answer ended the asking: then EM would be one by their
     # number for any model, so there is none
+    trained_on: Collection[int] = frozenset()  # indices of those in the training data
+
+    @property
+    def details(self) -> Details:
+        """The score by kind of question, the errors by kind, and the calibration."""
+        return details_of(
+            [
+                Given(
+                    one.record,
+                    one.answer.place,
+                    one.exact_match,
+                    one.f1,
+                    one.probability,
+                    one.index in self.trained_on,
+                )
+                for one in self.asked
+            ]
+        )
 
     def in_words(self, show: str | None = None) -> str:
         """The score, below the answers that are shown.
@@ -93,7 +112,7 @@ class Examination:
     records: Dataset
     asked_data: str  # its name
     state: str  # the model-type-state; it ends with the data asked if that is not the training data
-    trained_on: Collection[int] = field(default=frozenset())  # indices of records
+    trained_on: Set[int] = field(default=frozenset())  # indices of records
 
     @classmethod
     def load(
@@ -157,10 +176,10 @@ class Examination:
         asked = self.trained.asked(self.records, indices, **options)
         shown = progress(asked, label="asking", unit="questions", total=len(indices))
         answered = list(until_first_right(shown) if until_right else shown)
-        trained_on = sum(one.index in self.trained_on for one in answered)
+        trained_on = self.trained_on & {one.index for one in answered}
         squad2 = self.trained.data.version_2_with_negative
-        efficacy = efficacy_of(answered, self.trained.step, self.asked_data, trained_on, squad2)
-        return Examined(self.state, answered, efficacy, until_right)
+        scored = (answered, self.trained.step, self.asked_data, len(trained_on), squad2)
+        return Examined(self.state, answered, efficacy_of(*scored), until_right, trained_on)
 
     def keep(self, found: Examined) -> None:
         """Keep the score, if it is one, and the inside of the first right answer, else the last."""

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 import huggin
-from huggin.common.cli import CommandParser
+from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.arguments import add_run, load_matplotlib
@@ -17,7 +17,6 @@ from huggin.lime.arguments import (
     add_output,
     add_score,
     add_stability,
-    at_least,
     refuse_unfit,
 )
 from huggin.lime.choices import HIDING
@@ -31,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_matplotlib()
     from huggin.lime.results import record, refuse_unwritable
 
-    refuse_unwritable(args.out, args.json, args.db)
+    refuse_unwritable(args.json, args.db)
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
     found = huggin.explain_answer(**choices, say=print)
@@ -116,7 +115,5 @@ def _refuse_unfit(args: Namespace) -> None:
         raise UserError("--question and --context: give both")
     if all(own) and (args.index is not None or args.split):
         raise UserError("--question: leave out INDEX and --split, they are for the run's data")
-    if all(own) and args.explain.split(" over ")[0] == "gold":
-        raise UserError("--explain gold: your own question has no expected answer; give its text")
     if args.spans and args.by != "auto":
         raise UserError(f"--by {args.by}: leave it out beside --spans")

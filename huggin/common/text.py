@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 MEGABYTE = 1e6
 GIGABYTE = 1e9
 LONGEST = 300  # characters of another library's message
+BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 TAGS = "\U000e0000"  # from here on: the tags that make a flag of an emoji
 
 
@@ -47,6 +48,14 @@ def edges(text: str) -> tuple[int, int]:
     if all(hidden):
         return len(text), len(text)
     return hidden.index(False), len(text) - hidden[::-1].index(False)
+
+
+def sentence_around(text: str, place: tuple[int, int]) -> tuple[int, int]:
+    """Where the sentence, or the sentences, begin and end that hold the characters of a place."""
+    breaks = list(BETWEEN_SENTENCES.finditer(text))
+    begin = max((each.end() for each in breaks if each.end() <= place[0]), default=0)
+    end = min((each.start() for each in breaks if each.start() >= place[1]), default=len(text))
+    return begin, end
 
 
 def short(text: str, length: int = 55) -> str:

@@ -1,11 +1,10 @@
 """The arguments that lime.py, inDeCeptionV3.py and lime-answer share, and their defaults."""
 
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from huggin.common.cli import CommandParser
+from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
 from huggin.graphs.arguments import add_options
@@ -24,7 +23,7 @@ from huggin.lime.choices import (
 from huggin.lime.results import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
-MOST = 2**32 - 1  # the largest seed
+LARGEST_SEED = 2**32 - 1
 LARGEST = 4096  # pixels of an input's side
 OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size", "engine")
 
@@ -33,7 +32,7 @@ def lime_parser(description: str, example: str) -> CommandParser:
     """The arguments of both commands about pictures."""
     parser = CommandParser(description, example)
     picture = "a path or an http(s) address (default: a cat that comes with scikit-image)"
-    parser.add_argument("image", nargs="?", metavar="IMAGE", help=picture)
+    parser.add_argument("picture", nargs="?", metavar="IMAGE", help=picture)
     _add_model(parser)
     _add_scene(parser)
     many = "513 for up to 84 segments, more for more; "
@@ -87,7 +86,7 @@ def _add_scene(parser: CommandParser) -> None:
     add = parser.option
     segmenter = "how the picture is cut into segments (default: quickshift; with --demo: slic)"
     add("--segmenter", segmenter, choices=SEGMENTERS)
-    add("--segments N", "about how many segments slic and grid make", 36, type=at_least(1))
+    add("--segments N", "about how many segments slic and grid make", 36, at_least=1)
     fit = "what happens to a picture of another shape than the model's input"
     add("--fit", fit, "squash", choices=FITS)
     add(
@@ -104,7 +103,7 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     """The arguments about masks and the regression. samples: the default number, in words."""
     add = parser.option
     add("--sampler", "how the masks are drawn", "hadamard", type=sampler, choices=SAMPLERS)
-    add("--samples N", f"number of masks (default: {samples})", type=at_least(1))
+    add("--samples N", f"number of masks (default: {samples})", at_least=1)
     add(
         "--no-adjust",
         "leave the coefficients as the regression finds them (default: adjusted by a proxy "
@@ -112,10 +111,10 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
         dest="adjust",
         action="store_false",
     )
-    add("--seed SEED", "seed of the masks", 0, type=at_least(0))
+    add("--seed SEED", "seed of the masks", 0, type=seed)
     kernel = "width of the kernel that weighs the masks by distance"
     add("--kernel-width W", kernel, WIDTH, type=width)
-    add("--top K", "how many segments count as the top ones", top, type=at_least(1))
+    add("--top K", "how many segments count as the top ones", top, at_least=1)
 
 
 def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
@@ -133,7 +132,7 @@ def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
 def add_stability(parser: CommandParser) -> None:
     """The argument --stability."""
     meaning = "explain R times with fresh masks: how far do they agree?"
-    parser.option("--stability R", meaning, type=at_least(2))
+    parser.option("--stability R", meaning, at_least=2)
 
 
 def add_output(parser: CommandParser, folder: str) -> None:
@@ -147,15 +146,11 @@ def add_output(parser: CommandParser, folder: str) -> None:
     add_database_option(parser)
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """A type of argument: a number from `least` to MOST."""
-
-    def number(text: str) -> int:
-        if not least <= int(text) <= MOST:
-            raise ArgumentTypeError(f"{text}: give a number from {least} to {MOST}")
-        return int(text)
-
-    return number
+def seed(text: str) -> int:
+    """A type of argument: a number that NumPy and Keras take."""
+    if at_least(0)(text) > LARGEST_SEED:
+        raise ArgumentTypeError(f"{text}: give a number from 0 to {LARGEST_SEED}")
+    return int(text)
 
 
 def sampler(text: str) -> str:
@@ -190,7 +185,7 @@ def refuse_unfit(args: Namespace) -> None:
 
 
 def checked(args: Namespace) -> Namespace:
-    """Fill in the defaults that --demo and a missing IMAGE imply.
+    """Fill in the defaults that --demo and a missing IMAGE imply; the names are a verb's arguments.
 
     Raises UserError for options that contradict each other.
     """
@@ -204,8 +199,9 @@ def checked(args: Namespace) -> Namespace:
         args.pixels = "signed"
     args.model = args.model or "InceptionV3"
     cat = files("skimage") / "data" / "chelsea.png"
-    args.image = args.image or (f"{SAMPLE}.png" if args.demo else str(cat))
+    args.picture = args.picture or (f"{SAMPLE}.png" if args.demo else str(cat))
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
-    args.out = args.out or Path("explanations") / (Path(name_of(args.image)).stem or "picture")
+    args.out = args.out or Path("explanations") / (Path(name_of(args.picture)).stem or "picture")
+    args.classifier = {name: vars(args).pop(name) for name in OF_MODELS}
     del args.demo
     return args

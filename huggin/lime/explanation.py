@@ -20,6 +20,7 @@ AIM = 0.05  # the gap between both R² that the advised number of masks would ha
 VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
 SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
 NOTABLE = 0.01  # share of the variance from which on interactions are told
+NUMBERS = ("local_prediction", "intercept", "r2", "held_out_r2", "effective_samples", "proxy_r2")
 UNSURE = 0.05  # probability below which the model itself hardly says what is explained
 
 
@@ -83,10 +84,12 @@ class Explanation(Generic[SceneT, Of]):
         surrogate = self.surrogate
         if surrogate.constant:
             return []
-        r2 = f"{_number(surrogate.r2)} in-sample, {_number(surrogate.held_out_r2)} held out"
+        unknown = "not known (scores that do not vary, or no more masks than coefficients)"
+        both = (surrogate.r2, surrogate.held_out_r2)
+        r2, held_out = (f"{value:.3f}" if np.isfinite(value) else unknown for value in both)
         local = f"{surrogate.local_prediction:.4g}, the model's: {self.scores[0]:.4g}"
         return [
-            f"R² of the linear surrogate: {r2}",
+            f"R² of the linear surrogate: {r2} in-sample, {held_out} held out",
             f"local prediction: {local}",
             f"effective samples: {surrogate.effective_samples:.0f} of {len(self.scores)}",
             *self._interactions_in_words(),
@@ -94,8 +97,7 @@ class Explanation(Generic[SceneT, Of]):
 
     def nothing_to_explain(self) -> str:
         """The one line for a score that no segment changes."""
-        varies = np.ptp(self.scores)
-        by = f", within {varies:.2g}," if varies else ""
+        by = f", within {np.ptp(self.scores):.2g}," if np.ptp(self.scores) else ""
         what = f"its {self.request.scale} is {self.scores[0]:.4g}{by} whatever is hidden"
         return f"{self.target.name}: nothing to explain, {what}"
 
@@ -114,13 +116,12 @@ class Explanation(Generic[SceneT, Of]):
 
     def _named(self, segments: np.ndarray) -> str:
         """Segments with their coefficients and standard errors."""
-        coefficients = self.surrogate.coefficients
         errors = self.surrogate.standard_errors
         named = []
-        for segment in segments:
+        for segment in segments.tolist():
             spread = f" ± {errors[segment]:.2g}" if np.isfinite(errors[segment]) else ""
-            effect = f"({coefficients[segment]:+.3g}{spread})"
-            named.append(f"{self.scene.name_of(int(segment))} {effect}")
+            effect = f"{self.surrogate.coefficients[segment]:+.3g}{spread}"
+            named.append(f"{self.scene.name_of(segment)} ({effect})")
         return ", ".join(named) or "none beyond chance"
 
     def _interactions_in_words(self) -> list[str]:
@@ -135,10 +136,8 @@ class Explanation(Generic[SceneT, Of]):
         line = f"{share} of the variance, as a proxy has learned them; coefficients {how}"
         name = self.scene.name_of
         pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
-        return [
-            *([line] if surrogate.interactions >= NOTABLE else []),
-            *([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else []),
-        ]
+        told = [line] if surrogate.interactions >= NOTABLE else []
+        return told + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
 
     def _why_low(self) -> str:
         """Too few masks, or segments that interact.
@@ -179,8 +178,8 @@ class Explanation(Generic[SceneT, Of]):
 
     def verdict(self, doubts: Sequence[str]) -> str:
         """The verdict. doubts: all that speaks against it."""
-        support = "" if doubts else f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
-        return verdict(support, doubts)
+        held_out = f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
+        return verdict("" if doubts else held_out, doubts)
 
     # As numbers
 
@@ -188,43 +187,31 @@ class Explanation(Generic[SceneT, Of]):
         """Every number, those of the database included; None if one is not known."""
         surrogate = self.surrogate
         scene = self.scene.as_json(self.target)
+        ranks = np.argsort(surrogate.ranking()) + 1  # 1 is the highest coefficient
+        errors = map(known, surrogate.standard_errors)
+        found = zip(surrogate.coefficients.tolist(), errors, ranks.tolist(), scene["segments"])
+        names = ("segment", "coefficient", "standard_error", "rank")
+        segments = [
+            dict(zip(names, (segment, *numbers))) | facts
+            for segment, (*numbers, facts) in enumerate(found)
+        ]
         return {
             "target": self.target.name,
             **vars(self.request),
             "model_prediction": float(self.scores[0]),
             "mean_prediction": float(self.scores.mean()),
-            "local_prediction": surrogate.local_prediction,
-            "intercept": surrogate.intercept,
-            "r2": known(surrogate.r2),
-            "held_out_r2": known(surrogate.held_out_r2),
-            "effective_samples": surrogate.effective_samples,
+            **{name: known(getattr(surrogate, name)) for name in NUMBERS},
             "kept": self.kept,
             "adjusted": surrogate.adjusted,
-            "proxy_r2": known(surrogate.proxy_r2),
             "pairs": [vars(pair) for pair in surrogate.pairs],
             "top_segments": self.top.tolist(),
             "segments_against": self.against.tolist(),
             "masks": ["".join(map(str, row)) for row in self.masks.on.astype(int)],
             "predictions": self.scores.tolist(),
             **scene,
-            "segments": [row | facts for row, facts in zip(self._rows(), scene["segments"])],
+            "segments": segments,
             **({"stability": self.stability} if self.stability else {}),
         }
-
-    def _rows(self) -> list[dict[str, Any]]:
-        """A row per segment; rank 1 is the highest coefficient."""
-        surrogate = self.surrogate
-        ranks = np.argsort(surrogate.ranking()) + 1
-        errors = surrogate.standard_errors
-        return [
-            {
-                "segment": segment,
-                "coefficient": float(coefficient),
-                "standard_error": known(errors[segment]),
-                "rank": int(ranks[segment]),
-            }
-            for segment, coefficient in enumerate(surrogate.coefficients)
-        ]
 
 
 def least_effect(scale: str, scores: np.ndarray) -> float:
@@ -234,17 +221,10 @@ def least_effect(scale: str, scores: np.ndarray) -> float:
 
 def verdict(support: str, against: Sequence[str]) -> str:
     """One sentence from all that was found for and against relying on the top segments."""
-    if against:
-        clauses = [*against, support] if support else against
-        return f"Verdict: take the top segments with care: {'; '.join(clauses)}."
-    return f"Verdict: rely on the top segments: {support}."
+    how = "take the top segments with care" if against else "rely on the top segments"
+    return f"Verdict: {how}: {'; '.join(filter(None, [*against, support]))}."
 
 
 def known(value: float) -> float | None:
     """A number for JSON and the database; None for NaN and infinity."""
     return float(value) if np.isfinite(value) else None
-
-
-def _number(value: float) -> str:
-    unknown = "not known (scores that do not vary, or no more masks than coefficients)"
-    return f"{value:.3f}" if np.isfinite(value) else unknown

@@ -45,9 +45,8 @@ def explain_function(
     ([0], [2])
     """
     if samples <= segments:
-        raise UserError(
-            f"{samples} samples are too few for {segments} segments; give twice as many"
-        )
+        few = f"{samples} samples are too few for {segments} segments"
+        raise UserError(f"{few}; give twice as many")
     masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
     batches = [masks.on[first : first + batch] for first in range(0, len(masks.on), batch)]
     scores = np.concatenate([_scores(probabilities, on, target) for on in batches])
@@ -60,9 +59,8 @@ def _scores(probabilities: Probabilities, on: np.ndarray, target: int) -> np.nda
     found = np.asarray(probabilities(on), np.float64)
     if found.ndim != 2 or len(found) != len(on) or found.shape[1] <= target:
         wanted = f"({len(on)}, classes) with more than {target} classes"
-        raise UserError(
-            f"the function returned {found.shape} for {len(on)} masks; wanted: {wanted}"
-        )
+        what = f"the function returned {found.shape} for {len(on)} masks"
+        raise UserError(f"{what}; wanted: {wanted}")
     if not np.isfinite(found).all():
         raise UserError("the function returned NaN or infinity; check the model's input")
     return found[:, target]

@@ -173,16 +173,16 @@ class Predictor(Generic[SceneT, Of]):
                 if str(saved["key"]) == self._key:
                     self._known = self._checked(saved["masks"], saved["answers"])
         except FileNotFoundError:
-            pass
+            return
         except Exception as error:  # whatever a broken file makes NumPy raise
             warn(f"{self._file}: not read ({one_line(error)}); predicting anew")
 
     def _checked(self, masks: np.ndarray, rows: np.ndarray) -> dict[bytes, np.ndarray]:
         """The file's rows by their mask. Raises ValueError if they have another form."""
         columns = 2 * len(self._about) + self.scene.best_columns
-        of_masks = (len(rows), -(-self.scene.count // 8))
-        right = masks.shape == of_masks and rows.shape == (len(masks), columns)
-        if not right or rows.dtype != np.float32 or not np.isfinite(rows).all():
+        shapes = ((len(rows), -(-self.scene.count // 8)), (len(rows), columns))
+        right = (masks.shape, rows.shape) == shapes and rows.dtype == np.float32
+        if not right or not np.isfinite(rows).all():
             raise ValueError("not of this form")
         return {mask.tobytes(): row for mask, row in zip(masks, rows)}
 

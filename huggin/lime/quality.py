@@ -131,17 +131,14 @@ class Compared:
         others = [name for name in self.values if name != LIME]
         agreeing = [name for name in others if self.agrees(name)]
         if LIME in good and agreeing == others:
-            what = (
-                "all methods share more of them than by chance, and hiding them changes the score"
-            )
-            return verdict(f"{what} faster than at random", against)
+            share = "all methods share more of them than by chance"
+            faster = "hiding them changes the score faster than at random"
+            return verdict(f"{share}, and {faster}", against)
         if LIME in good and agreeing:
             what = f"rely on what LIME and {agreeing[0]} both rank high; the other method disagrees"
         else:
-            why = (
-                "the methods disagree on the top segments; its order changes the score the fastest"
-            )
-            what = f"trust {good[0]} most: {why}"
+            what = f"trust {good[0]} most: the methods disagree on the top segments; its order "
+            what += "changes the score the fastest"
         return f"Verdict: {'; '.join([what, *against])}."
 
 

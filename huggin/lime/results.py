@@ -16,13 +16,12 @@ from huggin.database.queries import record_explanation
 FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
 
-def refuse_unwritable(out: Path | None, json: Path | None, db: Path | None) -> None:
-    """Fail early: raise UserError or OSError if an output location is not writable."""
+def refuse_unwritable(json: Path | None, db: Path | None) -> None:
+    """Fail early: raise UserError or OSError if one of these files cannot be written."""
     if json and json.is_dir():
         raise BadValue("json", json, "a folder; name a file")
-    for folder in (json and json.parent, out):
-        if folder:
-            make_writable(folder)
+    if json:
+        make_writable(json.parent)
     check_database(database_path(db))
 
 

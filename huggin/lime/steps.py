@@ -61,16 +61,14 @@ def explain(
     """
     scene = predictor.scene
     say("\nStep 1/4: random perturbations")
-    masks = random_perturbations(
-        request.sampler, scene.count, request.samples, request.seed, request.kernel_width
-    )
+    how = (request.samples, request.seed, request.kernel_width)
+    masks = random_perturbations(request.sampler, scene.count, *how)
     request = replace(request, samples=len(masks.on))
     _tell_masks(masks, request, say)
 
     say("Step 2/4: predictions")
     answers = predictor.predictions(masks.on)
-    for line in scene.details(answers):
-        say(f"  {line}")
+    say("\n".join(f"  {line}" for line in scene.details(answers)))
 
     say("Step 3/4: distance weights")
     weights = distance_weights(masks)
@@ -122,14 +120,13 @@ def until_stable(
     while not all(map(is_steady, explanations)):
         request = explanations[0].request
         if request.samples >= most:
-            why = "segments are too close to each other or to 0"
-            say(f"NOT STABLE after {request.samples} masks: {why}")
+            say(f"NOT STABLE after {most} masks: segments are too close to each other or to 0")
             return explanations
         count = max(request.samples + BATCH, int(1.2 * request.samples))
         more = replace(request, samples=min(count, most))
         explanations = explain(predictor, targets, more)
-    why = "the top segments stand out by more than chance"
-    say(f"stable after {explanations[0].request.samples} masks: {why}")
+    samples = explanations[0].request.samples
+    say(f"stable after {samples} masks: the top segments stand out by more than chance")
     return explanations
 
 

@@ -91,16 +91,6 @@ class Surrogate:
         return max(self.rounding, self.least)
 
 
-def _too_few(design: np.ndarray, masks: Masks) -> str:
-    """Why the coefficients cannot be told apart, and what to do."""
-    count, segments = masks.on.shape
-    if np.linalg.matrix_rank(design) == design.shape[1]:
-        few = f"a kernel of width {masks.width:g} leaves too few of {count} masks any weight"
-        return f"{few} to tell {segments} segments apart; take a larger kernel width"
-    enough = 1 + block_size(segments)
-    return f"{count} masks do not tell {segments} segments apart; take {enough} samples"
-
-
 def linear_regression_coefficients(
     masks: Masks, scores: np.ndarray, weights: np.ndarray, least: float = 0.0
 ) -> Surrogate:
@@ -124,7 +114,13 @@ def linear_regression_coefficients(
     spread = np.where(nothing | (np.ptp(scores) <= least), 0, scores - centre)
     solution, _, rank, _ = np.linalg.lstsq(design * root[:, None], spread * root)
     if rank < design.shape[1]:
-        raise UserError(_too_few(design, masks))
+        count, segments = masks.on.shape
+        what = f"{count} masks do not tell"
+        advice = f"{1 + block_size(segments)} samples"
+        if np.linalg.matrix_rank(design) == design.shape[1]:
+            few = f"a kernel of width {masks.width:g} leaves too few of {count} masks any weight"
+            what, advice = f"{few} to tell", "a larger kernel width"
+        raise UserError(f"{what} {segments} segments apart; take {advice}")
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution
@@ -181,9 +177,8 @@ def explained_by(scores: np.ndarray, errors: np.ndarray, weights: np.ndarray) ->
     """R²: 1 - weighted mean squared error / weighted variance; NaN if the scores do not vary."""
     mean = np.average(scores, weights=weights)
     variance = np.average((scores - mean) ** 2, weights=weights)
-    if variance == 0:
-        return float("nan")
-    return float(1 - np.average(errors**2, weights=weights) / variance)
+    share = np.average(errors**2, weights=weights) / variance if variance else np.nan
+    return float(1 - share)
 
 
 def is_stable(surrogate: Surrogate, wanted: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from huggin.common.streams import warn
@@ -28,7 +29,8 @@ class RecorderCallback(TrainerCallback):
     micro-batches, NaN kept. A Trainer that computes its loss elsewhere (label smoothing,
     `compute_loss_func`) hands it over by `add_loss`; then the model's own does not count. Without
     either, one line says that none is recorded. The norm of the gradients is recorded if the
-    Trainer hands it over by `grad_norm`.
+    Trainer hands it over by `grad_norm`. Of several processes (torchrun) the first one records, and
+    the loss is the mean of all of them.
     """
 
     def __init__(
@@ -36,15 +38,18 @@ class RecorderCallback(TrainerCallback):
         folder: Path | str,
         samples: Sequence[Window],
         ready: Recorder | None = None,
+        hands_over: bool = False,
         **options: Any,
     ) -> None:
         """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer.
 
-        ready: a Recorder that is not started yet, in the place of a new one. It is handed every
-        micro-batch's loss as the Trainer has it, divided by their number, and no model's own.
+        ready: a Recorder that is not started yet, in the place of a new one. hands_over: the
+        Trainer calls `add_loss` for every micro-batch with the loss as it has it, divided by their
+        number, and the model's own does not count.
         """
         self.recorder: Recorder | None = None
         self._ready = ready
+        self._hands_over = hands_over
         self.grad_norm: torch.Tensor | float = NAN
         self.part_norms: torch.Tensor | None = None
         self._rows: list[torch.Tensor] = []
@@ -70,8 +75,8 @@ class RecorderCallback(TrainerCallback):
         losses = self._losses or self._losses_of_model
         self._losses, self._losses_of_model = [], []
         if losses:
-            return sum(losses[1:], losses[0]) if self._ready else torch.stack(losses).mean()
-        if not self._said_no_loss:
+            return sum(losses[1:], losses[0]) if self._hands_over else torch.stack(losses).mean()
+        if self.recorder and not self._said_no_loss:
             warn(NO_LOSS)
         self._said_no_loss = True
         return NAN
@@ -80,16 +85,16 @@ class RecorderCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Make the Recorder and record step 0, or go on from the step of a checkpoint."""
+        model = kwargs["model"]
+        if not self._hands_over:
+            self._hook = model.register_forward_hook(self._note_loss)
         if not state.is_world_process_zero:
             return
-        model = kwargs["model"]
         options = {"last_step": state.max_steps, "seed": args.seed, **self._options}
         self.recorder = self._ready or Recorder(self._folder, model, self._samples, **options)
         if self._ready:  # how long the training is becomes known only now
             self._ready.last_step = state.max_steps
         self.recorder.start(state.global_step, checkpoint_of(args, state))
-        if self._ready is None:
-            self._hook = model.register_forward_hook(self._note_loss)
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -116,21 +121,27 @@ class RecorderCallback(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Record the step."""
+        """Record the step, of all processes if there are several."""
+        loss = self._loss_of_step()
+        rows = torch.cat(self._rows) if self._rows else None
+        if args.world_size > 1:
+            loss = mean_of_processes(loss, args.device)
+            most = args.train_batch_size * args.gradient_accumulation_steps
+            rows = None if rows is None else rows_of_processes(rows, most)
+        self._rows = []
         if self.recorder is None:
             return
         self.recorder.step(
             state.global_step,
-            loss=self._loss_of_step(),
+            loss=loss,
             grad_norm=self.grad_norm,
             learning_rate=self._learning_rate,
             epoch=state.epoch or 0.0,
             part_norms=self.part_norms,
-            questions=torch.cat(self._rows) if self._rows else None,
+            questions=rows,
         )
         self.grad_norm = NAN
         self.part_norms = None
-        self._rows = []
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -152,6 +163,26 @@ class RecorderCallback(TrainerCallback):
         loss = getattr(output, "loss", None)
         if module.training and loss is not None:
             self._losses_of_model.append(loss.detach())
+
+
+def mean_of_processes(loss: torch.Tensor | float, device: torch.device) -> torch.Tensor:
+    """The mean over all processes of a scalar that each of them has; nothing waits for a GPU."""
+    mean = torch.as_tensor(loss, dtype=torch.float32, device=device) / distributed.get_world_size()
+    distributed.all_reduce(mean)
+    return mean
+
+
+def rows_of_processes(rows: torch.Tensor, most: int) -> torch.Tensor:
+    """The rows (windows, columns) of all processes, in their order.
+
+    most: how many a process can have. One that has fewer adds rows of NaN, which are not written:
+    so no process asks the others how many they have, and nothing waits for a GPU.
+    """
+    own = rows.new_full((most, rows.shape[1]), NAN)
+    own[: len(rows)] = rows
+    of_all = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(of_all, own)
+    return torch.cat(of_all)
 
 
 def checkpoint_of(args: TrainingArguments, state: TrainerState) -> Path:

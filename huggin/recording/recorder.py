@@ -265,8 +265,9 @@ class Recorder:
         if row.step > 0:
             self._writer.append("layers", {"step": row.step, "norms": norms})
         if row.questions is not None:
-            windows = row.questions.wait().numpy().ravel()
-            self._writer.append("questions", {"step": row.step, "windows": windows})
+            windows = row.questions.wait().numpy()
+            there = windows[~np.isnan(windows[:, 0])]  # see `callback.rows_of_processes`
+            self._writer.append("questions", {"step": row.step, "windows": there.ravel()})
 
     def _record_probe(self, step: int, number: int, window: Window) -> float:
         """Write what is due; the loss of the window."""

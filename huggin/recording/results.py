@@ -5,21 +5,22 @@ eval_results.json hold the evaluations that the Trainer and run_qa.py made.
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from huggin.common.errors import UserError
+from huggin.common.errors import Damaged, UserError
 from huggin.common.files import read_json, read_text, write_json
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import one_line
-from huggin.recording.run_facts import first_problem
+from huggin.recording.run_facts import first_problem, id_of
 from huggin.recording.run_folder import RunFolder
 
+ROUNDING = 1e-6  # of a percentage
 ANEW = "run run_qa.py again, it writes a new one"
-KeptT = TypeVar("KeptT")
+KeptT = TypeVar("KeptT", "Efficacy", "Rewound")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Efficacy:
     parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error; NaN if it is not known
+    run_id: str = ""  # of the recording beside it; empty if nothing was recorded
 
     @property
     def loss_spread(self) -> float:
@@ -64,6 +66,8 @@ class Efficacy:
             if not 0 <= low <= high <= 100:
                 interval = f"{low:g} to {high:g} is no interval of percentages"
                 raise ValueError(f"{name}_interval: {interval}")
+            if not low - ROUNDING <= value <= high + ROUNDING:
+                raise ValueError(f"{name}: {value:g} is not within {low:g} to {high:g}")
 
 
 def efficacy_from(
@@ -106,6 +110,7 @@ def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
     key = (efficacy.data, efficacy.step)
     if key not in kept or kept[key].asked <= efficacy.asked:
         kept[key] = efficacy
+    kept[key] = replace(kept[key], run_id=id_of(run))
     write_json(run.efficacy, [asdict(kept[key]) for key in sorted(kept)])
 
 
@@ -114,20 +119,26 @@ def read_efficacy(run: RunFolder) -> list[Efficacy]:
 
     Raises UserError for a damaged file.
     """
-    return _read_kept(run.efficacy, TypeAdapter(list[Efficacy]), "test-qa-efficacy.py")
+    return _read_kept(run, run.efficacy, TypeAdapter(list[Efficacy]), "test-qa-efficacy.py")
 
 
-def _read_kept(path: Path, kind: TypeAdapter[list[KeptT]], command: str) -> list[KeptT]:
+def _read_kept(
+    run: RunFolder, path: Path, kind: TypeAdapter[list[KeptT]], command: str
+) -> list[KeptT]:
     """The entries of a file, none if it is missing. command: writes such a file."""
+    advice = f"delete the file and run {command} again"
     try:
         text = read_text(path)
     except FileNotFoundError:
         return []
     try:
-        return kind.validate_json(text, strict=True)
+        entries = kind.validate_json(text, strict=True)
     except ValidationError as error:
-        advice = f"delete the file and run {command} again"
-        raise UserError(f"{path}: {first_problem(error)}; {advice}") from None
+        raise Damaged(f"{path}: {first_problem(error)}; {advice}") from None
+    here = id_of(run)
+    if here and {entry.run_id for entry in entries} - {"", here}:
+        raise Damaged(f"{path}: measured in another run; {advice}")
+    return entries
 
 
 def read_evaluations(run: RunFolder) -> list[Efficacy]:
@@ -229,6 +240,7 @@ class Rewound:
     trained: Answers  # nothing is put back
     untrained: Answers  # everything is put back
     parts: list[PartRewound]  # in the order of a forward pass
+    run_id: str = ""  # of the recording beside it; empty for one of an older version
 
     def __post_init__(self) -> None:
         """Raise ValueError for what does not fit together."""
@@ -245,7 +257,8 @@ class Rewound:
 
 def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
     """Keep what was found in RUN/rewind.json, in the place of what was found at this step."""
-    kept = {entry.step: entry for entry in read_all_rewound(run)} | {rewound.step: rewound}
+    here = replace(rewound, run_id=id_of(run))
+    kept = {entry.step: entry for entry in read_all_rewound(run)} | {here.step: here}
     write_json(run.rewound, [asdict(kept[step]) for step in sorted(kept)])
 
 
@@ -260,4 +273,4 @@ def read_rewound(run: RunFolder) -> Rewound | None:
 
 def read_all_rewound(run: RunFolder) -> list[Rewound]:
     """What was found, by step. Raises UserError for a damaged file."""
-    return _read_kept(run.rewound, TypeAdapter(list[Rewound]), "huggin rewind")
+    return _read_kept(run, run.rewound, TypeAdapter(list[Rewound]), "huggin rewind")

@@ -114,6 +114,11 @@ def id_to_record_with(run: RunFolder, facts: RunFacts, step: int) -> str:
     """
     if step == 0:
         return xxhash.xxh3_128_hexdigest(json.dumps(asdict(facts), sort_keys=True).encode())
+    return id_of(run)
+
+
+def id_of(run: RunFolder) -> str:
+    """The id of a run's recording; empty if nothing readable, or an older version's, is there."""
     try:
         return read_facts(run).run_id
     except UserError:

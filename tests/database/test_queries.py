@@ -174,6 +174,10 @@ def test_the_commands_add_and_print(tmp_path, monkeypatch):
         ),
         (["db_utils.py", "model_efficacy", "", "1", "3"], "give a model-type-state"),
         (["db_utils.py", "sample_indices", "1", "2", "3,x"], "SEQ_IDS 'x': give a whole number"),
+        (
+            ["db_utils.py", "sample_indices", "1", "3", "1,2"],
+            "SEQ_IDS '1,2': 2 of 3: give an index",
+        ),
         (["db-indices.py"], "give --list, or a model-type-state"),
         (["db-indices.py", STATE], "no database here"),
     ],

@@ -236,9 +236,9 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--samples 0", "argument --samples: 0: give a number from 1"),
+        ("--samples 0", "argument --samples: 0: must be 1 or more"),
         ("--samples 5", "--samples 5: too few for"),
-        ("--seed -1", "argument --seed: -1: give a number from 0"),
+        ("--seed -1", "argument --seed: -1: must be 0 or more"),
         ("--classes raven", "--classes raven: no class of that name"),
         ("nowhere.png", "nowhere.png: no such file"),
         ("--json /proc/none/a.json", "/proc/none"),
@@ -258,10 +258,10 @@ def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--stability 1", "--stability: 1: give a number from 2"),
+        ("--stability 1", "--stability: 1: must be 2 or more"),
         ("--sampler leave-one-out --until-stable", "its masks are deterministic"),
-        ("--top 0", "--top: 0: give a number from 1"),
-        ("--top many", "--top: invalid number value: 'many'"),
+        ("--top 0", "--top: 0: must be 1 or more"),
+        ("--top many", "--top: many: must be 1 or more"),
         ("--seed 4294967296", "give a number from 0 to 4294967295"),
         ("--demo --labels a.txt", "--demo: has a classifier of its own"),
         ("--sampler leave-one-out --samples 9", "leave out --samples"),
@@ -295,7 +295,7 @@ def test_a_pictures_name(image, name, folder, monkeypatch):
 def test_without_a_picture_it_is_the_cat_of_scikit_image(monkeypatch):
     monkeypatch.setattr("sys.argv", ["lime.py"])
     args = read_arguments(None)
-    assert Path(args.image).is_file()
+    assert Path(args.picture).is_file()
     assert args.out == Path("explanations/chelsea")
 
 

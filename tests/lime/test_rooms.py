@@ -11,8 +11,8 @@ from huggin.common.errors import BadValue, UserError
 from huggin.lime.choices import FILLS, SEGMENTERS
 from huggin.lime.explanation import Request
 from huggin.lime.masks import random_perturbations
+from huggin.lime.pictures.explaining import Round, deceive
 from huggin.lime.pictures.reading import Picture
-from huggin.lime.pictures.rounds import Round, deceive
 from huggin.lime.pictures.scene import Scene, filled, make_scene, segmented
 from huggin.lime.predictor import Answers, Predictor, Target
 from huggin.lime.quality import compare, curve_of, leave_one_out, stability
@@ -268,7 +268,7 @@ def explaining(monkeypatch, *tops):
         seen.append(predictor.scene.picture)
         return [Planted(predictor.scene, tops[len(seen) - 1])]
 
-    monkeypatch.setattr("huggin.lime.pictures.rounds.explain", explain)
+    monkeypatch.setattr("huggin.lime.steps.explain", explain)
     return seen
 
 

@@ -10,8 +10,18 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.recording.reader import Recording
-from huggin.recording.results import Efficacy, keep_efficacy, read_efficacy, read_evaluations
-from huggin.recording.run_facts import read_facts
+from huggin.recording.results import (
+    Answers,
+    Efficacy,
+    PartRewound,
+    Rewound,
+    keep_efficacy,
+    keep_rewound,
+    read_efficacy,
+    read_evaluations,
+    read_rewound,
+)
+from huggin.recording.run_facts import id_of, read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import RecordingWriter
 from tests.recordings import window, write_run
@@ -125,6 +135,8 @@ def test_probes_of_another_length(run):
 
 
 MEASURED = Efficacy(8, "ravens.json", 4, 2, 50.0, (15.0, 85.0), 60.0, (20.0, 90.0))
+ONE = Answers([1.0], ["Odin"], [True])
+REWOUND = Rewound(8, "ravens.json", 0, [0], ONE, ONE, [PartRewound("head", 4, 1.0, ONE, ONE)])
 
 
 @pytest.mark.parametrize(
@@ -136,6 +148,7 @@ MEASURED = Efficacy(8, "ravens.json", 4, 2, 50.0, (15.0, 85.0), 60.0, (20.0, 90.
         ({"f1_interval": [9.0, 1.0]}, "0.f1_interval: 9 to 1 is no interval"),
         ({"step": -1}, "0.step: -1 is negative"),
         ({"step": "8"}, "0.step: Input should be a valid integer"),
+        ({"exact_match": 90.0}, "0.exact_match: 90 is not within 15 to 85"),
     ],
 )
 def test_measurements_that_cannot_be_true(tmp_path, change, said):
@@ -146,6 +159,23 @@ def test_measurements_that_cannot_be_true(tmp_path, change, said):
     run.efficacy.write_text(json.dumps([entry | change]))
     with pytest.raises(UserError, match=f"efficacy.json: {said}"):
         read_efficacy(run)
+
+
+def test_measurements_of_another_run(tiny_run, tmp_path):
+    """Both files, copied out of another run's folder; those of an older version name no run."""
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    older = RunFolder(tmp_path / "older")
+    keep_efficacy(older, MEASURED)
+    shutil.copy(older.efficacy, run.efficacy)
+    assert read_efficacy(run) == [MEASURED]
+    keep_efficacy(run, MEASURED)
+    keep_rewound(run, REWOUND)
+    assert (read_efficacy(run)[0].run_id, read_rewound(run).run_id) == (id_of(run), id_of(run))
+    for path, read in ((run.efficacy, read_efficacy), (run.rewound, read_rewound)):
+        entries = json.loads(path.read_text())
+        path.write_text(json.dumps([entry | {"run_id": "of another"} for entry in entries]))
+        with pytest.raises(UserError, match=f"{path.name}: measured in another run; delete"):
+            read(run)
 
 
 NEWER = [

@@ -1,11 +1,14 @@
 """The evaluation takes all questions in the order of the data, whatever keys the training has."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+from huggin.recording.checkpoints import mark_complete
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import CONTEXT, ROOT, command, python, record, train
@@ -97,6 +100,26 @@ def test_the_best_model_is_named_after_its_own_step(tmp_path, tiny_cfg):
     assert (scores["step"], measured["step"]) == (3, 3)
     asked = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=tmp_path)
     assert "BertForQuestionAnswering-NoPretrain-3-questions.json: " in asked.stdout
+
+
+@pytest.mark.slow
+def test_a_best_checkpoint_of_another_model_is_refused(tmp_path, tiny_cfg):
+    """Its list of hashes is right, and a tensor is missing: nothing random is kept as the best."""
+    best = {"load_best_model_at_end": True, "metric_for_best_model": "f1", "learning_rate": 1e-12}
+    keys = tiny_cfg(**best, eval_strategy="steps", eval_steps=3, save_steps=3)
+    scores_of(tmp_path, keys | {"max_steps": 6})
+    checkpoint = RunFolder(tmp_path / "run").checkpoint(3)
+    tensors = load_file(checkpoint / "model.safetensors")
+    del tensors["qa_outputs.bias"]
+    save_file(tensors, checkpoint / "model.safetensors", {"format": "pt"})
+    mark_complete(checkpoint)
+    done = command("run_qa.py", "cfg.json", "--max_steps", "8", cwd=tmp_path)
+    last = done.stderr.splitlines()[-1]
+    assert (done.returncode, "checkpoint-3" in last) == (2, True)
+    assert "not the weights of this model: qa_outputs.bias" in last
+    shutil.rmtree(checkpoint)  # as it says
+    done = command("run_qa.py", "cfg.json", "--max_steps", "8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_score_on_training_questions_says_so(tiny_cfg, tmp_path, records):

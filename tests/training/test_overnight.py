@@ -323,7 +323,39 @@ def test_two_processes_train_together_stop_together_and_go_on(tmp_path, tiny_cfg
     )
 
     asked = Recording(tmp_path / "run").questions
-    assert asked.step.tolist() == list(range(1, stopped + 6))  # rank 0's windows: one a step
+    assert asked.step.tolist() == np.repeat(range(1, stopped + 6), 2).tolist()  # one of each
+
+
+@pytest.mark.slow
+def test_two_processes_record_the_windows_that_one_would(tmp_path, tiny_cfg):
+    """As a set by epoch; the recorded loss of a step is the mean over both processes' windows.
+
+    The trained weights are those of two processes that record nothing.
+    """
+
+    def trained(name, processes, **changes):
+        folder = tmp_path / name
+        folder.mkdir()
+        batch = {"per_device_train_batch_size": 2 // processes, "num_train_epochs": 3}
+        (folder / "cfg.json").write_text(json.dumps(tiny_cfg(**batch, do_eval=False, **changes)))
+        torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)]
+        line = [python(), *torchrun, ROOT / "run_qa.py", "cfg.json"]
+        subprocess.run(line, cwd=folder, capture_output=True, check=True, timeout=300)
+        return folder
+
+    epochs = {}
+    for processes in (1, 2):
+        folder = trained(str(processes), processes)
+        recording = Recording(folder / "run")
+        seen = recording.questions
+        epoch = np.ceil(recording.steps.epoch[seen.step] - 1e-6).astype(int)
+        epochs[processes] = set(zip(epoch.tolist(), seen.index.tolist(), seen.window.tolist()))
+        loss = (seen.start_loss + seen.end_loss) / 2
+        means = np.bincount(seen.step, loss)[1:] / np.bincount(seen.step)[1:]
+        assert np.allclose(means, recording.steps.loss[1:], rtol=1e-5)
+    assert epochs[1] == epochs[2]
+    assert len(epochs[1]) > 3
+    assert weights(folder / "run") == weights(trained("unrecorded", 2, record=False) / "run")
 
 
 # 9. The soak

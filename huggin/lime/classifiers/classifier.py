@@ -36,9 +36,8 @@ class Classifier:
     size: tuple[int, int]  # height and width of its input
     labels: Labels
     ending: str = "softmax"  # sums to 1; `sigmoid` (each class by itself), `logits`, or `value`
-    pixels: Pixels = CONVERT[
-        "unit"
-    ]  # (..., 3) in [0, 1] -> (..., channels) as the model takes them
+    # (..., 3) in [0, 1] -> (..., channels) as the model takes them
+    pixels: Pixels = CONVERT["unit"]
     mark: str = field(default_factory=lambda: os.urandom(32).hex())  # changes with the model
     facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
     resampling: str = "smooth"  # how pictures are resized for it, a key of FILTERS

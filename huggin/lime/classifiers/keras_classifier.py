@@ -155,21 +155,20 @@ def chosen_engine(said: str | None, weights: int) -> tuple[str, str]:
     if said == "openvino" and find_spec("openvino") is None:
         command = f"{shlex.quote(sys.executable)} -m pip install openvino"
         raise BadValue("engine", said, f"is not installed; type: {command}")
-    engine, why = (said, "chosen") if said else _faster(weights)
+    engine = said or "tensorflow"
+    if said:
+        why = "chosen"
+    elif weights == 0:
+        why = "as it is not known how many weights the model has"
+    elif weights < PAYS:
+        why = f"as the model has fewer than {PAYS:,} weights"
+    elif find_spec("openvino") is None:
+        why = "as OpenVINO is not installed"
+    elif tf.config.list_physical_devices("GPU"):
+        why = "as it has a GPU"
+    else:
+        engine, why = "openvino", f"as the model has at least {PAYS:,} weights"
     return engine, f"engine: {NAMES[engine]} {version(engine)}, {why}"
-
-
-def _faster(weights: int) -> tuple[str, str]:
-    """The faster engine for one explanation, and why."""
-    if weights == 0:
-        return "tensorflow", "as it is not known how many weights the model has"
-    if weights < PAYS:
-        return "tensorflow", f"as the model has fewer than {PAYS:,} weights"
-    if find_spec("openvino") is None:
-        return "tensorflow", "as OpenVINO is not installed"
-    if tf.config.list_physical_devices("GPU"):
-        return "tensorflow", "as it has a GPU"
-    return "openvino", f"as the model has at least {PAYS:,} weights"
 
 
 def converted(function: Any, inputs: Sequence[np.ndarray], wanted: np.ndarray) -> Computed:

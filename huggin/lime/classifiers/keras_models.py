@@ -10,23 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import entropy
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
 from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
-from huggin.lime.classifiers.keras_graph import ending_of, graph_of, opening_of
 from huggin.lime.classifiers.keras_quietly import keras
-from huggin.lime.classifiers.labels import (
-    IMAGENET,
-    Labels,
-    imagenet_labels,
-    labels_of_file,
-    numbers,
-)
+from huggin.lime.classifiers.labels import Labels, imagenet_labels, labels_of_file, numbers
 from huggin.lime.classifiers.networks import (
     Network,
+    graph_of,
     is_file_name,
+    is_graph,
     open_application,
     open_file,
 )
@@ -43,6 +39,18 @@ from huggin.lime.classifiers.pixels import (
 ANY_SIZE = 224  # height and width for a model that takes any
 SUM_ERROR = 0.01  # of probabilities in half precision
 Size = tuple[int, int]
+Opening = tuple[np.ndarray, np.ndarray, tuple[str, ...]]  # gain and offset (channels,), operations
+# Layers and operations that leave a picture of one grey value a picture of one grey value.
+BY_PIXEL = {
+    *("InputLayer", "Rescaling", "Normalization", "Identity", "Resizing", "CenterCrop"),
+    *("ZeroPadding2D", "Cropping2D", "Flatten", "Reshape", "Dropout", "SpatialDropout2D"),
+    *("GaussianNoise", "GaussianDropout", "Add", "Subtract", "Multiply", "Divide", "TrueDivide"),
+    *("Negative", "GetItem", "Stack", "Concatenate", "Flip", "Cast", "Squeeze", "ExpandDims"),
+    *("Split", "Resize"),
+}
+CHANGES_NOTHING = {"InputLayer", "Identity", "Flatten", "Reshape", "Dropout", "Cast"}
+PASSED = {"Dropout", "Identity", "Reshape", "Flatten", "Cast", "Squeeze"}  # after the activation
+LARGE = 255.0  # a third grey value, to see whether the operations are linear
 
 
 class Unclear(BadValue):
@@ -82,8 +90,7 @@ def load_classifier(
     network = _opened(model, weights, pixels, seed)
     side, size_fact = _size(network, size)
     channels = network.shape[2] or 3
-    network, tensor = _one_output(network, side, channels, output)
-    outputs = _outputs(network, side, channels)
+    network, tensor, outputs = _one_output(network, side, channels, output)
     kind, ending_fact = _ending(network, tensor, outputs, ending)
     names = _labels(labels, outputs.shape[1], kind, network.preprocess is not None)
     classifier = KerasClassifier(model, network.call, side, names, kind, mark=network.fingerprint)
@@ -114,15 +121,13 @@ def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> N
 def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
     """Height and width, and a line about them if the model does not fix them."""
     height, width, _ = network.shape
-    fixed = (height or 0, width or 0)
-    if wanted is None:
-        size = (height or ANY_SIZE, width or ANY_SIZE)
-        line = f"size: {size[0]} x {size[1]}, as the model takes any"
-        return size, "" if all(fixed) else line
-    if any(side and side != other for side, other in zip(fixed, wanted)):
-        own = " x ".join(str(side or "any") for side in fixed)
-        raise BadValue("size", f"{wanted[0]}x{wanted[1]}", f"{network.name} takes {own}")
-    return wanted, f"size: {wanted[0]} x {wanted[1]}, as chosen"
+    size = wanted or (height or ANY_SIZE, width or ANY_SIZE)
+    if size != (height or size[0], width or size[1]):
+        own = f"{height or 'any'} x {width or 'any'}"
+        raise BadValue("size", f"{size[0]}x{size[1]}", f"{network.name} takes {own}")
+    if not wanted and height and width:
+        return size, ""
+    return size, f"size: {size[0]} x {size[1]}, as {'chosen' if wanted else 'the model takes any'}"
 
 
 # Outputs and the ending
@@ -130,46 +135,38 @@ def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
 
 def _one_output(
     network: Network, size: Size, channels: int, wanted: str | None
-) -> tuple[Network, Any]:
-    """The network with one output, and this output in the model's graph (None if it has none)."""
-    pictures = np.zeros((1, *size, channels), np.float32)
-    outputs = _asked(network, pictures)
-    if hasattr(outputs, "shape"):
-        if wanted:
-            raise BadValue("output", wanted, f"{network.name} has one output only; leave it out")
-        return network, graph_of(network.model).outputs[0] if network.model else None
-    named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
-    found = {str(name): one for name, one in named}
-    name = next(iter(found)) if len(found) == 1 and wanted is None else wanted
-    if name not in found:
-        shapes = ", ".join(f"{name} {tuple(one.shape)}" for name, one in found.items())
-        raise Unclear(f"{network.name}: has outputs {shapes}", "output", tuple(found))
-    key: Any = name if isinstance(outputs, dict) else int(name)
-    tensor = graph_of(network.model)._outputs_struct[key] if network.model else None
-    call = network.call
-    chosen = replace(
-        network,
-        call=lambda pictures: call(pictures)[key],
-        fingerprint=f"{network.fingerprint} {name}",
-    )
-    return chosen, tensor
+) -> tuple[Network, Any, np.ndarray]:
+    """The network with one output, and what this is: a tensor of the graph, and (8, outputs).
 
-
-def _asked(network: Network, pictures: np.ndarray) -> Any:
+    The tensor is None if the model has no graph; the numbers are those for pictures of noise.
+    Raises UserError if they are no classes.
+    """
+    pictures = np.random.default_rng(0).random((8, *size, channels), np.float32)
     try:
-        return network.call(pictures)
+        outputs = network.call(pictures)
     except Exception as error:  # whatever its layers raise
         what = f"fails on a test picture ({one_line(error)}); save it again"
         raise UserError(f"{network.name}: {what}") from None
-
-
-def _outputs(network: Network, size: Size, channels: int) -> np.ndarray:
-    """The outputs for pictures of noise, (8, outputs). Raises UserError if they are no classes."""
-    outputs = _asked(network, np.random.default_rng(0).random((8, *size, channels), np.float32))
+    graph = graph_of(network.model) if network.model else None
+    tensor = graph.outputs[0] if graph else None
+    if not hasattr(outputs, "shape"):
+        named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+        found = {str(name): one for name, one in named}
+        name = next(iter(found)) if len(found) == 1 and wanted is None else wanted
+        if name not in found:
+            shapes = ", ".join(f"{name} {tuple(one[:1].shape)}" for name, one in found.items())
+            raise Unclear(f"{network.name}: has outputs {shapes}", "output", tuple(found))
+        key: Any = name if isinstance(outputs, dict) else int(name)
+        call, mark = network.call, f"{network.fingerprint} {name}"
+        network = replace(network, call=lambda pictures: call(pictures)[key], fingerprint=mark)
+        tensor = graph._outputs_struct[key] if graph else None
+        outputs = outputs[key]
+    elif wanted:
+        raise BadValue("output", wanted, f"{network.name} has one output only; leave it out")
     if len(outputs.shape) != 2:
         what = f"returns {tuple(outputs.shape)[1:]} for a picture"
         raise UserError(f"{network.name}: {what}; give a model that returns a number per class")
-    return np.asarray(outputs, np.float32)
+    return network, tensor, np.asarray(outputs, np.float32)
 
 
 def _ending(
@@ -200,16 +197,19 @@ def _ending(
 
 def _ending_by_values(name: str, outputs: np.ndarray) -> str:
     finite = outputs[np.isfinite(outputs)]
-    sums = outputs.sum(axis=1)
     if finite.size and (finite.min() < 0 or finite.max() > 1 + SUM_ERROR):
-        if finite.max() <= 0 and np.abs(np.exp(outputs).sum(axis=1) - 1).max() < SUM_ERROR:
+        if finite.max() <= 0 and _sum_to_1(np.exp(outputs)):
             return "logits"  # of a log-softmax
         what = "nothing says whether its outputs are logits of classes or values of a regression"
         raise Unclear(f"{name}: {what}", "ending", REGRESSION)
-    if outputs.shape[1] > 1 and np.abs(sums - 1).max() < SUM_ERROR:
+    if outputs.shape[1] > 1 and _sum_to_1(outputs):
         return "softmax"
     what = "nothing says whether its outputs are probabilities, logits or values"
     raise Unclear(f"{name}: {what}", "ending", ENDINGS)
+
+
+def _sum_to_1(shares: np.ndarray) -> bool:
+    return bool(np.abs(shares.sum(axis=1) - 1).max() < SUM_ERROR)
 
 
 def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> Labels:
@@ -217,8 +217,9 @@ def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> 
     if path:
         return labels_of_file(path, classes)
     if ending == "value":
-        return numbers(classes, "output") if classes > 1 else Labels(("the output",), ("0",))
-    return imagenet_labels() if application and classes == IMAGENET else numbers(classes)
+        return numbers(classes, "output") if classes > 1 else Labels(("the output",))
+    names = imagenet_labels() if application else numbers(classes)
+    return names if len(names.names) == classes else numbers(classes)
 
 
 # Pixels
@@ -233,8 +234,14 @@ def _pixels(
 ) -> tuple[Pixels, str]:
     """The conversion of a picture's pixels, and a line that says how it was found."""
     grey = "" if channels == 3 else ", in grey"
-    if network.preprocess:
-        return _of_application(network.preprocess)
+    if preprocess := network.preprocess:
+
+        def convert(picture: np.ndarray) -> np.ndarray:
+            return preprocess(picture * np.float32(255))
+
+        ends = [convert(np.full((1, 1, 3), grey, np.float32)) for grey in (0, 1)]
+        reach = f"{min(map(np.min, ends)):.4g} to {max(map(np.max, ends)):.4g}"
+        return convert, f"pixels: {reach}, by its own preprocess_input"
     if network.takes:
         low, high = network.takes
         near = 0.02 * (high - low)
@@ -249,21 +256,11 @@ def _pixels(
         return converter(said, channels), f"pixels: {MEANING[said]}{grey}, as chosen"
     if not network.takes:
         opening = opening_of(network.model, classifier.size, channels) if network.model else None
-        found = guess_pixels(opening.gain, opening.offset) if opening else None
-        how = f"read from its first operations ({', '.join(opening.names)})" if opening else ""
+        found = guess_pixels(*opening[:2]) if opening else None
+        how = f"read from its first operations ({', '.join(opening[2])})" if opening else ""
     if found is None:
         raise _unclear_pixels(classifier, channels, picture)
     return converter(found, channels), f"pixels: {MEANING[found]}{grey}, {how}"
-
-
-def _of_application(preprocess: Any) -> tuple[Pixels, str]:
-    def convert(picture: np.ndarray) -> np.ndarray:
-        found: np.ndarray = preprocess(picture * np.float32(255))
-        return found
-
-    ends = [convert(np.full((1, 1, 3), grey, np.float32)) for grey in (0, 1)]
-    reach = f"{min(map(np.min, ends)):.4g} to {max(map(np.max, ends)):.4g}"
-    return convert, f"pixels: {reach}, by its own preprocess_input"
 
 
 def _unclear_pixels(
@@ -272,14 +269,12 @@ def _unclear_pixels(
     """The error that asks for the pixels; it says what each kind would give for the picture."""
     text = f"{classifier.name}: its first operations do not say which pixels it takes"
     kinds = tuple(CONVERT) if channels == 3 else tuple(RANGES)
-    if picture is None:
-        return Unclear(text, "pixels", kinds)
-    fitted = resized(picture, classifier.size)
-    answers = []
-    for kind in kinds:
-        one = replace(classifier, pixels=converter(kind, channels))
-        answers.append(f"{kind}: {_answer_in_words(one, fitted)}")
-    return Unclear(f"{text}. For this picture {'; '.join(answers)}", "pixels", kinds)
+    if picture is not None:
+        fitted = resized(picture, classifier.size)
+        taking = {kind: replace(classifier, pixels=converter(kind, channels)) for kind in kinds}
+        said = (f"{kind}: {_answer_in_words(one, fitted)}" for kind, one in taking.items())
+        text += f". For this picture {'; '.join(said)}"
+    return Unclear(text, "pixels", kinds)
 
 
 def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
@@ -290,7 +285,101 @@ def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
     if classifier.ending == "value":
         return f"{classifier.labels.names[0]} {found[0]:.4g}"
     best = int(found.argmax())
-    shares = found[found > 0] / found.sum()
-    entropy = abs(float((shares * np.log2(shares)).sum()))
     name = short(classifier.labels.names[best], 30)
-    return f"{name} {found[best]:.3f} (entropy {entropy:.1f} of {math.log2(len(found)):.1f} bits)"
+    bits = f"{entropy(found, base=2):.1f} of {math.log2(len(found)):.1f} bits"
+    return f"{name} {found[best]:.3f} (entropy {bits})"
+
+
+# What the model's operations say: the first ones of the pixels, the last ones of the outputs. This
+# works for Sequential and functional models, which Keras holds as graphs.
+
+
+def opening_of(model: Any, size: Size, channels: int) -> Opening | None:
+    """Follow the model from its input while operations treat each value alike.
+
+    They turn a grey value x into gain * x + offset, for each channel. Returns gain and offset
+    (channels,), and the names of the operations that change values; None if a value goes into
+    several operations, or if the operations are not linear.
+    """
+    parts = _first_parts(model)
+    if parts is None:
+        return None
+    networks, names = parts
+    values = [_constant(networks, size, channels, grey) for grey in (0.0, 1.0, LARGE)]
+    gain = values[1] - values[0]
+    straight = np.allclose(values[2], values[0] + LARGE * gain, rtol=1e-3, atol=1e-3)
+    return (gain, values[0], names) if straight else None
+
+
+def _constant(networks: list[Any], size: Size, channels: int, grey: float) -> np.ndarray:
+    """The output in the middle of a picture of one grey value: (channels,)."""
+    values: Any = np.full((1, *size, channels), grey, np.float32)
+    for network in networks:
+        values = network(values, training=False)
+    rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+    return rows[len(rows) // 2]
+
+
+def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
+    """The networks of the first operations, in the order in which pixels pass them."""
+    graph = graph_of(model)
+    if not is_graph(model) or len(graph.inputs) != 1:
+        return None
+    known = {id(tensor) for tensor in graph.inputs}
+    names: list[str] = []
+    ends: dict[int, Any] = {}  # tensors that other operations take
+    nested = []
+    for node in _nodes(graph):
+        inside = [tensor for tensor in node.input_tensors if id(tensor) in known]
+        if not inside:
+            continue
+        kinds = _kinds(node.operation)
+        if len(inside) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
+            known |= {id(tensor) for tensor in node.output_tensors}
+            names += [kind for kind in kinds if kind not in CHANGES_NOTHING]
+            continue
+        ends |= {id(tensor): tensor for tensor in inside}
+        nested.append(node.operation)
+    if len(ends) != 1:
+        return None
+    [end] = ends.values()
+    start = [] if id(end) == id(graph.inputs[0]) else [keras.Model(graph.inputs[0], end)]
+    if len(nested) == 1 and is_graph(nested[0]):
+        inner = _first_parts(nested[0])
+        return None if inner is None else ([*start, *inner[0]], (*names, *inner[1]))
+    return start, tuple(names)
+
+
+def _kinds(operation: Any) -> list[str]:
+    """The kinds of an operation, or of those inside of a nested model, without augmentation."""
+    if is_graph(operation):
+        nodes = _nodes(graph_of(operation))
+        return [kind for node in nodes for kind in _kinds(node.operation)]
+    kind = type(operation).__name__
+    return [] if kind.startswith("Random") else [kind]  # augmentation rests outside training
+
+
+def _nodes(graph: Any) -> list[Any]:
+    """The graph's nodes, from the input on."""
+    depths = sorted(graph._nodes_by_depth, reverse=True)
+    return [node for depth in depths for node in graph._nodes_by_depth[depth]]
+
+
+def ending_of(tensor: Any) -> str | None:
+    """`softmax`, `sigmoid`, `logits` (of a log-softmax), `linear`, or None if it is unclear."""
+    history = tensor._keras_history
+    operation = history.operation
+    if is_graph(operation):
+        return ending_of(graph_of(operation).outputs[history.tensor_index])
+    kind = type(operation).__name__
+    activation = getattr(getattr(operation, "activation", None), "__name__", None)
+    passes = kind in PASSED or (kind == "Activation" and activation == "linear")
+    if passes:
+        [before] = operation._inbound_nodes[history.node_index].input_tensors
+        return ending_of(before)
+    if kind in ("Softmax", "Sigmoid", "LogSoftmax"):
+        activation = kind.lower().replace("logsoftmax", "log_softmax")
+    known = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
+    if activation == "linear" and getattr(operation, "kernel", None) is not None:
+        return "linear"
+    return known.get(activation or "")

@@ -19,18 +19,17 @@ from huggin.common.files import read_text
 from huggin.common.text import one_line
 from huggin.lime.predictor import Target
 
-IMAGENET = 1000  # classes of the models in keras.applications
 IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
-HEADS = ("name", "label", "class", "class_name", "label_name", "classname", "category")
+HEADS = {"name", "label", "class", "class_name", "label_name", "classname", "category"}
+HEADS |= {"names", "labels", "classes"}
 Row = Sequence[str]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A name per class, and its WordNet id, or its number if it has none."""
+    """A name per class."""
 
     names: tuple[str, ...]
-    codes: tuple[str, ...]
 
     def named(self, words: str) -> list[int]:
         """The classes with exactly this name; else regardless of case; else those that list it."""
@@ -54,26 +53,22 @@ class Labels:
         if indexed and (kind == "index" or found in ([], [int(number)])):
             return int(number)
         if indexed:
-            what = f"index {number} is called {self.names[int(number)]}"
             name = self.names[found[0]]
-            other = f"the class that is called {name} has index {found[0]}"
-            choice = f"give index:{number} or name:{name}"
-            raise BadValue("classes", words, f"{what}, but {other}; {choice}")
+            what = f"index {number} is called {self.names[int(number)]}, but the class that is "
+            what += f"called {name} has index {found[0]}; give index:{number} or name:{name}"
+            raise BadValue("classes", words, what)
         if len(found) == 1:
             return found[0]
         what = "several classes of that name" if found else "no class of that name"
-        near = found or self._near(words)
+        near = found
+        if not found:  # those of a similar name, else those whose name contains the words
+            plain = [_plain(name) for name in self.names]
+            similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
+            holding = [index for index, name in enumerate(plain) if _plain(words) in name]
+            near = [plain.index(name) for name in similar] or holding
         advice = " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
         every = f"a number from 0 to {len(self.names) - 1}"
         raise BadValue("classes", words, f"{what}; give {advice or every}")
-
-    def _near(self, words: str) -> list[int]:
-        """Classes with a similar name, else those whose name contains the words."""
-        plain = [_plain(name) for name in self.names]
-        similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
-        if similar:
-            return [plain.index(name) for name in similar]
-        return [index for index, name in enumerate(plain) if _plain(words) in name]
 
 
 def _plain(words: str) -> str:
@@ -82,15 +77,13 @@ def _plain(words: str) -> str:
 
 def numbers(classes: int, word: str = "class") -> Labels:
     """Labels if nobody knows the names: `class 0` and so on."""
-    names = tuple(f"{word} {index}" for index in range(classes))
-    return Labels(names, tuple(map(str, range(classes))))
+    return Labels(tuple(f"{word} {index}" for index in range(classes)))
 
 
 def imagenet_labels() -> Labels:
-    """The WordNet ids and names of ImageNet's 1000 classes, in the order of keras.applications."""
+    """The names of ImageNet's 1000 classes, in the order of keras.applications."""
     lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines]
-    return Labels(tuple(name for _, name in rows), tuple(code for code, _ in rows))
+    return Labels(tuple(line.split("\t")[1] for line in lines))
 
 
 def target_of(words: str, labels: Labels) -> Target[int]:
@@ -113,7 +106,7 @@ def labels_of_file(path: Path, classes: int) -> Labels:
     if len(names) != classes:
         what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
         raise UserError(f"{path}: {what}")
-    return Labels(tuple(name.strip() for name in names), numbers(classes).codes)
+    return Labels(tuple(name.strip() for name in names))
 
 
 def _of_json(path: Path, text: str) -> list[str]:
@@ -130,10 +123,8 @@ def _of_json(path: Path, text: str) -> list[str]:
         if all(type(value) is int for value in found.values()):
             pairs = [(str(number), name) for name, number in found.items()]
         else:  # a name, or as in imagenet_class_index.json a code and a name
-            names = (
-                name[-1] if isinstance(name, list) and name else name for name in found.values()
-            )
-            pairs = list(zip(found, names))
+            rows = (name if isinstance(name, list) and name else [name] for name in found.values())
+            pairs = [(number, row[-1]) for number, row in zip(found, rows)]
         if not _are_numbers([number for number, _ in pairs]):
             raise UserError(f"{path}: its classes are not numbered from 0 to {len(found) - 1}")
         found = _in_order(pairs)
@@ -159,12 +150,7 @@ def _of_lines(path: Path, text: str, classes: int) -> Sequence[str]:
     for rows in (*tables, numbered):
         if names := _of_rows(path, rows, classes):
             return names
-    has_head = len(lines) == classes + 1 and bare[0].lower() in (
-        *HEADS,
-        "labels",
-        "names",
-        "classes",
-    )
+    has_head = len(lines) == classes + 1 and bare[0].lower() in HEADS
     return lines[1:] if has_head else lines
 
 

@@ -22,7 +22,6 @@ import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.common.text import one_line
-from huggin.lime.classifiers.keras_graph import graph_of, is_graph
 from huggin.lime.classifiers.keras_quietly import keras, tf
 
 FROM_PYTHON = "or explain its predictions from Python, see docs/python.md"
@@ -39,6 +38,10 @@ REFUSED = {  # a kind of file that is refused -> what it is, and what the user c
     "h5 misnamed": "an HDF5 file with another ending; rename it to end with .h5",
     "pickle": f"a pickle, which can run any code and is not loaded; save the model, {FROM_PYTHON}",
 }
+LAMBDA = (
+    "has a Lambda layer: Python code in the file, which is not run, as it could do anything; "
+    "put a layer such as Rescaling in its place and save the model again"
+)
 ENDINGS = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".safetensors"), "torch"),
     **dict.fromkeys((".pkl", ".pickle", ".joblib"), "pickle"),
@@ -71,6 +74,16 @@ class Network:
     takes: tuple[float, float] | None = None  # the ends of what an input of integers can say
 
 
+def is_graph(model: Any) -> bool:
+    """Whether Keras knows the model's operations."""
+    return bool(getattr(graph_of(model), "_nodes_by_depth", None))
+
+
+def graph_of(model: Any) -> Any:
+    """The functional model inside a Sequential one; any other model itself."""
+    return getattr(model, "_functional", None) or model
+
+
 def is_file_name(model: str) -> bool:
     """Whether a model is named by its path, not by its name in keras.applications."""
     return any(mark in model for mark in "./\\") or Path(model).exists()
@@ -88,10 +101,10 @@ def kind_of(path: Path) -> str:
 
 
 def _kind_of_folder(path: Path) -> str:
-    if (path / "saved_model.pb").is_file():
+    names = {file.name for file in path.iterdir() if file.is_file()}
+    if "saved_model.pb" in names:
         return "saved_model"
-    parts = (path / "config.json").is_file() and (path / "model.weights.h5").is_file()
-    return "unzipped" if parts else "folder"
+    return "unzipped" if names >= {"config.json", "model.weights.h5"} else "folder"
 
 
 def _kind_of_file(path: Path) -> str:
@@ -101,15 +114,15 @@ def _kind_of_file(path: Path) -> str:
     ending = path.suffix.lower()
     if start.startswith(b"version https://git-lfs"):
         return "lfs"
+    if start.startswith(HDF5) and path.name.endswith(".weights.h5"):
+        return "weights"
     if start.startswith(HDF5):
-        if path.name.endswith(".weights.h5"):
-            return "weights"
         return "h5" if ending in (".h5", ".hdf5") else "h5 misnamed"
     if start.startswith(b"PK\x03\x04") and ending != ".keras" and zipfile.is_zipfile(path):
         names = zipfile.ZipFile(path).namelist()
-        if not any(name.endswith("data.pkl") for name in names):
-            return "keras misnamed" if "config.json" in names else "keras"
-        return "torch"
+        if any(name.endswith("data.pkl") for name in names):
+            return "torch"
+        return "keras misnamed" if "config.json" in names else "keras"
     return "tflite" if start[4:8] == b"TFL3" else ENDINGS.get(ending, "keras")
 
 
@@ -117,13 +130,9 @@ def open_file(path: Path) -> Network:
     """Open a model's file or folder. Raises UserError if it is none that can be used."""
     kind = kind_of(path)
     try:
-        match kind:
-            case "saved_model":
-                return _saved_model(path)
-            case "tflite":
-                return _tflite(path)
-            case _:
-                return _of_keras(str(path), _loaded(path, kind))
+        if kind == "saved_model":
+            return _saved_model(path)
+        return _tflite(path) if kind == "tflite" else _of_keras(str(path), _loaded(path, kind))
     except UserError:
         raise
     except Exception as error:  # whatever a broken file makes Keras or TensorFlow raise
@@ -152,19 +161,13 @@ def _refusal(path: Path, error: Exception) -> Exception:
         what = f"has the operation {name}, which HDF5 files do not keep"
         advice = "save the model as .keras, or put a layer such as Rescaling in its place"
         return UserError(f"{path}: {what}; {advice}")
-    if "Lambda" in text or "lambda" in text:
-        return _lambda_refusal(path)
+    if "lambda" in text.lower():
+        return UserError(f"{path}: {LAMBDA}")
     if "Could not locate" in text or layer:
         what = "needs Python classes of its own"
         advice = "save it with Keras's own layers, or explain it from Python, see docs/python.md"
         return UserError(f"{path}: {what} ({one_line(error)}); {advice}")
     return error
-
-
-def _lambda_refusal(path: Path) -> UserError:
-    what = "has a Lambda layer: Python code in the file, which is not run, as it could do anything"
-    advice = "put a layer such as Rescaling in its place and save the model again"
-    return UserError(f"{path}: {what}; {advice}")
 
 
 def _refuse_lambda_in_h5(path: Path) -> None:
@@ -173,15 +176,14 @@ def _refuse_lambda_in_h5(path: Path) -> None:
         if config is None:
             raise UserError(f"{path}: {REFUSED['weights']}")
         if '"class_name": "Lambda"' in json.dumps(json.loads(config)):
-            raise _lambda_refusal(path)
+            raise UserError(f"{path}: {LAMBDA}")
 
 
 def _of_keras(name: str, model: Any) -> Network:
     inputs = getattr(model, "inputs", None)
     if not inputs:
-        raise UserError(
-            f"{name}: its input's shape is not known; call the model once, save it again"
-        )
+        what = "its input's shape is not known; call the model once, save it again"
+        raise UserError(f"{name}: {what}")
     if len(inputs) != 1:
         shapes = [tuple(one.shape) for one in inputs]
         raise UserError(f"{name}: takes {shapes}; give a model that takes one picture")
@@ -195,9 +197,11 @@ def _of_keras(name: str, model: Any) -> Network:
     call = partial(flat, training=False)
     whole = (lambda pictures: call(_as_kind(pictures, kind))) if kind.is_integer else call
     known = flat if is_graph(flat) else None
-    digest = _digest_of_weights(model)
-    limits = BYTES.get(kind.name)
-    return Network(name, whole, shape, digest, model.count_params(), known, takes=limits)
+    digest = hashlib.sha256(model.to_json().encode())
+    for weight in model.get_weights():
+        digest.update(weight.tobytes())
+    numbers = (digest.hexdigest(), model.count_params())
+    return Network(name, whole, shape, *numbers, known, takes=BYTES.get(kind.name))
 
 
 def _as_kind(pictures: Any, kind: Any) -> Any:
@@ -218,17 +222,9 @@ def _picture_shape(name: str, shape: tuple[int | None, ...]) -> Shape:
     raise UserError(f"{name}: takes {shape}{hint}; {wanted}")
 
 
-def _digest_of_weights(model: Any) -> str:
-    digest = hashlib.sha256(model.to_json().encode())
-    for weight in model.get_weights():
-        digest.update(weight.tobytes())
-    return digest.hexdigest()
-
-
 def _digest_of_files(path: Path) -> str:
     digest = hashlib.sha256()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    for file in files:
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
@@ -255,53 +251,48 @@ def _saved_model(path: Path) -> Network:
         outputs = signature(**{key: _as_kind(pictures, spec.dtype)})
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    weights = sum(math.prod(variable.shape) for variable in signature.variables)
-    limits = BYTES.get(spec.dtype.name)
-    return Network(str(path), call, shape, _digest_of_files(path), weights, takes=limits)
+    numbers = (_digest_of_files(path), sum(math.prod(one.shape) for one in signature.variables))
+    return Network(str(path), call, shape, *numbers, takes=BYTES.get(spec.dtype.name))
 
 
 def _tflite(path: Path) -> Network:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that TensorFlow will move this interpreter
         interpreter = tf.lite.Interpreter(model_path=str(path))
-    inputs = interpreter.get_input_details()
-    outputs = interpreter.get_output_details()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         what = f"takes {len(inputs)} and returns {len(outputs)} tensors"
         raise UserError(f"{path}: {what}; give a model that takes a picture and returns one")
-    signature = tuple(int(side) for side in inputs[0]["shape_signature"])
-    known = tuple(side if side > 0 else None for side in signature[1:])
+    [taken], [given] = inputs, outputs
+    known = (int(side) if side > 0 else None for side in taken["shape_signature"][1:])
     shape = _picture_shape(str(path), (None, *known))
-    scale, zero = inputs[0]["quantization"]
-    limits = BYTES.get(np.dtype(inputs[0]["dtype"]).name)
-    if scale:
-        whole = np.iinfo(inputs[0]["dtype"])
-        limits = (float(scale * (whole.min - zero)), float(scale * (whole.max - zero)))
 
     def run(pictures: np.ndarray) -> np.ndarray:
-        interpreter.resize_tensor_input(inputs[0]["index"], pictures.shape)
+        interpreter.resize_tensor_input(taken["index"], pictures.shape)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(inputs[0]["index"], _quantised(pictures, inputs[0]))
+        interpreter.set_tensor(taken["index"], _quantised(pictures, taken))
         interpreter.invoke()
-        return _plain(interpreter.get_tensor(outputs[0]["index"]), outputs[0])
-
-    classes = int(outputs[0]["shape"][-1])
+        return _plain(interpreter.get_tensor(given["index"]), given)
 
     def call(pictures: Any) -> Any:
         found = tf.numpy_function(run, [tf.cast(pictures, tf.float32)], tf.float32)
-        return tf.ensure_shape(found, (None, classes))
+        return tf.ensure_shape(found, (None, int(given["shape"][-1])))
 
+    limits = BYTES.get(np.dtype(taken["dtype"]).name)
+    if taken["quantization"][0]:
+        whole = np.iinfo(taken["dtype"])
+        low, high = _plain(np.array([whole.min, whole.max]), taken).tolist()
+        limits = (low, high)
     return Network(str(path), call, shape, _digest_of_files(path), takes=limits)
 
 
 def _quantised(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+    kind = details["dtype"]
+    if not np.issubdtype(kind, np.integer):
+        return values.astype(kind)
     scale, zero = details["quantization"]
-    if not np.issubdtype(details["dtype"], np.integer):
-        return values.astype(details["dtype"])
-    whole = np.iinfo(details["dtype"])
-    return np.clip(np.round(values / (scale or 1) + zero), whole.min, whole.max).astype(
-        details["dtype"]
-    )
+    whole = np.iinfo(kind)
+    return np.clip(np.round(values / (scale or 1) + zero), whole.min, whole.max).astype(kind)
 
 
 def _plain(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
@@ -318,19 +309,15 @@ def open_application(name: str, weights: str | None) -> Network:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(names)}"
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")
-    preprocess = sys.modules[build.__module__].preprocess_input
-    model = _weighted(build, name, weights)
-    return replace(_of_keras(name, model), preprocess=preprocess)
-
-
-def _weighted(build: Callable[..., Any], name: str, weights: str | None) -> Any:
     if weights and weights != "random" and not Path(weights).is_file():
         raise BadValue("weights", weights, f"no such file; give the .h5 file of {name}, or: random")
     try:
-        return build(weights={None: "imagenet", "random": None}.get(weights, weights))
+        model = build(weights={None: "imagenet", "random": None}.get(weights, weights))
     except Exception as error:  # Keras raises nothing narrower if a download fails
         if weights:
             what = f"do not fit {name} ({one_line(error)}); give its own"
             raise BadValue("weights", weights, what) from None
         what = f"cannot download its weights ({one_line(error)})"
         raise NoDownload("model", name, what) from None
+    preprocess = sys.modules[build.__module__].preprocess_input
+    return replace(_of_keras(name, model), preprocess=preprocess)

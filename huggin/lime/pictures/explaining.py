@@ -5,7 +5,7 @@ print(found.in_words())
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from huggin.common.errors import BadValue, UserError
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime import steps
 from huggin.lime.choices import WIDTH
-from huggin.lime.classifiers.classifier import Classifier
+from huggin.lime.classifiers.classifier import Classifier, first_answers
 from huggin.lime.classifiers.labels import target_of
+from huggin.lime.drawing import missing_in
 from huggin.lime.explanation import Explanation, Request
-from huggin.lime.fonts import missing_in
 from huggin.lime.masks import usual_samples
-from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness
+from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness, draw_rounds
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
@@ -30,7 +30,10 @@ from huggin.lime.quality import LIME, RANDOM, Compared
 from huggin.lime.results import make_writable, remove_figures
 from huggin.lime.steps import Report, Say
 
-AnyClassifier = str | Path | Classifier | Callable[[np.ndarray], np.ndarray]
+AnyPicture = str | Path | np.ndarray | Picture
+AnyClassifier = str | Path | Mapping[str, Any] | Classifier | Callable[[np.ndarray], np.ndarray]
+CUT = ("segmenter", "segments", "fill", "fit", "resampling")  # the arguments of make_scene
+SHOWN = 3  # answers in a summary of a round
 ORDERS = 10  # random ones that faithfulness is compared with
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 
@@ -91,7 +94,7 @@ def _folder_of(target: Target[int]) -> str:
 
 
 def explain_picture(
-    picture: str | Path | np.ndarray | Picture,
+    picture: AnyPicture,
     classifier: AnyClassifier = "InceptionV3",
     *,
     classes: Sequence[str] = (),
@@ -119,8 +122,9 @@ def explain_picture(
     """Explain which segments of a picture make a classifier say what it says: `lime.py`.
 
     picture: a path, an http(s) address, or an array (height, width, 3) in [0, 1] or of uint8.
-    classifier: a name of keras.applications, a model's file, what `load_classifier` returns, or a
-    function: pictures (n, height, width, 3) in [0, 1] -> probabilities (n, classes).
+    classifier: a name of keras.applications, a model's file, the arguments of `load_classifier` or
+    what it returns, or a function: pictures (n, height, width, 3) in [0, 1] -> probabilities (n,
+    classes).
     classes: numbers, names, or contrasts such as `dog - cat`; without, the first answer.
     segmenter, segments (about how many), fill, fit, resampling: see `make_scene`. allow_random: if
     the same picture gets different answers, explain their mean. score: `probability` or `logit`.
@@ -142,14 +146,11 @@ def explain_picture(
 
     Raises UserError if picture, classifier or arguments cannot be used.
     """
-    read = open_picture(picture)
-    model = _classifier_of(classifier, read, seed)
-    cut = make_scene(read, model, segmenter, segments, fill, fit, resampling)
-    scene = steady(cut, allow_random)
     masks = (sampler, samples or 0, seed, score, top)
-    request = fitted(Request(*masks, segmenter, fill, kernel_width, adjust), scene)
+    request = Request(*masks, segmenter, fill, kernel_width, adjust)
     report = Report(say, verbose)
-    report.tell(*scene.introduction())
+    cut = (segmenter, segments, fill, fit, resampling)
+    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
     targets = targets_of(scene, classes)
     if out:
         make_writable(Path(out))
@@ -172,13 +173,29 @@ def explain_picture(
     return ExplainedPicture(explanations, compared, report.lines)
 
 
-def _classifier_of(classifier: AnyClassifier, picture: Picture, seed: int) -> Classifier:
+def _prepared(
+    picture: AnyPicture,
+    classifier: AnyClassifier,
+    cut: Sequence[Any],
+    allow_random: bool,
+    request: Request,
+    report: Report,
+) -> tuple[Scene, Request]:
+    """The scene, which is told, and the request that fits it. cut: see `make_scene`."""
+    read = open_picture(picture)
     if isinstance(classifier, str | Path):
+        classifier = {"model": str(classifier)}
+    if isinstance(classifier, Mapping):
         # TensorFlow need not be there to explain a function.
         from huggin.lime.classifiers.keras_models import load_classifier
 
-        return load_classifier(str(classifier), picture=picture.values, seed=seed)
-    return Classifier.of(classifier, picture.values) if callable(classifier) else classifier
+        classifier = load_classifier(**classifier, picture=read.values, seed=request.seed)
+    elif callable(classifier):
+        classifier = Classifier.of(classifier, read.values)
+    scene = steady(make_scene(read, classifier, *cut), allow_random)
+    request = fitted(request, scene)
+    report.tell(*scene.introduction())
+    return scene, request
 
 
 def steady(scene: Scene, allow_random: bool) -> Scene:
@@ -238,3 +255,103 @@ def _doubts(
     if curves and curves[LIME].gain <= curves[RANDOM].gain:
         doubts.append("hiding them changes the score no faster than hiding others")
     return doubts
+
+
+# Rounds: what does it say once what it relied on is hidden? Explain, hide, and ask again.
+
+
+@dataclass(frozen=True)
+class Round:
+    """Why a picture is called what it is called, and what is left without that."""
+
+    number: int  # 1 for the first
+    explanation: Explanation[Scene, int]
+    left: Scene  # with its top segments hidden
+
+    @property
+    def before(self) -> np.ndarray:
+        """The probabilities (classes,) of the picture."""
+        return self.explanation.scene.answers
+
+    @property
+    def after(self) -> np.ndarray:
+        """The probabilities (classes,) of what is left."""
+        return self.left.answers
+
+    def summary(self) -> str:
+        """What was hidden, the answers before and after, and the new one's place before."""
+        names = self.left.classifier.labels.names
+        first = int(first_answers(self.before, 1)[0])
+        second = int(first_answers(self.after, 1)[0])
+        lines = [f"\nRound {self.number}: {self._hidden_in_words(names[first])}"]
+        for when, answers in (("before", self.before), ("after", self.after)):
+            for place, index in enumerate(first_answers(answers, SHOWN)):
+                name = f"{names[index]} (class {index})"
+                lines.append(f"  {'' if place else when:6}  {answers[index]:.4f}  {name}")
+        if first == second:
+            return "\n".join([*lines, f"  the answer stays the same: {names[first]}"])
+        place = int((self.before > self.before[second]).sum()) + 1
+        was = f"it was number {place} before, with {self.before[second]:.4g}"
+        return "\n".join([*lines, f"  the answer is {names[second]} now; {was}"])
+
+    def _hidden_in_words(self, first: str) -> str:
+        if self.explanation.surrogate.constant:
+            return self.explanation.nothing_to_explain()
+        segments = ", ".join(map(str, self.explanation.top))
+        if not segments:
+            return f"nothing is hidden, as no segment speaks for {first} beyond chance"
+        return f"hidden: the segments that speak for {first} ({segments})"
+
+
+def deceive(
+    scene: Scene, request: Request, rounds: int, out: Path, say: Say = lambda _: None
+) -> Iterator[Round]:
+    """Explain the picture, hide its top segments, and continue with what is left.
+
+    There are at most `rounds` rounds; the last one is the first that leaves the answer as it was.
+    The segments keep their numbers. out: a folder in which each round keeps its answers.
+    """
+    for number in range(1, rounds + 1):
+        target = scene.first_answer()
+        predictor = Predictor(scene, [target], out / f"round-{number}" / "predictions.npz")
+        [explanation] = steps.explain(predictor, [target], request, say)
+        left = replace(scene, picture=scene.hide(explanation.top))
+        yield Round(number, explanation, left)
+        if left.first_answer() == target:
+            return
+        scene = left
+
+
+def explain_rounds(
+    picture: AnyPicture, classifier: AnyClassifier, rounds: int, out: Path, say: Say, **choices: Any
+) -> list[Explanation[Scene, int]]:
+    """`deceive`, as inDeCeptionV3.py does it: each round is told, drawn and saved in `out`.
+
+    choices: those of `explain_picture` about the scene, the masks and the score, `verbose`, and
+    `show`, whether the figure of all rounds is opened. Returns the explanation of each round.
+    Raises UserError if picture, classifier or choices cannot be used.
+    """
+    cut = [choices.pop(name) for name in CUT]
+    names = ("allow_random", "show", "verbose", "score")
+    allow_random, show, verbose, scale = map(choices.pop, names)
+    request = Request(segmenter=cut[0], fill=cut[2], scale=scale, **choices)
+    report = Report(say, verbose)
+    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
+    if request.scale == "value":
+        what = "returns values, so there is no answer that could change; explain it with lime.py"
+        raise UserError(f"{scene.classifier.name}: {what}")
+    make_writable(out)
+    found = []
+    for one in deceive(scene, request, rounds, out, report.detail):
+        report.tell(one.summary())
+        figures = draw_explanation(one.explanation)
+        told = None if verbose else ()
+        save_figures(figures, out / f"round-{one.number}", show=False, told=told)
+        found.append(one)
+    others = set(out.glob("round-*")) - {out / f"round-{one.number}" for one in found}
+    remove_figures(others)  # those of an earlier start
+    save_figures({"rounds": draw_rounds([scene, *(one.left for one in found)])}, out, show)
+    explanations = [one.explanation for one in found]
+    if line := missing_in(explanation.target.name for explanation in explanations):
+        report.tell(line)
+    return explanations

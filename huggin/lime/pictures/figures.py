@@ -9,22 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from scipy.ndimage import distance_transform_edt, find_objects
 from skimage.segmentation import mark_boundaries
 
 from huggin.common.text import short
-from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
+from huggin.graphs.style import ACCENT, GOLD, legend_above, new_figure
 from huggin.lime.classifiers.classifier import first_answers
+from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
 from huggin.lime.explanation import Explanation as AnyExplanation
-from huggin.lime.fonts import families_for, use_fonts
 from huggin.lime.pictures.scene import Scene
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
+from huggin.lime.quality import Curve
 
-FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
-AGAINST = END
-NEITHER = "#c0c8cf"
 TINT = 0.45  # of the colour on the segment with the highest coefficient
 PALE = 0.55  # of white on the rest of the picture
 SHARP = 400  # pixels that a picture with lines on it has at least
@@ -33,7 +29,6 @@ LONG = 8.0  # inches of a picture's longer side
 SHORT = 3.2  # inches of its shorter side, at least
 SEGMENT = "segment"  # the gid of a segment's number
 BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
-ORDERS = {LIME: START, LEAVE_ONE_OUT: END, RANDOM: QUIET}
 Explanation = AnyExplanation[Scene, int]
 
 
@@ -41,8 +36,8 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
     """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
     figures = {}
     height, width = explanation.scene.segments.shape
-    sides = [max(SHORT, LONG * side / max(height, width)) for side in (width, height)]
-    own = (sides[0], sides[1] + 0.7)  # inches in the picture's shape, with room for the title
+    wide, tall = (max(SHORT, LONG * side / max(height, width)) for side in (width, height))
+    own = (wide, tall + 0.7)  # inches in the picture's shape, with room for the title
     for name, (title, size, draw) in PANELS.items():
         wide, tall = size or own
         figures[name] = new_figure(wide, tall, f"{title}: {called(explanation)}")
@@ -68,12 +63,8 @@ def _sheet(explanation: Explanation) -> Figure:
         draw(axes, explanation)
     words = figure.add_subplot(grid[2, :])
     words.set_axis_off()
-    text = "\n".join(
-        line
-        for fact in explanation.in_words() + explanation.details()
-        for line in textwrap.wrap(fact, 150)
-    )
-    words.text(0, 1, text, va="top", fontsize=9.5, linespacing=1.4)
+    lines = (textwrap.fill(line, 150) for line in explanation.in_words() + explanation.details())
+    words.text(0, 1, "\n".join(lines), va="top", fontsize=9.5, linespacing=1.4)
     return figure
 
 
@@ -91,10 +82,8 @@ def _coefficients(axes: Axes, explanation: Explanation) -> None:
     colours[explanation.against] = AGAINST
     known = bool(np.isfinite(surrogate.standard_errors).all())
     errors = surrogate.standard_errors if known else None
-    whiskers = {"lw": 1}
-    axes.bar(
-        numbers, surrogate.coefficients, yerr=errors, color=colours, capsize=2, error_kw=whiskers
-    )
+    look: Any = {"color": colours, "capsize": 2, "error_kw": {"lw": 1}}
+    axes.bar(numbers, surrogate.coefficients, yerr=errors, **look)
     note = "green: speak for it;  red: against it;  grey: less, or chance"
     note += ";  whiskers: ± 1 standard error" if known else ""
     axes.set(xlabel=f"segment\n{note}", ylabel=f"coefficient ({explanation.request.scale})")
@@ -113,30 +102,28 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
     picture = scene.picture * (1 - PALE) + PALE
     size = np.abs(explanation.surrogate.coefficients)
     tint = TINT * np.sqrt(size / max(size.max(), 1e-300))[scene.segments][..., None]
+    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         inside = np.isin(scene.segments, segments)[..., None]
         tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
-    show_picture(axes, picture)
-    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
-    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         for segment in segments:
             around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
             axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
+    show_picture(axes, picture)
     chosen = np.concatenate([explanation.top, explanation.against])
     number_segments(axes, scene.segments, chosen, fontsize=10)
     if not len(chosen):
-        note = "no segment speaks for it or against it beyond chance"
+        note = textwrap.fill("no segment speaks for it or against it beyond chance", 26)
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        wrapped = textwrap.fill(note, 26)
-        axes.text(0.5, 0.5, wrapped, transform=axes.transAxes, ha="center", va="center", bbox=box)
+        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", va="center", bbox=box)
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
     scene = explanation.scene
     scale = -(-SHARP // min(scene.picture.shape[:2]))  # so that the lines are thin
-    picture = scene.picture.repeat(scale, 0).repeat(scale, 1)
-    segments = scene.segments.repeat(scale, 0).repeat(scale, 1)
+    both = (scene.picture, scene.segments)
+    picture, segments = (pixels.repeat(scale, 0).repeat(scale, 1) for pixels in both)
     show_picture(axes, mark_boundaries(picture, segments, color=(1, 1, 0)))
     fontsize = 8 if scene.count <= LABELLED else 5.5
     places = number_segments(axes, scene.segments, np.arange(scene.count), fontsize, scale)
@@ -173,15 +160,7 @@ def draw_faithfulness(curves: dict[str, Curve], explanation: Explanation) -> Fig
     """The score while segments are hidden one by one, and while they are shown, in three orders."""
     title = f"What the order of the segments is worth: {called(explanation)}"
     figure = new_figure(11, 4.2, title)
-    ways = (("deletion", "hidden", "lower"), ("insertion", "seen", "higher"))
-    for axes, (way, done, better) in zip(figure.subplots(1, 2), ways):
-        for name, one in curves.items():
-            label = f"{name}: area {getattr(one, f'{way}_auc'):.3f}"
-            axes.plot(getattr(one, way), color=ORDERS[name], label=label, marker=".", markersize=4)
-        axes.set(xlabel=f"segments {done}", ylabel=explanation.request.scale)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(f"{way} ({better} is better)")
-        axes.legend()
+    draw_curves(figure.subplots(1, 2), curves, "segments", explanation.request.scale)
     _finish(figure, explanation.scene)
     return figure
 
@@ -217,23 +196,17 @@ def number_segments(
     """
     boxes = find_objects(segments + 1)
     places = []
-    for segment in chosen:
-        inside = np.pad(segments[boxes[segment]] == segment, 1)
+    for segment in chosen.tolist():
+        rows, columns = boxes[segment]
+        inside = np.pad(segments[rows, columns] == segment, 1)
         depth = distance_transform_edt(inside)[1:-1, 1:-1]
         row, column = np.unravel_index(depth.argmax(), depth.shape)
-        corner = (boxes[segment][0].start, boxes[segment][1].start)
-        places.append((depth.max(), row + corner[0], column + corner[1], segment))
+        places.append((depth.max(), row + rows.start, column + columns.start, segment))
     middles = {}
+    look: Any = {"ha": "center", "va": "center", "fontsize": fontsize, "color": "white"}
     for _, row, column, segment in sorted(places, reverse=True):
-        middle = ((column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5)
-        look: dict[str, Any] = {
-            "ha": "center",
-            "va": "center",
-            "fontsize": fontsize,
-            "color": "white",
-        }
-        axes.text(*middle, str(segment), gid=SEGMENT, bbox=dict(BOX), **look)
-        middles[int(segment)] = middle
+        middles[segment] = ((column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5)
+        axes.text(*middles[segment], str(segment), gid=SEGMENT, bbox=dict(BOX), **look)
     return middles
 
 
@@ -244,28 +217,18 @@ def remove_covered(figure: Figure) -> None:
         figure.draw_without_rendering()  # so that the texts have their places
     for axes in figure.axes:
         numbers = [text for text in axes.texts if text.get_gid() == SEGMENT]
-        removed = _covered(axes, numbers)
-        for text in removed:
-            text.remove()
-        if removed:
-            shown = len(numbers) - len(removed)
-            note = f"{shown} of {len(numbers)} numbers fit"
+        frame = axes.get_window_extent()
+        kept: list[Bbox] = []
+        for text in numbers:
+            box = (text.get_bbox_patch() or text).get_window_extent()
+            outside = box.width > frame.width or not frame.padded(box.height / 2).containsx(box.x0)
+            if outside or any(box.overlaps(other) for other in kept):
+                text.remove()
+            else:
+                kept.append(box)
+        if len(kept) < len(numbers):
+            note = f"{len(kept)} of {len(numbers)} numbers fit"
             axes.text(0.5, -0.01, note, transform=axes.transAxes, ha="center", va="top", fontsize=8)
-
-
-def _covered(axes: Axes, texts: list[Text]) -> list[Text]:
-    frame = axes.get_window_extent()
-    kept: list[Bbox] = []
-    removed = []
-    for text in texts:
-        patch = text.get_bbox_patch()
-        box = (patch or text).get_window_extent()
-        outside = box.width > frame.width or not frame.padded(box.height / 2).containsx(box.x0)
-        if outside or any(box.overlaps(other) for other in kept):
-            removed.append(text)
-        else:
-            kept.append(box)
-    return removed
 
 
 Panel = tuple[str, tuple[float, float] | None, Callable[[Axes, Explanation], None]]

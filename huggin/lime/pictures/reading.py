@@ -1,29 +1,28 @@
-"""A picture from a file or the web -> (height, width, 3) float32 in [0, 1]."""
+"""A picture from a file or the web -> (height, width, 3) float32 in [0, 1], as its file means it.
+
+Colours come out in sRGB, by what the profile (ICC) does, not by its name. Pictures of more than 8
+bits (medical, astronomical, microscopes') are scaled by what the file says about its values. If it
+says nothing that fits, they are scaled by their own range, and a line says so.
+"""
 
 import io
 import shlex
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from huggin.common.errors import BadValue, UserError
-from huggin.common.text import one_line
-from huggin.lime.pictures.colours import (
-    Say,
-    in_srgb,
-    in_unit_range,
-    is_deep,
-    stretch_colours,
-    toned,
-)
+from huggin.common.text import one_line, short
 from huggin.lime.results import is_address, name_of
 
 ORIENTATION = 0x0112  # EXIF's tag
@@ -33,20 +32,37 @@ LONGEST_DOWNLOAD = 300  # seconds for the whole download
 LARGE = 2048  # pixels of a square's side; a picture of several such areas is averaged down first
 PYTHON = shlex.quote(sys.executable)
 AS_PNG = "save it as PNG"
-TIFF = (b"II*\0", b"MM\0*")
-KINDS = {  # what a file is, and how it begins
+TIFF = (b"ii*\0", b"mm\0*")
+# What a file is, and how it begins, in small letters
+KINDS: dict[str, bytes | tuple[bytes, ...]] = {
     f"a TIFF of a kind that Pillow does not read, such as float colours; {AS_PNG}": TIFF,
-    f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"II+\0", b"MM\0+"),
-    f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cJXL "),
-    "a PDF; save the picture in it as PNG: pdftoppm -png": (b"%PDF",),
-    f"an SVG drawing, which has no pixels; {AS_PNG}": (b"<svg",),
-    f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}": (b"<?xml",),
-    "a web page; give the address of the picture in it": (b"<!DOCTYPE html", b"<html"),
-    f"a NumPy array; {AS_PNG}": (b"\x93NUMPY",),
-    "an HDF5 file; save its picture as PNG": (b"\x89HDF",),
-    "a Git LFS pointer, not the picture itself; run: git lfs pull": (b"version https://git-lfs",),
+    f"a BigTIFF, which Pillow does not read; {AS_PNG}": (b"ii+\0", b"mm\0+"),
+    f"a JPEG XL picture, which Pillow does not read; {AS_PNG}": (b"\xff\n", b"\0\0\0\x0cjxl "),
+    "a PDF; save the picture in it as PNG: pdftoppm -png": b"%pdf",
+    f"an SVG drawing, which has no pixels; {AS_PNG}": b"<svg",
+    f"an XML file, perhaps an SVG drawing, which has no pixels; {AS_PNG}": b"<?xml",
+    "a web page; give the address of the picture in it": (b"<!doctype html", b"<html"),
+    f"a NumPy array; {AS_PNG}": b"\x93numpy",
+    "an HDF5 file; save its picture as PNG": b"\x89hdf",
+    "a Git LFS pointer, not the picture itself; run: git lfs pull": b"version https://git-lfs",
 }
-HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEIC = {b"ftyp" + brand for brand in b"heic heix heim heis hevc hevx mif1 msf1".split()}
+
+MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}  # a profile's colour space -> Pillow's mode
+GREY = ("1", "L", "LA", "La", "I;16", "I", "F")
+SAME = 3  # of 255: what rounding makes of colours that stay as they are
+
+BITS = 258  # BitsPerSample; all by the numbers of TIFF 6.0
+PHOTOMETRIC = 262
+LOWEST = (340, 280)  # SMinSampleValue, MinSampleValue
+HIGHEST = (341, 281)  # SMaxSampleValue, MaxSampleValue
+SAMPLE_FORMAT = 339
+UNSIGNED = 1
+TAGS = (BITS, PHOTOMETRIC, *LOWEST, *HIGHEST, SAMPLE_FORMAT)
+WHITE_IS_0 = 0
+DEEP = 2**14  # a largest value below this means that not all of 16 bits are used
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,8 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     if not is_address(where) and not Path(where).is_file():
         raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
     source = io.BytesIO(_download(where)) if is_address(where) else Path(where)
-    if _is_heic(source) and find_spec("pillow_heif"):
+    start = _start_of(source)
+    if start[4:12] in HEIC and find_spec("pillow_heif"):
         import_module("pillow_heif").register_heif_opener()
     try:
         with warnings.catch_warnings():
@@ -95,7 +112,7 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
             with Image.open(source) as image:
                 return _read(image, source, say)
     except UnidentifiedImageError:
-        raise UserError(f"{where}: {_why_unreadable(source)}") from None
+        raise UserError(f"{where}: {_why_unreadable(start)}") from None
     except Image.DecompressionBombError:
         what = "too large; give a picture of at most 178 million pixels"
         raise UserError(f"{where}: {what}") from None
@@ -111,7 +128,7 @@ def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np
         say(f"the first of {image.n_frames} in the file")  # type: ignore[attr-defined]
     if image.getexif().get(ORIENTATION, 1) != 1:
         say("turned upright by its EXIF data")
-    if is_deep(image) and image.getexif().get(ORIENTATION, 1) == 1:
+    elif is_deep(image):
         return _in_unit_range(image, say)  # turning a picture would lose what its file says
     return _in_unit_range(ImageOps.exif_transpose(image), say)
 
@@ -120,10 +137,9 @@ def _download(address: str) -> bytes:
     """What a server sends, over http(s) only. Raises UserError if it fails, or sends too much."""
     content = bytearray()
     ends = time.monotonic() + LONGEST_DOWNLOAD
-    agent = {"User-Agent": "lime.py"}
-    client = httpx2.Client(headers=agent, timeout=PATIENCE, follow_redirects=True)
+    how: Any = {"headers": {"User-Agent": "lime.py"}, "timeout": PATIENCE, "follow_redirects": True}
     try:
-        with client, client.stream("GET", address) as answer:
+        with httpx2.stream("GET", address, **how) as answer:
             answer.raise_for_status()
             for part in answer.iter_bytes():
                 content += part
@@ -133,9 +149,8 @@ def _download(address: str) -> bytes:
                 if time.monotonic() > ends:
                     raise TimeoutError(f"not sent within {LONGEST_DOWNLOAD} seconds")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        raise UserError(
-            f"{address}: {one_line(error)}; check the address, or give a file"
-        ) from None
+        advice = "check the address, or give a file"
+        raise UserError(f"{address}: {one_line(error)}; {advice}") from None
     return bytes(content)
 
 
@@ -154,41 +169,30 @@ def _in_unit_range(image: Image.Image, say: Say) -> np.ndarray:
             grey = toned(grey, profile, say)
         reduced = np.asarray(Image.fromarray(grey).reduce(smaller))
         return np.repeat(reduced[..., None], 3, axis=2)
-    colours = _on_white(image, in_srgb(image, say))
+    colours = in_srgb(image, say)
     if image.has_transparency_data:
         say("laid on white where it is transparent")
+        layer = colours.convert("RGBA")
+        layer.putalpha(image.convert("RGBA").getchannel("A"))
+        white = Image.new("RGBA", image.size, "white")
+        colours = Image.alpha_composite(white, layer).convert("RGB")
     return np.asarray(colours.reduce(smaller), np.float32) / np.float32(255)
-
-
-def _on_white(image: Image.Image, colours: Image.Image) -> Image.Image:
-    """The colours of a picture on white, as far as it is transparent."""
-    if not image.has_transparency_data:
-        return colours
-    layer = colours.convert("RGBA")
-    layer.putalpha(image.convert("RGBA").getchannel("A"))
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
 
 
 # Files that Pillow does not read by itself: what they are, and the way out
 
 
-def _why_unreadable(source: Path | io.BytesIO) -> str:
-    """What a file is that Pillow does not read, and what to do."""
-    if _is_heic(source):
+def _why_unreadable(start: bytes) -> str:
+    """What a file is that Pillow does not read, by how it begins, and what to do."""
+    if start[4:12] in HEIC:
         install = f"{PYTHON} -m pip install pillow-heif"
         return f"a HEIC picture, as iPhones make them; save it as JPEG, or type: {install}"
-    start = _start_of(source)
     if start[128:132] == b"DICM":
         return f"a DICOM file; {AS_PNG}"
     for what, marks in KINDS.items():
-        if start.lstrip().lower().startswith(tuple(mark.lower() for mark in marks)):
+        if start.lstrip().lower().startswith(marks):
             return what
     return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
-
-
-def _is_heic(source: Path | io.BytesIO) -> bool:
-    start = _start_of(source)
-    return start[4:8] == b"ftyp" and start[8:12] in HEIC
 
 
 def _start_of(source: Path | io.BytesIO) -> bytes:
@@ -196,3 +200,145 @@ def _start_of(source: Path | io.BytesIO) -> bytes:
         return source.getvalue()[:512]
     with source.open("rb") as file:
         return file.read(512)
+
+
+# Colours by their profile, and more than 8 bits
+
+
+def in_srgb(image: Image.Image, say: Say) -> Image.Image:
+    """The picture in RGB, by its profile if it has one; says what was done with the profile."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image.convert("RGB")
+    try:
+        name, mode, change = _opened(profile, image.mode)
+        if mode == "RGB" and _changes_nothing(change):
+            say(f"colour profile: {name}, which is sRGB")
+            return image.convert("RGB")
+        found = ImageCms.applyTransform(image.convert(mode), change)
+        assert found
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        say(f"its colour profile is not used ({one_line(error)})")
+        return image.convert("RGB")
+    say(f"colours by its profile {name}")
+    return found
+
+
+def toned(grey: np.ndarray, profile: bytes, say: Say) -> np.ndarray:
+    """Grey values (height, width) in [0, 1] by a profile."""
+    levels = np.arange(256, dtype=np.uint8)
+    ramp = Image.fromarray(levels[None])
+    ramp.info["icc_profile"] = profile
+    curve = np.asarray(in_srgb(ramp, say))[0, :, 1] / 255
+    return np.interp(grey, levels / 255, curve).astype(np.float32)
+
+
+def _opened(profile: bytes, mode: str) -> tuple[str, str, ImageCms.ImageCmsTransform]:
+    """A profile's name, the mode that it takes, and the change from it to sRGB in RGB.
+
+    Raises ValueError if it is not for pictures of this mode.
+    """
+    own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    name = short(ImageCms.getProfileDescription(own).strip(), 60)
+    space = own.profile.xcolor_space.strip()
+    taken = MODES.get(space, "")
+    if not taken or (taken == "L" and mode not in GREY) or (taken == "CMYK" and mode != "CMYK"):
+        raise ValueError(f"{name} is for {space}, the picture is {mode}")
+    usual = ImageCms.createProfile("sRGB")
+    return name, taken, ImageCms.buildTransform(own, usual, taken, "RGB")
+
+
+def _changes_nothing(change: ImageCms.ImageCmsTransform) -> bool:
+    """Whether colours from the whole cube of RGB stay as they are."""
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    found = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), change))
+    return bool(np.abs(found.astype(int) - colours).max() <= SAME)
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture has one channel of more than 8 bits."""
+    return image.mode.startswith(("I", "F"))
+
+
+def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
+    """A deep picture -> (height, width) float32 in [0, 1], and a line about it or ''.
+
+    NaN and infinity become 0.
+    """
+    tags = _numbers_of(image)
+    values = np.asarray(image)
+    if image.mode == "I" and tags.get(SAMPLE_FORMAT, UNSIGNED) == UNSIGNED and tags.get(BITS) == 32:
+        values = values.view(np.uint32)  # Pillow takes them for signed ones
+    values = values.astype(np.float64)
+    finite = np.isfinite(values)
+    known = np.where(finite, values, values[finite].min() if finite.any() else 0)
+    low, high, line = _ends(known, image.mode, tags)
+    share = np.clip((known - low) / max(high - low, np.finfo(float).tiny), 0, 1)
+    if tags.get(PHOTOMETRIC) == WHITE_IS_0:
+        share = 1 - share
+    return np.where(finite, share, 0).astype(np.float32), line
+
+
+def stretch_colours(image: ImageFile.ImageFile, source: Any, say: Say) -> None:
+    """Scale colours that do not use all of their 16 bits, in place, and say so.
+
+    source: what the picture was opened from. Pillow keeps the upper 8 bits of colours; the lower
+    ones are those that it keeps if it is told the other order of bytes.
+    """
+    swapped = [tile._replace(args=_swapped(tile.args)) for tile in image.tile]
+    if swapped == image.tile:
+        return
+    upper = np.asarray(image)
+    with Image.open(source) as again:
+        again.tile = swapped
+        try:
+            lower = np.asarray(again)
+        except ValueError:  # grey with transparency
+            lower = upper
+    values = upper[..., :3] * 256.0 + lower[..., :3]
+    low, high, line = _ends(values, "I;16", _numbers_of(image))
+    if not line:
+        say("16 bits, of which 8 are used")
+        return
+    say(line)
+    colours = Image.fromarray(np.uint8((values - low) / max(high - low, 1) * 255 + 0.5))
+    if image.mode == "RGBA":
+        colours.putalpha(image.getchannel("A"))
+    image.paste(colours)
+    if image.info.pop("icc_profile", None):
+        say("its colour profile is not used, as it is for other values")
+
+
+def _swapped(args: Any) -> Any:
+    """The arguments of Pillow's decoder for 16 bits in the other order of bytes."""
+    mode, *rest = (args,) if isinstance(args, str) else args or ("",)
+    kind, mark, order = str(mode).partition(";16")
+    if not mark or kind not in ("RGB", "RGBA", "LA"):
+        return args
+    big = order == "B" or (order == "N" and sys.byteorder == "big")
+    other = f"{kind};16{'L' if big else 'B'}"
+    return other if isinstance(args, str) else (other, *rest)
+
+
+def _numbers_of(image: Image.Image) -> dict[int, float]:
+    """What a TIFF says about its values, by tag; of several channels the first one's."""
+    tags = getattr(image, "tag_v2", {})
+    found = {tag: tags[tag] for tag in TAGS if tag in tags}
+    return {tag: float(one[0] if isinstance(one, tuple) else one) for tag, one in found.items()}
+
+
+def _ends(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:
+    """The values that become 0 and 1, and a line if the file does not say them."""
+    for lowest, highest in zip(LOWEST, HIGHEST):
+        if highest in tags:
+            low, high = tags.get(lowest, 0.0), tags[highest]
+            if low < high and low <= values.min() and values.max() <= high:
+                return low, high, ""
+    low, high = float(values.min()), float(values.max())
+    bits = int(tags.get(BITS, 16))
+    full = 1 if mode == "F" else 2**bits - 1
+    fits = high <= full and (mode == "F" or (bits == 16 and high > DEEP))
+    if low >= 0 and (fits or (mode != "F" and 8 < bits < 16)):
+        return 0, full, ""
+    return low, high, f"its values go from {low:.6g} to {high:.6g}: shown from black to white"

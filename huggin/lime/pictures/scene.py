@@ -32,7 +32,6 @@ class Scene(AnyScene[int]):
     fill: np.ndarray  # (height, width, 3) float32: what is seen where a segment is hidden
     segmenter: str = "grid"  # that cut it
     facts: tuple[str, ...] = ()  # what happened to the picture
-    filling: str = "grey"  # one of FILLS, which made `fill`
 
     thing = "picture"
     kind = "segments"
@@ -91,8 +90,8 @@ class Scene(AnyScene[int]):
         """See `AnyScene.details`."""
         names = self.classifier.labels.names
         masked = f"{len(answers.best)} masked pictures {self.picture.shape}"
-        example = names[answers.best[1, 0]]
-        return [f"of {masked}, {len(names)} classes each", f"e.g. of masks[1]: {example}"]
+        example = f"e.g. of masks[1]: {names[answers.best[1, 0]]}"
+        return [f"of {masked}, {len(names)} classes each", example]
 
     def introduction(self) -> list[str]:
         """The first answers, and what was read from picture and model, a line each."""
@@ -103,14 +102,16 @@ class Scene(AnyScene[int]):
         said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
         if classifier.ending == "value":
             said = [f"{name} {value:.6g}" for name, value in zip(names, answers)][:VALUES]
-        ties = np.count_nonzero(answers == answers[best[0]]) if classifier.ending != "value" else 1
-        tie = f"  TIE: {ties} classes have this probability; {names[best[0]]} is explained"
-        return [
+        lines = [
             f"{self.name}: {'; '.join(said)}",
             f"  picture: {'; '.join(self.facts)}; {self.count} segments",
             f"  {classifier.name}: {'; '.join(classifier.facts)}",
-            *([tie] if ties > 1 else []),
         ]
+        ties = np.count_nonzero(answers == answers[best[0]])
+        if ties > 1 and classifier.ending != "value":
+            which = f"{names[best[0]]} is explained"
+            lines.append(f"  TIE: {ties} classes have this probability; {which}")
+        return lines
 
     def as_json(self, target: Target[int]) -> dict[str, Any]:
         """See `AnyScene.as_json`."""
@@ -153,15 +154,16 @@ def make_scene(
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
+    few = "finds one segment only"
     if segments.max() == 0 and segmenter in ("quickshift", "felzenszwalb"):
-        warn(f"{name}: {segmenter} finds one segment only, so the picture is cut into a grid")
+        warn(f"{name}: {segmenter} {few}, so the picture is cut into a grid")
         segmenter = "grid"
         segments = segmented(fitted, segmenter, wanted)
     if segments.max() == 0:
-        raise UserError(f"{name}: {segmenter} finds one segment only; ask for more segments")
+        raise UserError(f"{name}: {segmenter} {few}; ask for more segments")
     hidden = filled(fitted, segments, fill)
-    facts = (*picture.facts, _fitting_in_words(picture.values, classifier.size, fit, way))
-    return Scene(name, classifier, fitted, segments, hidden, segmenter, facts, fill)
+    fact = _fitting_in_words(picture.values, classifier.size, fit, way)
+    return Scene(name, classifier, fitted, segments, hidden, segmenter, (*picture.facts, fact))
 
 
 def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
@@ -181,17 +183,16 @@ def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray
 
     fit: one of FITS; `squash` leaves the picture as it is.
     """
-    height, width = picture.shape[:2]
-    wanted = (round(width * size[0] / size[1]), round(height * size[1] / size[0]))
+    have = np.array(picture.shape[:2])
+    wanted = np.rint(have[::-1] * np.array(size) / size[::-1]).astype(int)
     if fit == "crop":
-        rows, columns = max(1, min(height, wanted[0])), max(1, min(width, wanted[1]))
-        top, left = (height - rows) // 2, (width - columns) // 2
-        return picture[top : top + rows, left : left + columns]
+        sides = np.clip(wanted, 1, have)
+        (top, left), (bottom, right) = (have - sides) // 2, (have - sides) // 2 + sides
+        return picture[top:bottom, left:right]
     if fit == "pad":
-        rows, columns = max(height, wanted[0]), max(width, wanted[1])
-        top, left = (rows - height) // 2, (columns - width) // 2
-        around = ((top, rows - height - top), (left, columns - width - left), (0, 0))
-        return np.pad(picture, around, constant_values=0.5)
+        more = np.maximum(wanted, have) - have
+        before = more // 2
+        return np.pad(picture, (*zip(before, more - before), (0, 0)), constant_values=0.5)
     return picture
 
 

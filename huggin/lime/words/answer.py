@@ -8,7 +8,7 @@ The methods are compared, and the training is followed, if that is asked for.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
-from huggin.common.errors import BadValue, UserError
+from huggin.asking.answering import TrainedModel
+from huggin.common.errors import UserError
+from huggin.common.files import write_json
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
-from huggin.lime.explanation import Request
-from huggin.lime.fonts import missing_in
+from huggin.lime.drawing import missing_in
+from huggin.lime.explanation import Request, known
 from huggin.lime.predictor import Predictor
 from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say, compared, explain, repeated
 from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
-from huggin.lime.words.figures import draw_kept, remove_others
-from huggin.lime.words.found import ByStep, Finding, Kept, TextExplanation, finding_of, write_kept
+from huggin.lime.words.figures import NAMES, draw_kept
+from huggin.lime.words.found import FILE, ByStep, Finding, Kept, TextExplanation, finding_of
 from huggin.lime.words.rivals import integrated_gradients, node_shares
 from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
 from huggin.lime.words.text import find_spans
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.config import arguments_of
 from huggin.qa.questions import default_split, load_questions
-from huggin.qa.records import is_text, wrong_with
 from huggin.recording.answer import read_answer
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
 from huggin.recording.reader import Recording
@@ -56,7 +56,7 @@ class ExplainedAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, as in explanation.json."""
-        return asdict(self.kept)
+        return self.kept.as_json()
 
     def figures(self) -> dict[str, Figure]:
         """The text in colours, the top segments, and what else was asked for."""
@@ -68,7 +68,8 @@ class ExplainedAnswer:
         Prints where the texts in colours are; the paths of all others, too, if `verbose`.
         """
         figures = self.figures()
-        remove_others(self.folder, figures)
+        for name in NAMES.difference(figures):  # those of an earlier explanation
+            (self.folder / f"{name}.png").unlink(missing_ok=True)
         texts = [finding.kind for finding in self.kept.findings]
         save_figures(figures, self.folder, show, told=None if verbose else texts)
         if line := missing_in([self.kept.asked.question, self.kept.asked.context]):
@@ -125,44 +126,26 @@ def explain_answer(
     Raises UserError if question, model or arguments cannot be used.
     """
     recording = Recording(Path(run))
-    chosen = _chosen(recording, index, split, question, context)
+    if (question, context, index, split) == (None,) * 4:
+        question, context = _newest_own(recording)
+    if (question is None) != (context is None):
+        raise UserError("question and context: give both")
+    own = _own(question or "", context or "")
+    chosen = _of_run(recording, index, split) if question is None else own
+    refuse_long_context(chosen.name, chosen.record["context"])
+    step, text_model = _load(recording, newest_model(recording.run), device, chosen)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
-    step, text_model = _load(recording, newest_model(recording.run), device)
     case = case_of(chosen, text_model, step, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     story = Story(case, request, folder, report, stability, compare)
-    earlier = (
-        _load(recording, place, device)
-        for at, place in recording.run.checkpoints()
-        if at < step and is_complete(place)
-    )
+    places = recording.run.checkpoints() if checkpoints else []
+    before = [place for at, place in places if at < step and is_complete(place)]
+    earlier = (_load(recording, place, device, chosen) for place in before)
     kept = story.told(spans, earlier if checkpoints else None)
-    write_kept(folder, kept)
+    write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
-
-
-def _chosen(
-    recording: Recording,
-    index: int | None,
-    split: str | None,
-    question: str | None,
-    context: str | None,
-) -> Question:
-    """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
-    if (question, context, index, split) == (None,) * 4:
-        question, context = _newest_own(recording)
-    if question is None and context is None:
-        chosen = _of_run(recording, index, split)
-    elif question is None or context is None:
-        raise UserError("question and context: give both")
-    else:
-        chosen = _own(question, context)
-    if problem := wrong_with(chosen.record, allow_no_answer=True):
-        raise UserError(f"{chosen.name}: {problem}; give a text with words in it")
-    refuse_long_context(chosen.name, chosen.record["context"])
-    return chosen
 
 
 def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
@@ -175,13 +158,10 @@ def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
 
 
 def _own(question: str, context: str) -> Question:
-    texts = {"question": question, "context": context}
-    for name, text in texts.items():
-        if not is_text(text):
-            raise BadValue(name, "", "not UTF-8 text; check the terminal's encoding")
-    digest = hashlib.sha256("\0".join(texts.values()).encode()).hexdigest()[:8]
-    record: dict[str, Any] = {"id": "own", **texts, "answers": {"text": [], "answer_start": []}}
-    return Question("own question", f"own-{digest}", 0, record)
+    texts = f"{question}\0{context}".encode(errors="surrogatepass")
+    record: dict[str, Any] = {"id": "own", "question": question, "context": context}
+    record["answers"] = {"text": [], "answer_start": []}
+    return Question("own question", f"own-{hashlib.sha256(texts).hexdigest()[:8]}", 0, record)
 
 
 def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
@@ -191,8 +171,12 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     usual = default_split(data)
     split = split or usual
     records = load_questions(data, split, cfg.get("cache_dir"))
-    if index is None:
-        index = _index_of_newest_answer(recording, records)
+    if index is None and recording.run.segments("answers"):
+        newest = read_answer(recording.run).facts.window
+        there = newest.index < len(records)
+        if there and records[newest.index]["question"] == newest.question:
+            index = newest.index  # the data is still that of the answer
+    index = index or 0
     if index >= len(records):
         known = f"{split} has the questions 0 to {len(records) - 1}"
         raise UserError(f"INDEX {index}: no such question; {known}")
@@ -200,27 +184,22 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     return Question(f"question {index}", folder, index, records[index])
 
 
-def _index_of_newest_answer(recording: Recording, records: Sequence[dict[str, Any]]) -> int:
-    """The question of the newest kept answer; 0 if there is none, or the data has another one."""
-    if not recording.run.segments("answers"):
-        return 0
-    window = read_answer(recording.run).facts.window
-    there = window.index < len(records)
-    return window.index if there and records[window.index]["question"] == window.question else 0
-
-
-def _load(recording: Recording, folder: Path, device: str | None) -> tuple[int, TextModel]:
+def _load(
+    recording: Recording, folder: Path, device: str | None, chosen: Question
+) -> tuple[int, TextModel]:
     """The step of the model in a folder of the run, and the model.
 
-    Raises UserError if it cannot be used.
+    Raises UserError if it cannot be used, or the chosen question cannot be asked.
     """
     facts = recording.facts
-    data = arguments_of(facts.cfg)[1]
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
-    tokenizer, model, step = load_trained(folder, place)
-    match_tokenizer(tokenizer, model, data.max_seq_length)
-    name = facts.model_type_state(step)
-    return step, TextModel(name, speed_up(model), tokenizer, data, hash_of_weights(folder))
+    own = TrainedModel.in_folder(recording.run, folder, arguments_of(facts.cfg)[1], place)
+    try:
+        own.refuse_unfit(chosen.record["question"], chosen.record["context"])
+    except UserError as error:
+        raise UserError(f"{chosen.name}: {error}") from None
+    asked = (facts.model_type_state(own.step), speed_up(own.model), own.tokenizer, own.data)
+    return own.step, TextModel(*asked, hash_of_weights(folder))
 
 
 @dataclass(frozen=True)
@@ -254,17 +233,19 @@ class Story:
         """What was found in each stage; the last explanation is the one of all that was asked."""
         case = self.case
         by = self.request.segmenter
+        before = []
         if spans:
-            one, finding = self._stage(case.scene("spans", find_spans(case.window, spans)))
-            return [finding], one
-        if by == "auto" and case.is_long:
+            scene = case.scene("spans", find_spans(case.window, spans))
+        elif by == "auto" and case.is_long:
             first, sentences = self._stage(case.scene("sentences"), last=False)
+            before.append(sentences)
             places, which = case.words_of_top_sentences(first)
             self.report.tell(f"Next: the words of {which}")
-            one, words = self._stage(case.scene("words", places))
-            return [sentences, words], one
-        one, finding = self._stage(case.scene("sentences" if by == "sentences" else "words"))
-        return [finding], one
+            scene = case.scene("words", places)
+        else:
+            scene = case.scene("sentences" if by == "sentences" else "words")
+        one, finding = self._stage(scene)
+        return [*before, finding], one
 
     def _stage(self, scene: TextScene, last: bool = True) -> tuple[TextExplanation, Finding]:
         """One scene explained. last: with stability, and compared with the other methods."""
@@ -284,8 +265,8 @@ class Story:
             return one, finding
         doubts = [*one.doubts(), *scene.doubts(one.kept)]
         if self.compare:
-            return one, replace(finding, **self._compared(one, predictor, doubts))
-        return one, replace(finding, believe=one.verdict(doubts))
+            return one, finding.model_copy(update=self._compared(one, predictor, doubts))
+        return one, finding.model_copy(update={"believe": one.verdict(doubts)})
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"
@@ -316,7 +297,7 @@ class Story:
     def by_step(self, last: TextExplanation, models: Iterable[tuple[int, TextModel]]) -> ByStep:
         """The same scene explained by the model of each step."""
         window, request = last.scene.window, last.request
-        found = ByStep([], [], [], [], [], [], [])
+        rows = []
         tops = []
         for step, text_model in models:
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
@@ -324,9 +305,14 @@ class Story:
             full = predictor.predictions(np.ones((1, one.scene.count), bool))
             first, end = full.best[0].tolist()
             answer = answer_text(window, (first, end))
-            found.add(step, one, answer, (first, end) == last.target.plus)
+            surrogate = one.surrogate
+            errors = [known(error) for error in surrogate.standard_errors]
+            said = (float(one.scores[0]), answer, (first, end) == last.target.plus)
+            found = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
+            rows.append((step, *said, *found))
             tops.append(set(one.top.tolist()))
             score = f"{request.scale} {one.scores[0]:.4g}"
             self.report.detail(f"step {step}: {score}, answers: {answer}")
-        self.report.tell(found.in_words(tops, request.top))
-        return found
+        by_step = ByStep(*map(list, zip(*rows)))
+        self.report.tell(by_step.in_words(tops, request.top))
+        return by_step

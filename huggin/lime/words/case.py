@@ -26,8 +26,8 @@ from huggin.lime.words.scene import (
     make_text_scene,
     places_in_context,
 )
-from huggin.lime.words.text import Place, cut, starts_of, text_of, tokens_of_words, words_in
-from huggin.qa.features import plain_question, room_for_question, track_sample, windows
+from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words, words_in
+from huggin.qa.features import track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
@@ -78,10 +78,8 @@ class TextCase:
         places: by default all words or sentences of the text, by `kind`.
         """
         found = cut(self.window, kind) if places is None else places
-        name = self.asked.name
-        return make_text_scene(
-            name, self.window, found, self.kept, kind, self.hide, self.text_model
-        )
+        how = (self.kept, kind, self.hide, self.text_model)
+        return make_text_scene(self.asked.name, self.window, found, *how)
 
     @property
     def is_long(self) -> bool:
@@ -94,27 +92,24 @@ class TextCase:
         Sentences are taken by the size of their coefficient while there are at most LONG words. The
         first is always taken; of the others only those that differ from 0 beyond chance.
         """
-        coefficients = one.surrogate.coefficients
-        clear = np.abs(coefficients) > one.surrogate.noise
+        size = np.abs(one.surrogate.coefficients)
+        clear = size > one.surrogate.noise
         chosen: list[int] = []
-        for number in np.argsort(-np.abs(coefficients), kind="stable").tolist():
+        for number in np.argsort(-size, kind="stable").tolist():
             more = [*chosen, number]
             if not chosen or (clear[number] and len(self._words(one, more)) <= LONG):
                 chosen = more
-        numbers = ", ".join(map(str, sorted(chosen)))
-        places = [one.scene.segments[number] for number in sorted(chosen)]
-        texts = " / ".join(text_of(self.window, place)[:60] for place in places)
-        which = f"{numbers} of 0 to {one.scene.count - 1}"
+        chosen.sort()
+        texts = " / ".join(one.scene.texts[number][:60] for number in chosen)
+        which = f"{', '.join(map(str, chosen))} of 0 to {one.scene.count - 1}"
         return self._words(one, chosen), f"the sentences that matter, {which}: {texts}"
 
     def _words(self, one: TextExplanation, chosen: Sequence[int]) -> list[Place]:
         """The words of the question and of some sentences."""
         sentences = [one.scene.segments[number] for number in chosen]
-        return [
-            word
-            for word in cut(self.window, "words")
-            if word.part == "question" or any(map(word.overlaps, sentences))
-        ]
+        words = cut(self.window, "words")
+        mine = (any(map(word.overlaps, sentences)) for word in words)
+        return [word for word, own in zip(words, mine) if own or word.part == "question"]
 
 
 def case_of(
@@ -128,7 +123,6 @@ def case_of(
     record = chosen.record
     tokenizer = text_model.tokenizer
     data = text_model.data
-    refuse_long_question(chosen.name, record["question"], text_model)
     records = Dataset.from_list([record])
     (asked,) = ask_all(text_model.model, tokenizer, records, [0], data, text_model.batch)
     window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
@@ -150,9 +144,8 @@ def case_of(
     count = len(windows([window.question], [window.context], tokenizer, data)["record"])
     which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
     where = f"{which}: the rest of the context is not explained" if count > 1 else ""
-    return TextCase(
-        about, window, text_model, target, answer, expected, hide, frozenset(kept), where
-    )
+    hidden = (hide, frozenset(kept), where)
+    return TextCase(about, window, text_model, target, answer, expected, *hidden)
 
 
 def default_samples(kind: str, sampler: str, count: int) -> int:
@@ -167,16 +160,6 @@ def refuse_long_context(name: str, context: str) -> None:
     if count > LONGEST:
         what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
         raise UserError(f"{name}: {what}; give the part of it that holds the answer")
-
-
-def refuse_long_question(name: str, question: str, text_model: TextModel) -> None:
-    """Raise UserError for a question that leaves no room for context in a window."""
-    tokenizer = text_model.tokenizer
-    room = room_for_question(tokenizer, text_model.data)
-    tokens = len(tokenizer(plain_question(question), add_special_tokens=False)["input_ids"])
-    if tokens > room:
-        what = f"a question of {tokens} tokens; the windows of this run hold {room}"
-        raise UserError(f"{name}: {what}; ask a shorter one")
 
 
 def span_target(
@@ -206,22 +189,21 @@ def _span_of(
     if text == "answer":
         return answer
     if text == "gold":
-        expected = answer_characters(answers)
-        if expected is None:
+        name = "the expected answer"
+        characters = answer_characters(answers)
+        if characters is None:
             raise UserError("this question has no expected answer; give a text")
-        return _tokens_of(*expected, "the expected answer", window)
-    starts = starts_of(text, window.context)
-    if not starts:
-        known = "give answer, gold, or a text that the context holds"
-        raise UserError(f"no {short(text)!r} in the context; {known}")
-    if len(starts) > 1:
-        more = "give more of the words around it"
-        raise UserError(f"{short(text)!r} is there {len(starts)} times; {more}")
-    return _tokens_of(starts[0], starts[0] + len(text), repr(short(text)), window)
-
-
-def _tokens_of(first: int, last: int, name: str, window: Window) -> TokenSpan:
-    (span,) = answer_spans([places_in_context(window)], (first, last), 0)
+    else:
+        name = repr(short(text))
+        starts = starts_of(text, window.context)
+        if not starts:
+            known = "give answer, gold, or a text that the context holds"
+            raise UserError(f"no {name} in the context; {known}")
+        if len(starts) > 1:
+            more = "give more of the words around it"
+            raise UserError(f"{name} is there {len(starts)} times; {more}")
+        characters = (starts[0], starts[0] + len(text))
+    (span,) = answer_spans([places_in_context(window)], characters, 0)
     if span is None:
         what = "is not in the part of the context that the model's answer is from"
         raise UserError(f"{name} {what}; give a span of that part")

@@ -1,23 +1,31 @@
-"""Explained answers -> figures: the text shaded, top words, agreement of methods, word by step."""
+"""Explained answers -> figures: the text shaded, top words, agreement of methods, word by step.
+
+In the text each word has the colour of its segment, and its standard error in a strip beneath it.
+"""
 
 import textwrap
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
-from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above, new_figure
-from huggin.lime.fonts import families_for, use_fonts
-from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM
-from huggin.lime.words.found import FILE, ByStep, Finding, Kept, Segment
-from huggin.lime.words.text import isolated
-from huggin.lime.words.text_figure import draw_text
+from huggin.common.text import short
+from huggin.graphs.saving import ignore_missing_glyphs
+from huggin.graphs.style import QUIET, START, legend_above, new_figure
+from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
+from huggin.lime.quality import LIME
+from huggin.lime.words.found import Asked, ByStep, Finding, Kept, Piece
+from huggin.lime.words.text import PARTS, is_right_to_left, isolated, words_in
 
-FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [END, "#ffffff", GOLD])
-NEITHER = "#c0c8cf"
+FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [AGAINST, "#ffffff", FOR])
 KINDS = ("words", "sentences", "spans")  # of segments
 NAMES = {  # of all figures
     "agreement",
@@ -26,8 +34,23 @@ NAMES = {  # of all figures
 BARS = 12  # segments each way
 ROWS = 18  # segments in the figure of the methods
 ROWS_BY_STEP = 40
-METHODS = {LIME: START, LEAVE_ONE_OUT: END, "integrated gradients": ACCENT, RANDOM: QUIET}
 NAMED = 28  # characters of a segment on an axis
+
+# Of the text, in inches if nothing else is said:
+WIDTH = 11.0  # of the figure
+EDGE = 0.3  # around the text
+SIZE = 11.0  # points of the letters
+BLANK = 0.07  # between words
+LINE = 0.36  # from one line to the next
+TALL = 0.215  # of a word's shade
+STRIP = 0.05  # of the strip beneath it
+ABOVE = 0.7  # for the title
+PART = 0.24  # for the name of a part
+BELOW = 1.05  # for the legend
+LONGEST = 60  # characters of a word
+UNCLEAR = "#5a5a5a"  # of a word whose coefficient may be chance
+Colour = tuple[float, float, float]
+Measure = Callable[[str], float]  # a text -> its width in inches
 
 
 def draw_kept(kept: Kept) -> dict[str, Figure]:
@@ -47,13 +70,6 @@ def draw_kept(kept: Kept) -> dict[str, Figure]:
     return figures
 
 
-def remove_others(folder: Path, figures: Collection[str]) -> None:
-    """Remove the figures that only an earlier explanation had."""
-    if (folder / FILE).is_file():  # otherwise they are not ours
-        for name in NAMES.difference(figures):
-            (folder / f"{name}.png").unlink(missing_ok=True)
-
-
 def draw_bars(finding: Finding, kept: Kept) -> Figure:
     """The segments with the largest coefficients both ways, with their standard errors."""
     ranked = sorted(finding.segments, key=lambda segment: segment.rank)
@@ -64,11 +80,13 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
     axes = figure.subplots()
     values = [segment.coefficient for segment in shown]
     errors = [segment.standard_error or 0.0 for segment in shown]
+    clear = [finding.is_clear(segment) for segment in shown]
+    colours = np.where(clear, np.where(np.array(values) > 0, FOR, AGAINST), NEITHER)
     axes.barh(
         range(len(shown)),
         values,
         xerr=errors,
-        color=[_colour(finding, segment) for segment in shown],
+        color=colours,
         error_kw={"lw": 1, "capsize": 2},
     )
     axes.set_yticks(range(len(shown)), [finding.label(segment, NAMED) for segment in shown])
@@ -79,12 +97,6 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
     note = "green: for it;  red: against it;  grey: may be chance;  whiskers: ± 1 standard error"
     figure.supxlabel(note, fontsize=9)
     return figure
-
-
-def _colour(finding: Finding, segment: Segment) -> str:
-    if not finding.is_clear(segment):
-        return NEITHER
-    return GOLD if segment.coefficient > 0 else END
 
 
 def draw_agreement(finding: Finding, kept: Kept) -> Figure:
@@ -99,20 +111,14 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     left, *curves = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])
     grid = np.array([found[shown] for found in scaled.values()]).T
     names = [f"{name}\n{_compared(finding, name)}" for name in scaled]
-    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
-    _draw_grid(left, grid, names, labels)
+    left.imshow(grid, cmap=FOR_AGAINST, norm=Normalize(-1, 1), aspect="auto")
+    left.set_xticks(range(len(names)), names, fontsize=8)
+    _name_rows(left, finding, shown)
+    for row, column in np.ndindex(grid.shape):
+        look: Any = {"ha": "center", "va": "center", "fontsize": 7}
+        left.text(column, row, f"{grid[row, column]:+.2f}", **look)
     left.set_title("each method's values, largest = 1; in the text's order")
-    for axes, (way, done, better) in zip(
-        curves, (("deletion", "hidden", "lower"), ("insertion", "shown", "higher"))
-    ):
-        for name, curve in finding.agreement.curves.items():
-            label = f"{name}: area {getattr(curve, f'{way}_auc'):.2f}"
-            axes.plot(
-                curve.shown, getattr(curve, way), color=METHODS[name], label=label, marker="."
-            )
-        axes.set(xlabel=f"{finding.kind} {done}", ylabel=f"{finding.scale} of the span")
-        axes.set_title(f"{way} ({better} is better)\n\n\n")
-        legend_above(axes, rows=2)
+    draw_curves(curves, finding.agreement.curves, finding.kind, f"{finding.scale} of the span")
     figure.supxlabel("\n".join(textwrap.wrap(finding.believe, 150)), fontsize=10)
     return figure
 
@@ -127,14 +133,11 @@ def _compared(finding: Finding, name: str) -> str:
     return f"ρ {number}, top {shared}/{finding.agreement.top}"
 
 
-def _draw_grid(axes: Axes, grid: np.ndarray, columns: list[str], rows: list[str]) -> None:
-    """Values in [-1, 1] (rows, columns) in green and red."""
-    axes.imshow(grid, cmap=FOR_AGAINST, norm=Normalize(-1, 1), aspect="auto")
-    axes.set_xticks(range(len(columns)), columns, fontsize=8)
-    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+def _name_rows(axes: Axes, finding: Finding, shown: np.ndarray) -> None:
+    """Name the rows of a heat map after segments, which are given by their numbers."""
+    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
+    axes.set_yticks(range(len(shown)), labels, fontsize=8)
     axes.grid(visible=False)
-    for row, column in np.ndindex(grid.shape):
-        axes.text(column, row, f"{grid[row, column]:+.2f}", ha="center", va="center", fontsize=7)
 
 
 def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
@@ -155,13 +158,196 @@ def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
     if len(right):
         legend_above(top)
     most = size.max() or 1.0
-    image = axes.imshow(
-        coefficients.T[shown], cmap=FOR_AGAINST, norm=Normalize(-most, most), aspect="auto"
-    )
-    labels = [finding.label(finding.segments[number], NAMED) for number in shown]
-    axes.set_yticks(range(len(shown)), labels, fontsize=8)
+    norm = Normalize(-most, most)
+    image = axes.imshow(coefficients.T[shown], cmap=FOR_AGAINST, norm=norm, aspect="auto")
+    _name_rows(axes, finding, shown)
     axes.set_xticks(columns, map(str, found.steps))
-    axes.grid(visible=False)
     axes.set_xlabel("step")
     figure.colorbar(image, ax=axes, label=f"coefficient ({finding.scale})", pad=0.01)
     return figure
+
+
+# The text
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A piece on a line."""
+
+    piece: Piece
+    line: int
+    left: float
+    right: float
+
+
+def draw_text(finding: Finding, asked: Asked) -> Figure:
+    """The question and the context, wrapped, with every word in the colour of its segment."""
+    title = f"Why “{isolated(finding.target, 60)}”?\n{isolated(asked.question, 90)}"
+    figure = new_figure(WIDTH, 4, title)
+    figure.set_layout_engine("none")
+    ignore_missing_glyphs()
+    width_of = _measure(figure, families_for(asked.question + asked.context)[0])
+    parts = {}
+    for part in PARTS:
+        pieces = [piece for piece in finding.pieces if piece.part == part]
+        parts[part] = laid_out(pieces, width_of, WIDTH - 2 * EDGE, BLANK)
+    lines = {part: placed[-1].line + 1 if placed else 1 for part, placed in parts.items()}
+    height = ABOVE + 2 * PART + LINE * sum(lines.values()) + 0.15 + BELOW
+    figure.set_size_inches(WIDTH, height)
+    axes = figure.add_axes((0, 0, 1, 1))  # in inches, from the upper left corner
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set_axis_off()
+    top = ABOVE
+    for part, placed in parts.items():
+        words = words_in(part, asked.question if part == "question" else asked.context)
+        name = part if len(placed) >= len(words) else f"{part}: the window of the answer"
+        axes.text(EDGE, top + 0.1, name, fontsize=8, color=QUIET)
+        top += PART
+        _draw_part(axes, finding, placed, top)
+        top += LINE * lines[part] + 0.075
+    _draw_legend(axes, finding, asked, height - BELOW)
+    return figure
+
+
+def _measure(figure: Figure, families: list[str]) -> Measure:
+    """A function: a text -> its width in inches."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+
+    @cache
+    def width_of(text: str) -> float:
+        drawn = Text(0, 0, short(text, LONGEST), fontsize=SIZE, fontfamily=families)
+        drawn.set_figure(figure)
+        drawn.set_parse_math(False)
+        return drawn.get_window_extent(renderer).width / figure.dpi + 0.03
+
+    return width_of
+
+
+def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -> None:
+    """The words of a part, each on the shade of its segment, which has no gaps in it."""
+    for one, behind in zip(placed, [*placed[1:], None]):
+        piece, left, right = one.piece, EDGE + one.left, EDGE + one.right
+        segment = None if piece.segment is None else finding.segments[piece.segment]
+        middle = (left + right) / 2
+        if segment and behind and (behind.piece.segment, behind.line) == (piece.segment, one.line):
+            right = max(right, EDGE + behind.left)
+        y = top + LINE * one.line
+        if segment:
+            colour = shade(segment.coefficient / finding.largest)
+            _draw_box(axes, (left, y), right - left, TALL, colour)
+        if segment and segment.standard_error is not None:
+            grey = _grey(segment.standard_error / finding.largest)
+            _draw_box(axes, (left, y + TALL + 0.012), right - left, STRIP, grey)
+        if piece.is_answer or piece.is_expected:
+            outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
+            outline.set_edgecolor(START if piece.is_answer else FOR)
+            outline.set_linestyle("-" if piece.is_answer else ":")
+            axes.add_patch(outline)
+        look: dict[str, Any] = {"fontsize": SIZE, "ha": "center", "va": "center_baseline"}
+        clear = segment is None or finding.is_clear(segment)
+        word = short(piece.text, LONGEST)
+        axes.text(middle, y + TALL / 2, word, color="black" if clear else UNCLEAR, **look)
+
+
+def _draw_box(
+    axes: Axes, corner: tuple[float, float], width: float, height: float, colour: Colour
+) -> None:
+    axes.add_patch(Rectangle(corner, width, height, facecolor=colour, linewidth=0))
+
+
+def shade(share: float) -> Colour:
+    """White for 0, green for 1, red for -1."""
+    colour = np.array(to_rgb(FOR if share > 0 else AGAINST))
+    depth = 0.85 * min(1.0, abs(share))
+    red, green, blue = 1 - depth * (1 - colour)
+    return float(red), float(green), float(blue)
+
+
+def _grey(share: float) -> Colour:
+    """Pale for an error of 0, nearly black for one as large as the largest coefficient."""
+    light = 0.93 - 0.83 * min(1.0, share)
+    return light, light, light
+
+
+def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None:
+    """The scales of both colours, what the outlines are, and how far to trust it."""
+    most = finding.largest
+    for at, share in enumerate(np.linspace(-1, 1, 41)):
+        _draw_box(axes, (EDGE + 0.06 * at, top), 0.061, 0.16, shade(share))
+    note: dict[str, Any] = {"fontsize": 8, "va": "center"}
+    axes.text(EDGE, top + 0.25, f"{-most:.3g}", ha="left", **note)
+    axes.text(EDGE + 1.23, top + 0.25, "against   0   for", ha="center", **note)
+    axes.text(EDGE + 2.46, top + 0.25, f"{most:+.3g}", ha="right", **note)
+    axes.text(EDGE + 2.7, top + 0.08, f"coefficient ({finding.scale})", **note)
+    for at, share in enumerate(np.linspace(0, 1, 20)):
+        _draw_box(axes, (EDGE + 5 + 0.06 * at, top + 0.055), 0.061, STRIP, _grey(share))
+    axes.text(EDGE + 5, top + 0.25, "0", ha="left", **note)
+    axes.text(EDGE + 6.2, top + 0.25, f"{most:.3g}", ha="right", **note)
+    axes.text(EDGE + 6.3, top + 0.08, "strip: standard error, on the same scale", **note)
+    outlines = f"blue frame: the answer, “{isolated(asked.answer, 40)}”"
+    if any(piece.is_expected and not piece.is_answer for piece in finding.pieces):
+        outlines += f";  dotted green frame: expected, “{isolated(asked.expected, 40)}”"
+    facts = (
+        f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
+        f"{asked.model}; {finding.samples} masks by {finding.hide}; held-out R² "
+        f"{finding.held_out_in_words()}; "
+        f"same answer in {100 * finding.kept:.0f} % of the masked texts"
+    )
+    lines = textwrap.wrap(facts, 150)
+    axes.text(EDGE, top + 0.42, "\n".join(lines), fontsize=8, va="top", linespacing=1.4)
+
+
+def laid_out(pieces: Sequence[Piece], width_of: Measure, room: float, blank: float) -> list[Placed]:
+    """Place pieces on lines of a width of `room`, in the direction of the text.
+
+    The direction is that of its first letter. On a line, words of the other direction that follow
+    each other stand in their own order, as in the Unicode bidirectional algorithm
+    (https://unicode.org/reports/tr9/), of which this is the part that whole words need.
+    """
+    backwards = is_right_to_left(" ".join(piece.text for piece in pieces))
+    placed: list[Placed] = []
+    for number, line in enumerate(_lines(pieces, width_of, room, blank)):
+        order = visual_order(line, backwards)
+        widths = [width_of(line[at].text) for at in order]
+        gaps = [0.0]
+        for one, other in zip(order, order[1:]):
+            are_joined = abs(one - other) == 1 and not line[max(one, other)].after_blank
+            gaps.append(0.0 if are_joined else blank)
+        left = room - sum(widths) - sum(gaps) if backwards else 0.0
+        for at, gap, width in zip(order, gaps, widths):
+            left += gap
+            placed.append(Placed(line[at], number, left, left + width))
+            left += width
+    return placed
+
+
+def _lines(
+    pieces: Sequence[Piece], width_of: Measure, room: float, blank: float
+) -> list[list[Piece]]:
+    lines: list[list[Piece]] = []
+    used = 0.0
+    for piece in pieces:
+        width = width_of(piece.text)
+        gap = blank if piece.after_blank else 0.0
+        if lines and used + gap + width <= room:
+            lines[-1].append(piece)
+            used += gap + width
+        else:
+            lines.append([piece])
+            used = width
+    return lines
+
+
+def visual_order(line: Sequence[Piece], backwards: bool) -> list[int]:
+    """The numbers of a line's words from left to right."""
+    runs: list[tuple[bool, list[int]]] = []
+    for at, piece in enumerate(line):
+        has_direction = any(map(str.isalpha, piece.text))
+        direction = is_right_to_left(piece.text) if has_direction else None
+        own = runs[-1][0] if direction is None and runs else direction
+        if runs and runs[-1][0] == own:
+            runs[-1][1].append(at)
+        else:
+            runs.append((backwards if own is None else own, [at]))
+    ordered = [numbers[::-1] if direction else numbers for direction, numbers in runs]
+    return [at for numbers in (ordered[::-1] if backwards else ordered) for at in numbers]

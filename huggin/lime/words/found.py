@@ -4,15 +4,15 @@ The figures are drawn from these dataclasses alone, so a PDF can draw them later
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
-from huggin.common.files import read_text, write_json
-from huggin.lime.explanation import Explanation, known
+from huggin.common.files import read_text
+from huggin.lime.explanation import Explanation
 from huggin.lime.quality import Compared
 from huggin.lime.surrogate import CHANCE, Pair
 from huggin.lime.words.scene import TextScene, TokenSpan
@@ -65,40 +65,29 @@ class Piece:
     is_expected: bool
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One explanation: how it was made, what was found, how far to trust it."""
+class Finding(BaseModel, extra="allow", frozen=True):
+    """One explanation: how it was made, what was found, how far to trust it.
+
+    It also keeps all other numbers of `Explanation.as_json`, by their names there.
+    """
 
     kind: str  # words, sentences or spans
     hide: str
     target: str
     scale: str
-    sampler: str
     samples: int
-    seed: int
-    kernel_width: float
-    top: int
-    model_prediction: float
-    mean_prediction: float
-    local_prediction: float
-    intercept: float
-    r2: float | None
     held_out_r2: float | None
-    effective_samples: float
     kept: float  # share of the masks on which the model gives the same answer
     top_segments: list[int]
     segments_against: list[int]
     segments: list[Segment]
     pieces: list[Piece]
-    masks: list[str]
-    predictions: list[float]
-    stability: dict[str, float] | None = None
     agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
     adjusted: bool = False  # by a proxy
     proxy_r2: float | None = None
-    pairs: list[Pair] = field(default_factory=list)  # that count together most
+    pairs: list[Pair] = []  # that count together most
     least: float = 0.0  # a smaller coefficient is no effect
 
     def label(self, segment: Segment, length: int) -> str:
@@ -133,17 +122,6 @@ class ByStep:
     coefficients: list[list[float]]  # (steps, segments)
     standard_errors: list[list[float | None]]  # (steps, segments)
 
-    def add(self, step: int, one: TextExplanation, answer: str, is_answer: bool) -> None:
-        """Add what the model of one more step answers, and what LIME found."""
-        surrogate = one.surrogate
-        self.steps.append(step)
-        self.scores.append(float(one.scores[0]))
-        self.answers.append(answer)
-        self.is_answer.append(is_answer)
-        self.held_out_r2.append(known(surrogate.held_out_r2))
-        self.coefficients.append(surrogate.coefficients.tolist())
-        self.standard_errors.append([known(error) for error in surrogate.standard_errors])
-
     def in_words(self, tops: Sequence[set[int]], highest: int) -> str:
         """Since when the words with the highest coefficients are the last model's.
 
@@ -168,30 +146,24 @@ class Kept:
     findings: list[Finding]
     by_step: ByStep | None = None
     nodes: dict[str, Any] | None = None  # huggin.lime.words.rivals.NodeShares
-    schema: int = field(default=1)
+    schema: int = 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Every number, as in explanation.json."""
+        found: dict[str, Any] = TypeAdapter(Kept).dump_python(self)
+        return found
 
     def rows(self) -> list[dict[str, Any]]:
         """What the database keeps of each finding, and its segments."""
-        return [
-            asdict(finding)
-            | {
-                "kind": "words",
-                "picture": f"{self.asked.name}: {self.asked.question}",
-                "model": self.asked.model,
-                "segmenter": finding.kind,
-                "fill": finding.hide,
-            }
-            for finding in self.findings
-        ]
+        asked = self.asked
+        text = {"kind": "words", "picture": f"{asked.name}: {asked.question}", "model": asked.model}
+        return [finding.model_dump() | text for finding in self.findings]
 
 
 def finding_of(one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None) -> Finding:
     """Sum up an explanation. answer, expected: spans of tokens in the window."""
-    more = {
-        "pieces": _pieces(one.scene, answer, expected),
-        "least": max(one.surrogate.least, one.surrogate.rounding),
-    }
-    return TypeAdapter(Finding).validate_python(one.as_json() | more)
+    more = {"pieces": _pieces(one.scene, answer, expected), "least": one.surrogate.smallest}
+    return Finding.model_validate(one.as_json() | more)
 
 
 def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> list[Piece]:
@@ -204,28 +176,15 @@ def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> 
     found = []
     for word in cut(window, "words"):
         own = [token for token in tokens if word.overlaps(places[token])]
-        before = whole_of(window, word.part)[: word.first]
         if not own:
             continue  # not in the window
-        owners = [int(scene.segment_of[token]) for token in own if scene.segment_of[token] >= 0]
-        found.append(
-            Piece(
-                part=word.part,
-                text=text_of(window, word),
-                after_blank=not before or before[-1].isspace(),
-                segment=owners[0] if owners else None,
-                is_answer=any(map(word.overlaps, answers)),
-                is_expected=any(map(word.overlaps, wanted)),
-            )
-        )
+        before = whole_of(window, word.part)[: word.first]
+        after_blank = not before or before[-1].isspace()
+        owners = (int(scene.segment_of[token]) for token in own)
+        segment = next((owner for owner in owners if owner >= 0), None)
+        marks = [any(map(word.overlaps, span)) for span in (answers, wanted)]
+        found.append(Piece(word.part, text_of(window, word), after_blank, segment, *marks))
     return found
-
-
-def write_kept(folder: Path, kept: Kept) -> Path:
-    """Write explanation.json, whole or not at all; returns its path."""
-    path = folder / FILE
-    write_json(path, asdict(kept))
-    return path
 
 
 def read_kept(folder: Path) -> Kept:

@@ -55,14 +55,12 @@ def integrated_gradients(scene: TextScene, target: Target[TokenSpan], scale: str
     cannot be deleted. The attributions of all tokens add up to the change of the score (they are
     complete). Steps are doubled until they do so to 1 %, or until there are 1,024.
     """
-    steps = FIRST_STEPS
     with progress(total=MOST_STEPS, label="integrated gradients", unit="steps") as bar:
-        while True:
-            found = _integrated(scene, target, scale, steps)
-            bar.update(steps)
-            if found.error <= COMPLETE or steps >= MOST_STEPS:
-                return found
-            steps *= 2
+        found = _integrated(scene, target, scale, FIRST_STEPS)
+        while found.error > COMPLETE and found.steps < MOST_STEPS:
+            bar.update(found.steps)
+            found = _integrated(scene, target, scale, 2 * found.steps)
+    return found
 
 
 def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: int) -> Integrated:
@@ -87,9 +85,8 @@ def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: 
         return log_p.exp() if log_q is None else log_p.exp() - log_q.exp()
 
     method = LayerIntegratedGradients(score, text_model.model.get_input_embeddings())
-    attributed = method.attribute(
-        ids, baselines=baseline, n_steps=steps, internal_batch_size=text_model.batch
-    )
+    size = text_model.batch
+    attributed = method.attribute(ids, baseline, n_steps=steps, internal_batch_size=size)
     with torch.no_grad():
         change = float(score(ids) - score(baseline))
     by_token = _as_array(attributed[0].sum(dim=1))
@@ -155,9 +152,8 @@ def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:
         rival = (first, last)
     states = _as_array(outputs[site][0])  # (tokens, hidden)
     weight = _as_array(head_of(model).weight)
-    differences = [states[mine] - states[other] for mine, other in zip(target.plus, rival)]
-    lead = (start[0, target.plus[0]] - start[0, rival[0]]) + (
-        end[0, target.plus[1]] - end[0, rival[1]]
-    )
-    shares = differences[0] * weight[0] + differences[1] * weight[1]
-    return NodeShares(rival, shares, float(lead))
+    ends = list(zip((start[0], end[0]), target.plus, rival, strict=True))
+    lead = float(sum(logits[mine] - logits[other] for logits, mine, other in ends))
+    leads = [states[mine] - states[other] for _, mine, other in ends]
+    shares = leads[0] * weight[0] + leads[1] * weight[1]
+    return NodeShares(rival, shares, lead)

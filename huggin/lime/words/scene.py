@@ -102,10 +102,9 @@ class TextScene(AnyScene[TokenSpan]):
         in_context = torch.tensor([part == "context" for part in self.window.parts])
 
         def rows(on: np.ndarray) -> np.ndarray:
-            seen = torch.from_numpy(self.seen(on))
-            start, end = ask_masked(self, seen)
-            there = torch.ones_like(seen) if self.hide == "mask" else seen
-            best = best_token_spans(start, end, in_context & there, self.text_model.data)
+            start, end = ask_masked(self, torch.from_numpy(self.seen(on)))
+            allowed = in_context & start.isfinite()  # others are deleted or padded
+            best = best_token_spans(start, end, allowed, self.text_model.data)
             logs = [span_logs(start, end, span) for span in about]
             columns = [pair[0] for pair in logs] + [pair[1] for pair in logs] + list(best.T)
             return torch.stack(columns, dim=1).float().numpy()
@@ -114,18 +113,12 @@ class TextScene(AnyScene[TokenSpan]):
 
     def key(self, about: tuple[TokenSpan, ...]) -> str:
         """See `AnyScene.key`."""
-        model = self.text_model
-        data = model.data
-        facts = (
-            model.fingerprint,
-            str(model.model.device.type),
-            str(model.model.dtype),
-            self.window.inputs,
-            self.hide,
-            self.segment_of.tolist(),
-            about,
-            (data.max_answer_length, data.version_2_with_negative, data.null_score_diff_threshold),
-        )
+        own = self.text_model
+        data = own.data
+        model = (own.fingerprint, str(own.model.device.type), str(own.model.dtype))
+        text = (self.window.inputs, self.hide, self.segment_of.tolist())
+        null = (data.version_2_with_negative, data.null_score_diff_threshold)
+        facts = (*model, *text, about, (data.max_answer_length, *null))
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def kept(self, target: Target[TokenSpan], answers: Answers[TokenSpan]) -> float:
@@ -136,11 +129,11 @@ class TextScene(AnyScene[TokenSpan]):
         """See `AnyScene.kept_in_words`."""
         line = f"the model still gives its answer in {100 * kept:.0f} % of the masked texts"
         if kept >= NEARLY_ALL:
-            return f"{line}. NEARLY ALL: the answer hardly depends on these {self.kind}"
-        if kept >= SELDOM:
-            return line
-        why = "masked texts look unlike the training data; check that leave-one-out agrees"
-        return f"{line}. Few: {why}"
+            line += f". NEARLY ALL: the answer hardly depends on these {self.kind}"
+        if kept < SELDOM:
+            line += ". Few: masked texts look unlike the training data; "
+            line += "check that leave-one-out agrees"
+        return line
 
     def doubts(self, kept: float) -> list[str]:
         """What that share says against the top segments, a clause each."""
@@ -155,9 +148,10 @@ class TextScene(AnyScene[TokenSpan]):
         """See `AnyScene.details`."""
         first, last = answers.best[1].tolist()
         how = f"of {len(self.window.tokens)} tokens, hidden by {self.hide}"
+        answer = answer_text(self.window, (first, last))
         return [
             f"of {len(answers.best)} masked texts {how}",
-            f"e.g. the answer to masks[1]: {answer_text(self.window, (first, last))}",
+            f"e.g. the answer to masks[1]: {answer}",
         ]
 
     def as_json(self, target: Target[TokenSpan]) -> dict[str, Any]:
@@ -185,33 +179,26 @@ def make_text_scene(
     Raises UserError if fewer than two segments are left.
     """
     owners = []
-    for own in (place_of_token(window, token) for token in range(len(window.tokens))):
-        overlapped = (number for number, place in enumerate(places) if place.overlaps(own))
-        owners.append(next(overlapped, NEVER))
+    for token in range(len(window.tokens)):
+        overlaps = map(place_of_token(window, token).overlaps, places)
+        owners.append(next((number for number, shares in enumerate(overlaps) if shares), NEVER))
     hidden = {owner for token, owner in enumerate(owners) if token not in kept}
-    shared = {place for place in range(len(places)) if _is_shared(window, place, places, owners)}
     numbers: dict[int, int] = {}
     segments: list[Place] = []
     for number, place in enumerate(places):
         if number in hidden:
             numbers[number] = len(segments)
             segments.append(place)
-        elif number in shared and segments and segments[-1].part == place.part:
-            segments[-1] = Place(place.part, segments[-1].first, place.last)
+        elif segments and segments[-1].part == place.part and number not in owners:
+            before = (token for token, owner in enumerate(owners) if owner == number - 1)
+            if any(place.overlaps(place_of_token(window, token)) for token in before):
+                segments[-1] = Place(place.part, segments[-1].first, place.last)
     if len(segments) < 2:
         what = f"{len(segments)} segments can be hidden, two are needed"
         raise UserError(f"{name}: {what}; give a longer context, or hide the answer's words, too")
-    segment_of = [
-        NEVER if token in kept else numbers.get(owner, NEVER) for token, owner in enumerate(owners)
-    ]
-    return TextScene(name, window, kind, hide, segments, np.array(segment_of), text_model)
-
-
-def _is_shared(window: Window, number: int, places: Sequence[Place], owners: list[int]) -> bool:
-    """Whether a place has no token of its own, but one of the place before reaches into it."""
-    before = [token for token, owner in enumerate(owners) if owner == number - 1]
-    reaches = any(places[number].overlaps(place_of_token(window, token)) for token in before)
-    return number not in owners and reaches
+    segment_of = np.array([numbers.get(owner, NEVER) for owner in owners])
+    segment_of[list(kept)] = NEVER
+    return TextScene(name, window, kind, hide, segments, segment_of, text_model)
 
 
 def answer_text(window: Window, span: TokenSpan) -> str:
@@ -237,25 +224,21 @@ def ask_masked(scene: TextScene, seen: Tensor) -> tuple[Tensor, Tensor]:
     if scene.hide == "delete":
         rows = [row.nonzero()[:, 0] for row in seen]
         places = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
-        attention = places >= 0
-        inputs = _inputs(scene, places.clamp(min=0))
-        inputs["input_ids"][~attention] = text_model.substitute("pad")
+        attention = seen = places >= 0
     else:
         places = torch.arange(seen.shape[1]).expand(len(seen), -1)
-        inputs = _inputs(scene, places)
-        inputs["input_ids"][~seen] = text_model.substitute(scene.hide)
         attention = torch.ones_like(seen) if scene.hide == "mask" else seen
+    window = scene.window.inputs.items()
+    inputs = {name: torch.tensor(ids)[places.clamp(min=0)] for name, ids in window}
+    substitute = "mask" if scene.hide == "mask" else "pad"
+    inputs["input_ids"][~seen] = text_model.substitute(substitute)
     inputs["attention_mask"] = attention.long()
     logits = _logits(text_model, inputs)
-    full = torch.full((2, *seen.shape), -torch.inf, dtype=torch.float64)
+    shape = (2, len(seen), len(scene.window.tokens))
+    full = torch.full(shape, -torch.inf, dtype=torch.float64)
     texts = torch.arange(len(seen))[:, None].expand_as(places)
     full[:, texts[attention], places[attention]] = logits[:, attention]
     return full[0], full[1]
-
-
-def _inputs(scene: TextScene, places: Tensor) -> dict[str, Tensor]:
-    """The model's inputs at some tokens of the window: each (texts, tokens)."""
-    return {name: torch.tensor(ids)[places] for name, ids in scene.window.inputs.items()}
 
 
 def _logits(text_model: TextModel, inputs: dict[str, Tensor]) -> Tensor:

@@ -70,13 +70,12 @@ def sentences_in(part: str, text: str) -> list[Place]:
     small letter or a digit.
     """
     ends = [match.end() for match in FULL_STOP.finditer(text) if _ends(text, match)]
-    borders = [0, *ends, len(text)]
     places = []
-    for first, last in zip(borders, borders[1:]):
-        sentence = text[first:last]
-        start = first + len(sentence) - len(sentence.lstrip())
-        if sentence.strip():
-            places.append(Place(part, start, start + len(sentence.strip())))
+    for first, last in zip([0, *ends], [*ends, len(text)]):
+        sentence = text[first:last].strip()
+        start = text.find(sentence, first)
+        if sentence:
+            places.append(Place(part, start, start + len(sentence)))
     return places
 
 
@@ -84,12 +83,12 @@ def _ends(text: str, stop: re.Match[str]) -> bool:
     """Whether a sentence ends behind a full stop."""
     before = text[: stop.end()]
     behind = text[stop.end() :].lstrip()
-    last_word = before.split()[-1].lower() if before.split() else ""
     if not behind or behind[0].islower():
         return False
-    if stop[0] == "." and behind[0].isdigit():
-        return False
-    return stop[0] != "." or not (INITIAL.search(before[-3:]) or last_word in TITLES)
+    if stop[0] != ".":
+        return True
+    short_one = INITIAL.search(before[-3:]) or before.split()[-1].lower() in TITLES
+    return not (behind[0].isdigit() or short_one)
 
 
 def is_right_to_left(text: str) -> bool:
@@ -156,12 +155,10 @@ def place_of_token(window: Window, token: int) -> Place:
 
 def tokens_of_words(window: Window, spans: Collection[tuple[int, int]]) -> set[int]:
     """The tokens of all words that a span of tokens (first, last) touches."""
-    answer = [
-        place_of_token(window, token) for first, last in spans for token in range(first, last + 1)
-    ]
+    places = [place_of_token(window, token) for token in range(len(window.tokens))]
+    answer = [place for first, last in spans for place in places[first : last + 1]]
     words = [word for word in cut(window, "words") if any(map(word.overlaps, answer))]
-    tokens = range(len(window.tokens))
-    return {token for token in tokens if any(map(place_of_token(window, token).overlaps, words))}
+    return {token for token, place in enumerate(places) if any(map(place.overlaps, words))}
 
 
 def label(number: int, texts: Sequence[str], part: str, length: int) -> str:

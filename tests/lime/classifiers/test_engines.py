@@ -13,8 +13,8 @@ from huggin.lime.classifiers import keras_classifier as engines
 from huggin.lime.classifiers.keras_classifier import NotConverted
 from huggin.lime.classifiers.networks import open_file
 from huggin.lime.explanation import Request
+from huggin.lime.pictures.explaining import deceive
 from huggin.lime.pictures.reading import Picture
-from huggin.lime.pictures.rounds import deceive
 from huggin.lime.pictures.scene import make_scene
 from huggin.lime.predictor import Predictor, Target
 from tests.conftest import ROOT, command

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from huggin.lime import fonts
+from huggin.lime import drawing
 from huggin.lime.classifiers.labels import Labels
+from huggin.lime.drawing import AGAINST, FOR
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import distance_weights, random_perturbations
-from huggin.lime.pictures.figures import AGAINST, FOR, SEGMENT, draw_explanation
+from huggin.lime.pictures.figures import SEGMENT, draw_explanation
 from huggin.lime.pictures.scene import Scene, segmented
 from huggin.lime.predictor import Target
 from huggin.lime.surrogate import Pair, linear_regression_coefficients
@@ -27,7 +28,7 @@ class Named:
     fingerprint = "a"
 
     def __init__(self, *names: str) -> None:
-        self.labels = Labels(names, tuple(map(str, range(len(names)))))
+        self.labels = Labels(names)
 
 
 def explained(shape: tuple[int, int], cells: int, names=("cat", "dog")) -> Explanation:
@@ -99,9 +100,9 @@ def test_a_line_joins_the_segments_that_count_together():
 
 @pytest.mark.slow
 def test_letters_that_no_font_has_are_said(monkeypatch):
-    monkeypatch.setattr(fonts, "_installed", dict)
-    assert fonts.missing_in(["dog", "köln"]) == ""
-    line = fonts.missing_in(["dog", "猫"])
+    monkeypatch.setattr(drawing, "_installed", dict)
+    assert drawing.missing_in(["dog", "köln"]) == ""
+    line = drawing.missing_in(["dog", "猫"])
     assert line.startswith("no font here has 猫: the figures show boxes instead; install one")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -110,11 +111,11 @@ def test_letters_that_no_font_has_are_said(monkeypatch):
 
 @pytest.mark.slow
 def test_a_font_that_has_the_letters_is_used(monkeypatch):
-    monkeypatch.setattr(fonts, "_installed", lambda: {"Ravens": "ravens.ttf"})
-    own = fonts._letters
+    monkeypatch.setattr(drawing, "_installed", lambda: {"Ravens": "ravens.ttf"})
+    own = drawing._letters
     monkeypatch.setattr(
-        fonts, "_letters", lambda file: frozenset("猫") if file == "ravens.ttf" else own(file)
+        drawing, "_letters", lambda file: frozenset("猫") if file == "ravens.ttf" else own(file)
     )
-    assert fonts.families_for("dog 猫") == ([fonts.OWN, "Ravens"], "")
+    assert drawing.families_for("dog 猫") == ([drawing.OWN, "Ravens"], "")
     figure = draw_explanation(explained((96, 96), 9, names=("dog", "猫")))["segment_coeffs"]
-    assert figure.axes[0].xaxis.label.get_fontfamily() == [fonts.OWN, "Ravens"]
+    assert figure.axes[0].xaxis.label.get_fontfamily() == [drawing.OWN, "Ravens"]

@@ -121,7 +121,7 @@ def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, 
         (("run", *OWN, "word " * 5000), "a context of 5,000 words; at most 2,000"),
         (
             ("run", "--question", "why " * 60, "--context", "Odin."),
-            "the windows of this run hold 44",
+            "the windows of this run have room for 44",
         ),
         (("run", *OWN, "Odin", "--by", "sentences"), "1 segments can be hidden"),
         (("run", *OWN, "Odin is.", "--explain", "gold"), "has no expected answer"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue, UserError
-from huggin.lime import fonts
+from huggin.lime import drawing
 from huggin.lime.explanation import Request
 from huggin.lime.steps import Report
 from huggin.lime.words.answer import Story
@@ -17,10 +17,10 @@ from huggin.lime.words.case import (
     refuse_long_context,
     span_target,
 )
+from huggin.lime.words.figures import laid_out, visual_order
 from huggin.lime.words.found import Asked, Piece
 from huggin.lime.words.scene import make_text_scene
 from huggin.lime.words.text import find_spans, is_right_to_left, sentences_in, words_in
-from huggin.lime.words.text_figure import laid_out, visual_order
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from tests.conftest import CONTEXT, record
@@ -91,19 +91,21 @@ def test_characters_without_blanks_touch():
 
 def test_a_font_that_came_after_matplotlibs_list_is_used(monkeypatch):
     """Matplotlib keeps its list of fonts; a font that is installed later was never found."""
-    manager = fonts.font_manager.fontManager
-    own = [entry for entry in manager.ttflist if entry.name == fonts.OWN]
+    manager = drawing.font_manager.fontManager
+    own = [entry for entry in manager.ttflist if entry.name == drawing.OWN]
 
     def add(file: str) -> None:
         manager.ttflist.append(SimpleNamespace(name="Ravens", fname=file, weight=400))
 
     monkeypatch.setattr(manager, "ttflist", own)
     monkeypatch.setattr(manager, "addfont", add)
-    monkeypatch.setattr(fonts.font_manager, "findSystemFonts", lambda: ["/ravens.ttf"])
-    monkeypatch.setattr(fonts, "_letters", lambda file: {"猫"} if file == "/ravens.ttf" else set())
-    fonts._add_new_fonts.cache_clear()
-    assert fonts.families_for("猫") == ([fonts.OWN, "Ravens"], "")
-    fonts._add_new_fonts.cache_clear()
+    monkeypatch.setattr(drawing.font_manager, "findSystemFonts", lambda: ["/ravens.ttf"])
+    monkeypatch.setattr(
+        drawing, "_letters", lambda file: {"猫"} if file == "/ravens.ttf" else set()
+    )
+    drawing._add_new_fonts.cache_clear()
+    assert drawing.families_for("猫") == ([drawing.OWN, "Ravens"], "")
+    drawing._add_new_fonts.cache_clear()
 
 
 # What --explain and --spans name

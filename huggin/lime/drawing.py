@@ -1,39 +1,59 @@
-"""Fonts for names of classes that Matplotlib's own font cannot write, such as Chinese ones."""
+"""What figures of pictures and of words share: colours, curves, and fonts for all letters.
 
-from collections.abc import Iterable
+Matplotlib's own font cannot write every name of a class and every text, such as Chinese ones.
+"""
+
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
+from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above
+from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
+
+FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
+AGAINST = END
+NEITHER = "#c0c8cf"
+METHODS = {LIME: START, LEAVE_ONE_OUT: END, "integrated gradients": ACCENT, RANDOM: QUIET}
 OWN = "DejaVu Sans"  # comes with Matplotlib
 BOXES = "Last Resort"  # begins the name of fonts that draw a box for every letter
+
+
+def draw_curves(panels: Iterable[Axes], curves: Mapping[str, Curve], what: str, score: str) -> None:
+    """The score while segments are hidden one by one, and while they are shown, in some orders.
+
+    what: the segments, in the plural.
+    """
+    ways = (("deletion", "hidden", "lower"), ("insertion", "shown", "higher"))
+    for axes, (way, done, better) in zip(panels, ways):
+        for name, curve in curves.items():
+            label = f"{name}: area {getattr(curve, f'{way}_auc'):.3f}"
+            values = getattr(curve, way)
+            axes.plot(curve.shown, values, color=METHODS[name], label=label, marker=".")
+        axes.set(xlabel=f"{what} {done}", ylabel=score)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_title(f"{way} ({better} is better)\n\n\n")
+        legend_above(axes, rows=2)
 
 
 def families_for(text: str) -> tuple[list[str], str]:
     """Font families that together write a text, and the characters that no font here has."""
     families = [OWN]
-    own = _letters(str(font_manager.findfont(OWN)))
-    missing = {letter for letter in text if letter.isprintable()} - own
-    missing = _without_those_of_fonts(missing, families)
-    if missing and _add_new_fonts():
-        missing = _without_those_of_fonts(missing, families)
+    missing = {letter for letter in text if letter.isprintable()}
+    missing -= _letters(str(font_manager.findfont(OWN)))
+    for again in (False, True):
+        if missing and (not again or _add_new_fonts()):
+            for name, file in _installed().items():
+                if found := missing & _letters(file):
+                    families.append(name)
+                    missing -= found
     return families, "".join(sorted(missing))
-
-
-def _without_those_of_fonts(missing: set[str], families: list[str]) -> set[str]:
-    """The letters that no installed font has; the fonts of the others are added to `families`."""
-    for name, file in _installed().items():
-        if not missing:
-            break
-        found = missing & _letters(file)
-        if found:
-            families.append(name)
-            missing = missing - found
-    return missing
 
 
 @cache
@@ -69,14 +89,12 @@ def missing_in(names: Iterable[str]) -> str:
 
 def _installed() -> dict[str, str]:
     """The file of each family, the plain style if there is one."""
-    entries = sorted(
-        font_manager.fontManager.ttflist, key=lambda one: (one.name, one.weight != 400)
-    )
     files: dict[str, str] = {}
-    for entry in entries:
+    plain_first = sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.weight != 400)
+    for entry in plain_first:
         if not entry.name.startswith(BOXES):
             files.setdefault(entry.name, entry.fname)
-    return files
+    return dict(sorted(files.items()))
 
 
 @cache

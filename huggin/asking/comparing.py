@@ -1,0 +1,165 @@
+"""Ask two runs' models the same questions: is the second better than the first?
+
+huggin.compare("runs/a", "runs/b").in_words()
+"""
+
+import html
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from huggin.analysis.comparison import Difference, Rights, difference
+from huggin.asking.answering import TrainedModel
+from huggin.asking.examination import Examination, models_of
+from huggin.asking.questions import Asked, efficacy_of
+from huggin.asking.run_and_cfg import TrainedWith, config_of
+from huggin.common.progress import progress
+from huggin.model.device import choose_device
+from huggin.recording.checkpoints import newest_model
+from huggin.recording.results import Efficacy, trained_on_in_words
+from huggin.recording.run_folder import RunFolder
+
+SHOWN = 10  # questions on which the models differ
+ONE_SEED = "this compares two trained models; the same training with another seed gives another"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How one run's model answered the questions."""
+
+    run: Path
+    asked: list[Asked]
+    efficacy: Efficacy
+
+    def in_words(self, letter: str) -> str:
+        """The run, and its score."""
+        efficacy = self.efficacy
+        note = trained_on_in_words(efficacy.trained_on, efficacy.asked)
+        score = f"EM {efficacy.exact_match:.1f} %, F1 {efficacy.f1:.1f} %"
+        return f"{letter}  {self.run}, step {efficacy.step}: {score}{note}"
+
+    def scores(self, name: str) -> np.ndarray:
+        """A score of each question, (questions,), in percent: `exact_match` or `f1`."""
+        return np.array([getattr(one, name) for one in self.asked])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two models' answers to the same questions. A is the first, B the second."""
+
+    first: Answers
+    second: Answers
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Of EM and F1."""
+        contexts = [one.record["context"] for one in self.first.asked]
+        places = np.unique(contexts, return_inverse=True)[1]
+        names = {"EM": "exact_match", "F1": "f1"}
+        return [
+            difference(name, self.first.scores(of), self.second.scores(of), places)
+            for name, of in names.items()
+        ]
+
+    @property
+    def rights(self) -> Rights:
+        """How many each answered right."""
+        return Rights.of(*(each.scores("exact_match") == 100 for each in (self.first, self.second)))
+
+    def in_words(self) -> str:
+        """Both scores, their difference, and the questions that one alone answered right."""
+        questions = f"{len(self.first.asked)} questions of {self.first.efficacy.data}"
+        lines = [questions, self.first.in_words("A"), self.second.in_words("B")]
+        lines += [each.in_words() for each in self.differences]
+        lines += [self.rights.in_words(), ONE_SEED]
+        pairs = zip(self.first.asked, self.second.asked, strict=True)
+        apart = [pair for pair in pairs if pair[0].right != pair[1].right]
+        lines += [_in_words(*pair) for pair in apart[:SHOWN]]
+        if len(apart) > SHOWN:
+            lines.append(f"and {len(apart) - SHOWN} more that one alone answered right")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """The scores, the differences, and both answers to each question."""
+        pairs = zip(self.first.asked, self.second.asked, strict=True)
+        return {
+            "runs": [str(each.run) for each in (self.first, self.second)],
+            "scores": [asdict(each.efficacy) for each in (self.first, self.second)],
+            "differences": [asdict(each) | {"shown": each.shown} for each in self.differences],
+            "right": asdict(self.rights) | {"p": self.rights.chance},
+            "questions": [
+                {
+                    "index": first.index,
+                    "question": first.record["question"],
+                    "expected": first.record["answers"]["text"],
+                    "answered": [first.answer.text, second.answer.text],
+                    "exact_match": [first.exact_match, second.exact_match],
+                    "f1": [first.f1, second.f1],
+                }
+                for first, second in pairs
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.in_words())}</pre>"
+
+
+def _in_words(first: Asked, second: Asked) -> str:
+    lines = first.in_words().splitlines()[:2]
+    for letter, one in (("A", first), ("B", second)):
+        which = "right" if one.right else "wrong"
+        lines.append(f"  {letter} {which}: {one.answer.text or '(no answer)'}")
+    return "\n".join(lines)
+
+
+def compare(
+    first: str | Path,
+    second: str | Path,
+    samples: int | None = None,
+    *,
+    split: str | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+) -> Compared:
+    """Ask two runs' newest models the same questions: what `huggin compare` does.
+
+    first, second: the runs' folders, or their cfg.json. The questions are those of the first run;
+    `split` is `train` or `validation`, by default validation if there is any. samples: how many;
+    default: all; `seed` draws them. device: where to compute; default: the accelerator.
+
+    >>> import huggin
+    >>> found = huggin.compare("runs/sample", "runs/sample", samples=4, seed=1)
+    >>> [each.points for each in found.differences]
+    [0.0, 0.0]
+
+    Raises UserError if a model or the data cannot be used. Nothing is kept in the runs.
+    """
+    config = config_of(Path(first), [])
+    run = RunFolder(Path(config.training.output_dir))
+    (model,) = models_of(run, None)
+    examination = Examination.load(config, run, model, split, device)
+    asked = examination.ask(samples, seed=seed)
+    indices = [one.index for one in asked.asked]
+    own = Answers(run.path, asked.asked, asked.efficacy)
+    return Compared(own, _ask_another(Path(second), examination, indices, device))
+
+
+def _ask_another(
+    named: Path, examination: Examination, indices: Sequence[int], device: str | None
+) -> Answers:
+    """Ask another run's model the questions of an examination."""
+    config = config_of(named, [])
+    run = RunFolder(Path(config.training.output_dir))
+    facts = TrainedWith.of(run, config)
+    place = choose_device(device, config.training.use_cpu)
+    model = TrainedModel.in_folder(run, newest_model(run), facts.data, place)
+    answers = model.asked(examination.records, indices)
+    asked = list(progress(answers, label="asking", unit="questions", total=len(indices)))
+    known = facts.trained_on(examination.records, "validation", config.model.cache_dir)
+    trained_on = len(known.intersection(indices))
+    squad2 = model.data.version_2_with_negative
+    data = examination.asked_data
+    return Answers(run.path, asked, efficacy_of(asked, model.step, data, trained_on, squad2))
