@@ -17,12 +17,15 @@ from huggin.lime.results import record, refuse_unwritable
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary of each round, draw what is left of the picture, and record why."""
     choices = vars(read_arguments(argv))
-    # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
-    load_matplotlib()
-    from huggin.lime.pictures.explaining import explain_rounds
+    from huggin.lime.pictures.reading import open_picture
 
     json, db = map(choices.pop, ("json", "db"))
     refuse_unwritable(json, db)
+    choices["picture"] = open_picture(choices["picture"])
+    # TensorFlow and Matplotlib take seconds to load, so what was typed is read first.
+    load_matplotlib()
+    from huggin.lime.pictures.explaining import explain_rounds
+
     explanations = explain_rounds(**choices, say=print)
     record(db, json, [explanation.as_json() for explanation in explanations])
     return 0

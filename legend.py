@@ -3,10 +3,14 @@
 python legend.py RUN
 """  # huggin: look 80
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
+from huggin.common.errors import UserError
+
+ON_THE_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,12 +31,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.depth is not None and args.depth < 0:
         parser.error(f"--depth {args.depth}: give 0 or more")
-    from huggin.pages.legend_drawing import draw, drawing, format_of
+    from huggin.pages.dot import format_of
 
     format_of(args.out)
+    refuse_unknown(args.model)
+    from huggin.pages.legend_drawing import draw, drawing
+
     draw(drawing(args.model, args.depth), args.out)
     print(args.out)
     return 0
+
+
+def refuse_unknown(model: str) -> None:
+    """Raise UserError for what is neither a model's folder nor, by its form, one on the Hub."""
+    folder = Path(model)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise UserError(f"{model}: no config.json in this folder; name a run's or a model's folder")
+    if not folder.is_dir() and not ON_THE_HUB.fullmatch(model):
+        advice = "a model on the Hub is owner/name, as in google-bert/bert-base-uncased"
+        raise UserError(f"{model}: no such folder; {advice}")
 
 
 if __name__ == "__main__":

@@ -28,12 +28,15 @@ from huggin.lime.results import record, refuse_unwritable
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain a picture, and save, print and record what was found."""
     choices = vars(read_arguments(argv))
-    # TensorFlow and Matplotlib take seconds to load, and --help needs neither.
-    load_matplotlib()
-    from huggin.lime.pictures.explaining import explain_picture
+    from huggin.lime.pictures.reading import open_picture
 
     json, db, show = map(choices.pop, ("json", "db", "show"))
     refuse_unwritable(json, db)
+    choices["picture"] = open_picture(choices["picture"])
+    # TensorFlow and Matplotlib take seconds to load, so what was typed is read first.
+    load_matplotlib()
+    from huggin.lime.pictures.explaining import explain_picture
+
     explained = explain_picture(**choices, say=print)
     explained.save(choices["out"], show, choices["verbose"])
     record(db, json, explained.as_json())

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser, called, run_command
 from huggin.common.errors import UserError
 from huggin.common.streams import lasting_output, output_is_lost, warn
 from huggin.qa.arguments import describe_keys
-from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_folder import RunFolder, locked
 
 OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
@@ -28,28 +28,38 @@ docs/data-and-models.md has a table of them."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, or go on training; then evaluate if do_eval is set."""
     cfg, flags = read_command_line(sys.argv[1:] if argv is None else argv)
-    warn(f"run_qa.py: starting with {cfg or 'flags'}; loading the libraries")
-    from checkpointing import SafeStop
-    from huggin.qa.config import read_config
-    from huggin.recording.run_folder import locked
+    from huggin.qa.given import read_given
     from huggin.training.notify import notifying
+    from huggin.training.standing import nothing_to_do
+
+    given = read_given(cfg, flags)
+    run = RunFolder(given.output_dir)
+    if not given.trains and run.holds_a_run():
+        what = "holds a trained run, whose scores an evaluation would replace"
+        raise UserError(f"{run.path}: {what}; name another output_dir")
+    if said := nothing_to_do(given, run):
+        with notifying(given.recording.notify, str(run.path)):
+            print(said)
+        return 0
+    warn(f"{called('run_qa.py')}: starting with {cfg or 'flags'}; loading the libraries")
+    from huggin.qa.questions import questions_of
+
+    questions = questions_of(given)
+    from checkpointing import SafeStop
+    from huggin.qa.config import for_training
     from trainer_qa import train_and_evaluate
 
     stop = SafeStop()
     stop.install()
-    config = read_config(cfg, flags)
+    config = for_training(given)
     stop.save_minutes = config.recording.save_minutes
-    run = RunFolder(Path(config.training.output_dir))
-    if not config.training.do_train and run.holds_a_run():
-        what = "holds a trained run, whose scores an evaluation would replace"
-        raise UserError(f"{run.path}: {what}; name another output_dir")
     told = config.recording.notify if config.on_main_process else None
     with ExitStack() as around:
         around.enter_context(lasting_output())
         ending = around.enter_context(notifying(told, str(run.path)))
         if config.on_main_process:
             around.enter_context(locked(run))
-        ending.code = train_and_evaluate(config, run, stop) or code_of_output(run)
+        ending.code = train_and_evaluate(config, run, stop, questions) or code_of_output(run)
     return ending.code
 
 

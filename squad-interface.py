@@ -25,10 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.duplicates:
         print_duplicates(args.db)
         return 0
-    from huggin.asking.lookup import Lookup
-    from huggin.qa.config import read_config
+    from huggin.qa.given import read_given
 
-    lookup = Lookup.load(read_config(args.cfg or HERE / "cfg.json", []), args.split)
+    given = read_given(args.cfg or HERE / "cfg.json", [])
+    from huggin.asking.lookup import Lookup
+
+    lookup = Lookup.load(given, args.split)
     if args.search:
         print(lookup.search(args.search))
     elif args.index is None and sys.stdin.isatty():

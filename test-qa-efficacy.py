@@ -23,13 +23,13 @@ LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer of the data's questions was right."""
     args = read_arguments(argv)
-    from huggin.asking.examination import models_of
-    from huggin.asking.run_and_cfg import config_of
+    from huggin.recording.checkpoints import models_of
+    from huggin.recording.run_facts import given_for
     from huggin.training.notify import notifying
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
-    config = config_of(args.cfg, flags)
-    run = RunFolder(Path(config.training.output_dir))
+    config = given_for(args.cfg, flags)
+    run = RunFolder(config.output_dir)
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
         if args.question is not None:
             answer_own(args, run)
@@ -165,6 +165,11 @@ def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
 
 def answer_own(args: Namespace, run: RunFolder) -> None:
     """Answer the user's own question, print and keep that; the database and the scores stay."""
+    from huggin.qa.records import refuse_no_words
+    from huggin.recording.checkpoints import refuse_untrained
+
+    refuse_untrained(run)
+    refuse_no_words(args.question, args.context)
     from huggin.asking.answering import TrainedModel
 
     model = TrainedModel.load(run.path, args.device)

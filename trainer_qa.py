@@ -5,6 +5,7 @@ question answering needs beyond it.
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from huggin.qa.features import (
     track_samples,
     training_features,
 )
-from huggin.qa.questions import load_questions, shared_questions
+from huggin.qa.questions import shared_questions
 from huggin.recording.callback import RecorderCallback
 from huggin.recording.checkpoints import (
     newest_checkpoint,
@@ -53,17 +54,14 @@ from huggin.training.bar import TrainingBar
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan
+from huggin.training.standing import already_trained, is_finished, lacks_scores, trained_steps
 from huggin.training.start import (
-    already_trained,
     announce,
     announce_dry_run,
     changed_settings,
     fixed_settings,
-    is_finished,
-    lacks_scores,
     model_name,
     seconds_of_a_step,
-    trained_steps,
     try_a_batch,
     where_it_is,
 )
@@ -162,11 +160,16 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         return grad_norm
 
 
-def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
-    """Train, or go on training, then evaluate, as the cfg says; the exit code."""
-    trainer = build_trainer(config, run, stop)
+def train_and_evaluate(
+    config: Config, run: RunFolder, stop: SafeStop, questions: Mapping[str, Dataset]
+) -> int:
+    """Train, or go on training, then evaluate, as the cfg says; the exit code.
+
+    questions: by split, as `questions_of` gives them.
+    """
+    trainer = build_trainer(config, run, stop, questions)
     if config.recording.dry_run:
-        return dry_run(config, trainer)
+        return dry_run(config, trainer, len(questions.get("train", ())))
     if config.training.do_train and not train(config, trainer, run, stop):
         if not lacks_scores(run, config.training.do_eval):
             return 0
@@ -188,15 +191,17 @@ def train_and_evaluate(config: Config, run: RunFolder, stop: SafeStop) -> int:
     return 0
 
 
-def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAnsweringTrainer:
-    """Load data and model and put the parts together. Raises UserError for what cannot be used."""
+def build_trainer(
+    config: Config, run: RunFolder, stop: SafeStop, questions: Mapping[str, Dataset]
+) -> QuestionAnsweringTrainer:
+    """Load the model and put the parts together. Raises UserError for what cannot be used."""
     training = config.training
     data = config.data
     use_one_gpu(training)
     training.dataloader_pin_memory &= copies_in_background(training.device)
     tokenizer = load_tokenizer(config.model)
-    records = _load(config, "train") if training.do_train else None
-    eval_records = _load(config, "validation") if training.do_eval else None
+    records = questions["train"] if training.do_train else None
+    eval_records = questions["validation"] if training.do_eval else None
     model, weights = load_model(config.model, training.seed, training.do_train)
     match_tokenizer(tokenizer, model, data.max_seq_length)
     if data.version_2_with_negative:
@@ -215,7 +220,8 @@ def build_trainer(config: Config, run: RunFolder, stop: SafeStop) -> QuestionAns
         for line in check_labels(records, features).in_words():
             warn(f"run_qa.py: {line}")
         if config.recording.record:
-            recorder = build_recorder(config, run, model, tokenizer, records, features)
+            tracked = questions[config.recording.probe_data]
+            recorder = build_recorder(config, run, model, tokenizer, tracked, features)
     try:
         return QuestionAnsweringTrainer(
             model=model,
@@ -242,22 +248,17 @@ def _tried(config: Config, records: Dataset) -> Dataset:
     return records.select(range(min(TRIED, len(records)))) if config.recording.dry_run else records
 
 
-def _load(config: Config, split: str) -> Dataset:
-    return load_questions(config.data, split, config.model.cache_dir)
-
-
 def build_recorder(
     config: Config,
     run: RunFolder,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
-    records: Dataset,
+    tracked: Dataset,
     features: Dataset,
 ) -> Recorder:
-    """The Recorder that the cfg asks for."""
+    """The Recorder that the cfg asks for. tracked: the questions among which some are tracked."""
     wanted = config.recording
     seed = config.training.seed
-    tracked = records if wanted.probe_data == "train" else _load(config, "validation")
     samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
@@ -350,12 +351,14 @@ def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> 
     return Plan(config, trainer.model, trainer.weights, windows, evaluated, facts)
 
 
-def dry_run(config: Config, trainer: QuestionAnsweringTrainer) -> int:
-    """Print the plan and how long a step takes; nothing is written. The exit code."""
+def dry_run(config: Config, trainer: QuestionAnsweringTrainer, records: int) -> int:
+    """Print the plan and how long a step takes; nothing is written. The exit code.
+
+    records: how many questions there are to train on.
+    """
     features = trainer.train_dataset
     if features is None:
         raise UserError("dry_run: nothing to train; set do_train to true")
-    records = len(_load(config, "train"))
     windows = round(len(features) * records / min(TRIED, records))
     try_a_batch(trainer)
     announce_dry_run(plan_of(config, trainer, windows), seconds_of_a_step(trainer))

@@ -38,6 +38,9 @@ IMPORTS_LATE = (
     "huggin.lime.classifiers.keras_classifier",
     "huggin.lime.pictures.explaining",
     "huggin.pages.page_run",
+    "huggin.asking.lookup",
+    "huggin.graphs.arguments",
+    "huggin.asking.suspects",
 )
 
 

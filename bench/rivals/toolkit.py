@@ -19,6 +19,7 @@ from bench.by_steps import BySteps, typical_batches  # noqa: E402
 from bench.measure import serve  # noqa: E402
 from checkpointing import SafeStop  # noqa: E402
 from huggin.qa.config import read_config  # noqa: E402
+from huggin.qa.questions import questions_of  # noqa: E402
 from huggin.recording.run_folder import RunFolder  # noqa: E402
 from trainer_qa import build_trainer  # noqa: E402
 
@@ -44,7 +45,7 @@ def main() -> None:
     }
     Path("cfg.json").write_text(json.dumps(keys), encoding="utf-8")
     config = read_config(Path("cfg.json"), [])
-    trainer = build_trainer(config, RunFolder(Path("run")), SafeStop())
+    trainer = build_trainer(config, RunFolder(Path("run")), SafeStop(), questions_of(config))
     lengths = [len(tokens) for tokens in trainer.train_dataset["input_ids"]]
     batches = typical_batches(lengths, list(trainer._get_train_sampler()), int(size), int(count))
     trainer._get_train_sampler = lambda *_: cycle(batches)

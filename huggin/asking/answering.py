@@ -26,16 +26,16 @@ from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answe
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.config import arguments_of
 from huggin.qa.features import (
-    plain_question,
     refuse_long_questions,
     room_for_question,
     track_sample,
     windows,
 )
+from huggin.qa.given import arguments_of
+from huggin.qa.labels import plain_question
 from huggin.qa.questions import load_questions
-from huggin.qa.records import is_text, wrong_with
+from huggin.qa.records import refuse_no_words
 from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.probe import probe
@@ -195,7 +195,8 @@ class TrainedModel:
         No answer is given for it, so it is neither right nor wrong.
         """
         best = found.best
-        record = _unanswered(found.question, found.context)
+        record: dict[str, Any] = {"question": found.question, "context": found.context}
+        record["answers"] = {"text": [], "answer_start": []}
         facts = AnswerFacts(
             state=read_facts(self.run).model_type_state(self.step),
             step=self.step,
@@ -222,23 +223,12 @@ class TrainedModel:
 
     def refuse_unfit(self, question: str, context: str) -> None:
         """Raise UserError for texts without words, and for a question that is too long."""
-        record = _unanswered(question, context)
-        for name in ("question", "context"):
-            if not is_text(record[name]):
-                raise UserError(f"{name}: not UTF-8 text; check its encoding")
-        if problem := wrong_with(record, allow_no_answer=True):
-            raise UserError(f"{problem}; give a text with words in it")
+        refuse_no_words(question, context)
         ids = self.tokenizer(plain_question(question), add_special_tokens=False)["input_ids"]
         room = room_for_question(self.tokenizer, self.data)
         if len(ids) > room:
             what = f"{len(ids)} tokens, and the windows of this run have room for {room}"
             raise UserError(f"question {short(question)!r}: {what}; ask a shorter one")
-
-
-def _unanswered(question: str, context: str) -> dict[str, Any]:
-    """A record of the data without a given answer."""
-    answers: dict[str, list[Any]] = {"text": [], "answer_start": []}
-    return {"question": question, "context": context, "answers": answers}
 
 
 def attention_of_answer(model: PreTrainedModel, window: Window) -> Attention | None:

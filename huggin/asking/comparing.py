@@ -13,13 +13,14 @@ import numpy as np
 
 from huggin.analysis.comparison import Difference, Rights, difference
 from huggin.asking.answering import TrainedModel
-from huggin.asking.examination import Examination, models_of
+from huggin.asking.examination import Examination
 from huggin.asking.questions import Asked, efficacy_of
-from huggin.asking.run_and_cfg import TrainedWith, config_of
+from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.results import Efficacy, trained_on_in_words
+from huggin.recording.run_facts import given_for
 from huggin.recording.run_folder import RunFolder
 
 SHOWN = 10  # questions on which the models differ
@@ -137,10 +138,9 @@ def compare(
 
     Raises UserError if a model or the data cannot be used. Nothing is kept in the runs.
     """
-    config = config_of(Path(first), [])
-    run = RunFolder(Path(config.training.output_dir))
-    (model,) = models_of(run, None)
-    examination = Examination.load(config, run, model, split, device)
+    config = given_for(Path(first), [])
+    run = RunFolder(config.output_dir)
+    examination = Examination.load(config, run, newest_model(run), split, device)
     asked = examination.ask(samples, seed=seed)
     indices = [one.index for one in asked.asked]
     own = Answers(run.path, asked.asked, asked.efficacy)
@@ -151,10 +151,10 @@ def _ask_another(
     named: Path, examination: Examination, indices: Sequence[int], device: str | None
 ) -> Answers:
     """Ask another run's model the questions of an examination."""
-    config = config_of(named, [])
-    run = RunFolder(Path(config.training.output_dir))
+    config = given_for(named, [])
+    run = RunFolder(config.output_dir)
     facts = TrainedWith.of(run, config)
-    place = choose_device(device, config.training.use_cpu)
+    place = choose_device(device, config.use_cpu)
     model = TrainedModel.in_folder(run, newest_model(run), facts.data, place)
     answers = model.asked(examination.records, indices)
     asked = list(progress(answers, label="asking", unit="questions", total=len(indices)))

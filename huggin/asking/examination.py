@@ -15,24 +15,24 @@ from datasets import Dataset
 from huggin.analysis.scores import Details, Given, details_of
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions, efficacy_of, until_first_right
-from huggin.asking.run_and_cfg import TrainedWith, config_of
-from huggin.common.errors import BadValue, UserError
+from huggin.asking.run_and_cfg import TrainedWith
+from huggin.common.errors import BadValue
 from huggin.common.files import write_json
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.qa.arguments import DataArguments
-from huggin.qa.config import Config
 from huggin.qa.features import track_sample
+from huggin.qa.given import Keys
 from huggin.recording.answer import AnswerFacts
-from huggin.recording.checkpoints import is_complete, newest_model
+from huggin.recording.checkpoints import models_of
 from huggin.recording.results import (
     Efficacy,
     keep_efficacy,
     parts_in_words,
     trained_on_in_words,
 )
-from huggin.recording.run_facts import model_type_state
+from huggin.recording.run_facts import given_for, model_type_state
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 SHOWN = 20  # wrong answers that are listed if nobody says which
@@ -117,7 +117,7 @@ class Examination:
     @classmethod
     def load(
         cls,
-        config: Config,
+        config: Keys,
         run: RunFolder,
         folder: Path,
         split: str | None,
@@ -132,7 +132,7 @@ class Examination:
         bf16: compute in bfloat16.
         Raises UserError if one of them cannot be used.
         """
-        place = choose_device(device, config.training.use_cpu)
+        place = choose_device(device, config.use_cpu)
         facts = TrainedWith.of(run, config)
         number = torch.bfloat16 if bf16 else None
         trained = TrainedModel.in_folder(run, folder, facts.data, place, number)
@@ -213,24 +213,6 @@ class Examination:
         )
 
 
-def models_of(run: RunFolder, checkpoint: Path | None, every: bool = False) -> list[Path]:
-    """Folders of models: the one that was named, every whole checkpoint, or the newest.
-
-    Raises UserError if there is none, or the one that was named is of another run.
-    """
-    if checkpoint:
-        inside = checkpoint.resolve()
-        if run.path.resolve() not in (inside, *inside.parents):
-            raise BadValue("checkpoint", checkpoint, f"not in {run.path}; give its own run")
-        return [checkpoint]
-    if not every:
-        return [newest_model(run)]
-    whole = [folder for _, folder in run.checkpoints() if is_complete(folder)]
-    if not whole:
-        raise UserError(f"{run.path}: no whole checkpoint; run get-training-output first")
-    return whole
-
-
 def examine(
     run: str | Path,
     samples: int | None = None,
@@ -256,8 +238,8 @@ def examine(
 
     Raises UserError if the model or its data cannot be used.
     """
-    config = config_of(Path(run), [])
-    folder = RunFolder(Path(config.training.output_dir))
+    config = given_for(Path(run), [])
+    folder = RunFolder(config.output_dir)
     (model,) = models_of(folder, Path(checkpoint) if checkpoint else None)
     examination = Examination.load(config, folder, model, split, device)
     found = examination.ask(samples, until_right=until_right, seed=seed)

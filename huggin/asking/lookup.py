@@ -2,15 +2,15 @@
 
 import random
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 from datasets import Dataset
-from transformers import PreTrainedTokenizerFast
 
 from huggin.common.errors import BadValue, UserError
-from huggin.model.loading import load_tokenizer
-from huggin.qa.config import Config
-from huggin.qa.features import plain_question
+from huggin.qa.arguments import ModelArguments
+from huggin.qa.given import Keys
+from huggin.qa.labels import plain_question
 from huggin.qa.questions import default_split, load_questions
 
 SHOWN = 20  # questions that a search prints
@@ -21,17 +21,24 @@ class Lookup:
     """The questions of one split, with the run's tokenizer."""
 
     records: Dataset
-    tokenizer: PreTrainedTokenizerFast
+    model: ModelArguments
 
     @classmethod
-    def load(cls, config: Config, split: str | None) -> Self:
+    def load(cls, config: Keys, split: str | None) -> Self:
         """The questions of `split`; None is validation if the data has such questions.
 
         Raises UserError if they cannot be read.
         """
         split = split or default_split(config.data)
         records = load_questions(config.data, split, config.model.cache_dir)
-        return cls(records, load_tokenizer(config.model))
+        return cls(records, config.model)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The run's tokenizer, loaded when it is first needed, which takes seconds."""
+        from huggin.model.loading import load_tokenizer
+
+        return load_tokenizer(self.model)
 
     @property
     def last(self) -> int:

@@ -16,14 +16,14 @@ from transformers import PreTrainedModel
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions
-from huggin.common.errors import BadValue, UserError
+from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
 from huggin.model.loading import head_of, load_model
 from huggin.model.parts import TwoStates
 from huggin.qa.arguments import DataArguments, ModelArguments
-from huggin.qa.config import arguments_of
-from huggin.recording.checkpoints import damage_of, newest_model
+from huggin.qa.given import arguments_of
+from huggin.recording.checkpoints import model_of
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
 from huggin.recording.results import (
@@ -83,26 +83,12 @@ def rewind(
     """
     recording = Recording(Path(run))
     before = read_all_rewound(recording.run)  # what is found is added to it
-    folder = _model_folder(recording.run, checkpoint)
+    folder = model_of(recording.run, checkpoint)
     found = rewound(recording, folder, samples, split, device, seed)
     with one_at_a_time(recording.run.recording):
         keep_rewound(recording.run, found)
     asked = max((len(one.questions) for one in before if one.step == found.step), default=0)
     return Rewinding(recording.run, found, asked if asked > len(found.questions) else 0)
-
-
-def _model_folder(run: RunFolder, checkpoint: int | None) -> Path:
-    """The folder of the model that is rewound. Raises BadValue if there is no such checkpoint."""
-    if checkpoint is None:
-        return newest_model(run)
-    folder = run.checkpoint(checkpoint)
-    if not folder.is_dir():
-        steps = ", ".join(str(step) for step, _ in run.checkpoints())
-        way_out = f"choose {steps}" if steps else f"{run.path} has none"
-        raise BadValue("checkpoint", checkpoint, f"no such checkpoint; {way_out}")
-    if damage := damage_of(folder):
-        raise BadValue("checkpoint", checkpoint, f"{folder}: {damage}; choose another one")
-    return folder
 
 
 def rewound(

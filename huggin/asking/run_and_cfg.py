@@ -11,23 +11,12 @@ from datasets import Dataset
 
 from huggin.common.streams import warn
 from huggin.qa.arguments import DataArguments
-from huggin.qa.config import Config, arguments_of, read_config
+from huggin.qa.given import Keys, arguments_of
 from huggin.qa.questions import default_split, load_questions, shared_questions
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 
 ASKED = {"dataset_name", "dataset_config_name", "validation_file", "max_eval_samples"}
-
-
-def config_of(named: Path, flags: list[str]) -> Config:
-    """The config of a cfg.json, or of a run's folder, as its recording keeps it.
-
-    Raises UserError if there is none, or a value in it cannot be used.
-    """
-    if not named.is_dir():
-        return read_config(named, flags)
-    kept = read_facts(RunFolder(named)).cfg
-    return read_config(None, flags, {**kept, "output_dir": str(named)})
 
 
 @dataclass(frozen=True)
@@ -40,13 +29,13 @@ class TrainedWith:
     knows_data: bool  # whether `data` names the training data
 
     @classmethod
-    def of(cls, run: RunFolder, config: Config) -> Self:
+    def of(cls, run: RunFolder, config: Keys) -> Self:
         """What run.json says; one line names what the cfg says otherwise. Without it: the cfg.
 
         Raises UserError for a run.json that cannot be read.
         """
         if not run.facts.is_file():
-            do_train = config.training.do_train
+            do_train = config.trains
             return cls(config.data_name, config.model.pretrained_model, config.data, do_train)
         facts = read_facts(run)
         # A loop of the user's own keeps no cfg: then the one beside it says how windows are cut.
@@ -65,7 +54,7 @@ class TrainedWith:
             warn(f"{what}; the cfg's values are not used")
         return cls(facts.data_name, facts.pretrained, data, bool(facts.cfg))
 
-    def data_asked(self, config: Config, split: str | None) -> tuple[str, DataArguments]:
+    def data_asked(self, config: Keys, split: str | None) -> tuple[str, DataArguments]:
         """The split, and its data: the cfg names the validation questions, if it names any."""
         asked = self.data
         if config.data.validation_file or config.data.dataset_name:

@@ -21,13 +21,13 @@ from huggin.analysis.suspects import (
     losses_by_pass,
     rank_suspects,
 )
-from huggin.asking.answering import TrainedModel
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
 from huggin.common.progress import progress
 from huggin.common.text import short
-from huggin.qa.config import arguments_of
+from huggin.qa.given import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
+from huggin.recording.checkpoints import refuse_untrained
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_evaluations
 
@@ -85,6 +85,8 @@ def suspects(
     1
     """
     recording = Recording(run)
+    if ask:
+        refuse_untrained(recording.run)
     _, data = arguments_of(recording.facts.cfg)
     cache = recording.facts.cfg.get("cache_dir")
     split = "validation" if validation else "train"
@@ -119,6 +121,8 @@ def _answers_to(
     recording: Recording, records: Dataset, device: str | None = None
 ) -> list[ModelAnswer]:
     """What the newest model of a run answers to each of the records."""
+    from huggin.asking.answering import TrainedModel
+
     trained = TrainedModel.load(recording.run.path, device)
     asked = trained.asked(records, range(len(records)))
     shown = progress(asked, label="asking", unit="questions", total=len(records))

@@ -23,8 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Answer one question, or those that are typed, until Ctrl-D."""
     args = read_arguments(argv)
     run = run_named(args.run)
-    if not RunFolder(run).holds_a_run():
-        raise UserError(f"{run}: no trained run; run get-training-output first")
+    from huggin.recording.checkpoints import refuse_untrained
+
+    refuse_untrained(RunFolder(run))
     context = context_of(args)
     warn(f"huggin ask: loading the model in {run}")
     from huggin.asking.answering import TrainedModel

@@ -18,11 +18,15 @@ SAMPLES = 100
 def main(argv: Sequence[str] | None = None) -> int:
     """Save the numbers and the figure, and print a table."""
     args = read_arguments(argv)
+    from huggin.recording.checkpoints import model_of
+    from huggin.recording.reader import Recording
+
+    recording = Recording(args.run)
+    model_of(recording.run, args.checkpoint)
     load_matplotlib()
     from huggin.analysis.parts import sums_until
     from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures
-    from huggin.recording.reader import Recording
 
     found = huggin.rewind(
         args.run,
@@ -36,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if found.replaced:
         asked = f"the answers to {found.replaced} questions after step {found.rewound.step}"
         warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
-    ledger = sums_until(Recording(args.run), found.rewound.step)
+    ledger = sums_until(recording, found.rewound.step)
     figures = draw_rewound(found.rewound, ledger, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)

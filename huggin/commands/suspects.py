@@ -17,10 +17,7 @@ from huggin.graphs.arguments import add_options, load_matplotlib
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the most suspicious questions with their reasons, draw the data map, write files."""
     args = read_arguments(argv)
-    load_matplotlib()
     from huggin.asking.suspects import SHOWN, export_suspects, form_of, suspects, write_without
-    from huggin.graphs.questions import draw_data_map
-    from huggin.graphs.saving import save_figures
     from huggin.recording.reader import Recording
 
     if args.export:
@@ -32,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = suspects(args.run, args.validation, not args.no_model, args.device)
     print(found.in_words())
     if not args.validation:
+        load_matplotlib()
+        from huggin.graphs.questions import draw_data_map
+        from huggin.graphs.saving import save_figures
+
         shown = [suspect.index for suspect in found.ranked[:SHOWN]]
         figures = draw_data_map(recording, shown)
         save_figures(figures, recording.run.graphs, args.show, args.format)

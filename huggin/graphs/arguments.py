@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
+from huggin.recording.run_folder import RunFolder
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -110,6 +112,7 @@ def draw(
 
     Saves them in RUN/graphs and prints their paths and tables. Returns the exit code.
     """
+    read_first(kind, [run, *beside], choices.get("sample"))
     load_matplotlib()
     figures = huggin.figures(run, kind, beside, **choices)
     figures.save(formats=format)
@@ -122,12 +125,28 @@ def draw(
 
 def compose(program: str, **choices: Any) -> int:
     """Write a PDF by the arguments of `huggin.pdf` and print its path. Returns the exit code."""
+    read_first("pdf", [choices["run"], *choices.get("beside", ())], choices["sample"])
     load_matplotlib()
     made = huggin.pdf(**choices)
     for note in made.notes:
         warn(f"{program}: {note}")
     print(made.path)
     return 0
+
+
+def read_first(kind: str, runs: Sequence[Path], sample: int | None) -> None:
+    """Raise UserError for runs of which nothing can be drawn, before Matplotlib is loaded."""
+    from huggin.graphs.runs import read_runs, refuse_too_many
+    from huggin.recording.results import measured
+
+    refuse_too_many(runs)
+    if kind == "efficacy":
+        for run in runs:
+            measured(RunFolder(run))
+        return
+    for recording in read_runs(runs):
+        if sample:
+            recording.tracked(sample)
 
 
 def load_matplotlib() -> None:

@@ -12,18 +12,16 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.learning import running_mean, validation_in_words, with_loss
 from huggin.analysis.losses import Spike, fit_exponential, schedule_changes
-from huggin.common.errors import UserError
 from huggin.graphs.runs import COLOURS, Beside, figure_name, side_by_side
 from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps
-from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
+from huggin.recording.results import AT_LEAST, Efficacy, measured, read_evaluations
 from huggin.recording.run_folder import RunFolder
 
 NAMED = 5  # spikes with their step beside them
 MEANS = 40  # non-overlapping windows of the running mean that a whole run has room for
 TITLE = 84  # characters of a title's line
 MARKERS = "osD^"  # one for each data
-AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
 CURVE = 3  # points from which on a line joins them
 UNITS = {"exact_match": "exact match in %", "f1": "F1 in %"}
 
@@ -153,7 +151,7 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
     for run, colour in zip(runs, COLOURS):
-        by_data = groupby(_measured(run), key=lambda entry: entry.data)
+        by_data = groupby(measured(RunFolder(run)), key=lambda entry: entry.data)
         for (data, entries), marker in zip(by_data, cycle(MARKERS)):
             _draw(panels, f"{run}, {data}", list(entries), color=colour, marker=marker)
     for axes, unit in zip(panels, UNITS.values(), strict=True):
@@ -163,17 +161,6 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     panels[0].set_xlim(left=0, right=1.05 * max(panels[0].get_xlim()[1], 1))
     panels[1].legend()
     return {"efficacy": figure}
-
-
-def _measured(run: Path) -> list[Efficacy]:
-    """All that was measured of a run."""
-    folder = RunFolder(run)
-    asked = read_efficacy(folder)
-    evaluated = read_evaluations(folder)
-    if not asked and len(evaluated) < AT_LEAST:
-        advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
-        raise UserError(f"{run}: no efficacy measured; {advice}")
-    return [*asked, *evaluated]
 
 
 def _draw(panels: Sequence[Axes], name: str, entries: Sequence[Efficacy], **look: Any) -> None:

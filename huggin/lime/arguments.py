@@ -202,6 +202,10 @@ def checked(args: Namespace) -> Namespace:
     args.picture = args.picture or (f"{SAMPLE}.png" if args.demo else str(cat))
     args.segmenter = args.segmenter or ("slic" if args.demo else "quickshift")
     args.out = args.out or Path("explanations") / (Path(name_of(args.picture)).stem or "picture")
+    for name in ("model", "weights", "labels"):
+        file = str(getattr(args, name) or "")
+        if any(mark in file for mark in "./\\") and not Path(file).exists():
+            raise UserError(f"--{name} {file}: no such file; name one that is there")
     args.classifier = {name: vars(args).pop(name) for name in OF_MODELS}
     del args.demo
     return args

@@ -17,10 +17,18 @@ from huggin.common.site import ModuleRow
 LEGEND_GREEN = "#d5fbc8"
 FACTS_BLUE = "#dcedf9"
 FONT = "Helvetica"
+FORMATS = (".pdf", ".svg", ".png")
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 BEYOND_LATIN = 0x300
 LONGEST = 12_000  # characters of one text
 DRAWN = {"Zs": " ", "Zl": "\n", "Zp": "\n", "Cc": UNKNOWN, "Cs": UNKNOWN, "Cn": UNKNOWN}
+
+
+def format_of(path: Path) -> str:
+    """pdf, svg or png: the file's ending. Raises UserError for another ending."""
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: unknown ending; choose from {', '.join(FORMATS)}")
+    return path.suffix.lower().removeprefix(".")
 
 
 def cell_text(text: str, width: int) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import graphviz
 
-from huggin.common.errors import UserError
 from huggin.common.files import replacing
 from huggin.common.site import ModuleRow
 from huggin.model.forward_pass import TOKENS, ForwardPass, Part, forward_pass
@@ -23,23 +22,16 @@ from huggin.pages.dot import (
     LEGEND_GREEN,
     advising,
     cell_text,
+    format_of,
     label,
     legend_table,
     table,
 )
 
-FORMATS = (".pdf", ".svg", ".png")
 TENSOR_YELLOW = "#fff6cc"
 SHORTEST = 12  # parts of a column
 SHAPE = 5  # a column has about sqrt(SHAPE x number of parts) parts
 SLACK = 3  # parts by which a column's start may be moved
-
-
-def format_of(path: Path) -> str:
-    """pdf, svg or png: the file's ending. Raises UserError for another ending."""
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: unknown ending; choose from {', '.join(FORMATS)}")
-    return path.suffix.lower().removeprefix(".")
 
 
 def drawing(name: str, depth: int | None = None) -> graphviz.Digraph:

@@ -20,7 +20,13 @@ from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.qa.answers import normalised_text
 from huggin.qa.arguments import DataArguments
-from huggin.qa.labels import Offsets, answer_characters, answer_spans, read_span
+from huggin.qa.labels import (
+    Offsets,
+    answer_characters,
+    answer_spans,
+    plain_question,
+    read_span,
+)
 
 CONTEXT = 1  # the number of the context in a pair of question and context
 LABELS = ("start_positions", "end_positions", "label_exact", "label_text")
@@ -226,11 +232,6 @@ def _truncating_right(tokenizer: PreTrainedTokenizerFast) -> Iterator[None]:
         yield
     finally:
         tokenizer.truncation_side = before
-
-
-def plain_question(question: str) -> str:
-    """A question as it is tokenized: blanks in front would be tokens of some tokenizers."""
-    return question.lstrip()
 
 
 def refuse_long_questions(

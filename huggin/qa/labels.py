@@ -17,6 +17,11 @@ from huggin.common.text import edges
 Offsets = Sequence[tuple[int, int] | None]
 
 
+def plain_question(question: str) -> str:
+    """A question as it is tokenized: blanks in front would be tokens of some tokenizers."""
+    return question.lstrip()
+
+
 def answer_characters(answers: Mapping[str, Sequence[Any]]) -> tuple[int, int] | None:
     """The first answer's first character, and the one behind its last.
 

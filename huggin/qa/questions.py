@@ -10,6 +10,7 @@ from datasets import Dataset, Features, List, Value
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.qa.arguments import DataArguments
+from huggin.qa.given import Keys
 from huggin.qa.records import (
     HELP,
     Record,
@@ -49,6 +50,16 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
         questions = Dataset.from_dict(columns, features=FEATURES)
     limit = data.max_train_samples if split == "train" else data.max_eval_samples
     return questions.select(range(min(limit, len(questions)))) if limit else questions
+
+
+def questions_of(given: Keys) -> dict[str, Dataset]:
+    """The questions of each split that a start needs, by its name. Raises as `load_questions`."""
+    tracks = given.recording.probe_data == "validation"
+    wanted = {"train": given.trains, "validation": given.evaluates or tracks}
+    cache_dir = given.model.cache_dir
+    return {
+        split: load_questions(given.data, split, cache_dir) for split in wanted if wanted[split]
+    }
 
 
 def default_split(data: DataArguments) -> str:

@@ -250,6 +250,18 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
     return None
 
 
+def refuse_no_words(question: str, context: str, name: str = "") -> None:
+    """Raise UserError for texts without words. name: what the error begins with."""
+    texts = {"question": question, "context": context}
+    of = f"{name}: " if name else ""
+    for which, text in texts.items():
+        if not is_text(text):
+            raise UserError(f"{of}{which}: not UTF-8 text; check its encoding")
+    record = {**texts, "answers": {"text": [], "answer_start": []}}
+    if problem := wrong_with(record, allow_no_answer=True):
+        raise UserError(f"{of}{problem}; give a text with words in it")
+
+
 def _is_blank(text: str) -> bool:
     return edges(text)[0] == len(text)
 

@@ -15,7 +15,7 @@ from typing import Any
 import xxhash
 from safetensors import SafetensorError
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 from huggin.common.files import flush_to_disk, read_json, write_json
 from huggin.common.streams import warn
 from huggin.common.text import one_line
@@ -114,6 +114,7 @@ def newest_model(run: RunFolder) -> Path:
     A trained model that is damaged is passed over for a whole checkpoint. Raises UserError if
     there is none.
     """
+    refuse_untrained(run)
     checkpoint = newest_checkpoint(run)
     step = step_of(run.path)
     if step is None:
@@ -127,6 +128,47 @@ def newest_model(run: RunFolder) -> Path:
         raise UserError(f"{run.path}: the trained model is damaged: {damage}; train it again")
     warn(f"{run.path}: {damage}; {checkpoint.name} is used instead")
     return checkpoint
+
+
+def refuse_untrained(run: RunFolder) -> None:
+    """Raise UserError if there is neither a trained model in a run's folder nor a checkpoint."""
+    if not run.trainer_state.is_file() and not run.checkpoints():
+        raise UserError(f"{run.path}: no trained model; run get-training-output first")
+
+
+def model_of(run: RunFolder, checkpoint: int | None) -> Path:
+    """The folder of a checkpoint's model, by its step, or of the newest model.
+
+    Raises BadValue if there is no such checkpoint.
+    """
+    if checkpoint is None:
+        return newest_model(run)
+    folder = run.checkpoint(checkpoint)
+    if not folder.is_dir():
+        steps = ", ".join(str(step) for step, _ in run.checkpoints())
+        way_out = f"choose {steps}" if steps else f"{run.path} has none"
+        raise BadValue("checkpoint", checkpoint, f"no such checkpoint; {way_out}")
+    if damage := damage_of(folder):
+        raise BadValue("checkpoint", checkpoint, f"{folder}: {damage}; choose another one")
+    return folder
+
+
+def models_of(run: RunFolder, checkpoint: Path | None, every: bool = False) -> list[Path]:
+    """Folders of models: the one that was named, every whole checkpoint, or the newest.
+
+    Raises UserError if there is none, or the one that was named is of another run.
+    """
+    if checkpoint:
+        inside = checkpoint.resolve()
+        if run.path.resolve() not in (inside, *inside.parents):
+            raise BadValue("checkpoint", checkpoint, f"not in {run.path}; give its own run")
+        return [checkpoint]
+    if not every:
+        return [newest_model(run)]
+    whole = [folder for _, folder in run.checkpoints() if is_complete(folder)]
+    if not whole:
+        raise UserError(f"{run.path}: no whole checkpoint; run get-training-output first")
+    return whole
 
 
 def step_of(folder: Path) -> int | None:

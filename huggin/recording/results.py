@@ -18,6 +18,7 @@ from huggin.common.text import one_line
 from huggin.recording.run_facts import first_problem, id_of
 from huggin.recording.run_folder import RunFolder
 
+AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
 ROUNDING = 1e-6  # of a percentage
 ANEW = "run run_qa.py again, it writes a new one"
 KeptT = TypeVar("KeptT", "Efficacy", "Rewound")
@@ -150,6 +151,16 @@ def read_evaluations(run: RunFolder) -> list[Efficacy]:
     if last := final_evaluation(run):
         found[last.step] = last
     return [found[step] for step in sorted(found)]
+
+
+def measured(run: RunFolder) -> list[Efficacy]:
+    """All that was measured of a run. Raises UserError if nothing was."""
+    asked = read_efficacy(run)
+    evaluated = read_evaluations(run)
+    if not asked and len(evaluated) < AT_LEAST:
+        advice = "run test-qa-efficacy.py CFG --checkpoints --all first"
+        raise UserError(f"{run.path}: no efficacy measured; {advice}")
+    return [*asked, *evaluated]
 
 
 def final_evaluation(run: RunFolder) -> Efficacy | None:

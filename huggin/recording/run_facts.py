@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import xxhash
@@ -12,6 +13,7 @@ from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
+from huggin.qa.given import Keys, read_given
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 
@@ -146,6 +148,17 @@ def read_facts(run: RunFolder) -> RunFacts:
         return TypeAdapter(RunFacts).validate_json(text, strict=True)
     except ValidationError as error:
         raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
+
+
+def given_for(named: Path, flags: list[str]) -> Keys:
+    """The keys of a cfg.json, or of a run's folder, as its recording keeps them.
+
+    Raises UserError if there is none, or a value in it cannot be used.
+    """
+    if not named.is_dir():
+        return read_given(named, flags)
+    kept = read_facts(RunFolder(named)).cfg
+    return read_given(None, flags, {**kept, "output_dir": str(named)})
 
 
 def _refuse_other_schemas(run: RunFolder, text: str) -> None:

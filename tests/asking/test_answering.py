@@ -118,7 +118,7 @@ def test_a_long_text_is_read_in_windows(here):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["none", "Who?", "--context", CONTEXT], "none: no trained run; run get-training-output"),
+        (["none", "Who?", "--context", CONTEXT], "none: no trained model; run get-training-output"),
         (["story.txt", "Who?", "--context", CONTEXT], "story.txt: not a cfg.json"),
         (["run", "Who?", "--context", "stroy.txt"], "--context stroy.txt: no such file"),
         (["run", "Who?", "--context", " "], "empty context; give a text with words in it"),

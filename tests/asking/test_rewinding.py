@@ -16,7 +16,7 @@ from huggin.graphs.parts import draw_rewound
 from huggin.model.loading import head_of, load_trained
 from huggin.model.parts import TwoStates
 from huggin.qa.answers import cross_entropy
-from huggin.qa.config import arguments_of
+from huggin.qa.given import arguments_of
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_rewound
 from huggin.recording.run_folder import RunFolder

@@ -242,7 +242,7 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
         ("--classes raven", "--classes raven: no class of that name"),
         ("nowhere.png", "nowhere.png: no such file"),
         ("--json /proc/none/a.json", "/proc/none"),
-        ("--model nowhere.keras nowhere.png", "nowhere.png: no such file"),
+        ("--model nowhere.keras", "--model nowhere.keras: no such file"),
     ],
 )
 def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):

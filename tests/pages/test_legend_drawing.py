@@ -188,8 +188,10 @@ def test_the_legend_stands_beside_the_drawing(tmp_path):
         ),
         (("m", "--out", "a"), "choose from .pdf, .svg, .png"),
         (("m", "--depth", "-1"), "--depth -1: give 0 or more"),
-        (("nowhere/at/all",), "nowhere/at/all: no model for question answering"),
-        (("m",), "m: no model for question answering"),
+        (("nowhere",), "nowhere: no such folder; a model on the Hub is owner/name"),
+        (("nowhere/at/all",), "nowhere/at/all: no such folder"),
+        (("nobody/nothing",), "nobody/nothing: no model for question answering"),
+        (("m",), "m: no config.json in this folder"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(tmp_path, words, says):

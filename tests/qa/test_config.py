@@ -7,6 +7,7 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from huggin.qa.given import kinds_of_trainer
 from huggin.qa.trainer_keys import NOTES, REFUSED, describe_trainer_keys, trainer_keys
 from tests.conftest import ROOT
 
@@ -116,7 +117,7 @@ def test_every_problem_is_named_at_once(tmp_path, tiny_cfg):
         ({"doc_stride": 61}, "doc_stride: 61 must be from 0"),
         ({"probe_points": 1}, "probe_points: must be 2 or more"),
         ({"per_device_train_batch_size": 0}, "per_device_train_batch_size: must be 1 or more"),
-        ({"do_eval": "perhaps"}, "do_eval: Truthy value expected"),
+        ({"do_eval": "perhaps"}, "do_eval: perhaps: give true or false"),
         ({"save_only_model": True}, "save_only_model: leave it false"),
         ({"enable_jit_checkpoint": True}, "enable_jit_checkpoint: leave it false"),
         ({"eval_strategy": "epoch", "eval_stepps": 3}, "did you mean eval_steps?"),
@@ -237,6 +238,11 @@ AS_IN_TRANSFORMERS = [
     "warmup_steps",
     "weight_decay",
 ]
+
+
+def test_the_keys_in_the_trainers_source_are_its_keys():
+    assert kinds_of_trainer().keys() == trainer_keys().keys()
+    assert kinds_of_trainer()["save_steps"] is float
 
 
 def test_every_key_of_the_trainer_works_or_is_refused():

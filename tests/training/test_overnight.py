@@ -15,6 +15,7 @@ import trainer_qa
 from checkpointing import SIGNALS, SafeStop
 from huggin.common.errors import UserError
 from huggin.qa.config import read_config
+from huggin.qa.questions import questions_of
 from huggin.recording.checkpoints import damage_of, is_complete, newest_checkpoint
 from huggin.recording.exports import recording_summary
 from huggin.recording.reader import Recording
@@ -37,7 +38,7 @@ def train_here(folder: Path, keys: dict) -> int:
     run = RunFolder(folder / "run")
     try:
         with locked(run):
-            return train_and_evaluate(config, run, stop)
+            return train_and_evaluate(config, run, stop, questions_of(config))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

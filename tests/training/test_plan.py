@@ -27,7 +27,8 @@ from huggin.training.plan import (
     steps_per_epoch,
     total_steps,
 )
-from huggin.training.start import already_trained, going_on, trained_steps, where_it_is
+from huggin.training.standing import already_trained, trained_steps
+from huggin.training.start import going_on, where_it_is
 
 
 def arguments(**changes):

@@ -6,7 +6,6 @@
 The methods are compared, and the training is followed, if that is asked for.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -27,17 +26,16 @@ from huggin.lime.explanation import Request, known
 from huggin.lime.predictor import Predictor
 from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say, compared, explain, repeated
-from huggin.lime.words.case import Question, TextCase, case_of, default_samples, refuse_long_context
+from huggin.lime.words.case import TextCase, case_of, default_samples
 from huggin.lime.words.figures import NAMES, draw_kept
 from huggin.lime.words.found import FILE, ByStep, Finding, Kept, TextExplanation, finding_of
+from huggin.lime.words.question import Question, chosen_question
 from huggin.lime.words.rivals import integrated_gradients, node_shares
 from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
 from huggin.lime.words.text import find_spans
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.qa.config import arguments_of
-from huggin.qa.questions import default_split, load_questions
-from huggin.recording.answer import read_answer
+from huggin.qa.given import arguments_of
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
 from huggin.recording.reader import Recording
 
@@ -81,7 +79,7 @@ class ExplainedAnswer:
 
 def explain_answer(
     run: str | Path,
-    index: int | None = None,
+    index: int | Question | None = None,
     *,
     question: str | None = None,
     context: str | None = None,
@@ -126,13 +124,9 @@ def explain_answer(
     Raises UserError if question, model or arguments cannot be used.
     """
     recording = Recording(Path(run))
-    if (question, context, index, split) == (None,) * 4:
-        question, context = _newest_own(recording)
-    if (question is None) != (context is None):
-        raise UserError("question and context: give both")
-    own = _own(question or "", context or "")
-    chosen = _of_run(recording, index, split) if question is None else own
-    refuse_long_context(chosen.name, chosen.record["context"])
+    chosen = index
+    if not isinstance(chosen, Question):
+        chosen = chosen_question(recording, chosen, split, question, context)
     step, text_model = _load(recording, newest_model(recording.run), device, chosen)
     folder = Path(out) if out else recording.run.explanations / chosen.folder
     make_writable(folder)
@@ -146,42 +140,6 @@ def explain_answer(
     kept = story.told(spans, earlier if checkpoints else None)
     write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
-
-
-def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
-    """Question and context of the newest kept answer if the user asked them, else None."""
-    if recording.run.segments("answers"):
-        facts = read_answer(recording.run).facts
-        if facts.right is None:
-            return facts.window.question, facts.window.context
-    return None, None
-
-
-def _own(question: str, context: str) -> Question:
-    texts = f"{question}\0{context}".encode(errors="surrogatepass")
-    record: dict[str, Any] = {"id": "own", "question": question, "context": context}
-    record["answers"] = {"text": [], "answer_start": []}
-    return Question("own question", f"own-{hashlib.sha256(texts).hexdigest()[:8]}", 0, record)
-
-
-def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
-    """A question of the run's data; without an index, that of the newest kept answer, else 0."""
-    cfg = recording.facts.cfg
-    data = arguments_of(cfg)[1]
-    usual = default_split(data)
-    split = split or usual
-    records = load_questions(data, split, cfg.get("cache_dir"))
-    if index is None and recording.run.segments("answers"):
-        newest = read_answer(recording.run).facts.window
-        there = newest.index < len(records)
-        if there and records[newest.index]["question"] == newest.question:
-            index = newest.index  # the data is still that of the answer
-    index = index or 0
-    if index >= len(records):
-        known = f"{split} has the questions 0 to {len(records) - 1}"
-        raise UserError(f"INDEX {index}: no such question; {known}")
-    folder = str(index) if split == usual else f"{split}-{index}"
-    return Question(f"question {index}", folder, index, records[index])
 
 
 def _load(

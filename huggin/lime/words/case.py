@@ -18,6 +18,7 @@ from huggin.common.window import Window
 from huggin.lime.masks import usual_samples
 from huggin.lime.predictor import Target
 from huggin.lime.words.found import Asked, TextExplanation
+from huggin.lime.words.question import Question
 from huggin.lime.words.scene import (
     TextModel,
     TextScene,
@@ -26,23 +27,12 @@ from huggin.lime.words.scene import (
     make_text_scene,
     places_in_context,
 )
-from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words, words_in
+from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words
 from huggin.qa.features import track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
-LONGEST = 2000  # words of a context
 OVER = " over "
-
-
-@dataclass(frozen=True)
-class Question:
-    """The question that is explained."""
-
-    name: str  # such as "question 7"
-    folder: str  # of its results
-    index: int
-    record: dict[str, Any]  # its id is "own" if it is none of the run's data
 
 
 @dataclass(frozen=True)
@@ -152,14 +142,6 @@ def default_samples(kind: str, sampler: str, count: int) -> int:
     """How many masks a scene of `count` segments gets: of words many, as there are many."""
     of_words = kind == "words"
     return usual_samples(sampler, count, 512 if of_words else 128, 1 if of_words else 2)
-
-
-def refuse_long_context(name: str, context: str) -> None:
-    """Raise UserError for a context of more than LONGEST words."""
-    count = len(words_in("context", context))
-    if count > LONGEST:
-        what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
-        raise UserError(f"{name}: {what}; give the part of it that holds the answer")
 
 
 def span_target(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.qa.features import plain_question
+from huggin.qa.labels import plain_question
 
 PARTS = ("question", "context")
 LONG = 40  # characters of a segment that is named

@@ -14,11 +14,11 @@ from huggin.lime.words.case import (
     LONG,
     TextCase,
     default_samples,
-    refuse_long_context,
     span_target,
 )
 from huggin.lime.words.figures import laid_out, visual_order
 from huggin.lime.words.found import Asked, Piece
+from huggin.lime.words.question import refuse_long_context
 from huggin.lime.words.scene import make_text_scene
 from huggin.lime.words.text import find_spans, is_right_to_left, sentences_in, words_in
 from huggin.qa.arguments import DataArguments

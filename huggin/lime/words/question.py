@@ -1,0 +1,93 @@
+"""The question whose answer is explained: the user's own, or one of the run's data.
+
+It is found and refused before torch is imported.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from huggin.common.errors import UserError
+from huggin.lime.words.text import words_in
+from huggin.qa.given import arguments_of
+from huggin.qa.questions import default_split, load_questions
+from huggin.qa.records import refuse_no_words
+from huggin.recording.answer import read_answer
+from huggin.recording.reader import Recording
+
+LONGEST = 2000  # words of a context
+
+
+@dataclass(frozen=True)
+class Question:
+    """The question that is explained."""
+
+    name: str  # such as "question 7"
+    folder: str  # of its results
+    index: int
+    record: dict[str, Any]  # its id is "own" if it is none of the run's data
+
+
+def chosen_question(
+    recording: Recording,
+    index: int | None,
+    split: str | None,
+    question: str | None,
+    context: str | None,
+) -> Question:
+    """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
+    if (question, context, index, split) == (None,) * 4:
+        question, context = _newest_own(recording)
+    if question is None and context is None:
+        chosen = _of_run(recording, index, split)
+    elif question is None or context is None:
+        raise UserError("question and context: give both")
+    else:
+        chosen = _own(question, context)
+    refuse_no_words(chosen.record["question"], chosen.record["context"], chosen.name)
+    refuse_long_context(chosen.name, chosen.record["context"])
+    return chosen
+
+
+def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
+    """Question and context of the newest kept answer if the user asked them, else None."""
+    if recording.run.segments("answers"):
+        facts = read_answer(recording.run).facts
+        if facts.right is None:
+            return facts.window.question, facts.window.context
+    return None, None
+
+
+def _own(question: str, context: str) -> Question:
+    texts = f"{question}\0{context}".encode(errors="surrogatepass")
+    record: dict[str, Any] = {"id": "own", "question": question, "context": context}
+    record["answers"] = {"text": [], "answer_start": []}
+    return Question("own question", f"own-{hashlib.sha256(texts).hexdigest()[:8]}", 0, record)
+
+
+def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
+    """A question of the run's data; without an index, that of the newest kept answer, else 0."""
+    cfg = recording.facts.cfg
+    data = arguments_of(cfg)[1]
+    usual = default_split(data)
+    split = split or usual
+    records = load_questions(data, split, cfg.get("cache_dir"))
+    if index is None and recording.run.segments("answers"):
+        newest = read_answer(recording.run).facts.window
+        there = newest.index < len(records)
+        if there and records[newest.index]["question"] == newest.question:
+            index = newest.index  # the data is still that of the answer
+    index = index or 0
+    if index >= len(records):
+        known = f"{split} has the questions 0 to {len(records) - 1}"
+        raise UserError(f"INDEX {index}: no such question; {known}")
+    folder = str(index) if split == usual else f"{split}-{index}"
+    return Question(f"question {index}", folder, index, records[index])
+
+
+def refuse_long_context(name: str, context: str) -> None:
+    """Raise UserError for a context of more than LONGEST words."""
+    count = len(words_in("context", context))
+    if count > LONGEST:
+        what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
+        raise UserError(f"{name}: {what}; give the part of it that holds the answer")
