@@ -11,6 +11,8 @@ import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
 from huggin.graphs.arguments import load_matplotlib
+from huggin.qa.arguments import run_named
+from huggin.recording.run_folder import RunFolder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,9 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.option("--weights", "also pack the newest model and its tokenizer")
     parser.option("--out FILE", "the zip (default: RUN.zip, beside RUN)", type=Path)
     args = parser.parse_args(argv)
-    warn(f"{parser.prog}: reading {args.run}")
+    from huggin.recording.run_facts import read_facts
+
+    run = run_named(args.run)
+    warn(f"{parser.prog}: reading {run}")
+    read_facts(RunFolder(run))  # a run that is none is refused at once
     load_matplotlib()
-    made = huggin.pack(args.run, weights=args.weights, out=args.out)
+    made = huggin.pack(run, weights=args.weights, out=args.out)
     for note in made.notes:
         warn(f"{parser.prog}: {note}")
     print(made.path)
