@@ -12,14 +12,9 @@ from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.arguments import add_run, load_matplotlib
-from huggin.lime.arguments import (
-    add_masks,
-    add_output,
-    add_score,
-    add_stability,
-    refuse_unfit,
-)
+from huggin.lime.arguments import STABILITY, add_masks, add_output, add_score, refuse_unfit
 from huggin.lime.choices import HIDING
+from huggin.lime.results import record, refuse_unwritable
 
 KINDS = ("auto", "words", "sentences")
 
@@ -27,7 +22,6 @@ KINDS = ("auto", "words", "sentences")
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
-    from huggin.lime.results import record, refuse_unwritable
     from huggin.lime.words.question import chosen_question
     from huggin.recording.checkpoints import refuse_untrained
     from huggin.recording.reader import Recording
@@ -108,7 +102,7 @@ def _add_explanation(parser: CommandParser) -> None:
     add_score(parser, "logit")
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
-    add_stability(parser)
+    parser.option("--stability R", STABILITY, at_least=2)
     others = "leave out what LIME is compared with: leave-one-out, integrated gradients, curves"
     parser.option("--only-lime", others, dest="compare", action="store_false")
     parser.option("--checkpoints", "also explain the same question at every checkpoint of the run")

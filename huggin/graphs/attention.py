@@ -15,6 +15,7 @@ from huggin.graphs.style import (
     new_figure,
     say_drawn_for,
 )
+from huggin.graphs.tokens import edges_of_answer
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
 
@@ -48,7 +49,8 @@ def draw_attention(recording: Recording) -> dict[str, Figure]:
 
 
 def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
-    window = facts.window
+    window, explained = facts.window, facts.explained
+    whose = "the answer's" if facts.right is None else "the true"
     heads = attention.weights.shape[1]
     columns = len(attention.of)
     height = len(layers) * max(0.85, 0.35 + 0.085 * heads) + 1.6
@@ -60,8 +62,10 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
             axes = panels[row, column]
             _draw_heads(axes, attention.weights[layer, :, column], window)
             if row == 0:
-                name = short(window.tokens[reader], 20)
-                axes.set_title(f"{_role(facts, reader)}, “{name}” ({reader})")
+                ends = ((explained.gold_start, "start"), (explained.gold_end, "end"))
+                read = " and ".join(end for place, end in ends if place == reader)
+                role = "the first token" if reader == CLS else f"{whose} {read}"
+                axes.set_title(f"{role}, “{short(window.tokens[reader], 20)}” ({reader})")
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
@@ -70,17 +74,6 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
     index = None if facts.right is None else window.index
     say_drawn_for(figure, step=facts.step, question=index)
     return figure
-
-
-def _role(facts: AnswerFacts, reader: int) -> str:
-    """What the token is that reads."""
-    if reader == CLS:
-        return "the first token"
-    whose = "the answer's" if facts.right is None else "the true"
-    window = facts.explained
-    if window.gold_start == window.gold_end:
-        return f"{whose} start and end"
-    return f"{whose} start" if reader == window.gold_start else f"{whose} end"
 
 
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
@@ -93,7 +86,7 @@ def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)
     if window.has_answer:
-        for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
+        for edge in edges_of_answer(window):
             axes.axvline(edge, color=GOLD, linewidth=0.8)
     for place in range(1, tokens):
         if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]
