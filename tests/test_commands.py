@@ -83,6 +83,7 @@ NO_RUN = [
         "huggin_utils",
         "legend",
         "lime-answer",
+        "pack",
         "rewind",
         "suspects",
     )
