@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser, called, run_command
 from huggin.common.files import replacing
 from huggin.common.streams import warn
 from huggin.database.connection import (
@@ -129,7 +129,7 @@ def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:
     """Say on stderr why there is no profile."""
     what = f"{run.path}: already trained, {steps} steps; there is nothing to profile"
     advice = "--overwrite_output_dir true starts anew"
-    warn(f"track-trainer.py: {what}; {advice}")
+    warn(f"{called('track-trainer.py')}: {what}; {advice}")
 
 
 def say_what_ended_early(ending: Ending, kept: str) -> None:
@@ -141,7 +141,7 @@ def say_what_ended_early(ending: Ending, kept: str) -> None:
     if ending.trouble:
         lines.append(f"py-spy ended early: {ending.trouble}")
     for line in lines:
-        warn(f"track-trainer.py: {line}; {kept}")
+        warn(f"{called('track-trainer.py')}: {line}; {kept}")
 
 
 def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:

@@ -23,7 +23,7 @@ from huggin.analysis.suspects import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
-from huggin.common.progress import progress
+from huggin.common.progress import loading, progress
 from huggin.common.text import short
 from huggin.qa.given import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
@@ -121,6 +121,7 @@ def _answers_to(
     recording: Recording, records: Dataset, device: str | None = None
 ) -> list[ModelAnswer]:
     """What the newest model of a run answers to each of the records."""
+    loading(f"the model in {recording.run.path}")
     from huggin.asking.answering import TrainedModel
 
     trained = TrainedModel.load(recording.run.path, device)

@@ -11,6 +11,7 @@ import huggin
 from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
+from huggin.common.progress import loading
 from huggin.graphs.arguments import add_run, load_matplotlib
 from huggin.lime.arguments import (
     add_masks,
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     show, json, db = map(choices.pop, ("show", "json", "db"))
     asked = map(choices.pop, ("index", "split", "question", "context"))
     chosen = chosen_question(recording, *asked)
+    loading(f"the model in {recording.run.path}")
     load_matplotlib()
     found = huggin.explain_answer(index=chosen, **choices, say=print)
     found.save(show, args.verbose)

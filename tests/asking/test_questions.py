@@ -35,7 +35,7 @@ def test_questions_are_drawn_at_random_and_none_twice():
 
 
 def test_none_left():
-    with pytest.raises(UserError, match="this model-type-state was asked all 2 questions before"):
+    with pytest.raises(UserError, match="this model was asked all 2 questions before"):
         draw_questions(2, None, skip={0, 1})
 
 
