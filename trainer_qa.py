@@ -208,8 +208,7 @@ def build_trainer(
         for line in check_labels(records, features).in_words():
             warn(f"{called('run_qa.py')}: {line}")
         if config.recording.record:
-            tracked = questions[config.recording.probe_data]
-            recorder = build_recorder(config, run, model, tokenizer, tracked, features)
+            recorder = build_recorder(config, run, model, tokenizer, questions, features)
     try:
         return QuestionAnsweringTrainer(
             model=model,
@@ -241,12 +240,13 @@ def build_recorder(
     run: RunFolder,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
-    tracked: Dataset,
+    questions: Mapping[str, Dataset],
     features: Dataset,
 ) -> Recorder:
-    """The Recorder that the cfg asks for. tracked: the questions among which some are tracked."""
+    """The Recorder that the cfg asks for. questions: by split."""
     wanted = config.recording
     seed = config.training.seed
+    tracked = questions[wanted.probe_data]
     samples = track_samples(tracked, wanted.probe_samples, seed, tokenizer, config.data)
     return Recorder(
         run.path,
@@ -262,7 +262,7 @@ def build_recorder(
         model_name=model_name(config),
         data_name=config.data_name,
         seed=seed,
-        fixed=fixed_settings(config, model, features, len(samples)),
+        fixed=fixed_settings(config, model, questions["train"], features, len(samples)),
         cfg={key: value for key, value in config.given.items() if key != "hub_token"},
         overwrite=True,  # of what an earlier start recorded from the same step on
     )
@@ -369,7 +369,7 @@ def evaluate(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) 
         return
     facts = {"step": trainer.step_of_model, "trained_on": trainer.trained_on}
     write_json(run.eval_results, facts | scores)
-    name = Path(config.data.validation_file or config.data.dataset_name or "").name
+    name = config.data.name_of("validation")
     measured = f"EM {scores['eval_exact_match']:.1f} %, F1 {scores['eval_f1']:.1f} %"
     asked = int(scores["eval_samples"])
     note = trained_on_in_words(trainer.trained_on, asked)

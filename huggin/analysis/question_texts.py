@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.questions import kind_of
+from huggin.common.errors import UserError
 from huggin.common.progress import progress
+from huggin.common.text import edges
+from huggin.recording.reader import Recording
+from huggin.recording.run_facts import TEXTS, hash_of_texts
 
 REACH = 14  # words: a question's word counts for 1/e at this distance from it
 STEM = 7  # first letters of a word that are compared: directed = directed, direction = directio
@@ -125,7 +129,7 @@ def _compare(
     weight: Mapping[str, float],
 ) -> None:
     """Fill in what the questions of one context say. places: of its records."""
-    spans = [span_of(records[place]) for place in places]
+    spans = [spans_of(records[place])[0] for place in places]
     tokens = [context.tokens(span) for span in spans]
     fits = np.zeros((len(places), len(places)))  # how well each question takes each answer
     for row, place in enumerate(places):
@@ -135,7 +139,8 @@ def _compare(
     gain = np.diag(fits)[:, None] + np.diag(fits)[None]
     gain = fits + fits.T - gain
     questions = [records[place]["question"].casefold().split() for place in places]
-    answers = [records[place]["answers"]["text"][0].casefold() for place in places]
+    given = [records[place]["answers"]["text"] for place in places]
+    answers = [{" ".join(text.casefold().split()) for text in texts} for texts in given]
     kinds = [kind_of(records[place]["question"]) for place in places]
     for row, place in enumerate(places):
         for column, other in enumerate(places):
@@ -145,14 +150,35 @@ def _compare(
             if apart and gain[row, column] > found.swap[place]:
                 found.swap[place] = gain[row, column]
                 found.swapped_with[place] = other
-            if questions[row] == questions[column] and answers[row] != answers[column]:
+            if questions[row] == questions[column] and answers[row].isdisjoint(answers[column]):
                 found.contradicted_by[place] = other
             found.shared[place] |= spans[row] == spans[column]
             if spans[row] == spans[column] and kinds[row] != kinds[column]:
                 found.copied_from[place] = other
 
 
-def span_of(record: Mapping[str, Any]) -> tuple[int, int]:
-    """The characters of the first given answer: the first, and the one behind the last."""
-    start = record["answers"]["answer_start"][0]
-    return start, start + len(record["answers"]["text"][0])
+def spans_of(record: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The characters of each given answer: the first, and the one behind the last.
+
+    Blanks and zero-width characters around it are left out, as they are in its label.
+    """
+    pairs = zip(record["answers"]["answer_start"], record["answers"]["text"], strict=True)
+    return [(start + first, start + last) for start, text in pairs for first, last in [edges(text)]]
+
+
+def refuse_changed(recording: Recording, records: Sequence[Mapping[str, Any]]) -> None:
+    """Raise UserError if questions are not those that a run was trained on, in their order.
+
+    An older recording has no hash of them, only its tracked questions and how many there were.
+    """
+    if texts := recording.facts.fixed.get(TEXTS):
+        is_other = texts != hash_of_texts(records)
+    else:
+        samples = recording.facts.trained_samples
+        last = max([int(recording.questions.index.max()), *(each.index for each in samples)])
+        is_other = last >= len(records) or any(
+            records[each.index]["question"] != each.question for each in samples
+        )
+    if is_other:
+        where = f"{recording.facts.data_name} has changed"
+        raise UserError(f"{where} since {recording.run.path} was trained")

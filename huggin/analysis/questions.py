@@ -15,7 +15,7 @@ import numpy as np
 from huggin.common.errors import UserError
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import in_columns, short
-from huggin.recording.reader import Recording, TrainedWindows
+from huggin.recording.reader import TrainedWindows
 
 STRETCHES = 24  # points of a running figure at most
 QUARTERS = 4  # stretches of a table
@@ -41,18 +41,6 @@ HARDEST = 20  # questions that are told
 NEVER = -1
 
 Record = Mapping[str, Any]  # question, context, answers as in SQuAD, and maybe `own`
-
-
-def refuse_changed(recording: Recording, records: Mapping[int, Record]) -> None:
-    """Raise UserError if questions are not those that a run was trained on.
-
-    records: by their place in the data; the last one that was trained on must be among them.
-    """
-    samples = [each for each in recording.facts.trained_samples if each.index in records]
-    is_other = any(records[each.index]["question"] != each.question for each in samples)
-    if is_other or int(recording.questions.index.max()) not in records:
-        where = f"{recording.facts.data_name} has changed"
-        raise UserError(f"{where} since {recording.run.path} was trained")
 
 
 def answer_of(record: Record) -> str:

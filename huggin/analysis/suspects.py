@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.learning import with_loss
-from huggin.analysis.question_texts import NOBODY, TextEvidence, span_of, text_evidence
+from huggin.analysis.question_texts import NOBODY, TextEvidence, spans_of, text_evidence
 from huggin.analysis.questions import answer_of, kind_of, visits_of
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
@@ -178,13 +178,18 @@ def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]
 
 
 def _overlap(record: Mapping[str, Any], answer: ModelAnswer) -> float:
-    """The characters that the given answer and the model's share, by those of both together."""
+    """The characters that a given answer and the model's share, by those of both together.
+
+    Of several given answers the one that shares most counts.
+    """
     span = answer.span
     if not record["answers"]["text"]:
         return float(span[0] == span[1])
-    first, behind = span_of(record)
-    shared = max(0, min(behind, span[1]) - max(first, span[0]))
-    return shared / max(1, max(behind, span[1]) - min(first, span[0])) if shared else 0.0
+    shares = [0.0]
+    for first, behind in spans_of(record):
+        if (shared := min(behind, span[1]) - max(first, span[0])) > 0:
+            shares.append(shared / (max(behind, span[1]) - min(first, span[0])))
+    return max(shares)
 
 
 def rank_suspects(

@@ -14,6 +14,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
+from huggin.analysis.question_texts import refuse_changed
 from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions
 from huggin.common.errors import UserError
@@ -112,6 +113,8 @@ def rewound(
     tracked = recording.facts.samples
     two = TwoStates.of(trained.model, untrained, tracked[0] if tracked else None)
     records = trained.questions(data, split, model_args.cache_dir)
+    if split == "train":
+        refuse_changed(recording, records.to_list())
     indices = sorted(draw_questions(len(records), seed)[:count])
     mixtures = _mixtures(two.parts)
     found = []
@@ -121,8 +124,7 @@ def rewound(
                 asked = list(trained.asked(records, indices))
             found.append(answers_of(asked))
             bar.update(len(indices))
-    file = data.train_file if split == "train" else data.validation_file
-    name = f"{Path(file or data.dataset_name or '').name} ({DATA_OF[split]})"
+    name = f"{data.name_of(split)} ({DATA_OF[split]})"
     return _as_rewound(two, name, indices, trained.step, seed, found)
 
 

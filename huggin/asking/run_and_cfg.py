@@ -13,7 +13,7 @@ from huggin.common.streams import warn
 from huggin.qa.arguments import DataArguments
 from huggin.qa.given import Keys, arguments_of
 from huggin.qa.questions import default_split, load_questions, shared_questions
-from huggin.recording.run_facts import read_facts
+from huggin.recording.run_facts import TEXTS, hash_of_texts, read_facts
 from huggin.recording.run_folder import RunFolder
 
 ASKED = {"dataset_name", "dataset_config_name", "validation_file", "max_eval_samples"}
@@ -27,6 +27,7 @@ class TrainedWith:
     pretrained: bool
     data: DataArguments  # the training data, and the settings of windows and answers
     knows_data: bool  # whether `data` names the training data
+    texts: str | None = None  # the hash of its questions; None if that was not kept
 
     @classmethod
     def of(cls, run: RunFolder, config: Keys) -> Self:
@@ -52,7 +53,8 @@ class TrainedWith:
         if different:
             what = f"{run.path}: trained with {', '.join(different)}"
             warn(f"{what}; the cfg's values are not used")
-        return cls(facts.data_name, facts.pretrained, data, bool(facts.cfg))
+        texts = facts.fixed.get(TEXTS)
+        return cls(facts.data_name, facts.pretrained, data, bool(facts.cfg), texts)
 
     def data_asked(self, config: Keys, split: str | None) -> tuple[str, DataArguments]:
         """The split, and its data: the cfg names the validation questions, if it names any."""
@@ -73,9 +75,13 @@ class TrainedWith:
             what = f"the training data, {self.data_name}, is not here"
             warn(f"{what}; so no score says which questions are from it")
             return set()
-        if split == "train":
-            return set(range(len(records)))
-        trained = load_questions(self.data, "train", cache_dir) if file else None
+        trained = records if split == "train" else None
+        if file and trained is None:
+            trained = load_questions(self.data, "train", cache_dir)
+        if trained and self.texts not in (None, hash_of_texts(trained)):
+            what = f"the training data, {self.data_name}, has changed since the training"
+            warn(f"{what}; so no score says which questions are from it")
+            return set()
         return shared_questions(records, trained)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from huggin.analysis.questions import refuse_changed
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
     ModelAnswer,
@@ -98,7 +98,7 @@ def suspects(
     late: list[int] = []
     notes: list[str] = []
     if not validation:
-        refuse_changed(recording, dict(enumerate(listed)))
+        refuse_changed(recording, listed)
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
     asked = _answers_to(recording, records, device) if ask else []
@@ -111,7 +111,7 @@ def suspects(
             replace(each, reason=each.reason + note) if each.index in shared else each
             for each in ranked
         ]
-    name = f"{recording.facts.data_name} ({split})"
+    name = f"{data.name_of(split)} ({split})"
     found = Suspects(name, ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found

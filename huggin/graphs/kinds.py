@@ -16,6 +16,7 @@ from huggin.analysis.lens import table_of_layers
 from huggin.analysis.losses import find_spikes, spikes_in_words
 from huggin.analysis.nodes import NodeChoice, table_of_nodes, table_of_rankings
 from huggin.analysis.parts import sums_of, table_of_ledger, table_of_norms
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import (
     Grouping,
     Record,
@@ -23,7 +24,6 @@ from huggin.analysis.questions import (
     between_passes,
     groupings,
     passes_in_words,
-    refuse_changed,
     same_kinds,
     table_of_hardest,
     table_of_kinds,
@@ -129,7 +129,7 @@ def _losses(drawn: Figures, *, spikes: bool = False) -> None:
         drawn.add(draw_losses(*runs), runs)
         return
     try:
-        records = training_records(runs[0].facts.cfg)
+        records = _trained_on(runs[0])
     except (UserError, OSError) as error:
         drawn.notes.append(f"no texts: {error}")
         records = []
@@ -237,10 +237,10 @@ def questions_of(
     return records, same_kinds(kinds)
 
 
-def _trained_on(run: Recording, by: str | None) -> list[Record]:
-    records = training_records(run.facts.cfg, by)
-    refuse_changed(run, dict(enumerate(records)))
-    return list(records)
+def _trained_on(run: Recording, by: str | None = None) -> list[Record]:
+    records: list[Record] = [*training_records(run.facts.cfg, by)]
+    refuse_changed(run, records)
+    return records
 
 
 def _node_logits(

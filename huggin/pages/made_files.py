@@ -35,8 +35,15 @@ class MadeFile:
 
 
 def about_training(runs: Sequence[Recording]) -> str:
-    """What a file says that it is about, if it shows a training; `newest_true` finds it by this."""
-    return f"Training, as recorded in {', '.join(str(run.run.path) for run in runs)}"
+    """What a file says that it is about, if it shows a training; `newest_true` finds it by this.
+
+    A folder may be renamed, and another run take its place, so its path alone does not say it.
+    """
+    recorded = [
+        f"{run.run.path} ({run.steps.step[-1]} steps, recording {run.facts.run_id[:8] or 'older'})"
+        for run in runs
+    ]
+    return f"Training, as recorded in {', '.join(recorded)}"
 
 
 def about_answer(recording: Recording) -> str:

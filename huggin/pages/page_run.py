@@ -4,14 +4,15 @@ Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, an
 What reads explained answers loads torch, so it is imported only if there are any.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from huggin.analysis.learning import running_mean, thinned
 from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
-from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories, refuse_changed
+from huggin.analysis.question_texts import refuse_changed
+from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
 from huggin.common.text import short
@@ -27,7 +28,7 @@ from huggin.pages.page_sample import (
     page_of_window,
     shown,
 )
-from huggin.qa.records import some_training_records
+from huggin.qa.records import training_records
 from huggin.recording.answer import AnswerInside, asked_of, read_answer
 from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Probes, Recording
@@ -139,31 +140,23 @@ def _questions(recording: Recording) -> Page:
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
     }
     try:
-        texts = _texts(recording, found.index[places].tolist())
+        texts: Sequence[Record] = training_records(recording.facts.cfg)
+        refuse_changed(recording, texts)
     except (UserError, OSError) as error:
         page["no_texts"] = shown(str(error), 500)
-        texts = {}
+        texts = []
     page["rows"] = [_row(found, int(place), texts, tracked) for place in places]
     return page
 
 
-def _texts(recording: Recording, indices: list[int]) -> Mapping[int, Record]:
-    """The questions at some places. Raises UserError if they are not those that were trained on."""
-    last = int(recording.questions.index.max())
-    places = {*indices, last, *(window.index for window in recording.facts.trained_samples)}
-    records = some_training_records(recording.facts.cfg, places)
-    refuse_changed(recording, records)
-    return records
-
-
 def _row(
-    found: Histories, place: int, records: Mapping[int, Record], tracked: Mapping[int, int]
+    found: Histories, place: int, records: Sequence[Record], tracked: Mapping[int, int]
 ) -> Page:
     """A question with its history, its texts short enough for a table."""
     index = int(found.index[place])
     loss = float(found.loss[place])
     since = int(found.since[place])
-    record = records.get(index)
+    record = records[index] if records else None
     return {
         "index": index,
         "question": shown(short(record["question"], 300)) if record else "",

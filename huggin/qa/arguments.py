@@ -65,6 +65,11 @@ class DataArguments:
     n_best_size: int = _key(20, "how many of the best starts and ends are paired to find an answer")
     max_answer_length: int = _key(30, "most tokens in an answer")
 
+    def name_of(self, split: str) -> str:
+        """What the data of a split is called: its file's name, else that of the data set."""
+        file = self.train_file if split == "train" else self.validation_file
+        return Path(file or self.dataset_name or "").name
+
 
 @dataclass
 class RecordingArguments:

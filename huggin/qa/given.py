@@ -107,7 +107,7 @@ class Keys:
     @property
     def data_name(self) -> str:
         """The data's name in a model-type-state: `squad`, `questions.json`."""
-        return Path(self.data.dataset_name or self.data.train_file or "").name
+        return self.data.name_of("train")
 
     def refuse(self, problems: list[str]) -> None:
         """Raise UserError with all problems in one line, if there are any.

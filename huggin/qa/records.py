@@ -10,7 +10,7 @@ import importlib
 import io
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -275,19 +275,6 @@ def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Reco
     limit = cfg.get("max_train_samples")
     raw = islice(_raw_training(cfg), int(limit) if limit else None)
     return [_with_own(normalised(entry, where), entry, where, by) for where, entry in raw]
-
-
-def some_training_records(cfg: Mapping[str, Any], places: Collection[int]) -> dict[int, Record]:
-    """The training questions at some places of the data, by their place; faster than all of them.
-
-    Raises UserError if the data is not there any more, or has no question at a place.
-    """
-    raw = enumerate(_raw_training(cfg))
-    found = {place: normalised(entry, where) for place, (where, entry) in raw if place in places}
-    if len(found) < len(places):
-        name = cfg.get("train_file") or cfg.get("dataset_name")
-        raise UserError(f"{name} has fewer questions than before")
-    return found
 
 
 def _raw_training(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

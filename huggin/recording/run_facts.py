@@ -1,6 +1,7 @@
 """RUN/recording/run.json: what must be known of a run to read its recording."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from huggin.recording.schema import READABLE_VERSIONS, SCHEMA_VERSION
 NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
 PROBE_DATA = "probe_data"  # the key of which data the tracked samples are of
+TEXTS = "training texts"  # the key of the hash that `hash_of_texts` makes of the training data
 GROUPED = "group_by_length"  # its value for windows of similar length in a batch
 # What runs had whose run.json does not say it, because it could not be changed on the way
 BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
@@ -101,6 +103,15 @@ class RunFacts:
     def model_type_state(self, step: int) -> str:
         """The name of the model after `step` steps."""
         return model_type_state(self.model_class, self.pretrained, step, self.data_name)
+
+
+def hash_of_texts(records: Iterable[Mapping[str, Any]]) -> str:
+    """A hash of the questions, contexts and answers of records; each file layout has the same."""
+    found = xxhash.xxh3_64()
+    for record in records:
+        texts = [record[name] for name in ("question", "context", "answers")]
+        found.update(json.dumps(texts, sort_keys=True).encode())
+    return found.hexdigest()
 
 
 def model_type_state(model_class: str, pretrained: bool, step: int, data_name: str) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from huggin.common.files import read_json
 from huggin.qa.given import Keys
+from huggin.qa.records import training_records
 from huggin.recording.checkpoints import damage_of, step_in_name, step_of
-from huggin.recording.run_facts import read_facts
+from huggin.recording.run_facts import TEXTS, hash_of_texts, read_facts
 from huggin.recording.run_folder import RunFolder
 
 
@@ -32,13 +33,14 @@ def nothing_to_do(given: Keys, run: RunFolder) -> str | None:
 
 
 def _same_keys(given: Keys, run: RunFolder) -> bool:
-    """Whether the run was last started with these keys, in one process, on data that is older."""
+    """Whether the run was last started with these keys, in one process, on the same questions."""
     facts = read_facts(run)
     keys = {key: value for key, value in given.given.items() if key != "hub_token"}
-    file = given.data.train_file
-    is_newer = file and Path(file).stat().st_mtime >= run.facts.stat().st_mtime
-    alone = facts.fixed.get("world_size") == 1
-    return facts.cfg == keys and alone and not is_newer
+    if facts.cfg != keys or facts.fixed.get("world_size") != 1:
+        return False
+    if not given.data.train_file:  # a data set on the Hub
+        return True
+    return facts.fixed.get(TEXTS) == hash_of_texts(training_records(facts.cfg))
 
 
 def _has_all(given: Keys, run: RunFolder) -> bool:

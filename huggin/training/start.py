@@ -23,7 +23,7 @@ from huggin.common.text import one_line
 from huggin.model.device import random_states_kept
 from huggin.qa.config import Config
 from huggin.recording.checkpoints import begun_for, step_in_name
-from huggin.recording.run_facts import BEFORE, PROBE_DATA, STRATEGY, RunFacts
+from huggin.recording.run_facts import BEFORE, PROBE_DATA, STRATEGY, TEXTS, RunFacts, hash_of_texts
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.lengths import lengths_of
@@ -88,7 +88,7 @@ def _source(config: Config) -> str:
 
 
 def fixed_settings(
-    config: Config, model: PreTrainedModel, features: Dataset, tracked: int
+    config: Config, model: PreTrainedModel, records: Dataset, features: Dataset, tracked: int
 ) -> dict[str, Any]:
     """What a resumed run must share with its beginning, so that one recording fits both."""
     fixed = {
@@ -100,6 +100,7 @@ def fixed_settings(
         **{key: getattr(config.training, key) for key in FIXED},
         "n_gpu": max(config.training.n_gpu, 1),  # devices that share a process's batch
         "training data": _fingerprint(features),
+        TEXTS: hash_of_texts(records),
         "probe_samples": tracked,
         PROBE_DATA: config.recording.probe_data,
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from huggin.analysis.parts import chosen_parts, frozen, log_norms, table_of_norms, unknown_steps
+from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import (
     LENGTHS,
     PLACES,
@@ -19,7 +20,6 @@ from huggin.analysis.questions import (
     kind_of,
     learned_in_words,
     passes_in_words,
-    refuse_changed,
     running,
     same_kinds,
     table_of_hardest,
@@ -29,6 +29,7 @@ from huggin.analysis.questions import (
 from huggin.common.errors import UserError
 from huggin.common.statistics import wilson_interval
 from huggin.recording.reader import PartNorms, Recording, TrainedWindows
+from huggin.recording.run_facts import TEXTS
 
 
 @pytest.mark.parametrize(
@@ -179,12 +180,19 @@ def test_the_hardest_have_their_texts():
     assert "seen once" in passes_in_words(between_passes(found))
 
 
-def test_texts_are_those_that_were_trained_on(tiny_run, records):
+@pytest.mark.parametrize("is_older", [False, True])
+def test_texts_are_those_that_were_trained_on(tiny_run, records, is_older):
     recording = Recording(tiny_run)
-    refuse_changed(recording, dict(enumerate(records)))
-    for changed in (records[:3], [{**records[0], "question": "Whose?"}, *records[1:]]):
+    others = [records[:3], [{**records[0], "question": "Whose?"}, *records[1:]]]
+    if is_older:
+        del recording.facts.fixed[TEXTS]
+    else:  # questions that are not tracked: in another order, with another answer
+        other_answer = {**records[3], "answers": records[2]["answers"]}
+        others += [[records[0], *records[:0:-1]], [*records[:3], other_answer]]
+    refuse_changed(recording, records)
+    for changed in others:
         with pytest.raises(UserError, match=r"questions.json has changed since .* was trained"):
-            refuse_changed(recording, dict(enumerate(changed)))
+            refuse_changed(recording, changed)
 
 
 def norms(values, parts=("embeddings", "layer 1", "layer 2", "layer 3", "head")):

@@ -85,6 +85,27 @@ def test_the_same_answer_at_another_place_is_no_contradiction():
     assert text_evidence(twice).contradicted_by.tolist() == [NOBODY, NOBODY]
 
 
+def test_every_given_answer_counts():
+    """In SQuAD's development data a question has several, and any of them is right."""
+    wolves = record(0, *ASKED[3])
+    several = record(1, ASKED[3][0], "wolves of the god ")
+    several["answers"]["text"].append("The wolves")
+    several["answers"]["answer_start"].append(RAVENS.index("The wolves"))
+    (start,) = wolves["answers"]["answer_start"]
+    answer = ModelAnswer("The wolves", (start, start + len("The wolves")), 0.9, 0.05)
+    ranked, notes = rank_suspects([wolves, several], asked=[answer, answer])
+    assert "the model gives 100% of the given answers" in notes[-1]
+    assert not any("answer" in suspect.reason for suspect in ranked)
+
+
+def test_blanks_around_an_answer_are_no_part_of_it():
+    wolves = [record(0, *ASKED[3]), record(1, ASKED[3][0], "The wolves ")]
+    start = RAVENS.index("The wolves")
+    answer = ModelAnswer("The wolves", (start, start + len("The wolves")), 0.9, 0.05)
+    ranked, _ = rank_suspects(wolves, asked=[answer, answer])
+    assert not any("another" in suspect.reason for suspect in ranked)
+
+
 def test_terms_of_languages_without_blanks():
     assert [term for term, _ in terms_of("The 2 Ravens")] == ["the", "2", "ravens"]
     assert [term for term, _ in terms_of("三只乌鸦")] == ["三只", "只乌", "乌鸦"]

@@ -188,6 +188,23 @@ def test_training_data_that_is_gone_is_said(morning):
     assert "NoPretrain-8-gone.json-questions.json: " in done.stdout
 
 
+def test_training_data_that_has_changed_is_said(morning, records):
+    """No score is said to come from it, and nothing is rewound on its questions."""
+    records[3]["question"] = "What else?"  # not tracked
+    (morning / "questions.json").write_text(json.dumps(records))
+    path = morning / "run" / "recording" / "run.json"
+    facts = json.loads(path.read_text())
+    facts["cfg"]["train_file"] = str(morning / "questions.json")
+    path.write_text(json.dumps(facts))
+    for split in ("train", "validation"):
+        words = ("test-qa-efficacy.py", "cfg.json", "--all", "--split", split)
+        done = command(*words, cwd=morning)
+        assert "the training data, questions.json, has changed since the training;" in done.stderr
+        assert "from the training data" not in done.stdout
+    done = command("rewind", "run", cwd=morning)
+    assert done.stderr == "huggin rewind: error: questions.json has changed since run was trained\n"
+
+
 def test_an_evaluation_does_not_replace_the_scores_of_a_run(morning):
     """They would be those of another model, and count as measured before the training."""
     before = (morning / "run" / "eval_results.json").read_bytes()

@@ -141,8 +141,13 @@ def test_the_command(run, tmp_path):
     assert (run / "graphs" / "questions-suspects.png").exists()
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 5
     assert len(list(read_records(tmp_path / "c.json"))) == 3
-    done = command("suspects", run, "--validation", "--no-model", cwd=tmp_path)
-    assert "(validation)" in done.stdout
+    facts = json.loads((run / "recording" / "run.json").read_text())
+    shutil.copy(facts["cfg"]["validation_file"], tmp_path / "held-out.json")
+    facts["cfg"]["validation_file"] = str(tmp_path / "held-out.json")
+    other = Path(shutil.copytree(run, tmp_path / "run"))
+    (other / "recording" / "run.json").write_text(json.dumps(facts))
+    done = command("suspects", other, "--validation", "--no-model", cwd=tmp_path)
+    assert done.stdout.startswith("4 questions of held-out.json (validation)")
 
 
 def test_the_runs_own_data_is_not_replaced(run, tmp_path):

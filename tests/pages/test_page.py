@@ -274,6 +274,20 @@ def test_a_page_is_kept_if_the_run_was_not_trained_since(tmp_path):
     assert page_of(tmp_path, run.path, words=("--if-needed",)) not in (first, second)
 
 
+def test_the_page_of_another_run_in_its_place_is_not_kept(tmp_path):
+    """Its steps are older than the page of the run that was there."""
+    run = write_by_hand(tmp_path / "run", window(4)).path
+    page = page_of(tmp_path, run)
+    other = write_by_hand(tmp_path / "other", window(4))
+    facts = json.loads(other.facts.read_text())
+    other.facts.write_text(json.dumps(facts | {"run_id": "another"}))
+    for _, steps in other.segments("steps"):
+        os.utime(steps, (0, 0))
+    run.rename(tmp_path / "earlier")
+    other.path.rename(run)
+    assert made_before(page.parent, [Recording(run)]) is None
+
+
 def test_a_page_is_old_once_an_answer_was_explained(tmp_path):
     run = write_by_hand(tmp_path / "run", window(4))
     page = page_of(tmp_path, run.path)

@@ -120,7 +120,8 @@ def test_the_pdf_says_what_it_is(pdf):
     assert re.match(r"BertForQuestionAnswering \(.*\) on questions.json, 8 steps, EM ", title)
     assert re.search(r", F1 [0-9.]+ %, \d{4}-\d\d-\d\d$", title)
     run = pdf.parent.parent / "a run & <more>"
-    assert reader.metadata.subject == f"Training, as recorded in {run}"
+    about = f"Training, as recorded in {run} (8 steps, recording "
+    assert reader.metadata.subject == f"{about}{Recording(run).facts.run_id[:8]})"
     assert title[:40] in texts_of(reader.stream)[0]
 
 

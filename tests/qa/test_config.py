@@ -33,6 +33,12 @@ def test_json_is_typed(tmp_path, tiny_cfg):
     assert config.data_name == "questions.json"
 
 
+def test_the_data_is_called_after_what_is_read(tmp_path, tiny_cfg):
+    """A file is read before a data set on the Hub, which may hold the validation questions."""
+    config = read_config(write(tmp_path, tiny_cfg(dataset_name="rajpurkar/squad")), [])
+    assert config.data_name == "questions.json"
+
+
 def test_strings_of_an_older_cfg_are_understood(tmp_path, tiny_cfg):
     keys = tiny_cfg(
         do_train="True", pretrained_model="False", learning_rate="3e-5", num_train_epochs="2"

@@ -1,6 +1,7 @@
 """Each sentence that a start says is true."""
 
 import json
+import os
 import shutil
 import sys
 from collections import namedtuple
@@ -54,6 +55,20 @@ def test_a_finished_run_says_so_and_stays_as_it_is(trained):
     )
     assert weights(trained / "run") == before
     assert (trained / "run" / "eval_results.json").stat().st_mtime_ns == results
+
+
+def test_other_questions_in_an_older_file_are_noticed(trained, tiny_cfg, records):
+    """As after `mv`, which keeps the time of a file."""
+    data = trained / "questions.json"
+    records[3]["question"] = "What else?"
+    data.write_text(json.dumps(records))
+    os.utime(data, (0, 0))
+    cfg = tiny_cfg(train_file=str(data))
+    (trained / "cfg.json").write_text(json.dumps(cfg))
+    path = trained / "run" / "recording" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"cfg": cfg}))
+    done = command("run_qa.py", "cfg.json", cwd=trained)
+    assert "begun with other settings: training data was " in done.stdout + done.stderr
 
 
 def test_scores_that_are_missing_are_measured_without_training(trained):

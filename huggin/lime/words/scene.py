@@ -10,6 +10,7 @@ raises, as its loss is -ln P(start) - ln P(end).
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,8 @@ def make_text_scene(
     """Turn places into segments.
 
     kept: tokens that are never hidden. Places without a token that can be hidden are left out. A
-    place that shares all its tokens with the one before, as in scripts without blanks, joins it.
+    place without a token of its own, as in scripts without blanks, joins the one whose token
+    reaches into it.
     Raises UserError if fewer than two segments are left.
     """
     owners = []
@@ -190,10 +192,12 @@ def make_text_scene(
         if number in hidden:
             numbers[number] = len(segments)
             segments.append(place)
-        elif segments and segments[-1].part == place.part and number not in owners:
-            before = (token for token, owner in enumerate(owners) if owner == number - 1)
-            if any(place.overlaps(place_of_token(window, token)) for token in before):
-                segments[-1] = Place(place.part, segments[-1].first, place.last)
+        elif number not in owners:
+            inside = (place.overlaps(place_of_token(window, token)) for token in range(len(owners)))
+            owner = next(compress(owners, inside), NEVER)  # its token reaches into this place
+            if owner in numbers:
+                joined = segments[numbers[owner]]
+                segments[numbers[owner]] = Place(place.part, joined.first, place.last)
     if len(segments) < 2:
         what = f"{len(segments)} segments can be hidden, two are needed"
         raise UserError(f"{name}: {what}; give a longer context, or hide the answer's words, too")

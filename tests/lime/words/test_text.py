@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue, UserError
+from huggin.common.window import Window
 from huggin.lime import drawing
 from huggin.lime.explanation import Request
 from huggin.lime.steps import Report
@@ -20,7 +21,7 @@ from huggin.lime.words.figures import laid_out, visual_order
 from huggin.lime.words.found import Asked, Piece
 from huggin.lime.words.question import refuse_long_context
 from huggin.lime.words.scene import make_text_scene
-from huggin.lime.words.text import find_spans, is_right_to_left, sentences_in, words_in
+from huggin.lime.words.text import cut, find_spans, is_right_to_left, sentences_in, words_in
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from tests.conftest import CONTEXT, record
@@ -144,6 +145,24 @@ def test_spans_of_the_user(ravens):
     for wrong in (["Loki"], ["the"], ["Muninn are", "are the"]):
         with pytest.raises(BadValue, match="spans"):
             find_spans(ravens, wrong)
+
+
+def test_a_token_of_many_characters_is_one_segment():
+    """As an uncased tokenizer reads Thai: what stands between blanks is one token."""
+    own = Window(
+        index=0,
+        question="王芳住",
+        context="李明住北 王芳住上海",
+        answer="",
+        tokens=["a", "b", "c"],
+        parts=["question", "context", "context"],
+        gold_start=2,
+        gold_end=2,
+        offsets=[(0, 3), (0, 4), (5, 10)],
+    )
+    scene = make_text_scene("q", own, cut(own, "words"), {2}, "words", "mask", None)
+    assert scene.texts == [own.question, "李明住北"]
+    assert scene.segment_of.tolist() == [0, 1, -1]
 
 
 def test_too_little_and_too_much_text(ravens):
