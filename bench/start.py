@@ -214,7 +214,7 @@ def write_program(path: Path, text: str) -> None:
 
 def slowest_help(measured: dict[str, list[float]]) -> str:
     """The Python command whose --help took longest."""
-    helps = [name for name in measured if name.startswith("huggin ")]
+    helps = [name for name in measured if name.endswith(" --help")]
     return max(helps, key=lambda name: spread(measured[name]).median)
 
 

@@ -29,18 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
     from huggin.lime.results import record, refuse_unwritable
-    from huggin.lime.words.question import chosen_question
     from huggin.recording.checkpoints import refuse_untrained
     from huggin.recording.reader import Recording
 
     recording = Recording(args.run)
     refuse_untrained(recording.run)
     refuse_unwritable(args.json, args.db)
+    loading(f"the model in {recording.run.path}")
+    from huggin.lime.words.question import chosen_question
+
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
     asked = map(choices.pop, ("index", "split", "question", "context"))
     chosen = chosen_question(recording, *asked)
-    loading(f"the model in {recording.run.path}")
     load_matplotlib()
     found = huggin.explain_answer(index=chosen, **choices, say=print)
     found.save(show, args.verbose)

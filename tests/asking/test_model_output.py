@@ -6,7 +6,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import chdir, closing
 from pathlib import Path
 
 import pytest
@@ -62,8 +62,8 @@ def test_a_run_is_named_by_its_folder_too(morning):
     by_cfg = command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning)
     by_run = command("test-qa-efficacy.py", "run", *words, cwd=morning)
     assert by_run.stdout.splitlines()[:-1] == by_cfg.stdout.splitlines()[:-1]
-    found = huggin.examine(morning / "run", seed=1)
-    assert by_cfg.stdout.startswith(found.in_words())
+    with chdir(morning):
+        assert by_cfg.stdout.startswith(huggin.examine("run", seed=1).in_words())
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_stopped_run_is_asked_at_its_newest_checkpoint(morning):
     (morning / "run" / "trainer_state.json").unlink()
     shutil.rmtree(morning / "run" / "checkpoint-8")
     done = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=morning)
-    assert "NoPretrain-6-questions.json: " in done.stdout, done.stderr
+    assert "run, step 6, asked questions.json: " in done.stdout, done.stderr
 
 
 def test_a_torn_model_is_passed_over_for_the_newest_checkpoint(morning):
@@ -185,7 +185,7 @@ def test_training_data_that_is_gone_is_said(morning):
     (morning / "run" / "recording" / "run.json").write_text(json.dumps(facts))
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
     assert "the training data, gone.json, is not here; so no score says which" in done.stderr
-    assert "NoPretrain-8-gone.json-questions.json: " in done.stdout
+    assert "run, step 8, asked questions.json: " in done.stdout
 
 
 def test_training_data_that_has_changed_is_said(morning, records):

@@ -5,6 +5,7 @@ import json
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def examined(*answers: str, until_right: bool = False) -> Examined:
         Asked(index, record, Answer(text, 0.9, 0, 1, 1), *score_answer(text, record["answers"]))
         for index, text in enumerate(answers)
     ]
-    return Examined("state", asked, efficacy_of(asked, 8, "data"), until_right)
+    return Examined(Path("run"), "state", asked, efficacy_of(asked, 8, "data"), until_right)
 
 
 def numbers_in(words: str) -> list[int]:
