@@ -189,7 +189,7 @@ def test_the_wrong_answers_are_shown_unless_others_are_asked_for():
         "  answered: (no answer) (confidence 0.90)",
         "",
     ]
-    assert "state: 2/4 right" in found.in_words()
+    assert "run, step 8, asked data: 2/4 right" in found.in_words()
     assert numbers_in(found.in_words("right")) == [0, 3]
     assert numbers_in(found.in_words("all")) == [0, 1, 2, 3]
     assert [answer["right"] for answer in found.as_json()["answers"]] == [True, False, False, True]
