@@ -290,20 +290,16 @@ class SafeTrainer(Trainer):
         """Save the last step if nothing has, and keep its checkpoint beside the best one.
 
         The Trainer saves nothing when a callback stops it early, and with `save_total_limit` 1
-        it would now delete every checkpoint but the best.
+        it would now delete every checkpoint but the best. A damaged best model is not loaded.
         """
         self.save_now()
-        self._refuse_damaged_best()
-        with self._without(save_total_limit=None):
-            return super()._finalize_training(*args, **kwargs)
-
-    def _refuse_damaged_best(self) -> None:
-        """Do not load a best model whose checkpoint is damaged."""
         best = self.state.best_model_checkpoint
         damage = damage_of(Path(best)) if best else None
         if damage and self.args.load_best_model_at_end:
             self.state.best_model_checkpoint = None
             warn(f"{best}: {damage}; it was the best, the last model is kept instead")
+        with self._without(save_total_limit=None):
+            return super()._finalize_training(*args, **kwargs)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Go on where the checkpoint was, with the rate of the new schedule if that is another."""

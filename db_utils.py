@@ -20,6 +20,7 @@ from huggin.database.connection import (
 )
 from huggin.database.queries import add_efficacy, add_indices, is_number, rows_of
 
+MOST = 10**12  # of a number; sums of many are still whole numbers in SQLite
 DESCRIPTION = """Print the tables of the efficacy test, or add to them:
 
   model_efficacy MODEL_TYPE_STATE CORRECT_NUM SAMPLE_NUM
@@ -78,9 +79,9 @@ def add_row(path: Path, words: list[str]) -> int:
 
 
 def number_of(name: str, text: str) -> int:
-    """The number in a text. Raises UserError if there is something else."""
-    if not is_number(text):
-        raise UserError(f"{name} {text!r}: give a whole number")
+    """The number in a text. Raises UserError if there is something else, or more than MOST."""
+    if not is_number(text) or int(text) > MOST:
+        raise UserError(f"{name} {text!r}: give a whole number, {MOST:,} at most")
     return int(text)
 
 

@@ -14,8 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
+from huggin.common.progress import progress
 
 RUNS = "runs"
 TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger")
@@ -23,6 +25,33 @@ TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a summary or a table, or write events and print their path."""
+    parser = argument_parser()
+    args = parser.parse_args(argv)
+    from huggin.recording import exports
+
+    runs = exports.find_runs(args.run) if args.run.is_dir() else []
+    if runs and (args.tensorboard or args.csv not in (None, RUNS)):
+        raise UserError(f"{args.run}: a folder of runs; name one of them, such as {runs[0]}")
+    if runs:
+        listed = [exports.listed(run) for run in progress(runs, label="reading", unit="runs")]
+        lines = exports.as_lines(listed, args.run)
+        print(exports.as_csv(listed).rstrip() if args.csv else "\n".join(lines))
+    elif args.csv == RUNS:
+        way_out = f"name a table: {', '.join(TABLES)}" if args.run.is_dir() else "name a folder"
+        parser.error(f"{args.run}: no folder of runs; {way_out}")
+    elif args.csv:
+        exports.write_csv(huggin.Recording(args.run), args.csv, sys.stdout.buffer)
+    elif args.tensorboard:
+        from huggin.recording.tensorboard import write_events
+
+        print(write_events(huggin.Recording(args.run), args.tensorboard))
+    else:
+        print(json.dumps(exports.recording_summary(args.run), indent=2))
+    return 0
+
+
+def argument_parser() -> CommandParser:
+    """What can be given on the command line."""
     parser = CommandParser(
         "Print what a run recorded: a summary as JSON, or a table. Of a folder that holds runs,\n"
         "print a table of the runs: how far each one is trained, its last loss, EM and F1.",
@@ -31,60 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     what = "a run's folder (cfg.json's output_dir), or a folder of runs"
     parser.add_argument("run", metavar="RUN", type=Path, help=what)
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument(
-        "--csv",
-        metavar="TABLE",
-        nargs="?",
-        const=RUNS,
-        choices=(*TABLES, RUNS),
-        help=f"print all rows of a table as CSV: {', '.join(TABLES)}; without TABLE, the runs of a "
-        "folder",
-    )
-    instead.add_argument(
-        "--tensorboard",
-        metavar="DIR",
-        type=Path,
-        help="write scalars, histograms and figures there, for TensorBoard",
-    )
-    args = parser.parse_args(argv)
-    from huggin.recording.exports import find_runs
-
-    runs = find_runs(args.run) if args.run.is_dir() else []
-    if runs:
-        print_runs(runs, args.run, args.csv, args.tensorboard)
-        return 0
-    if args.csv == RUNS:
-        way_out = f"name a table: {', '.join(TABLES)}" if args.run.is_dir() else "name a folder"
-        parser.error(f"{args.run}: no folder of runs; {way_out}")
-    print_run(args.run, args.csv, args.tensorboard)
-    return 0
-
-
-def print_runs(runs: Sequence[Path], folder: Path, table: str | None, events: Path | None) -> None:
-    """Print a table of the runs in a folder. Raises UserError for options that are for one run."""
-    from huggin.recording.exports import as_csv, as_lines, list_runs
-
-    if events or table not in (None, RUNS):
-        raise UserError(f"{folder}: a folder of runs; name one of them, such as {runs[0]}")
-    listed = list_runs(runs)
-    print(as_csv(listed).rstrip() if table else "\n".join(as_lines(listed, folder)))
-
-
-def print_run(run: Path, table: str | None, events: Path | None) -> None:
-    """Print a summary or a table of one run, or write its events and print their path."""
-    from huggin.recording.exports import recording_summary
-    from huggin.recording.reader import Recording
-
-    if table:
-        from huggin.recording.exports import write_csv
-
-        write_csv(Recording(run), table, sys.stdout.buffer)
-    elif events:
-        from huggin.recording.tensorboard import write_events
-
-        print(write_events(Recording(run), events))
-    else:
-        print(json.dumps(recording_summary(run), indent=2))
+    known = f"{', '.join(TABLES)}; without TABLE, the runs of a folder"
+    csv = f"print all rows of a table as CSV: {known}"
+    choices = (*TABLES, RUNS)
+    parser.option("--csv TABLE", csv, group=instead, nargs="?", const=RUNS, choices=choices)
+    events = "write scalars, histograms and figures there, for TensorBoard"
+    parser.option("--tensorboard DIR", events, group=instead, type=Path)
+    return parser
 
 
 if __name__ == "__main__":

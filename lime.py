@@ -22,7 +22,7 @@ from huggin.common.cli import run_command
 from huggin.common.errors import UserError
 from huggin.common.progress import loading
 from huggin.graphs.arguments import load_matplotlib
-from huggin.lime.arguments import add_stability, checked, lime_parser
+from huggin.lime.arguments import STABILITY, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
 
 
@@ -55,7 +55,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add("--until-stable", "draw more masks until the top segments no longer change")
     most = "number of masks at which --until-stable gives up"
     add("--max-samples N", most, 20_000, at_least=1)
-    add_stability(parser)
+    add("--stability R", STABILITY, at_least=2)
     add("--faithfulness", "draw how the score changes as segments are hidden and shown by rank")
     parser.set_defaults(classes=())
     args = checked(parser.parse_args(argv))

@@ -14,6 +14,7 @@ from huggin.common.errors import UserError
 from huggin.common.streams import lasting_output, output_is_lost, warn
 from huggin.qa.arguments import describe_keys
 from huggin.recording.run_folder import RunFolder, locked
+from huggin.training.notify import notifying
 
 OUTPUT_LOST = 141  # as of a process that SIGPIPE ends; everything is saved
 
@@ -29,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train, or go on training; then evaluate if do_eval is set."""
     cfg, flags = read_command_line(sys.argv[1:] if argv is None else argv)
     from huggin.qa.given import read_given
-    from huggin.training.notify import notifying
     from huggin.training.standing import nothing_to_do
 
     given = read_given(cfg, flags)

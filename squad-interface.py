@@ -24,7 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Show one record, those that a search finds, or the indices that were asked more than once."""
     args = read_arguments(argv)
     if args.duplicates:
-        print_duplicates(args.db)
+        with closing(open_database(database_path(args.db), must_exist=True)) as database:
+            found = duplicates(database)
+        lines = [f"{state}: {', '.join(map(str, indices))}" for state, indices in found.items()]
+        print("\n".join(lines) or "no index was drawn in more than one call")
         return 0
     from huggin.qa.given import read_given
 
@@ -66,16 +69,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     if args.search is not None and not args.search.strip():
         raise UserError("--search: give one word or more")
     return args
-
-
-def print_duplicates(db: Path | None) -> None:
-    """Per model-type-state, the indices that were drawn in more than one call."""
-    with closing(open_database(database_path(db), must_exist=True)) as database:
-        found = duplicates(database)
-    for state, indices in found.items():
-        print(f"{state}: {', '.join(map(str, indices))}")
-    if not found:
-        print("no index was drawn in more than one call")
 
 
 def converse(lookup: Any) -> None:

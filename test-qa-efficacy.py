@@ -10,11 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from huggin.common.cli import CommandParser, at_least, run_command
+from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.progress import loading
-from huggin.database.connection import add_database_option
+from huggin.database.connection import add_database_option, database_path, open_database
+from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 from huggin.recording.run_folder import RunFolder
+from huggin.training.notify import notifying
 
 LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
 
@@ -24,7 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     from huggin.recording.checkpoints import models_of
     from huggin.recording.run_facts import given_for
-    from huggin.training.notify import notifying
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
     config = given_for(args.cfg, flags)
@@ -45,9 +46,25 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "python test-qa-efficacy.py cfg.json --samples 20",
     )
     parser.add_argument("cfg", metavar="CFG", type=Path, help="the run's folder, or its cfg.json")
-    add_how_many(parser)
-    add_which_questions(parser)
-    add_which_model(parser)
+    how_many = parser.add_mutually_exclusive_group()
+    until = "stop at the first correct answer (default)"
+    parser.option("--until-correct", until, group=how_many)
+    parser.option("--samples N", "ask N questions", group=how_many, at_least=1)
+    parser.option("--all", "ask all questions", group=how_many)
+    most = "with --until-correct: give up after N questions (default: all questions)"
+    parser.option("--max-samples N", most, at_least=1)
+    parser.add_split()
+    seed = "seed for drawing the questions (default: others at each call)"
+    parser.option("--seed N", seed, type=int)
+    parser.option("--unseen", "skip the questions that this model was asked in earlier calls")
+    folder = "the run's folder (default: the cfg's output_dir)"
+    flags = ("--output-dir", "--output_dir")
+    parser.add_argument(*flags, metavar="DIR", type=Path, help=folder)
+    which = parser.add_mutually_exclusive_group()
+    one = "ask this checkpoint of the run (default: its newest model)"
+    parser.option("--checkpoint DIR", one, group=which, type=Path)
+    every = "ask every checkpoint of the run, one after the other"
+    parser.option("--checkpoints", every, group=which)
     parser.option(
         "--batch-size N", "questions asked at once (default: 16 on a CPU, 64 on a GPU)", at_least=1
     )
@@ -68,52 +85,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     args = parser.parse_args(argv)
     refuse_unfit(args)
     return args
-
-
-def add_how_many(parser: CommandParser) -> None:
-    """The options that say how many questions are asked."""
-    how_many = parser.add_mutually_exclusive_group()
-    how_many.add_argument(
-        "--until-correct", action="store_true", help="stop at the first correct answer (default)"
-    )
-    how_many.add_argument("--samples", metavar="N", type=at_least(1), help="ask N questions")
-    how_many.add_argument("--all", action="store_true", help="ask all questions")
-    parser.option(
-        "--max-samples N",
-        "with --until-correct: give up after N questions (default: all questions)",
-        at_least=1,
-    )
-
-
-def add_which_questions(parser: CommandParser) -> None:
-    """The options that say which questions are asked."""
-    parser.add_split()
-    seed = "seed for drawing the questions (default: others at each call)"
-    parser.option("--seed N", seed, type=int)
-    parser.option("--unseen", "skip the questions that this model was asked in earlier calls")
-
-
-def add_which_model(parser: CommandParser) -> None:
-    """The options that say which of the run's models is asked."""
-    parser.add_argument(
-        "--output-dir",
-        "--output_dir",
-        metavar="DIR",
-        type=Path,
-        help="the run's folder (default: the cfg's output_dir)",
-    )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--checkpoint",
-        metavar="DIR",
-        type=Path,
-        help="ask this checkpoint of the run (default: its newest model)",
-    )
-    which.add_argument(
-        "--checkpoints",
-        action="store_true",
-        help="ask every checkpoint of the run, one after the other",
-    )
 
 
 def refuse_unfit(args: Namespace) -> None:
@@ -150,8 +121,6 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
     """
     loading(f"the model in {folder}")
     from huggin.asking.examination import Examination
-    from huggin.database.connection import database_path, open_database
-    from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)
     if args.predictions:

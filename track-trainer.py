@@ -30,7 +30,6 @@ from huggin.tracking.report import flame_svg, report
 from huggin.tracking.tables import record_samples, search_functions
 from huggin.tracking.watch import (
     OUTSIDE,
-    Ending,
     Looks,
     Sample,
     read_samples,
@@ -53,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = read_arguments(argv)
     if args.search is not None:
-        return print_found(args.search, database_path(args.db))
+        with closing(open_database(database_path(args.db), must_exist=True)) as database:
+            found = search_functions(database, args.search)
+        tables = [f"{as_cell(table)}:\n{as_text(rows)}" for table, rows in found.items()]
+        print("\n\n".join(tables) or f"{args.search}: not seen")
+        return 0 if found else 1
     return track(args)
 
 
@@ -84,15 +87,6 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     return args
 
 
-def print_found(text: str, path: Path) -> int:
-    """Print the rows of each table whose function has `text` in its name; 1 if there are none."""
-    with closing(open_database(path, must_exist=True)) as database:
-        found = search_functions(database, text)
-    tables = [f"{as_cell(table)}:\n{as_text(rows)}" for table, rows in found.items()]
-    print("\n\n".join(tables) or f"{text}: not seen")
-    return 0 if found else 1
-
-
 def track(args: Namespace) -> int:
     """Train under observation. What was seen is kept, however the training ends."""
     started = f"{args.cfg} {datetime.now():%Y-%m-%d %H:%M:%S}"
@@ -108,7 +102,9 @@ def track(args: Namespace) -> int:
         seen = Path(folder) / "seen.json"
         ending = watch(line, looks, seen)
         if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
-            say_that_nothing_was_trained(run, trained_before)
+            what = f"{run.path}: already trained, {trained_before} steps"
+            advice = "there is nothing to profile; --overwrite_output_dir true starts anew"
+            warn(f"{called('track-trainer.py')}: {what}; {advice}")
             return 0
         samples = looks.kept(read_samples(seen))
         if ending.code and not any(training_function(sample) != OUTSIDE for sample in samples):
@@ -116,32 +112,16 @@ def track(args: Namespace) -> int:
         if samples:
             with closing(open_database(path)) as database:
                 record_samples(database, started, args.seed, samples)
-        say_what_ended_early(
-            ending, f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
-        )
+        kept = f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
+        if ending.code:
+            after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
+            warn(f"{called('track-trainer.py')}: run_qa.py ended early, {after}; {kept}")
+        if ending.trouble:
+            warn(f"{called('track-trainer.py')}: py-spy ended early: {ending.trouble}; {kept}")
         print(report(samples, ending))
         if args.flame and samples:
             write_flame(args.flame, samples, seen)
     return ending.code
-
-
-def say_that_nothing_was_trained(run: RunFolder, steps: int) -> None:
-    """Say on stderr why there is no profile."""
-    what = f"{run.path}: already trained, {steps} steps; there is nothing to profile"
-    advice = "--overwrite_output_dir true starts anew"
-    warn(f"{called('track-trainer.py')}: {what}; {advice}")
-
-
-def say_what_ended_early(ending: Ending, kept: str) -> None:
-    """Say on stderr if the training or py-spy ended early."""
-    lines = []
-    if ending.code:
-        after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
-        lines.append(f"run_qa.py ended early, {after}")
-    if ending.trouble:
-        lines.append(f"py-spy ended early: {ending.trouble}")
-    for line in lines:
-        warn(f"{called('track-trainer.py')}: {line}; {kept}")
 
 
 def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:

@@ -194,13 +194,11 @@ def build_trainer(
     match_tokenizer(tokenizer, model, data.max_seq_length)
     if data.version_2_with_negative:
         refuse_blind_no_answer(tokenizer, model)
-    features = None
-    eval_features = None
+    windows = (tokenizer, data)
     with training.main_process_first(desc="features"):
-        if records:
-            features = training_features(_tried(config, records), tokenizer, data)
-        if eval_records:
-            eval_features = evaluation_features(_tried(config, eval_records), tokenizer, data)
+        features = training_features(_tried(config, records), *windows) if records else None
+        evaluated = _tried(config, eval_records) if eval_records else None
+        eval_features = evaluation_features(evaluated, *windows) if evaluated else None
     if features:
         choose_sampling(config, features, run)
     recorder = None

@@ -158,8 +158,8 @@ def test_nodes(recording):
 
 def test_efficacy():
     found = read_efficacy(RunFolder(OLDER / "run"))
-    without = {"trained_on": 0, "parts": {}, "loss": None, "loss_error": 0.0}  # are newer
-    older = [without | entry for entry in VALUES["efficacy"]]
+    newer = {"trained_on": 0, "parts": {}, "loss": None, "loss_error": 0.0, "run_id": ""}
+    older = [newer | entry for entry in VALUES["efficacy"]]
     assert json.loads(json.dumps([vars(one) for one in found])) == older
 
 

@@ -29,15 +29,18 @@ class Learned:
 
 def when_learned(probes: Probes, window: Window) -> Learned:
     """When the predicted span was the true one. A window without an answer is never right."""
-    start_right = probes.predicted_start == window.gold_start
-    end_right = probes.predicted_end == window.gold_end
-    right = start_right & end_right & window.has_answer
+    right = is_right(probes.predicted_start, probes.predicted_end, window)
     flips = probes.step[1:][right[1:] != right[:-1]].tolist()
     first = int(probes.step[right.argmax()]) if right.any() else None
     since = None
     if right[-1]:
         since = flips[-1] if flips else first
     return Learned(first, flips, since)
+
+
+def is_right(starts: np.ndarray, ends: np.ndarray, window: Window) -> np.ndarray:
+    """Which predicted spans are the true answer, of the shape of their first and last tokens."""
+    return (starts == window.gold_start) & (ends == window.gold_end) & window.has_answer
 
 
 def margins(probes: Probes, window: Window) -> np.ndarray:
@@ -50,15 +53,12 @@ def margins_over_time(probes: Probes, window: Window) -> np.ndarray:
 
     Infinite if there is no rival (see `nodes.rivals`).
     """
-    start = _margin(probes.start_logits, window.gold_start, window)
-    end = _margin(probes.end_logits, window.gold_end, window)
-    return np.stack([start, end], axis=1)
-
-
-def _margin(logits: np.ndarray, gold: int, window: Window) -> np.ndarray:
-    """The logit of `gold` minus that of its best rival, (probes,); logits: (probes, tokens)."""
-    best = logits[:, rivals(gold, window.parts)].max(axis=1, initial=-np.inf)
-    return logits[:, gold] - best
+    found = []
+    golds = (window.gold_start, window.gold_end)
+    for logits, gold in zip((probes.start_logits, probes.end_logits), golds, strict=True):
+        best = logits[:, rivals(gold, window.parts)].max(axis=1, initial=-np.inf)
+        found.append(logits[:, gold] - best)
+    return np.stack(found, axis=1)
 
 
 def flips_in_words(recording: Recording, sample: int = 0) -> str:

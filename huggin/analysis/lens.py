@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huggin.analysis.learning import NO_ANSWER
+from huggin.analysis.learning import NO_ANSWER, is_right
 from huggin.analysis.nodes import ROUNDINGS, Snapshots, beside_probes, tolerance, unit_of, untrue_at
 from huggin.common.errors import UserError
 from huggin.common.site import Site
@@ -86,9 +86,8 @@ def layer_answers(recording: Recording, sample: int = 0) -> LayerAnswers:
     # right where the model's own answer, as recorded, was right.
     probes = recording.probes(sample)
     _, ours, theirs = np.intersect1d(lens.step, probes.step, return_indices=True)
-    starts = probes.predicted_start[theirs] == window.gold_start
-    ends = probes.predicted_end[theirs] == window.gold_end
-    right[ours, -1] = starts & ends & window.has_answer
+    predicted = (probes.predicted_start[theirs], probes.predicted_end[theirs])
+    right[ours, -1] = is_right(*predicted, window)
     return LayerAnswers(lens.step, np.stack([start, end], axis=1), right)
 
 
@@ -97,8 +96,7 @@ def right_spans(recording: Recording, lens: LensLogits, window: Window) -> np.nd
     facts = recording.facts
     starts = _candidates(lens.start_logits, window, facts.n_best_size)
     ends = _candidates(lens.end_logits, window, facts.n_best_size)
-    first, last = best_span(starts, ends, facts.max_answer_length)
-    return (first == window.gold_start) & (last == window.gold_end) & window.has_answer
+    return is_right(*best_span(starts, ends, facts.max_answer_length), window)
 
 
 def _candidates(logits: np.ndarray, window: Window, n_best: int) -> np.ndarray:
@@ -172,7 +170,11 @@ def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
     the answer's logits.
     """
     weight, bias = _head(recording, answer)
-    inputs = answer.activations[_input_site(answer)]
+    heads = [site for site in answer.activations if site.component == "head"]
+    sites = heads or _outputs(answer)
+    if not sites:
+        raise UserError("what the head received was not kept with the answer")
+    inputs = answer.activations[max(sites)]
     step = np.array([answer.facts.step])
     found = Snapshots(step, inputs[None], weight[None], bias[None])
     limit = tolerance(found, unit_of(recording))
@@ -181,8 +183,10 @@ def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
     return found
 
 
-def lens_of_answer(recording: Recording, answer: AnswerInside) -> LensLogits:
+def lens_of_answer(recording: Recording, answer: AnswerInside) -> tuple[LensLogits, np.ndarray]:
     """The head on the output of each layer while the answer was given, from layer 1 on.
+
+    And whether each layer's best span is the true answer, (1, layers).
 
     Raises UserError as `snapshot_of_answer` does, and if the head cannot be applied to a layer.
     """
@@ -197,7 +201,8 @@ def lens_of_answer(recording: Recording, answer: AnswerInside) -> LensLogits:
     if untrue_at(step, logits[-1:], own, lens_tolerance(own, unit_of(recording))):
         raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
     halves = logits.astype(np.float16)[None]
-    return LensLogits(step, halves[:, :, 0], halves[:, :, 1])
+    lens = LensLogits(step, halves[:, :, 0], halves[:, :, 1])
+    return lens, right_spans(recording, lens, answer.facts.window)
 
 
 def _head(recording: Recording, answer: AnswerInside) -> tuple[np.ndarray, np.ndarray]:
@@ -212,15 +217,6 @@ def _head(recording: Recording, answer: AnswerInside) -> tuple[np.ndarray, np.nd
 def _outputs(answer: AnswerInside) -> list[Site]:
     """The sites of the layers' outputs, in order."""
     return sorted(site for site in answer.activations if site.component == "out")
-
-
-def _input_site(answer: AnswerInside) -> Site:
-    """What the head received. Raises UserError if it was not kept."""
-    heads = [site for site in answer.activations if site.component == "head"]
-    sites = heads or _outputs(answer)
-    if not sites:
-        raise UserError("what the head received was not kept with the answer")
-    return max(sites)
 
 
 def _logits_of(answer: AnswerInside) -> np.ndarray:

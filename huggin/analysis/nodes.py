@@ -6,6 +6,7 @@ Therefore a node's *share*, weight x activation, is exact and not an estimate: t
 bias add up to the logit (also known as direct logit attribution).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,13 +119,18 @@ def snapshots(recording: Recording, sample: int = 0) -> Snapshots:
     rows = [places[step] for step in known]
     activations = np.stack([outputs[step] for step in known])
     found = Snapshots(np.array(known), activations, steps.weight[rows], steps.bias[rows])
-    _refuse_untrue(recording, found, sample)
+    ours, own = beside_probes(recording.probes(sample), found.step)
+    limit = tolerance(found, unit_of(recording))[ours]
+    if at := untrue_at(found.step[ours], found.logits()[ours], own, limit):
+        why = "the model transforms them before its head, or they overflow float16"
+        what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
+        raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
     return found
 
 
 def unit_of(recording: Recording) -> float:
     """The relative error of one rounding in the numbers that the model computed with."""
-    return BFLOAT if recording.facts.uses_bf16 else HALF
+    return BFLOAT if recording.facts.fixed.get("bf16") else HALF
 
 
 def tolerance(found: Snapshots, unit: float) -> np.ndarray:
@@ -138,16 +144,6 @@ def tolerance(found: Snapshots, unit: float) -> np.ndarray:
     terms = sums + np.abs(found.bias)[:, :, None]
     too_small = SMALLEST * np.abs(found.weight).sum(axis=2)[:, :, None]
     return ROUNDINGS * unit * terms + too_small
-
-
-def _refuse_untrue(recording: Recording, found: Snapshots, sample: int) -> None:
-    """Raise UserError if the shares do not add up to the logits that the model computed."""
-    ours, own = beside_probes(recording.probes(sample), found.step)
-    limit = tolerance(found, unit_of(recording))[ours]
-    if at := untrue_at(found.step[ours], found.logits()[ours], own, limit):
-        why = "the model transforms them before its head, or they overflow float16"
-        what = f"{recording.run.path}: the recorded nodes do not add up to the logits"
-        raise UserError(f"{what} ({at}, sample {sample}): {why}; no shares are drawn")
 
 
 def beside_probes(probes: Probes, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,9 +227,19 @@ class Ranking:
 def rank_nodes(recording: Recording, choice: NodeChoice) -> Ranking:
     """All nodes by rank, but the tracked node first.
 
+    If no ranking is chosen: `share` if the recording has node snapshots of the sample whose shares
+    are known, else `absolute`.
     Raises BadValue if the head has no such node, and as `ranking_values` does.
     """
-    name, values = _chosen_values(recording, choice)
+    name, values = choice.rank_by or "absolute", None
+    if choice.rank_by is None:
+        recording.tracked(choice.sample)
+        with suppress(UserError):
+            shares = ranking_values(recording, "share", choice.sample)
+            if np.isfinite(shares).all():
+                name, values = "share", shares
+    if values is None:
+        values = ranking_values(recording, name, choice.sample)
     nodes = ranked(values)
     node = choice.node
     if node is None:
@@ -243,44 +249,23 @@ def rank_nodes(recording: Recording, choice: NodeChoice) -> Ranking:
     return Ranking(name, np.concatenate([[node], nodes[nodes != node]]))
 
 
-def _chosen_values(recording: Recording, choice: NodeChoice) -> tuple[str, np.ndarray]:
-    """The chosen ranking and its values (hidden,).
-
-    If none is chosen: `share` if the recording has node snapshots of the sample whose shares are
-    known, else `absolute`. Raises BadValue if there is no such sample.
-    """
-    if choice.rank_by is not None:
-        return choice.rank_by, ranking_values(recording, choice.rank_by, choice.sample)
-    recording.tracked(choice.sample)
-    try:
-        shares = ranking_values(recording, "share", choice.sample)
-    except UserError:
-        shares = np.array(np.nan)
-    if np.isfinite(shares).all():
-        return "share", shares
-    return "absolute", ranking_values(recording, "absolute", choice.sample)
-
-
 def tracked_node(recording: Recording, choice: NodeChoice) -> int:
     """The node that is chosen. Raises as `rank_nodes` does."""
     return int(rank_nodes(recording, choice).nodes[0])
 
 
-@dataclass(frozen=True)
-class TopShares:
-    """The largest shares and the smallest, in this order; the last axis is at most 2 x EACH_WAY."""
+def top_shares(found: Snapshots, each_way: int = EACH_WAY) -> tuple[np.ndarray, np.ndarray]:
+    """For every token, the nodes that push its start and its end logit up most, and down most.
 
-    nodes: np.ndarray  # (snapshots, 2, tokens, top) uint16; row 0 = start, row 1 = end
-    shares: np.ndarray  # (snapshots, 2, tokens, top) float32
-
-
-def top_shares(found: Snapshots, each_way: int = EACH_WAY) -> TopShares:
-    """For every token, the nodes that push its start and its end logit up most, and down most."""
+    Returns their numbers, uint16, and their shares, float32: (snapshots, 2, tokens, top); row 0 =
+    start, row 1 = end; the last axis as `largest_both_ways` has it.
+    """
     tops = [
         largest_both_ways(weight[:, None, :] * activations.astype(np.float32), each_way)
         for weight, activations in zip(found.weight, found.activations, strict=True)
     ]
-    return TopShares(np.stack([top[0] for top in tops]), np.stack([top[1] for top in tops]))
+    nodes, shares = zip(*tops, strict=True)
+    return np.stack(nodes), np.stack(shares)
 
 
 def largest_both_ways(shares: np.ndarray, each_way: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import in_columns
 from huggin.recording.reader import Credits, PartNorms, Recording
-from huggin.recording.results import Answers, PartRewound, Rewound
+from huggin.recording.results import Answers, Rewound
 
 TENTH = 10
 MOST_COLUMNS = 400  # of a heat map; more could not be told apart
@@ -302,7 +302,13 @@ def rewound_in_words(found: Rewound) -> str:
         what = "No part alone hurts when it is put back"
         return f"{what}; the weights of {named(moved.part)} moved most"
     first = f"Putting back {named(worth.part)} hurts most (loss {trained:.2f} -> {without:.2f})"
-    words = [first + _answers_lost(found, worth)]
+    costly = min(found.parts, key=lambda part: sum(part.put_back.right))
+    before = share_right(found.trained).value
+    after = share_right(costly.put_back).value
+    if after < min(before, share_right(worth.put_back).value):
+        right = f"({before:.0f} % -> {after:.0f} % right)"
+        first = f"{first}, {named(costly.part)} costs most answers {right}"
+    words = [first]
     is_same = moved.part == worth.part
     weights = "its weights also" if is_same else f"the weights of {named(moved.part)}"
     words.append(f"{weights} moved most")
@@ -310,16 +316,6 @@ def rewound_in_words(found: Rewound) -> str:
     if np.isfinite(correlation):
         words.append(f"rank correlation of the two orders of the parts {correlation:+.2f}")
     return "; ".join(words)
-
-
-def _answers_lost(found: Rewound, worth: PartRewound) -> str:
-    """Which other part costs the most answers, in words; "" if it is the one that hurts most."""
-    costly = min(found.parts, key=lambda part: sum(part.put_back.right))
-    before = share_right(found.trained).value
-    after = share_right(costly.put_back).value
-    if after >= min(before, share_right(worth.put_back).value):
-        return ""
-    return f", {named(costly.part)} costs most answers ({before:.0f} % -> {after:.0f} % right)"
 
 
 def table_of_rewound(found: Rewound) -> str:

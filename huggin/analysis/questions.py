@@ -69,17 +69,16 @@ class Running:
     right: np.ndarray  # (stretches, kinds) share in percent
     right_interval: np.ndarray  # (stretches, kinds, 2) 95 % interval of it (Wilson), in percent
 
+    @property
+    def middles(self) -> np.ndarray:
+        """The middle of each stretch, in steps."""
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
 
 def kind_of(question: str) -> str:
     """The kind of an English question, by its first question word: `In what year ...` is what."""
     match = PATTERN.search(question)
     return KINDS[match.lastindex - 1] if match and match.lastindex else "other"
-
-
-def by_question_word(records: Sequence[Record]) -> Grouping:
-    """Who, when, where, and so on."""
-    kinds = [KINDS.index(kind_of(record["question"])) for record in records]
-    return Grouping("kind", "by question word", list(KINDS), np.array(kinds))
 
 
 def by_length(records: Sequence[Record]) -> Grouping:
@@ -126,7 +125,9 @@ def running(found: TrainedWindows, grouping: Grouping, most: int = STRETCHES) ->
     most: how many stretches at most; fewer if some would have too few windows.
     Losses that are not finite are left out of the means.
     """
-    edges = _edges(found.step, len(grouping.names), most)
+    first, last = int(found.step.min()), int(found.step.max())
+    count = min(most, last - first + 1, len(found.step) // (LEAST * len(grouping.names)))
+    edges = np.linspace(first - 0.5, last + 0.5, max(1, count) + 1)
     shape = (len(edges) - 1, len(grouping.names))
     stretch = np.searchsorted(edges, found.step) - 1
     size = shape[0] * shape[1]
@@ -137,39 +138,26 @@ def running(found: TrainedWindows, grouping: Grouping, most: int = STRETCHES) ->
     def total(rows: Any = slice(None), weights: np.ndarray | None = None) -> np.ndarray:
         return np.bincount(cell[rows], weights, size).reshape(shape).astype(float)
 
-    count = total(known)
-    mean = _divided(total(known, loss[known]), count)
-    square = _divided(total(known, loss[known] ** 2), count)
-    variance = _divided(np.maximum(square - mean**2, 0) * count, count - 1)
+    finite = total(known)
+    mean = _divided(total(known, loss[known]), finite)
+    square = _divided(total(known, loss[known] ** 2), finite)
+    variance = _divided(np.maximum(square - mean**2, 0) * finite, finite - 1)
     windows = total()
     correct = total(weights=found.right)
+    pairs = zip(correct.flat, windows.flat, strict=True)
+    intervals = [wilson_interval(right, of) if of else (np.nan, np.nan) for right, of in pairs]
     return Running(
         edges=edges,
         windows=windows.astype(int),
         loss=mean,
-        loss_error=half_interval(np.sqrt(_divided(variance, count)), count),
+        loss_error=half_interval(np.sqrt(_divided(variance, finite)), finite),
         right=100 * _divided(correct, windows),
-        right_interval=_intervals(correct, windows),
+        right_interval=np.array(intervals).reshape(*shape, 2),
     )
-
-
-def _edges(step: np.ndarray, kinds: int, most: int) -> np.ndarray:
-    """Where stretches begin and end, in steps, so that each has windows enough for `kinds`."""
-    first = int(step.min())
-    last = int(step.max())
-    count = min(most, last - first + 1, len(step) // (LEAST * kinds))
-    return np.linspace(first - 0.5, last + 0.5, max(1, count) + 1)
 
 
 def _divided(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-
-
-def _intervals(correct: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Wilson's interval of each cell in percent, (stretches, kinds, 2); NaN for an empty one."""
-    pairs = zip(correct.flat, asked.flat, strict=True)
-    found = [wilson_interval(right, of) if of else (np.nan, np.nan) for right, of in pairs]
-    return np.array(found).reshape(*correct.shape, 2)
 
 
 def half_right(found: TrainedWindows, grouping: Grouping) -> list[int | None]:
@@ -177,17 +165,13 @@ def half_right(found: TrainedWindows, grouping: Grouping) -> list[int | None]:
 
     None if that never happened. A few windows alone would be right by chance.
     """
-    kind = grouping.kind[found.index]
-    of_kinds = [kind == number for number in range(len(grouping.names))]
-    return [_half_of(found.right[mine], found.step[mine]) for mine in of_kinds]
-
-
-def _half_of(right: np.ndarray, step: np.ndarray) -> int | None:
-    if len(right) < IN_A_ROW:
-        return None
-    counts = np.convolve(right.astype(int), np.ones(IN_A_ROW, int), mode="valid")
-    ends = np.flatnonzero(2 * counts >= IN_A_ROW) + IN_A_ROW - 1
-    return int(step[ends[0]]) if len(ends) else None
+    steps: list[int | None] = []
+    for kind in range(len(grouping.names)):
+        mine = np.flatnonzero(grouping.kind[found.index] == kind)
+        counts = np.cumsum(np.append(0, found.right[mine]))
+        enough = np.flatnonzero(2 * (counts[IN_A_ROW:] - counts[:-IN_A_ROW]) >= IN_A_ROW)
+        steps.append(int(found.step[mine[enough[0] + IN_A_ROW - 1]]) if len(enough) else None)
+    return steps
 
 
 def learned_in_words(found: TrainedWindows, grouping: Grouping) -> str:
@@ -304,21 +288,20 @@ class Histories:
     since: np.ndarray  # (questions,) the step from which on all its windows are right; NEVER if not
 
     @property
-    def hardest_first(self) -> np.ndarray:
-        """The places of all questions, the one with the highest loss the last time first."""
-        return np.argsort(-np.nan_to_num(self.loss, nan=np.inf), kind="stable")
+    def orders(self) -> dict[str, np.ndarray]:
+        """The places of the hardest questions, of those learned, and of those forgotten.
 
-    @property
-    def learned_first(self) -> np.ndarray:
-        """The places of those that were wrong, then right to the end; the earliest first."""
+        hardest: all, the one with the highest loss the last time first. learned: those that were
+        wrong, then right to the end; the earliest first. forgotten: at least once, the most often
+        first.
+        """
         learned = np.flatnonzero((self.since != NEVER) & (self.right < self.seen))
-        return learned[np.argsort(self.since[learned], kind="stable")]
-
-    @property
-    def most_forgotten_first(self) -> np.ndarray:
-        """The places of the questions that were forgotten at least once, the most often first."""
         forgotten = np.flatnonzero(self.forgotten)
-        return forgotten[np.argsort(-self.forgotten[forgotten], kind="stable")]
+        return {
+            "hardest": np.argsort(-np.nan_to_num(self.loss, nan=np.inf), kind="stable"),
+            "learned": learned[np.argsort(self.since[learned], kind="stable")],
+            "forgotten": forgotten[np.argsort(-self.forgotten[forgotten], kind="stable")],
+        }
 
 
 def histories(found: TrainedWindows) -> Histories:
@@ -350,7 +333,7 @@ def hardest(
     """
     known = histories(found)
     rows = []
-    for at in known.hardest_first[:HARDEST]:
+    for at in known.orders["hardest"][:HARDEST]:
         record = records[known.index[at]] if records else None
         texts = (record["question"], answer_of(record) or "(none)") if record else ("", "")
         of_seen = f"{known.right[at]}/{known.seen[at]}"
@@ -371,7 +354,9 @@ def groupings(records: Sequence[Record], column: str | None = None) -> list[Grou
     """The usual kinds, or those of a column of the data."""
     if column is not None:
         return [by_own_kind(records, column)]
-    return [by_question_word(records), by_length(records), by_place(records)]
+    kinds = np.array([KINDS.index(kind_of(record["question"])) for record in records])
+    by_word = Grouping("kind", "by question word", list(KINDS), kinds)
+    return [by_word, by_length(records), by_place(records)]
 
 
 def same_kinds(groupings_of_runs: Sequence[Sequence[Grouping]]) -> list[tuple[Grouping, ...]]:

@@ -173,23 +173,19 @@ def evidence_of(
 
 
 def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]) -> np.ndarray:
-    """How much of the given answer and the model's is in both, (records,): 1 = the same."""
-    return np.array([_overlap(*pair) for pair in zip(records, asked, strict=True)])
+    """The characters in both the given answer and the model's, by those of both together.
 
-
-def _overlap(record: Mapping[str, Any], answer: ModelAnswer) -> float:
-    """The characters that a given answer and the model's share, by those of both together.
-
-    Of several given answers the one that shares most counts.
+    Returns (records,): 1 = the same. Of several given answers the one that shares most counts.
     """
-    span = answer.span
-    if not record["answers"]["text"]:
-        return float(span[0] == span[1])
-    shares = [0.0]
-    for first, behind in spans_of(record):
-        if (shared := min(behind, span[1]) - max(first, span[0])) > 0:
-            shares.append(shared / (max(behind, span[1]) - min(first, span[0])))
-    return max(shares)
+    overlaps = []
+    for record, answer in zip(records, asked, strict=True):
+        begin, end = answer.span
+        shares = [0.0 if record["answers"]["text"] else float(begin == end)]
+        for first, behind in spans_of(record):
+            if (shared := min(behind, end) - max(first, begin)) > 0:
+                shares.append(shared / (max(behind, end) - min(first, begin)))
+        overlaps.append(max(shares))
+    return np.array(overlaps)
 
 
 def rank_suspects(

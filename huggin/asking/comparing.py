@@ -18,6 +18,7 @@ from huggin.asking.questions import Asked, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
+from huggin.qa.features import refuse_long_questions
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.results import Efficacy, trained_on_in_words
 from huggin.recording.run_facts import given_for
@@ -156,6 +157,7 @@ def _ask_another(
     facts = TrainedWith.of(run, config)
     place = choose_device(device, config.use_cpu)
     model = TrainedModel.in_folder(run, newest_model(run), facts.data, place)
+    refuse_long_questions(examination.records, model.tokenizer, model.data)
     answers = model.asked(examination.records, indices)
     asked = list(progress(answers, label="asking", unit="questions", total=len(indices)))
     known = facts.trained_on(examination.records, "validation", config.model.cache_dir)

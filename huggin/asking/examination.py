@@ -26,7 +26,6 @@ from huggin.common.window import Window
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.model.hooks import attention_rows, find_sites
-from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
 from huggin.qa.given import Keys
 from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
@@ -149,7 +148,10 @@ class Examination:
         split, data = facts.data_asked(config, split)
         cache_dir = config.model.cache_dir
         records = trained.questions(data, split, cache_dir)
-        asked = _name_of(facts, data, split)
+        file = data.train_file if split == "train" else data.validation_file
+        asked = Path(file or data.dataset_name or facts.data_name).name
+        if split == "train" and not file:  # on the Hub, the validation split has the plain name
+            asked += "-train"
         name = facts.data_name if asked == facts.data_name else f"{facts.data_name}-{asked}"
         kind = type(trained.model).__name__
         state = model_type_state(kind, facts.pretrained, trained.step, name)
@@ -279,10 +281,3 @@ def examine(
     found = examination.ask(samples, until_right=until_right, seed=seed)
     examination.keep(found)
     return found
-
-
-def _name_of(trained: TrainedWith, asked: DataArguments, split: str) -> str:
-    """The name of the data asked: on the Hub, the validation split has the plain name."""
-    file = asked.train_file if split == "train" else asked.validation_file
-    name = Path(file or asked.dataset_name or trained.data_name).name
-    return name if file or split == "validation" else f"{name}-train"

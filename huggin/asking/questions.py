@@ -3,7 +3,6 @@
 import math
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,30 +141,23 @@ def logits_of(
     lengths = [len(ids) for ids in placed["input_ids"]]
     order = np.argsort(lengths, kind="stable")
     computed: list[tuple[np.ndarray, HostCopy]] = []  # a GPU goes on while they are on their way
-    with torch.inference_mode(), _memory_advice(batch_size):
-        for begin in range(0, len(order), batch_size):
-            rows = order[begin : begin + batch_size]
-            columns = {name: [placed[name][row] for row in rows] for name in names}
-            batch = padded(tokenizer, columns)
-            output = model(**batch.to(model.device))
-            both = torch.stack([output.start_logits, output.end_logits]).float()
-            computed.append((rows, copy_to_host(both)))
-            done(len(rows))
+    for begin in range(0, len(order), batch_size):
+        rows = order[begin : begin + batch_size]
+        columns = {name: [placed[name][row] for row in rows] for name in names}
+        try:
+            with torch.inference_mode():
+                output = model(**padded(tokenizer, columns).to(model.device))
+                both = torch.stack([output.start_logits, output.end_logits]).float()
+                computed.append((rows, copy_to_host(both)))
+        except torch.OutOfMemoryError:
+            problem = "too many for this GPU's memory; ask fewer at a time"
+            raise BadValue("batch_size", batch_size, problem) from None
+        done(len(rows))
     logits = np.full((2, len(lengths), max(lengths)), -np.inf, dtype=np.float32)
     for rows, copy in computed:
         values = copy.wait().numpy()
         logits[:, rows, : values.shape[2]] = values
     return logits
-
-
-@contextmanager
-def _memory_advice(batch_size: int) -> Iterator[None]:
-    """Raise BadValue instead of torch's error if the batches do not fit into the GPU's memory."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        problem = "too many for this GPU's memory; ask fewer at a time"
-        raise BadValue("batch_size", batch_size, problem) from None
 
 
 def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:

@@ -5,7 +5,6 @@ pretrained ones from their source. What the recording holds of step 0 says wheth
 """
 
 import html
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from transformers import PreTrainedModel
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
 from huggin.analysis.question_texts import refuse_changed
 from huggin.asking.answering import TrainedModel
-from huggin.asking.questions import Asked, draw_questions
+from huggin.asking.questions import draw_questions
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.model.device import choose_device
@@ -106,8 +105,12 @@ def rewound(
     accelerator, unless the cfg says use_cpu. seed: draws the questions.
     Raises UserError if the weights before the training, or the data, cannot be had.
     """
-    model_args, data = _arguments(recording)
-    place = choose_device(device, bool(recording.facts.cfg.get("use_cpu")))
+    cfg = recording.facts.cfg
+    if not (cfg.get("model_name_or_path") or cfg.get("config_name")):
+        what = f"{recording.run.facts}: does not say where the model came from"
+        raise UserError(f"{what}; only a run of run_qa.py can be rewound")
+    model_args, data = arguments_of(cfg)
+    place = choose_device(device, bool(cfg.get("use_cpu")))
     untrained = untrained_model(recording, model_args).to(place).eval()
     trained = TrainedModel.in_folder(recording.run, folder, data, place)
     tracked = recording.facts.samples
@@ -116,54 +119,25 @@ def rewound(
     if split == "train":
         refuse_changed(recording, records.to_list())
     indices = sorted(draw_questions(len(records), seed)[:count])
-    mixtures = _mixtures(two.parts)
+    alone = [[part] for part in two.parts]
+    others = [[other for other in two.parts if other != part] for part in two.parts]
+    mixtures = [[], two.parts, *alone, *others]  # what is put back
     found = []
     with progress(label="rewinding", unit="questions", total=len(mixtures) * len(indices)) as bar:
         for parts in mixtures:
             with two.put_back(parts):
                 asked = list(trained.asked(records, indices))
-            found.append(answers_of(asked))
+            loss, right = [each.loss for each in asked], [each.right for each in asked]
+            found.append(Answers(loss, [each.answer.text for each in asked], right))
             bar.update(len(indices))
     name = f"{data.name_of(split)} ({DATA_OF[split]})"
-    return _as_rewound(two, name, indices, trained.step, seed, found)
-
-
-def answers_of(asked: Sequence[Asked]) -> Answers:
-    """How a model has answered."""
-    return Answers(
-        loss=[each.loss for each in asked],
-        answer=[each.answer.text for each in asked],
-        right=[each.right for each in asked],
-    )
-
-
-def _arguments(recording: Recording) -> tuple[ModelArguments, DataArguments]:
-    """How the run's model was made, and its data."""
-    cfg = recording.facts.cfg
-    if not (cfg.get("model_name_or_path") or cfg.get("config_name")):
-        what = f"{recording.run.facts}: does not say where the model came from"
-        raise UserError(f"{what}; only a run of run_qa.py can be rewound")
-    return arguments_of(cfg)
-
-
-def _mixtures(parts: list[str]) -> list[list[str]]:
-    """The parts to put back: none, all, each alone, all but each."""
-    alone = [[part] for part in parts]
-    others = [[other for other in parts if other != part] for part in parts]
-    return [[], parts, *alone, *others]
-
-
-def _as_rewound(
-    two: TwoStates, data: str, indices: list[int], step: int, seed: int, found: list[Answers]
-) -> Rewound:
-    """data: its name. found: as `_mixtures` orders them."""
-    trained, untrained, *rest = found
+    of_trained, of_untrained, *rest = found
     count = len(two.parts)
-    parts = [
+    rewound_parts = [
         PartRewound(part, two.size(part), two.distance(part), put_back, alone)
         for part, put_back, alone in zip(two.parts, rest[:count], rest[count:], strict=True)
     ]
-    return Rewound(step, data, seed, indices, trained, untrained, parts)
+    return Rewound(trained.step, name, seed, indices, of_trained, of_untrained, rewound_parts)
 
 
 def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrainedModel:

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
-
 from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
@@ -23,7 +21,7 @@ from huggin.analysis.suspects import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
-from huggin.common.progress import loading, progress
+from huggin.common.progress import progress
 from huggin.common.text import short
 from huggin.qa.given import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
@@ -101,8 +99,16 @@ def suspects(
         refuse_changed(recording, listed)
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
-    asked = _answers_to(recording, records, device) if ask else []
-    ranked, unknown = rank_suspects(listed, losses, late, asked)
+    answers: list[ModelAnswer] = []
+    if ask:
+        from huggin.asking.answering import TrainedModel
+
+        trained = TrainedModel.load(recording.run.path, device)
+        asked = trained.asked(records, range(len(records)))
+        for each in progress(asked, label="asking", unit="questions", total=len(records)):
+            answer = (each.answer.text, each.answer.place, each.probability, each.given)
+            answers.append(ModelAnswer(*answer))
+    ranked, unknown = rank_suspects(listed, losses, late, answers)
     if data.validation_file and not validation:
         others = load_questions(data, "validation", cache)
         shared = shared_questions(records, others)
@@ -115,22 +121,6 @@ def suspects(
     found = Suspects(name, ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found
-
-
-def _answers_to(
-    recording: Recording, records: Dataset, device: str | None = None
-) -> list[ModelAnswer]:
-    """What the newest model of a run answers to each of the records."""
-    loading(f"the model in {recording.run.path}")
-    from huggin.asking.answering import TrainedModel
-
-    trained = TrainedModel.load(recording.run.path, device)
-    asked = trained.asked(records, range(len(records)))
-    shown = progress(asked, label="asking", unit="questions", total=len(records))
-    return [
-        ModelAnswer(each.answer.text, each.answer.place, each.probability, each.given)
-        for each in shown
-    ]
 
 
 def form_of(path: Path) -> str:
@@ -152,19 +142,15 @@ def export_suspects(found: Suspects, path: Path) -> None:
         if form == ".csv":
             table = csv.writer(file)
             table.writerow(COLUMNS)
-            table.writerows(map(_without_formulas, rows))
+            for row in rows:  # a spreadsheet runs no text with an apostrophe as a formula
+                for name, value in row.items():
+                    if isinstance(value, str) and value.startswith(FORMULA):
+                        row[name] = f"'{value}"
+                table.writerow(row.values())
         elif form == ".jsonl":
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         else:
             file.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-
-
-def _without_formulas(row: dict[str, Any]) -> list[Any]:
-    """A row for a spreadsheet, which runs no text with an apostrophe as a formula."""
-    return [
-        f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-        for value in row.values()
-    ]
 
 
 def _row(suspect: Suspect, context: str, form: str) -> dict[str, Any]:

@@ -22,11 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_runs(parser, "runs to choose from, or to play beside it")
     add_options(parser, "--out", "--if-needed")
-    parser.add_argument(
-        "--answer",
-        action="store_true",
-        help="show the newest answer of get-model-output instead of the training",
-    )
+    parser.option("--answer", "show the newest answer of get-model-output instead of the training")
     args = parser.parse_args(argv)
     if args.answer and args.beside:
         parser.error("--answer is about one run")

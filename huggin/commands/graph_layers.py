@@ -18,18 +18,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "huggin graph-layers",
         "--sample",
     )
-    parser.add_argument(
-        "--step",
-        type=int,
-        metavar="K",
-        help="draw the layers at this probe alone (default: first, middle and last probe)",
+    step = "draw the layers at this probe alone (default: first, middle and last probe)"
+    parser.option("--step K", step, type=int)
+    part = (
+        "a part whose gradient is drawn as a line, such as 'layer 2'; several times for\n"
+        "several (default: the ends, and the first, middle and last layer)"
     )
-    parser.add_argument(
-        "--part",
-        dest="parts",
-        action="append",
-        metavar="NAME",
-        help="a part whose gradient is drawn as a line, such as 'layer 2'; several times for\n"
-        "several (default: the ends, and the first, middle and last layer)",
-    )
+    parser.option("--part NAME", part, dest="parts", action="append")
     return draw(parser.prog, "layers", **vars(parser.parse_args(argv)))

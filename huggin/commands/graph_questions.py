@@ -17,7 +17,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         "learned and forgotten between epochs. Print the 20 hardest questions.",
         "huggin graph-questions",
     )
-    parser.add_argument(
-        "--by", metavar="COLUMN", help="draw kinds of your own instead: the values of this column"
-    )
+    parser.option("--by COLUMN", "draw kinds of your own instead: the values of this column")
     return draw(parser.prog, "questions", **vars(parser.parse_args(argv)))

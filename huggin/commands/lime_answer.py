@@ -13,14 +13,9 @@ from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import loading
 from huggin.graphs.arguments import add_run, load_matplotlib
-from huggin.lime.arguments import (
-    add_masks,
-    add_output,
-    add_score,
-    add_stability,
-    refuse_unfit,
-)
+from huggin.lime.arguments import STABILITY, add_masks, add_output, add_score, refuse_unfit
 from huggin.lime.choices import HIDING
+from huggin.lime.results import record, refuse_unwritable
 
 KINDS = ("auto", "words", "sentences")
 
@@ -28,7 +23,6 @@ KINDS = ("auto", "words", "sentences")
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
-    from huggin.lime.results import record, refuse_unwritable
     from huggin.recording.checkpoints import refuse_untrained
     from huggin.recording.reader import Recording
 
@@ -111,7 +105,7 @@ def _add_explanation(parser: CommandParser) -> None:
     add_score(parser, "logit")
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)
-    add_stability(parser)
+    parser.option("--stability R", STABILITY, at_least=2)
     others = "leave out what LIME is compared with: leave-one-out, integrated gradients, curves"
     parser.option("--only-lime", others, dest="compare", action="store_false")
     parser.option("--checkpoints", "also explain the same question at every checkpoint of the run")

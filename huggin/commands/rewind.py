@@ -26,7 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     model_of(recording.run, args.checkpoint)
     loading(f"the model in {recording.run.path}")
     load_matplotlib()
-    from huggin.analysis.parts import sums_until
     from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures
 
@@ -42,8 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if found.replaced:
         asked = f"the answers to {found.replaced} questions after step {found.rewound.step}"
         warn(f"huggin rewind: {run.rewound}: {asked} are replaced")
-    ledger = sums_until(recording, found.rewound.step)
-    figures = draw_rewound(found.rewound, ledger, of_step=args.checkpoint is not None)
+    figures = draw_rewound(recording, found.rewound, of_step=args.checkpoint is not None)
     save_figures(figures, run.graphs, args.show, args.format)
     print(run.rewound)
     print(found.in_words())

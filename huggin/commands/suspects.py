@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.common.progress import loading
@@ -18,9 +19,7 @@ from huggin.graphs.arguments import add_options, load_matplotlib
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the most suspicious questions with their reasons, draw the data map, write files."""
     args = read_arguments(argv)
-    from huggin.recording.reader import Recording
-
-    recording = Recording(args.run)
+    recording = huggin.Recording(args.run)
     loading(f"the questions of {args.run}")
     from huggin.asking.suspects import SHOWN, export_suspects, form_of, suspects, write_without
 
@@ -60,27 +59,17 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "huggin suspects runs/sample",
     )
     add_options(parser, "run", "--format", "--show")
-    parser.option(
-        "--validation",
-        "rank the validation questions, which the model has not memorised (default: those of the "
-        "training)",
-    )
-    parser.option(
-        "--no-model",
-        "use the recording and the texts alone: no model is asked (default: ask the model)",
-    )
-    parser.option(
-        "--export FILE",
+    usual = "which the model has not memorised (default: those of the training)"
+    parser.option("--validation", f"rank the validation questions, {usual}")
+    alone = "use the recording and the texts alone: no model is asked (default: ask the model)"
+    parser.option("--no-model", alone)
+    export = (
         "write all questions, ranked, to FILE.csv, .json or .jsonl, or for annotating to "
-        "FILE.label-studio.json or FILE.argilla.json",
-        type=Path,
+        "FILE.label-studio.json or FILE.argilla.json"
     )
-    parser.add_argument(
-        "--without",
-        metavar=("N", "FILE"),
-        nargs=2,
-        help="write the data without the first N questions to FILE, which run_qa.py can train on",
-    )
+    parser.option("--export FILE", export, type=Path)
+    without = "write the data without the first N questions to FILE, which run_qa.py can train on"
+    parser.add_argument("--without", metavar=("N", "FILE"), nargs=2, help=without)
     parser.add_device()
     args = parser.parse_args(argv)
     if args.without and args.validation:

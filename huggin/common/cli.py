@@ -44,11 +44,14 @@ class CommandParser(argparse.ArgumentParser):
         version = f"huggin {__version__}"
         self.add_argument("--version", action="version", version=version, help="print the version")
 
-    def option(self, flag: str, meaning: str, default: Any = None, **settings: Any) -> None:
+    def option(
+        self, flag: str, meaning: str, default: Any = None, *, group: Any = None, **settings: Any
+    ) -> None:
         """Add an option: `--samples N` takes a value, `--all` is a switch.
 
         meaning: what `--help` says of it; a default that is given is added to that, and says the
-        type of the value. settings: as for `add_argument`, and `at_least`, the least number.
+        type of the value. group: to which it belongs, as of `add_mutually_exclusive_group`.
+        settings: as for `add_argument`, and `at_least`, the least number.
         """
         name, _, metavar = flag.partition(" ")
         if metavar:
@@ -60,7 +63,7 @@ class CommandParser(argparse.ArgumentParser):
             settings = {"type": type(default), "default": default} | settings
         if least := settings.pop("at_least", None):
             settings["type"] = at_least(least)
-        self.add_argument(name, help=meaning, **settings)
+        (group or self).add_argument(name, help=meaning, **settings)
 
     def add_device(self) -> None:
         """Add the option --device."""

@@ -116,7 +116,7 @@ def read_text(path: Path, most: int = LARGEST_TEXT) -> str:
     """
     refuse_special(path, most)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # ends of lines stay as they are
     except UnicodeDecodeError:
         raise UserError(f"{path}: not text in UTF-8") from None
 

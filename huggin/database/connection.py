@@ -40,12 +40,15 @@ def open_database(path: Path, must_exist: bool = False) -> sqlite3.Connection:
     _check_place(path, must_exist)
     with _advising(path):
         refuse_before_its_log_is_merged(path)
-        if must_exist and _in_read_only_folder(path):
+        log = _log_of(path)
+        if must_exist and not os.access(log.parent, os.W_OK) and not log.exists():
+            # SQLite cannot make the log that it needs even to read.
             return _opened(path, AS_IT_IS)
         try:
             return _opened(path, READ_AND_WRITE)
         except sqlite3.OperationalError as error:
-            if not (must_exist and _for_lack_of_room(error) and _log_is_empty(path)):
+            is_full = getattr(error, "sqlite_errorname", "").startswith(NO_ROOM_TO_WRITE)
+            if not (must_exist and is_full and _log_is_empty(path)):
                 raise
             return _opened(path, AS_IT_IS)
 
@@ -121,17 +124,6 @@ def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:
         if problem != "ok":
             advice = f"`sqlite3 {path} .recover` prints what can be saved; name another file"
             raise BadValue("db", path, f"damaged: {' '.join(problem.split())}; {advice}")
-
-
-def _in_read_only_folder(path: Path) -> bool:
-    """Whether SQLite cannot make the log that it needs even to read, and there is none yet."""
-    log = _log_of(path)
-    return not os.access(log.parent, os.W_OK) and not log.exists()
-
-
-def _for_lack_of_room(error: sqlite3.Error) -> bool:
-    """Whether the database could not be written, as on a full disk. False if it is only busy."""
-    return getattr(error, "sqlite_errorname", "").startswith(NO_ROOM_TO_WRITE)
 
 
 def _log_is_empty(path: Path) -> bool:

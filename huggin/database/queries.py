@@ -47,20 +47,13 @@ def record_answers(
         connection.executemany(
             """INSERT INTO answers (sample_indices_id, seq_index, expected, answered, exact_match,
             f1, confidence) VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            [(run, *_values(row)) for row in rows],
+            [
+                # SQLite does not take NumPy's types.
+                (run, int(row.index), storable(row.expected), storable(row.answered))
+                + (int(row.exact_match), float(row.f1), float(row.confidence))
+                for row in rows
+            ],
         )
-
-
-def _values(row: AnswerRow) -> tuple[int, str, str, int, float, float]:
-    """A row's values in types that SQLite takes; it does not take NumPy's."""
-    return (
-        int(row.index),
-        storable(row.expected),
-        storable(row.answered),
-        int(row.exact_match),
-        float(row.f1),
-        float(row.confidence),
-    )
 
 
 def add_efficacy(
@@ -174,14 +167,10 @@ def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]
         WHERE model_type_state IS NOT NULL"""
     runs: dict[str, list[set[int]]] = defaultdict(list)
     for state, seq_ids in read_rows(connection, query)[1]:
-        runs[state].append(_indices_in(seq_ids or ""))
+        items = (item.strip() for item in (seq_ids or "").split(","))
+        # the older toolkit left empty items in it
+        runs[state].append({int(item) for item in items if is_number(item)})
     return runs
-
-
-def _indices_in(seq_ids: str) -> set[int]:
-    """The numbers in a list with commas; the older toolkit left empty items in it."""
-    items = (item.strip() for item in seq_ids.split(","))
-    return {int(item) for item in items if is_number(item)}
 
 
 def rows_of(connection: sqlite3.Connection, table: str) -> Table:

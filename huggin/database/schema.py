@@ -87,26 +87,18 @@ def known_version(connection: sqlite3.Connection, path: Path) -> int:
     """The file's version; 0: new, or the older toolkit's. Raises BadValue if it is not ours."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(MIGRATIONS):
-        known = f"this program knows versions up to {len(MIGRATIONS)}"
-        advice = "update the toolkit, or name another file"
-        raise BadValue("db", path, f"schema version {version}, {known}; {advice}")
-    ours = _has_our_tables(connection) if version else _is_free_for_our_tables(connection)
-    if not ours:
-        raise BadValue("db", path, "a database of another program; name another file")
-    return int(version)
-
-
-def _has_our_tables(connection: sqlite3.Connection) -> bool:
-    return _tables(connection) >= set(OLDER_TOOLKIT)
-
-
-def _is_free_for_our_tables(connection: sqlite3.Connection) -> bool:
-    """Whether there are no tables yet, or tables that show that the older toolkit made them."""
+        problem = f"schema version {version}, this program knows versions up to {len(MIGRATIONS)}"
+        raise BadValue("db", path, f"{problem}; update the toolkit, or name another file")
     tables = _tables(connection)
     known = tables & RECOGNISED_BY.keys()
-    if not known:
-        return not tables
-    return all(_columns_of(connection, table) >= RECOGNISED_BY[table] for table in known)
+    is_ours = not tables  # or tables that show that the older toolkit made them
+    if version:
+        is_ours = tables >= set(OLDER_TOOLKIT)
+    elif known:
+        is_ours = all(_columns(connection, each).keys() >= RECOGNISED_BY[each] for each in known)
+    if not is_ours:
+        raise BadValue("db", path, "a database of another program; name another file")
+    return int(version)
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
@@ -115,13 +107,10 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {name.lower() for (name,) in names}
 
 
-def _columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
-    return {name.lower() for name in _columns(connection, table)}
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    """The names of a table's columns, by the name in lower case."""
     names = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    return [name for (name,) in names]
+    return {name.lower(): name for (name,) in names}
 
 
 def _back_up(path: Path) -> None:
@@ -154,12 +143,11 @@ def _add_answers(connection: sqlite3.Connection) -> None:
 
 def _take_over(connection: sqlite3.Connection, table: str) -> None:
     """Copy all rows in all columns. The column's type turns numbers in texts into numbers."""
-    known = _columns_of(connection, table)
+    known = _columns(connection, table)
     older = _columns(connection, f"older_{table}")
-    quoted = {name: '"' + name.replace('"', '""') + '"' for name in older}
-    for name in older:
-        if name.lower() not in known:
-            connection.execute(f"ALTER TABLE main.{table} ADD COLUMN {quoted[name]}")
+    quoted = {name: '"' + older[name].replace('"', '""') + '"' for name in older}
+    for name in (name for name in quoted if name not in known):
+        connection.execute(f"ALTER TABLE main.{table} ADD COLUMN {quoted[name]}")
     names = ", ".join(quoted.values())
     source = f"SELECT {names} FROM temp.older_{table}"  # noqa: S608 names only
     connection.execute(f"INSERT INTO main.{table} ({names}) {source}")

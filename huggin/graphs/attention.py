@@ -15,6 +15,7 @@ from huggin.graphs.style import (
     new_figure,
     say_drawn_for,
 )
+from huggin.graphs.tokens import edges_of_answer
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
 
@@ -60,8 +61,10 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
             axes = panels[row, column]
             _draw_heads(axes, attention.weights[layer, :, column], window)
             if row == 0:
-                name = short(window.tokens[reader], 20)
-                axes.set_title(f"{_role(window, reader)}, “{name}” ({reader})")
+                ends = ((window.gold_start, "start"), (window.gold_end, "end"))
+                true = " and ".join(end for place, end in ends if place == reader)
+                role = "the first token" if reader == CLS else f"the true {true}"
+                axes.set_title(f"{role}, “{short(window.tokens[reader], 20)}” ({reader})")
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
@@ -69,15 +72,6 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
     figure.supxlabel(CAPTION, fontsize=9)
     say_drawn_for(figure, step=facts.step, question=window.index)
     return figure
-
-
-def _role(window: Window, reader: int) -> str:
-    """What the token is that reads."""
-    if reader == CLS:
-        return "the first token"
-    if window.gold_start == window.gold_end:
-        return "the true start and end"
-    return "the true start" if reader == window.gold_start else "the true end"
 
 
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
@@ -90,7 +84,7 @@ def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)
     if window.has_answer:
-        for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
+        for edge in edges_of_answer(window):
             axes.axvline(edge, color=GOLD, linewidth=0.8)
     for place in range(1, tokens):
         if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]

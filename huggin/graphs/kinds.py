@@ -3,6 +3,7 @@
 huggin.figures("runs/sample", "layers", sample=0).save()
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time,
 from huggin.graphs.parts import draw_gradients, draw_ledger
 from huggin.graphs.questions import draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
-from huggin.graphs.saving import as_html, paths_beside, save_figures, show_figures
+from huggin.graphs.saving import as_html, save_figures, show_figures
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records
@@ -77,8 +78,10 @@ class Figures:
     def save(self, folder: Path | None = None, formats: Sequence[str] = ("png",)) -> None:
         """Save the figures, by default in RUN/graphs of the first run; print paths and tables."""
         folder = folder or RunFolder(self.runs[0]).graphs
+        first = self.runs[0].resolve()
+        beside = "\n".join(os.path.relpath(run.resolve(), first) for run in self.runs[1:])
         for figures, words in self.parts:
-            save_figures(figures, folder, False, formats, paths_beside(self.runs))
+            save_figures(figures, folder, False, formats, beside)
             if words:
                 print(words)
 
@@ -136,10 +139,6 @@ def _losses(drawn: Figures, *, spikes: bool = False) -> None:
     lengths = [len(record["context"]) + len(record["question"]) for record in records]
     found = find_spikes(runs[0], lengths or None)
     drawn.parts.append((draw_losses(*runs, spikes=found), spikes_in_words(found, records)))
-
-
-def _efficacy(drawn: Figures) -> None:
-    drawn.add(draw_efficacy(drawn.runs), ())
 
 
 def _weights(
@@ -272,6 +271,6 @@ KINDS: dict[str, Callable[..., None]] = {
     "logits": _logits,
     "layers": _layers,
     "questions": _questions,
-    "efficacy": _efficacy,
+    "efficacy": lambda drawn: drawn.add(draw_efficacy(drawn.runs), ()),
     "node-logits": _node_logits,
 }

@@ -34,7 +34,7 @@ from huggin.graphs.style import (
     say_drawn_for,
     say_not_finite,
 )
-from huggin.graphs.tokens import Shown, View, explain, same_scale, token_figure
+from huggin.graphs.tokens import Shown, View, edges_of_answer, explain, same_scale, token_figure
 from huggin.recording.reader import LensLogits, Probes, Recording
 
 FAINTEST = 0.3  # opacity of the first probe's line
@@ -57,7 +57,7 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     probes = [run.probes(sample) for run in runs]
     shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
     title = "Logits of the tracked sample by token"
-    figure, parts = token_figure(title, shown, beside, rows=2, height=6)
+    figure, parts = token_figure(title, shown, beside, rows=len(NAMES), height=6)
     for views, seen in zip(parts, probes, strict=True):
         for view in views:
             _draw_probes(view, 0, seen.step, seen.start_logits, START)
@@ -79,20 +79,17 @@ def with_last_answer(window: Window, probes: Probes) -> Shown:
 
 def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, colour: str) -> None:
     """Draw a line for the first, the middle and the last probe. logits: (probes, tokens)."""
-    axes = view.panels[row]
-    places = sorted({0, len(logits) // 2, len(logits) - 1})
+    places = _three(len(logits))
     opacities = np.linspace(FAINTEST, 1, len(places))
     for place, opacity in zip(places, opacities, strict=True):
-        axes.plot(
-            view.tokens,
-            view.cut(logits[place]),
-            color=colour,
-            alpha=opacity,
-            linewidth=0.6 + opacity,
-            marker=dots(len(view.tokens)),
-            label=f"step {step[place]}",
-        )
-    say_not_finite(axes, view.cut(logits[places]))
+        look: Any = {"color": colour, "alpha": opacity, "linewidth": 0.6 + opacity}
+        view.plot(row, logits[place], label=f"step {step[place]}", **look)
+    say_not_finite(view.panels[row], view.cut(logits[places]))
+
+
+def _three(count: int) -> list[int]:
+    """The places of the first, the middle and the last probe."""
+    return sorted({0, count // 2, count - 1})
 
 
 def _losses(
@@ -182,8 +179,8 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
 def _trace(axes: Axes, window: Window, learned: Learned) -> None:
     """Lines at the true answer's ends, at the first step with a right answer, and at each flip."""
     if window.has_answer:
-        axes.axvline(window.gold_start - 0.5, color=GOLD, linewidth=1.2, label="the true answer")
-        axes.axvline(window.gold_end + 0.5, color=GOLD, linewidth=1.2)
+        for edge, label in zip(edges_of_answer(window), ("the true answer", None), strict=True):
+            axes.axvline(edge, color=GOLD, linewidth=1.2, label=label)
     first = learned.first_right
     if first is not None:
         axes.axhline(first, color=ACCENT, label=f"first right at step {first}")
@@ -232,7 +229,7 @@ def _places(lens: LensLogits, step: int | None) -> list[int]:
     """The probes that are drawn."""
     count = len(lens.step)
     if step is None:
-        return sorted({0, count // 2, count - 1})
+        return _three(count)
     places = np.flatnonzero(lens.step == step).tolist()
     if not places:
         near = min(lens.step.tolist(), key=lambda probed: abs(probed - step))
@@ -247,8 +244,8 @@ def _draw_head(view: View, row: int, values: np.ndarray, colours: str, window: W
     _token_map(view, row, edges_of(rows), values, colours, LEAST).set_zorder(ON_TOP)
     best = values.argmax(axis=-1)
     axes.plot(best, rows, ".", color="black", markersize=4, zorder=ON_TOP + 1)
-    for edge in (window.gold_start - 0.5, window.gold_end + 0.5):
-        if window.has_answer:
+    if window.has_answer:
+        for edge in edges_of_answer(window):
             axes.axvline(edge, color=GOLD, linewidth=1.2, zorder=ON_TOP + 1)
     axes.set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
     axes.set_ylim(-0.5, len(rows) - 0.5)

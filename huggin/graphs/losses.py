@@ -44,11 +44,7 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
         steps = run.recording.steps
         if score_axes and len(scores) >= AT_LEAST:
             _draw_validation(loss_axes, score_axes[0], run, scores)
-        if run.name:
-            _draw_mean(loss_axes, run, steps)
-        else:
-            like = " (windows of similar length)" * run.recording.facts.has_like_lengths
-            _draw_loss(loss_axes, steps, f"each batch{like}")
+        _draw_loss(loss_axes, run, steps)
         colour = run.colour if run.name else GOLD
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
         for step in schedule_changes(run.recording):
@@ -96,64 +92,51 @@ def _draw_validation(
     score_axes.legend()
 
 
-def _window(steps: Steps) -> int:
-    """Over how many steps the running mean is: an odd number, so that each mean has a middle."""
-    return len(steps.step) // (2 * MEANS) * 2 + 1
-
-
-def _draw_mean(axes: Axes, run: Beside, steps: Steps) -> None:
-    """The running mean of one of several runs; the loss of each batch stands behind it, faint."""
-    window = _window(steps)
-    label = f"{run.name}, mean of {window} steps" if window > 1 else run.name
-    axes.plot(steps.step, steps.loss, color=run.colour, linewidth=0.5, alpha=0.25)
-    axes.plot(steps.step, running_mean(steps.loss, window), color=run.colour, label=label)
-
-
-def _draw_loss(axes: Axes, steps: Steps, batch: str) -> None:
-    """The loss of each batch of a single run, its running mean and its fit."""
-    window = _window(steps)
-    axes.plot(
-        steps.step,
-        steps.loss,
-        color=QUIET,
-        linewidth=0.7,
-        alpha=0.7,
-        marker=dots(len(steps.step)),
-        label=batch,
-    )
+def _draw_loss(axes: Axes, run: Beside, steps: Steps) -> None:
+    """The running mean, with the loss of each batch behind it; of a single run also its fit."""
+    window = len(steps.step) // (2 * MEANS) * 2 + 1  # odd, so that each mean has a middle
+    mean = running_mean(steps.loss, window)
+    label = f"mean of {window} steps"
+    if run.name:
+        label = f"{run.name}, {label}" if window > 1 else run.name
+        axes.plot(steps.step, steps.loss, color=run.colour, linewidth=0.5, alpha=0.25)
+        axes.plot(steps.step, mean, color=run.colour, label=label)
+        return
+    like = " (windows of similar length)" * run.recording.facts.has_like_lengths
+    look: Any = {"color": QUIET, "linewidth": 0.7, "alpha": 0.7, "marker": dots(len(steps.step))}
+    axes.plot(steps.step, steps.loss, label=f"each batch{like}", **look)
     if window > 1:
-        mean = running_mean(steps.loss, window)
-        axes.plot(steps.step, mean, color=START, label=f"mean of {window} steps")
-    _draw_fit(axes, steps)
+        axes.plot(steps.step, mean, color=START, label=label)
+    if fit := fit_exponential(steps.step, steps.loss):
+        formula = f"{fit.floor:.2f} + {fit.height:.2f} exp(-step / {fit.decay:.0f})"
+        look = {"color": END, "linestyle": "--", "linewidth": 1.5}
+        label = f"{formula}, R² {fit.explained:.2f}"
+        axes.plot(steps.step, fit.at(steps.step), label=label, **look)
     broken = steps.step[1:][~np.isfinite(steps.loss[1:])]
     if len(broken):
         label = f"{len(broken)} steps not finite"
         axes.plot(broken, np.zeros(len(broken)), "x", color=END, label=label)
 
 
-def _draw_fit(axes: Axes, steps: Steps) -> None:
-    """The exponential that fits the loss, if one does."""
-    fit = fit_exponential(steps.step, steps.loss)
-    if fit is None:
-        return
-    formula = f"{fit.floor:.2f} + {fit.height:.2f} exp(-step / {fit.decay:.0f})"
-    label = f"{formula}, R² {fit.explained:.2f}"
-    curve = fit.at(steps.step)
-    axes.plot(steps.step, curve, color=END, linestyle="--", linewidth=1.5, label=label)
-
-
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     """`efficacy`: a panel for EM and one for F1.
 
-    It shows what test-qa-efficacy.py measured and the evaluations during the training. Raises
-    UserError for a run of which nothing was measured.
+    It shows what test-qa-efficacy.py measured and the evaluations during the training, three or
+    more of them joined. Raises UserError for a run of which nothing was measured.
     """
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
     for run, colour in zip(runs, COLOURS):
         by_data = groupby(measured(RunFolder(run)), key=lambda entry: entry.data)
-        for (data, entries), marker in zip(by_data, cycle(MARKERS)):
-            _draw(panels, f"{run}, {data}", list(entries), color=colour, marker=marker)
+        for (data, some), marker in zip(by_data, cycle(MARKERS)):
+            entries = list(some)
+            known = any(entry.trained_on for entry in entries)
+            kind = "questions, from the training data" if known else "questions"
+            label = f"{run}, {data}: {_asked_in_words(entries)} {kind}"
+            line = "-" if len(entries) >= CURVE else "none"
+            look: Any = {"color": colour, "marker": marker, "linestyle": line, "label": label}
+            for axes, measure in zip(panels, UNITS, strict=True):
+                _draw_measured(axes, entries, measure, **look)
     for axes, unit in zip(panels, UNITS.values(), strict=True):
         axes.set_ylim(-2, 102)
         by_step(axes, unit)
@@ -161,16 +144,6 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     panels[0].set_xlim(left=0, right=1.05 * max(panels[0].get_xlim()[1], 1))
     panels[1].legend()
     return {"efficacy": figure}
-
-
-def _draw(panels: Sequence[Axes], name: str, entries: Sequence[Efficacy], **look: Any) -> None:
-    """A marker for each measurement, with its interval; three or more are joined."""
-    known = any(entry.trained_on for entry in entries)
-    kind = "questions, from the training data" if known else "questions"
-    look["linestyle"] = "-" if len(entries) >= CURVE else "none"
-    look["label"] = f"{name}: {_asked_in_words(entries)} {kind}"
-    for axes, measure in zip(panels, UNITS, strict=True):
-        _draw_measured(axes, entries, measure, **look)
 
 
 def _draw_measured(axes: Axes, entries: Sequence[Efficacy], name: str, **look: Any) -> None:

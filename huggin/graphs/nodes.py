@@ -54,14 +54,7 @@ BY_STEP = 6  # nodes drawn by step
 PALE = 0.45  # opacity of a bar below 0
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A line over the tokens."""
-
-    name: str
-    values: np.ndarray  # (tokens,)
-    colour: str
-    style: str = "-"
+Curve = tuple[np.ndarray, dict[str, Any]]  # a line over the tokens (tokens,), and how it looks
 
 
 def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
@@ -82,8 +75,8 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     say_drawn_for(activations, node=_joined(nodes), step=step)
     curves = [
         [
-            Curve("start logit", answer.start_logits, START),
-            Curve("end logit", answer.end_logits, END, "--"),
+            (answer.start_logits, {"label": "start logit", "color": START}),
+            (answer.end_logits, {"label": "end logit", "color": END, "linestyle": "--"}),
         ]
         for answer in answers
     ]
@@ -133,14 +126,12 @@ def _of_node(activations: dict[Site, np.ndarray], node: int) -> list[Curve]:
     """activations: (tokens, hidden) by site."""
     if any(node >= values.shape[1] for values in activations.values()):
         raise BadValue("node", node, "this answer is of a model with fewer nodes; ask it again")
-    return [
-        Curve(
-            f"layer {site.layer}, {COMPONENTS[site.component]}",
-            activations[site][:, node].astype(np.float32),
-            colour,
-        )
-        for colour, site in zip(LAYERS, end_sites(activations))
-    ]
+    curves: list[Curve] = []
+    for colour, site in zip(LAYERS, end_sites(activations)):
+        label = f"layer {site.layer}, {COMPONENTS[site.component]}"
+        values = activations[site][:, node].astype(np.float32)
+        curves.append((values, {"label": label, "color": colour}))
+    return curves
 
 
 def _by_token(
@@ -153,10 +144,8 @@ def _by_token(
     figure, parts = token_figure(title, shown, side_by_side(runs), rows=1, height=4.5)
     for views, label, curves in zip(parts, labels, curves_of_runs, strict=True):
         for view in views:
-            for curve in curves:
-                look: Any = {"color": curve.colour, "linestyle": curve.style, "label": curve.name}
-                look |= {"linewidth": 1.2, "marker": dots(len(view.tokens))}
-                view.panels[0].plot(view.tokens, view.cut(curve.values), **look)
+            for values, look in curves:
+                view.plot(0, values, linewidth=1.2, **look)
         views[0].panels[0].set_ylabel(label)
         legend_above(views[-1].panels[0])
     same_scale(parts)

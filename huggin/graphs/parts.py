@@ -23,6 +23,7 @@ from huggin.analysis.parts import (
     share_right,
     stretches_of,
     sums_of,
+    sums_until,
     unknown_steps,
 )
 from huggin.common.text import short
@@ -74,7 +75,10 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
     panels = figure.subplots(
         2, len(runs), squeeze=False, sharex="col", height_ratios=[0.9 + 0.19 * rows, 2.4]
     )
-    scale = _scale_of_logs(np.concatenate([means.ravel() for _, means in logs]))
+    all_means = np.concatenate([means.ravel() for _, means in logs])
+    known = all_means[np.isfinite(all_means)]  # one scale for all runs, without the extremes
+    low, high = np.percentile(known, [0.5, 99.5]) if len(known) else (-1.0, 1.0)
+    scale = Normalize(low, high if high > low else low + 1)
     for run, norms, (edges, means), (axes, lines) in zip(
         side_by_side(runs), found, logs, panels.T, strict=True
     ):
@@ -103,13 +107,6 @@ def _headline(norms: PartNorms) -> str:
     if unknown:
         notes.append(f"not known at {unknown} of {len(norms.step)} steps")
     return "; ".join(notes)
-
-
-def _scale_of_logs(logs: np.ndarray) -> Normalize:
-    """One scale of colours for all runs; the fewest extreme values are cut off."""
-    known = logs[np.isfinite(logs)]
-    low, high = np.percentile(known, [0.5, 99.5]) if len(known) else (-1.0, 1.0)
-    return Normalize(low, high if high > low else low + 1)
 
 
 def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
@@ -201,13 +198,14 @@ def _along(axes: Axes, label: str, zero: bool = False) -> None:
 
 
 def draw_rewound(
-    found: Rewound, ledger: Sums | None, name: str = "", of_step: bool = False
+    recording: Recording, found: Rewound, name: str = "", of_step: bool = False
 ) -> dict[str, Figure]:
     """`rewind`: what each part of the model is worth, beside how far its weights have moved.
 
-    ledger: up to the step of the model, drawn in a panel of its own; None if there is none.
+    The ledger up to the step of the model is drawn in a panel of its own, if there is one.
     name: of the run, if several are drawn. of_step: call the figure `rewind-step-K`.
     """
+    ledger = sums_until(recording, found.step)
     title = "Each part of the model put back to step 0, and trained alone"
     figure = new_figure(13, 2.6 + 0.42 * len(found.parts), title)
     widths = [1.3, 1.1, 0.8, 0.8][: 4 if ledger else 3]
@@ -226,19 +224,16 @@ def draw_rewound(
         _along(axes, "ledger: change of\nthe loss (nats)", zero=True)
     for axes in (moved, *credits):
         axes.locator_params(axis="x", nbins=5)
-    loss.set_title("\n".join([*([name] if name else []), *_headlines(found, ledger)]))
+    # what was asked, what was found, and why distance and ledger can disagree with it
+    asked = f"{len(found.questions)} questions of {found.data}"
+    about = f"after step {found.step}; {asked}; black lines: 95 % intervals"
+    of_ledger = BOTH.format(change=ledger.net.sum()) if ledger else ""
+    words = textwrap.wrap(f"{rewound_in_words(found)}. {DISAGREE} {of_ledger}", WIDER)
+    loss.set_title("\n".join([*([name] if name else []), about, *words]))
     loss.set_yticks(places, [part.part for part in found.parts])
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
     return {f"rewind-step-{found.step}" if of_step else "rewind": figure}
-
-
-def _headlines(found: Rewound, ledger: Sums | None) -> list[str]:
-    """What was asked, what was found, and why distance and ledger can disagree with it."""
-    asked = f"{len(found.questions)} questions of {found.data}"
-    about = f"after step {found.step}; {asked}; black lines: 95 % intervals"
-    of_ledger = BOTH.format(change=ledger.net.sum()) if ledger else ""
-    return [about, *textwrap.wrap(f"{rewound_in_words(found)}. {DISAGREE} {of_ledger}", WIDER)]
 
 
 def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> None:

@@ -1,6 +1,7 @@
 """Recording -> loss and right answers by kind of question; changes between passes; a data map."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -55,8 +56,8 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
         total = sum(int(each.windows[:, kind].sum()) for each in seen)
         pair[0].set_title(f"{short(names[kind], 20)} ({total:,} windows)")
         for axes, values in zip(pair, (everything.loss, everything.right), strict=True):
-            middles = _middles(everything)
-            axes.plot(middles, values[:, 0], color=QUIET, linewidth=1, linestyle="--")
+            look: Any = {"color": QUIET, "linewidth": 1, "linestyle": "--"}
+            axes.plot(everything.middles, values[:, 0], **look)
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
         _label(pair)
@@ -82,15 +83,11 @@ def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
     return figure, pairs[:count]
 
 
-def _middles(seen: Running) -> np.ndarray:
-    return (seen.edges[1:] + seen.edges[:-1]) / 2
-
-
 def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> None:
     """One kind of one run; bands are 95 % intervals."""
     colour = run.colour if run.name else START
     known = np.flatnonzero(seen.windows[:, kind])
-    at = _middles(seen)[known]
+    at = seen.middles[known]
     loss = seen.loss[known, kind]
     error = seen.loss_error[known, kind]
     low, high = seen.right_interval[known, kind].T

@@ -4,7 +4,6 @@ import base64
 import html
 import importlib
 import io
-import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,12 +23,6 @@ NO_WINDOW = (
 )
 
 
-def paths_beside(runs: Sequence[Path]) -> str:
-    """The paths of all runs but the first, relative to the first one's folder, a line each."""
-    first = runs[0].resolve()
-    return "\n".join(os.path.relpath(run.resolve(), first) for run in runs[1:])
-
-
 def save_figures(
     figures: Mapping[str, Figure],
     folder: Path,
@@ -40,15 +33,17 @@ def save_figures(
 ) -> None:
     """Save each figure as FOLDER/NAME.FORMAT, print the paths, and open windows if `show`.
 
-    runs: what `paths_beside` says; it becomes the text `Runs` of a PNG. told: names of the figures
-    whose paths are printed; None: all.
+    runs: becomes the text `Runs` of a PNG. told: names of the figures whose paths are printed;
+    None: all.
     """
     ignore_missing_glyphs()
     for name, figure in figures.items():
         with laid_out(figure):
             for extension in formats:
                 path = folder / f"{name}.{extension}"
-                _save(figure, path, extension, runs)
+                texts = metadata_of(figure, extension, runs)
+                with replacing(path) as beside:
+                    figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
                 if told is None or name in told:
                     print(path)
     if show:
@@ -73,12 +68,6 @@ def laid_out(figure: Figure) -> Iterator[None]:
 def ignore_missing_glyphs() -> None:
     """Do not warn of characters, say in a question, that no font of this machine can draw."""
     warnings.filterwarnings("ignore", message="Glyph .* missing")
-
-
-def _save(figure: Figure, path: Path, extension: str, runs: str) -> None:
-    texts = metadata_of(figure, extension, runs)
-    with replacing(path) as beside:
-        figure.savefig(beside, format=extension, dpi=DPI, metadata=texts)
 
 
 def metadata_of(figure: Figure, extension: str, runs: str = "") -> dict[str, str]:

@@ -7,6 +7,7 @@ the model's answer, with the tokens' names.
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure, FigureBase
 from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.graphs.runs import Beside
-from huggin.graphs.style import ACCENT, GOLD, QUIET, new_figure, same_limits
+from huggin.graphs.style import ACCENT, GOLD, QUIET, dots, new_figure, same_limits
 
 READABLE = 110  # tokens whose names fit side by side on one axis
 AROUND = 20  # tokens on either side of the answers in an enlargement of both
@@ -37,6 +38,11 @@ class View:
         """The view's part of values whose last axis is the token."""
         return values[..., self.tokens.start : self.tokens.stop]
 
+    def plot(self, row: int, values: np.ndarray, **look: Any) -> None:
+        """Draw the view's part of a line over all tokens. values: (tokens,)."""
+        look["marker"] = dots(len(self.tokens))
+        self.panels[row].plot(self.tokens, self.cut(values), **look)
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -48,12 +54,13 @@ class Shown:
     end: int = 0  # last token of the model's answer; 0 or less if it gave none
 
     @property
-    def answers(self) -> list[tuple[int, int]]:
+    def answers(self) -> dict[str, tuple[int, int]]:
         """First and last token of the true answer and of the model's, of those that there are."""
-        gold = (self.window.gold_start, self.window.gold_end)
-        spans = [gold] if self.window.has_answer else []
-        if self.has_answered and (self.start, self.end) != gold:
-            spans.append((self.start, self.end))
+        spans = {}
+        if self.window.has_answer:
+            spans["true answer"] = (self.window.gold_start, self.window.gold_end)
+        if self.has_answered:
+            spans["model's"] = (self.start, self.end)
         return spans
 
     @property
@@ -84,20 +91,15 @@ def same_scale(parts: Sequence[Sequence[View]]) -> None:
 
 
 def views_of(shown: Shown) -> list[range]:
-    """All tokens; of a long window also those around the answers."""
+    """All tokens; of a long window also those around the answers, around each if they are far."""
     size = len(shown.window.tokens)
     if size <= READABLE:
         return [range(size)]
-    return [range(size), *_enlarged(shown.answers or [(0, 0)], size)]
-
-
-def _enlarged(spans: list[tuple[int, int]], size: int) -> list[range]:
-    """The tokens around all spans if they fit side by side, else around each of them."""
-    first = min(start for start, _ in spans)
-    last = max(end for _, end in spans)
+    spans = sorted({*shown.answers.values()} or {(0, 0)})
+    first, last = spans[0][0], max(end for _, end in spans)
     if last - first <= READABLE - 2 * AROUND or len(spans) == 1:
-        return [_around(first, last, AROUND, size)]
-    return [_around(start, end, AROUND_EACH, size) for start, end in sorted(spans)]
+        return [range(size), _around(first, last, AROUND, size)]
+    return [range(size), *(_around(*span, AROUND_EACH, size) for span in spans)]
 
 
 def _around(first: int, last: int, room: int, size: int) -> range:
@@ -134,13 +136,16 @@ def _panels(
     return [View(view, list(panels)) for view, panels in zip(views, grid.T, strict=True)]
 
 
+def edges_of_answer(window: Window) -> tuple[float, float]:
+    """Where the true answer begins and ends on an axis of tokens."""
+    return window.gold_start - 0.5, window.gold_end + 0.5
+
+
 def _mark(axes: Axes, shown: Shown, view: range) -> None:
     """Shade the true answer, underline the model's, and separate question and context."""
     window = shown.window
     if window.has_answer:
-        left = window.gold_start - 0.5
-        right = window.gold_end + 0.5
-        axes.axvspan(left, right, color=GOLD, alpha=0.18, linewidth=0)
+        axes.axvspan(*edges_of_answer(window), color=GOLD, alpha=0.18, linewidth=0)
     if shown.has_answered:
         left = shown.start - 0.5
         right = shown.end + 0.5
@@ -184,12 +189,7 @@ def _in_lines(text: str, view: range) -> str:
 def _places(shown: Shown) -> list[str]:
     """Where the answers are, for a view that is too narrow to see it."""
     places = ["enlarged on the right"]
-    spans = []
-    if shown.window.has_answer:
-        spans.append(("true answer", shown.window.gold_start, shown.window.gold_end))
-    if shown.has_answered:
-        spans.append(("model's", shown.start, shown.end))
-    for name, start, end in spans:
+    for name, (start, end) in shown.answers.items():
         places.append(f"{name}: {start}" if start == end else f"{name}: {start} to {end}")
     return places
 

@@ -25,6 +25,7 @@ from huggin.lime.results import name_of
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
 LARGEST_SEED = 2**32 - 1
 LARGEST = 4096  # pixels of an input's side
+STABILITY = "explain R times with fresh masks: how far do they agree?"
 OF_MODELS = ("model", "weights", "labels", "pixels", "ending", "output", "size", "engine")
 
 
@@ -44,10 +45,7 @@ def lime_parser(description: str, example: str) -> CommandParser:
 
 def _add_model(parser: CommandParser) -> None:
     add = parser.option
-    add(
-        "--demo",
-        "explain a small classifier and a picture that come with the toolkit; no network",
-    )
+    add("--demo", "explain a small classifier and a picture that come with the toolkit; no network")
     add(
         "--model MODEL",
         "a name of keras.applications, a .keras or .h5 file, a SavedModel folder, "
@@ -127,12 +125,6 @@ def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
         help="the score that is explained: the probability or its log-odds "
         f"(default: {default}{otherwise})",
     )
-
-
-def add_stability(parser: CommandParser) -> None:
-    """The argument --stability."""
-    meaning = "explain R times with fresh masks: how far do they agree?"
-    parser.option("--stability R", meaning, at_least=2)
 
 
 def add_output(parser: CommandParser, folder: str) -> None:

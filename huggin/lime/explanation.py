@@ -52,6 +52,7 @@ class Explanation(Generic[SceneT, Of]):
     surrogate: Surrogate
     probability: float = float("nan")  # of the target in the full scene; NaN if it has none
     stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
+    curves: Mapping[str, Any] | None = None  # by orders of the segments, see quality.py
 
     @property
     def top(self) -> np.ndarray:
@@ -87,9 +88,10 @@ class Explanation(Generic[SceneT, Of]):
         unknown = "not known (scores that do not vary, or no more masks than coefficients)"
         both = (surrogate.r2, surrogate.held_out_r2)
         r2, held_out = (f"{value:.3f}" if np.isfinite(value) else unknown for value in both)
+        how = "over all masks" if self.masks.complete else f"in-sample, {held_out} held out"
         local = f"{surrogate.local_prediction:.4g}, the model's: {self.scores[0]:.4g}"
         return [
-            f"R² of the linear surrogate: {r2} in-sample, {held_out} held out",
+            f"R² of the linear surrogate: {r2} {how}",
             f"local prediction: {local}",
             f"effective samples: {surrogate.effective_samples:.0f} of {len(self.scores)}",
             *self._interactions_in_words(),
@@ -168,7 +170,7 @@ class Explanation(Generic[SceneT, Of]):
         if np.isnan(held_out):
             found.append("nothing says how well the surrogate predicts")
         if held_out < TRUSTED:
-            found.append(f"the held-out R² is {held_out:.2f}")
+            found.append(self._r2_in_words())
         if self.probability < UNSURE:
             found.append(f"the model itself gives it a probability of {self.probability:.2g}")
         if self.stability and self.stability["jaccard"] < SAME:
@@ -178,8 +180,11 @@ class Explanation(Generic[SceneT, Of]):
 
     def verdict(self, doubts: Sequence[str]) -> str:
         """The verdict. doubts: all that speaks against it."""
-        held_out = f"the held-out R² is {self.surrogate.held_out_r2:.2f}"
-        return verdict("" if doubts else held_out, doubts)
+        return verdict("" if doubts else self._r2_in_words(), doubts)
+
+    def _r2_in_words(self) -> str:
+        which = "R² over all masks" if self.masks.complete else "held-out R²"
+        return f"the {which} is {self.surrogate.held_out_r2:.2f}"
 
     # As numbers
 
@@ -187,14 +192,18 @@ class Explanation(Generic[SceneT, Of]):
         """Every number, those of the database included; None if one is not known."""
         surrogate = self.surrogate
         scene = self.scene.as_json(self.target)
-        ranks = np.argsort(surrogate.ranking()) + 1  # 1 is the highest coefficient
-        errors = map(known, surrogate.standard_errors)
-        found = zip(surrogate.coefficients.tolist(), errors, ranks.tolist(), scene["segments"])
-        names = ("segment", "coefficient", "standard_error", "rank")
+        columns = {
+            "coefficient": surrogate.coefficients.tolist(),
+            "standard_error": [known(error) for error in surrogate.standard_errors],
+            "rank": (np.argsort(surrogate.ranking()) + 1).tolist(),  # 1: the highest coefficient
+        }
         segments = [
-            dict(zip(names, (segment, *numbers))) | facts
-            for segment, (*numbers, facts) in enumerate(found)
+            {"segment": at, **{name: column[at] for name, column in columns.items()}, **facts}
+            for at, facts in enumerate(scene["segments"])
         ]
+        curves = {name: vars(curve).copy() for name, curve in (self.curves or {}).items()}
+        for curve in curves.values():
+            del curve["gains"]  # of each random order
         return {
             "target": self.target.name,
             **vars(self.request),
@@ -211,6 +220,7 @@ class Explanation(Generic[SceneT, Of]):
             **scene,
             "segments": segments,
             **({"stability": self.stability} if self.stability else {}),
+            **({"faithfulness": curves} if curves else {}),
         }
 
 

@@ -54,13 +54,11 @@ class Answers(Generic[Of]):
         difference of two probabilities p - q, or ln(p / q). Raises BadValue if a probability
         rounds to 0 or 1, and so has no logit.
         """
-        plus = self._column(self.sure, target.plus)
-        minus = None if target.minus is None else self._column(self.sure, target.minus)
+        p, *others = (self._column(self.sure, of) for of in target.both)
         if scale == "logit":
-            other = self._column(self.rest, target.plus) if minus is None else minus
-            return self._log(plus) - self._log(other)
-        p = self._probability(plus)
-        return p if minus is None else p - self._probability(minus)
+            other = others[0] if others else self._column(self.rest, target.plus)
+            return self._log(p) - self._log(other)
+        return self._probability(p) - sum(map(self._probability, others))
 
     def probability_of(self, target: Target[Of]) -> float:
         """The probability of the target's `plus` if everything is shown."""

@@ -37,8 +37,7 @@ def stability(surrogates: Sequence[Surrogate], top: int) -> dict[str, float]:
     repeats, segments = ranks.shape
     sums = ranks.sum(axis=0)
     spread = ((sums - sums.mean()) ** 2).sum()
-    tops = [set(surrogate.top(top).tolist()) for surrogate in surrogates]
-    pairs = combinations(tops, 2)
+    pairs = combinations([set(surrogate.top(top).tolist()) for surrogate in surrogates], 2)
     shared = [len(one & other) / len(one | other) if one | other else 1.0 for one, other in pairs]
     positive = np.mean([surrogate.coefficients > 0 for surrogate in surrogates], axis=0)
     return {
@@ -82,10 +81,8 @@ class Compared:
 
     def with_lime(self, name: str) -> tuple[float | None, int]:
         """Rank correlation and shared top segments of a method and LIME."""
-        pair = (LIME, name)
-        rho = next(number for *names, number in self.rank_correlation if tuple(names) == pair)
-        shared = next(number for *names, number in self.shared_top if tuple(names) == pair)
-        return rho, shared
+        at = [tuple(names) for *names, _ in self.shared_top].index((LIME, name))
+        return self.rank_correlation[at][2], self.shared_top[at][2]
 
     def agrees(self, name: str) -> bool:
         """Whether a method shares more of the top segments with LIME than chance lets it.
@@ -110,8 +107,7 @@ class Compared:
 
     def table(self) -> list[str]:
         """The methods beside each other, a line each."""
-        head = ("method", "rank correlation", "top shared", "deletion area", "insertion area")
-        rows = [head]
+        rows = [("method", "rank correlation", "top shared", "deletion area", "insertion area")]
         for name, curve in self.curves.items():
             number = shared = "-"
             if name not in (LIME, RANDOM):
@@ -210,7 +206,8 @@ def curve_of(order: np.ndarray, scores: Scores, points: int | None) -> Curve:
 
 def _mean_of(curves: Sequence[Curve]) -> Curve:
     """The mean of curves, and the gain of each."""
-    names = ("deletion", "insertion", "deletion_auc", "insertion_auc")
-    mean = {name: np.mean([getattr(curve, name) for curve in curves], axis=0) for name in names}
-    found = {name: value.tolist() for name, value in mean.items()}
-    return Curve(curves[0].shown, **found, gains=[curve.gain for curve in curves])
+    mean = {
+        name: np.mean([getattr(curve, name) for curve in curves], axis=0).tolist()
+        for name in ("deletion", "insertion", "deletion_auc", "insertion_auc")
+    }
+    return Curve(curves[0].shown, **mean, gains=[curve.gain for curve in curves])

@@ -1,7 +1,7 @@
-"""Where pictures come from and results go: names, folders, earlier figures, the database."""
+"""Where pictures come from and results go: names, folders, the database."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -12,8 +12,6 @@ from huggin.common.files import write_json
 from huggin.common.text import printable, storable
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
-
-FIGURES = ("lime", "segment_coeffs", "top_segments", "numbered_segments", "prob_topclassification")
 
 
 def refuse_unwritable(json: Path | None, db: Path | None) -> None:
@@ -42,17 +40,6 @@ def record(db: Path | None, json: Path | None, explanations: Sequence[Mapping[st
     with closing(open_database(database_path(db))) as connection:
         for numbers in explanations:
             record_explanation(connection, numbers, numbers["segments"])
-
-
-def remove_figures(folders: Iterable[Path]) -> None:
-    """Remove the figures of an explanation, and each folder that is empty afterwards."""
-    for folder in folders:
-        paths = [folder / f"{name}.png" for name in FIGURES]
-        if all(path.is_file() for path in paths):  # otherwise they are not ours
-            for path in (*paths, folder / "faithfulness.png"):
-                path.unlink(missing_ok=True)
-            with suppress(OSError):
-                folder.rmdir()
 
 
 def is_address(where: str) -> bool:

@@ -37,7 +37,7 @@ class Surrogate:
     coefficients: np.ndarray  # (segments,) in units of the score
     covariance: np.ndarray  # (segments, segments)
     r2: float  # in-sample
-    held_out_r2: float  # of predictions for masks that were left out of the fit
+    held_out_r2: float  # of predictions for masks left out of the fit; where all were asked, as r2
     effective_samples: float
     rounding: float = 0.0  # a smaller difference is rounding, however small its error
     least: float = 0.0  # a smaller coefficient is no effect, however small its error
@@ -138,7 +138,7 @@ def linear_regression_coefficients(
         coefficients=solution[1:],
         covariance=covariance[1:, 1:],
         r2=explained_by(spread, residuals, weights),
-        held_out_r2=explained_by(spread, outside, weights),
+        held_out_r2=explained_by(spread, residuals if masks.complete else outside, weights),
         effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
         rounding=float(max(NO_EFFECT * np.ptp(scores), ROUNDING * np.abs(scores).max())),
         least=least,

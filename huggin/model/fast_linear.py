@@ -43,16 +43,12 @@ def speed_up(
         if type(module) is nn.Linear and module.weight.dtype == torch.float32
     ]
     possible = model.device.type == "cpu" and torch.backends.mkldnn.is_available()
-    if possible and layers and is_faster(_most_common(layers)):
+    sizes = Counter(layer.weight.shape for layer in layers)
+    usual = max(layers, key=lambda layer: sizes[layer.weight.shape], default=None)
+    if possible and usual is not None and is_faster(usual):
         for layer in layers:
             layer.forward = _by_onednn(layer)  # type: ignore[method-assign, assignment]
     return model
-
-
-def _most_common(layers: list[nn.Linear]) -> nn.Linear:
-    """A layer of the size that most layers have."""
-    sizes = Counter(layer.weight.shape for layer in layers)
-    return max(layers, key=lambda layer: sizes[layer.weight.shape])
 
 
 def onednn_is_faster(layer: nn.Linear) -> bool:

@@ -141,8 +141,15 @@ def pass_through(model: PreTrainedModel, window: Window | None = None) -> tuple[
     The model and all random states stay as they are. Returns the shape (batch, tokens).
     Raises UserError if the tokens do not pass, or do not come out as start and end logits.
     """
+    if window is None:
+        tokens = model.dummy_inputs["input_ids"].to(model.device)
+        # On the meta device most models cannot look into a mask; DeBERTa needs one.
+        tried = [{"input_ids": tokens}, {"input_ids": tokens, "attention_mask": tokens}]
+    else:
+        ids = window.inputs.items()
+        tried = [{name: torch.tensor([row], device=model.device) for name, row in ids}]
     failed: list[Exception] = []
-    for inputs in _inputs(model, window):
+    for inputs in tried:
         try:
             with undisturbed(model):
                 output = model(**inputs)
@@ -156,18 +163,6 @@ def pass_through(model: PreTrainedModel, window: Window | None = None) -> tuple[
     what = f"{type(model).__name__}: cannot be watched: {one_line(failed[0])}"
     on_meta = "it takes no tokens without its weights, so it cannot be drawn; choose another model"
     raise UserError(f"{what}; {on_meta if model.device.type == 'meta' else WITHOUT}")
-
-
-def _inputs(model: PreTrainedModel, window: Window | None) -> list[dict[str, torch.Tensor]]:
-    """What may be sent through the model, (batch, tokens) each; the second if it refuses the first.
-
-    On the meta device most models cannot look into a mask; DeBERTa needs one.
-    """
-    if window is not None:
-        ids = {name: torch.tensor([row]) for name, row in window.inputs.items()}
-        return [{name: row.to(model.device) for name, row in ids.items()}]
-    tokens = model.dummy_inputs["input_ids"].to(model.device)
-    return [{"input_ids": tokens}, {"input_ids": tokens, "attention_mask": tokens}]
 
 
 @contextmanager
@@ -187,7 +182,9 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
         tokens[0] = kwargs["input_ids"].shape[1] if "input_ids" in kwargs else 0
 
     def keep(site: Site, _module: nn.Module, given: Any, output: Any = None) -> None:
-        value = _received(given, output) if site.component in RECEIVED else output
+        value = output
+        if site.component in RECEIVED:  # given: its arguments; output: those with a keyword
+            value = given[0] if given else output["hidden_states"]
         if calls[site] == site.call:
             tensor = (value[0] if isinstance(value, tuple) else value).detach()
             is_padded = tensor.dim() == 3 and tensor.shape[0] == 1 and tokens[0] > 0
@@ -204,11 +201,6 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
             hooks.enter_context(hook)
         hooks.enter_context(model.register_forward_pre_hook(begin, with_kwargs=True))
         yield outputs
-
-
-def _received(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
-    """The hidden states that a module was called with."""
-    return args[0] if args else kwargs["hidden_states"]
 
 
 @contextmanager
@@ -234,25 +226,19 @@ def attention_rows(
     """
     batch = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
     places = torch.tensor(list(tokens), device=model.device)
+    before = model.config._attn_implementation
     try:
-        with undisturbed(model), _plain_attention(model):
+        with undisturbed(model):
+            model.set_attn_implementation(PLAIN)
             given = model(**batch, output_attentions=True).attentions
     except REFUSALS:
         return None
+    finally:
+        model.set_attn_implementation(before)
     if not given or any(layer is None or layer.ndim != 4 for layer in given):
         return None
     rows = torch.stack([layer[0].index_select(1, places) for layer in given])
     return copy_to_host(rows.half()).wait().numpy()
-
-
-@contextmanager
-def _plain_attention(model: PreTrainedModel) -> Iterator[None]:
-    before = model.config._attn_implementation
-    model.set_attn_implementation(PLAIN)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 def refuse_blind_no_answer(tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> None:

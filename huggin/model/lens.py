@@ -5,7 +5,6 @@ was trained on the last layer's output alone. Source: the logit lens, nostalgebr
 https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru.
 """
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -48,11 +47,9 @@ def find_lens(model: PreTrainedModel, window: Window | None = None) -> Lens | No
     """
     everywhere = find_sites(model, "all", window)
     outputs = [site for site in everywhere if site.component == "out"]
-    first = outputs[0]
-    embeddings = Site(0, "in", first.module, first.call)
-    sites = [embeddings, *outputs]
+    embeddings = Site(0, "in", outputs[0].module, outputs[0].call)
     between = _modules_between(model, outputs[-1], window)
-    lens = Lens(sites, between, head_of(model))
+    lens = Lens([embeddings, *outputs], between, head_of(model))
     return lens if _is_true(model, lens, window) else None
 
 
@@ -63,6 +60,10 @@ def _modules_between(model: PreTrainedModel, last: Site, window: Window | None) 
     found: list[nn.Module] = []
     open_modules: list[nn.Module] = []
     passed = [0]  # calls of the last layer's module that have ended
+
+    def begin(*_: Any) -> None:
+        passed[0] = 0
+        found.clear()  # of a pass that failed: `pass_through` may try a second one
 
     def enter(module: nn.Module, *_: Any) -> None:
         if passed[0] > last.call and not open_modules and module is not head:
@@ -80,15 +81,9 @@ def _modules_between(model: PreTrainedModel, last: Site, window: Window | None) 
         for module in model.modules():
             hooks.enter_context(module.register_forward_pre_hook(enter))
             hooks.enter_context(module.register_forward_hook(leave))
-        hooks.enter_context(model.register_forward_pre_hook(lambda *_: _begin(passed, found)))
+        hooks.enter_context(model.register_forward_pre_hook(begin))
         pass_through(model, window)
     return found
-
-
-def _begin(passed: list[int], found: list[nn.Module]) -> None:
-    """Forget a pass that failed: `pass_through` may try a second one."""
-    passed[0] = 0
-    found.clear()
 
 
 def _is_true(model: PreTrainedModel, lens: Lens, window: Window | None) -> bool:
@@ -100,7 +95,8 @@ def _is_true(model: PreTrainedModel, lens: Lens, window: Window | None) -> bool:
             pass_through(model, window)
     finally:
         keep.remove()
-    if not _are_wide_enough(lens.sites, outputs, lens.head.in_features):
+    widths = {outputs[site].shape[-1] if site in outputs else None for site in lens.sites}
+    if widths != {lens.head.in_features}:
         return False
     first = {site: output[:1] for site, output in outputs.items()}
     try:
@@ -110,7 +106,3 @@ def _is_true(model: PreTrainedModel, lens: Lens, window: Window | None) -> bool:
         return False
     own = given[-1][0].float().T  # (2, tokens)
     return bool(torch.allclose(rows[-1], own, rtol=1e-3, atol=1e-4))
-
-
-def _are_wide_enough(sites: Sequence[Site], outputs: dict[Site, torch.Tensor], hidden: int) -> bool:
-    return all(site in outputs and outputs[site].shape[-1] == hidden for site in sites)

@@ -62,7 +62,10 @@ def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any])
     mismatched = report["mismatched_keys"]
     shapes = {key: f" {tuple(saved)} for {tuple(own)}" for key, saved, own in mismatched}
     new = sorted({*report["missing_keys"], *shapes})
-    missing = [key for key in new if _is_below_head(model, key)]
+    below = f"{model.base_model_prefix}."
+    missing = [key for key in new if key.startswith(below)]
+    if model.base_model is model:  # T5 has no module of its own for what is below its head
+        missing = [key for key in new if not key.startswith("qa_outputs.")]
     unknown = _left_over(model, report["unexpected_keys"])
     if missing and (prefix := _foreign_prefix(model, missing, report["unexpected_keys"])):
         whose = PREFIXES.get(prefix, "that of a wrapper or of another family")
@@ -77,12 +80,6 @@ def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any])
         raise UserError(f"{name}: {what}; choose the config.json that was saved with them")
     saved_for = model.config.architectures or ["QuestionAnswering"]
     return bool(new) or not any("QuestionAnswering" in kind for kind in saved_for)
-
-
-def _is_below_head(model: PreTrainedModel, key: str) -> bool:
-    if model.base_model is model:  # T5 has no module of its own for what is below its head
-        return not key.startswith("qa_outputs.")
-    return key.startswith(f"{model.base_model_prefix}.")
 
 
 def _left_over(model: PreTrainedModel, unexpected: Collection[str]) -> list[str]:
@@ -230,23 +227,16 @@ def load_trained(
     Raises UserError if there is no trained model in the folder.
     """
     with loading("trained model", str(folder), "run get-training-output first"):
-        step = step_of_model(folder / "trainer_state.json")
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        # Not the last step of the training, if an earlier model was the best and was loaded again.
+        saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
+        step = saved.get("step", state["global_step"])
         model, report = pretrained(str(folder))
     if refuse_not_loaded(str(folder), model, report):
         raise UserError(f"{folder}: its weights have no QA head; run get-training-output first")
     tokenizer = load_tokenizer(ModelArguments(model_name_or_path=str(folder)))
     model.to(device or choose_device(), dtype=dtype)
     return tokenizer, model.eval(), step
-
-
-def step_of_model(trainer_state: Path) -> int:
-    """The step of the model beside a trainer_state.json.
-
-    It is not the last step of the training if an earlier model was the best and was loaded again.
-    """
-    state = json.loads(trainer_state.read_text(encoding="utf-8"))
-    saved = state.get("stateful_callbacks", {}).get(SAVED_MODEL, {})
-    return saved.get("step", state["global_step"])
 
 
 def head_of(model: PreTrainedModel) -> nn.Linear:

@@ -63,7 +63,11 @@ def _boxes(
     """The boxes in a module, which is one itself if it is not opened."""
     children = list(module.named_children())
     is_list = isinstance(module, nn.ModuleList)  # no level of its own: it is never called
-    opened = is_layer or _holds_layers_or_embeddings(module) if depth is None else depth > 0
+    has_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
+    is_opened = (
+        is_layer or has_layers or any(isinstance(each, nn.Embedding) for _, each in children)
+    )
+    opened = is_opened if depth is None else depth > 0
     if not children or not (is_list or opened):
         return [(name, module)]
     prefix = f"{name}." if name else ""
@@ -73,8 +77,3 @@ def _boxes(
         for child, inner in children
         for box in _boxes(prefix + child, inner, below, is_layer=is_list)
     ]
-
-
-def _holds_layers_or_embeddings(module: nn.Module) -> bool:
-    has_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
-    return has_layers or any(isinstance(child, nn.Embedding) for child in module.children())

@@ -43,7 +43,13 @@ def parameters_by_part(
     layers: the sites of the layers' outputs. Layers that share their weights (ALBERT) are one part.
     `rest` is what the model defines after its layers and is not its head.
     """
-    names = _names_of_layers(layers)
+    numbers: dict[str, list[int]] = {}
+    for site in layers:
+        numbers.setdefault(site.module, []).append(site.layer)
+    names = {  # of each module that is a layer, or several
+        module: f"layer {at[0]}" if len(at) == 1 else f"layers {at[0]} to {at[-1]}"
+        for module, at in numbers.items()
+    }
     head = {id(parameter) for parameter in head_of(model).parameters()}
     parts: dict[str, list[nn.Parameter]] = {EMBEDDINGS: []}
     parts |= {name: [] for name in names.values()}
@@ -62,30 +68,17 @@ def parameters_by_part(
     return {part: parameters for part, parameters in parts.items() if parameters}
 
 
-def _names_of_layers(layers: Iterable[Site]) -> dict[str, str]:
-    """Each layer's module -> `layer 3`; a module that is several layers -> `layers 1 to 12`."""
-    numbers: dict[str, list[int]] = {}
-    for site in layers:
-        numbers.setdefault(site.module, []).append(site.layer)
-    return {
-        module: f"layer {at[0]}" if len(at) == 1 else f"layers {at[0]} to {at[-1]}"
-        for module, at in numbers.items()
-    }
-
-
 def gradient_norms(parts: Iterable[list[nn.Parameter]]) -> torch.Tensor:
     """The Euclidean norm of the gradient in each part, (parts,) float32, on the model's device.
 
     A part without gradients (frozen, or not reached) has 0. Nothing waits for a GPU.
     """
-    return torch.stack([_norm(parameters) for parameters in parts])
-
-
-def _norm(parameters: list[nn.Parameter]) -> torch.Tensor:
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients:
-        return torch.zeros((), device=parameters[0].device)
-    return get_total_norm(gradients).float()
+    norms = []
+    for parameters in parts:
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        none = torch.zeros((), device=parameters[0].device)
+        norms.append(get_total_norm(gradients).float() if gradients else none)
+    return torch.stack(norms)
 
 
 def before_clipping(norms: torch.Tensor, grad_norm: torch.Tensor | float) -> torch.Tensor:
@@ -119,7 +112,12 @@ def _kind(model: nn.Module, name: str, part: str) -> str:
         return _in_attention(words)
     if any("bottleneck" in word for word in words):  # MobileBERT's, which narrow and widen
         return OTHER
-    return _in_feed_forward(around)
+    for module in around:  # the outermost linear layer: LoRA puts small ones inside it
+        linear = getattr(module, "base_layer", module)
+        if isinstance(linear, nn.Linear) and linear.out_features != linear.in_features:
+            widens = linear.out_features > linear.in_features
+            return "feed-forward in" if widens else "feed-forward out"
+    return OTHER
 
 
 def _in_attention(words: list[str]) -> str:
@@ -132,16 +130,6 @@ def _in_attention(words: list[str]) -> str:
                 return kind
         if called in OUTPUTS:
             return "attention output"
-    return OTHER
-
-
-def _in_feed_forward(around: list[nn.Module]) -> str:
-    """By the shape of the outermost linear layer: LoRA puts small ones inside it."""
-    for module in around:
-        linear = getattr(module, "base_layer", module)
-        if isinstance(linear, nn.Linear) and linear.out_features != linear.in_features:
-            widens = linear.out_features > linear.in_features
-            return "feed-forward in" if widens else "feed-forward out"
     return OTHER
 
 

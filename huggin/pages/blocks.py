@@ -67,7 +67,9 @@ def text_block(markup: str) -> Block:
     """Markup as a block of its natural size. Raises UserError if Graphviz is missing or fails."""
     graph = graphviz.Digraph(graph_attr={"margin": "0", "pad": PAD})
     graph.node("text", label(markup), shape="plain", fontname=FONT, fontsize=FONT_SIZE)
-    return _drawn_by(graph)
+    with advising(Path("the PDF")):
+        drawn = graph.pipe(format="pdf", quiet=True)
+    return _natural(drawn, [graph.source])
 
 
 def heading(text: str, size: int = 14) -> Block:
@@ -75,13 +77,6 @@ def heading(text: str, size: int = 14) -> Block:
     cell = f'<FONT POINT-SIZE="{size}"><B>{cell_text(text, 160)}</B></FONT>'
     table = f'<TABLE BORDER="0" CELLPADDING="0"><TR><TD ALIGN="LEFT">{cell}</TD></TR></TABLE>'
     return text_block(table)
-
-
-def _drawn_by(graph: graphviz.Digraph) -> Block:
-    """What Graphviz draws, in its natural size."""
-    with advising(Path("the PDF")):
-        drawn = graph.pipe(format="pdf", quiet=True)
-    return _natural(drawn, [graph.source])
 
 
 def _natural(pdf: bytes, sources: Sequence[str] = ()) -> Block:
@@ -105,43 +100,51 @@ def figure_block(figure: Figure, width: float, height: float, scale: float) -> B
 
 def stacked(blocks: Sequence[Block]) -> Block:
     """Blocks below each other, on the left."""
-    parts: list[Part] = []
-    top = 0.0
-    for block in blocks:
-        parts += _moved(block, 0.0, top)
-        top += block.height + GAP
-    return Block(max(block.width for block in blocks), top - GAP, parts, _sources(blocks))
+    width = max(block.width for block in blocks)
+    return _placed(blocks, 0, 1, width, sum(block.height + GAP for block in blocks) - GAP)
 
 
 def beside(blocks: Sequence[Block]) -> Block:
     """Blocks beside each other, at the top."""
+    height = max(block.height for block in blocks)
+    return _placed(blocks, 1, 0, sum(block.width + GAP for block in blocks) - GAP, height)
+
+
+def _placed(blocks: Sequence[Block], right: int, down: int, width: float, height: float) -> Block:
+    """Blocks as one of this size; right, down: 1 where each goes on behind the one before."""
     parts: list[Part] = []
-    left = 0.0
+    left = top = 0.0
     for block in blocks:
-        parts += _moved(block, left, 0.0)
-        left += block.width + GAP
-    return Block(left - GAP, max(block.height for block in blocks), parts, _sources(blocks))
+        parts += [replace(part, left=part.left + left, top=part.top + top) for part in block.parts]
+        left += right * (block.width + GAP)
+        top += down * (block.height + GAP)
+    sources = [source for block in blocks for source in block.sources]
+    return Block(width, height, parts, sources)
 
 
 def in_rows(blocks: Sequence[Block], width: float) -> list[Block]:
     """Blocks in rows that are at most `width` points wide, in their order."""
-    rows: list[list[Block]] = []
+    return [beside(row) for row in _as_many_as_fit(blocks, [b.width for b in blocks], width)]
+
+
+def sheets(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks below each other, as many on a sheet as fit."""
+    return [stacked(page) for page in _as_many_as_fit(blocks, [b.height for b in blocks], HEIGHT)]
+
+
+def _as_many_as_fit(
+    blocks: Sequence[Block], sizes: Sequence[float], room: float
+) -> list[list[Block]]:
+    """Groups of blocks, in their order; sizes: of each block, with a gap behind it."""
+    groups: list[list[Block]] = []
     used = 0.0
-    for block in blocks:
-        used += GAP + block.width
-        if not rows or used > width:
-            rows.append([])
-            used = block.width
-        rows[-1].append(block)
-    return [beside(row) for row in rows]
-
-
-def _moved(block: Block, left: float, top: float) -> list[Part]:
-    return [replace(part, left=part.left + left, top=part.top + top) for part in block.parts]
-
-
-def _sources(blocks: Sequence[Block]) -> list[str]:
-    return [source for block in blocks for source in block.sources]
+    for block, size in zip(blocks, sizes, strict=True):
+        used += GAP + size
+        if not groups or used > room:
+            groups.append([])
+            used = size
+        groups[-1].append(block)
+    return groups
 
 
 def facts_of_runs(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
@@ -172,19 +175,6 @@ def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
     if others and head.height < SHORT and head.height + GAP + others[0].height <= HEIGHT:
         head = stacked([head, others.pop(0)])  # a table of facts does not stand without its figures
     return [head, *others]
-
-
-def sheets(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks below each other, as many on a sheet as fit."""
-    pages: list[list[Block]] = []
-    used = 0.0
-    for block in blocks:
-        used += GAP + block.height
-        if not pages or used > HEIGHT:
-            pages.append([])
-            used = block.height
-        pages[-1].append(block)
-    return [stacked(page) for page in pages]
 
 
 def render(document: Document, folder: Path, kind: str) -> Path:
@@ -219,8 +209,19 @@ def is_about(pdf: Path, subject: str) -> bool:
 def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
-    for sheet in sheets(document.blocks):
-        _add_sheet(writer, sheet)
+    for block in sheets(document.blocks):
+        # made smaller if it does not fit, and larger if there is room
+        scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
+        sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
+        for part in block.parts:
+            size = scale * part.scale
+            left = MARGIN + scale * part.left
+            top = A3_HEIGHT - MARGIN - scale * part.top
+            bottom = top - size * float(part.page.mediabox.height)
+            place = Transformation().scale(round(size, 5))
+            place = place.translate(round(left, 3), round(bottom, 3))
+            sheet.merge_transformed_page(part.page, place)
+        sheet.compress_content_streams()
     writer.add_metadata(
         {
             "/Title": printable(document.title),
@@ -230,17 +231,3 @@ def _written(document: Document) -> PdfWriter:
         }
     )
     return writer
-
-
-def _add_sheet(writer: PdfWriter, block: Block) -> None:
-    """A block on a sheet, made smaller if it does not fit, and larger if there is room."""
-    scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
-    sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
-    for part in block.parts:
-        size = scale * part.scale
-        left = MARGIN + scale * part.left
-        top = A3_HEIGHT - MARGIN - scale * part.top
-        bottom = top - size * float(part.page.mediabox.height)
-        place = Transformation().scale(round(size, 5)).translate(round(left, 3), round(bottom, 3))
-        sheet.merge_transformed_page(part.page, place)
-    sheet.compress_content_streams()

@@ -38,30 +38,20 @@ def cell_text(text: str, width: int) -> str:
     """
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
-    lines = "".join(map(_drawn, text)).splitlines() or [""]
-    pieces = [piece for line in lines for piece in _wrapped(line, width)]
-    return "<BR/>".join(map(_escaped, pieces))
-
-
-def _escaped(line: str) -> str:
-    """A line as markup; without a second backslash, Graphviz would read \\N as the node's name."""
-    return html.escape(line).replace("\\", r"\\")
+    pieces = []
+    for line in "".join(map(_drawn, text)).splitlines() or [""]:
+        indent = " " * (len(line) - len(line.lstrip()))
+        further = indent + "  " if indent else ""
+        pieces += textwrap.wrap(line, width, subsequent_indent=further) or [" "]
+    # Without a second backslash, Graphviz would read \N as the node's name.
+    return "<BR/>".join(html.escape(piece).replace("\\", r"\\") for piece in pieces)
 
 
 def _drawn(character: str) -> str:
     """A character as a PDF can have it: every blank is a space, joiners are kept."""
-    if character in "\r\n":
-        return character
-    if character == "\t":
-        return " "
+    if character in "\r\n\t":
+        return character.replace("\t", " ")
     return DRAWN.get(unicodedata.category(character), character)
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    """The line in pieces of at most `width` characters, its indent kept."""
-    indent = " " * (len(line) - len(line.lstrip()))
-    further = indent + "  " if indent else ""
-    return textwrap.wrap(line, width, subsequent_indent=further) or [" "]
 
 
 def missing_fonts(source: str) -> str | None:
@@ -93,21 +83,16 @@ def table(
 
     heads: the colours of the first row's texts.
     """
-    lines = [_row(texts, widths, () if number else heads) for number, texts in enumerate(rows)]
+    lines = []
+    for number, texts in enumerate(rows):
+        cells = [cell_text(text, width) for text, width in zip(texts, widths, strict=True)]
+        if heads and not number:
+            coloured = zip(heads, cells, strict=True)
+            cells = [f'<FONT COLOR="{head}">{cell}</FONT>' for head, cell in coloured]
+        in_row = "".join(f'<TD ALIGN="LEFT" BALIGN="LEFT">{cell}</TD>' for cell in cells)
+        lines.append(f"<TR>{in_row}</TR>")
     attributes = f'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{colour}"'
     return f"<TABLE {attributes}>{''.join(lines)}</TABLE>"
-
-
-def _row(texts: Sequence[str], widths: Sequence[int], colours: Sequence[str]) -> str:
-    cells = [cell_text(text, width) for text, width in zip(texts, widths, strict=True)]
-    if colours:
-        cells = [
-            f'<FONT COLOR="{colour}">{cell}</FONT>'
-            for colour, cell in zip(colours, cells, strict=True)
-        ]
-    return (
-        "<TR>" + "".join(f'<TD ALIGN="LEFT" BALIGN="LEFT">{cell}</TD>' for cell in cells) + "</TR>"
-    )
 
 
 def label(markup: str) -> str:

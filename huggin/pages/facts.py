@@ -28,7 +28,11 @@ def title_line(recording: Recording) -> str:
 
 def training_facts(recording: Recording, choice: NodeChoice = TOP_RANKED) -> list[Row]:
     """What was trained, how it ended, and which node is tracked: label and text."""
-    return [*run_facts(recording), ("tracked node", _node_in_words(recording, choice))]
+    ranking = rank_nodes(recording, choice)
+    of_sample = "" if ranking.name in OF_WEIGHTS else f" of sample {choice.sample}"
+    ranked = f"the first one ranked by {ranking.name}{of_sample}"
+    why = ranked if choice.node is None else "as chosen"
+    return [*run_facts(recording), ("tracked node", f"{ranking.nodes[0]}, {why}")]
 
 
 def run_facts(recording: Recording) -> list[Row]:
@@ -51,16 +55,6 @@ def run_facts(recording: Recording) -> list[Row]:
     if validation := validation_in_words(read_evaluations(recording.run)):
         rows.append(("validation", validation))
     return rows
-
-
-def _node_in_words(recording: Recording, choice: NodeChoice) -> str:
-    """The number of the tracked node, and why it is this one."""
-    ranking = rank_nodes(recording, choice)
-    node = ranking.nodes[0]
-    if choice.node is not None:
-        return f"{node}, as chosen"
-    of_sample = "" if ranking.name in OF_WEIGHTS else f" of sample {choice.sample}"
-    return f"{node}, the first one ranked by {ranking.name}{of_sample}"
 
 
 def question_facts(recording: Recording, sample: int = 0) -> list[Row]:

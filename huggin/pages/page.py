@@ -98,7 +98,10 @@ def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
 def as_html(kind: str, runs: Sequence[Page], about: str) -> str:
     """The data of runs in the template. about: what the page says of itself in its head."""
     content = {"kind": kind, "version": __version__, "runs": runs}
-    script = _script()
+    licence = f"/* uPlot {UPLOT}\n{_asset('uPlot-LICENSE.txt')} */"
+    _banner, _, plotter = _asset("uPlot.iife.min.js").partition("\n")
+    ours = "\n".join(_asset(name) for name in SCRIPTS)  # in a scope of their own
+    script = f'{licence}\n{plotter}\n(() => {{\n"use strict";\n{ours}\n}})();'
     style = "\n".join(_asset(name) for name in STYLES)
     parts = {
         "POLICY": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'"
@@ -115,14 +118,6 @@ def as_html(kind: str, runs: Sequence[Page], about: str) -> str:
 def _escaped(text: str) -> str:
     """Text for the markup of the head."""
     return html.escape(printable(text))
-
-
-def _script() -> str:
-    """uPlot with its licence, and our scripts in a scope of their own."""
-    _banner, _, plotter = _asset("uPlot.iife.min.js").partition("\n")
-    licence = f"/* uPlot {UPLOT}\n{_asset('uPlot-LICENSE.txt')} */"
-    ours = "\n".join(_asset(name) for name in SCRIPTS)
-    return f'{licence}\n{plotter}\n(() => {{\n"use strict";\n{ours}\n}})();'
 
 
 def _asset(name: str) -> str:

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from huggin.analysis.learning import running_mean, thinned
-from huggin.analysis.lens import lens_of_answer, probabilities, right_spans, snapshot_of_answer
+from huggin.analysis.lens import lens_of_answer, probabilities, snapshot_of_answer
 from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
 from huggin.common.errors import UserError
-from huggin.common.site import ModuleRow
 from huggin.common.text import short
 from huggin.pages.facts import answer_facts, run_facts, title_line
 from huggin.pages.page_sample import (
@@ -29,7 +28,7 @@ from huggin.pages.page_sample import (
     shown,
 )
 from huggin.qa.records import training_records
-from huggin.recording.answer import AnswerInside, asked_of, read_answer
+from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
@@ -46,11 +45,9 @@ def page_of_run(recording: Recording, name: str) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
     page = _page_of(recording, name or str(recording.run.path), title_line(recording))
     page["curves"] = _curves(recording)
-    page["facts"] = found_or_why(page, "facts", lambda: _facts(recording)) or []
-    page["scores"] = found_or_why(page, "scores", lambda: _scores(recording)) or []
-    page["questions"] = found_or_why(page, "questions", lambda: _questions(recording))
-    explained = found_or_why(page, "explained", lambda: explained_by_model(recording))
-    page["explained"] = explained or []
+    for name, find in (("facts", _facts), ("scores", _scores), ("explained", _explained)):
+        page[name] = found_or_why(page, name, find, recording) or []
+    page["questions"] = found_or_why(page, "questions", _questions, recording)
     page["samples"] = [
         page_of_sample(recording, sample) for sample in range(len(recording.facts.samples))
     ]
@@ -63,25 +60,18 @@ def _page_of(recording: Recording, name: str, title: str) -> Page:
         "name": shown(name),
         "title": shown(title),
         "missing": {},
-        "modules": [_module(row) for row in recording.facts.modules],
+        "modules": [
+            {**vars(row), "module": shown(row.module), "names": list(map(shown, row.names[:NAMES]))}
+            for row in recording.facts.modules
+        ],
         "layers": recording.facts.layers,
     }
 
 
-def _module(row: ModuleRow) -> Page:
-    """A row of the legend."""
-    return {
-        "numbers": row.numbers,
-        "module": shown(row.module),
-        "names": [shown(name) for name in row.names[:NAMES]],
-        "parameters": row.parameters,
-    }
-
-
 def _facts(recording: Recording) -> Any:
-    rows = [(label, shown(text)) for label, text in run_facts(recording)]
     versions = ", ".join(f"{name} {number}" for name, number in recording.facts.versions.items())
-    return [*rows, ("folder", shown(str(recording.run.path))), ("versions", shown(versions or "-"))]
+    more = [("folder", str(recording.run.path)), ("versions", versions or "-")]
+    return [(label, shown(text)) for label, text in (*run_facts(recording), *more)]
 
 
 def _curves(recording: Recording) -> Page:
@@ -125,11 +115,7 @@ def _questions(recording: Recording) -> Page:
     If the data is not there any more, `no_texts` says why, and they have no texts.
     """
     found = histories(recording.questions)
-    lists = {
-        "hardest": found.hardest_first,
-        "learned": found.learned_first,
-        "forgotten": found.most_forgotten_first,
-    }
+    lists = found.orders
     places = np.unique(np.concatenate([order[:LISTED] for order in lists.values()]))
     row_of = {int(place): row for row, place in enumerate(places)}
     tracked = {
@@ -139,8 +125,9 @@ def _questions(recording: Recording) -> Page:
         "counts": {name: len(order) for name, order in lists.items()},
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
     }
+    texts: Sequence[Record] = []
     try:
-        texts: Sequence[Record] = training_records(recording.facts.cfg)
+        texts = training_records(recording.facts.cfg)
         refuse_changed(recording, texts)
     except (UserError, OSError) as error:
         page["no_texts"] = shown(str(error), 500)
@@ -153,20 +140,15 @@ def _row(
     found: Histories, place: int, records: Sequence[Record], tracked: Mapping[int, int]
 ) -> Page:
     """A question with its history, its texts short enough for a table."""
-    index = int(found.index[place])
-    loss = float(found.loss[place])
-    since = int(found.since[place])
-    record = records[index] if records else None
+    numbers = {name: values[place].item() for name, values in vars(found).items()}
+    record = records[numbers["index"]] if records else None
     return {
-        "index": index,
+        **numbers,
         "question": shown(short(record["question"], 300)) if record else "",
         "answer": shown(short(answer_of(record), 100)) if record else "",
-        "loss": loss if np.isfinite(loss) else None,
-        "right": int(found.right[place]),
-        "seen": int(found.seen[place]),
-        "forgotten": int(found.forgotten[place]),
-        "since": None if since == NEVER else since,
-        "sample": tracked.get(index),
+        "loss": numbers["loss"] if np.isfinite(numbers["loss"]) else None,
+        "since": None if numbers["since"] == NEVER else numbers["since"],
+        "sample": tracked.get(numbers["index"]),
     }
 
 
@@ -183,7 +165,7 @@ def page_of_answer(recording: Recording) -> Page:
     sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
     sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
     for name, find in (
-        ("lens", lambda: _lens_of(recording, answer)),
+        ("lens", lambda: page_of_lens(*lens_of_answer(recording, answer), first=1)),
         ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
         ("attention", lambda: page_of_attention(answer)),
     ):
@@ -211,11 +193,6 @@ def _as_probes(answer: AnswerInside) -> Probes:
     )
 
 
-def _lens_of(recording: Recording, answer: AnswerInside) -> Page:
-    lens = lens_of_answer(recording, answer)
-    return page_of_lens(lens, right_spans(recording, lens, answer.facts.window), first=1)
-
-
 def page_of_attention(answer: AnswerInside) -> Page:
     """From which tokens every attention head reads, packed. Raises UserError if it is not kept."""
     attention = answer.attention
@@ -230,7 +207,7 @@ def page_of_attention(answer: AnswerInside) -> Page:
     }
 
 
-def explained_by_model(recording: Recording) -> list[Page]:
+def _explained(recording: Recording) -> list[Page]:
     """The newest answers of the newest model that lime-answer has explained; mostly none."""
     run = recording.run
     if not run.explanations.is_dir():
@@ -239,10 +216,10 @@ def explained_by_model(recording: Recording) -> list[Page]:
 
     model = hash_of_weights(newest_model(run))
     found = [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
-    return [_explained(kept) for kept in found[:MOST]]
+    return [_explained_answer(kept) for kept in found[:MOST]]
 
 
-def _explained(kept: Any) -> Page:
+def _explained_answer(kept: Any) -> Page:
     """An explained answer: its words with their coefficients over the largest one."""
     finding = kept.findings[-1]
     facts = (
@@ -306,4 +283,6 @@ def _newest_kept(recording: Recording) -> Any:
         return None
     from huggin.lime.words.found import newest_kept
 
-    return newest_kept(run.explanations, *asked_of(run))
+    window = read_answer(run).facts.window
+    model = hash_of_weights(newest_model(run))
+    return newest_kept(run.explanations, window.question, window.context, model)

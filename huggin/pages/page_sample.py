@@ -63,10 +63,10 @@ def page_of_window(window: Window) -> Page:
     }
 
 
-def found_or_why(page: Page, name: str, find: Callable[[], Any]) -> Any:
+def found_or_why(page: Page, name: str, find: Callable[..., Any], *values: Any) -> Any:
     """What `find` returns; if it raises UserError, None, and why is kept in page["missing"]."""
     try:
-        return find()
+        return find(*values)
     except UserError as error:
         page["missing"][name] = shown(str(error), 500)
         return None
@@ -118,11 +118,11 @@ def likelihoods(logits: np.ndarray) -> np.ndarray:
 def page_of_shares(found: Snapshots, window: Window) -> Page:
     """The largest shares in each token's logits and in the true start's margin, packed."""
     margin = _margin_shares(found, window) if window.has_answer else None
-    top = top_shares(found)
+    nodes, shares = top_shares(found)
     return {
         "step": packed(found.step, np.int32),
-        "nodes": packed(top.nodes),
-        "values": packed(top.shares, np.float16),
+        "nodes": packed(nodes),
+        "values": packed(shares, np.float16),
         "bias": packed(found.bias, np.float32),
         "logits": packed(found.logits(), np.float16),
         "hidden": int(found.weight.shape[-1]),
@@ -160,8 +160,19 @@ def pieces_of(window: Window) -> list[Piece]:
     if len(window.offsets) != len(window.tokens):
         return [_named(at, name) for at, name in enumerate(window.tokens)]
     sources = {"question": window.question, "context": window.context}
-    reached = dict.fromkeys(sources)
-    return [_piece(window, at, sources, reached) for at in range(len(window.tokens))]
+    reached: dict[str, int] = {}  # up to which character each text has been shown
+    pieces = []
+    for at, (part, (begin, end)) in enumerate(zip(window.parts, window.offsets, strict=True)):
+        if part not in sources or end <= begin:
+            pieces.append((" ", shown(window.tokens[at], LONGEST_TOKEN)))
+            continue
+        before = reached.get(part, begin)
+        goes_on = at > 0 and window.parts[at - 1] == part
+        gap = sources[part][before:begin] if goes_on else " "
+        own = sources[part][max(begin, before) : end] or window.tokens[at]
+        reached[part] = max(end, before)
+        pieces.append((shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)))
+    return pieces
 
 
 def _named(at: int, name: str) -> Piece:
@@ -169,22 +180,6 @@ def _named(at: int, name: str) -> Piece:
     if name.startswith(GOES_ON) and name != GOES_ON:
         return "", shown(name.removeprefix(GOES_ON), LONGEST_TOKEN)
     return " " if at else "", shown(name, LONGEST_TOKEN)
-
-
-def _piece(
-    window: Window, at: int, sources: dict[str, str], reached: dict[str, int | None]
-) -> Piece:
-    """A token's piece; `reached`: up to which character each text has been shown."""
-    part = window.parts[at]
-    begin, end = window.offsets[at]
-    if part not in sources or end <= begin:
-        return " ", shown(window.tokens[at], LONGEST_TOKEN)
-    text = sources[part]
-    before = begin if reached[part] is None else reached[part]
-    gap = text[before:begin] if at and window.parts[at - 1] == part else " "
-    reached[part] = max(end, before or 0)
-    own = text[max(begin, before or 0) : end] or window.tokens[at]
-    return shown(gap, LONGEST_TOKEN), shown(own, LONGEST_TOKEN)
 
 
 def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
@@ -196,7 +191,9 @@ def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
         array = np.ascontiguousarray(array).astype(kind or array.dtype)
     values = array.astype(array.dtype.newbyteorder("<"))
     plain = zlib.compress(_by_significance(values), LEVEL)
-    differences = zlib.compress(_by_significance(_differences(values)), LEVEL)
+    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
+    bits = np.concatenate([bits[:1], bits[1:] - bits[:-1]])  # on the first axis; it wraps around
+    differences = zlib.compress(_by_significance(bits), LEVEL)
     is_shorter = len(differences) < len(plain)
     data = differences if is_shorter else plain
     return {
@@ -205,12 +202,6 @@ def packed(array: np.ndarray, kind: Any = None) -> dict[str, Any]:
         "differences": is_shorter,
         "data": base64.b64encode(data).decode("ascii"),
     }
-
-
-def _differences(values: np.ndarray) -> np.ndarray:
-    """Each number's bits minus those of the one before it on the first axis, which wraps around."""
-    bits = values.view(np.dtype(f"<u{values.dtype.itemsize}"))
-    return np.concatenate([bits[:1], bits[1:] - bits[:-1]])
 
 
 def _by_significance(values: np.ndarray) -> bytes:

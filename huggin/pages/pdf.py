@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.lens import layers_in_words
 from huggin.analysis.nodes import TOP_RANKED, NodeChoice
-from huggin.analysis.parts import sums_until
 from huggin.analysis.questions import between_passes, hardest, learned_in_words, passes_in_words
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.kinds import left_out, questions_of
@@ -51,7 +50,7 @@ from huggin.pages.made_files import (
 from huggin.pages.page_run import figures_of_answer
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
-from huggin.recording.results import read_rewound
+from huggin.recording.results import read_all_rewound
 
 PDFS = "qa-training-*.gv.pdf"
 LEGEND = 62  # characters of a module in the legends of several runs
@@ -147,17 +146,6 @@ def _learning(titles: Sequence[str], runs: Sequence[Recording], choice: NodeChoi
     return [stacked(names), *section(title, [facts, *figures.values()])]
 
 
-def _legends(runs: Sequence[Recording]) -> list[Block]:
-    """The modules; of runs whose models differ a table each, headed by the run's name."""
-    first, *others = [run.facts.modules for run in runs]
-    if all(other == first for other in others):
-        return [text_block(legend_table(first))]
-    return [
-        text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
-        for run in side_by_side(runs)
-    ]
-
-
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:
     """The pages of the tracked sample. Raises UserError if the runs track different questions."""
     sample = choice.sample
@@ -182,7 +170,15 @@ def _add_inside(document: Document, runs: Sequence[Recording], sample: int) -> N
         document.blocks += _through_the_layers(document, runs, sample)
         with left_out(document.notes, "the questions"):
             document.blocks += _question_by_question(document, runs)
-    document.blocks += section("The modules of the model", _legends(runs))
+    first, *others = [run.facts.modules for run in runs]
+    if all(other == first for other in others):
+        legends = [text_block(legend_table(first))]
+    else:  # a table each, headed by the run's name
+        legends = [
+            text_block(legend_table(run.recording.facts.modules, run.name, run.colour, LEGEND))
+            for run in side_by_side(runs)
+        ]
+    document.blocks += section("The modules of the model", legends)
 
 
 def _through_the_layers(document: Document, runs: Sequence[Recording], sample: int) -> list[Block]:
@@ -190,22 +186,19 @@ def _through_the_layers(document: Document, runs: Sequence[Recording], sample: i
     contents: list[Block | Figure] = []
     with left_out(document.notes, "the head on each layer"):
         figures = draw_layers(*runs, sample=sample) | draw_layers_over_time(*runs, sample=sample)
-        texts = [[("the answer", _where_it_appears(run))] for run in runs]
+        texts = []
+        for recording in runs:
+            samples = range(len(recording.facts.samples))
+            lines = (layers_in_words(recording, number) for number in samples)
+            texts.append([("the answer", "\n".join(lines))])
         contents += [facts_of_runs(runs, texts), *figures.values()]
     with left_out(document.notes, "the gradients"):
         contents += draw_gradients(*runs).values()
     for run in side_by_side(runs):
         with left_out(document.notes, "what rewinding found"):
-            if found := read_rewound(run.recording.run):
-                ledger = sums_until(run.recording, found.step)
-                contents += draw_rewound(found, ledger, run.name).values()
+            if found := read_all_rewound(run.recording.run):
+                contents += draw_rewound(run.recording, found[-1], run.name).values()
     return section("3  Through the layers", contents) if contents else []
-
-
-def _where_it_appears(run: Recording) -> str:
-    """On which layer and at which step the head was right, for each tracked sample."""
-    samples = range(len(run.facts.samples))
-    return "\n".join(layers_in_words(run, number) for number in samples)
 
 
 def _question_by_question(document: Document, runs: Sequence[Recording]) -> list[Block]:
@@ -220,9 +213,8 @@ def _question_by_question(document: Document, runs: Sequence[Recording]) -> list
         ]
         for run, kind in zip(runs, kinds[0], strict=True)
     ]
-    contents: list[Block | Figure] = [facts_of_runs(runs, facts)]
-    contents += [figure for kind in kinds for figure in draw_kinds(*runs, kinds=kind).values()]
-    contents += passes.values()
+    of_kinds = [figure for kind in kinds for figure in draw_kinds(*runs, kinds=kind).values()]
+    contents: list[Block | Figure] = [facts_of_runs(runs, facts), *of_kinds, *passes.values()]
     if len(runs) == 1:
         title = heading("The questions with the highest loss when they were last seen", 10)
         rows = [QUESTION, *hardest(runs[0].questions, records[0])]

@@ -210,13 +210,11 @@ def score_answer(
         expected = [words for words in expected if words] or [[]]
         if not given or not expected[0]:
             return (100.0, 100.0) if given in expected else (0.0, 0.0)
-    return 100.0 * (given in expected), max(_f1(given, words) for words in expected)
-
-
-def _f1(given: Sequence[str], expected: Sequence[str]) -> float:
-    """The harmonic mean of precision and recall of the words, in percent; 0 if none is shared."""
-    shared = (Counter(given) & Counter(expected)).total()
-    return 200 * shared / (len(given) + len(expected)) if shared else 0.0
+    best = 0.0  # the harmonic mean of precision and recall of the words
+    for words in expected:
+        shared = (Counter(given) & Counter(words)).total()
+        best = max(best, 200 * shared / max(1, len(given) + len(words)))
+    return 100.0 * (given in expected), best
 
 
 def mean_scores(

@@ -13,7 +13,6 @@ from huggin.qa.arguments import DataArguments
 from huggin.qa.given import Keys
 from huggin.qa.records import (
     HELP,
-    Record,
     load_from_hub,
     normalised_all,
     read_records,
@@ -42,7 +41,15 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
         records = normalised_all(numbered, where)
     if not records:
         raise UserError(f"{where}: no questions in it; {HELP}")
-    _refuse_wrong(records, where, allow_no_answer=data.version_2_with_negative)
+    bar = progress(records, label="checking questions", unit="questions")
+    wrong = [
+        f"record {number} (id {record['id']!r}): {problem}"
+        for number, record in enumerate(bar, start=1)
+        if (problem := wrong_with(record, data.version_2_with_negative))
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 1} more wrong records)" if len(wrong) > 1 else ""
+        raise UserError(f"{where}: {wrong[0]}{more}")
     # The features of a data set that is taken as it is are kept on disk from one start to the next.
     questions = loaded
     if questions is None or questions.to_list() != records:
@@ -74,15 +81,3 @@ def shared_questions(records: Dataset | None, others: Dataset | None) -> set[int
     known = set(zip(others["question"][:], others["context"][:], strict=True))
     pairs = zip(records["question"][:], records["context"][:], strict=True)
     return {index for index, pair in enumerate(pairs) if pair in known}
-
-
-def _refuse_wrong(records: list[Record], where: str, allow_no_answer: bool) -> None:
-    bar = progress(records, label="checking questions", unit="questions")
-    wrong = [
-        f"record {number} (id {record['id']!r}): {problem}"
-        for number, record in enumerate(bar, start=1)
-        if (problem := wrong_with(record, allow_no_answer))
-    ]
-    if wrong:
-        more = f" (and {len(wrong) - 1} more wrong records)" if len(wrong) > 1 else ""
-        raise UserError(f"{where}: {wrong[0]}{more}")

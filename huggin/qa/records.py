@@ -66,16 +66,15 @@ def _parse(file: Path) -> Any:
     except ValueError as error:
         lines = [(at, line) for at, line in enumerate(text.split("\n"), start=1) if line.strip()]
         first = lines[0][1].strip()
-        if len(lines) > 1 and first.startswith("{") and first.endswith("}"):
-            return [_parse_line(file, number, line) for number, line in lines]
-        raise UserError(f"{file}: not JSON: {one_line(error)}; {HELP}") from None
-
-
-def _parse_line(file: Path, number: int, line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file}: line {number} is not JSON: {one_line(error)}") from None
+        if len(lines) == 1 or not (first.startswith("{") and first.endswith("}")):
+            raise UserError(f"{file}: not JSON: {one_line(error)}; {HELP}") from None
+    values = []
+    for number, line in lines:
+        try:
+            values.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{file}: line {number} is not JSON: {one_line(error)}") from None
+    return values
 
 
 def _records_in(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
@@ -90,7 +89,11 @@ def _records_in(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
         raise UserError(f"{file}: neither records nor columns of questions; {HELP}")
     for number, entry in enumerate(content, start=1):
         if isinstance(entry, dict) and "paragraphs" in entry:
-            yield from _in_article(entry, f"article {number}", file)
+            if not isinstance(entry["paragraphs"], list):
+                raise UserError(f"{file}: article {number}: paragraphs must be a list; {HELP}")
+            for at, paragraph in enumerate(entry["paragraphs"], start=1):
+                position = f"article {number}, paragraph {at}"
+                yield from _in_paragraph(paragraph, entry.get("title", ""), position, file)
         elif isinstance(entry, dict) and "qas" in entry:
             yield from _in_paragraph(entry, "", f"paragraph {number}", file)
         else:
@@ -152,15 +155,6 @@ def _rows(columns: dict[str, Any], file: Path) -> list[Record]:
         advice = "each question needs one entry in each"
         raise UserError(f"{file}: columns of different lengths {lengths}; {advice}")
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-
-
-def _in_article(article: Record, position: str, file: Path) -> Iterator[tuple[str, Any]]:
-    """SQuAD's own layout: article -> paragraphs -> qas."""
-    title = article.get("title", "")
-    if not isinstance(article["paragraphs"], list):
-        raise UserError(f"{file}: {position}: paragraphs must be a list; {HELP}")
-    for number, paragraph in enumerate(article["paragraphs"], start=1):
-        yield from _in_paragraph(paragraph, title, f"{position}, paragraph {number}", file)
 
 
 def _in_paragraph(
@@ -273,8 +267,15 @@ def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Reco
     Raises UserError if the data is not there any more, BadValue if it lacks the column.
     """
     limit = cfg.get("max_train_samples")
-    raw = islice(_raw_training(cfg), int(limit) if limit else None)
-    return [_with_own(normalised(entry, where), entry, where, by) for where, entry in raw]
+    records = []
+    for where, raw in islice(_raw_training(cfg), int(limit) if limit else None):
+        record = normalised(raw, where)
+        if by is not None and by not in raw:
+            known = ", ".join(name for name in raw if name not in OF_A_QUESTION)
+            others = f"; it has {known}" if known else ""
+            raise BadValue("by", by, f"{where} has no such column{others}")
+        records.append(record if by is None else {**record, "own": str(raw[by])})
+    return records
 
 
 def _raw_training(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -308,14 +309,3 @@ def load_from_hub(data: DataArguments, split: str, cache_dir: str | None) -> Any
         problem = one_line(error.__cause__ or error)
         advice = "check dataset_name and the network"
         raise UserError(f"{data.dataset_name} ({split}): {problem}; {advice}") from None
-
-
-def _with_own(record: Record, raw: Mapping[str, Any], where: str, by: str | None) -> Record:
-    """The record, and its value in the column `by` as `own`."""
-    if by is None:
-        return record
-    if by not in raw:
-        known = ", ".join(name for name in raw if name not in OF_A_QUESTION)
-        others = f"; it has {known}" if known else ""
-        raise BadValue("by", by, f"{where} has no such column{others}")
-    return {**record, "own": str(raw[by])}

@@ -4,7 +4,7 @@ An answer comes with what the hooks saw while the model gave it.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +18,16 @@ from huggin.common.files import replacing
 from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
-from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import flat_values, site_activations
 from huggin.recording.run_facts import first_problem
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import column_of, schemas
+from huggin.recording.schema import LOGITS, column_of, schemas
 
 ROUNDING = 1e-6  # of a sum of probabilities in float32
 ROUNDING_OF_HALF = 0.05  # of a sum of attention weights in float16
 COLUMNS = ("layer", "component", "activations")
 ATTENTION = pa.list_(pa.float16())  # of a layer, flat; in the row of its self-attention
-WINDOW = (
-    "index",
-    "question",
-    "context",
-    "answer",
-    "tokens",
-    "parts",
-    "gold_start",
-    "gold_end",
-)
+WINDOW = [each.name for each in fields(Window) if each.name not in ("inputs", "offsets")]
 
 
 @dataclass(frozen=True)
@@ -108,40 +98,29 @@ class AnswerInside:
 def write_answer(run: RunFolder, answer: AnswerInside) -> Path:
     """Keep an answer beside the earlier ones; returns the file's path.
 
-    The file has a row per site; the rest is JSON in the schema's metadata. The row of a layer's
-    self-attention also has the layer's attention weights.
+    The file has a row per site; the rest is JSON in the schema's metadata, the window's fields
+    beside the answer's. The row of a layer's self-attention also has its attention weights.
     """
     hidden = next(iter(answer.activations.values())).shape[1]
-    fields = {field.name: field.type for field in schemas(hidden)["nodes"] if field.name in COLUMNS}
-    fields["attention"] = ATTENTION
-    schema = pa.schema(fields, metadata={"answer": json.dumps(_as_json(answer))})
+    types = {field.name: field.type for field in schemas(hidden)["nodes"] if field.name in COLUMNS}
+    types["attention"] = ATTENTION
+    facts = {name: value for name, value in vars(answer.facts).items() if name != "window"}
+    window = {name: getattr(answer.facts.window, name) for name in WINDOW if name != "answer"}
+    shared = {**facts, **window, "expected": answer.facts.window.answer}
+    shared |= {name: getattr(answer, name).tolist() for name in LOGITS}
+    shared["attention_of"] = answer.attention.of if answer.attention else []
+    schema = pa.schema(types, metadata={"answer": json.dumps(shared)})
     newest = max((number for number, _ in run.segments("answers")), default=0)
     path = run.segment("answers", newest + 1)
     with replacing(path) as beside, pa.ipc.new_stream(str(beside), schema) as stream:
         for site, values in answer.activations.items():
-            columns = map(column_of, (site.layer, site.component, values), fields.values())
-            attention = pa.array([_attention_at(site, answer.attention)], ATTENTION)
+            columns = map(column_of, (site.layer, site.component, values), types.values())
+            weights = None  # (heads x tokens that read x tokens,)
+            if answer.attention and site.component == "self":
+                weights = answer.attention.weights[site.layer - 1].ravel()
+            attention = pa.array([weights], ATTENTION)
             stream.write_batch(pa.record_batch([*columns, attention], schema=schema))
     return path
-
-
-def _attention_at(site: Site, attention: Attention | None) -> np.ndarray | None:
-    """The weights of a layer (heads x tokens that read x tokens,) if the site is its attention."""
-    if attention is None or site.component != "self":
-        return None
-    return attention.weights[site.layer - 1].ravel()
-
-
-def _as_json(answer: AnswerInside) -> dict[str, Any]:
-    """All but the activations; the window's fields stand beside the answer's."""
-    facts = {name: value for name, value in vars(answer.facts).items() if name != "window"}
-    window = {name: getattr(answer.facts.window, name) for name in WINDOW if name != "answer"}
-    logits = {
-        "start_logits": answer.start_logits.tolist(),
-        "end_logits": answer.end_logits.tolist(),
-    }
-    readers = {"attention_of": answer.attention.of if answer.attention else []}
-    return {**facts, **window, "expected": answer.facts.window.answer, **logits, **readers}
 
 
 def read_answer(run: RunFolder) -> AnswerInside:
@@ -159,20 +138,14 @@ def read_answer(run: RunFolder) -> AnswerInside:
     raise UserError(f"{path}: not readable: {problem}; run get-model-output again")
 
 
-def asked_of(run: RunFolder) -> tuple[str, str, str]:
-    """The newest answer's question and context, and the hash of the run's newest model.
-
-    An explanation is found by these. Raises UserError as `read_answer` does.
-    """
-    window = read_answer(run).facts.window
-    return window.question, window.context, hash_of_weights(newest_model(run))
-
-
 def _read(path: Path) -> AnswerInside:
     with pa.memory_map(str(path)) as source:
         table = pa.ipc.open_stream(source).read_all()
     shared = TypeAdapter(dict[str, Any]).validate_json(table.schema.metadata[b"answer"])
-    logits = {name: _numbers(shared.pop(name)) for name in ("start_logits", "end_logits")}
+    numbers = TypeAdapter(list[float])
+    logits = {
+        name: np.array(numbers.validate_python(shared.pop(name)), np.float32) for name in LOGITS
+    }
     shared["answer"] = shared.pop("expected")
     readers = TypeAdapter(list[int]).validate_python(shared.pop("attention_of", []))
     shared["window"] = {name: shared.pop(name) for name in WINDOW}
@@ -193,7 +166,3 @@ def _attention_in(table: pa.Table, readers: list[int], tokens: int) -> Attention
         raise ValueError(f"attention: not one for each of the {tokens} tokens")
     weights = weights.reshape(len(layers), -1, len(readers), tokens)
     return Attention(readers, weights)
-
-
-def _numbers(values: Any) -> np.ndarray:
-    return np.array(TypeAdapter(list[float]).validate_python(values), dtype=np.float32)

@@ -5,9 +5,10 @@ of its files. A checkpoint that is torn or damaged is passed over for the newest
 """
 
 import fnmatch
+import hashlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -26,7 +27,6 @@ MARK = "complete.json"
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 IN_A_MODEL = ("*model*.safetensors", "trainer_state.json")
 IN_A_CHECKPOINT = ("optimizer.*", "scheduler.pt", "rng_state*")
-BLOCK = 1 << 20  # bytes that are read at a time
 
 
 def mark_complete(folder: Path, files: Iterable[Path] | None = None) -> None:
@@ -50,12 +50,8 @@ def mark_complete(folder: Path, files: Iterable[Path] | None = None) -> None:
 
 def hash_of(path: Path) -> str:
     """The XXH3 hash of a file, 128 bits as hexadecimal digits: it finds damage, not forgery."""
-    digest = xxhash.xxh3_128()
-    block = memoryview(bytearray(BLOCK))
     with path.open("rb", buffering=0) as file:
-        while count := file.readinto(block):
-            digest.update(block[:count])
-    return digest.hexdigest()
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
 
 
 def hash_of_weights(folder: Path) -> str:
@@ -70,8 +66,10 @@ def damage_of(folder: Path) -> str | None:
     """
     try:
         marked = read_json(folder / MARK)
-        if lacking := _not_listed(folder, marked.keys()):
-            return f"{MARK} lists no {lacking}, so it proves nothing"
+        is_checkpoint = folder.name.startswith("checkpoint-")
+        for kind in (*IN_A_MODEL, *(IN_A_CHECKPOINT if is_checkpoint else ())):
+            if not fnmatch.filter(marked.keys(), kind):
+                return f"{MARK} lists no {kind}, so it proves nothing"
         for name, facts in marked.items():
             by_size = isinstance(facts, int)
             size, digest = (facts, None) if by_size else (facts["size"], facts["xxh3_128"])
@@ -84,13 +82,6 @@ def damage_of(folder: Path) -> str | None:
     except (UserError, AttributeError, KeyError, TypeError):
         return f"{MARK} is damaged"
     return None
-
-
-def _not_listed(folder: Path, names: Collection[str]) -> str | None:
-    """A kind of file that every training writes into such a folder, and that no name is of."""
-    of_checkpoint = IN_A_CHECKPOINT if folder.name.startswith("checkpoint-") else ()
-    kinds = (*IN_A_MODEL, *of_checkpoint)
-    return next((kind for kind in kinds if not fnmatch.filter(names, kind)), None)
 
 
 def is_complete(checkpoint: Path) -> bool:

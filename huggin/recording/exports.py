@@ -5,8 +5,9 @@ List columns become columns and rows of their own; every number is read back exa
 
 import csv
 import io
+import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,14 +30,13 @@ from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import OF_A_WINDOW, TABLES
 
 NAMES = ("part", "module")  # of a place, in the table ledger
-PART = {  # rows that are held in memory at a time
-    "steps": 256,
-    "probes": 64,
-    "nodes": 4,
-    "lens": 64,
-    "layers": 256,
-    "questions": 256,
-    "ledger": 64,
+PART = 32  # rows that are held in memory at a time
+ENDS = ("start", "end")
+COUNTS = {  # of what is added together, say all layers of a probe
+    "lens_probes": "lens",
+    "layer_steps": "layers",
+    "question_steps": "questions",
+    "ledger_probes": "ledger",
 }
 DEEPEST = 4  # folders below the given one in which runs are looked for
 COLUMNS = ("run", "model-type-state", "steps", "loss", "EM", "F1", "when", "size")
@@ -57,21 +57,13 @@ def recording_summary(path: Path | str) -> dict[str, Any]:
         "steps": len(step),
         "probes": len(recording.table("probes")),
         "node_snapshots": len(pc.unique(recording.table("nodes")["step"])),
-        "lens_probes": _rows(recording, "lens"),
-        "layer_steps": _rows(recording, "layers"),
-        "question_steps": _rows(recording, "questions"),
-        "ledger_probes": _rows(recording, "ledger"),
+        **{count: sum(1 for _ in recording.rows(table)) for count, table in COUNTS.items()},
         "bytes": sum(file.size() for file in files),
         "segments": len(recording.run.segments("steps")),
         "missing_steps": int(step[-1] - step[0] + 1 - len(np.unique(step))),
         "duplicate_steps": len(step) - len(np.unique(step)),
         "dropped_tail_bytes": sum(file.size() - file.tell() for file in files),
     }
-
-
-def _rows(recording: Recording, table: str) -> int:
-    """How often something was added to a table; all layers of a probe are added together."""
-    return sum(1 for _ in recording.rows(table))
 
 
 def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
@@ -88,9 +80,9 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
     schema = flat_table(name, table.slice(0, 1), parts).schema
     shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
     with shown, CSVWriter(sink, schema) as writer:
-        for begin in range(0, len(table), PART[name]):
+        for begin in range(0, len(table), PART):
             # Arrow would write a table of one chunk per row a row at a time, which is slow.
-            part = table.slice(begin, PART[name]).combine_chunks()
+            part = table.slice(begin, PART).combine_chunks()
             writer.write_table(flat_table(name, part, parts))
             shown.update(len(part))
 
@@ -107,48 +99,40 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Tabl
     ledger: a row per probe and place, of which `parts` has part and module, and one for the gap: so
     the rows of a probe add up to the change of the loss.
     """
-    if name == "ledger":
-        places = [*parts, Place("gap", "gap")]
-        credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
-        rows = np.repeat(np.arange(len(table)), len(places))
-        named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
-        return _joined(
-            table.select(["step", "sample"]).take(rows), {**named, "credit": credits.ravel()}
-        )
-    if name == "layers":
-        return _joined(
-            table.drop_columns(["norms"]), _columns(list(parts), _by_row(table["norms"]))
-        )
-    if name == "questions":
-        sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
-        rows = np.repeat(np.arange(len(table)), sizes)
-        windows = columns_of_windows(flat_values(table["windows"]))
-        return _joined(table.select(["step"]).take(rows), windows)
-    if name == "steps":
-        weights = _by_row(table["weight"])
-        bias = _by_row(table["bias"])
-        halves = [
-            f"{head}_weight_{node}"
-            for head in ("start", "end")
-            for node in range(weights.shape[1] // 2)
-        ]
-        wide = {**_columns(halves, weights), **_columns(["start_bias", "end_bias"], bias)}
-        return _joined(table.drop_columns(["weight", "bias"]), wide)
-    if name in ("probes", "lens"):
-        logits = {
-            f"{head}_logit": flat_values(table[f"{head}_logits"]) for head in ("start", "end")
-        }
-        rows, tokens = _by_token(table["start_logits"])
-        return _joined(
-            table.drop_columns(["start_logits", "end_logits"]).take(rows),
-            {"token": tokens, **logits},
-        )
-    rows, tokens = _by_token(table["activations"])
-    nodes = flat_values(table["activations"]).reshape(len(rows), -1)
-    names = [f"node_{node}" for node in range(nodes.shape[1])]
-    return _joined(
-        table.drop_columns(["activations"]).take(rows), {"token": tokens, **_columns(names, nodes)}
-    )
+    match name:
+        case "ledger":
+            places = [*parts, Place("gap", "gap")]
+            credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
+            named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
+            rows = np.repeat(np.arange(len(table)), len(places))
+            return _flat(table.drop_columns("gap"), {**named, "credit": credits.ravel()}, rows)
+        case "questions":
+            sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
+            windows = columns_of_windows(flat_values(table["windows"]))
+            return _flat(table, windows, np.repeat(np.arange(len(table)), sizes))
+        case "layers":
+            return _flat(table, _columns(parts, _by_row(table["norms"])))
+        case "steps":
+            weights = _by_row(table["weight"])
+            nodes = range(weights.shape[1] // 2)
+            halves = [f"{end}_weight_{node}" for end in ENDS for node in nodes]
+            bias = _columns([f"{end}_bias" for end in ENDS], _by_row(table["bias"]))
+            return _flat(table, _columns(halves, weights) | bias)
+        case "nodes":
+            rows, tokens = _by_token(table["activations"])
+            values = flat_values(table["activations"]).reshape(len(rows), -1)
+            names = [f"node_{node}" for node in range(values.shape[1])]
+            return _flat(table, {"token": tokens, **_columns(names, values)}, rows)
+    rows, tokens = _by_token(table["start_logits"])
+    logits = {f"{end}_logit": flat_values(table[f"{end}_logits"]) for end in ENDS}
+    return _flat(table, {"token": tokens, **logits}, rows)
+
+
+def _flat(table: pa.Table, more: dict[str, Any], rows: np.ndarray | None = None) -> pa.Table:
+    """The columns that are no lists, and more. rows: of the table, as often as they are needed."""
+    names = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
+    table = table.select(names) if rows is None else table.select(names).take(rows)
+    return pa.table(dict(zip(names, table.columns, strict=True)) | more)
 
 
 def _by_row(column: pa.ChunkedArray) -> np.ndarray:
@@ -162,12 +146,8 @@ def _by_token(lists: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(np.arange(len(lengths)), lengths), np.concatenate(places)
 
 
-def _columns(names: list[str], values: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: values[:, place] for place, name in enumerate(names)}
-
-
-def _joined(table: pa.Table, more: dict[str, Any]) -> pa.Table:
-    return pa.table({**{name: table[name] for name in table.column_names}, **more})
+def _columns(names: Sequence[str], values: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(names, values.T, strict=True))
 
 
 @dataclass(frozen=True)
@@ -189,24 +169,17 @@ class ListedRun:
 def find_runs(folder: Path) -> list[Path]:
     """The runs in a folder and in the folders below it, in the order of their names.
 
-    Empty if the folder is a run itself.
+    Empty if the folder is a run itself. No run is looked for in a run, or behind a link.
     """
-    return [] if _looks_like_a_run(folder) else sorted(_runs_below(folder, DEEPEST))
-
-
-def _runs_below(folder: Path, depth: int) -> Iterator[Path]:
-    """The runs below a folder; links are not followed, and no run is looked for in a run."""
-    if depth == 0:
-        return
-    try:
-        below = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
-    except PermissionError:
-        return
-    for path in below:
-        if _looks_like_a_run(path):
-            yield path
-        else:
-            yield from _runs_below(path, depth - 1)
+    runs: list[Path] = []
+    if _looks_like_a_run(folder):
+        return runs
+    for place, names, _ in os.walk(folder):
+        below = [path for path in (Path(place, name) for name in names) if not path.is_symlink()]
+        runs += filter(_looks_like_a_run, below)
+        is_deepest = len(Path(place).relative_to(folder).parts) + 1 == DEEPEST
+        names[:] = [] if is_deepest else [path.name for path in below if path not in runs]
+    return sorted(runs)
 
 
 def _looks_like_a_run(folder: Path) -> bool:
@@ -215,13 +188,8 @@ def _looks_like_a_run(folder: Path) -> bool:
     return run.recording.is_dir() or run.holds_a_run()
 
 
-def list_runs(folders: Sequence[Path]) -> list[ListedRun]:
-    """What is known of each run. One that cannot be read says so in `problem`."""
-    return [listed(folder) for folder in progress(folders, label="reading", unit="runs")]
-
-
 def listed(folder: Path) -> ListedRun:
-    """What is known of a run."""
+    """What is known of a run. One that cannot be read says so in `problem`."""
     try:
         recording = Recording(folder)
         steps = recording.steps

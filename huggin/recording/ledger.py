@@ -74,7 +74,9 @@ class Ledger:
         if not self._points or not self._windows:
             return []
         if not self._copies:
-            self._on_device = _has_room_for(trainable(self._model))
+            weights = trainable(self._model).values()
+            room = ROOM * sum(weight.nbytes for weight in weights)
+            self._on_device = all(has_room(device, room) for device in {w.device for w in weights})
         entries = []
         is_even = self._last != self._second
         if self._copies:
@@ -145,12 +147,6 @@ class Ledger:
             self._keep({step: trainable(self._model)})
 
 
-def _has_room_for(weights: Weights) -> bool:
-    """Whether the device of the weights has room for the copies beside the training."""
-    size = sum(weight.nbytes for weight in weights.values())
-    return all(has_room(device, ROOM * size) for device in {w.device for w in weights.values()})
-
-
 def trainable(model: nn.Module) -> Weights:
     """The parameters that training may change; frozen ones are left out."""
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
@@ -167,32 +163,22 @@ def credits_along(
     """
     now = dict(model.named_parameters())
     total = np.zeros((len(windows), len(before)))
-    changes = {name: _difference(now[name], start) for name, start in before.items()}
+    changes = {}
+    for name, start in before.items():  # in float32: between two neighbours in bfloat16 is nothing
+        exact = torch.promote_types(now[name].dtype, torch.float32)
+        changes[name] = now[name].detach().to(exact) - start.to(now[name].device, exact)
+    places, weights = np.polynomial.legendre.leggauss(points)  # from -1 to 1; they add up to 2
     with undisturbed(model), torch.enable_grad():
-        for at, weight in zip(*_gauss_legendre(points), strict=True):
-            between = {name: _on_line(before[name], change, at) for name, change in changes.items()}
+        for at, weight in zip(((places + 1) / 2).tolist(), (weights / 2).tolist(), strict=True):
+            between = {}
+            for name, change in changes.items():
+                start = before[name].to(change.device, change.dtype)
+                between[name] = torch.add(start, change, alpha=at).requires_grad_()
             for number, window in enumerate(windows):
                 loss = _loss(model, between, window)
                 gradients = torch.autograd.grad(loss, list(between.values()), allow_unused=True)
                 total[number] += weight * _along(gradients, list(changes.values()))
     return total
-
-
-def _gauss_legendre(points: int) -> tuple[list[float], list[float]]:
-    """Places from 0 to 1 and their weights, which add up to 1."""
-    places, weights = np.polynomial.legendre.leggauss(points)
-    return ((places + 1) / 2).tolist(), (weights / 2).tolist()
-
-
-def _difference(end: Tensor, start: Tensor) -> Tensor:
-    """In float32 at least: between two neighbouring numbers in bfloat16 there are no others."""
-    exact = torch.promote_types(end.dtype, torch.float32)
-    return end.detach().to(exact) - start.to(end.device, exact)
-
-
-def _on_line(start: Tensor, change: Tensor, at: float) -> Tensor:
-    """A point of the line."""
-    return torch.add(start.to(change.device, change.dtype), change, alpha=at).requires_grad_()
 
 
 def _loss(model: nn.Module, weights: Weights, window: Window) -> Tensor:

@@ -59,6 +59,13 @@ def probe(
     spans = best_spans(start[0].numpy(), end[0].numpy(), in_context, data)
     best = spans[0] if spans else NO_SPAN
     hidden = head_of(model).in_features
+    activations = {}
+    for site in sites:
+        units = copy_to_host(outputs[site][0].half()).wait().numpy()
+        missing = (
+            hidden - units.shape[1]
+        )  # inside MobileBERT's layers are fewer than its head reads
+        activations[site] = np.pad(units, ((0, 0), (0, missing)), constant_values=np.nan)
     return Probe(
         start_logits=start[0].numpy(),
         end_logits=end[0].numpy(),
@@ -66,18 +73,8 @@ def probe(
         end_loss=cross_entropy(end, torch.tensor([window.gold_end])).item(),
         predicted=(best.start, best.end),
         lens=by_layer,
-        activations={site: _as_nodes(outputs[site], hidden) for site in sites},
+        activations=activations,
     )
-
-
-def _as_nodes(output: torch.Tensor, hidden: int) -> np.ndarray:
-    """(1, tokens, units) -> (tokens, hidden) float16.
-
-    MobileBERT has fewer units inside its layers than its head reads; the rest is NaN.
-    """
-    units = copy_to_host(output[0].half()).wait().numpy()
-    missing = hidden - units.shape[1]
-    return np.pad(units, ((0, 0), (0, missing)), constant_values=np.nan)
 
 
 def batch_rows(

@@ -8,12 +8,12 @@ k means: after k optimizer steps. Every start or resume opens new segments named
 step; a later segment wins from that step on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -25,19 +25,16 @@ from huggin.common.window import Window
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import (
+    LOGITS,
+    NUMBERS_OF_STEPS,
     OF_A_WINDOW,
+    RUN,
     SINCE,
-    problem_with_numbers,
-    problem_with_step,
-    run_id_of,
     schemas,
-    types_of_steps,
 )
 
 PART = 64  # rows of steps that are held as Arrow's objects at a time
-LOGITS = ("start_logits", "end_logits")
-Rows: TypeAlias = "pa.RecordBatch | pa.Table"
-NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
+LARGEST = float(np.finfo(np.float32).max)  # losses and norms are computed in float32
 NOT_OURS = "the file is damaged or of another run; delete it, or record the run again"
 
 
@@ -155,16 +152,21 @@ class Recording:
         """The whole rows of one segment, checked."""
         schema = schemas(self.facts.hidden_size)[name]
         before = None
+        is_single = name == "steps"  # which alone has a single row per step
         with pa.memory_map(str(path)) as source:
             for row in whole_batches(source):
                 if before is None and not row.schema.equals(schema):
                     raise Damaged(f"{path}: its columns are not those of this run; {NOT_OURS}")
+                run_id = (row.schema.metadata or {}).get(RUN, b"").decode("utf-8", "replace")
                 # A segment without an id may be an older one.
-                if before is None and run_id_of(row.schema) not in ("", self.facts.run_id):
+                if before is None and run_id not in ("", self.facts.run_id):
                     raise Damaged(f"{path}: recorded in another run; {NOT_OURS}")
                 for step in row["step"].to_pylist():
-                    if problem := problem_with_step(name, step, before, first_step):
-                        raise Damaged(f"{path}: {problem}; {NOT_OURS}")
+                    if before is None and (step < first_step or is_single and step > first_step):
+                        what = f"begins with step {step}, its name says {first_step}"
+                        raise Damaged(f"{path}: {what}; {NOT_OURS}")
+                    if before is not None and (step < before or is_single and step == before):
+                        raise Damaged(f"{path}: step {step} comes after step {before}; {NOT_OURS}")
                     before = step
                 yield row
 
@@ -178,27 +180,38 @@ class Recording:
     @cached_property
     def steps(self) -> Steps:
         """Every recorded step as arrays."""
-        types = types_of_steps(self.facts.hidden_size)
+        numbers = dict.fromkeys(NUMBERS_OF_STEPS, np.dtype(np.float64))
+        weight = np.dtype((np.float32, (2, self.facts.hidden_size)))
+        bias = np.dtype((np.float32, 2))
+        types = {"step": np.dtype(np.int64), **numbers, "weight": weight, "bias": bias}
         size = sum(path.stat().st_size for _, path in self.run.segments("steps"))
         # An upper bound on the rows; pages that are never written cost no memory.
         room = size // sum(kind.itemsize for kind in types.values())
-        steps = Steps(**{name: np.empty(room, kind) for name, kind in types.items()})
+        arrays = {name: np.empty(room, kind) for name, kind in types.items()}
+        count = 0
         # Rows that are appended while we read are for the next reading.
-        count = fill(vars(steps), islice(self.rows("steps"), room))
+        for part in map(pa.concat_batches, in_parts(islice(self.rows("steps"), room))):
+            for name, array in arrays.items():
+                some = flat_values(part[name]).reshape(-1, *array.shape[1:])
+                array[count : count + len(part)] = some
+            count += len(part)
         if count == 0:
             self._say_empty("no steps recorded")
-        steps = Steps(**{name: array[:count] for name, array in vars(steps).items()})
-        self._refuse_absurd("steps", {name: getattr(steps, name) for name in NUMBERS_OF_STEPS})
-        return steps
+        arrays = {name: array[:count] for name, array in arrays.items()}
+        self._refuse_absurd("steps", {name: arrays[name] for name in NUMBERS_OF_STEPS})
+        return Steps(**arrays)
 
     def _say_empty(self, what: str) -> NoReturn:
         raise UserError(f"{self.run.recording}: {what}; run get-training-output first")
 
     def _refuse_absurd(self, table: str, columns: dict[str, np.ndarray]) -> None:
         """Raise UserError for numbers that no training can have."""
-        if problem := problem_with_numbers(columns):
-            where = f"{self.run.recording}: {table}"
-            raise Damaged(f"{where}: {problem}; the file is damaged, record the run again")
+        for name, values in columns.items():
+            wrong = values[np.isfinite(values) & (np.abs(values) > LARGEST)]
+            if len(wrong):
+                what = f"{table}: {name}: {wrong[0]:g} is more than float32 can hold"
+                advice = "the file is damaged, record the run again"
+                raise Damaged(f"{self.run.recording}: {what}; {advice}")
 
     def tracked(self, sample: int = 0) -> Window:
         """A tracked sample. Raises UserError if there is none of that number."""
@@ -211,18 +224,14 @@ class Recording:
 
     def probes(self, sample: int = 0) -> Probes:
         """The probes of one tracked sample as arrays. Raises UserError if there are none."""
-        table = self.table("probes")
-        table = table.filter(pc.equal(table["sample"], sample))
-        if len(table) == 0:
-            self._say_empty(f"no probes of sample {sample}")
         tokens = len(self.tracked(sample).tokens)
-        self._refuse_other_sizes(f"probes of sample {sample}", [table], LOGITS, tokens)
-        numbers = [name for name in table.column_names if not name.endswith("logits")]
-        columns = {name: flat_values(table[name]) for name in numbers if name != "sample"}
-        losses = {name: columns[name] for name in ("start_loss", "end_loss")}
+        table = self._table("probes", sample, start_logits=tokens, end_logits=tokens)
+        logits = {name: _by_row(table[name]) for name in LOGITS}
+        others = set(table.column_names) - {"sample", *LOGITS}
+        numbers = {name: flat_values(table[name]) for name in others}
+        losses = {name: numbers[name] for name in ("start_loss", "end_loss")}
         self._refuse_absurd("probes", losses)
-        logits = {name: flat_values(table[name]).reshape(len(table), -1) for name in LOGITS}
-        return Probes(**columns, **logits)
+        return Probes(**numbers, **logits)
 
     def nodes(self, step: int, sample: int = 0) -> dict[Site, np.ndarray]:
         """A tracked sample's activations (tokens, hidden) by site.
@@ -262,23 +271,18 @@ class Recording:
         Raises UserError if the table is not there.
         """
         layers = self.facts.layers + 1
-        parts = self._parts_of("lens", sample)
-        self._refuse_other_sizes("lens", parts, LOGITS, len(self.tracked(sample).tokens))
-        if sum(map(len, parts)) % layers:
+        tokens = len(self.tracked(sample).tokens)
+        table = self._table("lens", sample, start_logits=tokens, end_logits=tokens)
+        if len(table) % layers:
             raise Damaged(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
-        steps = _joined(parts, "step").reshape(-1, layers)[:, 0]
-        if not len(steps):
-            raise UserError(f"{self.run.recording}: no probe of sample {sample} in the table lens")
-        logits = {name: _joined(parts, name).reshape(len(steps), layers, -1) for name in LOGITS}
-        return LensLogits(steps, **logits)
+        logits = {name: _by_row(table[name]).reshape(-1, layers, tokens) for name in LOGITS}
+        return LensLogits(flat_values(table["step"])[::layers], **logits)
 
     @cached_property
     def layers(self) -> PartNorms:
         """The gradients' norms by part. Raises UserError if the table is not there."""
-        parts = list(self._parts("layers"))
-        self._refuse_other_sizes("layers", parts, ["norms"], len(self.facts.parts))
-        steps = _joined(parts, "step")
-        return PartNorms(steps, _joined(parts, "norms").reshape(len(steps), -1), self.facts.parts)
+        table = self._table("layers", norms=len(self.facts.parts))
+        return PartNorms(flat_values(table["step"]), _by_row(table["norms"]), self.facts.parts)
 
     @cached_property
     def questions(self) -> TrainedWindows:
@@ -286,51 +290,49 @@ class Recording:
 
         Raises UserError if there is no table.
         """
-        parts = list(self._parts("questions"))
-        sizes = np.concatenate(
-            [flat_values(pc.list_value_length(part["windows"])) for part in parts]
-        )
+        table = self._table("questions")
+        sizes = flat_values(pc.list_value_length(table["windows"]))
         if (sizes % len(OF_A_WINDOW)).any():
             raise Damaged(f"{self.run.recording}: questions: half a window; {NOT_OURS}")
-        steps = np.repeat(_joined(parts, "step"), sizes // len(OF_A_WINDOW))
-        return TrainedWindows(step=steps, **columns_of_windows(_joined(parts, "windows")))
+        steps = np.repeat(flat_values(table["step"]), sizes // len(OF_A_WINDOW))
+        return TrainedWindows(step=steps, **columns_of_windows(flat_values(table["windows"])))
 
     def ledger(self, sample: int = 0) -> Credits:
         """The ledger of a tracked sample. Raises UserError if the table is not there."""
         places = self.facts.places
-        parts = self._parts_of("ledger", sample)
-        self._refuse_other_sizes("ledger", parts, ["credits"], len(places))
-        credits = _joined(parts, "credits").reshape(-1, len(places))
+        table = self._table("ledger", sample, credits=len(places))
+        credits = _by_row(table["credits"])
         coarse = np.full(credits.shape, np.nan, np.float32)
-        sizes = [flat_values(pc.list_value_length(part["coarse"])) for part in parts]
-        coarse[np.concatenate(sizes) > 0] = _joined(parts, "coarse").reshape(-1, len(places))
-        return Credits(_joined(parts, "step"), credits, _joined(parts, "gap"), coarse, places)
+        is_even = flat_values(pc.list_value_length(table["coarse"])) > 0
+        coarse[is_even] = flat_values(table["coarse"]).reshape(-1, len(places))
+        gap = flat_values(table["gap"])
+        return Credits(flat_values(table["step"]), credits, gap, coarse, places)
 
     def has(self, table: str) -> bool:
         """Whether the recording has rows of a table."""
         return next(self.rows(table), None) is not None
 
-    def _parts(self, name: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a table, PART at a time. Raises UserError if there are none."""
+    def _table(self, name: str, sample: int | None = None, **sizes: int) -> pa.Table:
+        """The rows of a table, copied PART at a time; those of a tracked sample if one is named.
+
+        sizes: how many numbers each list of a column has. Raises UserError if there are no rows,
+        or lists of another size.
+        """
         if not self.has(name):
             raise UserError(f"{self.run.recording}: no table {name}: {self._why_without(name)}")
-        rows = self.rows(name)
-        while some := list(islice(rows, PART)):
-            yield pa.concat_batches(some)
-
-    def _parts_of(self, name: str, sample: int) -> list[pa.RecordBatch]:
-        """The rows of a tracked sample. Raises UserError if there is no such sample or table."""
-        self.tracked(sample)
-        return [part.filter(pc.equal(part["sample"], sample)) for part in self._parts(name)]
-
-    def _refuse_other_sizes(
-        self, table: str, parts: Sequence[Rows], names: Sequence[str], size: int
-    ) -> None:
-        """Raise UserError unless every list of these columns has `size` numbers."""
-        for part, name in product(parts, names):
-            if set(pc.unique(pc.list_value_length(part[name])).to_pylist()) - {size}:
-                what = f"{table}: {name} are not {size} numbers"
-                raise Damaged(f"{self.run.recording}: {what}; {NOT_OURS}")
+        parts: Iterator[pa.RecordBatch] = map(pa.concat_batches, in_parts(self.rows(name)))
+        if sample is not None:
+            self.tracked(sample)
+            parts = (part.filter(pc.equal(part["sample"], sample)) for part in parts)
+        table = pa.Table.from_batches(parts, schemas(self.facts.hidden_size)[name])
+        what = name if sample is None else f"{name} of sample {sample}"
+        if not len(table):
+            self._say_empty(f"no {what}")
+        for column, size in sizes.items():
+            if set(pc.unique(pc.list_value_length(table[column])).to_pylist()) != {size}:
+                problem = f"{what}: {column} are not {size} numbers"
+                raise Damaged(f"{self.run.recording}: {problem}; {NOT_OURS}")
+        return table
 
     def _why_without(self, name: str) -> str:
         if self.facts.schema_version < SINCE[name]:
@@ -344,9 +346,15 @@ class Recording:
         return "nothing has been recorded yet"
 
 
-def _joined(parts: list[pa.RecordBatch], name: str) -> np.ndarray:
-    """All numbers of a column over several parts, one after the other."""
-    return np.concatenate([flat_values(part[name]) for part in parts])
+def in_parts(rows: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Rows, PART at a time."""
+    while some := list(islice(rows, PART)):
+        yield some
+
+
+def _by_row(lists: pa.ChunkedArray) -> np.ndarray:
+    """Lists of one size, (rows, size), as an array of its own."""
+    return np.array(flat_values(lists)).reshape(len(lists), -1)
 
 
 def columns_of_windows(values: np.ndarray) -> dict[str, np.ndarray]:
@@ -367,20 +375,6 @@ def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
         for row in range(len(table))
     )
     return dict(zip(sites, values, strict=True))
-
-
-def fill(arrays: dict[str, np.ndarray], rows: Iterator[pa.RecordBatch]) -> int:
-    """Write rows, PART at a time, into arrays by column; returns how many rows there were.
-
-    arrays: by column, their first axis is rows.
-    """
-    count = 0
-    while some := list(islice(rows, PART)):
-        part = pa.concat_batches(some)
-        for name, array in arrays.items():
-            array[count : count + len(part)] = flat_values(part[name]).reshape(-1, *array.shape[1:])
-        count += len(part)
-    return count
 
 
 def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

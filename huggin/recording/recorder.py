@@ -10,17 +10,18 @@ The model's code stays as `transformers` ships it: PyTorch hooks read what passe
 modules (`huggin/model/hooks.py`).
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+import xxhash
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -39,7 +40,7 @@ from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.records import normalised
 from huggin.recording.ledger import Ledger
 from huggin.recording.probe import probe
-from huggin.recording.run_facts import RunFacts, id_to_record_with, write_facts
+from huggin.recording.run_facts import RunFacts, id_of, write_facts
 from huggin.recording.run_folder import RunFolder, locked
 from huggin.recording.schema import RecordingWriter
 
@@ -158,12 +159,7 @@ class Recorder:
             self._held.close()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Write what is pending, end the files, and let the folder go."""
         with self._held:
             self.close()
@@ -182,7 +178,11 @@ class Recorder:
         self._parts = parameters_by_part(self._model, self._layers)
         self._probe_steps = schedule(self.last_step, self._points["probes"])
         self._node_steps = schedule(self.last_step, self._points["nodes"])
-        self._writer.run_id = id_to_record_with(self.run, self.facts, step)
+        if step == 0:  # a hash of the facts, so that the same training writes the same bytes again
+            facts = json.dumps(asdict(self.facts), sort_keys=True)
+            self._writer.run_id = xxhash.xxh3_128_hexdigest(facts.encode())
+        else:
+            self._writer.run_id = id_of(self.run)
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
         self._ledger.load(checkpoint, step)

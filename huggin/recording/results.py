@@ -147,7 +147,14 @@ def read_evaluations(run: RunFolder) -> list[Efficacy]:
 
     Raises UserError if a file of the run cannot be read.
     """
-    found = {entry.step: entry for entry in _logged(run)}
+    found: dict[int, Efficacy] = {}
+    if run.trainer_state.is_file():
+        history = _read_object(run.trainer_state).get("log_history", [])
+        if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+            raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
+        logged = (row for row in history if "eval_exact_match" in row)
+        entries = (_as_efficacy(row, run.trainer_state) for row in logged)
+        found = {entry.step: entry for entry in entries}
     if last := final_evaluation(run):
         found[last.step] = last
     return [found[step] for step in sorted(found)]
@@ -171,17 +178,6 @@ def final_evaluation(run: RunFolder) -> Efficacy | None:
     if not run.eval_results.is_file():
         return None
     return _as_efficacy(_read_object(run.eval_results), run.eval_results)
-
-
-def _logged(run: RunFolder) -> list[Efficacy]:
-    """The evaluations that the Trainer has logged."""
-    if not run.trainer_state.is_file():
-        return []
-    history = _read_object(run.trainer_state).get("log_history", [])
-    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-        raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
-    rows = [row for row in history if "eval_exact_match" in row]
-    return [_as_efficacy(row, run.trainer_state) for row in rows]
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -271,15 +267,6 @@ def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
     here = replace(rewound, run_id=id_of(run))
     kept = {entry.step: entry for entry in read_all_rewound(run)} | {here.step: here}
     write_json(run.rewound, [asdict(kept[step]) for step in sorted(kept)])
-
-
-def read_rewound(run: RunFolder) -> Rewound | None:
-    """What was found at the latest step; None if the run was never rewound.
-
-    Raises UserError for a damaged file.
-    """
-    kept = read_all_rewound(run)
-    return kept[-1] if kept else None
 
 
 def read_all_rewound(run: RunFolder) -> list[Rewound]:

@@ -83,11 +83,6 @@ class RunFacts:
                 raise ValueError(f"modules.{number}.parameters: {row.parameters} is negative")
 
     @property
-    def uses_bf16(self) -> bool:
-        """Whether the model computed in bfloat16."""
-        return bool(self.fixed.get("bf16"))
-
-    @property
     def has_like_lengths(self) -> bool:
         """Whether the windows of a batch are of similar length, so that its loss depends on it."""
         return self.fixed.get(STRATEGY) == GROUPED
@@ -120,16 +115,6 @@ def model_type_state(model_class: str, pretrained: bool, step: int, data_name: s
     return f"{model_class}-{start}{step}-{data_name}"
 
 
-def id_to_record_with(run: RunFolder, facts: RunFacts, step: int) -> str:
-    """The id of a run that begins at step 0; that of the recording which one goes on with.
-
-    It is a hash of the facts, so that the same training writes the same bytes again.
-    """
-    if step == 0:
-        return xxhash.xxh3_128_hexdigest(json.dumps(asdict(facts), sort_keys=True).encode())
-    return id_of(run)
-
-
 def id_of(run: RunFolder) -> str:
     """The id of a run's recording; empty if nothing readable, or an older version's, is there."""
     try:
@@ -154,7 +139,14 @@ def read_facts(run: RunFolder) -> RunFacts:
     except FileNotFoundError:
         what = "nothing recorded here; run get-training-output first"
         raise UserError(f"{run.facts}: {what}") from None
-    _refuse_other_schemas(run, text)
+    try:
+        version = TypeAdapter(dict[str, Any]).validate_json(text).get("schema_version")
+    except ValidationError:
+        raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
+    if version not in READABLE_VERSIONS:
+        readable = f"this program reads schemas {', '.join(map(str, READABLE_VERSIONS))}"
+        advice = "read it with the version of the toolkit that wrote it"
+        raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
     try:
         return TypeAdapter(RunFacts).validate_json(text, strict=True)
     except ValidationError as error:
@@ -170,19 +162,6 @@ def given_for(named: Path, flags: list[str]) -> Keys:
         return read_given(named, flags)
     kept = read_facts(RunFolder(named)).cfg
     return read_given(None, flags, {**kept, "output_dir": str(named)})
-
-
-def _refuse_other_schemas(run: RunFolder, text: str) -> None:
-    """Raise UserError if the text is not a JSON object, or one of another schema."""
-    try:
-        facts = TypeAdapter(dict[str, Any]).validate_json(text)
-    except ValidationError:
-        raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
-    version = facts.get("schema_version")
-    if version not in READABLE_VERSIONS:
-        readable = f"this program reads schemas {', '.join(map(str, READABLE_VERSIONS))}"
-        advice = "read it with the version of the toolkit that wrote it"
-        raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
 
 
 def first_problem(error: ValidationError) -> str:

@@ -88,9 +88,11 @@ class RunFolder:
         if not self.facts.is_file():
             return
         if self.graphs.is_dir():
-            yield from filter(_is_our_figure, self.graphs.iterdir())
-        segments = (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
-        yield from segments
+            figures = (path for path in self.graphs.iterdir() if FIGURE.fullmatch(path.name))
+            for path in filter(Path.is_file, figures):
+                if b"matplotlib" in path.read_bytes().lower():  # it leaves its name in the file
+                    yield path
+        yield from (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
         yield self.facts
 
 
@@ -98,13 +100,6 @@ def is_checkpoint(folder: Path) -> bool:
     """Whether a Trainer has begun to save in this folder."""
     names = ("complete.json", "trainer_state.json", "model.safetensors")
     return any((folder / name).is_file() for name in names)
-
-
-def _is_our_figure(path: Path) -> bool:
-    """Whether Matplotlib wrote a figure, by the name that it leaves in the file."""
-    if not FIGURE.fullmatch(path.name) or not path.is_file():
-        return False
-    return b"matplotlib" in path.read_bytes().lower()
 
 
 def _numbered(folder: Path, name: str) -> list[tuple[int, Path]]:
@@ -127,7 +122,13 @@ def locked(run: RunFolder) -> Iterator[None]:
             held.enter_context(one_at_a_time(run.path, wait=False))
         except BlockingIOError:
             advice = "wait for it, stop it, or name another output_dir"
-            raise UserError(f"{run.path}: {_holder(run)}; {advice}") from None
+            holder = "in use by another process"
+            with suppress(OSError, UserError, KeyError, TypeError):
+                facts = read_json(run.holder)
+                holder = (
+                    f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
+                )
+            raise UserError(f"{run.path}: {holder}; {advice}") from None
         except OSError as error:
             what = f"no folder to write to: {error.strerror}"
             raise UserError(f"{run.path}: {what}; name another output_dir") from None
@@ -139,14 +140,6 @@ def locked(run: RunFolder) -> Iterator[None]:
             run.holder.unlink(missing_ok=True)
             with suppress(OSError):  # not empty
                 run.path.rmdir()
-
-
-def _holder(run: RunFolder) -> str:
-    try:
-        facts = read_json(run.holder)
-        return f"in use by process {facts['pid']} on {facts['host']} since {facts['since']}"
-    except (OSError, UserError, KeyError, TypeError):
-        return "in use by another process"
 
 
 @contextmanager

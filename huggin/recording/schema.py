@@ -1,7 +1,6 @@
 """The tables of a recording: their columns and types, what must hold in them, and their writer.
 
-A table is an Arrow IPC stream, a row per event, flushed as written. Each function `problem_with_*`
-returns the first problem in words, or None; the reader adds the file's name.
+A table is an Arrow IPC stream, a row per event, flushed as written.
 """
 
 from collections.abc import Mapping
@@ -28,6 +27,8 @@ SINCE = {
     "ledger": 3,
 }
 TABLES = tuple(SINCE)
+LOGITS = ("start_logits", "end_logits")
+NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
 RUN = b"run"  # in a segment's metadata: the run's id
 OF_A_WINDOW: dict[
     str, np.dtype[Any]
@@ -38,59 +39,34 @@ OF_A_WINDOW: dict[
     "end_loss": np.dtype(np.float32),
     "right": np.dtype(np.bool_),
 }
-LARGEST = float(np.finfo(np.float32).max)  # losses and norms are computed in float32
 
 
 def schemas(hidden_size: int) -> dict[str, pa.Schema]:
     """The columns of each table for a QA head that reads `hidden_size` nodes."""
-    logits = pa.list_(pa.float32())
+    double, single, whole = pa.float64(), pa.float32(), pa.int32()
+    numbers = pa.list_(single)
     activations = pa.list_(pa.list_(pa.float16(), hidden_size))
-    numbers = {name: pa.float64() for name in ("epoch", "loss", "learning_rate", "grad_norm")}
-    weight = {"weight": pa.list_(pa.float32(), 2 * hidden_size), "bias": pa.list_(pa.float32(), 2)}
-    probe = {
-        "start_logits": logits,
-        "end_logits": logits,
-        "start_loss": pa.float64(),
-        "end_loss": pa.float64(),
+    head = {"weight": pa.list_(single, 2 * hidden_size), "bias": pa.list_(single, 2)}
+    step = {"step": pa.int64()}
+    sample = {**step, "sample": whole}
+    losses = dict.fromkeys(("start_loss", "end_loss"), double)
+    span = dict.fromkeys(("predicted_start", "predicted_end"), whole)
+    site = {"layer": whole, "component": pa.string()}
+    columns: dict[str, dict[str, pa.DataType]] = {
+        "steps": {**step, **dict.fromkeys(NUMBERS_OF_STEPS, double), **head},
+        "probes": {**sample, **dict.fromkeys(LOGITS, numbers), **losses, **span},
+        "nodes": {**sample, **site, "activations": activations},
+        "lens": {**sample, "layer": whole, **dict.fromkeys(LOGITS, pa.list_(pa.float16()))},
+        "layers": {**step, "norms": numbers},
+        "questions": {**step, "windows": numbers},
+        "ledger": {**sample, "credits": numbers, "gap": single, "coarse": numbers},
     }
-    span = {"predicted_start": pa.int32(), "predicted_end": pa.int32()}
-    site = {
-        "sample": pa.int32(),
-        "layer": pa.int32(),
-        "component": pa.string(),
-        "activations": activations,
-    }
-    lens = {
-        "sample": pa.int32(),
-        "layer": pa.int32(),
-        "start_logits": pa.list_(pa.float16()),
-        "end_logits": pa.list_(pa.float16()),
-    }
-    ledger = {
-        "sample": pa.int32(),
-        "credits": pa.list_(pa.float32()),
-        "gap": pa.float32(),
-        "coarse": pa.list_(pa.float32()),
-    }
-    return {
-        "steps": pa.schema({"step": pa.int64(), **numbers, **weight}),
-        "probes": pa.schema({"step": pa.int64(), "sample": pa.int32(), **probe, **span}),
-        "nodes": pa.schema({"step": pa.int64(), **site}),
-        "lens": pa.schema({"step": pa.int64(), **lens}),
-        "layers": pa.schema({"step": pa.int64(), "norms": pa.list_(pa.float32())}),
-        "questions": pa.schema({"step": pa.int64(), "windows": pa.list_(pa.float32())}),
-        "ledger": pa.schema({"step": pa.int64(), **ledger}),
-    }
+    return {table: pa.schema(fields) for table, fields in columns.items()}
 
 
 def marked(schema: pa.Schema, run_id: str) -> pa.Schema:
     """The schema of a segment of the run with this id."""
     return schema.with_metadata({RUN: run_id}) if run_id else schema
-
-
-def run_id_of(schema: pa.Schema) -> str:
-    """The id of the run that a segment is of; empty if an older version wrote it."""
-    return (schema.metadata or {}).get(RUN, b"").decode("utf-8", "replace")
 
 
 def column_of(value: Any, kind: pa.DataType) -> pa.Array:
@@ -105,37 +81,6 @@ def column_of(value: Any, kind: pa.DataType) -> pa.Array:
     nested = pa.types.is_fixed_size_list(inner)
     items = column_of(value, inner) if nested else pa.array(value, inner)
     return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
-
-
-def types_of_steps(hidden_size: int) -> dict[str, np.dtype]:
-    """A step's type and shape in each array of `Steps`."""
-    numbers = dict.fromkeys(("epoch", "loss", "learning_rate", "grad_norm"), np.dtype(np.float64))
-    head = {"weight": np.dtype((np.float32, (2, hidden_size))), "bias": np.dtype((np.float32, 2))}
-    return {"step": np.dtype(np.int64), **numbers, **head}
-
-
-def problem_with_step(table: str, step: int, before: int | None, first_step: int) -> str | None:
-    """Whether a row's step follows the one before it in its segment.
-
-    first_step: what the segment's name says. before: None for the first row.
-    Only `steps` has a single row per step.
-    """
-    single = table == "steps"
-    if before is None:
-        fits = step == first_step if single else step >= first_step
-        return None if fits else f"begins with step {step}, its name says {first_step}"
-    follows = step > before if single else step >= before
-    return None if follows else f"step {step} comes after step {before}"
-
-
-def problem_with_numbers(columns: Mapping[str, Any]) -> str | None:
-    """Whether losses, norms and rates are numbers that a training in float32 can have."""
-    for name, values in columns.items():
-        numbers = np.asarray(values, dtype=np.float64)
-        wrong = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
-        if wrong.any():
-            return f"{name}: {numbers[wrong][0]:g} is more than float32 can hold"
-    return None
 
 
 class RecordingWriter:

@@ -38,7 +38,10 @@ def report(samples: Sequence[Sample], ending: Ending) -> str:
     """The share of each training function, with its 95 % interval, and the commonest stacks."""
     if not samples:
         return f"no samples in {ending.seconds:.1f} s"
-    lines = [f"{_heading(samples, ending)}; share of the time by the Trainer's innermost function:"]
+    first = f"the first {ending.looked:.1f} s of " if ending.trouble else ""
+    missed = f" ({ending.missed} looks found no complete stack)" if ending.missed else ""
+    heading = f"{len(samples)} samples of {first}{ending.seconds:.1f} s{missed}"
+    lines = [f"{heading}; share of the time by the Trainer's innermost function:"]
     rows = [("share", "95 % interval", "samples", "training function")]
     by_function = Counter(training_function(sample) for sample in samples)
     for function, count in by_function.most_common():
@@ -50,32 +53,26 @@ def report(samples: Sequence[Sample], ending: Ending) -> str:
     return printable("\n".join([*lines, *_sequences(samples)]))
 
 
-def _heading(samples: Sequence[Sample], ending: Ending) -> str:
-    """How many samples there are, and of how much of the training."""
-    first = f"the first {ending.looked:.1f} s of " if ending.trouble else ""
-    missed = f" ({ending.missed} looks found no complete stack)" if ending.missed else ""
-    return f"{len(samples)} samples of {first}{ending.seconds:.1f} s{missed}"
-
-
 def _sequences(samples: Sequence[Sample]) -> Iterator[str]:
     """The lines on the commonest call sequences within the Trainer; none if it was never seen."""
     inside = [sample for sample in samples if training_function(sample) != OUTSIDE]
     if inside:
         what = "The commonest call sequences, from the Trainer's innermost function on"
         yield f"\n{what}, without {CALLS_FORWARD}:"
-    counts = Counter(_below_the_trainer(sample) for sample in inside)
+    starts = [
+        max(at for at, frame in enumerate(sample) if TRAINER.search(frame.file))
+        for sample in inside
+    ]
+    counts = Counter(
+        tuple(frame for frame in sample[start:] if frame.file != CALLS_FORWARD)
+        for sample, start in zip(inside, starts, strict=True)
+    )
     for frames, count in counts.most_common(COMMONEST):
         yield f"\n{100 * count / len(samples):5.1f} %  {count} samples"
         places = [f"{frame.file}:{frame.line}" for frame in frames]
         width = max(map(len, places))
         for place, frame in zip(places, frames):
             yield f"  {place:{width}}  {frame.function}"
-
-
-def _below_the_trainer(sample: Sample) -> Sample:
-    """The stack from the Trainer's innermost function on, without PyTorch's detour."""
-    last = max(at for at, frame in enumerate(sample) if TRAINER.search(frame.file))
-    return tuple(frame for frame in sample[last:] if frame.file != CALLS_FORWARD)
 
 
 def flame_svg(samples: Sequence[Sample]) -> str:
@@ -107,7 +104,7 @@ def _bars(
     stacks: sorted. first: how many samples are to their left. unit: the width of one sample.
     """
     at = first
-    for called, group in groupby(stacks, key=lambda stack: _called_at(stack, depth)):
+    for called, group in groupby(stacks, key=lambda stack: next(iter(stack[depth:]), None)):
         inner = list(group)
         width = len(inner) * unit
         if called and width >= NARROWEST:
@@ -117,15 +114,14 @@ def _bars(
         at += len(inner)
 
 
-def _called_at(stack: list[Called], depth: int) -> Called | None:
-    return stack[depth] if depth < len(stack) else None
-
-
 def _bar(called: Called, x: float, y: int, width: float, count: int) -> str:
     """The SVG of one bar: a rectangle, the part of the name that fits, the rest when pointed at."""
     file, function = called
-    title = _escaped(f"{function} ({file}), {count} samples")
-    text = _escaped(_name_that_fits(function, int((width - 6) / LETTER)))
+    letters = int((width - 6) / LETTER)
+    fits = len(function) <= letters
+    name = function if fits else function.rpartition(".")[2][:letters]  # without its class
+    texts = (f"{function} ({file}), {count} samples", name if letters > 2 else "")
+    title, text = (html.escape(printable(text)) for text in texts)
     colour = next((colour for start, colour in COLOURS.items() if file.startswith(start)), OTHERS)
     where = f'x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}"'
     return (
@@ -133,14 +129,3 @@ def _bar(called: Called, x: float, y: int, width: float, count: int) -> str:
         f'<rect {where} fill="{colour}" rx="2"/>'
         f'<text x="{x + 3:.1f}" y="{y + 13}">{text}</text></g>\n'
     )
-
-
-def _name_that_fits(function: str, letters: int) -> str:
-    """The function's name; if it is too long, without its class, and cut."""
-    if letters <= 2:
-        return ""
-    return function if len(function) <= letters else function.rpartition(".")[2][:letters]
-
-
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))

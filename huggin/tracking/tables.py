@@ -33,33 +33,22 @@ def record_samples(
     """
     stacks = Counter(samples)
     with writing(connection):
-        lines = {
-            table: _count(connection, table, LINES, tallies)
-            for table, tallies in _lines_by_table(stacks).items()
-        }
-        sequences = {stack: _sequence(stack, lines) for stack in stacks}
+        tables: dict[str, Counter[Frame]] = {}  # how often each line was on a stack
+        for stack, tally in stacks.items():
+            lines_of = tables.setdefault(_table_of(training_function(stack)), Counter())
+            for frame in stack:
+                lines_of[frame] += tally
+        lines = {name: _count(connection, name, LINES, each) for name, each in tables.items()}
+        sequences: dict[Sample, tuple[str, str]] = {}  # a table, and the ids of its lines
+        for stack in stacks:
+            table = _table_of(training_function(stack))
+            sequences[stack] = (table, str([lines[table][frame] for frame in stack]))
         tallies = Counter({sequences[stack]: tally for stack, tally in stacks.items()})
         _count(connection, "call_sequence", SEQUENCES, tallies)
         connection.executemany(
             "INSERT INTO stack_samples (run, seed, training_function, seq_ids) VALUES (?, ?, ?, ?)",
             ((storable(run), seed, *sequences[sample]) for sample in samples),
         )
-
-
-def _lines_by_table(stacks: Counter[Sample]) -> dict[str, Counter[Frame]]:
-    """For each table of a training function, how often each line was on a stack."""
-    tables: dict[str, Counter[Frame]] = {}
-    for stack, tally in stacks.items():
-        lines = tables.setdefault(_table_of(training_function(stack)), Counter())
-        for frame in stack:
-            lines[frame] += tally
-    return tables
-
-
-def _sequence(stack: Sample, lines: dict[str, dict[Frame, int]]) -> tuple[str, str]:
-    """The table of a stack, and the ids of its lines there as the older toolkit wrote them."""
-    table = _table_of(training_function(stack))
-    return table, str([lines[table][frame] for frame in stack])
 
 
 def _table_of(function: str) -> str:
@@ -69,28 +58,26 @@ def _table_of(function: str) -> str:
     return function if plain and not name.startswith("sqlite_") and name not in TAKEN else OUTSIDE
 
 
-def _make_table(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:
-    """Make the table, or add the columns that it lacks. `_table_of` has checked its name."""
-    all_columns = ", ".join(("id INTEGER PRIMARY KEY", *columns))
-    connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({all_columns})')
-    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    known = {name.lower() for (name,) in info}
-    for column in columns:
-        if column not in known:
-            connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
-
-
 def _count(
     connection: sqlite3.Connection, table: str, columns: tuple[str, ...], tallies: Counter[Values]
 ) -> dict[Values, int]:
-    """Add tallies to the rows with these values; make the rows that are not there.
+    """Add tallies to the rows with these values; make the rows, table and columns that lack.
 
+    `_table_of` has checked the table's name.
     columns: those of the values, then the tally's. Returns the id of each row. It is SQLite's
     `rowid`, which tables without a column `id` have too.
     """
-    _make_table(connection, table, columns)
-    known = _rows_by_values(connection, table, columns[:-1])
+    all_columns = ", ".join(("id INTEGER PRIMARY KEY", *columns))
+    connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({all_columns})')
+    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    there = {name.lower() for (name,) in info}
+    for column in (column for column in columns if column not in there):
+        connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
     names = ", ".join(columns)
+    rows = f'SELECT rowid, {names} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 as above
+    known = {  # of two equal rows, the older one
+        tuple(map(str, values)): row for row, *values, _ in connection.execute(rows)
+    }
     places = ", ".join("?" * len(columns))
     insert = f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 checked by _table_of
     tally = "coalesce(CAST(tally AS INTEGER), 0) + ?"  # the older toolkit wrote texts
@@ -104,15 +91,6 @@ def _count(
             connection.execute(update, (count, row))
         ids[values] = int(row or 0)
     return ids
-
-
-def _rows_by_values(
-    connection: sqlite3.Connection, table: str, columns: tuple[str, ...]
-) -> dict[tuple[str, ...], int]:
-    """The id of each row by its values, as texts; of two equal rows, that of the older one."""
-    names = ", ".join(columns)
-    select = f'SELECT rowid, {names} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 names only
-    return {tuple(map(str, values)): row for row, *values in connection.execute(select)}
 
 
 def search_functions(connection: sqlite3.Connection, part: str) -> dict[str, Table]:

@@ -93,24 +93,22 @@ def read_samples(file: Path) -> list[Sample]:
     if not text:
         return []
     seen = json.loads(text)
-    frames = [
-        Frame(_as_imported(frame["file"]), frame["line"], frame["name"])
-        for frame in seen["shared"]["frames"]
+    frames = []
+    for frame in seen["shared"]["frames"]:
+        path = frame["file"]
+        folders = [folder for folder in sys.path if folder and Path(path).is_relative_to(folder)]
+        if folders:  # as an import names it
+            path = str(Path(path).relative_to(max(folders, key=len)))
+        frames.append(Frame(path, frame["line"], frame["name"]))
+    threads = [
+        [
+            tuple(frames[at] for at in stack)
+            for stack in profile["samples"]
+            if stack and frames[stack[0]].function == "<module>"
+        ]
+        for profile in seen["profiles"]
     ]
-    threads = [_whole_stacks(profile["samples"], frames) for profile in seen["profiles"]]
     return max(threads, key=len, default=[])
-
-
-def _whole_stacks(stacks: list[list[int]], frames: list[Frame]) -> list[Sample]:
-    """The stacks of one thread that begin with a module; each is given as indices of frames."""
-    samples = [tuple(frames[at] for at in stack) for stack in stacks]
-    return [sample for sample in samples if sample and sample[0].function == "<module>"]
-
-
-def _as_imported(file: str) -> str:
-    """A file's path from the folder of `sys.path` in which an import finds it."""
-    folders = [folder for folder in sys.path if folder and Path(file).is_relative_to(folder)]
-    return str(Path(file).relative_to(max(folders, key=len))) if folders else file
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,20 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
     ask_for_sudo()
     out.touch()  # so that it belongs to the user, even if py-spy runs as root
     began = time.monotonic()
-    child = _start(command)
+    prepare = _let_me_look if sys.platform == "linux" else None
+    # In a process group of its own: Ctrl-C reaches it only by `_pass_signals_to`.
+    child = subprocess.Popen(command, process_group=0, preexec_fn=prepare)
     try:
         _pass_signals_to(child)
-        said = _look(looking(spy, child.pid, looks, out))
+        # In a process group of its own: no Ctrl-C.
+        said = subprocess.run(
+            looking(spy, child.pid, looks, out),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            process_group=0,
+        )
         looked = time.monotonic() - began
         trouble = _trouble(said) if child.poll() is None else ""
         code = child.wait()
@@ -147,7 +155,9 @@ def watch(command: list[str], looks: Looks, out: Path) -> Ending:
             child.terminate()
             child.wait()
     seconds = time.monotonic() - began
-    return Ending(code if code >= 0 else 128 - code, seconds, looked, _missed(said), trouble)
+    errors = re.search(r"Errors: (\d+)", said.stdout)
+    missed = int(errors[1]) if errors else 0
+    return Ending(code if code >= 0 else 128 - code, seconds, looked, missed, trouble)
 
 
 def find_py_spy() -> str:
@@ -185,18 +195,6 @@ def looking(spy: str, pid: int, looks: Looks, out: Path) -> list[str]:
     return [*sudo, spy, "record", *how, "--output", str(out), "--pid", str(pid)]
 
 
-def _look(line: list[str]) -> subprocess.CompletedProcess[str]:
-    """Let py-spy look until the process ends. It has a process group of its own: no Ctrl-C."""
-    return subprocess.run(
-        line,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        process_group=0,
-    )
-
-
 def _trouble(said: subprocess.CompletedProcess[str]) -> str:
     """Why py-spy ended early; empty if it did not. Raises UserError if it may not look."""
     if FORBIDDEN.search(said.stdout):
@@ -207,18 +205,6 @@ def _trouble(said: subprocess.CompletedProcess[str]) -> str:
         return ""
     reason = re.search("^Error: (.*)", said.stdout, re.MULTILINE)
     return reason[1] if reason else f"exit code {said.returncode}"
-
-
-def _missed(said: subprocess.CompletedProcess[str]) -> int:
-    """How many looks found no complete stack."""
-    errors = re.search(r"Errors: (\d+)", said.stdout)
-    return int(errors[1]) if errors else 0
-
-
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a program in its own process group: Ctrl-C reaches it only by `_pass_signals_to`."""
-    prepare = _let_me_look if sys.platform == "linux" else None
-    return subprocess.Popen(command, process_group=0, preexec_fn=prepare)
 
 
 def _let_me_look() -> None:

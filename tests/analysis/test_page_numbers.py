@@ -52,14 +52,14 @@ def test_what_became_of_each_question():
     assert found.seen.tolist() == [4, 4, 2, 2]
     assert found.forgotten.tolist() == [1, 0, 1, 0]
     assert found.since.tolist() == [9, 8, NEVER, 3]
-    assert found.hardest_first.tolist() == [2, 0, 1, 3]
-    assert found.learned_first.tolist() == [1, 0]
-    assert found.most_forgotten_first.tolist() == [0, 2]
+    assert found.orders["hardest"].tolist() == [2, 0, 1, 3]
+    assert found.orders["learned"].tolist() == [1, 0]
+    assert found.orders["forgotten"].tolist() == [0, 2]
 
 
 def test_a_loss_that_is_no_number_is_the_hardest():
     found = histories(trained([(1, 0, 0, 1.0, 1), (1, 1, 0, np.nan, 0)]))
-    assert found.hardest_first.tolist() == [1, 0]
+    assert found.orders["hardest"].tolist() == [1, 0]
 
 
 def test_the_largest_both_ways():
@@ -72,13 +72,13 @@ def test_the_largest_both_ways():
 
 def test_top_shares_are_shares(tiny_run):
     found = snapshots(Recording(tiny_run))
-    top = top_shares(found, each_way=3)
+    nodes, shares = top_shares(found, each_way=3)
     for row in (0, 1):
-        shares = found.shares(row, token=2)[-1]
-        order = np.argsort(-shares)
+        all_shares = found.shares(row, token=2)[-1]
+        order = np.argsort(-all_shares)
         expected = [*order[:3], *order[::-1][:3]]
-        assert top.nodes[-1, row, 2].tolist() == expected
-        np.testing.assert_array_equal(top.shares[-1, row, 2], shares[expected])
+        assert nodes[-1, row, 2].tolist() == expected
+        np.testing.assert_array_equal(shares[-1, row, 2], all_shares[expected])
 
 
 def test_margins_at_every_probe():

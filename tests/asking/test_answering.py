@@ -77,6 +77,15 @@ def test_the_sentence_around_an_answer(context, answer, shown):
     assert marked(context, (begin, begin + len(answer))) == shown
 
 
+def test_places_are_those_of_the_file(here):
+    """Where lines end as on Windows, each end is two characters."""
+    text = f"A line.\r\nAnother.\r\n{CONTEXT}"
+    (here / "crlf.txt").write_bytes(text.encode())
+    done = command("ask", "run", QUESTIONS[0][0], "--context", "crlf.txt", "--json", cwd=here)
+    for each in json.loads(done.stdout)["answers"]:
+        assert text[slice(*each["place"])] == each["text"]
+
+
 def test_its_own_data_is_answered_as_the_efficacy_test_answers_it(here):
     command("test-qa-efficacy.py", "cfg.json", "--all", "--predictions", "p.json", cwd=here)
     expected = json.loads((here / "p.json").read_text())

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
-from huggin.analysis.parts import sums_until
 from huggin.asking.rewinding import untrained_model
 from huggin.graphs.parts import draw_rewound
 from huggin.model.loading import head_of, load_trained
@@ -18,7 +17,7 @@ from huggin.model.parts import TwoStates
 from huggin.qa.answers import cross_entropy
 from huggin.qa.given import arguments_of
 from huggin.recording.reader import Recording
-from huggin.recording.results import read_rewound
+from huggin.recording.results import read_all_rewound
 from huggin.recording.run_folder import RunFolder
 from tests.conftest import command
 from tests.model.test_families import config_of, passed
@@ -92,7 +91,7 @@ def test_the_command_keeps_draws_and_prints(run):
     words = ["run", "--samples", "3", "--split", "validation"]
     done = command("rewind", *words, cwd=run.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    found = read_rewound(RunFolder(run))
+    found = read_all_rewound(RunFolder(run))[-1]
     assert found and found.step == 8
     assert [part.part for part in found.parts] == ["embeddings", "layer 1", "layer 2", "head"]
     assert len(found.questions) == len(found.trained.answer) == 3
@@ -105,8 +104,7 @@ def test_the_command_keeps_draws_and_prints(run):
     assert "change of a weight" in done.stdout
     with Image.open(run / "graphs" / "rewind.png") as picture:
         assert len(set(picture.convert("L").get_flattened_data())) > 20
-    ledger = sums_until(Recording(run), found.step)
-    (figure,) = draw_rewound(found, ledger).values()
+    (figure,) = draw_rewound(Recording(run), found).values()
     credits = [bar.get_width() for bar in figure.axes[3].containers[0]]
     change = both - (expected.start_loss[0] + expected.end_loss[0]) / 2
     assert sum(credits) == pytest.approx(change, rel=0.01)

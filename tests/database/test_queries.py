@@ -168,6 +168,7 @@ def test_the_commands_add_and_print(tmp_path, monkeypatch):
         (["db_utils.py", "model_efficacy", "a", "1"], "not three values"),
         (["db_utils.py", "model_efficacy", "a", "-1", "3"], "CORRECT_NUM '-1': give a whole"),
         (["db_utils.py", "model_efficacy", "a", "1", "9" * 30], "give a whole number"),
+        (["db_utils.py", "model_efficacy", "a", "1", "9" * 18], "1,000,000,000,000 at most"),
         (
             ["db_utils.py", "model_efficacy", "a", "4", "3"],
             "4 of 3: give no more correct answers than",

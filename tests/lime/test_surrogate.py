@@ -173,6 +173,15 @@ def test_masks_that_do_not_tell_the_coefficients_apart_are_refused():
         linear_regression_coefficients(masks, masks.on.sum(axis=1) / 16, distance_weights(masks))
 
 
+def test_nothing_is_held_out_where_all_masks_were_asked():
+    """Two segments count only together: each of four masks, left out, would be foretold badly."""
+    masks = random_perturbations("hadamard", 2, 64, 0)
+    found = linear_regression_coefficients(
+        masks, masks.on.all(axis=1) * 0.9, distance_weights(masks)
+    )
+    assert 0.5 < found.r2 == found.held_out_r2 < 1
+
+
 def test_masks_that_are_too_few_name_how_many_are_enough():
     """32 masks and their opposites tell 32 directions apart, not 34."""
     few = random_perturbations("hadamard", 34, 65, 0)

@@ -17,9 +17,9 @@ from huggin.recording.results import (
     Rewound,
     keep_efficacy,
     keep_rewound,
+    read_all_rewound,
     read_efficacy,
     read_evaluations,
-    read_rewound,
 )
 from huggin.recording.run_facts import id_of, read_facts
 from huggin.recording.run_folder import RunFolder
@@ -170,8 +170,11 @@ def test_measurements_of_another_run(tiny_run, tmp_path):
     assert read_efficacy(run) == [MEASURED]
     keep_efficacy(run, MEASURED)
     keep_rewound(run, REWOUND)
-    assert (read_efficacy(run)[0].run_id, read_rewound(run).run_id) == (id_of(run), id_of(run))
-    for path, read in ((run.efficacy, read_efficacy), (run.rewound, read_rewound)):
+    assert (read_efficacy(run)[0].run_id, read_all_rewound(run)[0].run_id) == (
+        id_of(run),
+        id_of(run),
+    )
+    for path, read in ((run.efficacy, read_efficacy), (run.rewound, read_all_rewound)):
         entries = json.loads(path.read_text())
         path.write_text(json.dumps([entry | {"run_id": "of another"} for entry in entries]))
         with pytest.raises(UserError, match=f"{path.name}: measured in another run; delete"):
@@ -179,7 +182,7 @@ def test_measurements_of_another_run(tiny_run, tmp_path):
 
 
 NEWER = [
-    ("lens", "lens: end_logits are not", lambda lists: [*lists[:-1], lists[-1][:-1]]),
+    ("lens", "lens of sample 0: end_logits are not", lambda lists: [*lists[:-1], lists[-1][:-1]]),
     ("layers", "layers: norms are not 4 numbers", lambda lists: [*lists[:-1], lists[-1][:-1]]),
     ("questions", "questions: half a window", lambda lists: [*lists[:-1], lists[-1][:-1]]),
     ("lens", "lens: a probe lacks a layer", lambda lists: lists[:-1]),

@@ -127,9 +127,9 @@ class Classifier:
         def rows(on: np.ndarray) -> np.ndarray:
             found = self._checked(ask(on))
             asked = found[:, chosen]
-            rest = found @ others if self.ending != "sigmoid" else 1 - asked
+            rest = found @ others
             if self.ending == "sigmoid":
-                rest = np.where(rest < FINEST, 0, rest)
+                rest = np.where(1 - asked < FINEST, 0, 1 - asked)
             top = found.argmax(axis=1)[:, None].astype(np.float32)
             return np.concatenate([asked, rest, top], axis=1)
 

@@ -71,10 +71,10 @@ class KerasClassifier(Classifier):
         outputs = tf.cast(self.function(pictures), tf.float32)
         if self.ending == "value":
             return outputs
+        if outputs.shape[1] == 1 and self.ending == "sigmoid":
+            return tf.concat([1 - outputs, outputs], axis=1)
         if outputs.shape[1] == 1:
-            second = outputs if self.ending == "sigmoid" else tf.nn.sigmoid(outputs)
-            first = 1 - outputs if self.ending == "sigmoid" else tf.nn.sigmoid(-outputs)
-            return tf.concat([first, second], axis=1)
+            return tf.nn.sigmoid(tf.concat([-outputs, outputs], axis=1))
         return tf.nn.softmax(outputs) if self.ending == "logits" else outputs
 
     def answers(self, pictures: np.ndarray) -> np.ndarray:
@@ -99,17 +99,16 @@ class KerasClassifier(Classifier):
         try:
             _ = self._masked
         except NotConverted as error:
-            engine = f"TensorFlow {version('tensorflow')}"
-            fact = f"{engine}, as OpenVINO cannot compute it ({error})"
+            why = f"as OpenVINO cannot compute it ({error})"
+            fact = f"TensorFlow {version('tensorflow')}, {why}"
             warn(f"{self.name}: {fact}")
             return self._on_tensorflow(fact)
         return self
 
     def answers_to_masks(self, picture: np.ndarray, fill: np.ndarray, segments: np.ndarray) -> Rows:
         """See `Classifier.answers_to_masks`."""
-        inputs: tuple[Any, ...] = (segments, picture, fill)
-        if self.engine == "tensorflow":  # copied once, not for every batch
-            inputs = tuple(map(tf.constant, inputs))
+        once = tf.constant if self.engine == "tensorflow" else np.asarray  # not for every batch
+        inputs = [once(values) for values in (segments, picture, fill)]
         return lambda on: self._masked(on, *inputs)
 
     @cached_property

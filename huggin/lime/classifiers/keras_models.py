@@ -21,7 +21,6 @@ from huggin.lime.classifiers.labels import Labels, imagenet_labels, labels_of_fi
 from huggin.lime.classifiers.networks import (
     Network,
     graph_of,
-    is_file_name,
     is_graph,
     open_application,
     open_file,
@@ -104,13 +103,13 @@ def load_classifier(
 
 
 def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:
-    if is_file_name(model):
+    is_path = any(mark in model for mark in "./\\") or Path(model).exists()
+    if is_path:
         if weights:
             raise BadValue("weights", weights, f"{model} has its own; leave it out")
         return open_file(Path(model))
     if pixels:
-        what = f"{model} of keras.applications has its own; leave it out"
-        raise BadValue("pixels", pixels, what)
+        raise BadValue("pixels", pixels, f"{model} of keras.applications has its own; leave it out")
     keras.utils.set_random_seed(seed)  # for random weights
     return open_application(model, weights)
 

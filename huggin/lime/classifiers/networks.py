@@ -84,22 +84,6 @@ def graph_of(model: Any) -> Any:
     return getattr(model, "_functional", None) or model
 
 
-def is_file_name(model: str) -> bool:
-    """Whether a model is named by its path, not by its name in keras.applications."""
-    return any(mark in model for mark in "./\\") or Path(model).exists()
-
-
-def kind_of(path: Path) -> str:
-    """`keras`, `h5`, `tflite` or `saved_model`. Raises UserError for anything else."""
-    if not path.exists():
-        what = "no such file; give a model that Keras has saved, or a name of keras.applications"
-        raise UserError(f"{path}: {what}")
-    kind = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
-    if kind in REFUSED:
-        raise UserError(f"{path}: {REFUSED[kind]}")
-    return kind
-
-
 def _kind_of_folder(path: Path) -> str:
     names = {file.name for file in path.iterdir() if file.is_file()}
     if "saved_model.pb" in names:
@@ -128,7 +112,12 @@ def _kind_of_file(path: Path) -> str:
 
 def open_file(path: Path) -> Network:
     """Open a model's file or folder. Raises UserError if it is none that can be used."""
-    kind = kind_of(path)
+    if not path.exists():
+        what = "no such file; give a model that Keras has saved, or a name of keras.applications"
+        raise UserError(f"{path}: {what}")
+    kind = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
+    if kind in REFUSED:
+        raise UserError(f"{path}: {REFUSED[kind]}")
     try:
         if kind == "saved_model":
             return _saved_model(path)

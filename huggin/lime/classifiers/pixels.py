@@ -90,13 +90,12 @@ def guess_pixels(gain: np.ndarray, offset: np.ndarray) -> str | None:
 def _is_usual(gain: np.ndarray, offset: np.ndarray, low: float, high: float) -> bool:
     """Whether a usual range comes out if pixels from low to high go in."""
     ends = np.sort([gain * low + offset, gain * high + offset], axis=0)  # (2, channels)
-    for lowest, highest in USUAL:
-        if lowest.ndim and len(gain) != len(lowest):
-            continue
-        wrong = np.abs([ends[0] - lowest, ends[1] - highest])
-        if (wrong <= TOLERANCE * np.min(highest - lowest)).all():
-            return True
-    return False
+    return any(
+        np.allclose(ends[0], lowest, 0, TOLERANCE * np.min(highest - lowest))
+        and np.allclose(ends[1], highest, 0, TOLERANCE * np.min(highest - lowest))
+        for lowest, highest in USUAL
+        if lowest.ndim == 0 or len(gain) == len(lowest)
+    )
 
 
 def _nearest_statistics(mean: float, spread: float) -> str | None:

@@ -5,8 +5,9 @@ print(found.in_words())
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from huggin.lime.classifiers.labels import target_of
 from huggin.lime.drawing import missing_in
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import usual_samples
-from huggin.lime.pictures.figures import draw_explanation, draw_faithfulness, draw_rounds
+from huggin.lime.pictures.figures import PANELS, draw_explanation, draw_rounds
 from huggin.lime.pictures.reading import Picture, open_picture
 from huggin.lime.pictures.scene import Scene, make_scene
 from huggin.lime.predictor import Predictor, Target
-from huggin.lime.quality import LIME, RANDOM, Compared
-from huggin.lime.results import make_writable, remove_figures
+from huggin.lime.quality import LIME, RANDOM
+from huggin.lime.results import make_writable
 from huggin.lime.steps import Report, Say
 
 AnyPicture = str | Path | np.ndarray | Picture
@@ -43,7 +44,6 @@ class ExplainedPicture:
     """What makes a classifier say what it says of a picture, and what was said meanwhile."""
 
     explanations: list[Explanation[Scene, int]]  # one per class
-    compared: list[Compared | None]  # the order of the segments with others, if that was asked for
     lines: list[str]
 
     def in_words(self) -> str:
@@ -52,22 +52,11 @@ class ExplainedPicture:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Every number, a dictionary per class."""
-        found = [explanation.as_json() for explanation in self.explanations]
-        for numbers, compared in zip(found, self.compared):
-            if compared:
-                curves = {name: asdict(curve) for name, curve in compared.curves.items()}
-                for curve in curves.values():
-                    del curve["gains"]  # of each random order
-                numbers["faithfulness"] = curves
-        return found
+        return [explanation.as_json() for explanation in self.explanations]
 
     def figures(self) -> list[dict[str, Figure]]:
         """The figures of each class by their names; `lime` has all in one."""
-        found = [draw_explanation(explanation) for explanation in self.explanations]
-        for figures, explanation, compared in zip(found, self.explanations, self.compared):
-            if compared:
-                figures["faithfulness"] = draw_faithfulness(compared.curves, explanation)
-        return found
+        return [draw_explanation(explanation) for explanation in self.explanations]
 
     def save(self, folder: Path, show: bool = False, verbose: bool = False) -> None:
         """Save the figures, in a folder per class if there are several.
@@ -88,9 +77,19 @@ class ExplainedPicture:
 
 def _folder_of(target: Target[int]) -> str:
     """A folder's name for a target. It starts with the classes' numbers, so no two are equal."""
-    numbers = str(target.plus) if target.minus is None else f"{target.plus}-{target.minus}"
     words = re.sub(r"\W+", "-", target.name)[:60]
-    return f"{numbers}-{words}".strip("-")
+    return "-".join([*map(str, target.both), words]).strip("-")
+
+
+def remove_figures(folders: Iterable[Path]) -> None:
+    """Remove the figures of an explanation, and each folder that is empty afterwards."""
+    for folder in folders:
+        paths = [folder / f"{name}.png" for name in ("lime", *PANELS)]
+        if all(path.is_file() for path in paths):  # otherwise they are not ours
+            for path in (*paths, folder / "faithfulness.png"):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def explain_picture(
@@ -158,19 +157,19 @@ def explain_picture(
     explanations = steps.explain(predictor, targets, request, report.detail)
     if until_stable:
         explanations = steps.until_stable(predictor, explanations, max_samples, report.tell)
-    compared = []
     for number, one in enumerate(explanations):
         report.tell(*one.in_words())
         report.detail(*one.details())
         if stability:
-            one = explanations[number] = steps.repeated(predictor, one, stability, report.tell)
-        found = steps.compared(predictor, one, {}, ORDERS, None) if faithfulness else None
-        if found:
-            report.tell(*(f"{name}: {curve.in_words()}" for name, curve in found.curves.items()))
-        compared.append(found)
+            one = steps.repeated(predictor, one, stability, report.tell)
+        if faithfulness:
+            one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
+        curves = one.curves or {}
+        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in curves.items()))
+        explanations[number] = one
         if not one.surrogate.constant:
-            report.tell(one.verdict(_doubts(one, found, until_stable)))
-    return ExplainedPicture(explanations, compared, report.lines)
+            report.tell(one.verdict(_doubts(one, until_stable)))
+    return ExplainedPicture(explanations, report.lines)
 
 
 def _prepared(
@@ -244,15 +243,12 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     return [scene.first_answer()]
 
 
-def _doubts(
-    one: Explanation[Scene, int], compared: Compared | None, until_stable: bool
-) -> list[str]:
+def _doubts(one: Explanation[Scene, int], until_stable: bool) -> list[str]:
     """What speaks against relying on the top segments, a clause each."""
     doubts = one.doubts()
     if until_stable and not steps.is_steady(one):
         doubts.append(f"they are not stable after {len(one.scores)} masks")
-    curves = compared.curves if compared else {}
-    if curves and curves[LIME].gain <= curves[RANDOM].gain:
+    if one.curves and one.curves[LIME].gain <= one.curves[RANDOM].gain:
         doubts.append("hiding them changes the score no faster than hiding others")
     return doubts
 
@@ -281,8 +277,7 @@ class Round:
     def summary(self) -> str:
         """What was hidden, the answers before and after, and the new one's place before."""
         names = self.left.classifier.labels.names
-        first = int(first_answers(self.before, 1)[0])
-        second = int(first_answers(self.after, 1)[0])
+        first, second = (int(first_answers(said, 1)[0]) for said in (self.before, self.after))
         lines = [f"\nRound {self.number}: {self._hidden_in_words(names[first])}"]
         for when, answers in (("before", self.before), ("after", self.after)):
             for place, index in enumerate(first_answers(answers, SHOWN)):
@@ -341,17 +336,17 @@ def explain_rounds(
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    found = []
+    explanations, scenes, places = [], [scene], set()
     for one in deceive(scene, request, rounds, out, report.detail):
         report.tell(one.summary())
-        figures = draw_explanation(one.explanation)
+        explanations.append(one.explanation)
+        scenes.append(one.left)
+        place = out / f"round-{one.number}"
+        places.add(place)
         told = None if verbose else ()
-        save_figures(figures, out / f"round-{one.number}", show=False, told=told)
-        found.append(one)
-    others = set(out.glob("round-*")) - {out / f"round-{one.number}" for one in found}
-    remove_figures(others)  # those of an earlier start
-    save_figures({"rounds": draw_rounds([scene, *(one.left for one in found)])}, out, show)
-    explanations = [one.explanation for one in found]
+        save_figures(draw_explanation(one.explanation), place, show=False, told=told)
+    remove_figures(set(out.glob("round-*")) - places)  # those of an earlier start
+    save_figures({"rounds": draw_rounds(scenes)}, out, show)
     if line := missing_in(explanation.target.name for explanation in explanations):
         report.tell(line)
     return explanations

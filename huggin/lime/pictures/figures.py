@@ -19,7 +19,6 @@ from huggin.lime.classifiers.classifier import first_answers
 from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
 from huggin.lime.explanation import Explanation as AnyExplanation
 from huggin.lime.pictures.scene import Scene
-from huggin.lime.quality import Curve
 
 TINT = 0.45  # of the colour on the segment with the highest coefficient
 PALE = 0.55  # of white on the rest of the picture
@@ -33,7 +32,10 @@ Explanation = AnyExplanation[Scene, int]
 
 
 def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
-    """The figures of an explanation by their names: a key of PANELS each, and `lime` with all."""
+    """The figures of an explanation by their names: a key of PANELS each, and `lime` with all.
+
+    If the order of the segments was compared with others, `faithfulness` has the curves.
+    """
     figures = {}
     height, width = explanation.scene.segments.shape
     wide, tall = (max(SHORT, LONG * side / max(height, width)) for side in (width, height))
@@ -43,6 +45,11 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
         figures[name] = new_figure(wide, tall, f"{title}: {called(explanation)}")
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
+    if explanation.curves:
+        title = f"What the order of the segments is worth: {called(explanation)}"
+        figures["faithfulness"] = new_figure(11, 4.2, title)
+        panels = figures["faithfulness"].subplots(1, 2)
+        draw_curves(panels, explanation.curves, "segments", explanation.request.scale)
     for figure in figures.values():
         _finish(figure, explanation.scene)
     return figures
@@ -102,15 +109,16 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
     picture = scene.picture * (1 - PALE) + PALE
     size = np.abs(explanation.surrogate.coefficients)
     tint = TINT * np.sqrt(size / max(size.max(), 1e-300))[scene.segments][..., None]
-    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
     for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         inside = np.isin(scene.segments, segments)[..., None]
         tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
         picture = np.where(inside, tinted, picture)
+    show_picture(axes, picture)
+    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
+    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
         for segment in segments:
             around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
             axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
-    show_picture(axes, picture)
     chosen = np.concatenate([explanation.top, explanation.against])
     number_segments(axes, scene.segments, chosen, fontsize=10)
     if not len(chosen):
@@ -154,15 +162,6 @@ def _scores(axes: Axes, explanation: Explanation) -> None:
     axes.set(xlabel=what, ylabel="masked pictures")
     axes.locator_params(axis="x", nbins=5)
     legend_above(axes)
-
-
-def draw_faithfulness(curves: dict[str, Curve], explanation: Explanation) -> Figure:
-    """The score while segments are hidden one by one, and while they are shown, in three orders."""
-    title = f"What the order of the segments is worth: {called(explanation)}"
-    figure = new_figure(11, 4.2, title)
-    draw_curves(figure.subplots(1, 2), curves, "segments", explanation.request.scale)
-    _finish(figure, explanation.scene)
-    return figure
 
 
 def draw_rounds(scenes: list[Scene]) -> Figure:

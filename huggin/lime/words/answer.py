@@ -12,7 +12,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from huggin.analysis.nodes import nodes_for_half
@@ -133,11 +132,19 @@ def explain_answer(
     case = case_of(chosen, text_model, step, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
+    report.tell(*case.introduction())
     story = Story(case, request, folder, report, stability, compare)
-    places = recording.run.checkpoints() if checkpoints else []
-    before = [place for at, place in places if at < step and is_complete(place)]
-    earlier = (_load(recording, place, device, chosen) for place in before)
-    kept = story.told(spans, earlier if checkpoints else None)
+    findings, last = story.findings(spans)
+    nodes = story.nodes(last) if compare else None
+    by_step = None
+    if checkpoints:
+        there = [place for at, place in recording.run.checkpoints() if at < step]
+        places = [place for place in there if is_complete(place)]
+        earlier = (_load(recording, place, device, chosen) for place in places)
+        by_step = story.by_step(last, chain(earlier, [(step, text_model)]))
+    if findings[-1].believe:
+        report.tell(findings[-1].believe)
+    kept = Kept(case.asked, findings, by_step, nodes)
     write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
 
@@ -171,22 +178,6 @@ class Story:
     repeats: int | None = None  # with fresh masks
     compare: bool = True  # with other methods
 
-    def told(
-        self, spans: Sequence[str], earlier: Iterable[tuple[int, TextModel]] | None = None
-    ) -> Kept:
-        """Everything that is kept; earlier: the models before, by step, if they are explained."""
-        case = self.case
-        self.report.tell(*case.introduction())
-        findings, last = self.findings(spans)
-        nodes = self._nodes(last) if self.compare else None
-        by_step = None
-        if earlier is not None:
-            models = chain(earlier, [(case.asked.step, case.text_model)])
-            by_step = self.by_step(last, models)
-        if findings[-1].believe:
-            self.report.tell(findings[-1].believe)
-        return Kept(case.asked, findings, by_step, nodes)
-
     def findings(self, spans: Sequence[str]) -> tuple[list[Finding], TextExplanation]:
         """What was found in each stage; the last explanation is the one of all that was asked."""
         case = self.case
@@ -215,16 +206,14 @@ class Story:
         (one,) = explain(predictor, [case.target], request, self.report.detail)
         self.report.tell(*one.in_words())
         self.report.detail(*one.details())
-        checked = last and not one.surrogate.constant
-        if checked and self.repeats:
-            one = repeated(predictor, one, self.repeats, self.report.tell)
-        finding = finding_of(one, case.answer, case.expected)
-        if not checked:
-            return one, finding
-        doubts = [*one.doubts(), *scene.doubts(one.kept)]
-        if self.compare:
-            return one, finding.model_copy(update=self._compared(one, predictor, doubts))
-        return one, finding.model_copy(update={"believe": one.verdict(doubts)})
+        more: dict[str, Any] = {}
+        if last and not one.surrogate.constant:
+            if self.repeats:
+                one = repeated(predictor, one, self.repeats, self.report.tell)
+            doubts = [*one.doubts(), *scene.doubts(one.kept)]
+            alone = {"believe": one.verdict(doubts)}
+            more = self._compared(one, predictor, doubts) if self.compare else alone
+        return one, finding_of(one, case.answer, case.expected, more)
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"
@@ -243,7 +232,7 @@ class Story:
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
         return {"agreement": found, "integrated": facts, "believe": found.verdict(doubts)}
 
-    def _nodes(self, one: TextExplanation) -> dict[str, Any]:
+    def nodes(self, one: TextExplanation) -> dict[str, Any]:
         """The shares of the last layer's nodes in the answer's lead."""
         found = node_shares(one.scene, one.target)
         rival = answer_text(self.case.window, found.rival)
@@ -260,8 +249,7 @@ class Story:
         for step, text_model in models:
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
             (one,) = explain(predictor, [last.target], request)
-            full = predictor.predictions(np.ones((1, one.scene.count), bool))
-            first, end = full.best[0].tolist()
+            first, end = predictor.predictions(one.masks.on[:1]).best[0].tolist()
             answer = answer_text(window, (first, end))
             surrogate = one.surrogate
             errors = [known(error) for error in surrogate.standard_errors]

@@ -88,6 +88,7 @@ class Finding(BaseModel, extra="allow", frozen=True):
     segments_against: list[int]
     segments: list[Segment]
     pieces: list[Piece]
+    stability: dict[str, float] | None = None
     agreement: Compared | None = None
     integrated: dict[str, Any] | None = None  # change, missing, steps of integrated gradients
     believe: str = ""
@@ -166,10 +167,12 @@ class Kept:
         return [finding.model_dump() | text for finding in self.findings]
 
 
-def finding_of(one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None) -> Finding:
-    """Sum up an explanation. answer, expected: spans of tokens in the window."""
-    more = {"pieces": _pieces(one.scene, answer, expected), "least": one.surrogate.smallest}
-    return Finding.model_validate(one.as_json() | more)
+def finding_of(
+    one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None, more: dict[str, Any]
+) -> Finding:
+    """Sum up an explanation. answer, expected: spans of tokens; more: other fields."""
+    words = {"pieces": _pieces(one.scene, answer, expected), "least": one.surrogate.smallest}
+    return Finding.model_validate(one.as_json() | words | more)
 
 
 def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> list[Piece]:

@@ -64,7 +64,8 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     if index is None and recording.run.segments("answers"):
         newest = read_answer(recording.run).facts.window
         there = newest.index < len(records)
-        if there and records[newest.index]["question"] == newest.question:
+        kept = {"question": newest.question, "context": newest.context}
+        if there and kept.items() <= records[newest.index].items():
             index = newest.index  # the data is still that of the answer
     index = index or 0
     if index >= len(records):

@@ -90,9 +90,9 @@ def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: 
     with torch.no_grad():
         change = float(score(ids) - score(baseline))
     by_token = _as_array(attributed[0].sum(dim=1))
-    sums = np.zeros(scene.count + 1)  # the last place is NEVER's
-    np.add.at(sums, scene.segment_of, by_token)
-    return Integrated(sums[:-1], change, change - float(by_token.sum()), steps)
+    inside = scene.segment_of != NEVER
+    values = np.bincount(scene.segment_of[inside], by_token[inside], scene.count)
+    return Integrated(values, change, change - float(by_token.sum()), steps)
 
 
 def inputs_of(scene: TextScene) -> dict[str, Tensor]:

@@ -96,8 +96,7 @@ class TextScene(AnyScene[TokenSpan]):
 
     def seen(self, on: np.ndarray) -> np.ndarray:
         """Which tokens masks (masks, segments) bool leave visible: (masks, tokens) bool."""
-        always = np.ones((len(on), 1), bool)  # at the place NEVER, the last
-        return np.concatenate([on, always], axis=1)[:, self.segment_of]
+        return on[:, self.segment_of] | (self.segment_of == NEVER)
 
     def rows(self, about: tuple[TokenSpan, ...]) -> Rows:
         """See `AnyScene.rows`."""

@@ -104,6 +104,9 @@ def test_arrays_that_are_no_pictures_are_refused(array):
 def test_the_command_says_and_counts_what_the_function_does(tmp_path, shapes):
     done = command("lime.py", "--demo", "--samples", "129", "--json", "a.json", cwd=tmp_path)
     found = huggin.explain_picture(f"{SHAPES}.png", shapes, segmenter="slic", samples=129)
+    model = {"model": f"{SHAPES}.keras", "labels": SHAPES.with_suffix(".txt"), "pixels": "signed"}
+    same = huggin.explain_picture(f"{SHAPES}.png", model, segmenter="slic", samples=129)
+    assert same.as_json() == found.as_json()
     paths = "\nexplanations/shapes/"
     assert done.stdout.replace(f"{SHAPES}", "").split(paths)[0] == found.in_words().replace(
         f"{SHAPES}", ""
