@@ -12,17 +12,19 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
+from huggin.common.files import text_or_file
 from huggin.common.progress import loading
 from huggin.database.connection import add_database_option, database_path, open_database
 from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 from huggin.recording.run_folder import RunFolder
 from huggin.training.notify import notifying
 
+OF_OWN = {"cfg", "question", "context", "output_dir", "device", "notify"}  # with --question
 LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into few
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, print, record; 1 if no answer was right."""
+    """Ask, print, record; 1 if no answer of the data's questions was right."""
     args = read_arguments(argv)
     from huggin.recording.checkpoints import models_of
     from huggin.recording.run_facts import given_for
@@ -31,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = given_for(args.cfg, flags)
     run = RunFolder(config.output_dir)
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
+        if args.question is not None:
+            answer_own(args, run)
+            return 0
         models = models_of(run, args.checkpoint, args.checkpoints)
         refuse_unwritable(run, args.predictions)
         right = sum(examine_one(args, config, run, folder) for folder in models)
@@ -57,6 +62,9 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     seed = "seed for drawing the questions (default: others at each call)"
     parser.option("--seed N", seed, type=int)
     parser.option("--unseen", "skip the questions that this model was asked in earlier calls")
+    own = "ask a question of your own, with --context, and keep its answer; it gets no score"
+    parser.option("--question TEXT", own)
+    parser.option("--context TEXT", "the text that the answer is sought in, or a file of it")
     folder = "the run's folder (default: the cfg's output_dir)"
     flags = ("--output-dir", "--output_dir")
     parser.add_argument(*flags, metavar="DIR", type=Path, help=folder)
@@ -84,11 +92,19 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     add_database_option(parser)
     args = parser.parse_args(argv)
     refuse_unfit(args)
+    if args.context is not None:
+        args.context = text_or_file("context", args.context)
     return args
 
 
 def refuse_unfit(args: Namespace) -> None:
     """Raise UserError for values that no call can use, and for options that exclude each other."""
+    if (args.question is None) != (args.context is None):
+        raise UserError("--question and --context: give both")
+    unfit = [name for name in vars(args).keys() - OF_OWN if getattr(args, name)]
+    if args.question is not None and unfit:
+        option = f"--{min(unfit).replace('_', '-')}"
+        raise UserError(f"{option}: is about the data's questions; leave it out beside --question")
     if args.batch_size and args.batch_size > LARGEST_BATCH:
         raise UserError(f"--batch-size {args.batch_size}: must be {LARGEST_BATCH} at most")
     if args.max_samples and (args.samples or args.all):
@@ -112,6 +128,21 @@ def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
             folder = folder.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise UserError(f"{target}: cannot be written, because {folder} is no writable folder")
+
+
+def answer_own(args: Namespace, run: RunFolder) -> None:
+    """Answer the user's own question, print and keep that; the database and the scores stay."""
+    from huggin.qa.records import refuse_no_words
+    from huggin.recording.checkpoints import refuse_untrained
+
+    refuse_untrained(run)
+    refuse_no_words(args.question, args.context)
+    from huggin.asking.answering import TrainedModel
+
+    model = TrainedModel.load(run.path, args.device)
+    found = model.answer(args.question, args.context)
+    print(found.in_words())
+    model.keep(found)
 
 
 def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> int:

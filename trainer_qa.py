@@ -28,6 +28,7 @@ from huggin.model.evaluation import EvaluatingTrainer
 from huggin.model.hooks import refuse_blind_no_answer
 from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
 from huggin.model.parts import before_clipping
+from huggin.pages.card import write_card
 from huggin.qa.config import Config
 from huggin.qa.features import (
     check_labels,
@@ -142,6 +143,16 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
             columns = [*columns, *(name for name in PLACE if name in dataset.column_names)]
         return dataset.select_columns(columns)
 
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write ours, which a push takes along; the Trainer's if nothing was recorded.
+
+        A README.md that is not ours stays.
+        """
+        if self.recorder:
+            write_card(self.recorder.run)
+        elif not RunFolder(Path(self.args.output_dir)).card.exists():
+            super().create_model_card(*args, **kwargs)
+
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         grad_norm = super()._get_grad_norm(model, grad_norm=grad_norm)
         if self._recording and self.recorder:
@@ -173,6 +184,8 @@ def train_and_evaluate(
         return stop.exit_code
     if config.training.do_eval:
         evaluate(config, trainer, run)
+    if config.training.do_train:
+        hand_on(config, trainer, run)
     if config.training.do_train and config.on_main_process:
         has_driver = MORE_FOLLOWS in os.environ
         print(where_it_is(run, has_driver, recorded=config.recording.record))
@@ -320,6 +333,14 @@ def _train_from(checkpoint: Path | None, trainer: QuestionAnsweringTrainer, stop
         if stop.has_begun:
             raise
         raise UserError(why_not_begun(error, checkpoint)) from None
+
+
+def hand_on(config: Config, trainer: QuestionAnsweringTrainer, run: RunFolder) -> None:
+    """Write the model card; if there are scores, push once more, which takes them along."""
+    if trainer.recorder:
+        write_card(run)
+    if config.training.do_eval:
+        trainer.push_trained()
 
 
 def plan_of(config: Config, trainer: QuestionAnsweringTrainer, windows: int) -> Plan:

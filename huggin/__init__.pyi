@@ -7,6 +7,7 @@ from .asking.suspects import suspects as suspects
 from .graphs.kinds import figures as figures
 from .lime.pictures.explaining import explain_picture as explain_picture
 from .lime.words.answer import explain_answer as explain_answer
+from .pages.pack import pack as pack
 from .pages.page import page as page
 from .pages.pdf import pdf as pdf
 from .recording.callback import RecorderCallback as RecorderCallback

@@ -84,6 +84,7 @@ NO_RUN = [
         "huggin_utils",
         "legend",
         "lime-answer",
+        "pack",
         "rewind",
         "suspects",
     )

@@ -98,6 +98,8 @@ def knows(command: str, option: str) -> bool:
         return True
     if command in ("run_qa", "track-trainer") and is_key(option[2:].replace("-", "_")):
         return True
+    if command == "get-model-output" and knows("test-qa-efficacy", option):
+        return True
     sources = sources_of(script_of(command))
     return command != "run_qa" and re.search(f'"{option}[" ]', sources) is not None
 

@@ -19,6 +19,7 @@ VERBS = (
     "explain_answer",
     "explain_picture",
     "figures",
+    "pack",
     "page",
     "pdf",
     "rewind",

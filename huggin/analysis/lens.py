@@ -202,7 +202,7 @@ def lens_of_answer(recording: Recording, answer: AnswerInside) -> tuple[LensLogi
         raise UserError(f"the head on the last layer is not the model's own answer: {OTHERWISE}")
     halves = logits.astype(np.float16)[None]
     lens = LensLogits(step, halves[:, :, 0], halves[:, :, 1])
-    return lens, right_spans(recording, lens, answer.facts.window)
+    return lens, right_spans(recording, lens, answer.facts.explained)
 
 
 def _head(recording: Recording, answer: AnswerInside) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -17,24 +18,34 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
+from huggin.common.streams import warn
 from huggin.common.text import sentence_around, short
+from huggin.common.window import Window
 from huggin.model.device import choose_device
-from huggin.model.hooks import refuse_blind_no_answer
+from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.features import refuse_long_questions, room_for_question, windows
+from huggin.qa.features import (
+    refuse_long_questions,
+    room_for_question,
+    track_sample,
+    windows,
+)
 from huggin.qa.given import arguments_of
 from huggin.qa.labels import plain_question
 from huggin.qa.questions import load_questions
 from huggin.qa.records import refuse_no_words
+from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
 from huggin.recording.checkpoints import newest_model
+from huggin.recording.probe import probe
 from huggin.recording.run_facts import read_facts
-from huggin.recording.run_folder import RunFolder
+from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 OTHERS = 5  # answers that are shown beside the best one
 SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
 AROUND = 120  # characters that are shown on each side of an answer
+CLS = 0  # its place in a window
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,38 @@ class TrainedModel:
         (answers,) = ranked_answers([context], placed, logits[0], logits[1], self.data)
         return Answered(self.run.path, self.step, question, context, answers)
 
+    def keep(self, found: Answered) -> None:
+        """Keep what `answer` gave as the run's newest answer, with its inside.
+
+        No answer is given for it, so it is neither right nor wrong.
+        """
+        best = found.best
+        record: dict[str, Any] = {"question": found.question, "context": found.context}
+        record["answers"] = {"text": [], "answer_start": []}
+        facts = AnswerFacts(
+            state=read_facts(self.run).model_type_state(self.step),
+            step=self.step,
+            window=track_sample(record, 0, self.tokenizer, self.data, best.window),
+            answered=best.text,
+            right=None,
+            confidence=best.confidence,
+            start=best.start,
+            end=best.end,
+        )
+        with one_at_a_time(self.run.recording):
+            self.keep_inside(facts)
+
+    def keep_inside(self, facts: AnswerFacts) -> None:
+        """Ask a question again with hooks on every layer, and keep what they recorded.
+
+        The attention of the answer's start, its end and [CLS] comes from one more pass.
+        """
+        sites = find_sites(self.model, "all", facts.window)
+        seen = probe(self.model, facts.window, sites, self.data)
+        attention = attention_of_answer(self.model, facts.explained)
+        inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
+        write_answer(self.run, AnswerInside(facts, *inside))
+
     def refuse_unfit(self, question: str, context: str) -> None:
         """Raise UserError for texts without words, and for a question that is too long."""
         refuse_no_words(question, context)
@@ -186,6 +229,16 @@ class TrainedModel:
         if len(ids) > room:
             what = f"{len(ids)} tokens, and the windows of this run have room for {room}"
             raise UserError(f"question {short(question)!r}: {what}; ask a shorter one")
+
+
+def attention_of_answer(model: PreTrainedModel, window: Window) -> Attention | None:
+    """Where an answer's start, its end and [CLS] look; None, and said, if it cannot be known."""
+    tokens = list(dict.fromkeys([window.gold_start, window.gold_end, CLS]))
+    weights = attention_rows(model, window.inputs, tokens)
+    if weights is None or not np.isfinite(weights).all():
+        warn(f"{type(model).__name__}: gives no attention weights; the answer is kept without them")
+        return None
+    return Attention(tokens, weights)
 
 
 def ask(run: str | Path, question: str, context: str, device: str | None = None) -> Answered:

@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 from datasets import Dataset
-from transformers import PreTrainedModel
 
 from huggin.analysis.scores import Details, Given, details_of
 from huggin.asking.answering import TrainedModel
@@ -21,16 +19,12 @@ from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.errors import BadValue
 from huggin.common.files import write_json
 from huggin.common.progress import progress
-from huggin.common.streams import warn
-from huggin.common.window import Window
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.model.hooks import attention_rows, find_sites
 from huggin.qa.features import track_sample
 from huggin.qa.given import Keys
-from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
+from huggin.recording.answer import AnswerFacts
 from huggin.recording.checkpoints import models_of
-from huggin.recording.probe import probe
 from huggin.recording.results import (
     Efficacy,
     keep_efficacy,
@@ -40,7 +34,6 @@ from huggin.recording.results import (
 from huggin.recording.run_facts import given_for, model_type_state
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
-CLS = 0  # its place in a window
 SHOWN = 20  # wrong answers that are listed if nobody says which
 
 
@@ -202,20 +195,7 @@ class Examination:
             if not found.until_right:
                 keep_efficacy(run, found.efficacy)
             right = (one for one in found.asked if one.right)
-            self._look_inside(next(right, found.asked[-1]))
-
-    def _look_inside(self, one: Asked) -> None:
-        """Ask a question again with hooks on every layer, and keep what they recorded.
-
-        The attention of the true start, the true end and [CLS] comes from one more pass.
-        """
-        facts = self.facts_of(one)
-        model = self.trained.model
-        sites = find_sites(model, "all", facts.window)
-        seen = probe(model, facts.window, sites, self.trained.data)
-        attention = attention_of_answer(model, facts.window)
-        inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
-        write_answer(self.trained.run, AnswerInside(facts, *inside))
+            self.trained.keep_inside(self.facts_of(next(right, found.asked[-1])))
 
     def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
         """Write the answers in the format of SQuAD's official script: {id: text}."""
@@ -237,16 +217,6 @@ class Examination:
             end=one.answer.end,
             trained_on=one.index in self.trained_on,
         )
-
-
-def attention_of_answer(model: PreTrainedModel, window: Window) -> Attention | None:
-    """Where the true start, the true end and [CLS] look; None, and said, if it cannot be known."""
-    tokens = list(dict.fromkeys([window.gold_start, window.gold_end, CLS]))
-    weights = attention_rows(model, window.inputs, tokens)
-    if weights is None or not np.isfinite(weights).all():
-        warn(f"{type(model).__name__}: gives no attention weights; the answer is kept without them")
-        return None
-    return Attention(tokens, weights)
 
 
 def examine(

@@ -5,8 +5,6 @@ huggin ask RUN --context story.txt
 """  # huggin: ask 5
 
 import json
-import os
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.common.files import read_text
+from huggin.common.files import text_or_file
 from huggin.common.streams import warn
 from huggin.qa.arguments import run_named
 from huggin.recording.run_folder import RunFolder
@@ -67,11 +65,7 @@ def context_of(args: Namespace) -> str:
     if args.context is None:
         one_line = args.question is None or sys.stdin.isatty()
         return next(typed("text: "), "") if one_line else sys.stdin.read()
-    if os.path.isfile(args.context):  # noqa: PTH113 (a long text is no error)
-        return read_text(Path(args.context))
-    if re.fullmatch(r"[!-~]+", args.context):  # ASCII without blanks, so hardly a text
-        raise UserError(f"--context {args.context}: no such file; name one, or give a text")
-    return args.context
+    return text_or_file("context", args.context)
 
 
 def typed(prompt: str = "question: ") -> Iterator[str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from huggin.common.errors import UserError
+from huggin.common.errors import BadValue, UserError
 
 LARGEST_TEXT = 1 << 28  # bytes of a JSON file that is read whole, far above any of ours
 
@@ -119,6 +119,18 @@ def read_text(path: Path, most: int = LARGEST_TEXT) -> str:
         return path.read_bytes().decode("utf-8-sig")  # ends of lines stay as they are
     except UnicodeDecodeError:
         raise UserError(f"{path}: not text in UTF-8") from None
+
+
+def text_or_file(name: str, value: str) -> str:
+    """A text as it was given, or the text of the file that it names. name: of the parameter.
+
+    Raises BadValue for one word of ASCII that names no file, because it is hardly a text.
+    """
+    if os.path.isfile(value):  # noqa: PTH113 (a long text is no error)
+        return read_text(Path(value))
+    if re.fullmatch(r"[!-~]+", value):
+        raise BadValue(name, value, "no such file; name one, or give a text")
+    return value
 
 
 def read_json(path: Path) -> Any:

@@ -49,7 +49,8 @@ def draw_attention(recording: Recording) -> dict[str, Figure]:
 
 
 def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
-    window = facts.window
+    window, explained = facts.window, facts.explained
+    whose = "the answer's" if facts.right is None else "the true"
     heads = attention.weights.shape[1]
     columns = len(attention.of)
     height = len(layers) * max(0.85, 0.35 + 0.085 * heads) + 1.6
@@ -61,16 +62,17 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
             axes = panels[row, column]
             _draw_heads(axes, attention.weights[layer, :, column], window)
             if row == 0:
-                ends = ((window.gold_start, "start"), (window.gold_end, "end"))
-                true = " and ".join(end for place, end in ends if place == reader)
-                role = "the first token" if reader == CLS else f"the true {true}"
+                ends = ((explained.gold_start, "start"), (explained.gold_end, "end"))
+                read = " and ".join(end for place, end in ends if place == reader)
+                role = "the first token" if reader == CLS else f"{whose} {read}"
                 axes.set_title(f"{role}, “{short(window.tokens[reader], 20)}” ({reader})")
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
     add_log_colours(panels.ravel(), LEAST, COLOURS, "attention (log scale)", aspect=50)
     figure.supxlabel(CAPTION, fontsize=9)
-    say_drawn_for(figure, step=facts.step, question=window.index)
+    index = None if facts.right is None else window.index
+    say_drawn_for(figure, step=facts.step, question=index)
     return figure
 
 

@@ -201,7 +201,7 @@ def _notes(shown: Shown, view: range) -> list[str]:
     if "question" in window.parts[view.start : view.stop]:
         notes.append("grey: the question")
     if not window.has_answer:
-        notes.append("no true answer in this window")
+        notes.append("no given answer in this window")
     elif window.gold_start in view:
         notes.append("shaded: the true answer")
     if shown.has_answered and shown.start in view:

@@ -11,6 +11,8 @@ from huggin.recording.answer import AnswerFacts
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.results import final_evaluation, read_evaluations, trained_on_in_words
 
+NOT_GIVEN = "no given answer: it is a question of your own"
+
 Row = tuple[str, str]  # label and text
 
 
@@ -73,12 +75,13 @@ def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
 def answer_facts(recording: Recording, answer: AnswerFacts) -> list[Row]:
     """A question and the model's answer: label and text."""
     note = " (from the training data)" if answer.trained_on else ""
-    verdict = "" if answer.right else "not answered right: "
+    verdict = "not answered right: " if answer.right is False else ""
+    expected = answer.window.answer or "(no answer)"
     return [
         ("run", f"{recording.run.path}, step {answer.step:,}"),
         ("question", answer.window.question + note),
         ("answer", verdict + (answer.answered or "(none)")),
-        ("expected", answer.window.answer or "(no answer)"),
+        ("expected", NOT_GIVEN if answer.right is None else expected),
         ("start index", str(answer.start)),
         ("end index", str(answer.end)),
         ("token length", str(len(answer.window.tokens))),

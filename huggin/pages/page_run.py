@@ -159,14 +159,16 @@ def page_of_answer(recording: Recording) -> Page:
     """
     answer = read_answer(recording.run)
     facts = answer.facts
+    explained = facts.explained
     page = _page_of(recording, str(recording.run.path), f"One answer of {title_line(recording)}")
     page["facts"] = [(label, shown(text)) for label, text in answer_facts(recording, facts)]
     page |= {"scores": [], "answered": shown(facts.answered), "confidence": facts.confidence}
+    page["is_own"] = facts.right is None  # no answer is given
     sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}
-    sample["probes"] = page_of_probes(_as_probes(answer), facts.window)
+    sample["probes"] = page_of_probes(_as_probes(answer), explained)
     for name, find in (
         ("lens", lambda: page_of_lens(*lens_of_answer(recording, answer), first=1)),
-        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), facts.window)),
+        ("shares", lambda: page_of_shares(snapshot_of_answer(recording, answer), explained)),
         ("attention", lambda: page_of_attention(answer)),
     ):
         sample[name] = found_or_why(sample, name, find)
@@ -179,10 +181,11 @@ def page_of_answer(recording: Recording) -> Page:
 def _as_probes(answer: AnswerInside) -> Probes:
     """The answer as the only probe."""
     facts = answer.facts
+    window = facts.explained
     logits = {"start_logits": answer.start_logits[None], "end_logits": answer.end_logits[None]}
     with np.errstate(divide="ignore"):
-        start_loss = -np.log(probabilities(logits["start_logits"])[:, facts.window.gold_start])
-        end_loss = -np.log(probabilities(logits["end_logits"])[:, facts.window.gold_end])
+        start_loss = -np.log(probabilities(logits["start_logits"])[:, window.gold_start])
+        end_loss = -np.log(probabilities(logits["end_logits"])[:, window.gold_end])
     return Probes(
         step=np.array([facts.step]),
         **logits,

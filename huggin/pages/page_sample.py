@@ -139,6 +139,7 @@ def _margin_shares(found: Snapshots, window: Window) -> Page | None:
     shares = found.margin_shares(window.gold_start, rival)
     nodes, values = largest_both_ways(shares, TOP_OF_MARGIN)
     return {
+        "start": window.gold_start,
         "rival": rival,
         "nodes": packed(nodes),
         "values": packed(values, np.float32),

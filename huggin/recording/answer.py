@@ -4,7 +4,7 @@ An answer comes with what the hooks saw while the model gave it.
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class AnswerFacts:
     step: int
     window: Window  # without inputs and offsets
     answered: str
-    right: bool
+    right: bool | None  # None: a question of the user's own, to which no answer is given
     confidence: float
     start: int  # first token of the model's answer
     end: int  # last token of the model's answer
@@ -54,6 +54,14 @@ class AnswerFacts:
             raise ValueError(f"confidence: {self.confidence:g} is not from 0 to 1")
         if self.step < 0:
             raise ValueError(f"step: {self.step} is negative")
+
+    @property
+    def explained(self) -> Window:
+        """The window; the model's own answer stands in it where no answer is given."""
+        if self.right is not None:
+            return self.window
+        own = self.answered
+        return replace(self.window, answer=own, gold_start=self.start, gold_end=self.end)
 
 
 @dataclass(frozen=True)

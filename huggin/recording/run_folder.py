@@ -13,10 +13,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+import xxhash
+
 from huggin.common.errors import UserError
-from huggin.common.files import read_json, write_json
+from huggin.common.files import read_json, read_text, write_json
 
 SEGMENT = re.compile(r"[a-z]+-\d+\.arrow")
+SIGNED = "\n<!-- huggin wrote this, and replaces it as long as nobody changes it: {} -->\n"
 FIGURE = re.compile(r"[^.].*\.(png|svg|pdf)")
 
 
@@ -28,6 +31,7 @@ class RunFolder:
         self.recording = path / "recording"
         self.facts = self.recording / "run.json"
         self.graphs = path / "graphs"
+        self.card = path / "README.md"
         self.explanations = path / "explanations"  # of answers, a folder each
         self.holder = path / "in-use.json"
         self.trainer_state = path / "trainer_state.json"
@@ -85,6 +89,8 @@ class RunFolder:
             self.rewound,
             self.suspects,
         )
+        if is_our_card(self.card):
+            yield self.card
         if not self.facts.is_file():
             return
         if self.graphs.is_dir():
@@ -100,6 +106,21 @@ def is_checkpoint(folder: Path) -> bool:
     """Whether a Trainer has begun to save in this folder."""
     names = ("complete.json", "trainer_state.json", "model.safetensors")
     return any((folder / name).is_file() for name in names)
+
+
+def signed(text: str) -> str:
+    """A text with a line of ours at its end, by which `is_our_card` knows it."""
+    return text + SIGNED.format(xxhash.xxh3_128_hexdigest(text.encode()))
+
+
+def is_our_card(path: Path) -> bool:
+    """Whether a README.md is as we wrote it."""
+    try:
+        text = read_text(path)
+    except (OSError, UserError):
+        return False
+    body = text[: -len(SIGNED.format("0" * 32))]
+    return text == signed(body)
 
 
 def _numbered(folder: Path, name: str) -> list[tuple[int, Path]]:

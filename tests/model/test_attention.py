@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from huggin.asking.examination import attention_of_answer
+from huggin.asking.answering import attention_of_answer
 from huggin.model.hooks import attention_rows
 from tests.model.test_families import (
     SMALL,

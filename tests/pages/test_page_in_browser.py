@@ -2,12 +2,15 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from huggin.analysis.learning import when_learned
+from huggin.recording.answer import read_answer, write_answer
 from huggin.recording.reader import Recording
+from huggin.recording.run_folder import RunFolder
 from tests.conftest import ROOT
 from tests.pages.pages import HOSTILE, hostile_window, page_of, write_by_hand
 
@@ -252,4 +255,19 @@ def test_the_page_of_an_answer(tab, tmp_path):
     assert not tab.is_visible("#player")
     assert tab.locator(".maps-panel .plot").count() == 2
     assert "lime-answer was not run" in tab.inner_text(".words-panel")
+    assert problems_for_assistive_technology(tab) == []
+
+
+def test_the_page_of_an_own_question_says_neither_right_nor_wrong(tab, tmp_path):
+    run = shutil.copytree(OLDER, tmp_path / "run")
+    kept = read_answer(RunFolder(run))
+    window = replace(kept.facts.window, answer="", gold_start=0, gold_end=0)
+    facts = replace(kept.facts, window=window, right=None)
+    write_answer(RunFolder(run), replace(kept, facts=facts))
+    show(tab, page_of(tmp_path, "run", words=("--answer",)))
+    assert tab.inner_text(".chip") == "no given answer"
+    assert "This answer appears in" in tab.inner_text("#findings")
+    assert "the answer’s start “" in tab.inner_text(".shares-panel")
+    words = re.findall(r"\b(?:right|wrong|true)\b", tab.inner_text("main"))
+    assert words == []
     assert problems_for_assistive_technology(tab) == []

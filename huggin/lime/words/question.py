@@ -36,6 +36,8 @@ def chosen_question(
     context: str | None,
 ) -> Question:
     """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
+    if (question, context, index, split) == (None,) * 4:
+        question, context = _newest_own(recording)
     if question is None and context is None:
         chosen = _of_run(recording, index, split)
     elif question is None or context is None:
@@ -45,6 +47,15 @@ def chosen_question(
     refuse_no_words(chosen.record["question"], chosen.record["context"], chosen.name)
     refuse_long_context(chosen.name, chosen.record["context"])
     return chosen
+
+
+def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
+    """Question and context of the newest kept answer if the user asked them, else None."""
+    if recording.run.segments("answers"):
+        facts = read_answer(recording.run).facts
+        if facts.right is None:
+            return facts.window.question, facts.window.context
+    return None, None
 
 
 def _own(question: str, context: str) -> Question:

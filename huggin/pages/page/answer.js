@@ -33,9 +33,12 @@ class AttentionMap {
 }
 
 function readerOf(sample, token) {
-  const { gold } = sample;
-  if (gold && token === gold[0]) return gold[0] === gold[1] ? "the true start and end" : "the true start";
-  return gold && token === gold[1] ? "the true end" : "the token";
+  const { gold, probes } = sample;
+  const whose = gold ? "the true" : "the answer’s";
+  const [start, end] = gold || [probes.first[0], probes.last[0]];
+  if (end <= 0) return "the token";
+  if (token === start) return start === end ? `${whose} start and end` : `${whose} start`;
+  return token === end ? `${whose} end` : "the token";
 }
 
 function attentionPanel(sample, point) {
@@ -77,17 +80,18 @@ function wordsPanel(sample) {
 
 function answerFindings(run, sample, go) {
   const { answered, confidence } = run;
-  const right = isRight(sample, 0) ? "It is right" : sample.gold ? `The true answer is “${short(sample.answer, 60)}”` : "This window does not hold the answer";
+  const wrong = sample.gold ? `The true answer is “${short(sample.answer, 60)}”` : "This window does not hold the answer";
+  const right = run.is_own ? "No answer is given to compare it with" : isRight(sample, 0) ? "It is right" : wrong;
   const given = finding("The model’s answer", answered ? `“${short(answered, 80)}”` : "no answer", `${right}; its confidence is ${confidence.toFixed(2)}.`);
   const words = sample.words ? sample.words.segments.filter((one) => one.is_clear && one.coefficient > 0) : [];
   const made = finding("The words that made it", words.length ? words.slice(0, 3).map((one) => one.text).join(", ") : "not known", words.length ? "the three that speak for it most, by LIME." : sample.missing.words || "no word is beyond chance.");
-  return [given, answerLayer(sample), nodeFinding(sample, go), made];
+  return [given, answerLayer(run, sample), nodeFinding(sample, go), made];
 }
 
-function answerLayer(sample) {
-  const title = "The right answer appears in";
+function answerLayer(run, sample) {
+  const title = run.is_own ? "This answer appears in" : "The right answer appears in";
   if (!sample.lens) return finding(title, "not known", whyNot(sample));
   const lowest = sample.lens.lowest_right[0];
   const last = sample.lens.first + sample.lens.layers - 1;
-  return lowest < 0 ? finding(title, "no layer", "the QA head finds it on no layer.") : finding(title, `layer ${lowest} of ${last}`, "the lowest layer on which the QA head is right.");
+  return lowest < 0 ? finding(title, "no layer", "the QA head finds it on no layer.") : finding(title, `layer ${lowest} of ${last}`, `the lowest layer on which the QA head ${run.is_own ? "gives it" : "is right"}.`);
 }

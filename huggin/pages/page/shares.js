@@ -95,6 +95,7 @@ class Shares {
   showMargin(at) {
     const margin = this.shares.margin;
     const { gold, names } = this.sample;
+    const start = gold ? "true start" : "the answer’s start";
     const bars = this.named(at, margin.nodes, margin.values);
     const total = margin.total[at];
     const others = total - bars.reduce((sum, bar) => sum + bar.value, 0);
@@ -102,7 +103,7 @@ class Shares {
       { name: `other ${this.shares.hidden - bars.length}`, value: others, kind: "rest" },
       { name: "margin", value: total, kind: "sum" },
     );
-    const title = `true start “${short(names[gold[0]], 16)}” (${gold[0]}) over “${short(names[margin.rival], 16)}” (${margin.rival})`;
+    const title = `${start} “${short(names[margin.start], 16)}” (${margin.start}) over “${short(names[margin.rival], 16)}” (${margin.rival})`;
     this.ofMargin.show(title, bars, { named: largest(margin.values), sums: 1.2 * largest(margin.total) });
   }
 }

@@ -29,6 +29,7 @@ class Story {
 
   fill() {
     const { sample, point } = this;
+    this.find(".mark-gold").hidden = !sample.gold;
     this.text = new TokenText(this.find(".tokens"), sample, point);
     this.maps = ["start", "end"].map((kind) => new LogitMap(sample, kind, point));
     this.find(".maps-panel .pair").append(...this.maps.map((each) => each.map.node));
@@ -44,7 +45,7 @@ class Story {
   fillAnswer() {
     this.node.classList.add("still");
     this.find(".maps-panel h3").textContent = "Logits by token";
-    this.find(".maps-panel .hint").textContent = "Brighter: a higher logit. Green lines: the true answer.";
+    this.find(".maps-panel .hint").textContent = `Brighter: a higher logit.${this.sample.gold ? " Green lines: the true answer." : ""}`;
     const [panel, maps] = attentionPanel(this.sample, this.point);
     this.attention = maps;
     const [left, right] = this.node.querySelectorAll(".story-column");
@@ -98,7 +99,7 @@ class Story {
     for (const each of this.maps) each.show(at);
     const right = isRight(sample, at);
     const chip = this.find(".chip");
-    chip.textContent = right ? "right" : "wrong";
+    chip.textContent = this.run.is_own ? "no given answer" : right ? "right" : "wrong";
     chip.className = right ? "chip right" : "chip";
     this.find(".answer").textContent = this.verdict(at);
     if (this.find(".numbers").open) this.fillNumbers();
@@ -109,14 +110,15 @@ class Story {
     const answer = this.run.answered ?? answerOf(sample, at);
     const said = answer ? `“${short(answer, 90)}”` : "no answer";
     const expected = sample.gold ? `“${short(sample.answer, 90)}”` : "no answer in this window";
-    return isRight(sample, at) ? `After step ${sample.steps[at]} the model answers ${said}.` : `After step ${sample.steps[at]} the model answers ${said}. The true answer: ${expected}.`;
+    return isRight(sample, at) || this.run.is_own ? `After step ${sample.steps[at]} the model answers ${said}.` : `After step ${sample.steps[at]} the model answers ${said}. The true answer: ${expected}.`;
   }
 
   showLens(step) {
     for (const each of this.lens) each.show(step);
     const lowest = this.sample.lens.lowest_right[this.lens[0].place];
     const layer = lowest === 0 ? "the embeddings" : `layer ${lowest}`;
-    const found = lowest < 0 ? "At this step it is right on no layer." : `At this step it is right from ${layer} on (framed).`;
+    const is = this.run.is_own ? "gives this answer" : "is right";
+    const found = lowest < 0 ? `At this step it ${is} on no layer.` : `At this step it ${is} from ${layer} on (framed).`;
     this.find(".lens-panel .hint").textContent = `What the QA head makes of each layer’s output. ${found} It was trained on the last layer alone.`;
   }
 
@@ -170,6 +172,7 @@ class Story {
   // What a screen reader hears of this step.
   spoken() {
     if (!this.text) return "nothing was recorded";
+    if (this.run.is_own) return "no given answer";
     return isRight(this.sample, this.at) ? "answers right" : "answers wrong";
   }
 }

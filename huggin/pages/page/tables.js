@@ -47,14 +47,13 @@ function nodeFinding(sample, go) {
   const title = "The node that gives most to the answer";
   const shares = sample && sample.shares;
   if (!shares || !shares.margin) return finding(title, "not known", whyNot(sample));
-  const { nodes, values, total, rival } = shares.margin;
+  const { nodes, values, total, start, rival } = shares.margin;
   const last = total.length - 1;
   const at = last * (nodes.length / total.length);
-  const gold = sample.gold[0];
-  const [ahead, behind] = total[last] >= 0 ? [gold, rival] : [rival, gold];
+  const [ahead, behind] = total[last] >= 0 ? [start, rival] : [rival, start];
   const lead = `“${short(sample.names[ahead], 16)}” leads “${short(sample.names[behind], 16)}” by ${signed(Math.abs(total[last]), 3)} after step ${shares.step[last]}`;
-  const more = `${lead}; this node adds ${withSign(values[at])} for “${short(sample.names[gold], 16)}”.`;
-  return finding(title, `node ${nodes[at]}`, more, { text: "Go there", does: () => { go.token(gold); go.step(shares.step[last]); } });
+  const more = `${lead}; this node adds ${withSign(values[at])} for “${short(sample.names[start], 16)}”.`;
+  return finding(title, `node ${nodes[at]}`, more, { text: "Go there", does: () => { go.token(start); go.step(shares.step[last]); } });
 }
 
 function hardestFinding(run, go) {
