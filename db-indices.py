@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_database_option(parser)
     args = parser.parse_args(argv)
     if args.list == bool(args.state):
-        raise UserError("give --list, or a model-type-state; see db-indices.py --help")
+        parser.error("give --list, or a model-type-state")
     with closing(open_database(database_path(args.db), must_exist=True)) as connection:
         table = (
             runs_of(connection, args.state) if args.state else rows_of(connection, "sample_indices")

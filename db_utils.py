@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser, called, run_command
 from huggin.common.errors import UserError
 from huggin.database.connection import (
     add_database_option,
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_database_option(parser)
     args = parser.parse_intermixed_args(argv)
     if args.list == bool(args.row):
-        raise UserError("give --list, or a table and its values; see db_utils.py --help")
+        parser.error("give --list, or a table and its values")
     path = database_path(args.db)
     if args.row:
         print(add_row(path, args.row))
@@ -74,7 +74,8 @@ def add_row(path: Path, words: list[str]) -> int:
                 raise UserError(f"SEQ_IDS {seq_ids!r}: {len(items)} of {asked}: {advice}")
             with closing(open_database(path, must_exist=True)) as connection, writing(connection):
                 return add_indices(connection, row, asked, seq_ids)
-    raise UserError(f"{' '.join(words)}: no table, or not three values; see db_utils.py --help")
+    name = called("db_utils.py")
+    raise UserError(f"{' '.join(words)}: no table, or not three values; see {name} --help")
 
 
 def number_of(name: str, text: str) -> int:

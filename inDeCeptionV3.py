@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from huggin.common.cli import run_command
+from huggin.common.progress import loading
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     json, db = map(choices.pop, ("json", "db"))
     refuse_unwritable(json, db)
     choices["picture"] = open_picture(choices["picture"])
+    loading("TensorFlow and Matplotlib")
     # TensorFlow and Matplotlib take seconds to load, so what was typed is read first.
     load_matplotlib()
     from huggin.lime.pictures.explaining import explain_rounds

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
+from huggin.common.progress import loading
 
 ON_THE_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     format_of(args.out)
     refuse_unknown(args.model)
+    loading("PyTorch")
     from huggin.pages.legend_drawing import draw, drawing
 
     draw(drawing(args.model, args.depth), args.out)

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from huggin.common.cli import run_command
 from huggin.common.errors import UserError
+from huggin.common.progress import loading
 from huggin.graphs.arguments import load_matplotlib
 from huggin.lime.arguments import STABILITY, checked, lime_parser
 from huggin.lime.results import record, refuse_unwritable
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     json, db, show = map(choices.pop, ("json", "db", "show"))
     refuse_unwritable(json, db)
     choices["picture"] = open_picture(choices["picture"])
+    loading("TensorFlow and Matplotlib")
     # TensorFlow and Matplotlib take seconds to load, so what was typed is read first.
     load_matplotlib()
     from huggin.lime.pictures.explaining import explain_picture

@@ -12,6 +12,7 @@ from typing import Any
 
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
+from huggin.common.progress import loading
 from huggin.common.streams import warn
 from huggin.database.connection import add_database_option, database_path, open_database
 from huggin.database.queries import duplicates
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.qa.given import read_given
 
     given = read_given(args.cfg or HERE / "cfg.json", [])
+    loading("the questions")
     from huggin.asking.lookup import Lookup
 
     lookup = Lookup.load(given, args.split)

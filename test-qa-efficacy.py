@@ -13,6 +13,7 @@ from typing import Any
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.files import text_or_file
+from huggin.common.progress import loading
 from huggin.database.connection import add_database_option, database_path, open_database
 from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
 from huggin.recording.run_folder import RunFolder
@@ -149,6 +150,7 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
 
     Returns how many answers were right.
     """
+    loading(f"the model in {folder}")
     from huggin.asking.examination import Examination
 
     examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)
@@ -173,7 +175,7 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
         correct_in_all, asked_in_all = standing(database, state)
         different = len(asked_before(database, state))
     in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"
-    print(f"{state}: {in_all} ({different} different questions)")
+    print(f"{run.path}: {in_all} ({different} different questions)")
     if found.until_right:
         print("EM and F1 take a fixed number of questions: --samples N, or --all")
     return found.efficacy.correct

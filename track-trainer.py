@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser, called, run_command
 from huggin.common.files import replacing
 from huggin.common.streams import warn
 from huggin.database.connection import (
@@ -104,7 +104,7 @@ def track(args: Namespace) -> int:
         if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
             what = f"{run.path}: already trained, {trained_before} steps"
             advice = "there is nothing to profile; --overwrite_output_dir true starts anew"
-            warn(f"track-trainer.py: {what}; {advice}")
+            warn(f"{called('track-trainer.py')}: {what}; {advice}")
             return 0
         samples = looks.kept(read_samples(seen))
         if ending.code and not any(training_function(sample) != OUTSIDE for sample in samples):
@@ -115,9 +115,9 @@ def track(args: Namespace) -> int:
         kept = f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
         if ending.code:
             after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
-            warn(f"track-trainer.py: run_qa.py ended early, {after}; {kept}")
+            warn(f"{called('track-trainer.py')}: run_qa.py ended early, {after}; {kept}")
         if ending.trouble:
-            warn(f"track-trainer.py: py-spy ended early: {ending.trouble}; {kept}")
+            warn(f"{called('track-trainer.py')}: py-spy ended early: {ending.trouble}; {kept}")
         print(report(samples, ending))
         if args.flame and samples:
             write_flame(args.flame, samples, seen)

@@ -17,6 +17,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from checkpointing import EvaluationStopped, SafeStop, SafeTrainer
 from huggin.analysis.learning import validation_in_words
+from huggin.common.cli import called
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.common.progress import shows_bars
@@ -216,7 +217,7 @@ def build_trainer(
     recorder = None
     if records and features and config.on_main_process:
         for line in check_labels(records, features).in_words():
-            warn(f"run_qa.py: {line}")
+            warn(f"{called('run_qa.py')}: {line}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, questions, features)
     try:

@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from huggin.analysis.question_texts import span_of  # noqa: E402
+from huggin.analysis.question_texts import spans_of  # noqa: E402
 from huggin.analysis.suspects import losses_by_pass  # noqa: E402
 from huggin.asking.suspects import suspects  # noqa: E402
 from huggin.qa.records import read_records  # noqa: E402
@@ -111,7 +111,7 @@ def fit(pair: list[Any]) -> bool:
     """Whether two questions have one context, and answers that do not overlap."""
     if len(pair) < 2 or pair[0]["context"] != pair[1]["context"]:
         return False
-    first, second = map(span_of, pair)
+    first, second = (spans_of(each)[0] for each in pair)
     return first[1] <= second[0] or second[1] <= first[0]
 
 
@@ -120,7 +120,7 @@ def elsewhere(record: Any, draw: random.Random) -> bool:
     words = [match.span() for match in WORD.finditer(record["context"])]
     count = draw.randint(1, 4)
     at = draw.randrange(len(words) - count + 1)
-    old = span_of(record)
+    old = spans_of(record)[0]
     new = (words[at][0], words[at + count - 1][1])
     return (new[1] <= old[0] or old[1] <= new[0]) and answer_with(record, new)
 
@@ -128,7 +128,7 @@ def elsewhere(record: Any, draw: random.Random) -> bool:
 def at_another_word(record: Any, draw: random.Random) -> bool:
     """Let an answer begin or end one or two words further in or out; whether that was done."""
     words = [match.span() for match in WORD.finditer(record["context"])]
-    old = span_of(record)
+    old = spans_of(record)[0]
     inside = [at for at, word in enumerate(words) if word[0] < old[1] and word[1] > old[0]]
     first, last = inside[0], inside[-1]
     by = draw.choice([1, 2])

@@ -1,6 +1,7 @@
 """Every command explains itself, and refuses bad input, at once, as a process of its own."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -133,11 +134,20 @@ def inputs(tmp_path_factory, tiny_cfg):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)
 def test_bad_input_is_refused_before_anything_heavy_is_loaded(words, inputs, tiny_run):
     words = [str(tiny_run) if word == "RUN" else word for word in words]
     done, loaded = typed(words, inputs)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     said = done.stderr.splitlines()
-    assert [line for line in said if " error: " in line] == said[-1:]
+    assert [line for line in said if line.startswith(f"huggin {words[0]}: error: ")] == said[-1:]
     assert loaded == []
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_left_alone_before_anything_heavy_is_loaded(tmp_path, tiny_run):
+    shutil.copytree(tiny_run.parent, tmp_path, dirs_exist_ok=True)
+    done, loaded = typed(["run_qa", "cfg.json"], tmp_path)
+    assert (done.returncode, done.stderr, loaded) == (0, "", [])
+    assert done.stdout.startswith("run: already trained (8 of 8 steps); nothing to do; ")

@@ -41,6 +41,7 @@ SHOWN = 20  # wrong answers that are listed if nobody says which
 class Examined:
     """Questions that were asked, and the score over all of them."""
 
+    run: Path
     state: str  # the model-type-state
     asked: list[Asked]
     efficacy: Efficacy
@@ -83,7 +84,8 @@ class Examined:
 
     def _score(self) -> list[str]:
         efficacy = self.efficacy
-        score = f"{self.state}: {efficacy.correct}/{efficacy.asked} right"
+        of = f"{self.run}, step {efficacy.step:,}, asked {efficacy.data}"
+        score = f"{of}: {efficacy.correct}/{efficacy.asked} right"
         if self.until_right:
             return [score]
         em_low, em_high = efficacy.exact_match_interval
@@ -97,7 +99,8 @@ class Examined:
         """The score, and each question with the expected and the actual answer."""
         names = ("index", "expected", "answered", "right", "f1", "confidence")
         answers = [dict(zip(names, each.as_row(), strict=True)) for each in self.asked]
-        return {"state": self.state, **asdict(self.efficacy), "answers": answers}
+        whose = {"run": str(self.run), "state": self.state}
+        return {**whose, **asdict(self.efficacy), "answers": answers}
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.in_words())}</pre>"
@@ -181,7 +184,8 @@ class Examination:
         trained_on = self.trained_on & {one.index for one in answered}
         squad2 = self.trained.data.version_2_with_negative
         scored = (answered, self.trained.step, self.asked_data, len(trained_on), squad2)
-        return Examined(self.state, answered, efficacy_of(*scored), until_right, trained_on)
+        found = efficacy_of(*scored)
+        return Examined(self.trained.run.path, self.state, answered, found, until_right, trained_on)
 
     def keep(self, found: Examined) -> None:
         """Keep the score, if it is one, and the inside of the first right answer, else the last."""

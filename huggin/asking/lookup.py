@@ -8,6 +8,7 @@ from typing import Any, Self
 from datasets import Dataset
 
 from huggin.common.errors import BadValue, UserError
+from huggin.common.progress import loading
 from huggin.qa.arguments import ModelArguments
 from huggin.qa.given import Keys
 from huggin.qa.labels import plain_question
@@ -36,6 +37,7 @@ class Lookup:
     @cached_property
     def tokenizer(self) -> Any:
         """The run's tokenizer, loaded when it is first needed, which takes seconds."""
+        loading("the tokenizer")
         from huggin.model.loading import load_tokenizer
 
         return load_tokenizer(self.model)

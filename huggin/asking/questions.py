@@ -68,7 +68,7 @@ def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> 
     """
     left = [index for index in range(count) if index not in skip]
     if not left:
-        asked = f"this model-type-state was asked all {count} questions before"
+        asked = f"this model was asked all {count} questions before"
         raise UserError(f"no unseen question is left: {asked}")
     random.Random(seed).shuffle(left)
     return left

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import huggin
 from huggin.common.cli import CommandParser
+from huggin.common.progress import loading
 from huggin.graphs.arguments import add_options, add_runs
 
 
@@ -25,5 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.answer and args.beside:
         parser.error("--answer is about one run")
+    loading(str(args.run))
     print(huggin.page(**vars(args)).path)
     return 0

@@ -11,6 +11,7 @@ import huggin
 from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.common.files import write_json
+from huggin.common.progress import loading
 from huggin.graphs.arguments import add_run, load_matplotlib
 from huggin.lime.arguments import STABILITY, add_masks, add_output, add_score, refuse_unfit
 from huggin.lime.choices import HIDING
@@ -22,13 +23,15 @@ KINDS = ("auto", "words", "sentences")
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain one answer, and save, print and record what was found."""
     args = read_arguments(argv)
-    from huggin.lime.words.question import chosen_question
     from huggin.recording.checkpoints import refuse_untrained
     from huggin.recording.reader import Recording
 
     recording = Recording(args.run)
     refuse_untrained(recording.run)
     refuse_unwritable(args.json, args.db)
+    loading(f"the model in {recording.run.path}")
+    from huggin.lime.words.question import chosen_question
+
     choices = dict(vars(args))
     show, json, db = map(choices.pop, ("show", "json", "db"))
     asked = map(choices.pop, ("index", "split", "question", "context"))

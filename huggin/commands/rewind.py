@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import huggin
 from huggin.common.cli import CommandParser
+from huggin.common.progress import loading
 from huggin.common.streams import warn
 from huggin.graphs.arguments import add_options, load_matplotlib
 
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     recording = Recording(args.run)
     model_of(recording.run, args.checkpoint)
+    loading(f"the model in {recording.run.path}")
     load_matplotlib()
     from huggin.graphs.parts import draw_rewound
     from huggin.graphs.saving import save_figures

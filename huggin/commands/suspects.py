@@ -12,17 +12,19 @@ from pathlib import Path
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.common.progress import loading
 from huggin.graphs.arguments import add_options, load_matplotlib
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the most suspicious questions with their reasons, draw the data map, write files."""
     args = read_arguments(argv)
+    recording = huggin.Recording(args.run)
+    loading(f"the questions of {args.run}")
     from huggin.asking.suspects import SHOWN, export_suspects, form_of, suspects, write_without
 
     if args.export:
         form_of(args.export)
-    recording = huggin.Recording(args.run)
     own = map(recording.facts.cfg.get, ("train_file", "validation_file"))
     if args.without and args.without[1].resolve() in [Path(file).resolve() for file in own if file]:
         raise UserError(f"--without: {args.without[1]} is data of the run; name another file")

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from huggin.common.streams import warn
+
 DELAY = 2.0  # seconds until a bar appears
 
 
@@ -43,6 +45,12 @@ def progress(
 def shows_bars() -> bool:
     """Whether stderr is a terminal, so that progress bars are shown."""
     return bool(sys.stderr and sys.stderr.isatty())
+
+
+def loading(what: str) -> None:
+    """Say on a terminal what the next seconds go into; a log file gets no such line."""
+    if shows_bars():
+        warn(f"loading {what}")
 
 
 def quieten_libraries_bars() -> None:

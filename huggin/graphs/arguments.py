@@ -11,6 +11,7 @@ from typing import Any
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
+from huggin.common.progress import loading
 from huggin.common.streams import warn
 from huggin.recording.run_folder import RunFolder
 
@@ -113,6 +114,7 @@ def draw(
     Saves them in RUN/graphs and prints their paths and tables. Returns the exit code.
     """
     read_first(kind, [run, *beside], choices.get("sample"))
+    loading("Matplotlib")
     load_matplotlib()
     figures = huggin.figures(run, kind, beside, **choices)
     figures.save(formats=format)
@@ -126,6 +128,7 @@ def draw(
 def compose(program: str, **choices: Any) -> int:
     """Write a PDF by the arguments of `huggin.pdf` and print its path. Returns the exit code."""
     read_first("pdf", [choices["run"], *choices.get("beside", ())], choices["sample"])
+    loading("Matplotlib")
     load_matplotlib()
     made = huggin.pdf(**choices)
     for note in made.notes:

@@ -18,7 +18,7 @@ class Beside:
     """A run in a figure."""
 
     recording: Recording
-    name: str  # its model-type-state; "" if it is the only run
+    name: str  # its folder; "" if it is the only run
     colour: str
 
     @property
@@ -48,18 +48,10 @@ def read_runs(paths: Sequence[Path]) -> list[Recording]:
 
 
 def side_by_side(runs: Sequence[Recording]) -> list[Beside]:
-    """The runs with names and colours.
-
-    A run's name is its model-type-state, with its folder if another run has the same.
-    """
+    """The runs with names, which are their folders, and colours."""
     if len(runs) == 1:
         return [Beside(runs[0], "", "black")]
-    states = [run.facts.model_type_state(int(run.steps.step[-1])) for run in runs]
-    names = [
-        state if states.count(state) == 1 else f"{state} ({run.run.path})"
-        for state, run in zip(states, runs, strict=True)
-    ]
-    return [Beside(*each) for each in zip(runs, names, COLOURS)]
+    return [Beside(run, str(run.run.path), colour) for run, colour in zip(runs, COLOURS)]
 
 
 def same_sample(runs: Sequence[Recording], sample: int) -> list[Window]:

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainingArguments
 
+from huggin.common.cli import called
 from huggin.common.errors import BadValue
 from huggin.common.streams import warn
 
@@ -64,7 +65,7 @@ def use_one_gpu(training: TrainingArguments) -> None:
     if visible > 1:
         training._n_gpu = 1
         advice = "torchrun takes more, see docs/overnight.md"
-        warn(f"run_qa.py: trains on one of {visible} GPUs; {advice}")
+        warn(f"{called('run_qa.py')}: trains on one of {visible} GPUs; {advice}")
 
 
 def describe_device(device: torch.device) -> str:

@@ -17,6 +17,7 @@ from pypdf.errors import PdfReadError
 
 from huggin import __version__
 from huggin.common.files import replacing
+from huggin.common.progress import progress
 from huggin.common.text import printable
 from huggin.graphs.runs import side_by_side
 from huggin.graphs.saving import ignore_missing_glyphs, laid_out
@@ -167,7 +168,7 @@ def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
     """A section: its title with the first row (or two) of what it contains, then the other rows."""
     blocks = [
         each if isinstance(each, Block) else figure_block(each, WIDTH, HEIGHT - 60, SCALE)
-        for each in contents
+        for each in progress(contents, label="drawing", unit="figures")
     ]
     first, *others = in_rows(blocks, WIDTH)
     head = stacked([heading(title), first])

@@ -17,10 +17,10 @@ Row = tuple[str, str]  # label and text
 
 
 def title_line(recording: Recording) -> str:
-    """Model, data, steps, EM and F1 if the run was evaluated, and the day of its last step."""
+    """Folder, model, data, steps, EM and F1 if the run was evaluated, and its last step's day."""
     facts = recording.facts
-    model = f"{facts.model_class} ({facts.model_name})"
-    parts = [f"{model} on {facts.data_name}", f"{recording.steps.step[-1]} steps"]
+    model = f"{facts.model_class} ({facts.model_name}) on {facts.data_name}"
+    parts = [f"{recording.run.path}: {model}", f"{recording.steps.step[-1]} steps"]
     if scores := final_evaluation(recording.run):
         parts.append(f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %")
     last_segment = recording.run.segments("steps")[-1][1]
@@ -44,8 +44,9 @@ def run_facts(recording: Recording) -> list[Row]:
     last = int(steps.step[-1])
     start = "its pretrained weights" if facts.pretrained else "random weights"
     rows = [
-        ("model", facts.model_type_state(last)),
-        ("training", f"{facts.model_name} from {start}, {last} steps, seed {facts.seed}"),
+        ("run", str(recording.run.path)),
+        ("model", f"{facts.model_class} ({facts.model_name}) from {start}"),
+        ("training", f"{last:,} steps on {facts.data_name}, seed {facts.seed}"),
         ("loss", _first_and_last_loss(steps)),
     ]
     if scores := final_evaluation(recording.run):
@@ -71,13 +72,13 @@ def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
     ]
 
 
-def answer_facts(answer: AnswerFacts) -> list[Row]:
+def answer_facts(recording: Recording, answer: AnswerFacts) -> list[Row]:
     """A question and the model's answer: label and text."""
     note = " (from the training data)" if answer.trained_on else ""
     verdict = "not answered right: " if answer.right is False else ""
     expected = answer.window.answer or "(no answer)"
     return [
-        ("model", answer.state),
+        ("run", f"{recording.run.path}, step {answer.step:,}"),
         ("question", answer.window.question + note),
         ("answer", verdict + (answer.answered or "(none)")),
         ("expected", NOT_GIVEN if answer.right is None else expected),

@@ -43,8 +43,7 @@ NOT_EXPLAINED = "huggin lime-answer was not run for this question and model"
 
 def page_of_run(recording: Recording, name: str) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
-    name = name or recording.facts.model_type_state(int(recording.steps.step[-1]))
-    page = _page_of(recording, name, title_line(recording))
+    page = _page_of(recording, name or str(recording.run.path), title_line(recording))
     page["curves"] = _curves(recording)
     for name, find in (("facts", _facts), ("scores", _scores), ("explained", _explained)):
         page[name] = found_or_why(page, name, find, recording) or []
@@ -161,8 +160,8 @@ def page_of_answer(recording: Recording) -> Page:
     answer = read_answer(recording.run)
     facts = answer.facts
     explained = facts.explained
-    page = _page_of(recording, facts.state, f"One answer of {title_line(recording)}")
-    page["facts"] = [(label, shown(text)) for label, text in answer_facts(facts)]
+    page = _page_of(recording, str(recording.run.path), f"One answer of {title_line(recording)}")
+    page["facts"] = [(label, shown(text)) for label, text in answer_facts(recording, facts)]
     page |= {"scores": [], "answered": shown(facts.answered), "confidence": facts.confidence}
     page["is_own"] = facts.right is None  # no answer is given
     sample: Page = {**page_of_window(facts.window), "number": 0, "missing": {}, "learned": None}

@@ -125,7 +125,7 @@ def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Do
     title = title_line(recording)
     learning = _learning([title], [recording], choice)
     document = Document(title, about_answer(recording), learning)
-    facts = text_block(table(answer_facts(answer), FACTS_BLUE, (LABELS, TEXTS)))
+    facts = text_block(table(answer_facts(recording, answer), FACTS_BLUE, (LABELS, TEXTS)))
     context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))
     figures = draw_answer(recording, choice=choice) | draw_attention(recording)
     contents: list[Block | Figure] = [facts, context, *figures.values()]

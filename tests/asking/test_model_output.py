@@ -6,7 +6,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import chdir, closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import huggin
 from tests.conftest import command, toolkit
 
 STATE = "BertForQuestionAnswering-NoPretrain-8-questions.json"
+ASKED = "run, step 8, asked questions.json"
 
 
 def rows(folder, query):
@@ -41,19 +42,19 @@ def test_asking_all_is_repeatable_recorded_and_scored(morning):
     assert [predictions[f"q{row[0]}"] for row in kept] == [row[1] for row in kept]
     correct = sum(row[2] for row in kept)
     assert done.returncode == (0 if correct else 1)
-    assert f"{STATE}: {correct}/4 right" in done.stdout
+    assert f"{ASKED}: {correct}/4 right" in done.stdout
     scores = json.loads((morning / "run" / "eval_results.json").read_text())
     (measured,) = json.loads((morning / "run" / "efficacy.json").read_text())
     assert measured["exact_match"] == pytest.approx(scores["eval_exact_match"])
     assert measured["f1"] == pytest.approx(scores["eval_f1"])
     again = command("test-qa-efficacy.py", "cfg.json", "--samples", "2", "--seed", "1", cwd=morning)
-    assert f"{STATE}" in again.stdout
+    assert f"{ASKED}: " in again.stdout
     assert rows(morning, "SELECT sample_num, sample_seq FROM model_efficacy") == [(6, "4,2")]
     first, second = rows(morning, "SELECT seq_ids FROM sample_indices ORDER BY id")
     assert second[0].split(",") == first[0].split(",")[:2]
     unseen = command("test-qa-efficacy.py", "cfg.json", "--unseen", cwd=morning)
     assert unseen.returncode == 2
-    assert "is left: this model-type-state was asked all 4 questions before" in unseen.stderr
+    assert "is left: this model was asked all 4 questions before" in unseen.stderr
 
 
 def test_a_run_is_named_by_its_folder_too(morning):
@@ -61,8 +62,8 @@ def test_a_run_is_named_by_its_folder_too(morning):
     by_cfg = command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning)
     by_run = command("test-qa-efficacy.py", "run", *words, cwd=morning)
     assert by_run.stdout.splitlines()[:-1] == by_cfg.stdout.splitlines()[:-1]
-    found = huggin.examine(morning / "run", seed=1)
-    assert by_cfg.stdout.startswith(found.in_words())
+    with chdir(morning):
+        assert by_cfg.stdout.startswith(huggin.examine("run", seed=1).in_words())
 
 
 @pytest.mark.slow
@@ -107,7 +108,7 @@ def test_a_stopped_run_is_asked_at_its_newest_checkpoint(morning):
     (morning / "run" / "trainer_state.json").unlink()
     shutil.rmtree(morning / "run" / "checkpoint-8")
     done = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=morning)
-    assert "NoPretrain-6-questions.json: " in done.stdout, done.stderr
+    assert "run, step 6, asked questions.json: " in done.stdout, done.stderr
 
 
 def test_a_torn_model_is_passed_over_for_the_newest_checkpoint(morning):
@@ -125,7 +126,7 @@ def test_other_data_is_another_model_type_state(morning):
     shutil.copy(cfg["validation_file"], morning / "other.json")
     (morning / "cfg.json").write_text(json.dumps(cfg | {"validation_file": "other.json"}))
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
-    assert f"{STATE}-other.json" in done.stdout, done.stderr
+    assert "run, step 8, asked other.json: " in done.stdout, done.stderr
     (measured,) = json.loads((morning / "run" / "efficacy.json").read_text())
     assert measured["data"] == "other.json"
 
@@ -170,10 +171,10 @@ def test_training_questions_are_those_of_the_run(morning, records):
     (morning / "other.json").write_text(json.dumps(asked))
     change_cfg(morning, train_file="other.json", validation_file="other.json")
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
-    assert f"{STATE}-other.json: " in done.stdout, done.stderr
+    assert "run, step 8, asked other.json: " in done.stdout, done.stderr
     assert "from the training data" not in done.stdout
     done = command("test-qa-efficacy.py", "cfg.json", "--all", "--split", "train", cwd=morning)
-    assert f"{STATE}: " in done.stdout, done.stderr
+    assert f"{ASKED}: " in done.stdout, done.stderr
     assert "(all from the training data: " in done.stdout
 
 
@@ -184,7 +185,7 @@ def test_training_data_that_is_gone_is_said(morning):
     (morning / "run" / "recording" / "run.json").write_text(json.dumps(facts))
     done = command("test-qa-efficacy.py", "cfg.json", "--all", cwd=morning)
     assert "the training data, gone.json, is not here; so no score says which" in done.stderr
-    assert "NoPretrain-8-gone.json-questions.json: " in done.stdout
+    assert "run, step 8, asked questions.json: " in done.stdout
 
 
 def test_training_data_that_has_changed_is_said(morning, records):
@@ -220,7 +221,7 @@ def test_an_evaluation_does_not_replace_the_scores_of_a_run(morning):
 def test_a_first_right_answer_is_no_measurement(morning):
     """Its EM would be 1/n by construction."""
     done = command("test-qa-efficacy.py", "cfg.json", "--max-samples", "2", cwd=morning)
-    assert f"{STATE}: " in done.stdout, done.stderr
+    assert f"{ASKED}: " in done.stdout, done.stderr
     assert "EM " not in done.stdout.replace("EM and F1 take", "")
     assert "EM and F1 take a fixed number of questions: --samples N, or --all" in done.stdout
 

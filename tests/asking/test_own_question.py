@@ -64,7 +64,7 @@ def asked(morning) -> Recording:
 
 def test_page_and_figures_compare_it_with_nothing(asked):
     answer = read_answer(asked.run)
-    rows = dict(answer_facts(answer.facts))
+    rows = dict(answer_facts(asked, answer.facts))
     assert rows["answer"] == answer.facts.answered
     assert rows["expected"] == "no given answer: it is a question of your own"
     page = page_of_answer(asked)

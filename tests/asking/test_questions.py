@@ -5,6 +5,7 @@ import json
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_questions_are_drawn_at_random_and_none_twice():
 
 
 def test_none_left():
-    with pytest.raises(UserError, match="this model-type-state was asked all 2 questions before"):
+    with pytest.raises(UserError, match="this model was asked all 2 questions before"):
         draw_questions(2, None, skip={0, 1})
 
 
@@ -169,7 +170,7 @@ def examined(*answers: str, until_right: bool = False) -> Examined:
         Asked(index, record, Answer(text, 0.9, 0, 1, 1), *score_answer(text, record["answers"]))
         for index, text in enumerate(answers)
     ]
-    return Examined("state", asked, efficacy_of(asked, 8, "data"), until_right)
+    return Examined(Path("run"), "state", asked, efficacy_of(asked, 8, "data"), until_right)
 
 
 def numbers_in(words: str) -> list[int]:
@@ -188,7 +189,7 @@ def test_the_wrong_answers_are_shown_unless_others_are_asked_for():
         "  answered: (no answer) (confidence 0.90)",
         "",
     ]
-    assert "state: 2/4 right" in found.in_words()
+    assert "run, step 8, asked data: 2/4 right" in found.in_words()
     assert numbers_in(found.in_words("right")) == [0, 3]
     assert numbers_in(found.in_words("all")) == [0, 1, 2, 3]
     assert [answer["right"] for answer in found.as_json()["answers"]] == [True, False, False, True]

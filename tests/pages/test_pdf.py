@@ -117,7 +117,7 @@ def test_what_rewinding_found_is_in_the_pdf_and_lost_texts_are_said(run):
 def test_the_pdf_says_what_it_is(pdf):
     reader = PdfReader(pdf)
     title = reader.metadata.title
-    assert re.match(r"BertForQuestionAnswering \(.*\) on questions.json, 8 steps, EM ", title)
+    assert re.match(r".*: BertForQuestionAnswering \(.*\) on questions.json, 8 steps, EM ", title)
     assert re.search(r", F1 [0-9.]+ %, \d{4}-\d\d-\d\d$", title)
     run = pdf.parent.parent / "a run & <more>"
     about = f"Training, as recorded in {run} (8 steps, recording "

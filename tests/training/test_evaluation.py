@@ -99,7 +99,7 @@ def test_the_best_model_is_named_after_its_own_step(tmp_path, tiny_cfg):
     assert (run.path / weights).read_bytes() == (run.checkpoint(3) / weights).read_bytes()
     assert (scores["step"], measured["step"]) == (3, 3)
     asked = command("test-qa-efficacy.py", "cfg.json", "--samples", "1", cwd=tmp_path)
-    assert "BertForQuestionAnswering-NoPretrain-3-questions.json: " in asked.stdout
+    assert "run, step 3, asked questions.json: " in asked.stdout
 
 
 @pytest.mark.slow

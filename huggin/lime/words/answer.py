@@ -164,7 +164,7 @@ def _load(
     except UserError as error:
         raise UserError(f"{chosen.name}: {error}") from None
     asked = (facts.model_type_state(own.step), speed_up(own.model), own.tokenizer, own.data)
-    return own.step, TextModel(*asked, hash_of_weights(folder))
+    return own.step, TextModel(*asked, hash_of_weights(folder), str(recording.run.path))
 
 
 @dataclass(frozen=True)

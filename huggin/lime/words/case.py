@@ -57,7 +57,7 @@ class TextCase:
         other = f"  explained: {self.target.name}"
         return [
             f"{asked.name}: {asked.question}",
-            f"  {asked.model} answers: {asked.answer}{verdict}{expected}",
+            f"  {asked.whose} answers: {asked.answer}{verdict}{expected}",
             *([f"  {self.where}"] if self.where else []),
             *([other] if self.target.both != [self.answer] else []),
         ]
@@ -128,6 +128,7 @@ def case_of(
         model=text_model.name,
         step=step,
         model_hash=text_model.fingerprint,
+        run=text_model.run,
     )
     kept = set() if hide_answer else tokens_of_words(window, target.both)
     expected = (window.gold_start, window.gold_end) if window.has_answer else None

@@ -289,7 +289,7 @@ def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None
         outlines += f";  dotted green frame: expected, “{isolated(asked.expected, 40)}”"
     facts = (
         f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
-        f"{asked.model}; {finding.samples} masks by {finding.hide}; held-out R² "
+        f"{asked.whose}; {finding.samples} masks by {finding.hide}; held-out R² "
         f"{finding.held_out_in_words()}; "
         f"same answer in {100 * finding.kept:.0f} % of the masked texts"
     )

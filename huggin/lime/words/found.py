@@ -36,6 +36,12 @@ class Asked:
     model: str  # model-type-state
     step: int
     model_hash: str
+    run: str = ""  # its folder; older versions kept none
+
+    @property
+    def whose(self) -> str:
+        """Whose answer it is: the run's folder and the step."""
+        return f"{self.run}, step {self.step:,}" if self.run else self.model
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class TextModel:
     tokenizer: PreTrainedTokenizerFast
     data: DataArguments
     fingerprint: str  # a hash that changes when the model's answers may change
+    run: str = ""  # its folder
 
     @property
     def batch(self) -> int:

@@ -4,7 +4,7 @@ import html
 import json
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import chdir, closing
 
 import numpy as np
 import pytest
@@ -157,7 +157,10 @@ def test_the_page_shows_the_words(explained, tmp_path):
 
 def test_python_says_and_shows_what_the_command_does(explained, tmp_path):
     run = shutil.copytree(explained / "run", tmp_path / "run")
-    found = huggin.explain_answer(run, 1, samples=65, stability=2, checkpoints=True, verbose=True)
+    with chdir(run.parent):
+        found = huggin.explain_answer(
+            "run", 1, samples=65, stability=2, checkpoints=True, verbose=True
+        )
     printed = (explained / "printed.txt").read_text().splitlines()
     assert found.in_words().splitlines() == [line for line in printed if not line.endswith(".png")]
     numbers = json.loads((explained / "numbers.json").read_text())
