@@ -14,7 +14,7 @@ from huggin.pages.card import write_card
 from huggin.pages.made_files import GRAPHS, MadeFile
 from huggin.pages.page import page
 from huggin.pages.pdf import pdf
-from huggin.qa.arguments import run_named
+from huggin.qa.arguments import INPUT_PATHS, PATHS, run_named
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
@@ -45,7 +45,8 @@ def pack(
     """Write one zip that hands a run on: what `huggin pack` does.
 
     It holds README.md, which is written anew, page.html, training.pdf, the figures that were drawn,
-    the scores and cfg.json without `notify` and `hub_token`. weights: also the newest model and its
+    the scores and cfg.json without `notify` and `hub_token`, and of paths the last part alone, as
+    others need not know who you are. weights: also the newest model and its
     tokenizer. out: the zip; default: RUN.zip beside RUN. folder: where page and PDF are made if
     they are not there, or are older than the training.
 
@@ -60,7 +61,13 @@ def pack(
     write_card(found)
     played = page(found.path, folder=folder, if_needed=True)
     printed = pdf(found.path, folder=folder, if_needed=True)
-    kept = {key: value for key, value in facts.cfg.items() if key not in PRIVATE}
+    kept = {
+        key: Path(value).name
+        if key in (*INPUT_PATHS, *PATHS) and Path(value).is_absolute()
+        else value
+        for key, value in facts.cfg.items()
+        if key not in PRIVATE
+    }
     contents: dict[str, Content] = {
         "README.md": found.card,
         "page.html": played.path,

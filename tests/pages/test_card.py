@@ -121,7 +121,14 @@ def test_a_push_takes_our_card_along_with_its_scores(tmp_path, tiny_cfg, monkeyp
 @pytest.mark.slow
 def test_a_zip_hands_on_all_but_the_weights(run):
     facts = read_facts(run)
-    write_facts(run, replace(facts, cfg=facts.cfg | {"notify": "secret", "hub_token": "secret"}))
+    write_facts(
+        run,
+        replace(
+            facts,
+            cfg=facts.cfg
+            | {"notify": "secret", "hub_token": "secret", "train_file": "/home/secret/q.json"},
+        ),
+    )
     (run.graphs).mkdir(exist_ok=True)
     (run.graphs / "mine.png").write_bytes(b"not a figure of ours")
     huggin.figures(run.path, "losses").save()
@@ -139,6 +146,7 @@ def test_a_zip_hands_on_all_but_the_weights(run):
             "training.pdf",
         }
         assert "secret" not in archive.read("cfg.json").decode()
+        assert json.loads(archive.read("cfg.json"))["train_file"] == "q.json"
         assert "graphs/losses.png" in archive.read("README.md").decode()
         assert archive.read("training.pdf").startswith(b"%PDF")
     whole = huggin.pack(run.path, weights=True, out="whole.zip")
