@@ -273,12 +273,10 @@ def draw_small(run: Path, target: Path) -> None:
     recording = Recording(run)
     width, dpi = SMALL
     losses = draw_losses(recording)["losses"]
-    of_sample = draw_logits(recording)
-    learned = of_sample["sample-losses"]
-    logits = of_sample["logits"]
-    sizes = {losses: (width / 2, 3.7), learned: (width / 2, 3.7), logits: (width, 3.6)}
-    places = {losses: (0, 0), learned: (width / 2, 0), logits: (0, 3.8)}
-    sheet = Image.new("RGB", (round(width * dpi), round(7.4 * dpi)), "white")
+    logits = draw_logits(recording)["logits"]
+    sizes = {losses: (width, 4.6), logits: (width, 3.6)}
+    places = {losses: (0, 0), logits: (0, 4.7)}
+    sheet = Image.new("RGB", (round(width * dpi), round(8.3 * dpi)), "white")
     for figure, size in sizes.items():
         figure.set_size_inches(*size)
         figure.savefig(target, format="png", dpi=dpi)
