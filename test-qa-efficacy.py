@@ -14,8 +14,15 @@ from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.files import text_or_file
 from huggin.common.progress import loading
+from huggin.common.streams import warn
 from huggin.database.connection import add_database_option, database_path, open_database
-from huggin.database.queries import AnswerRow, asked_before, record_answers, standing
+from huggin.database.queries import (
+    AnswerRow,
+    asked_before,
+    expected_before,
+    record_answers,
+    standing,
+)
 from huggin.recording.run_folder import RunFolder
 from huggin.training.notify import notifying
 
@@ -158,11 +165,15 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
         examination.refuse_repeated_ids(args.predictions)
     state = examination.state
     with closing(open_database(database_path(args.db))) as database:
+        others = examination.not_of(expected_before(database, state))
+        if others:
+            what = f"{len(others)} questions kept under this name are of other data"
+            warn(f"{state}: {what}; rename the file of questions, or name another --db")
         found = examination.ask(
             None if args.all else args.samples or args.max_samples,
             until_right=not (args.all or args.samples),
             seed=args.seed,
-            skip=asked_before(database, state) if args.unseen else set(),
+            skip=asked_before(database, state) - others if args.unseen else set(),
             batch_size=args.batch_size,
         )
         print(found.in_words(args.show))

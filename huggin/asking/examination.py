@@ -4,7 +4,7 @@ huggin.examine("runs/sample", 20).in_words()
 """
 
 import html
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.errors import BadValue
 from huggin.common.files import write_json
 from huggin.common.progress import progress
+from huggin.common.text import storable
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.qa.features import track_sample
@@ -160,6 +161,16 @@ class Examination:
             what = f"records {first[ids[repeated]] + 1} and {repeated + 1} have one id"
             problem = f"{what}, {ids[repeated]!r}; give each question its own id"
             raise BadValue("predictions", path, problem)
+
+    def not_of(self, expected: Mapping[int, str]) -> set[int]:
+        """The indices whose expected answer is another one than in the data, or that it lacks.
+
+        expected: by the index of the question.
+        """
+        known = [index for index in expected if 0 <= index < len(self.records)]
+        answers = [each["text"] for each in self.records.select(known)["answers"]]
+        own = {at: storable(next(iter(texts), "")) for at, texts in zip(known, answers)}
+        return {index for index, text in expected.items() if own.get(index) != text}
 
     def ask(
         self,

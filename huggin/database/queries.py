@@ -151,6 +151,15 @@ def asked_before(connection: sqlite3.Connection, model_type_state: str) -> set[i
     return set().union(*runs)
 
 
+def expected_before(connection: sqlite3.Connection, model_type_state: str) -> dict[int, str]:
+    """The answer that was expected to each question a model-type-state was asked, by its index."""
+    query = """SELECT seq_index, CAST(expected AS TEXT) FROM answers
+        JOIN sample_indices ON sample_indices.id = sample_indices_id
+        JOIN model_efficacy ON model_efficacy.id = model_efficacy_id
+        WHERE model_type_state = ? ORDER BY answers.id"""
+    return dict(read_rows(connection, query, storable(model_type_state))[1])
+
+
 def duplicates(connection: sqlite3.Connection) -> dict[str, list[int]]:
     """For each model-type-state, the indices that more than one run asked, in ascending order."""
     found = {}

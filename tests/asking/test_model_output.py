@@ -57,6 +57,22 @@ def test_asking_all_is_repeatable_recorded_and_scored(morning):
     assert "is left: this model was asked all 4 questions before" in unseen.stderr
 
 
+def test_other_questions_of_a_file_of_the_same_name_are_told_apart(morning):
+    """The database knows a file by its name; what it expects says that the questions are others."""
+    words = ("--split", "train", "--all", "--seed", "1")
+    assert (
+        "other data" not in command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning).stderr
+    )
+    again = command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning)
+    assert "other data" not in again.stderr
+    with closing(sqlite3.connect(morning / "stack_trace.db")) as database:
+        database.execute("UPDATE answers SET expected = 'another' WHERE seq_index IN (1, 3)")
+        database.commit()
+    unseen = command("test-qa-efficacy.py", "cfg.json", *words[:2], "--unseen", cwd=morning)
+    assert "2 questions kept under this name are of other data; rename the file" in unseen.stderr
+    assert unseen.returncode != 2  # these two are not taken for asked
+
+
 def test_a_run_is_named_by_its_folder_too(morning):
     words = ("--all", "--seed", "1")
     by_cfg = command("test-qa-efficacy.py", "cfg.json", *words, cwd=morning)
