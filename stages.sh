@@ -190,7 +190,7 @@ show() { # KIND ENDING COMMAND ARGUMENTS...: a stage that makes such a file; lea
   [ "$before" = "$(newest "$kind" "$ending")" ] || open_file "$made"
 }
 
-conclude() { # RUN PAGE PDF: say what was trained, how it answers, where to look, what to type next
+conclude() { # RUN PAGE PDF [answer]: say what was trained or answered, where to look, what to type next
   PYTHONPATH=$here PYTHONSAFEPATH=1 "$python" -m huggin.training.closing "$@"
 }
 

@@ -31,7 +31,7 @@ class Difference:
         if math.isnan(self.half):
             return f"{gap}; all questions are of one context, so nothing says how sure that is"
         interval = f"95 %: {size - self.half:.1f} to {size + self.half:.1f}"
-        return f"{gap} ({interval}): {'shown' if self.shown else 'not shown'}"
+        return f"{gap} ({interval}): {'more than' if self.shown else 'may be'} chance"
 
 
 def difference(

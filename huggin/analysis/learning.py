@@ -111,7 +111,8 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     last, loss = measured[-1]
     words = f"best at step {best.step:,}, validation loss {lowest:.3g}"
     if best is last:
-        return f"{words}: the last evaluation, so a longer training may be better"
+        better = "" if best.exact_match == 100 else ", so a longer training may be better"
+        return f"{words}: the last evaluation{better}"
     if not loss - lowest > math.hypot(
         best.loss_spread, last.loss_spread
     ):  # as with a single question, whose error is NaN

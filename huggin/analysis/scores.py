@@ -62,14 +62,13 @@ class Calibration:
         rows = [("probability", "right", "questions")]
         rows += [(f"{said:.2f}", f"{right:.2f}", str(count)) for count, said, right in self.bins]
         error = f"calibration error {self.error:.3f}"
-        usual = (
-            f"with true probabilities {self.usual_error:.3f}, rarely over {self.largest_error:.3f}"
-        )
-        return [*in_columns(rows, left=()), f"{error} ({usual}): {self._verdict()}"]
+        usual = f"{self.usual_error:.3f} on average, and seldom over {self.largest_error:.3f}"
+        told = f"{error}; probabilities that are true would have {usual}: {self._verdict()}"
+        return [*in_columns(rows, left=()), told]
 
     def _verdict(self) -> str:
         if self.error <= self.largest_error:
-            return "nothing speaks against its probabilities"
+            return "these may be true"
         if abs(self.too_sure) <= self.half:
             return "too sure of some answers, and not sure enough of others"
         return "it is too sure" if self.too_sure > 0 else "it is not sure enough"

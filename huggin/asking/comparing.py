@@ -17,6 +17,7 @@ from huggin.asking.examination import Examination
 from huggin.asking.questions import Asked, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.progress import progress
+from huggin.common.text import short
 from huggin.model.device import choose_device
 from huggin.qa.features import refuse_long_questions
 from huggin.recording.checkpoints import newest_model
@@ -25,6 +26,7 @@ from huggin.recording.run_facts import given_for
 from huggin.recording.run_folder import RunFolder
 
 SHOWN = 10  # questions on which the models differ
+LONGEST = 150  # characters of a text
 ONE_SEED = "this compares two trained models; the same training with another seed gives another"
 
 
@@ -110,7 +112,8 @@ class Compared:
 
 
 def _in_words(first: Asked, second: Asked) -> str:
-    lines = first.in_words().splitlines()[:2]
+    question, expected = first.in_words().splitlines()[:2]
+    lines = [question, f"  text: {short(first.record['context'], LONGEST)}", expected]
     for letter, one in (("A", first), ("B", second)):
         which = "right" if one.right else "wrong"
         lines.append(f"  {letter} {which}: {one.answer.text or '(no answer)'}")

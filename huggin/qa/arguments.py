@@ -52,8 +52,8 @@ class DataArguments:
 
     dataset_name: str | None = _key(None, "a data set on the Hub with SQuAD's columns")
     dataset_config_name: str | None = _key(None, "the configuration of that data set")
-    train_file: str | None = _key(None, "questions to train on: JSON or JSONL")
-    validation_file: str | None = _key(None, "questions to evaluate on: JSON or JSONL")
+    train_file: str | None = _key(None, "questions to train on: JSON, JSONL, CSV or TSV")
+    validation_file: str | None = _key(None, "questions to evaluate on: JSON, JSONL, CSV or TSV")
     max_seq_length: int = _key(384, "tokens in a window: question and part of the context")
     doc_stride: int = _key(128, "tokens that neighbouring windows share")
     max_train_samples: int | None = _key(None, "train on the first N questions only")
