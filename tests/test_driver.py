@@ -4,9 +4,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from huggin.recording.run_folder import RunFolder
+from huggin.training.closing import closing
 from tests.conftest import ROOT, toolkit
 
 
@@ -14,6 +18,7 @@ def drive(folder, *words):
     environment = {
         key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
     }
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # has `huggin`
     return subprocess.run(
         [toolkit() / "get-training-output", *words],
         cwd=folder,
@@ -58,6 +63,18 @@ def test_everything_lands_where_the_user_stands(tmp_path, tiny_cfg):
         "my runs/one: done",
     ]
     assert list((here / "gv-graphs").glob("*.pdf")) == [pdf]
+
+
+def test_the_end_says_how_to_make_the_command_work(tiny_run, tmp_path, monkeypatch):
+    made = (RunFolder(tiny_run), tmp_path / "page.html", tmp_path / "a.pdf")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    *_, ask, _, _ = closing(*made).splitlines()
+    assert ask.startswith("next     huggin ask ")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    *_, activate, ask, _, _ = closing(*made).splitlines()
+    assert activate.startswith("next     source ")
+    assert "/bin/activate" in activate
+    assert ask.startswith("         huggin ask ")
 
 
 @pytest.mark.parametrize("system", ["Darwin", "Linux"])
