@@ -332,6 +332,7 @@ def test_the_driver_draws_also_where_nothing_was_right(morning):
     assert done.returncode == 1, done.stderr
     pdf = morning / re.search(r"^PDF +(.*)$", done.stdout, re.MULTILINE)[1]
     assert re.fullmatch(r"qa-output-\d{4}-\d\d-\d\d-\d{6}\.gv\.pdf", pdf.name)
+    assert re.search(r"^answer +.* \(wrong\), by run$", done.stdout, re.MULTILINE)
     assert "not answered right: " in pdf.with_suffix("").read_text()
     assert "expected" in pdf.with_suffix("").read_text()
 
