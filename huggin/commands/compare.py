@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import CommandParser
-from huggin.common.errors import UserError
 from huggin.common.streams import warn
 from huggin.qa.arguments import run_named
 from huggin.recording.run_folder import RunFolder
@@ -31,9 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.option("--json", "print JSON instead")
     parser.add_device()
     args = parser.parse_args(argv)
+    from huggin.recording.checkpoints import refuse_untrained
+
     for run in map(run_named, (args.first, args.second)):
-        if not RunFolder(run).holds_a_run():
-            raise UserError(f"{run}: no trained run; run get-training-output first")
+        refuse_untrained(RunFolder(run))
     warn(f"huggin compare: loading the model in {args.first}")
     from huggin.asking.comparing import compare
 

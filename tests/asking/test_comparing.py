@@ -68,6 +68,6 @@ def test_details_take_a_fixed_number_of_questions(tiny_run, tmp_path):
 
 def test_a_folder_without_a_run_is_refused(tiny_run, tmp_path):
     done = command("compare", tiny_run, tmp_path, cwd=tmp_path)
-    assert (done.returncode, "no trained run" in done.stderr) == (2, True)
+    assert (done.returncode, "no trained model" in done.stderr) == (2, True)
     with pytest.raises(UserError, match="no such folder|nothing recorded|no trained"):
         huggin.compare(tiny_run, RunFolder(tmp_path).path)
