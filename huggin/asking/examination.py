@@ -62,6 +62,8 @@ class Examined:
                     one.f1,
                     one.probability,
                     one.index in self.trained_on,
+                    one.lead,
+                    one.f1_of_span,
                 )
                 for one in self.asked
             ]

@@ -113,6 +113,18 @@ def ranked_answers(
     return answers
 
 
+def no_answer_lead(ranked: Sequence[Answer]) -> tuple[float, Answer]:
+    """By how much [CLS] beats the best span, in logits, and that span, "" if there is none.
+
+    ranked: all answers in one context. NaN if one of the two is not among them.
+    """
+    spans = [answer for answer in ranked if answer.start != NO_ANSWER]
+    nulls = [answer for answer in ranked if answer.start == NO_ANSWER]
+    if not spans or not nulls or not spans[0].confidence * nulls[0].confidence:
+        return math.nan, ranked[0]
+    return math.log(nulls[0].confidence / spans[0].confidence), spans[0]
+
+
 def _candidates(
     places: Offsets, logits: tuple[np.ndarray, np.ndarray], data: DataArguments
 ) -> list[Span]:

@@ -11,6 +11,7 @@ from huggin.qa.answers import (
     best_spans,
     mean_loss,
     mean_scores,
+    no_answer_lead,
     ranked_answers,
     score_answer,
 )
@@ -50,6 +51,23 @@ def test_the_best_window_gives_the_answer(tokenizer):
     start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
     (answer,) = best_answers(records["context"], features, start, end, data)
     assert (answer.text, answer.window, answer.start, answer.end) == ("h", 1, 6, 6)
+
+
+@pytest.mark.parametrize("null", [2.0, 9.0])
+def test_the_lead_of_no_answer_is_that_of_its_logits(tokenizer, null):
+    """Whether it is the answer or not."""
+    records = letters("f g")
+    data = DataArguments(max_seq_length=24, doc_stride=2, version_2_with_negative=True)
+    features = evaluation_features(records, tokenizer, data)
+    start, end = np.zeros((2, 1, 24))
+    start[0, [0, 4]], end[0, 5] = (null, 3), 3
+    (ranked,) = ranked_answers(records["context"], features, start, end, data)
+    assert (ranked[0].text == "") == (null > 6)
+    lead, span = no_answer_lead(ranked)
+    assert lead == pytest.approx(null - 6)
+    assert span.text == "a b"
+    (ranked,) = ranked_answers(records["context"], features, start, end, data, most=1)
+    assert np.isnan(no_answer_lead(ranked)[0])
 
 
 def test_the_loss_is_that_of_the_training_without_the_padding(tokenizer):
