@@ -66,18 +66,6 @@ def best_spans(
     return [Span(*span) for span in zip(firsts, lasts, scores[order].tolist())]
 
 
-def best_answers(
-    contexts: Sequence[str],
-    windows: Mapping[str, Sequence[Any]],
-    start_logits: np.ndarray,
-    end_logits: np.ndarray,
-    data: DataArguments,
-) -> list[Answer]:
-    """The best answer in each context: the first of `ranked_answers`."""
-    ranked = ranked_answers(contexts, windows, start_logits, end_logits, data, most=1)
-    return [answers[0] for answers in ranked]
-
-
 def ranked_answers(
     contexts: Sequence[str],
     windows: Mapping[str, Sequence[Any]],

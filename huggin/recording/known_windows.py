@@ -4,6 +4,7 @@ A stock Trainer, or a loop of one's own, gives the model tokens and labels, and 
 where in the data they come from.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
@@ -12,13 +13,12 @@ import numpy as np
 import torch
 
 from huggin.common.errors import UserError
-from huggin.common.files import write_json
 from huggin.common.progress import progress
 from huggin.qa.records import OF_A_QUESTION, Record, normalised
 from huggin.recording.probe import batch_rows
-from huggin.recording.run_folder import RunFolder
 
 NEEDED = ("input_ids", "start_positions", "end_positions")
+MASK = "attention_mask"
 OWN_IDS = ("id", "example_id")  # columns that are equal in all windows of a question
 LONGEST = 1 << 17  # tokens of a window; what comes after them does not count
 FACTORS = torch.from_numpy(np.random.default_rng(0).integers(1, 2**62, LONGEST + 2))
@@ -40,24 +40,20 @@ class KnownWindows:
         if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
             raise UserError("the training data is no sequence of windows, so none is known again")
         self.records: list[Record | None] = []
-        of_question: dict[Any, int] = {}
-        windows: list[int] = []  # of each question, how many were seen
+        questions: dict[Any, int] = {}
+        windows: Counter[int] = Counter()  # of each question
         known = []
-        rows = progress(range(len(data)), label="reading the training data", unit="windows")
-        for number in rows:
+        for number in progress(range(len(data)), label="reading the data", unit="windows"):
             row = data[number]
             if missing := [name for name in NEEDED if name not in row]:
                 raise UserError(f"row {number} of the training data has no {', '.join(missing)}")
             key = next((str(row[name]) for name in OWN_IDS if name in row), number)
-            index = of_question.setdefault(key, len(windows))
-            if index == len(windows):
-                windows.append(0)
-                self.records.append(None)
-            record = self.records[index]
-            if record is None or not record["answers"]["text"]:
-                self.records[index] = _record(row, f"{index}", tokenizer) or record
-            batch = {name: torch.as_tensor(value)[None] for name, value in _tokens(row).items()}
-            known.append((hashes(batch).item(), index, windows[index]))
+            index = questions.setdefault(key, len(questions))
+            if index == len(self.records):
+                self.records.append(_record(row, str(index), tokenizer))
+            names = [name for name in (*NEEDED, MASK) if name in row]
+            found = hashes({name: torch.as_tensor(row[name])[None] for name in names})
+            known.append((found.item(), index, windows[index]))
             windows[index] += 1
         columns = torch.tensor(sorted(known), dtype=torch.int64).reshape(-1, 3)
         self._known, self._index, self._window = columns.T.contiguous()
@@ -87,27 +83,17 @@ class KnownWindows:
         known = [record for record in self.records if record is not None]
         return known if len(known) == len(self.records) else []
 
-    def write_texts(self, run: RunFolder) -> None:
-        """Keep the questions beside the recording, which has their indices alone."""
-        run.texts.unlink(missing_ok=True)
-        if self.texts:
-            write_json(run.texts, {"data": self.texts})
-
 
 def hashes(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """A hash of each window's tokens and labels, (windows,) int64; padding does not count."""
     ids = batch["input_ids"]
-    mask = batch.get("attention_mask")
+    mask = batch.get(MASK)
     mask = torch.ones_like(ids) if mask is None or mask.shape != ids.shape else mask.long()
     factors = FACTORS.to(ids.device)
     place = (mask.cumsum(-1) - 1).clamp(0, LONGEST - 1)
     labels = torch.stack([batch[name].reshape(-1) for name in NEEDED[1:]], dim=1)
     of_labels = (labels * factors[LONGEST:]).sum(-1)  # int64 wraps around
     return (mask * (ids + 1) * factors[place]).sum(-1) + of_labels
-
-
-def _tokens(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in (*NEEDED, "attention_mask") if name in row}
 
 
 def _record(row: Mapping[str, Any], number: str, tokenizer: Any) -> Record | None:
@@ -128,20 +114,16 @@ def _decoded(row: Mapping[str, Any], number: str, tokenizer: Any) -> Record | No
     question, first, behind = texts[0], texts[1][0], texts[1][-1] + 1
     start, end = (int(row[name]) for name in NEEDED[1:])
     context = tokenizer.decode(ids[first:behind])
-    found = ""
+    answer = ""
     begin = 0
     if first <= start <= end < behind:  # else this window does not hold the answer
         begin = len(tokenizer.decode(ids[first:start]))
-        found = context[begin : len(tokenizer.decode(ids[first : end + 1]))]
-        begin += len(found) - len(found.lstrip())
-    answers = [(found.strip(), begin)] if found.strip() else []
+        answer = context[begin : len(tokenizer.decode(ids[first : end + 1]))]
+        begin += len(answer) - len(answer.lstrip())
+    places = {answer.strip(): begin} if answer.strip() else {}
     return {
         "id": number,
-        "title": "",
         "question": tokenizer.decode(ids[question[0] : question[-1] + 1]),
         "context": context,
-        "answers": {
-            "text": [text for text, _ in answers],
-            "answer_start": [place for _, place in answers],
-        },
+        "answers": {"text": list(places), "answer_start": list(places.values())},
     }

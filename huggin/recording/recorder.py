@@ -27,6 +27,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin import __version__
 from huggin.common.errors import BadValue
+from huggin.common.files import write_json
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
@@ -190,8 +191,9 @@ class Recorder:
             self._writer.run_id = id_of(self.run)
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
-        if self._known is not None:
-            self._known.write_texts(self.run)
+        self.run.texts.unlink(missing_ok=True)
+        if self._known is not None and self._known.texts:
+            write_json(self.run.texts, {"data": self._known.texts})
         self._ledger.load(checkpoint, step)
         if step == 0:
             self.step(0, epoch=0.0)
