@@ -57,7 +57,7 @@ class EvaluatingTrainer(Trainer):
         scores = mean_scores(scored, expected, squad2)
         scores["loss"], scores["loss_error"] = mean_loss(features, start_logits, end_logits)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        metrics[f"{metric_key_prefix}_samples"] = len(answers)
+        metrics[f"{metric_key_prefix}_samples"] = len(ranked)
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
