@@ -34,9 +34,7 @@ from huggin.qa.features import track_sample  # noqa: E402
 from huggin.qa.records import read_records  # noqa: E402
 from huggin.recording.reader import Recording  # noqa: E402
 
-QUESTIONS = 600
 VALIDATION = 120
-OF_A_KIND = 20
 KINDS = ("random", "boundary", "swapped")
 FOLDS = 3
 WORD = re.compile(r"\w[\w'’.,%-]*\w|\w")
@@ -50,6 +48,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--quick", action="store_true", help="the first seed alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--count", type=int, default=600, help="questions; 10 %% are made wrong")
     parser.add_argument("--clean", action="store_true")
     parser.add_argument("--cleanlab", metavar="PYTHON")
     parser.add_argument("--folder", type=Path, default=Path("suspects-bench"))
@@ -167,29 +166,30 @@ def by_cleanlab(
 
 
 def drawn(args: argparse.Namespace, seed: int) -> tuple[list[Any], list[Any]]:
-    """QUESTIONS questions of random contexts, and VALIDATION of the others."""
+    """Questions of random contexts, and VALIDATION of the others."""
     records = list(read_records(args.questions))
     contexts = list(dict.fromkeys(record["context"] for record in records))
     random.Random(seed).shuffle(contexts)
     in_order = [record for text in contexts for record in records if record["context"] == text]
-    return in_order[:QUESTIONS], in_order[-VALIDATION:]
+    return in_order[: args.count], in_order[-VALIDATION:]
 
 
 def plant(chosen: list[Any], seed: int) -> dict[int, str]:
-    """Give OF_A_KIND of the questions a wrong answer of each of KINDS; the kinds by index."""
+    """Give one of 30 questions a wrong answer of each of KINDS; the kinds by index."""
+    of_a_kind = len(chosen) // 30
     draw = random.Random(seed)
     planted: dict[int, str] = {}
     places = list(range(len(chosen)))
     draw.shuffle(places)
     for place in places:
         pair = chosen[place : place + 2]
-        if len(planted) < OF_A_KIND and not planted.keys() & {place, place + 1} and fit(pair):
+        if len(planted) < of_a_kind and not planted.keys() & {place, place + 1} and fit(pair):
             pair[0]["answers"], pair[1]["answers"] = pair[1]["answers"], pair[0]["answers"]
             planted |= {place: "swapped", place + 1: "swapped"}
     for kind, change in (("random", elsewhere), ("boundary", at_another_word)):
         free = [place for place in places if place not in planted]
         for place in free:
-            if list(planted.values()).count(kind) < OF_A_KIND and change(chosen[place], draw):
+            if list(planted.values()).count(kind) < of_a_kind and change(chosen[place], draw):
                 planted[place] = kind
     return planted
 

@@ -89,11 +89,12 @@ class Threshold:
 
     def in_words(self) -> str:
         """The threshold, and what it is worth on questions that it was not chosen on."""
-        best = f"best null_score_diff_threshold {self.lead:.2f}: F1 {self.f1:.1f} % on these"
-        chosen = f"{best}, {self.before:.1f} % as it is; chosen on half of them, it gains"
-        interval = f"{self.gain - self.half:.1f} to {self.gain + self.half:.1f}"
-        verdict = "more than" if self.gain > self.half else "may be"
-        return f"{chosen} {self.gain:.1f} points on the others (95 %: {interval}): {verdict} chance"
+        better = f"F1 {self.f1:.1f} % instead of {self.before:.1f} %"
+        interval = f"95 %: {self.gain - self.half:.1f} to {self.gain + self.half:.1f}"
+        gain = (
+            f"on questions that it was not chosen on it gains {self.gain:.1f} points ({interval})"
+        )
+        return f"best null_score_diff_threshold {self.lead:.2f}: {better}; {gain}"
 
 
 @dataclass(frozen=True)
