@@ -112,8 +112,8 @@ def ask_all(
         for index, record, found, numbers in zip(chosen, batch, ranked, measured, strict=True):
             lead, span = no_answer_lead(found)
             scores = score_answer(found[0].text, record["answers"], squad2)
-            f1 = score_answer(span.text, record["answers"], squad2)[1]
-            yield Asked(index, record, found[0], *scores, *numbers, lead=lead, f1_of_span=f1)
+            numbers += [lead, score_answer(span.text, record["answers"], squad2)[1]]
+            yield Asked(index, record, found[0], *scores, *numbers)
 
 
 def _measured(
