@@ -53,7 +53,8 @@ def with_texts(features, records):
 def train(model, features, tokenizer, records, folder, data=None, max_steps=-1, **changes) -> Path:
     """A stock Trainer that changes no weight: two passes in batches of two."""
     samples = track(records[:1], tokenizer, 64, doc_stride=16)
-    callback = RecorderCallback(folder, samples, pretrained=False, data=data)
+    cfg = {"max_seq_length": 64, "doc_stride": 16}
+    callback = RecorderCallback(folder, samples, pretrained=False, data=data, cfg=cfg)
     given = {
         "output_dir": str(folder),
         "num_train_epochs": 2,
