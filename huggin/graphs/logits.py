@@ -18,22 +18,8 @@ from huggin.analysis.lens import LayerAnswers, layer_answers, probabilities, tru
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
+from huggin.graphs import style
 from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
-from huggin.graphs.style import (
-    ACCENT,
-    END,
-    GOLD,
-    START,
-    add_log_colours,
-    by_step,
-    dots,
-    edges_of,
-    heat_map,
-    legend_above,
-    new_figure,
-    say_drawn_for,
-    say_not_finite,
-)
 from huggin.graphs.tokens import Shown, View, edges_of_answer, explain, same_scale, token_figure
 from huggin.recording.reader import LensLogits, Probes, Recording
 
@@ -60,11 +46,11 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     figure, parts = token_figure(title, shown, beside, rows=len(NAMES), height=6)
     for views, seen in zip(parts, probes, strict=True):
         for view in views:
-            _draw_probes(view, 0, seen.step, seen.start_logits, START)
-            _draw_probes(view, 1, seen.step, seen.end_logits, END)
+            _draw_probes(view, 0, seen.step, seen.start_logits, style.START)
+            _draw_probes(view, 1, seen.step, seen.end_logits, style.END)
         for row, name in enumerate(NAMES):
             views[0].panels[row].set_ylabel(f"{name} logit")
-            legend_above(views[-1].panels[row])
+            style.legend_above(views[-1].panels[row])
     same_scale(parts)
     figures = {"logits": figure, "sample-losses": _losses(beside, windows, probes)}
     return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
@@ -84,7 +70,7 @@ def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, col
     for place, opacity in zip(places, opacities, strict=True):
         look: Any = {"color": colour, "alpha": opacity, "linewidth": 0.6 + opacity}
         view.plot(row, logits[place], label=f"step {step[place]}", **look)
-    say_not_finite(view.panels[row], view.cut(logits[places]))
+    style.say_not_finite(view.panels[row], view.cut(logits[places]))
 
 
 def _three(count: int) -> list[int]:
@@ -96,26 +82,26 @@ def _losses(
     beside: Sequence[Beside], windows: Sequence[Window], probes: Sequence[Probes]
 ) -> Figure:
     """Solid lines for the start losses, dashed ones for the end losses; several runs by colour."""
-    figure = new_figure(7, 5, "Loss of the tracked sample by step")
+    figure = style.new_figure(7, 5, "Loss of the tracked sample by step")
     axes = figure.subplots()
     axes.set_title(short(windows[0].question))
     for run, window, seen in zip(beside, windows, probes, strict=True):
         since = when_learned(seen, window).right_since
         alone = ("start loss", "end loss", f"answered right from step {since} on")
         labels = (run.name, None, None) if run.name else alone
-        colours = (run.colour,) * 3 if run.name else (START, END, ACCENT)
+        colours = (run.colour,) * 3 if run.name else (style.START, style.END, style.ACCENT)
         for losses, line, colour, label in zip(
             (seen.start_loss, seen.end_loss), ("-", "--"), colours, labels
         ):
-            look: Any = {"color": colour, "label": label, "marker": dots(len(seen.step))}
+            look: Any = {"color": colour, "label": label, "marker": style.dots(len(seen.step))}
             axes.plot(seen.step, losses, line, **look)
         if since is not None:
             axes.axvline(since, color=colours[2], linestyle=":", label=labels[2])
     axes.margins(y=ROOM)
     axes.legend()
     both = [values for seen in probes for values in (seen.start_loss, seen.end_loss)]
-    say_not_finite(axes, np.concatenate(both))
-    by_step(axes, "loss (cross-entropy, nats)")
+    style.say_not_finite(axes, np.concatenate(both))
+    style.by_step(axes, "loss (cross-entropy, nats)")
     if len(beside) > 1:
         lines = "solid: start loss; dashed: end loss; dotted: answered right from there on"
         axes.set_xlabel(f"step ({lines})")
@@ -128,7 +114,7 @@ def _token_map(
     """A panel of a view as a heat map; up: the rows' edges, values: (rows, tokens)."""
     axes = view.panels[row]
     tokens = np.arange(view.tokens.start, view.tokens.stop + 1) - 0.5
-    return heat_map(axes, tokens, up, view.cut(values), colours, scale)
+    return style.heat_map(axes, tokens, up, view.cut(values), colours, scale)
 
 
 def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -154,7 +140,7 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
             panels = [view.panels[row] for view in views]
             panels[0].set_ylabel(f"step ({name} logits)")
             figure.colorbar(mesh, ax=panels, label=f"{name} logit", pad=0.01)
-        legend_above(views[-1].panels[0], rows=2)
+        style.legend_above(views[-1].panels[0], rows=2)
         question = views[0].panels[0]
         question.set_title(question.get_title(loc="left") + "\n\n")  # above the legend
         explain(views, {"shaded:": BETWEEN, "underlined:": "black dots at the end:"})
@@ -165,7 +151,7 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
     """The start logits (row 0) or end logits (row 1), time downwards, a dot at each prediction."""
     logits = (probes.start_logits, probes.end_logits)[row]
     predicted = (probes.predicted_start, probes.predicted_end)[row]
-    edges = edges_of(probes.step)
+    edges = style.edges_of(probes.step)
     axes = view.panels[row]
     mesh = _token_map(view, row, edges, logits, "RdBu_r", scale)
     chosen = np.where(predicted < 0, np.nan, predicted)
@@ -180,14 +166,14 @@ def _trace(axes: Axes, window: Window, learned: Learned) -> None:
     """Lines at the true answer's ends, at the first step with a right answer, and at each flip."""
     if window.has_answer:
         for edge, label in zip(edges_of_answer(window), ("the true answer", None), strict=True):
-            axes.axvline(edge, color=GOLD, linewidth=1.2, label=label)
+            axes.axvline(edge, color=style.GOLD, linewidth=1.2, label=label)
     first = learned.first_right
     if first is not None:
-        axes.axhline(first, color=ACCENT, label=f"first right at step {first}")
+        axes.axhline(first, color=style.ACCENT, label=f"first right at step {first}")
     later = [step for step in learned.flips if step != first]
     for number, step in enumerate(later):
         label = f"later turns: {len(later)}" if number == 0 else None
-        axes.axhline(step, color=ACCENT, linewidth=0.8, linestyle=":", label=label)
+        axes.axhline(step, color=style.ACCENT, linewidth=0.8, linestyle=":", label=label)
 
 
 def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> dict[str, Figure]:
@@ -216,11 +202,11 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
                 views[0].panels[row].set_ylabel(label, fontsize=8)
             panels = [axes for view in views for axes in view.panels[first : first + most]]
             what = f"probability as {head} (log scale)"
-            add_log_colours(panels, LEAST, colours, what, aspect=40)
+            style.add_log_colours(panels, LEAST, colours, what, aspect=40)
         explain(views, {"shaded:": BETWEEN})
         last = views[-1].panels[-1]
         last.set_xlabel(f"{last.get_xlabel()}\n{DOTS}")
-    say_drawn_for(figure, sample=sample, step=step)
+    style.say_drawn_for(figure, sample=sample, step=step)
     name = "layers" if step is None else f"layers-step-{step}"
     return {figure_name(name, runs, sample): figure}
 
@@ -241,12 +227,12 @@ def _draw_head(view: View, row: int, values: np.ndarray, colours: str, window: W
     """The head on every layer at one probe; values: (layers + 1, tokens) probabilities."""
     axes = view.panels[row]
     rows = np.arange(len(values))
-    _token_map(view, row, edges_of(rows), values, colours, LEAST).set_zorder(ON_TOP)
+    _token_map(view, row, style.edges_of(rows), values, colours, LEAST).set_zorder(ON_TOP)
     best = values.argmax(axis=-1)
     axes.plot(best, rows, ".", color="black", markersize=4, zorder=ON_TOP + 1)
     if window.has_answer:
         for edge in edges_of_answer(window):
-            axes.axvline(edge, color=GOLD, linewidth=1.2, zorder=ON_TOP + 1)
+            axes.axvline(edge, color=style.GOLD, linewidth=1.2, zorder=ON_TOP + 1)
     axes.set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.set_yticks(layer_ticks(len(rows)))
@@ -267,7 +253,7 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     found = [layer_answers(run, sample) for run in runs]
     layers = max(answers.right.shape[1] for answers in found)
     title = "The QA head on each layer's output: the probability of the true answer by step"
-    figure = new_figure(1 + 7 * len(runs), 2 * (1.2 + 0.17 * layers) + 0.8, title)
+    figure = style.new_figure(1 + 7 * len(runs), 2 * (1.2 + 0.17 * layers) + 0.8, title)
     panels = figure.subplots(2, len(runs), squeeze=False, sharex="col")
     for run, window, answers, column in zip(
         side_by_side(runs), windows, found, panels.T, strict=True
@@ -277,24 +263,24 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
         column[0].set_title(run.headline(f"{short(window.question)} {answer}") + "\n")
         _draw_answers(column.tolist(), answers)
     for row, (head, colours) in zip(panels, HEADS, strict=True):
-        add_log_colours(row, LEAST, colours, f"probability of the\ntrue {head} (log scale)")
-    say_drawn_for(figure, sample=sample)
+        style.add_log_colours(row, LEAST, colours, f"probability of the\ntrue {head} (log scale)")
+    style.say_drawn_for(figure, sample=sample)
     return {figure_name("layers-over-time", runs, sample): figure}
 
 
 def _draw_answers(panels: Sequence[Axes], answers: LayerAnswers) -> None:
     """Start above, end below: layer by step."""
-    edges = edges_of(answers.step)
+    edges = style.edges_of(answers.step)
     rows = answers.right.shape[1]
     for row, (axes, (head, colours)) in enumerate(zip(panels, HEADS, strict=True)):
         values = answers.probability[:, row].T
-        heat_map(axes, edges, edges_of(np.arange(rows)), values, colours, LEAST)
+        style.heat_map(axes, edges, style.edges_of(np.arange(rows)), values, colours, LEAST)
         label = "lowest layer whose best span is right"  # gaps where none is
         look: Any = {"color": "black", "linewidth": 1.4, "label": label}
         axes.stairs(answers.lowest_right, edges, baseline=None, **look)
-        by_step(axes, f"{head}: the head on layer")
+        style.by_step(axes, f"{head}: the head on layer")
         axes.set_yticks(layer_ticks(rows))
         axes.set_ylim(-0.5, rows - 0.5)
     panels[0].set_xlabel("")
     if answers.right.any():
-        legend_above(panels[0])
+        style.legend_above(panels[0])

@@ -24,25 +24,13 @@ from huggin.common.errors import BadValue
 from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.common.window import Window
+from huggin.graphs import style
 from huggin.graphs.runs import (
     Beside,
     figure_name,
     refuse_other_texts,
     same_sample,
     side_by_side,
-)
-from huggin.graphs.style import (
-    ACCENT,
-    END,
-    LAYERS,
-    QUIET,
-    START,
-    by_step,
-    dots,
-    legend_above,
-    new_figure,
-    say_drawn_for,
-    say_not_finite,
 )
 from huggin.graphs.tokens import Shown, same_scale, token_figure
 from huggin.recording.answer import read_answer
@@ -72,17 +60,17 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     curves = [_of_node(answer.activations, node) for answer, node in zip(answers, nodes)]
     labels = [f"activation of node {node}" for node in nodes]
     activations = _by_token(title, runs, shown, labels, curves)
-    say_drawn_for(activations, node=_joined(nodes), step=step)
+    style.say_drawn_for(activations, node=_joined(nodes), step=step)
     curves = [
         [
-            (answer.start_logits, {"label": "start logit", "color": START}),
-            (answer.end_logits, {"label": "end logit", "color": END, "linestyle": "--"}),
+            (answer.start_logits, {"label": "start logit", "color": style.START}),
+            (answer.end_logits, {"label": "end logit", "color": style.END, "linestyle": "--"}),
         ]
         for answer in answers
     ]
     title = "Start and end logits of the answer by token"
     logits = _by_token(title, runs, shown, ["logit"] * len(runs), curves)
-    say_drawn_for(logits, step=step)
+    style.say_drawn_for(logits, step=step)
     return {
         figure_name("node-logits", runs): activations,
         figure_name("answer-logits", runs): logits,
@@ -104,7 +92,7 @@ def draw_snapshot(
     title = f"Node {_joined(nodes)} by token: the tracked sample after {_joined(steps)} steps"
     labels = [f"activation of node {node}" for node in nodes]
     figure = _by_token(title, runs, shown, labels, curves)
-    say_drawn_for(figure, node=_joined(nodes), sample=sample, step=_joined(steps))
+    style.say_drawn_for(figure, node=_joined(nodes), sample=sample, step=_joined(steps))
     return {figure_name(f"node-logits-step-{steps[0]}", runs, sample): figure}
 
 
@@ -127,7 +115,7 @@ def _of_node(activations: dict[Site, np.ndarray], node: int) -> list[Curve]:
     if any(node >= values.shape[1] for values in activations.values()):
         raise BadValue("node", node, "this answer is of a model with fewer nodes; ask it again")
     curves: list[Curve] = []
-    for colour, site in zip(LAYERS, end_sites(activations)):
+    for colour, site in zip(style.LAYERS, end_sites(activations)):
         label = f"layer {site.layer}, {COMPONENTS[site.component]}"
         values = activations[site][:, node].astype(np.float32)
         curves.append((values, {"label": label, "color": colour}))
@@ -147,7 +135,7 @@ def _by_token(
             for values, look in curves:
                 view.plot(0, values, linewidth=1.2, **look)
         views[0].panels[0].set_ylabel(label)
-        legend_above(views[-1].panels[0])
+        style.legend_above(views[-1].panels[0])
     same_scale(parts)
     return figure
 
@@ -176,7 +164,7 @@ def draw_shares(
     places = [None if token is None else find_token(window.tokens, token) for window in windows]
     sums = [_sums(*each, step, sample) for each in zip(runs, windows, places, strict=True)]
     title = "Share of each node in the logits of the tracked sample: weight x activation"
-    figure = new_figure(14, 5.5 * len(runs), title)
+    figure = style.new_figure(14, 5.5 * len(runs), title)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     for part, run, window, (at, panels) in zip(
         parts, side_by_side(runs), windows, sums, strict=True
@@ -186,7 +174,7 @@ def draw_shares(
         grid = part.subplots(2, len(panels), height_ratios=[3, 1])
         for axes, panel in zip(grid.T, panels, strict=True):
             _draw_sum(axes[0], axes[1], panel)
-    say_drawn_for(figure, sample=sample, step=sums[0][0], token=places[0])
+    style.say_drawn_for(figure, sample=sample, step=sums[0][0], token=places[0])
     of_token = "" if places[0] is None else f"-token-{places[0]}"
     of_step = "" if step is None else f"-step-{step}"
     return {figure_name(f"shares{of_token}{of_step}", runs, sample): figure}
@@ -198,12 +186,12 @@ def draw_shares_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> 
     The rival is at every step the best one at the last snapshot.
     """
     title = "Shares in the margin of the true start, by step"
-    figure = new_figure(12, 5 * len(runs), title)
+    figure = style.new_figure(12, 5 * len(runs), title)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     windows = same_sample(runs, choice.sample)
     for part, run, window in zip(parts, side_by_side(runs), windows, strict=True):
         _draw_margin(part, run, window, choice)
-    say_drawn_for(figure, sample=choice.sample, node=choice.node, ranked_by=choice.rank_by)
+    style.say_drawn_for(figure, sample=choice.sample, node=choice.node, ranked_by=choice.rank_by)
     return {figure_name("shares-over-time", runs, choice.sample): figure}
 
 
@@ -241,9 +229,9 @@ def _sums(
     of_end = f"end logit of {_name(window, end)}"
     of_margin = f"start of {_name(window, gold)} over {_name(window, rival)}"
     return int(found.step[at]), [
-        Sum(of_start, START, found.shares(0, start)[at], start_bias),
-        Sum(of_end, END, found.shares(1, end)[at], end_bias),
-        Sum(of_margin, ACCENT, found.margin_shares(gold, rival)[at], None),
+        Sum(of_start, style.START, found.shares(0, start)[at], start_bias),
+        Sum(of_end, style.END, found.shares(1, end)[at], end_bias),
+        Sum(of_margin, style.ACCENT, found.margin_shares(gold, rival)[at], None),
     ]
 
 
@@ -255,7 +243,7 @@ def _draw_sum(named_axes: Axes, sum_axes: Axes, panel: Sum) -> None:
     """Above, the largest shares; below, on a scale of its own, how everything adds up."""
     shares = panel.shares
     named_axes.set_title(panel.title)
-    say_not_finite(named_axes, shares)
+    style.say_not_finite(named_axes, shares)
     if not np.isfinite(shares).all():
         return
     order = np.argsort(-shares, kind="stable")
@@ -268,8 +256,8 @@ def _draw_sum(named_axes: Axes, sum_axes: Axes, panel: Sum) -> None:
     total = float(shares.sum())
     bars = {
         f"the {len(named)} nodes above": (above, panel.colour),
-        f"the other {len(shares) - len(named)} nodes": (total - above, QUIET),
-        "bias": (panel.bias or 0.0, QUIET),
+        f"the other {len(shares) - len(named)} nodes": (total - above, style.QUIET),
+        "bias": (panel.bias or 0.0, style.QUIET),
         "together": (total + (panel.bias or 0.0), "black"),
     }
     if panel.bias is None:
@@ -292,7 +280,7 @@ def _draw_bars(axes: Axes, bars: Mapping[str, tuple[float, str]]) -> None:
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)
     axes.margins(x=0.25)  # room for the numbers
-    axes.axvline(0, color=QUIET, linewidth=0.6)
+    axes.axvline(0, color=style.QUIET, linewidth=0.6)
     axes.grid(visible=False)
 
 
@@ -317,13 +305,15 @@ def _draw_together(axes: Axes, step: np.ndarray, shares: np.ndarray, nodes: np.n
     margin = shares.sum(axis=1)
     chosen = shares[:, nodes].sum(axis=1)
     label = f"the {len(nodes)} nodes"
-    axes.plot(step, chosen, color=ACCENT, marker=dots(len(step)), linewidth=1.2, label=label)
-    axes.plot(step, margin - chosen, color=QUIET, linestyle="--", label="the others")
+    axes.plot(
+        step, chosen, color=style.ACCENT, marker=style.dots(len(step)), linewidth=1.2, label=label
+    )
+    axes.plot(step, margin - chosen, color=style.QUIET, linestyle="--", label="the others")
     axes.plot(step, margin, color="black", linewidth=1.8, label="margin")
-    axes.axhline(0, color=QUIET, linewidth=0.6)
-    say_not_finite(axes, shares)
-    legend_above(axes)
-    by_step(axes, "share in the margin of start logits")
+    axes.axhline(0, color=style.QUIET, linewidth=0.6)
+    style.say_not_finite(axes, shares)
+    style.legend_above(axes)
+    style.by_step(axes, "share in the margin of start logits")
 
 
 def _draw_each(
@@ -331,9 +321,11 @@ def _draw_each(
 ) -> None:
     """Each chosen node's share in a panel of its own, the other chosen ones faint behind it."""
     for axes, node in zip(panels, nodes):
-        axes.plot(step, shares[:, nodes], color=QUIET, linewidth=0.6, alpha=0.4)
-        axes.plot(step, shares[:, node], color=ACCENT, marker=dots(len(step)), linewidth=1.5)
-        axes.axhline(0, color=QUIET, linewidth=0.6)
+        axes.plot(step, shares[:, nodes], color=style.QUIET, linewidth=0.6, alpha=0.4)
+        axes.plot(
+            step, shares[:, node], color=style.ACCENT, marker=style.dots(len(step)), linewidth=1.5
+        )
+        axes.axhline(0, color=style.QUIET, linewidth=0.6)
         axes.set_title(f"node {node}: {shares[0, node]:+.3f} to {shares[-1, node]:+.3f}")
         axes.tick_params(labelsize=8)
     for axes in panels[len(nodes) :]:

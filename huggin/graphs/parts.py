@@ -27,21 +27,8 @@ from huggin.analysis.parts import (
     unknown_steps,
 )
 from huggin.common.text import short
+from huggin.graphs import style
 from huggin.graphs.runs import COLOURS, figure_name, same_sample, side_by_side
-from huggin.graphs.style import (
-    ACCENT,
-    GOLD,
-    QUIET,
-    by_step,
-    edges_of,
-    heat_map,
-    legend_above,
-    log_scale,
-    new_figure,
-    plain,
-    same_limits,
-    say_drawn_for,
-)
 from huggin.recording.reader import PartNorms, Recording
 from huggin.recording.results import Answers, Rewound
 
@@ -71,7 +58,7 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
     logs = [log_norms(norms) for norms in found]
     rows = max(len(norms.parts) for norms in found)
     size = (2 + 6.5 * len(runs), 4.2 + 0.19 * rows)
-    figure = new_figure(*size, "Norm of the gradient by part of the model")
+    figure = style.new_figure(*size, "Norm of the gradient by part of the model")
     panels = figure.subplots(
         2, len(runs), squeeze=False, sharex="col", height_ratios=[0.9 + 0.19 * rows, 2.4]
     )
@@ -85,15 +72,15 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         axes.set_title(run.headline(_headline(norms)))
         axes.set_facecolor(NOTHING)
         values = np.ma.masked_invalid(means).T  # (parts, stretches)
-        up = edges_of(np.arange(len(norms.parts)))
-        mesh = heat_map(axes, edges, up, values, "viridis", scale)
+        up = style.edges_of(np.arange(len(norms.parts)))
+        mesh = style.heat_map(axes, edges, up, values, "viridis", scale)
         marks = [" (frozen)" * still for still in frozen(norms).tolist()]
         names = [name + mark for name, mark in zip(norms.parts, marks, strict=True)]
         axes.set_yticks(range(len(names)), names, fontsize=7)
         _draw_lines(lines, norms, chosen_parts(norms, parts))
-    same_limits(panels[1].tolist())
+    style.same_limits(panels[1].tolist())
     figure.colorbar(mesh, ax=panels[0].tolist(), label="log10 of the norm", pad=0.01)
-    say_drawn_for(figure, parts=", ".join(parts) if parts else None)
+    style.say_drawn_for(figure, parts=", ".join(parts) if parts else None)
     return {figure_name("gradients", runs): figure}
 
 
@@ -121,9 +108,9 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
             axes.plot(norms.step, values, color=colour, linewidth=0.4, alpha=0.25)
         mean = 10 ** running_mean(np.log10(values), window)
         axes.plot(norms.step, mean, style, color=colour, label=norms.parts[place])
-    log_scale(axes)
-    legend_above(axes)
-    by_step(axes, f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm")
+    style.log_scale(axes)
+    style.legend_above(axes)
+    style.by_step(axes, f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm")
     if len(places) < len(norms.parts):
         axes.set_xlabel(f"step (lines of {len(places)} of {len(norms.parts)} parts)")
 
@@ -137,7 +124,7 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     found = [sums_of(run.ledger(sample)) for run in runs]
     rows = max(len(sums.parts) for sums in found)
     title = "The ledger: which part of the model changed the loss of the tracked sample"
-    figure = new_figure(10.5 * len(runs), 4.6 + 0.26 * rows, title)
+    figure = style.new_figure(10.5 * len(runs), 4.6 + 0.26 * rows, title)
     look: Any = {"width_ratios": [2.2, 1] * len(runs), "height_ratios": [1 + 0.26 * rows, 1.7]}
     panels = figure.subplots(2, 2 * len(runs), squeeze=False, sharex="col", **look)
     most = float(np.percentile(np.concatenate([abs(each.credits).ravel() for each in found]), 99))
@@ -152,20 +139,22 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
         edges += [sums.step[rows[-1]] for rows in stretches]
         means = np.array([sums.credits[rows].mean(axis=0) for rows in stretches]).T
         places = np.arange(len(sums.parts))
-        mesh = heat_map(parts, np.array(edges), edges_of(places), means, LEDGER_COLOURS, scale)
+        mesh = style.heat_map(
+            parts, np.array(edges), style.edges_of(places), means, LEDGER_COLOURS, scale
+        )
         parts.set_yticks(places, sums.parts, fontsize=8)
         parts.set_xlim(edges[0], edges[-1])
         _draw_sums(bars, sums)
         both = (probes.start_loss + probes.end_loss) / 2
         loss.plot(probes.step, both, color="black", linewidth=1.2)
-        loss.axhline(0, color=QUIET, linewidth=0.8)
-        by_step(loss, "loss of the\ntracked sample (nats)")
+        loss.axhline(0, color=style.QUIET, linewidth=0.8)
+        style.by_step(loss, "loss of the\ntracked sample (nats)")
         below.axis("off")
         beside = below.inset_axes((0, 0.55, 1, 0.12))
         label = "nats between two probes (purple: lowered)"
         figure.colorbar(mesh, cax=beside, label=label, orientation="horizontal", extend="both")
         beside.locator_params(axis="x", nbins=5)
-    say_drawn_for(figure, sample=sample)
+    style.say_drawn_for(figure, sample=sample)
     return {figure_name("ledger", runs, sample): figure}
 
 
@@ -207,16 +196,16 @@ def draw_rewound(
     """
     ledger = sums_until(recording, found.step)
     title = "Each part of the model put back to step 0, and trained alone"
-    figure = new_figure(13, 2.6 + 0.42 * len(found.parts), title)
+    figure = style.new_figure(13, 2.6 + 0.42 * len(found.parts), title)
     widths = [1.3, 1.1, 0.8, 0.8][: 4 if ledger else 3]
     loss, right, moved, *credits = figure.subplots(1, len(widths), sharey=True, width_ratios=widths)
     places = range(len(found.parts))
     _draw_measure(loss, found, mean_loss, "loss (nats)")
     _draw_measure(right, found, lambda answers, _: share_right(answers), "right answers (%)")
     right.set_xlim(-2, 102)
-    moved.barh(places, [part.moved for part in found.parts], 2 * THICK, color=ACCENT)
+    moved.barh(places, [part.moved for part in found.parts], 2 * THICK, color=style.ACCENT)
     _along(moved, "change of a weight\n(root mean square)")
-    moved.xaxis.set_major_formatter(plain)
+    moved.xaxis.set_major_formatter(style.plain)
     for axes in credits:  # of the first tracked sample, in the order of the others
         assert ledger
         net = dict(zip(ledger.parts, ledger.net.tolist(), strict=True))
@@ -232,7 +221,7 @@ def draw_rewound(
     loss.set_title("\n".join([*([name] if name else []), about, *words]))
     loss.set_yticks(places, [part.part for part in found.parts])
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
+    style.say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
     return {f"rewind-step-{found.step}" if of_step else "rewind": figure}
 
 
@@ -243,7 +232,7 @@ def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> N
     _draw_means(axes, put_back, THICK / 2, PUT_BACK, "this part put back, the rest trained")
     _draw_means(axes, alone, -THICK / 2, ALONE, "this part trained, the rest put back")
     for answers, colour, name in (
-        (found.trained, GOLD, "all trained"),
+        (found.trained, style.GOLD, "all trained"),
         (found.untrained, "black", "none trained"),
     ):
         value = measure(answers, answers).value
