@@ -101,13 +101,13 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
     window = len(norms.step) // 80 * 2 + 1
     for number, place in enumerate(places):
         colour = COLOURS[number % len(COLOURS)]
-        style = ("-", "--", ":")[number // len(COLOURS) % 3]
+        line = ("-", "--", ":")[number // len(COLOURS) % 3]
         values = norms.norms[:, place].astype(float)
         values[values == 0] = np.nan
         if window > 1:
             axes.plot(norms.step, values, color=colour, linewidth=0.4, alpha=0.25)
         mean = 10 ** running_mean(np.log10(values), window)
-        axes.plot(norms.step, mean, style, color=colour, label=norms.parts[place])
+        axes.plot(norms.step, mean, line, color=colour, label=norms.parts[place])
     style.log_scale(axes)
     style.legend_above(axes)
     style.by_step(axes, f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm")
@@ -120,7 +120,7 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
 
     Raises UserError if a run has no ledger, or if the runs track other questions.
     """
-    windows = same_sample(runs, sample)
+    beside = same_sample(runs, sample)
     found = [sums_of(run.ledger(sample)) for run in runs]
     rows = max(len(sums.parts) for sums in found)
     title = "The ledger: which part of the model changed the loss of the tracked sample"
@@ -129,10 +129,10 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     panels = figure.subplots(2, 2 * len(runs), squeeze=False, sharex="col", **look)
     most = float(np.percentile(np.concatenate([abs(each.credits).ravel() for each in found]), 99))
     scale = Normalize(-(most or 1.0), most or 1.0)  # one for all runs, without the extremes
-    for at, (run, sums) in enumerate(zip(side_by_side(runs), found, strict=True)):
+    for at, (run, sums) in enumerate(zip(beside, found, strict=True)):
         parts, bars, loss, below = panels[:, 2 * at : 2 * at + 2].ravel()
         lines = textwrap.wrap(ledger_in_words(sums), WIDE)
-        parts.set_title(run.headline("\n".join([short(windows[at].question), *lines])))
+        parts.set_title(run.headline("\n".join([short(run.window.question), *lines])))
         probes = run.recording.probes(sample)
         stretches = stretches_of(len(sums.step))
         edges = [probes.step[probes.step < sums.step[0]].max()]
@@ -150,10 +150,10 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
         loss.axhline(0, color=style.QUIET, linewidth=0.8)
         style.by_step(loss, "loss of the\ntracked sample (nats)")
         below.axis("off")
-        beside = below.inset_axes((0, 0.55, 1, 0.12))
+        bar = below.inset_axes((0, 0.55, 1, 0.12))
         label = "nats between two probes (purple: lowered)"
-        figure.colorbar(mesh, cax=beside, label=label, orientation="horizontal", extend="both")
-        beside.locator_params(axis="x", nbins=5)
+        figure.colorbar(mesh, cax=bar, label=label, orientation="horizontal", extend="both")
+        bar.locator_params(axis="x", nbins=5)
     style.say_drawn_for(figure, sample=sample)
     return {figure_name("ledger", runs, sample): figure}
 
