@@ -13,7 +13,7 @@ from typing import Any
 import huggin
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.common.files import text_or_file
+from huggin.common.files import text_or_file, write_json
 from huggin.common.progress import loading
 from huggin.common.streams import warn
 from huggin.database.connection import add_database_option, database_path, open_database
@@ -175,7 +175,8 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
         if args.details:
             print(f"\n{found.details.in_words()}\n")
         if args.predictions:
-            examination.write_predictions(args.predictions, found.asked)
+            texts = {one.record["id"]: one.answer.text for one in found.asked}
+            write_json(args.predictions, texts)  # the format of SQuAD's official script
         examination.keep(found)
         record_answers(database, state, [AnswerRow(*one.as_row()) for one in found.asked])
         correct_in_all, asked_in_all = standing(database, state)
