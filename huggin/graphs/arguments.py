@@ -130,7 +130,7 @@ def read_first(kind: str, runs: Sequence[Path], sample: int | None) -> None:
         for recording in read_runs(runs):
             if sample:
                 recording.tracked(sample)
-    loading("Matplotlib")
+    loading(f"Matplotlib to {'compose the PDF' if kind == 'pdf' else f'draw {kind}'}")
     load_matplotlib()
 
 
