@@ -25,12 +25,7 @@ from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answe
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.features import (
-    refuse_long_questions,
-    room_for_question,
-    track_sample,
-    windows,
-)
+from huggin.qa.features import refuse_long_questions, room_for_question, track_sample, windows
 from huggin.qa.given import arguments_of
 from huggin.qa.labels import plain_question
 from huggin.qa.records import refuse_no_words

@@ -24,12 +24,7 @@ from huggin.qa.given import Keys
 from huggin.qa.questions import load_questions
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.checkpoints import models_of
-from huggin.recording.results import (
-    Efficacy,
-    keep_efficacy,
-    parts_in_words,
-    trained_on_in_words,
-)
+from huggin.recording.results import Efficacy, keep_efficacy, parts_in_words, trained_on_in_words
 from huggin.recording.run_facts import given_for, model_type_state
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 

@@ -29,13 +29,7 @@ from huggin.qa.questions import load_questions
 from huggin.recording.checkpoints import model_of
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.results import (
-    Answers,
-    PartRewound,
-    Rewound,
-    keep_rewound,
-    read_all_rewound,
-)
+from huggin.recording.results import Answers, PartRewound, Rewound, keep_rewound, read_all_rewound
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 HALF_PRECISION = ("bf16", "fp16")

@@ -24,13 +24,7 @@ from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.graphs import style
-from huggin.graphs.runs import (
-    Beside,
-    figure_name,
-    refuse_other_texts,
-    same_sample,
-    side_by_side,
-)
+from huggin.graphs.runs import Beside, figure_name, refuse_other_texts, same_sample, side_by_side
 from huggin.graphs.tokens import Shown, same_scale, token_figure
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording

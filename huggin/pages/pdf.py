@@ -40,13 +40,7 @@ from huggin.pages.blocks import (
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
-from huggin.pages.made_files import (
-    GRAPHS,
-    MadeFile,
-    about_answer,
-    about_training,
-    newest_true,
-)
+from huggin.pages.made_files import GRAPHS, MadeFile, about_answer, about_training, newest_true
 from huggin.pages.page_run import figures_of_answer
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
