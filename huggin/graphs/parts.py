@@ -74,8 +74,8 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         values = np.ma.masked_invalid(means).T  # (parts, stretches)
         up = style.edges_of(np.arange(len(norms.parts)))
         mesh = style.heat_map(axes, edges, up, values, "viridis", scale)
-        marks = [" (frozen)" * still for still in frozen(norms).tolist()]
-        names = [name + mark for name, mark in zip(norms.parts, marks, strict=True)]
+        stills = zip(norms.parts, frozen(norms), strict=True)
+        names = [f"{name} (frozen)" if still else name for name, still in stills]
         axes.set_yticks(range(len(names)), names, fontsize=7)
         _draw_lines(lines, norms, chosen_parts(norms, parts))
     style.same_limits(panels[1].tolist())
@@ -87,11 +87,9 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
 def _headline(norms: PartNorms) -> str:
     """What the map cannot show: frozen parts, and steps whose norms are not known."""
     notes = ["before clipping"]
-    still = [name for name, is_still in zip(norms.parts, frozen(norms)) if is_still]
-    if still:
+    if still := [name for name, is_still in zip(norms.parts, frozen(norms)) if is_still]:
         notes.append(f"frozen, so without a gradient (grey): {', '.join(still)}")
-    unknown = unknown_steps(norms)
-    if unknown:
+    if unknown := unknown_steps(norms):
         notes.append(f"not known at {unknown} of {len(norms.step)} steps")
     return "; ".join(notes)
 
@@ -174,7 +172,7 @@ def _draw_sums(axes: Axes, sums: Sums) -> None:
     axes.set_xlabel("nats, over all probes")
     axes.xaxis.set_tick_params(labelbottom=True)
     axes.grid(visible=True, axis="x")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=3)
+    style.legend_above(axes)
 
 
 def _along(axes: Axes, label: str, zero: bool = False) -> None:
