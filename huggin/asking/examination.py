@@ -14,7 +14,7 @@ from datasets import Dataset
 
 from huggin.analysis.scores import Details, Given, details_of
 from huggin.asking.answering import TrainedModel
-from huggin.asking.questions import Asked, draw_questions, efficacy_of, until_first_right
+from huggin.asking.questions import Asked, draw_questions, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.errors import BadValue
 from huggin.common.text import storable
@@ -181,7 +181,11 @@ class Examination:
         options: dict[str, Any] = {"batch_size": batch_size} if batch_size else {}
         options |= {"ahead": 1} if until_right else {}
         asked = self.trained.asked(self.records, indices, **options)
-        answered = list(until_first_right(asked) if until_right else asked)
+        answered = []
+        for one in asked:
+            answered.append(one)
+            if until_right and one.right:
+                break
         trained_on = self.trained_on & {one.index for one in answered}
         squad2 = self.trained.data.version_2_with_negative
         scored = (answered, self.trained.step, self.asked_data, len(trained_on), squad2)

@@ -103,13 +103,13 @@ def suspects(
         from huggin.asking.answering import TrainedModel
 
         trained = TrainedModel.load(recording.run.path, device)
-        for each in trained.asked(records, range(len(records))):
-            answer = (each.answer.text, each.answer.place, each.probability, each.given)
-            answers.append(ModelAnswer(*answer))
+        answers = [
+            ModelAnswer(each.answer.text, each.answer.place, each.probability, each.given)
+            for each in trained.asked(records, range(len(records)))
+        ]
     ranked, unknown = rank_suspects(listed, losses, late, answers)
     if data.validation_file and not validation:
-        others = load_questions(data, "validation", cache)
-        shared = shared_questions(records, others)
+        shared = shared_questions(records, load_questions(data, "validation", cache))
         note = "; also in the validation data"
         ranked = [
             replace(each, reason=each.reason + note) if each.index in shared else each

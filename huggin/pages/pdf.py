@@ -105,9 +105,8 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
     """The newest PDF of these runs, none if they were trained or rewound since."""
-    subject = about_training(runs)
     rewound = [run.run.rewound for run in runs]
-    return newest_true(folder, PDFS, runs, rewound, lambda pdf: is_about(pdf, subject))
+    return newest_true(folder, PDFS, runs, rewound, is_about)
 
 
 def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
