@@ -227,8 +227,15 @@ def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> N
     """Two bars for each part, and dotted lines for the trained and the untrained model."""
     put_back = [measure(part.put_back, found.trained) for part in found.parts]
     alone = [measure(part.alone, found.untrained) for part in found.parts]
-    _draw_means(axes, put_back, THICK / 2, PUT_BACK, "this part put back, the rest trained")
-    _draw_means(axes, alone, -THICK / 2, ALONE, "this part trained, the rest put back")
+    for means, shift, colour, name in (
+        (put_back, THICK / 2, PUT_BACK, "this part put back, the rest trained"),
+        (alone, -THICK / 2, ALONE, "this part trained, the rest put back"),
+    ):
+        places = np.arange(len(means)) + shift
+        low, values, high = np.array([(mean.low, mean.value, mean.high) for mean in means]).T
+        axes.barh(places, values, THICK, color=colour, label=name)
+        errors = np.maximum([values - low, high - values], 0)
+        axes.errorbar(values, places, xerr=errors, fmt="none", ecolor="black", elinewidth=1)
     for answers, colour, name in (
         (found.trained, style.GOLD, "all trained"),
         (found.untrained, "black", "none trained"),
@@ -236,12 +243,3 @@ def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> N
         value = measure(answers, answers).value
         axes.axvline(value, color=colour, linestyle=":", linewidth=1.6, label=name)
     _along(axes, label)
-
-
-def _draw_means(axes: Axes, means: Sequence[Mean], shift: float, colour: str, label: str) -> None:
-    places = np.arange(len(means)) + shift
-    values = [mean.value for mean in means]
-    errors = [[mean.value - mean.low for mean in means], [mean.high - mean.value for mean in means]]
-    axes.barh(places, values, THICK, color=colour, label=label)
-    look: Any = {"fmt": "none", "ecolor": "black", "elinewidth": 1}
-    axes.errorbar(values, places, xerr=np.maximum(errors, 0), **look)
