@@ -63,15 +63,10 @@ def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
     columns = -(-count // blocks)
     figure = style.new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
     panels = figure.subplots(2 * blocks, columns, squeeze=False, sharex=True)
-    pairs = [
-        panels[2 * block : 2 * block + 2, column].tolist()
-        for block in range(blocks)
-        for column in range(columns)
-    ]
-    for unused in pairs[count:]:
-        for axes in unused:
-            axes.set_axis_off()
-    return figure, pairs[:count]
+    pairs = panels.reshape(blocks, 2, columns).swapaxes(1, 2).reshape(-1, 2)
+    for unused in pairs[count:].flat:
+        unused.set_axis_off()
+    return figure, pairs[:count].tolist()
 
 
 def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> None:
