@@ -212,10 +212,11 @@ def threshold_of(given: Sequence[Given]) -> Threshold | None:
 
     Its gain is measured on each half of the questions with the threshold of the other half.
     """
-    lead = np.array([each.lead for each in given])
-    span = np.array([each.f1_of_span for each in given])
-    no_answer = np.array([0.0 if each.record["answers"]["text"] else 100.0 for each in given])
-    before = np.array([each.f1 for each in given])
+    rows = [
+        (each.lead, each.f1_of_span, 0 if each.record["answers"]["text"] else 100, each.f1)
+        for each in given
+    ]
+    lead, span, no_answer, before = np.array(rows, float).T
     if not np.isfinite(lead).all():
         return None
     best = _best_lead(lead, span, no_answer)
@@ -225,14 +226,9 @@ def threshold_of(given: Sequence[Given]) -> Threshold | None:
         chosen = _best_lead(lead[half], span[half], no_answer[half])
         after[~half] = np.where(lead > chosen, no_answer, span)[~half]
     gains = after - before
-    error = float(gains.std(ddof=1)) / len(gains) ** 0.5
-    return Threshold(
-        lead=best,
-        f1=float(np.where(lead > best, no_answer, span).mean()),
-        before=float(before.mean()),
-        gain=float(gains.mean()),
-        half=float(half_interval(error, len(gains))),
-    )
+    spread = float(half_interval(gains.std(ddof=1) / len(gains) ** 0.5, len(gains)))
+    f1 = float(np.where(lead > best, no_answer, span).mean())
+    return Threshold(best, f1, float(before.mean()), float(gains.mean()), spread)
 
 
 def _best_lead(lead: np.ndarray, span: np.ndarray, no_answer: np.ndarray) -> float:
