@@ -49,7 +49,10 @@ class Examined:
         same = ("record", "exact_match", "f1", "probability", "lead", "f1_of_span")
         given = []
         for one in self.asked:
-            own = {"place": one.answer.place, "trained_on": one.index in self.trained_on}
+            own: dict[str, Any] = {
+                "place": one.answer.place,
+                "trained_on": one.index in self.trained_on,
+            }
             given.append(Given(**own, **{name: getattr(one, name) for name in same}))
         return details_of(given)
 
