@@ -49,11 +49,9 @@ class Examined:
         same = ("record", "exact_match", "f1", "probability", "lead", "f1_of_span")
         given = []
         for one in self.asked:
-            own: dict[str, Any] = {
-                "place": one.answer.place,
-                "trained_on": one.index in self.trained_on,
-            }
-            given.append(Given(**own, **{name: getattr(one, name) for name in same}))
+            own: dict[str, Any] = {name: getattr(one, name) for name in same}
+            trained_on = one.index in self.trained_on
+            given.append(Given(place=one.answer.place, trained_on=trained_on, **own))
         return details_of(given)
 
     def in_words(self, show: str | None = None) -> str:
