@@ -115,8 +115,7 @@ def suspects(
             replace(each, reason=each.reason + note) if each.index in shared else each
             for each in ranked
         ]
-    name = f"{data.name_of(split)} ({split})"
-    found = Suspects(name, ranked, listed, [*notes, *unknown])
+    found = Suspects(f"{data.name_of(split)} ({split})", ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found
 
