@@ -4,7 +4,6 @@ The weights before the training come back from where they came: random ones from
 pretrained ones from their source. What the recording holds of step 0 says whether they are right.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import draw_questions
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
+from huggin.common.text import InWords
 from huggin.model.device import choose_device
 from huggin.model.loading import head_of, load_model
 from huggin.model.parts import TwoStates
@@ -37,7 +37,7 @@ DATA_OF = {"train": "training data", "validation": "validation data"}
 
 
 @dataclass(frozen=True)
-class Rewinding:
+class Rewinding(InWords):
     """What rewinding a run has found, and kept in RUN/rewind.json."""
 
     run: RunFolder
@@ -51,9 +51,6 @@ class Rewinding:
     def as_json(self) -> dict[str, Any]:
         """The entry in RUN/rewind.json."""
         return asdict(self.rewound)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 def rewind(
