@@ -8,18 +8,7 @@ from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
 from huggin.graphs.arguments import add_options
-from huggin.lime.choices import (
-    ENDINGS,
-    ENGINES,
-    FILLS,
-    FILTERS,
-    FITS,
-    PIXELS,
-    SAMPLERS,
-    SCALES,
-    SEGMENTERS,
-    WIDTH,
-)
+from huggin.lime import choices
 from huggin.lime.results import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
@@ -61,10 +50,10 @@ def _add_model(parser: CommandParser) -> None:
         "--pixels",
         "what the model of a file takes: -1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 "
         "less ImageNet's mean (default: read from the model's first operations)",
-        choices=PIXELS,
+        choices=choices.PIXELS,
     )
     ending = "what its outputs are (default: read from the model's last activation)"
-    add("--ending", ending, choices=ENDINGS)
+    add("--ending", ending, choices=choices.ENDINGS)
     add(
         "--allow-random",
         "if the model answers at random (Dropout as in training), explain the mean of 16 "
@@ -76,31 +65,32 @@ def _add_model(parser: CommandParser) -> None:
         "--engine",
         "what computes the model (default: OpenVINO if it is installed, the model has a "
         "million weights or more, and TensorFlow has no GPU)",
-        choices=ENGINES,
+        choices=choices.ENGINES,
     )
 
 
 def _add_scene(parser: CommandParser) -> None:
     add = parser.option
     segmenter = "how the picture is cut into segments (default: quickshift; with --demo: slic)"
-    add("--segmenter", segmenter, choices=SEGMENTERS)
+    add("--segmenter", segmenter, choices=choices.SEGMENTERS)
     add("--segments N", "about how many segments slic and grid make", 36, at_least=1)
     fit = "what happens to a picture of another shape than the model's input"
-    add("--fit", fit, "squash", choices=FITS)
+    add("--fit", fit, "squash", choices=choices.FITS)
     add(
         "--filter",
         "how the picture is resized (default: smooth; for models of keras.applications: "
         "nearest, as keras.utils.load_img does)",
         dest="resampling",
-        choices=FILTERS,
+        choices=choices.FILTERS,
     )
-    add("--fill", "what hides a segment", "grey", choices=FILLS)
+    add("--fill", "what hides a segment", "grey", choices=choices.FILLS)
 
 
 def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     """The arguments about masks and the regression. samples: the default number, in words."""
     add = parser.option
-    add("--sampler", "how the masks are drawn", "hadamard", type=sampler, choices=SAMPLERS)
+    drawn = "how the masks are drawn"
+    add("--sampler", drawn, "hadamard", type=sampler, choices=choices.SAMPLERS)
     add("--samples N", f"number of masks (default: {samples})", at_least=1)
     add(
         "--no-adjust",
@@ -111,7 +101,7 @@ def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     )
     add("--seed SEED", "seed of the masks", 0, type=seed)
     kernel = "width of the kernel that weighs the masks by distance"
-    add("--kernel-width W", kernel, WIDTH, type=width)
+    add("--kernel-width W", kernel, choices.WIDTH, type=width)
     add("--top K", "how many segments count as the top ones", top, at_least=1)
 
 
@@ -120,7 +110,7 @@ def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
     parser.add_argument(
         "--score",
         "--target",
-        choices=SCALES,
+        choices=choices.SCALES,
         default=default,
         help="the score that is explained: the probability or its log-odds "
         f"(default: {default}{otherwise})",

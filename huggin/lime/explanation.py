@@ -176,7 +176,7 @@ class Explanation(Generic[SceneT, Of]):
         if self.stability and self.stability["jaccard"] < SAME:
             same = f"Jaccard {self.stability['jaccard']:.2f}"
             found.append(f"fresh masks find other top segments ({same})")
-        return found
+        return found + self.scene.doubts(self.kept)
 
     def verdict(self, doubts: Sequence[str]) -> str:
         """The verdict. doubts: all that speaks against it."""

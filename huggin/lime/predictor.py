@@ -108,10 +108,17 @@ class AnyScene(Protocol[Of]):
         """A hash that changes when an answer may change."""
 
     def kept(self, target: Target[Of], answers: Answers[Of]) -> float:
-        """The share of the masks, without the full one, that leave an answer as it is."""
+        """The share of the masks, without the full one, that leave an answer as it is.
+
+        It is the model's answer to the full text, or the target's class as the first answer.
+        """
 
     def kept_in_words(self, target: Target[Of], kept: float) -> str:
-        """That share, and what it means."""
+        """That share."""
+
+    def doubts(self, kept: float) -> list[str]:
+        """What that share says against the top segments, a clause each."""
+        return []
 
     def details(self, answers: Answers[Of]) -> list[str]:
         """What was asked and answered, a line each."""

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.lime import choices
-from huggin.lime.masks import (
-    SAMPLERS,
-    distance_weights,
-    kernel,
-    random_perturbations,
-    usual_samples,
-)
+from huggin.lime.choices import SAMPLERS
+from huggin.lime.masks import distance_weights, kernel, random_perturbations, usual_samples
 from huggin.lime.surrogate import linear_regression_coefficients
-
-
-def test_options_name_the_samplers_that_there_are():
-    assert tuple(SAMPLERS) == choices.SAMPLERS
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

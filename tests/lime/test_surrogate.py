@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.masks import SAMPLERS, Masks, distance_weights, random_perturbations
+from huggin.lime.choices import SAMPLERS
+from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, is_stable, linear_regression_coefficients
 
 SEGMENTS = 12

@@ -3,11 +3,9 @@
 `Classifier.of` makes one of a function; that of Keras's models is in keras_classifier.py.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,16 +79,9 @@ class Classifier:
     def predict(self, picture: np.ndarray) -> np.ndarray:
         """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
 
-        The same picture is asked once. Raises UserError if the answers are not probabilities.
+        Raises UserError if the answers are not probabilities.
         """
-        key = hashlib.sha256(picture.tobytes()).digest()
-        if key not in self._predicted:
-            self._predicted[key] = self._checked(self.answers(self.pixels(picture)[None]))[0]
-        return self._predicted[key]
-
-    @cached_property
-    def _predicted(self) -> dict[bytes, np.ndarray]:
-        return {}
+        return self._checked(self.answers(self.pixels(picture)[None]))[0]
 
     def varies(self, pictures: np.ndarray) -> float:
         """How far answers to the same picture differ, alone and within a batch; 0: by rounding.

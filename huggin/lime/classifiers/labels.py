@@ -19,7 +19,7 @@ from huggin.common.files import read_text
 from huggin.common.text import one_line
 from huggin.lime.predictor import Target
 
-IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
+IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")
 HEADS = {"name", "label", "class", "class_name", "label_name", "classname", "category"}
 HEADS |= {"names", "labels", "classes"}
 Row = Sequence[str]
@@ -82,8 +82,7 @@ def numbers(classes: int, word: str = "class") -> Labels:
 
 def imagenet_labels() -> Labels:
     """The names of ImageNet's 1000 classes, in the order of keras.applications."""
-    lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
-    return Labels(tuple(line.split("\t")[1] for line in lines))
+    return Labels(tuple(IMAGENET_FILE.read_text(encoding="utf-8").splitlines()))
 
 
 def target_of(words: str, labels: Labels) -> Target[int]:

@@ -5,7 +5,6 @@ Keras's own files, HDF5 files of Keras 2 and 3, SavedModel folders and .tflite f
 
 import difflib
 import hashlib
-import json
 import math
 import re
 import sys
@@ -17,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
@@ -119,53 +117,37 @@ def open_file(path: Path) -> Network:
     if kind in REFUSED:
         raise UserError(f"{path}: {REFUSED[kind]}")
     try:
-        if kind == "saved_model":
-            return _saved_model(path)
-        return _tflite(path) if kind == "tflite" else _of_keras(str(path), _loaded(path, kind))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of optimizers, an input's structure, an interpreter
+            if kind == "saved_model":
+                return _saved_model(path)
+            if kind == "tflite":
+                return _tflite(path)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            return _of_keras(str(path), model)
     except UserError:
         raise
     except Exception as error:  # whatever a broken file makes Keras or TensorFlow raise
-        what = f"not a model that Keras can load ({one_line(error)}); save it again"
-        raise UserError(f"{path}: {what}") from None
+        raise UserError(f"{path}: {_why_not_loaded(error)}") from None
 
 
-def _loaded(path: Path, kind: str) -> Any:
-    if kind == "h5":
-        _refuse_lambda_in_h5(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about optimizers and an input's structure
-        try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:
-            raise _refusal(path, error) from None
-
-
-def _refusal(path: Path, error: Exception) -> Exception:
-    """The error for a file that Keras does not load; the way out, if it is a known one."""
+def _why_not_loaded(error: Exception) -> str:
+    """Why Keras does not load a file; the way out, if it is a known one."""
     text = str(error)
     layer = re.search(r"Unknown layer: '?(\w+)", text)
     name = layer[1] if layer else ""
     operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if name and (name.endswith("OpLambda") or hasattr(keras.ops, operation)):  # such as a division
         what = f"has the operation {name}, which HDF5 files do not keep"
-        advice = "save the model as .keras, or put a layer such as Rescaling in its place"
-        return UserError(f"{path}: {what}; {advice}")
+        return f"{what}; save the model as .keras, or put a layer such as Rescaling in its place"
     if "lambda" in text.lower():
-        return UserError(f"{path}: {LAMBDA}")
+        return LAMBDA
+    if "No model config" in text:
+        return REFUSED["weights"]
     if "Could not locate" in text or layer:
-        what = "needs Python classes of its own"
         advice = "save it with Keras's own layers, or explain it from Python, see docs/python.md"
-        return UserError(f"{path}: {what} ({one_line(error)}); {advice}")
-    return error
-
-
-def _refuse_lambda_in_h5(path: Path) -> None:
-    with h5py.File(path) as file:
-        config = file.attrs.get("model_config")
-        if config is None:
-            raise UserError(f"{path}: {REFUSED['weights']}")
-        if '"class_name": "Lambda"' in json.dumps(json.loads(config)):
-            raise UserError(f"{path}: {LAMBDA}")
+        return f"needs Python classes of its own ({one_line(error)}); {advice}"
+    return f"not a model that Keras can load ({one_line(error)}); save it again"
 
 
 def _of_keras(name: str, model: Any) -> Network:
@@ -245,9 +227,7 @@ def _saved_model(path: Path) -> Network:
 
 
 def _tflite(path: Path) -> Network:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that TensorFlow will move this interpreter
-        interpreter = tf.lite.Interpreter(model_path=str(path))
+    interpreter = tf.lite.Interpreter(model_path=str(path))
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         what = f"takes {len(inputs)} and returns {len(outputs)} tensors"

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
 
 @dataclass(frozen=True)
 class Scene(AnyScene[int]):
-    """A picture at the classifier's size, cut into segments."""
+    """A picture at the classifier's size, cut into segments; it has the methods of `AnyScene`."""
 
     name: str
     classifier: Classifier
@@ -41,18 +42,16 @@ class Scene(AnyScene[int]):
 
     @property
     def count(self) -> int:
-        """How many segments there are."""
         return int(self.segments.max()) + 1
 
     def name_of(self, segment: int) -> str:
-        """What a segment is called: its number."""
         return str(segment)
 
     def hide(self, hidden: np.ndarray) -> np.ndarray:
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
-    @property
+    @cached_property
     def answers(self) -> np.ndarray:
         """The classifier's answer to the picture (classes,)."""
         return self.classifier.predict(self.picture)
@@ -63,11 +62,9 @@ class Scene(AnyScene[int]):
         return Target(self.classifier.labels.names[best], best)
 
     def rows(self, about: tuple[int, ...]) -> Rows:
-        """See `AnyScene.rows`."""
         return self.classifier.masked(self.picture, self.fill, self.segments, about)
 
     def key(self, about: tuple[int, ...]) -> str:
-        """See `AnyScene.key`."""
         digest = hashlib.sha256(self.classifier.fingerprint.encode())
         digest.update(repr((about, self.picture.shape)).encode())
         pixels = self.classifier.pixels
@@ -76,18 +73,15 @@ class Scene(AnyScene[int]):
         return digest.hexdigest()
 
     def kept(self, target: Target[int], answers: Answers[int]) -> float:
-        """The share of the masked pictures whose first answer is the target's class."""
         return float((answers.best[1:] == target.plus).mean())
 
     def kept_in_words(self, target: Target[int], kept: float) -> str:
-        """See `AnyScene.kept_in_words`."""
         if self.classifier.ending == "value":
             return ""
         first = self.classifier.labels.names[target.plus]
         return f"{first} is the first answer to {100 * kept:.0f} % of the masked pictures"
 
     def details(self, answers: Answers[int]) -> list[str]:
-        """See `AnyScene.details`."""
         names = self.classifier.labels.names
         masked = f"{len(answers.best)} masked pictures {self.picture.shape}"
         example = f"e.g. of masks[1]: {names[answers.best[1, 0]]}"
@@ -114,7 +108,6 @@ class Scene(AnyScene[int]):
         return lines
 
     def as_json(self, target: Target[int]) -> dict[str, Any]:
-        """See `AnyScene.as_json`."""
         areas = np.bincount(self.segments.ravel()) / self.segments.size
         return {
             "segments": [{"area": float(area), "text": None} for area in areas],

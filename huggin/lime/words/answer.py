@@ -14,9 +14,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from huggin.analysis.nodes import nodes_for_half
 from huggin.asking.answering import TrainedModel
-from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
@@ -36,7 +34,6 @@ from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.qa.given import arguments_of
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
-from huggin.recording.reader import Recording
 
 
 @dataclass(frozen=True)
@@ -77,8 +74,8 @@ class ExplainedAnswer:
 
 
 def explain_answer(
-    run: str | Path,
-    index: int | Question | None = None,
+    run: str | Path | Question,
+    index: int | None = None,
     *,
     question: str | None = None,
     context: str | None = None,
@@ -105,6 +102,7 @@ def explain_answer(
 ) -> ExplainedAnswer:
     """Explain which words made a run's model give its answer: `huggin lime-answer`.
 
+    run: its folder, or what `chosen_question` gives.
     index: a question of `split`, `train` or `validation`; without, that of the newest kept answer.
     question, context: texts of your own instead. by: `auto`, `words` or `sentences`; spans: parts
     of the texts that are segments instead. hide: `mask`, `delete` or `pad`. explain: `answer`,
@@ -122,14 +120,14 @@ def explain_answer(
 
     Raises UserError if question, model or arguments cannot be used.
     """
-    recording = Recording(Path(run))
-    chosen = index
+    chosen = run
     if not isinstance(chosen, Question):
-        chosen = chosen_question(recording, chosen, split, question, context)
-    step, text_model = _load(recording, newest_model(recording.run), device, chosen)
-    folder = Path(out) if out else recording.run.explanations / chosen.folder
+        chosen = chosen_question(chosen, index, split, question, context)
+    recorded = chosen.recording.run
+    text_model = _load(chosen, newest_model(recorded), device)
+    folder = Path(out) if out else recorded.explanations / chosen.folder
     make_writable(folder)
-    case = case_of(chosen, text_model, step, explain, hide, hide_answer)
+    case = case_of(chosen, text_model, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
     report.tell(*case.introduction())
@@ -138,10 +136,9 @@ def explain_answer(
     nodes = story.nodes(last) if compare else None
     by_step = None
     if checkpoints:
-        there = [place for at, place in recording.run.checkpoints() if at < step]
-        places = [place for place in there if is_complete(place)]
-        earlier = (_load(recording, place, device, chosen) for place in places)
-        by_step = story.by_step(last, chain(earlier, [(step, text_model)]))
+        places = [place for at, place in recorded.checkpoints() if at < text_model.step]
+        earlier = (_load(chosen, place, device) for place in places if is_complete(place))
+        by_step = story.by_step(last, chain(earlier, [text_model]))
     if findings[-1].believe:
         report.tell(findings[-1].believe)
     kept = Kept(case.asked, findings, by_step, nodes)
@@ -149,22 +146,24 @@ def explain_answer(
     return ExplainedAnswer(kept, folder, report.lines)
 
 
-def _load(
-    recording: Recording, folder: Path, device: str | None, chosen: Question
-) -> tuple[int, TextModel]:
-    """The step of the model in a folder of the run, and the model.
+def _load(chosen: Question, folder: Path, device: str | None) -> TextModel:
+    """The model in a folder of the run.
 
     Raises UserError if it cannot be used, or the chosen question cannot be asked.
     """
-    facts = recording.facts
+    run, facts = chosen.recording.run, chosen.recording.facts
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
-    own = TrainedModel.in_folder(recording.run, folder, arguments_of(facts.cfg)[1], place)
-    try:
-        own.refuse_unfit(chosen.record["question"], chosen.record["context"])
-    except UserError as error:
-        raise UserError(f"{chosen.name}: {error}") from None
-    asked = (facts.model_type_state(own.step), speed_up(own.model), own.tokenizer, own.data)
-    return own.step, TextModel(*asked, hash_of_weights(folder), str(recording.run.path))
+    own = TrainedModel.in_folder(run, folder, arguments_of(facts.cfg)[1], place)
+    own.refuse_unfit(chosen.record["question"], chosen.record["context"])
+    return TextModel(
+        name=facts.model_type_state(own.step),
+        model=speed_up(own.model),
+        tokenizer=own.tokenizer,
+        data=own.data,
+        fingerprint=hash_of_weights(folder),
+        run=str(run.path),
+        step=own.step,
+    )
 
 
 @dataclass(frozen=True)
@@ -210,9 +209,8 @@ class Story:
         if last and not one.surrogate.constant:
             if self.repeats:
                 one = repeated(predictor, one, self.repeats, self.report.tell)
-            doubts = [*one.doubts(), *scene.doubts(one.kept)]
-            alone = {"believe": one.verdict(doubts)}
-            more = self._compared(one, predictor, doubts) if self.compare else alone
+            alone = {"believe": one.verdict(one.doubts())}
+            more = self._compared(one, predictor) if self.compare else alone
         return one, finding_of(one, case.answer, case.expected, more)
 
     def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
@@ -220,33 +218,28 @@ class Story:
         return Predictor(scene, [self.case.target], file)
 
     def _compared(
-        self,
-        one: TextExplanation,
-        predictor: Predictor[TextScene, TokenSpan],
-        doubts: Sequence[str],
+        self, one: TextExplanation, predictor: Predictor[TextScene, TokenSpan]
     ) -> dict[str, Any]:
         """LIME beside leave-one-out and integrated gradients."""
         gradients = integrated_gradients(one.scene, one.target, one.request.scale)
         found = compared(predictor, one, {"integrated gradients": gradients.values})
         self.report.detail("", *found.table(), gradients.in_words())
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        return {"agreement": found, "integrated": facts, "believe": found.verdict(doubts)}
+        return {"agreement": found, "integrated": facts, "believe": found.verdict(one.doubts())}
 
     def nodes(self, one: TextExplanation) -> dict[str, Any]:
         """The shares of the last layer's nodes in the answer's lead."""
         found = node_shares(one.scene, one.target)
-        rival = answer_text(self.case.window, found.rival)
-        half = nodes_for_half(found.shares)
-        self.report.detail(found.in_words(rival, half))
-        shares = found.shares.tolist()
-        return {"rival": rival, "lead": found.lead, "nodes_for_half": half, "shares": shares}
+        self.report.detail(found.in_words())
+        return found.as_json()
 
-    def by_step(self, last: TextExplanation, models: Iterable[tuple[int, TextModel]]) -> ByStep:
+    def by_step(self, last: TextExplanation, models: Iterable[TextModel]) -> ByStep:
         """The same scene explained by the model of each step."""
         window, request = last.scene.window, last.request
         rows = []
         tops = []
-        for step, text_model in models:
+        for text_model in models:
+            step = text_model.step
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
             (one,) = explain(predictor, [last.target], request)
             first, end = predictor.predictions(one.masks.on[:1]).best[0].tolist()

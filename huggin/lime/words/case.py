@@ -68,8 +68,7 @@ class TextCase:
         places: by default all words or sentences of the text, by `kind`.
         """
         found = cut(self.window, kind) if places is None else places
-        how = (self.kept, kind, self.hide, self.text_model)
-        return make_text_scene(self.asked.name, self.window, found, *how)
+        return make_text_scene(self.window, found, self.kept, kind, self.hide, self.text_model)
 
     @property
     def is_long(self) -> bool:
@@ -103,7 +102,7 @@ class TextCase:
 
 
 def case_of(
-    chosen: Question, text_model: TextModel, step: int, explain: str, hide: str, hide_answer: bool
+    chosen: Question, text_model: TextModel, explain: str, hide: str, hide_answer: bool
 ) -> TextCase:
     """Ask the model; what is explained of its answer. explain: as in `span_target`."""
     if hide_answer and hide != "mask":
@@ -126,7 +125,7 @@ def case_of(
         expected=next(iter(record["answers"]["text"]), ""),
         right=None if record["id"] == "own" else asked.right,
         model=text_model.name,
-        step=step,
+        step=text_model.step,
         model_hash=text_model.fingerprint,
         run=text_model.run,
     )

@@ -127,7 +127,7 @@ def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, 
         (("run", *OWN, "Odin is.", "--explain", "gold"), "has no expected answer"),
         (("run", 1, "--explain", "Loki"), "--explain Loki: no 'Loki' in the context"),
         (("run", 1, "--spans", "Loki"), "--spans 'Loki': is neither"),
-        (("run", 1, "--question", "Who?"), "--question and --context: give both"),
+        (("run", "--question", "Who?"), "question and context: give both"),
         (
             ("run", 1, "--hide", "pad", "--hide-answer"),
             "tokens, so it cannot be scored",

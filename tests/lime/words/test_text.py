@@ -1,5 +1,6 @@
 """Texts are cut, laid out and named as readers of their language expect."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -138,7 +139,7 @@ def test_targets(ravens):
 
 def test_spans_of_the_user(ravens):
     places = find_spans(ravens, ["owns the ravens?", "Muninn"])
-    scene = make_text_scene("q", ravens, places, set(), "spans", "mask", None)
+    scene = make_text_scene(ravens, places, set(), "spans", "mask", None)
     assert scene.texts == ["owns the ravens?", "Muninn"]
     hidden = ~scene.seen(np.array([[False, True]]))[0]
     assert "owns" not in scene.texts and hidden.sum() >= 3
@@ -160,14 +161,14 @@ def test_a_token_of_many_characters_is_one_segment():
         gold_end=2,
         offsets=[(0, 3), (0, 4), (5, 10)],
     )
-    scene = make_text_scene("q", own, cut(own, "words"), {2}, "words", "mask", None)
+    scene = make_text_scene(own, cut(own, "words"), {2}, "words", "mask", None)
     assert scene.texts == [own.question, "李明住北"]
     assert scene.segment_of.tolist() == [0, 1, -1]
 
 
 def test_too_little_and_too_much_text(ravens):
     with pytest.raises(UserError, match="1 segments can be hidden, two are needed"):
-        make_text_scene("q", ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask", None)
+        make_text_scene(ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask", None)
     with pytest.raises(UserError, match="a context of 5,000 words; at most 2,000"):
         refuse_long_context("question 1", "word " * 5000)
     refuse_long_context("question 1", CONTEXT)
@@ -239,7 +240,9 @@ def test_the_training_is_followed(tokenizer, tmp_path):
     lines: list[str] = []
     story = story_of(case, tmp_path, lines, samples=129)
     _, last = story.findings(())
-    found = story.by_step(last, [(10, early), (20, late), (30, late)])
+    found = story.by_step(
+        last, [replace(early, step=10), replace(late, step=20), replace(late, step=30)]
+    )
     assert found.steps == [10, 20, 30]
     assert found.scores[0] < found.scores[1] == found.scores[2]
     assert lines[-1].startswith("from step 20 on, at least 1 of the 1 top segments")
