@@ -13,6 +13,8 @@ from huggin.common.text import printable, storable
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
 
+Row = Mapping[str, Any]
+
 
 def refuse_unwritable(json: Path | None, db: Path | None) -> None:
     """Fail early: raise UserError or OSError if one of these files cannot be written."""
@@ -30,12 +32,7 @@ def make_writable(folder: Path) -> None:
         pass
 
 
-def record(
-    db: Path | None,
-    json: Path | None,
-    numbers: Any,
-    rows: Sequence[Mapping[str, Any]] | None = None,
-) -> None:
+def record(db: Path | None, json: Path | None, numbers: Any, rows: Sequence[Row] = ()) -> None:
     """Write all numbers into a file if there is to be one, and rows into the database.
 
     rows: of explanations; each has the columns' names as keys, and `segments`. Without them, the
@@ -44,7 +41,7 @@ def record(
     if json:
         write_json(json, numbers)
     with closing(open_database(database_path(db))) as connection:
-        for row in numbers if rows is None else rows:
+        for row in rows or numbers:
             record_explanation(connection, row, row["segments"])
 
 

@@ -286,8 +286,9 @@ def test_each_round_explains_what_the_one_before_has_left(scene, tmp_path, monke
     shape = np.unique(scene.segments[20:50, 40:75])
     seen = explaining(monkeypatch, shape, [0])
     rounds = list(deceive(scene, REQUEST, 5, tmp_path))
-    answers = [(found.before.argmax(), found.after.argmax()) for found in rounds]
-    assert answers == [(2, 4), (4, 4)]  # a triangle, then nothing
+    pairs = [(found.explanation.scene, found.left) for found in rounds]
+    answers = [[scene.first_answer().name for scene in pair] for pair in pairs]
+    assert answers == [["triangle", "nothing"], ["nothing", "nothing"]]
     assert (seen[0] == scene.picture).all()
     assert (seen[1] == scene.hide(shape)).all()
     assert (rounds[1].left.picture == scene.hide(np.append(shape, 0))).all()

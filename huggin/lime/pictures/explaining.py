@@ -264,30 +264,21 @@ class Round:
     explanation: Explanation[Scene, int]
     left: Scene  # with its top segments hidden
 
-    @property
-    def before(self) -> np.ndarray:
-        """The probabilities (classes,) of the picture."""
-        return self.explanation.scene.answers
-
-    @property
-    def after(self) -> np.ndarray:
-        """The probabilities (classes,) of what is left."""
-        return self.left.answers
-
     def summary(self) -> str:
         """What was hidden, the answers before and after, and the new one's place before."""
-        names = self.left.classifier.labels.names
-        first, second = (int(first_answers(said, 1)[0]) for said in (self.before, self.after))
-        lines = [f"\nRound {self.number}: {self._hidden_in_words(names[first])}"]
-        for when, answers in (("before", self.before), ("after", self.after)):
-            for place, index in enumerate(first_answers(answers, SHOWN)):
-                name = f"{names[index]} (class {index})"
-                lines.append(f"  {'' if place else when:6}  {answers[index]:.4f}  {name}")
+        before, after = self.explanation.scene, self.left
+        first, second = before.first_answer(), after.first_answer()
+        lines = [f"\nRound {self.number}: {self._hidden_in_words(first.name)}"]
+        for when, scene in (("before", before), ("after", after)):
+            for place, index in enumerate(first_answers(scene.answers, SHOWN)):
+                name = f"{scene.classifier.labels.names[index]} (class {index})"
+                lines.append(f"  {'' if place else when:6}  {scene.answers[index]:.4f}  {name}")
         if first == second:
-            return "\n".join([*lines, f"  the answer stays the same: {names[first]}"])
-        place = int((self.before > self.before[second]).sum()) + 1
-        was = f"it was number {place} before, with {self.before[second]:.4g}"
-        return "\n".join([*lines, f"  the answer is {names[second]} now; {was}"])
+            return "\n".join([*lines, f"  the answer stays the same: {first.name}"])
+        had = before.answers[second.plus]
+        place = int((before.answers > had).sum()) + 1
+        was = f"it was number {place} before, with {had:.4g}"
+        return "\n".join([*lines, f"  the answer is {second.name} now; {was}"])
 
     def _hidden_in_words(self, first: str) -> str:
         if self.explanation.surrogate.constant:

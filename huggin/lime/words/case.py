@@ -12,8 +12,7 @@ import numpy as np
 from datasets import Dataset
 
 from huggin.asking.questions import ask_all
-from huggin.common.errors import BadValue, UserError
-from huggin.common.text import short
+from huggin.common.errors import BadValue
 from huggin.common.window import Window
 from huggin.lime.masks import usual_samples
 from huggin.lime.predictor import Target
@@ -27,7 +26,7 @@ from huggin.lime.words.scene import (
     make_text_scene,
     places_in_context,
 )
-from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words
+from huggin.lime.words.text import Place, cut, only_place, tokens_of_words
 from huggin.qa.features import track_sample, windows
 from huggin.qa.labels import answer_characters, answer_spans
 
@@ -155,10 +154,7 @@ def span_target(
     plus, over, minus = wanted.partition(OVER)
     is_contrast = over and wanted not in window.context
     texts = [plus.strip(), minus.strip()] if is_contrast else [wanted]
-    try:
-        spans = [_span_of(text, window, answer, answers) for text in texts]
-    except UserError as error:
-        raise BadValue("explain", wanted, str(error)) from None
+    spans = [_span_of(text, window, answer, answers) for text in texts]
     if len(set(spans)) < len(texts):
         raise BadValue("explain", wanted, "the two spans must differ")
     return Target(OVER.join(answer_text(window, span) for span in spans), *spans)
@@ -167,26 +163,18 @@ def span_target(
 def _span_of(
     text: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
 ) -> TokenSpan:
-    """The tokens of a span. Raises UserError, whose text is the problem alone."""
+    """The tokens of a span. Raises BadValue if it is not in the window."""
     if text == "answer":
         return answer
     if text == "gold":
-        name = "the expected answer"
         characters = answer_characters(answers)
         if characters is None:
-            raise UserError("this question has no expected answer; give a text")
+            raise BadValue("explain", text, "this question has no expected answer; give a text")
     else:
-        name = repr(short(text))
-        starts = starts_of(text, window.context)
-        if not starts:
-            known = "give answer, gold, or a text that the context holds"
-            raise UserError(f"no {name} in the context; {known}")
-        if len(starts) > 1:
-            more = "give more of the words around it"
-            raise UserError(f"{name} is there {len(starts)} times; {more}")
-        characters = (starts[0], starts[0] + len(text))
+        place = only_place(window, text, ["context"], "explain")
+        characters = (place.first, place.last)
     (span,) = answer_spans([places_in_context(window)], characters, 0)
     if span is None:
         what = "is not in the part of the context that the model's answer is from"
-        raise UserError(f"{name} {what}; give a span of that part")
+        raise BadValue("explain", text, f"{what}; give a span of that part")
     return span
