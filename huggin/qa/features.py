@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from huggin.common.errors import UserError
@@ -28,13 +27,16 @@ from huggin.qa.labels import (
     read_span,
 )
 
+if TYPE_CHECKING:  # importing it takes most of a second, which `huggin ask` need not wait
+    from datasets import Dataset
+
 CONTEXT = 1  # the number of the context in a pair of question and context
 LABELS = ("start_positions", "end_positions", "label_exact", "label_text")
 
 
 def training_features(
-    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
-) -> Dataset:
+    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
+) -> "Dataset":
     """The windows of records as `labelled_windows` has them, but for `offset_mapping`.
 
     `record` is the index in `records`. Raises UserError for a question that is too long.
@@ -43,8 +45,8 @@ def training_features(
 
 
 def evaluation_features(
-    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
-) -> Dataset:
+    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
+) -> "Dataset":
     """The windows of records as `labelled_windows` has them.
 
     `record` is the index in `records`. Raises UserError for a question that is too long.
@@ -53,11 +55,11 @@ def evaluation_features(
 
 
 def _mapped(
-    records: Dataset,
+    records: "Dataset",
     tokenizer: PreTrainedTokenizerFast,
     data: DataArguments,
     without: Collection[str],
-) -> Dataset:
+) -> "Dataset":
     refuse_long_questions(records, tokenizer, data)
 
     def label(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
@@ -144,7 +146,7 @@ class LabelCheck:
         return lines
 
 
-def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
+def check_labels(records: "Dataset", features: "Dataset") -> LabelCheck:
     """Sum up the labels of `training_features`."""
     labels = zip(*(features[name][:] for name in ("record", *LABELS)), strict=True)
     labelled = set()
@@ -163,7 +165,7 @@ def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
     )
 
 
-def _first_in_words(records: Dataset, says: dict[int, str]) -> str:
+def _first_in_words(records: "Dataset", says: dict[int, str]) -> str:
     """The first record of `says`, what its label says, and its answer."""
     if not says:
         return ""
@@ -235,7 +237,7 @@ def _truncating_right(tokenizer: PreTrainedTokenizerFast) -> Iterator[None]:
 
 
 def refuse_long_questions(
-    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
+    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> None:
     """Raise UserError for the first question that leaves no room for new context in a window."""
     room = room_for_question(tokenizer, data)
@@ -269,7 +271,11 @@ def _cls(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> int:
 
 
 def track_samples(
-    records: Dataset, count: int, seed: int, tokenizer: PreTrainedTokenizerFast, data: DataArguments
+    records: "Dataset",
+    count: int,
+    seed: int,
+    tokenizer: PreTrainedTokenizerFast,
+    data: DataArguments,
 ) -> list[Window]:
     """The first record and `count - 1` others that `seed` draws, a window of each."""
     count = min(count, len(records))
