@@ -44,9 +44,6 @@ def explain_function(
     >>> [int(segment) for segment in found.top(2)], [int(one) for one in found.against(2)]
     ([0], [2])
     """
-    if samples <= segments:
-        few = f"{samples} samples are too few for {segments} segments"
-        raise UserError(f"{few}; give twice as many")
     masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
     batches = [masks.on[first : first + batch] for first in range(0, len(masks.on), batch)]
     scores = np.concatenate([_scores(probabilities, on, target) for on in batches])

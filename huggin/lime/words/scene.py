@@ -73,7 +73,6 @@ class TextScene(AnyScene[TokenSpan]):
 
     thing = "text"
     in_logs = True
-    best_columns = 2
 
     @property
     def count(self) -> int:

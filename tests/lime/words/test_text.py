@@ -218,12 +218,8 @@ def story_of(case: TextCase, folder, lines: list[str], samples: int = 0) -> Stor
 
 
 def test_how_many_masks():
-    assert [default_samples("words", "hadamard", count) for count in (30, 84, 169, 170)] == [
-        513,
-        513,
-        513,
-        1025,
-    ]
+    counts = [default_samples("words", "hadamard", count) for count in (30, 84, 169, 170)]
+    assert counts == [513, 513, 513, 1025]
     assert default_samples("sentences", "hadamard", 15) == 129
     assert default_samples("words", "leave-one-out", 30) == 31
 
