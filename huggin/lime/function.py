@@ -1,6 +1,6 @@
 """LIME for any function from masks to probabilities, such as a model of another library."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,12 +10,9 @@ from huggin.lime.choices import LEAST, WIDTH
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, linear_regression_coefficients
 
-
-class Probabilities(Protocol):
-    """What is explained: a function that hides what a mask hides and asks a model."""
-
-    def __call__(self, on: np.ndarray) -> np.ndarray:
-        """Masks (n, segments) bool, True where a segment is seen -> probabilities (n, classes)."""
+# Hides what a mask hides and asks a model: masks (n, segments) bool, True where seen, in;
+# probabilities (n, classes) out
+Probabilities = Callable[[np.ndarray], np.ndarray]
 
 
 def explain_function(

@@ -133,7 +133,9 @@ def explain_answer(
     report.tell(*case.introduction())
     story = Story(case, request, folder, report, stability, compare)
     findings, last = story.findings(spans)
-    nodes = story.nodes(last) if compare else None
+    nodes = node_shares(last.scene, last.target) if compare else None
+    if nodes:
+        report.detail(nodes.in_words())
     by_step = None
     if checkpoints:
         places = [place for at, place in recorded.checkpoints() if at < text_model.step]
@@ -141,7 +143,7 @@ def explain_answer(
         by_step = story.by_step(last, chain(earlier, [text_model]))
     if findings[-1].believe:
         report.tell(findings[-1].believe)
-    kept = Kept(case.asked, findings, by_step, nodes)
+    kept = Kept(case.asked, findings, by_step, nodes.as_json() if nodes else None)
     write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
 
@@ -226,12 +228,6 @@ class Story:
         self.report.detail("", *found.table(), gradients.in_words())
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
         return {"agreement": found, "integrated": facts, "believe": found.verdict(one.doubts())}
-
-    def nodes(self, one: TextExplanation) -> dict[str, Any]:
-        """The shares of the last layer's nodes in the answer's lead."""
-        found = node_shares(one.scene, one.target)
-        self.report.detail(found.in_words())
-        return found.as_json()
 
     def by_step(self, last: TextExplanation, models: Iterable[TextModel]) -> ByStep:
         """The same scene explained by the model of each step."""

@@ -55,15 +55,9 @@ def test_probabilities_are_found_behind_other_layers_and_inside_of_models(tmp_pa
     assert load_classifier(path).pixels(np.float32(1)) == 255
 
 
-def test_half_precision_and_what_is_not_finite(tmp_path):
+def test_half_precision(tmp_path):
     import keras
 
-    model = small(keras)
-    model.layers[-1].set_weights(
-        [np.full_like(weight, np.nan) for weight in model.layers[-1].get_weights()]
-    )
-    with pytest.raises(UserError, match="it predicts NaN or infinity"):
-        loaded(saved(model, tmp_path), pixels="unit").predict(np.zeros((8, 8, 3), np.float32))
     keras.config.set_dtype_policy("mixed_float16")
     try:
         path = saved(small(keras), tmp_path)
@@ -104,33 +98,14 @@ def test_weights_are_refused_where_they_do_not_belong(tmp_path):
             load_classifier("MobileNetV2", weights=str(tmp_path / file))
 
 
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
-def test_outputs_become_probabilities(activation, tmp_path):
-    import keras
-
-    model = small(keras, activation=activation)
-    classifier = loaded(
-        saved(model, tmp_path), pixels="signed", ending=None if activation else "logits"
-    )
-    picture = np.random.default_rng(0).random((8, 8, 3), np.float32)
-    outputs = model.predict(picture[None] * 2 - 1, verbose=0)[0]
-    expected = outputs if activation else np.exp(outputs) / np.exp(outputs).sum()
-    assert np.allclose(classifier.predict(picture), expected, atol=1e-6)
-    assert classifier.names == ("class 0", "class 1", "class 2")
-
-
-@pytest.mark.slow
-def test_pixels_of_applications_and_of_models_that_scale(tmp_path):
+def test_pixels_of_applications_and_as_chosen(tmp_path):
     import keras
 
     named = load_classifier("MobileNetV2", weights="random")
     assert named.pixels(np.array([[[0, 0.5, 1]]], np.float32)).ravel().tolist() == [-1, 0, 1]
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), *small(keras).layers[1:]]
-    )
-    path = saved(model, tmp_path)
-    assert load_classifier(path).pixels(np.float32(1)) == 255
-    assert loaded(path, pixels="unit").pixels(np.float32(1)) == 1
+    chosen = loaded(saved(small(keras), tmp_path), pixels="unit")
+    assert chosen.pixels(np.float32(1)) == 1
+    assert chosen.names == ("class 0", "class 1", "class 2")
 
 
 # Labels
