@@ -7,9 +7,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from huggin.common.errors import UserError
+from huggin.common.files import refuse_special
 from huggin.common.text import one_line
+
+LARGEST_SETTINGS = 1 << 20  # bytes
 
 
 @contextmanager
@@ -24,6 +28,16 @@ def _quiet_stderr() -> Iterator[None]:
             os.dup2(terminal.fileno(), 2)
 
 
+def _settings_of_user() -> Path:
+    """The file that Keras reads while it is imported. Raises UserError if it is no plain file."""
+    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")  # noqa: PTH118 expanded
+    settings = Path(os.path.expanduser(home)) / "keras.json"  # noqa: PTH111 without a home as it is
+    if settings.exists():
+        refuse_special(settings, LARGEST_SETTINGS)
+    return settings
+
+
+settings = _settings_of_user()
 os.environ["KERAS_BACKEND"] = "tensorflow"  # masking is compiled into one graph with the model
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
@@ -31,7 +45,6 @@ try:
         import keras
         import tensorflow as tf
 except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
-    settings = f"{os.environ.get('KERAS_HOME', '~/.keras')}/keras.json"
     what = f"Keras cannot start, probably because of {settings}: {one_line(error)}"
     raise UserError(f"{what}; delete that file, Keras makes a new one") from error
 keras.config.set_floatx("float32")

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
@@ -120,12 +121,21 @@ def open_file(path: Path) -> Network:
                 return _saved_model(path)
             if kind == "tflite":
                 return _tflite(path)
+            if kind == "h5":
+                _refuse_lambda(path)
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             return _of_keras(str(path), model)
     except UserError:
         raise
     except Exception as error:  # whatever a broken file makes Keras or TensorFlow raise
         raise UserError(f"{path}: {_why_not_loaded(error)}") from None
+
+
+def _refuse_lambda(path: Path) -> None:
+    """Raise UserError for a Lambda layer in HDF5, also as Keras 2 wrote it."""
+    with h5py.File(path) as file:
+        if re.search(r'"class_name":\s*"Lambda"', str(file.attrs.get("model_config"))):
+            raise UserError(f"{path}: {LAMBDA}")
 
 
 def _why_not_loaded(error: Exception) -> str:
