@@ -191,14 +191,12 @@ class Explanation(Generic[SceneT, Of]):
         """Every number, those of the database included; None if one is not known."""
         surrogate = self.surrogate
         scene = self.scene.as_json(self.target)
-        columns = {
-            "coefficient": surrogate.coefficients.tolist(),
-            "standard_error": [known(error) for error in surrogate.standard_errors],
-            "rank": (np.argsort(surrogate.ranking()) + 1).tolist(),  # 1: the highest coefficient
-        }
+        errors = map(known, surrogate.standard_errors)
+        ranks = (np.argsort(surrogate.ranking()) + 1).tolist()  # 1: the highest coefficient
+        rows = zip(surrogate.coefficients.tolist(), errors, ranks, scene["segments"], strict=True)
         segments = [
-            {"segment": at, **{name: column[at] for name, column in columns.items()}, **facts}
-            for at, facts in enumerate(scene["segments"])
+            {"segment": at, "coefficient": size, "standard_error": error, "rank": rank, **facts}
+            for at, (size, error, rank, facts) in enumerate(rows)
         ]
         curves = {name: vars(curve).copy() for name, curve in self.curves.items()}
         for curve in curves.values():
