@@ -11,17 +11,11 @@ from huggin.common.window import Window
 from huggin.lime import drawing
 from huggin.lime.explanation import Request
 from huggin.lime.steps import Report
-from huggin.lime.words.answer import Story
-from huggin.lime.words.case import (
-    LONG,
-    TextCase,
-    default_samples,
-    span_target,
-)
+from huggin.lime.words.case import LONG, TextCase, default_samples
 from huggin.lime.words.figures import laid_out, visual_order
 from huggin.lime.words.found import Asked, Piece
 from huggin.lime.words.question import refuse_long_context
-from huggin.lime.words.scene import make_text_scene
+from huggin.lime.words.scene import make_text_scene, span_target
 from huggin.lime.words.text import cut, find_spans, is_right_to_left, sentences_in, words_in
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
@@ -189,19 +183,10 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     data = DataArguments(max_seq_length=512, doc_stride=16)
     window = track_sample(record(1, "z ?", "a", context), 1, tokenizer, data)
     text_model = text_model_of(tokenizer, pair=True)
-    case = TextCase(
-        asked=ASKED,
-        window=window,
-        text_model=text_model,
-        target=target_of(window),
-        answer=target_of(window).plus,
-        expected=None,
-        hide="mask",
-        kept=frozenset(),
-    )
-    assert case.is_long
     lines: list[str] = []
-    (first, second), _ = story_of(case, tmp_path, lines).findings(())
+    case = case_of(window, text_model, set(), tmp_path, lines)
+    assert case.is_long
+    (first, second), _ = case.findings((), None, False)
     assert [first.kind, second.kind] == ["sentences", "words"]
     assert first.samples == 129
     best = [first.segments[number].text for number in first.top_segments]
@@ -212,9 +197,11 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     assert any(line.startswith("Next: the words of the sentences that matter") for line in lines)
 
 
-def story_of(case: TextCase, folder, lines: list[str], samples: int = 0) -> Story:
+def case_of(window, text_model, kept, folder, lines: list[str], samples: int = 0) -> TextCase:
     request = Request("hadamard", samples, 0, "logit", 5, "auto", "mask")
-    return Story(case, request, folder, Report(lines.append, verbose=False), compare=False)
+    target = target_of(window)
+    asked = (ASKED, window, text_model, target, target.plus, None)
+    return TextCase(*asked, frozenset(kept), request, folder, Report(lines.append, verbose=False))
 
 
 def test_how_many_masks():
