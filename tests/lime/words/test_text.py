@@ -217,15 +217,11 @@ def test_the_training_is_followed(tokenizer, tmp_path):
     early = text_model_of(tokenizer, pair=True)
     late = text_model_of(tokenizer, pair=False)
     early.model.qa_outputs.weight.data[:] = 0
-    case = TextCase(
-        ASKED, window, late, target_of(window), (5, 5), None, "mask", frozenset({5, 14})
-    )
     lines: list[str] = []
-    story = story_of(case, tmp_path, lines, samples=129)
-    _, last = story.findings(())
-    found = story.by_step(
-        last, [replace(early, step=10), replace(late, step=20), replace(late, step=30)]
-    )
+    case = case_of(window, late, {5, 14}, tmp_path, lines, samples=129)
+    _, last = case.findings((), None, False)
+    models = [replace(early, step=10), replace(late, step=20), replace(late, step=30)]
+    found = case.by_step(last, models)
     assert found.steps == [10, 20, 30]
     assert found.scores[0] < found.scores[1] == found.scores[2]
     assert lines[-1].startswith("from step 20 on, at least 1 of the 1 top segments")
