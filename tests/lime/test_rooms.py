@@ -17,7 +17,7 @@ from huggin.lime.pictures.scene import Scene, filled, make_scene, segmented
 from huggin.lime.predictor import Answers, Predictor, Target
 from huggin.lime.quality import compare, curve_of, leave_one_out, stability
 from huggin.lime.surrogate import Surrogate
-from tests.lime.conftest import SHAPES, loaded
+from tests.lime.conftest import SHAPES
 
 TRIANGLE = Target("triangle", 2)
 
@@ -104,14 +104,6 @@ def test_masking_in_the_graph_is_predicting_masked_pictures(scene, tmp_path):
     assert np.allclose(found.sure, expected[:, [2, 0, 4]], atol=1e-6)
     assert np.allclose(found.rest, 1 - expected[:, [2, 0, 4]], atol=1e-6)
     assert (found.best[:, 0] == expected.argmax(axis=1)).all()
-
-
-@pytest.mark.slow
-def test_the_first_thing_that_a_classifier_is_asked_may_be_masks(scene, tmp_path):
-    shapes = loaded(f"{SHAPES}.keras", pixels="signed")
-    on = random_perturbations("binomial", scene.count, 5, seed=0).on
-    found = predictor(replace(scene, classifier=shapes), tmp_path).predictions(on)
-    assert found.best[0] == TRIANGLE.plus
 
 
 def test_scores_of_targets_and_contrasts():

@@ -304,19 +304,17 @@ def opening_of(model: Any, size: Size, channels: int) -> Opening | None:
     if parts is None:
         return None
     networks, names = parts
-    values = [_constant(networks, size, channels, grey) for grey in (0.0, 1.0, LARGE)]
-    gain = values[1] - values[0]
-    straight = np.allclose(values[2], values[0] + LARGE * gain, rtol=1e-3, atol=1e-3)
-    return (gain, values[0], names) if straight else None
-
-
-def _constant(networks: list[Any], size: Size, channels: int, grey: float) -> np.ndarray:
-    """The output in the middle of a picture of one grey value: (channels,)."""
-    values: Any = np.full((1, *size, channels), grey, np.float32)
-    for network in networks:
-        values = network(values, training=False)
-    rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
-    return rows[len(rows) // 2]
+    middles = []
+    for grey in (0, 1, LARGE):
+        values: Any = np.full((1, *size, channels), grey, np.float32)
+        for network in networks:
+            values = network(values, training=False)
+        rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+        middles.append(rows[len(rows) // 2])  # the middle of the picture
+    offset, one, large = middles
+    gain = one - offset
+    straight = np.allclose(large, offset + LARGE * gain, rtol=1e-3, atol=1e-3)
+    return (gain, offset, names) if straight else None
 
 
 def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
