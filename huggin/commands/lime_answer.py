@@ -60,10 +60,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 def _add_question(parser: CommandParser) -> None:
     add_run(parser)
-    index = (
-        "a question's index in the data (default: the question of the newest answer that "
-        "get-model-output kept, else 0)"
-    )
+    newest = "the question of the newest answer that get-model-output kept, else 0"
+    index = f"a question's index in the data (default: {newest})"
     parser.add_argument("index", nargs="?", type=at_least(0), metavar="INDEX", help=index)
     parser.option("--question TEXT", "a question of your own, with --context")
     parser.option("--context TEXT", "the text that the answer is sought in")
@@ -71,32 +69,19 @@ def _add_question(parser: CommandParser) -> None:
 
 
 def _add_segments(parser: CommandParser) -> None:
-    parser.option(
-        "--by",
-        "what a segment is (default: auto: words; with more than 169 of them first sentences, then "
-        "the words of the sentences that matter)",
-        choices=KINDS,
-    )
+    long = "with more than 169 of them first sentences, then the words of the sentences that matter"
+    parser.option("--by", f"what a segment is (default: auto: words; {long})", choices=KINDS)
     spans = "segments of your own: parts of the question or context; the rest is never hidden"
     parser.option("--spans TEXT", spans, nargs="+")
-    parser.option(
-        "--hide",
-        "how a segment is hidden: its tokens become [MASK], are deleted, or become [PAD] that "
-        "nothing reads",
-        "mask",
-        choices=HIDING,
-    )
+    ways = "its tokens become [MASK], are deleted, or become [PAD] that nothing reads"
+    parser.option("--hide", f"how a segment is hidden: {ways}", "mask", choices=HIDING)
     parser.option("--hide-answer", "also hide the answer's own words (default: they always stay)")
     parser.set_defaults(by="auto", spans=())
 
 
 def _add_explanation(parser: CommandParser) -> None:
-    parser.option(
-        "--explain WHAT",
-        "answer (the model's), gold (the expected one), a text of the context, or one over "
-        "another, such as 'answer over gold'",
-        "answer",
-    )
+    spans = "answer (the model's), gold (the expected one), a text of the context, or one over "
+    parser.option("--explain WHAT", f"{spans}another, such as 'answer over gold'", "answer")
     add_score(parser, "logit")
     masks = "513, more for more than 169 words; 129 for up to 20 sentences; "
     add_masks(parser, f"{masks}leave-one-out: one per segment", top=5)

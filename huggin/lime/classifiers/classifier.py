@@ -12,7 +12,7 @@ import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.lime.choices import LEAST
-from huggin.lime.classifiers.labels import Labels, numbers
+from huggin.lime.classifiers.labels import Names, numbered
 from huggin.lime.classifiers.pixels import CONVERT, Pixels
 from huggin.lime.predictor import Rows
 
@@ -32,7 +32,7 @@ class Classifier:
     name: str  # for titles and the database
     function: Callable[[Any], Any]
     size: tuple[int, int]  # height and width of its input
-    labels: Labels
+    names: Names  # of its classes
     ending: str = "softmax"  # sums to 1; `sigmoid` (each class by itself), `logits`, or `value`
     # (..., 3) in [0, 1] -> (..., channels) as the model takes them
     pixels: Pixels = CONVERT["unit"]
@@ -52,7 +52,7 @@ class Classifier:
             wanted = "for pictures (n, height, width, 3) it returns (n, classes)"
             raise BadValue("classifier", "function", f"returned {found.shape}; wanted: {wanted}")
         height, width = picture.shape[:2]
-        return cls("function", function, (height, width), numbers(found.shape[1]))
+        return cls("function", function, (height, width), numbered(found.shape[1]))
 
     @property
     def fingerprint(self) -> str:
@@ -113,7 +113,7 @@ class Classifier:
         hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
         ask = self.answers_to_masks(shown, hidden, segments)
         chosen = list(classes)
-        others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
+        others = 1 - np.eye(len(self.names), dtype=np.float32)[:, chosen]
 
         def rows(on: np.ndarray) -> np.ndarray:
             found = self._checked(ask(on))

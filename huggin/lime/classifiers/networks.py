@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
@@ -109,10 +110,7 @@ def _kind_of_file(path: Path) -> str:
 
 
 def open_file(path: Path) -> Network:
-    """Open a model's file or folder. Raises UserError if it is none that can be used."""
-    if not path.exists():
-        what = "no such file; give a model that Keras has saved, or a name of keras.applications"
-        raise UserError(f"{path}: {what}")
+    """Open a model's file or folder. Raises UserError, or OSError, if it cannot be used."""
     kind = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
     if kind in REFUSED:
         raise UserError(f"{path}: {REFUSED[kind]}")
@@ -123,12 +121,21 @@ def open_file(path: Path) -> Network:
                 return _saved_model(path)
             if kind == "tflite":
                 return _tflite(path)
+            if kind == "h5":
+                _refuse_lambda(path)
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             return _of_keras(str(path), model)
     except UserError:
         raise
     except Exception as error:  # whatever a broken file makes Keras or TensorFlow raise
         raise UserError(f"{path}: {_why_not_loaded(error)}") from None
+
+
+def _refuse_lambda(path: Path) -> None:
+    """Raise UserError for a Lambda layer in HDF5, also as Keras 2 wrote it."""
+    with h5py.File(path) as file:
+        if re.search(r'"class_name":\s*"Lambda"', str(file.attrs.get("model_config"))):
+            raise UserError(f"{path}: {LAMBDA}")
 
 
 def _why_not_loaded(error: Exception) -> str:
@@ -278,8 +285,6 @@ def open_application(name: str, weights: str | None) -> Network:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(names)}"
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")
-    if weights and weights != "random" and not Path(weights).is_file():
-        raise BadValue("weights", weights, f"no such file; give the .h5 file of {name}, or: random")
     try:
         model = build(weights={None: "imagenet", "random": None}.get(weights, weights))
     except Exception as error:  # Keras raises nothing narrower if a download fails

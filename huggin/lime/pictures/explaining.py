@@ -164,8 +164,7 @@ def explain_picture(
             one = steps.repeated(predictor, one, stability, report.tell)
         if faithfulness:
             one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
-        curves = one.curves or {}
-        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in curves.items()))
+        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in one.curves.items()))
         explanations[number] = one
         if not one.surrogate.constant:
             report.tell(one.verdict(_doubts(one, until_stable)))
@@ -234,11 +233,11 @@ def fitted(request: Request, scene: Scene) -> Request:
 
 def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     """The classes that are explained; without any, the classifier's first answer."""
-    labels = scene.classifier.labels
+    names = scene.classifier.names
     if classes:
-        return list(dict.fromkeys(target_of(words, labels) for words in classes))
-    if scene.classifier.ending == "value" and len(labels.names) > 1:
-        known = f"{labels.names[0]} to {labels.names[-1]}"
+        return list(dict.fromkeys(target_of(words, names) for words in classes))
+    if scene.classifier.ending == "value" and len(names) > 1:
+        known = f"{names[0]} to {names[-1]}"
         raise UserError(f"--classes: the model returns {known}; say which of them is explained")
     return [scene.first_answer()]
 
@@ -271,7 +270,7 @@ class Round:
         lines = [f"\nRound {self.number}: {self._hidden_in_words(first.name)}"]
         for when, scene in (("before", before), ("after", after)):
             for place, index in enumerate(first_answers(scene.answers, SHOWN)):
-                name = f"{scene.classifier.labels.names[index]} (class {index})"
+                name = f"{scene.classifier.names[index]} (class {index})"
                 lines.append(f"  {'' if place else when:6}  {scene.answers[index]:.4f}  {name}")
         if first == second:
             return "\n".join([*lines, f"  the answer stays the same: {first.name}"])

@@ -37,7 +37,6 @@ class Scene(AnyScene[int]):
     thing = "picture"
     kind = "segments"
     in_logs = False
-    best_columns = 1
     batch = BATCH
 
     @property
@@ -59,7 +58,7 @@ class Scene(AnyScene[int]):
     def first_answer(self) -> Target[int]:
         """The class that the classifier gives the picture."""
         best = int(first_answers(self.answers, 1)[0])
-        return Target(self.classifier.labels.names[best], best)
+        return Target(self.classifier.names[best], best)
 
     def rows(self, about: tuple[int, ...]) -> Rows:
         return self.classifier.masked(self.picture, self.fill, self.segments, about)
@@ -78,11 +77,11 @@ class Scene(AnyScene[int]):
     def kept_in_words(self, target: Target[int], kept: float) -> str:
         if self.classifier.ending == "value":
             return ""
-        first = self.classifier.labels.names[target.plus]
+        first = self.classifier.names[target.plus]
         return f"{first} is the first answer to {100 * kept:.0f} % of the masked pictures"
 
     def details(self, answers: Answers[int]) -> list[str]:
-        names = self.classifier.labels.names
+        names = self.classifier.names
         masked = f"{len(answers.best)} masked pictures {self.picture.shape}"
         example = f"e.g. of masks[1]: {names[answers.best[1, 0]]}"
         return [f"of {masked}, {len(names)} classes each", example]
@@ -90,7 +89,7 @@ class Scene(AnyScene[int]):
     def introduction(self) -> list[str]:
         """The first answers, and what was read from picture and model, a line each."""
         classifier = self.classifier
-        names = classifier.labels.names
+        names = classifier.names
         answers = self.answers
         best = first_answers(answers, FIRST)
         said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
@@ -117,7 +116,7 @@ class Scene(AnyScene[int]):
             "picture_facts": list(self.facts),
             "model_facts": list(self.classifier.facts),
             "input_size": list(self.classifier.size),
-            "classes": len(self.classifier.labels.names),
+            "classes": len(self.classifier.names),
             "class": target.plus,
             "minus_class": target.minus,
             "model_sha256": self.classifier.fingerprint,

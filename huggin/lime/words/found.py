@@ -112,9 +112,11 @@ class Finding(BaseModel, extra="allow", frozen=True):
         """The largest coefficient without its sign; 1 if all are 0."""
         return max(abs(segment.coefficient) for segment in self.segments) or 1.0
 
-    def held_out_in_words(self) -> str:
-        """The held-out R²."""
-        return "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
+    def how_in_words(self) -> str:
+        """How it was made, and how well it holds."""
+        held_out = "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
+        same = f"same answer in {100 * self.kept:.0f} % of the masked texts"
+        return f"{self.samples} masks by {self.hide}; held-out R² {held_out}; {same}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ raises, as its loss is -ln P(start) - ln P(end).
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -21,12 +21,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.common.errors import BadValue, UserError
 from huggin.common.window import Window
 from huggin.lime.predictor import Answers, AnyScene, Rows, Target
-from huggin.lime.words.text import LONG, Place, label, place_of_token, text_of
+from huggin.lime.words.text import LONG, Place, label, only_place, place_of_token, text_of
 from huggin.model.device import copy_to_host
 from huggin.qa.arguments import DataArguments
-from huggin.qa.labels import read_span
+from huggin.qa.labels import answer_characters, answer_spans, read_span
 
 TokenSpan = tuple[int, int]  # first and last token
+OVER = " over "  # between the two spans of a contrast
 NEVER = -1  # the segment of tokens that are never hidden
 ON_CPU = 16  # masks at a time
 ON_ACCELERATOR = 128
@@ -73,7 +74,6 @@ class TextScene(AnyScene[TokenSpan]):
 
     thing = "text"
     in_logs = True
-    best_columns = 2
 
     @property
     def count(self) -> int:
@@ -193,6 +193,43 @@ def answer_text(window: Window, span: TokenSpan) -> str:
     if span == (0, 0):
         return "(no answer)"
     return window.context[slice(*read_span(window.context, [places_in_context(window)], 0, span))]
+
+
+def span_target(
+    wanted: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
+) -> Target[TokenSpan]:
+    """`answer`, `gold`, a text of the context, or one of these over another: `answer over gold`.
+
+    window: the one that is explained. answer: the model's. answers: those expected, as in SQuAD.
+    Raises BadValue if there is no such span in the window.
+    """
+    plus, over, minus = wanted.partition(OVER)
+    is_contrast = over and wanted not in window.context
+    texts = [plus.strip(), minus.strip()] if is_contrast else [wanted]
+    spans = [_span_of(text, window, answer, answers) for text in texts]
+    if len(set(spans)) < len(texts):
+        raise BadValue("explain", wanted, "the two spans must differ")
+    return Target(OVER.join(answer_text(window, span) for span in spans), *spans)
+
+
+def _span_of(
+    text: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
+) -> TokenSpan:
+    """The tokens of a span. Raises BadValue if it is not in the window."""
+    if text == "answer":
+        return answer
+    if text == "gold":
+        characters = answer_characters(answers)
+        if characters is None:
+            raise BadValue("explain", text, "this question has no expected answer; give a text")
+    else:
+        place = only_place(window, text, ["context"], "explain")
+        characters = (place.first, place.last)
+    (span,) = answer_spans([places_in_context(window)], characters, 0)
+    if span is None:
+        what = "is not in the part of the context that the model's answer is from"
+        raise BadValue("explain", text, f"{what}; give a span of that part")
+    return span
 
 
 def places_in_context(window: Window) -> list[tuple[int, int] | None]:
