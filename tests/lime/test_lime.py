@@ -17,7 +17,7 @@ from huggin.lime.pictures.scene import make_scene
 from huggin.lime.results import name_of
 from lime import read_arguments
 from tests.conftest import command
-from tests.lime.conftest import SHAPES
+from tests.lime.conftest import SHAPES, STEPS
 
 FIGURES = [
     "lime.png",
@@ -69,13 +69,7 @@ def test_the_demo_finds_the_triangle(demo, shapes):
 @pytest.mark.slow
 def test_the_four_steps_are_told_in_their_order(demo):
     _, printed, _ = demo
-    steps = [line for line in printed.splitlines() if line.startswith("Step")]
-    assert steps == [
-        "Step 1/4: random perturbations",
-        "Step 2/4: predictions",
-        "Step 3/4: distance weights",
-        "Step 4/4: linear regression coefficients",
-    ]
+    assert [line for line in printed.splitlines() if line.startswith("Step")] == STEPS
     assert "masks: (200, 3" in printed
 
 

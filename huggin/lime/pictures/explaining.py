@@ -326,17 +326,16 @@ def explain_rounds(
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    explanations, scenes, places = [], [scene], set()
+    made = {}
     for one in deceive(scene, request, rounds, out, report.detail):
         report.tell(one.summary())
-        explanations.append(one.explanation)
-        scenes.append(one.left)
         place = out / f"round-{one.number}"
-        places.add(place)
+        made[place] = one
         told = None if verbose else ()
         save_figures(draw_explanation(one.explanation), place, show=False, told=told)
-    remove_figures(set(out.glob("round-*")) - places)  # those of an earlier start
-    save_figures({"rounds": draw_rounds(scenes)}, out, show)
+    remove_figures(set(out.glob("round-*")) - made.keys())  # those of an earlier start
+    save_figures({"rounds": draw_rounds([scene, *(one.left for one in made.values())])}, out, show)
+    explanations = [one.explanation for one in made.values()]
     if line := missing_in(explanation.target.name for explanation in explanations):
         report.tell(line)
     return explanations

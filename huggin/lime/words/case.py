@@ -75,11 +75,6 @@ class TextCase:
         hide = self.request.fill
         return make_text_scene(self.window, found, self.kept, kind, hide, self.text_model)
 
-    @property
-    def is_long(self) -> bool:
-        """Whether there are so many words that sentences come first."""
-        return self.scene("words").count > LONG
-
     def findings(
         self, spans: Sequence[str], repeats: int | None, compare: bool
     ) -> tuple[list[Finding], TextExplanation]:
@@ -92,7 +87,7 @@ class TextCase:
         before = []
         if spans:
             scene = self.scene("spans", find_spans(self.window, spans))
-        elif by == "auto" and self.is_long:
+        elif by == "auto" and self.scene("words").count > LONG:
             first, _ = self._explained(self.scene("sentences"))
             before.append(finding_of(first, self.answer, self.expected, {}))
             places, which = self.words_of_top_sentences(first)

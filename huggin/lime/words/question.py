@@ -53,7 +53,10 @@ def chosen_question(
     else:
         chosen = _own(recording, question, context)
     refuse_no_words(chosen.record["question"], chosen.record["context"], chosen.name)
-    refuse_long_context(chosen.name, chosen.record["context"])
+    count = len(words_in("context", chosen.record["context"]))
+    if count > LONGEST:
+        what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
+        raise UserError(f"{chosen.name}: {what}; give the part of it that holds the answer")
     return chosen
 
 
@@ -93,11 +96,3 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
         raise UserError(f"INDEX {index}: no such question; {known}")
     folder = str(index) if split == usual else f"{split}-{index}"
     return Question(recording, f"question {index}", folder, index, records[index])
-
-
-def refuse_long_context(name: str, context: str) -> None:
-    """Raise UserError for a context of more than LONGEST words."""
-    count = len(words_in("context", context))
-    if count > LONGEST:
-        what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
-        raise UserError(f"{name}: {what}; give the part of it that holds the answer")

@@ -144,7 +144,8 @@ class NodeShares:
     def as_json(self) -> dict[str, Any]:
         """All of it, and how many nodes give half of the positive shares."""
         half = nodes_for_half(self.shares)
-        return vars(self) | {"nodes_for_half": half, "shares": self.shares.tolist()}
+        found = {"rival": self.rival, "lead": self.lead, "nodes_for_half": half}
+        return {**found, "shares": self.shares.tolist()}
 
 
 def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:

@@ -14,6 +14,7 @@ import huggin
 from huggin.common.errors import BadValue, UserError
 from huggin.lime.words.found import newest_kept, read_kept
 from tests.conftest import command
+from tests.lime.conftest import STEPS
 from tests.pages.pages import data_in, page_of
 
 FIGURES = ["agreement.png", "top-words.png", "words-by-step.png", "words.png"]
@@ -39,12 +40,7 @@ def explained(made_once, tiny_run):
 def test_what_is_printed(explained):
     lines = (explained / "printed.txt").read_text().splitlines()
     assert lines[0] == "question 1: When do they return?"
-    assert [line for line in lines if line.startswith("Step")] == [
-        "Step 1/4: random perturbations",
-        "Step 2/4: predictions",
-        "Step 3/4: distance weights",
-        "Step 4/4: linear regression coefficients",
-    ]
+    assert [line for line in lines if line.startswith("Step")] == STEPS
     text = "\n".join(lines)
     for part in (
         "held out",

@@ -14,12 +14,11 @@ from huggin.lime.steps import Report
 from huggin.lime.words.case import LONG, TextCase, default_samples
 from huggin.lime.words.figures import laid_out, visual_order
 from huggin.lime.words.found import Asked, Piece
-from huggin.lime.words.question import refuse_long_context
 from huggin.lime.words.scene import make_text_scene, span_target
 from huggin.lime.words.text import cut, find_spans, is_right_to_left, sentences_in, words_in
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
-from tests.conftest import CONTEXT, record
+from tests.conftest import record
 from tests.lime.words.planted_text import DATA, FIRST, SECOND, target_of, text_model_of, window_of
 
 ASKED = Asked("planted", "z ?", "a", "a", "", None, "planted", 30, "a")
@@ -160,12 +159,9 @@ def test_a_token_of_many_characters_is_one_segment():
     assert scene.segment_of.tolist() == [0, 1, -1]
 
 
-def test_too_little_and_too_much_text(ravens):
+def test_too_little_text(ravens):
     with pytest.raises(UserError, match="1 segments can be hidden, two are needed"):
         make_text_scene(ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask", None)
-    with pytest.raises(UserError, match="a context of 5,000 words; at most 2,000"):
-        refuse_long_context("question 1", "word " * 5000)
-    refuse_long_context("question 1", CONTEXT)
 
 
 # Long texts: sentences first
@@ -185,7 +181,6 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     text_model = text_model_of(tokenizer, pair=True)
     lines: list[str] = []
     case = case_of(window, text_model, set(), tmp_path, lines)
-    assert case.is_long
     (first, second), _ = case.findings((), None, False)
     assert [first.kind, second.kind] == ["sentences", "words"]
     assert first.samples == 129
