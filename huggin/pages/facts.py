@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from huggin.analysis.learning import flips_in_words, validation_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
+from huggin.qa.arguments import INPUT_PATHS, PATHS
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.results import final_evaluation, read_evaluations, trained_on_in_words
+from huggin.recording.run_facts import RunFacts
 
+PRIVATE = {"hub_token", "notify"}  # keys of a cfg that are nobody else's
 NOT_GIVEN = "no given answer: it is a question of your own"
 
 Row = tuple[str, str]  # label and text
@@ -59,6 +64,17 @@ def run_facts(recording: Recording) -> list[Row]:
     return rows
 
 
+def keys_to_share(facts: RunFacts) -> dict[str, Any]:
+    """The keys of a run's cfg that others may see: of paths the last part alone."""
+    return {
+        key: Path(value).name
+        if key in (*INPUT_PATHS, *PATHS) and Path(value).is_absolute()
+        else value
+        for key, value in facts.cfg.items()
+        if key not in PRIVATE
+    }
+
+
 def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
     """The tracked question, its answer, and when it was learned: label and text."""
     window = recording.tracked(sample)
@@ -101,10 +117,7 @@ def _first_and_last_loss(steps: Steps) -> str:
     known = np.flatnonzero(np.isfinite(steps.loss))
     if len(known) == 0:
         return "none that is finite"
-    first = known[0]
-    last = known[-1]
     broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
     note = f"; not finite at {broken} steps" if broken else ""
-    begin = f"{steps.loss[first]:.3f} at step {steps.step[first]}"
-    end = f"{steps.loss[last]:.3f} at step {steps.step[last]}"
+    begin, end = (f"{steps.loss[at]:.3f} at step {steps.step[at]}" for at in known[[0, -1]])
     return f"{begin}, {end}{note}"

@@ -223,6 +223,9 @@ def test_two_runs_play_together_and_what_is_missing_is_said(tab, page):
     assert tab.locator(".story").count() == 2
     other = tab.locator(".story").nth(1)
     assert "an older version of the toolkit" in other.locator(".lens-panel").inner_text()
+    differs = tab.get_by_role("region", name="What differs in cfg.json").inner_text()
+    assert "learning_rate\t0.001\t0.01" in differs
+    assert "output_dir" not in differs
     drag_to(tab, 0)
     assert re.fullmatch(
         "Step 0\nA answers (right|wrong), B answers (right|wrong)", tab.inner_text("#now")

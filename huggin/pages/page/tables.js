@@ -49,7 +49,17 @@ function questionRow(row, go) {
 
 function factsPanel(root, runs, colours) {
   const columns = el("div", { class: "fact-columns" }, ...runs.map((run, at) => factColumn(run, runs.length > 1 ? colours[at] : null)));
-  root.replaceChildren(root.querySelector("h2"), columns, ...runs.map((run) => legendOf(run, runs.length > 1)));
+  const differing = runs.length > 1 ? differingKeys(runs) : null;
+  root.replaceChildren(root.querySelector("h2"), ...(differing ? [differing] : []), columns, ...runs.map((run) => legendOf(run, runs.length > 1)));
+}
+
+// The keys of cfg.json that two runs do not share; what a run was not told is its default.
+function differingKeys([one, other]) {
+  const keys = new Set([...Object.keys(one.keys || {}), ...Object.keys(other.keys || {})]);
+  const value = (run, key) => (run.keys || {})[key] ?? "default";
+  const rows = [...keys].filter((key) => key !== "output_dir" && value(one, key) !== value(other, key)).map((key) => [el("code", { text: key }), value(one, key), value(other, key)]);
+  if (!rows.length) return el("p", { class: "hint", text: "Both runs have the same cfg.json." });
+  return tableOf("What differs in cfg.json", [{ head: "Key" }, { head: one.name, words: true }, { head: other.name, words: true }], rows);
 }
 
 function factColumn(run, colour) {
