@@ -26,13 +26,11 @@ FEWER_STEPS = {
     "save_steps": SAVE_STEPS,
 }
 PICTURES = ("lime", "inDeCeptionV3")  # the scripts that need TensorFlow, and no torch
-# Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch. For py-spy it
-# must be the real one.
+# Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch.
 PYTHON = """#!/bin/sh
 name=$1
 [ "$1" != -m ] || name=$3
 case $name in
-  track-trainer | */track-trainer.py) exec '{{real}}' "$@" ;;
   {pictures}) exec '{{pictures}}' "$@" ;;
   *) exec '{{training}}' "$@" ;;
 esac
