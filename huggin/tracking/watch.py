@@ -90,5 +90,5 @@ class Looks:
 def _frame_of(code: CodeType, line: int) -> Frame:
     file = Path(code.co_filename)
     folders = [folder for folder in sys.path if folder and file.is_relative_to(folder)]
-    longest = max(folders, key=len, default="")
-    return Frame(str(file.relative_to(longest)), line, code.co_qualname)
+    names = [str(file.relative_to(folder)) for folder in folders]
+    return Frame(min(names, key=len, default=code.co_filename), line, code.co_qualname)

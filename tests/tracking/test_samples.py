@@ -2,11 +2,12 @@
 
 import signal
 import statistics
+import sys
 import time
 
 import pytest
 
-from huggin.tracking.watch import OUTSIDE, Frame, Looks, training_function
+from huggin.tracking.watch import OUTSIDE, Frame, Looks, _frame_of, training_function
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")
@@ -33,6 +34,12 @@ def test_a_working_function_is_seen_below_the_block_and_no_longer_after_it():
     caller = looks.samples[-1][0]
     assert (caller.file, caller.function) == ("tests/tracking/test_samples.py", "work")
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_file_beside_all_folders_of_imports_has_its_whole_name(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["", "elsewhere"])
+    code = compile("(lambda: 1)", "/somewhere/lambda.py", "eval")
+    assert _frame_of(code, 3) == ("/somewhere/lambda.py", 3, "<module>")
 
 
 def test_moments_have_exponential_gaps_and_are_made_up_for_after_a_call_of_c(monkeypatch):
