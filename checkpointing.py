@@ -60,9 +60,9 @@ class SafeStop(TrainerCallback):
     stays whole. Several processes of one run stop together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, save_minutes: float = 15.0) -> None:
         self.received = 0  # a signal's number
-        self.save_minutes = 15.0
+        self.save_minutes = save_minutes
         self.begin: Callable[[], None] | None = None  # called once, right before the first step
         self.has_begun = False
         self._training = False

@@ -13,7 +13,7 @@ from bench.start import install, write_program
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("huggin", "sample", "locks")
-FILES = ("*.py", "*.sh", "*.json", "*.txt", "setup", "get-*")
+FILES = ("*.py", "*.sh", "*.json", "*.txt", "*.tsv", "*.sql", "*.bash", "*.zsh", "setup", "get-*")
 SAVE_STEPS = 8
 LAST_STEP = 24
 FEWER_STEPS = {

@@ -7,15 +7,16 @@ eval_results.json hold the evaluations that the Trainer and run_qa.py made.
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as validated
 
 from huggin.common.errors import Damaged, UserError
 from huggin.common.files import read_json, read_text, write_json
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import one_line
-from huggin.recording.run_facts import first_problem, id_of
+from huggin.recording.run_facts import AtLeastOne, AtLeastZero, first_problem, id_of
 from huggin.recording.run_folder import RunFolder
 
 AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
@@ -24,19 +25,26 @@ ANEW = "run run_qa.py again, it writes a new one"
 KeptT = TypeVar("KeptT", "Efficacy", "Rewound")
 
 
-@dataclass(frozen=True)
-class Efficacy:
-    """How good a model is after `step` steps, in percent, with 95 % intervals."""
+Percent = Annotated[float, Field(ge=0, le=100)]
+Interval = tuple[Percent, Percent]
 
-    step: int
+
+@validated(frozen=True)
+class Efficacy:
+    """How good a model is after `step` steps, in percent, with 95 % intervals.
+
+    Raises ValueError for what cannot be true.
+    """
+
+    step: AtLeastZero
     data: str  # what was asked
-    asked: int
-    correct: int
-    exact_match: float
-    exact_match_interval: tuple[float, float]  # Wilson's
-    f1: float
-    f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
-    trained_on: int = 0  # how many of the questions asked the model was trained on
+    asked: AtLeastOne
+    correct: AtLeastZero
+    exact_match: Percent
+    exact_match_interval: Interval  # Wilson's
+    f1: Percent
+    f1_interval: Interval  # Wilson's, as if F1 were a share: rather too wide
+    trained_on: AtLeastZero = 0  # how many of the questions asked the model was trained on
     parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error; NaN if it is not known
@@ -48,25 +56,14 @@ class Efficacy:
         return float(half_interval(self.loss_error, self.asked))
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what cannot be true."""
-        if self.step < 0:
-            raise ValueError(f"step: {self.step} is negative")
-        if not 0 <= self.correct <= self.asked or self.asked == 0:
-            raise ValueError(f"correct: {self.correct} of {self.asked} questions")
-        if not 0 <= self.trained_on <= self.asked:
-            raise ValueError(f"trained_on: {self.trained_on} of {self.asked} questions")
+        """Raise ValueError for what does not fit together."""
+        if self.correct > self.asked or self.trained_on > self.asked:
+            counted = f"correct: {self.correct}, trained_on: {self.trained_on}"
+            raise ValueError(f"{counted}: more than the {self.asked} questions")
         if min(self.loss or 0.0, self.loss_error) < 0:
             raise ValueError(f"loss: {self.loss}, loss_error: {self.loss_error}: one is negative")
-        measured = {
-            "exact_match": (self.exact_match, self.exact_match_interval),
-            "f1": (self.f1, self.f1_interval),
-        }
-        for name, (value, (low, high)) in measured.items():
-            if not 0 <= value <= 100:
-                raise ValueError(f"{name}: {value:g} is no percentage")
-            if not 0 <= low <= high <= 100:
-                interval = f"{low:g} to {high:g} is no interval of percentages"
-                raise ValueError(f"{name}_interval: {interval}")
+        for name in ("exact_match", "f1"):
+            value, (low, high) = getattr(self, name), getattr(self, f"{name}_interval")
             if not low - ROUNDING <= value <= high + ROUNDING:
                 raise ValueError(f"{name}: {value:g} is not within {low:g} to {high:g}")
 
@@ -207,7 +204,8 @@ def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
             loss_error=float(scores.get("eval_loss_error", math.nan)),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        what = f"its scores are not readable: {one_line(error)}"
+        why = first_problem(error) if isinstance(error, ValidationError) else one_line(error)
+        what = f"its scores are not readable: {why}"
         raise UserError(f"{path}: {what}; {ANEW}") from None
 
 

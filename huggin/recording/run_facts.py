@@ -26,7 +26,6 @@ GROUPED = "group_by_length"  # its value for windows of similar length in a batc
 # What runs had whose run.json does not say it, because it could not be changed on the way
 BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
-COMPONENTS = ("self", "out", "head")
 MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastZero = Annotated[int, Field(ge=0)]
@@ -43,8 +42,8 @@ class RunFacts:
     model_name: str
     pretrained: bool
     data_name: str
-    hidden_size: int  # nodes that the QA head reads
-    layers: int
+    hidden_size: Annotated[int, Field(ge=1, le=MOST_NODES)]  # that the QA head reads
+    layers: AtLeastOne
     sites: list[Site]
     samples: list[Window]  # the tracked samples
     modules: list[ModuleRow]  # the legend
@@ -63,15 +62,9 @@ class RunFacts:
 
     def __post_init__(self) -> None:
         """Raise ValueError for the first thing that does not fit."""
-        if not 1 <= self.hidden_size <= MOST_NODES:
-            raise ValueError(f"hidden_size: must be 1 to {MOST_NODES}, not {self.hidden_size}")
-        if self.layers < 1:
-            raise ValueError(f"layers: must be 1 or more, not {self.layers}")
         if len(set(self.sites)) < len(self.sites):
             raise ValueError("sites: one is there twice")
         for number, site in enumerate(self.sites):
-            if site.component not in COMPONENTS:
-                raise ValueError(f"sites.{number}.component: {site.component!r} is unknown")
             if not 1 <= site.layer <= self.layers:
                 among = f"{site.layer} is not among the {self.layers} layers"
                 raise ValueError(f"sites.{number}.layer: {among}")
@@ -79,8 +72,6 @@ class RunFacts:
             if len(row.numbers) != len(row.names) or not row.names:
                 counted = f"{len(row.numbers)} numbers for {len(row.names)} names"
                 raise ValueError(f"modules.{number}: {counted}")
-            if row.parameters < 0:
-                raise ValueError(f"modules.{number}.parameters: {row.parameters} is negative")
 
     @property
     def has_like_lengths(self) -> bool:
