@@ -63,14 +63,18 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 def change(connection: sqlite3.Connection, version: int) -> None:
     """Bring the tables from the version before to this one."""
     older = _set_aside(connection) if version == 1 else set()
-    text = (MIGRATIONS / f"{version}.sql").read_text(encoding="utf-8")
-    for statement in text.split(";"):
-        connection.execute(statement)
+    _execute(connection, f"{version}.sql")
     for table in older:
         _take_over(connection, table)
     if version == 1:
-        _stand_in_for_missing_states(connection)
+        _execute(connection, "1-missing-states.sql")
         _one_row_per_state(connection)
+
+
+def _execute(connection: sqlite3.Connection, name: str) -> None:
+    """Execute the statements of a file, in the transaction that is open."""
+    for statement in (MIGRATIONS / name).read_text(encoding="utf-8").split(";"):
+        connection.execute(statement)
 
 
 def known_version(connection: sqlite3.Connection, path: Path) -> int:
@@ -137,19 +141,6 @@ def _take_over(connection: sqlite3.Connection, table: str) -> None:
     source = f"SELECT {names} FROM temp.older_{table}"  # noqa: S608 names only
     connection.execute(f"INSERT INTO main.{table} ({names}) {source}")
     connection.execute(f"DROP TABLE temp.older_{table}")
-
-
-def _stand_in_for_missing_states(connection: sqlite3.Connection) -> None:
-    """Make a row `unknown-ID` for runs whose model-type-state is gone.
-
-    Without it, another model-type-state would get their id, and so their indices.
-    """
-    connection.execute(
-        """INSERT INTO model_efficacy (id, model_type_state, correct_num, sample_num)
-        SELECT DISTINCT model_efficacy_id, 'unknown-' || model_efficacy_id, 0, 0
-        FROM sample_indices WHERE typeof(model_efficacy_id) = 'integer'
-        AND model_efficacy_id NOT IN (SELECT id FROM model_efficacy)"""
-    )
 
 
 def _one_row_per_state(connection: sqlite3.Connection) -> None:

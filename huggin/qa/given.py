@@ -129,12 +129,18 @@ def kinds_of(classes: Iterable[type]) -> dict[str, Any]:
 
 
 def trainer_keys() -> list[dict[str, str]]:
-    """The rows of the table of the Trainer's keys: key, type, limits, whether it can be set, note.
+    """The table of the Trainer's keys: key, type, limits, can be set, fixed, note.
 
-    type: of plain values, else "". limits: such as `>= 0 < 1`.
+    type: of plain values, else "". limits: such as `>= 0 < 1`. fixed: yes for a key that a resumed
+    run cannot change.
     """
     with TRAINER_KEYS.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
+
+
+def fixed_keys() -> list[str]:
+    """The Trainer's keys that a resumed run must share with its beginning."""
+    return [row["key"] for row in trainer_keys() if row["fixed"]]
 
 
 def kinds_of_trainer() -> dict[str, Any]:
