@@ -146,8 +146,11 @@ def test_bad_input_is_refused_before_anything_heavy_is_loaded(words, inputs, tin
 
 
 @pytest.mark.slow
-def test_a_finished_run_is_left_alone_before_anything_heavy_is_loaded(tmp_path, tiny_run):
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_finished_run_is_left_alone_before_anything_heavy_is_loaded(whole, tmp_path, tiny_run):
+    """Also where its folder is named by its whole path."""
     shutil.copytree(tiny_run.parent, tmp_path, dirs_exist_ok=True)
-    done, loaded = typed(["run_qa", "cfg.json"], tmp_path)
+    run = str(tmp_path / "run") if whole else "run"
+    done, loaded = typed(["run_qa", "cfg.json", "--output_dir", run], tmp_path)
     assert (done.returncode, done.stderr, loaded) == (0, "", [])
-    assert done.stdout.startswith("run: already trained (8 of 8 steps); nothing to do; ")
+    assert done.stdout.startswith(f"{run}: already trained (8 of 8 steps); nothing to do; ")

@@ -1,11 +1,13 @@
 """One version, one place for each pin, a lock that agrees; what git ignores."""
 
+import os
 import re
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import huggin
 
@@ -84,3 +86,14 @@ def test_git_ignores_the_environment(kind, tmp_path):
         (tmp_path / ".venv").mkdir()
     done = subprocess.run(["git", "check-ignore", ".venv"], cwd=tmp_path, capture_output=True)
     assert done.stdout == b".venv\n"
+
+
+def test_the_workflow_types_what_is_there_on_what_is_supported():
+    """`.github/workflows/tests.yml` runs on machines that nobody here has."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"] if "run" in step]
+    own = {word for step in steps for word in step["run"].split() if word.startswith("./")}
+    assert own == {"./setup", "./run-tests", "./get-training-output"}
+    assert all(os.access(ROOT / name, os.X_OK) for name in own)
+    pythons = jobs["tests"]["strategy"]["matrix"]["python"]
+    assert (PROJECT["project"]["requires-python"], pythons) == (">=3.11,<3.14", ["3.11", "3.13"])

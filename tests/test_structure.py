@@ -110,7 +110,17 @@ def test_imports_stand_at_the_top(path):
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert late == []
-    assert "TYPE_CHECKING" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_only_what_is_slow_to_import_is_imported_for_its_types_alone(path):
+    for_types = [
+        line.module
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for line in node.body
+    ]
+    assert set(for_types) <= {"datasets"}
 
 
 @pytest.mark.parametrize("path", [*LIBRARY, *SCRIPTS], ids=name_of)

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
@@ -34,13 +33,15 @@ from huggin.qa.features import (
 )
 from huggin.qa.given import arguments_of
 from huggin.qa.labels import plain_question
-from huggin.qa.questions import load_questions
 from huggin.qa.records import refuse_no_words
 from huggin.recording.answer import AnswerFacts, AnswerInside, Attention, write_answer
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.probe import probe
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder, one_at_a_time
+
+if TYPE_CHECKING:  # importing it takes most of a second, which `huggin ask` need not wait
+    from datasets import Dataset
 
 OTHERS = 5  # answers that are shown beside the best one
 SHOWN_FROM = 0.005  # the probability of such an answer; less would be printed as 0.00
@@ -162,13 +163,12 @@ class TrainedModel:
             refuse_blind_no_answer(tokenizer, model)
         return cls(run, tokenizer, model, step, data)
 
-    def questions(self, data: DataArguments, split: str, cache_dir: str | None) -> Dataset:
-        """The questions of a split of the data. Raises UserError if one of them cannot be asked."""
-        records = load_questions(data, split, cache_dir)
+    def fitting(self, records: "Dataset") -> "Dataset":
+        """The records. Raises UserError if one of their questions is too long to be asked."""
         refuse_long_questions(records, self.tokenizer, self.data)
         return records
 
-    def asked(self, records: Dataset, indices: Sequence[int], **options: int) -> Iterator[Asked]:
+    def asked(self, records: "Dataset", indices: Sequence[int], **options: int) -> Iterator[Asked]:
         """Ask some of the records. options: `batch_size` and `ahead` of `huggin.asking.questions`.
 
         The default batch size is 16 windows on a CPU and 64 on an accelerator.

@@ -24,6 +24,7 @@ from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.qa.features import track_sample
 from huggin.qa.given import Keys
+from huggin.qa.questions import load_questions
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.checkpoints import models_of
 from huggin.recording.results import (
@@ -141,7 +142,7 @@ class Examination:
         trained = TrainedModel.in_folder(run, folder, facts.data, place, number)
         split, data = facts.data_asked(config, split)
         cache_dir = config.model.cache_dir
-        records = trained.questions(data, split, cache_dir)
+        records = trained.fitting(load_questions(data, split, cache_dir))
         file = data.train_file if split == "train" else data.validation_file
         asked = Path(file or data.dataset_name or facts.data_name).name
         if split == "train" and not file:  # on the Hub, the validation split has the plain name

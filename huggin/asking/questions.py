@@ -4,11 +4,10 @@ import math
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.common.errors import BadValue, UserError
@@ -17,6 +16,9 @@ from huggin.qa.answers import Answer, best_answers, cross_entropy, mean_scores, 
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import labelled_windows, padded
 from huggin.recording.results import Efficacy, efficacy_from
+
+if TYPE_CHECKING:  # importing it takes most of a second, which `huggin ask` need not wait
+    from datasets import Dataset
 
 AHEAD = 8  # batches of questions whose windows are sorted by length together
 
@@ -77,7 +79,7 @@ def draw_questions(count: int, seed: int | None, skip: Collection[int] = ()) -> 
 def ask_all(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
-    records: Dataset,
+    records: "Dataset",
     indices: Sequence[int],
     data: DataArguments,
     batch_size: int,

@@ -23,6 +23,7 @@ from huggin.model.loading import head_of, load_model
 from huggin.model.parts import TwoStates
 from huggin.qa.arguments import DataArguments, ModelArguments
 from huggin.qa.given import arguments_of
+from huggin.qa.questions import load_questions
 from huggin.recording.checkpoints import model_of
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
@@ -115,7 +116,7 @@ def rewound(
     trained = TrainedModel.in_folder(recording.run, folder, data, place)
     tracked = recording.facts.samples
     two = TwoStates.of(trained.model, untrained, tracked[0] if tracked else None)
-    records = trained.questions(data, split, model_args.cache_dir)
+    records = trained.fitting(load_questions(data, split, model_args.cache_dir))
     if split == "train":
         refuse_changed(recording, records.to_list())
     indices = sorted(draw_questions(len(records), seed)[:count])

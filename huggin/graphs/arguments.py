@@ -114,7 +114,7 @@ def draw(
     Saves them in RUN/graphs and prints their paths and tables. Returns the exit code.
     """
     read_first(kind, [run, *beside], choices.get("sample"))
-    loading("Matplotlib")
+    loading(f"Matplotlib to draw {kind}")
     load_matplotlib()
     figures = huggin.figures(run, kind, beside, **choices)
     figures.save(formats=format)
@@ -128,7 +128,7 @@ def draw(
 def compose(program: str, **choices: Any) -> int:
     """Write a PDF by the arguments of `huggin.pdf` and print its path. Returns the exit code."""
     read_first("pdf", [choices["run"], *choices.get("beside", ())], choices["sample"])
-    loading("Matplotlib")
+    loading("Matplotlib to compose the PDF")
     load_matplotlib()
     made = huggin.pdf(**choices)
     for note in made.notes:

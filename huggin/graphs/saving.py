@@ -12,6 +12,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from huggin.common.files import replacing
+from huggin.common.progress import progress
 from huggin.common.streams import warn
 from huggin.common.text import printable
 from huggin.graphs.style import drawn_for
@@ -37,7 +38,7 @@ def save_figures(
     None: all.
     """
     ignore_missing_glyphs()
-    for name, figure in figures.items():
+    for name, figure in progress(figures.items(), label="saving", unit="figures"):
         with laid_out(figure):
             for extension in formats:
                 path = folder / f"{name}.{extension}"

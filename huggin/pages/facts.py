@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from huggin.analysis.learning import flips_in_words, validation_in_words
 from huggin.analysis.nodes import OF_WEIGHTS, TOP_RANKED, NodeChoice, rank_nodes
+from huggin.qa.arguments import INPUT_PATHS, PATHS
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.results import final_evaluation, read_evaluations, trained_on_in_words
+from huggin.recording.run_facts import RunFacts
 
+PRIVATE = {"hub_token", "notify"}  # keys of a cfg that are nobody else's
 NOT_GIVEN = "no given answer: it is a question of your own"
 
 Row = tuple[str, str]  # label and text
@@ -57,6 +62,17 @@ def run_facts(recording: Recording) -> list[Row]:
     if validation := validation_in_words(read_evaluations(recording.run)):
         rows.append(("validation", validation))
     return rows
+
+
+def keys_to_share(facts: RunFacts) -> dict[str, Any]:
+    """The keys of a run's cfg that others may see: of paths the last part alone."""
+    return {
+        key: Path(value).name
+        if key in (*INPUT_PATHS, *PATHS) and Path(value).is_absolute()
+        else value
+        for key, value in facts.cfg.items()
+        if key not in PRIVATE
+    }
 
 
 def question_facts(recording: Recording, sample: int = 0) -> list[Row]:

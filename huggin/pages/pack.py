@@ -11,15 +11,15 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from huggin.common.files import replacing
 from huggin.pages.card import write_card
+from huggin.pages.facts import keys_to_share
 from huggin.pages.made_files import GRAPHS, MadeFile
 from huggin.pages.page import page
 from huggin.pages.pdf import pdf
-from huggin.qa.arguments import INPUT_PATHS, PATHS, run_named
+from huggin.qa.arguments import run_named
 from huggin.recording.checkpoints import newest_model
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 
-PRIVATE = {"hub_token", "notify"}  # keys of a cfg that are nobody else's
 MODEL = (  # the files that load a model and its tokenizer; none of them is a pickle
     "config.json",
     "*.safetensors",
@@ -61,18 +61,11 @@ def pack(
     write_card(found)
     played = page(found.path, folder=folder, if_needed=True)
     printed = pdf(found.path, folder=folder, if_needed=True)
-    kept = {
-        key: Path(value).name
-        if key in (*INPUT_PATHS, *PATHS) and Path(value).is_absolute()
-        else value
-        for key, value in facts.cfg.items()
-        if key not in PRIVATE
-    }
     contents: dict[str, Content] = {
         "README.md": found.card,
         "page.html": played.path,
         "training.pdf": printed.path,
-        "cfg.json": json.dumps(kept, indent=2, ensure_ascii=False) + "\n",
+        "cfg.json": json.dumps(keys_to_share(facts), indent=2, ensure_ascii=False) + "\n",
     }
     scores = filter(Path.is_file, (found.eval_results, found.efficacy))
     contents |= {path.name: path for path in scores}

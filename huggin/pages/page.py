@@ -40,6 +40,7 @@ SCRIPTS = (  # in the order in which they run
     "shares.js",
     "answer.js",
     "curves.js",
+    "findings.js",
     "tables.js",
     "explained.js",
     "story.js",

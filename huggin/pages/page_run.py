@@ -4,6 +4,7 @@ Of a run: facts, curves, questions, tracked samples. Of an answer: its facts, an
 What reads explained answers loads torch, so it is imported only if there are any.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
 from huggin.common.errors import UserError
 from huggin.common.text import short
-from huggin.pages.facts import answer_facts, run_facts, title_line
+from huggin.pages.facts import answer_facts, keys_to_share, run_facts, title_line
 from huggin.pages.page_sample import (
     Page,
     found_or_why,
@@ -45,6 +46,8 @@ def page_of_run(recording: Recording, name: str) -> Page:
     """Everything that the page shows of a run. name: of the run among several."""
     page = _page_of(recording, name or str(recording.run.path), title_line(recording))
     page["curves"] = _curves(recording)
+    keys = keys_to_share(recording.facts)
+    page["keys"] = {shown(key): shown(json.dumps(value)) for key, value in keys.items()}
     for name, find in (("facts", _facts), ("scores", _scores), ("explained", _explained)):
         page[name] = found_or_why(page, name, find, recording) or []
     page["questions"] = found_or_why(page, "questions", _questions, recording)

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from huggin.common.errors import UserError
@@ -28,16 +27,19 @@ from huggin.qa.labels import (
     read_span,
 )
 
+if TYPE_CHECKING:  # importing it takes most of a second, which `huggin ask` need not wait
+    from datasets import Dataset
+
 CONTEXT = 1  # the number of the context in a pair of question and context
 LABELS = ("start_positions", "end_positions", "label_exact", "label_text")
 
 
 def training_features(
-    records: Dataset,
+    records: "Dataset",
     tokenizer: PreTrainedTokenizerFast,
     data: DataArguments,
     without: Collection[str] = ("offset_mapping",),
-) -> Dataset:
+) -> "Dataset":
     """The windows of records as `labelled_windows` has them, without some of the columns.
 
     `record` is the index in `records`. Raises UserError for a question that is too long.
@@ -59,8 +61,8 @@ def training_features(
 
 
 def evaluation_features(
-    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
-) -> Dataset:
+    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
+) -> "Dataset":
     """As `training_features`, with all columns."""
     return training_features(records, tokenizer, data, without=())
 
@@ -135,7 +137,7 @@ class LabelCheck:
         return lines
 
 
-def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
+def check_labels(records: "Dataset", features: "Dataset") -> LabelCheck:
     """Sum up the labels of `training_features`."""
     labels = zip(*(features[name][:] for name in ("record", *LABELS)), strict=True)
     labelled = set()
@@ -154,7 +156,7 @@ def check_labels(records: Dataset, features: Dataset) -> LabelCheck:
     )
 
 
-def _first_in_words(records: Dataset, says: dict[int, str]) -> str:
+def _first_in_words(records: "Dataset", says: dict[int, str]) -> str:
     """The first record of `says`, what its label says, and its answer."""
     if not says:
         return ""
@@ -226,7 +228,7 @@ def _truncating_right(tokenizer: PreTrainedTokenizerFast) -> Iterator[None]:
 
 
 def refuse_long_questions(
-    records: Dataset, tokenizer: PreTrainedTokenizerFast, data: DataArguments
+    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
 ) -> None:
     """Raise UserError for the first question that leaves no room for new context in a window."""
     room = room_for_question(tokenizer, data)
@@ -260,7 +262,11 @@ def _cls(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> int:
 
 
 def track_samples(
-    records: Dataset, count: int, seed: int, tokenizer: PreTrainedTokenizerFast, data: DataArguments
+    records: "Dataset",
+    count: int,
+    seed: int,
+    tokenizer: PreTrainedTokenizerFast,
+    data: DataArguments,
 ) -> list[Window]:
     """The first record and `count - 1` others that `seed` draws, a window of each."""
     count = min(count, len(records))

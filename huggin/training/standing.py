@@ -11,6 +11,8 @@ from huggin.recording.checkpoints import damage_of, step_in_name, step_of
 from huggin.recording.run_facts import TEXTS, hash_of_texts, read_facts
 from huggin.recording.run_folder import RunFolder
 
+ELSEWHERE = {"hub_token", "output_dir"}  # no recording keeps the one; the other names its folder
+
 
 def nothing_to_do(given: Keys, run: RunFolder) -> str | None:
     """What a start says whose run has been trained by the same keys to the end; else None.
@@ -35,8 +37,9 @@ def nothing_to_do(given: Keys, run: RunFolder) -> str | None:
 def _same_keys(given: Keys, run: RunFolder) -> bool:
     """Whether the run was last started with these keys, in one process, on the same questions."""
     facts = read_facts(run)
-    keys = {key: value for key, value in given.given.items() if key != "hub_token"}
-    if facts.cfg != keys or facts.fixed.get("world_size") != 1:
+    then, now = facts.cfg, given.given
+    changed = {key for key in then.keys() | now.keys() if then.get(key) != now.get(key)}
+    if changed - ELSEWHERE or facts.fixed.get("world_size") != 1:
         return False
     if not given.data.train_file:  # a data set on the Hub
         return True

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import huggin
 from huggin.asking.answering import Answered, marked
 from huggin.common.errors import UserError
 from huggin.qa.answers import Answer
-from tests.conftest import CONTEXT, QUESTIONS, command
+from tests.conftest import CONTEXT, QUESTIONS, ROOT, command
 
 TEXT = "Odin has ravens. They return <at> dinner. He waits."
 
@@ -147,3 +148,9 @@ def test_a_run_without_a_recording_says_so(here):
     shutil.rmtree(here / "run" / "recording")
     with pytest.raises(UserError, match="nothing recorded here"):
         huggin.ask("run", "Who?", CONTEXT)
+
+
+def test_asking_takes_no_time_for_what_reads_files_of_questions():
+    code = "import sys, huggin.asking.answering; print({'datasets', 'pandas'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "set()\n"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from huggin.analysis.learning import when_learned
+from huggin.analysis.nodes import snapshots
 from huggin.recording.answer import read_answer, write_answer
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
@@ -81,6 +82,38 @@ def drag_to(tab, place: int) -> None:
         }""",
         place,
     )
+
+
+def test_it_opens_where_the_question_was_learned(tab, page, recording):
+    for sample in range(3):
+        show(tab, page, f"#sample={sample}")
+        learned = when_learned(recording.probes(sample), recording.tracked(sample))
+        expected = [
+            learned.right_since,
+            learned.first_right,
+            int(recording.probes(sample).step[-1]),
+        ]
+        assert step_of(tab) == next(step for step in expected if step is not None)
+        tab.goto("about:blank")
+
+
+def test_a_node_is_named_only_if_it_matters(tab, page, recording):
+    window = recording.tracked(0)
+    found = snapshots(recording, 0)
+    shares = found.margin_shares(window.gold_start, found.rival(-1, window))[-1]
+    show(tab, page)
+    said = tab.inner_text(".findings")
+    best = np.sort(shares)[::-1][:5]
+    if shares.sum() <= 0:
+        assert "where the answer starts" in said
+    elif best[0] > shares.sum():
+        assert f"nearly cancel. Node {shares.argmax()} alone gives" in said
+    elif best[0] > 0.15 * shares.sum():
+        percent = 100 * best[0] / shares.sum()
+        assert f"Node {shares.argmax()} gives most to the answer: {percent:.0f} %" in said
+    else:
+        percent = 100 * best[best > 0].sum() / shares.sum()
+        assert f"No single node matters: the first 5 give {percent:.0f} %" in said
 
 
 def test_every_step_says_the_models_answer(tab, page, recording):
@@ -190,6 +223,9 @@ def test_two_runs_play_together_and_what_is_missing_is_said(tab, page):
     assert tab.locator(".story").count() == 2
     other = tab.locator(".story").nth(1)
     assert "an older version of the toolkit" in other.locator(".lens-panel").inner_text()
+    differs = tab.get_by_role("region", name="What differs in cfg.json").inner_text()
+    assert "learning_rate\t0.001\t0.01" in differs
+    assert "output_dir" not in differs
     drag_to(tab, 0)
     assert re.fullmatch(
         "Step 0\nA answers (right|wrong), B answers (right|wrong)", tab.inner_text("#now")
@@ -251,7 +287,7 @@ def test_a_recording_without_samples_opens(tab, tmp_path):
 
 def test_the_page_of_an_answer(tab, tmp_path):
     show(tab, page_of(tmp_path, OLDER, words=("--answer",)))
-    assert "at dinner time" in tab.inner_text("#findings")
+    assert "at dinner time" in tab.inner_text(".findings")
     assert not tab.is_visible("#player")
     assert tab.locator(".maps-panel .plot").count() == 2
     assert "lime-answer was not run" in tab.inner_text(".words-panel")
@@ -266,7 +302,7 @@ def test_the_page_of_an_own_question_says_neither_right_nor_wrong(tab, tmp_path)
     write_answer(RunFolder(run), replace(kept, facts=facts))
     show(tab, page_of(tmp_path, "run", words=("--answer",)))
     assert tab.inner_text(".chip") == "no given answer"
-    assert "This answer appears in" in tab.inner_text("#findings")
+    assert "This answer appears in" in tab.inner_text(".findings")
     assert "the answer’s start “" in tab.inner_text(".shares-panel")
     words = re.findall(r"\b(?:right|wrong|true)\b", tab.inner_text("main"))
     assert words == []

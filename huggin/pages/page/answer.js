@@ -1,4 +1,4 @@
-// What only the page of one answer has: attention, the words that made it, and its findings.
+// What only the page of one answer has: attention, and the words that made it.
 
 // Where the attention heads of every layer read from, for one token that reads.
 class AttentionMap {
@@ -76,22 +76,4 @@ function wordsPanel(sample) {
   list.show("words beyond chance, largest first", bars, { named: largest(bars.map((bar) => bar.value)), sums: 1 });
   panel.append(el("p", { class: "hint", text: `What LIME found: how much the ${score} of the answer falls when a word is hidden. ${believe}` }), bars.length ? list.node : missingLine("no word is beyond chance"));
   return panel;
-}
-
-function answerFindings(run, sample, go) {
-  const { answered, confidence } = run;
-  const wrong = sample.gold ? `The true answer is “${short(sample.answer, 60)}”` : "This window does not hold the answer";
-  const right = run.is_own ? "No answer is given to compare it with" : isRight(sample, 0) ? "It is right" : wrong;
-  const given = finding("The model’s answer", answered ? `“${short(answered, 80)}”` : "no answer", `${right}; its confidence is ${confidence.toFixed(2)}.`);
-  const words = sample.words ? sample.words.segments.filter((one) => one.is_clear && one.coefficient > 0) : [];
-  const made = finding("The words that made it", words.length ? words.slice(0, 3).map((one) => one.text).join(", ") : "not known", words.length ? "the three that speak for it most, by LIME." : sample.missing.words || "no word is beyond chance.");
-  return [given, answerLayer(run, sample), nodeFinding(sample, go), made];
-}
-
-function answerLayer(run, sample) {
-  const title = run.is_own ? "This answer appears in" : "The right answer appears in";
-  if (!sample.lens) return finding(title, "not known", whyNot(sample));
-  const lowest = sample.lens.lowest_right[0];
-  const last = sample.lens.first + sample.lens.layers - 1;
-  return lowest < 0 ? finding(title, "no layer", "the QA head finds it on no layer.") : finding(title, `layer ${lowest} of ${last}`, `the lowest layer on which the QA head ${run.is_own ? "gives it" : "is right"}.`);
 }

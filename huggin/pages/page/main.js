@@ -63,7 +63,7 @@ async function load() {
   const playing = [first];
   if (state.beside !== null) playing.push(await playingOf(state.beside, sampleBeside(first.sample ? first.sample.question : "")));
   if (mine !== loading) return;
-  state.step = player.use(momentsOf(playing), state.step);
+  state.step = player.use(momentsOf(playing), state.step ?? learnedAt(first.sample));
   if (first.sample) state.token = Math.min(state.token ?? firstToken(first.sample), first.sample.size - 1);
   build(playing);
   show();
@@ -83,14 +83,13 @@ function momentsOf(playing) {
 function build(playing) {
   const isTwo = playing.length > 1;
   const colours = [themeColour("ink"), themeColour("other-run")];
-  stories = playing.map(({ run, sample }, at) => new Story(named_(run, at, isTwo), sample, point, isTwo ? colours[at] : "transparent"));
+  stories = playing.map(({ run, sample }, at) => new Story(named_(run, at, isTwo), sample, point, at ? { ...go, sample: null } : go, isTwo ? colours[at] : "transparent"));
   pointed = null;
   for (const story of stories) story.linked = follows(story);
   byId("stories").classList.toggle("two", isTwo);
   byId("stories").replaceChildren(...stories.map((story) => story.node));
   const { run, sample, curves } = playing[0];
   byId("title").textContent = run.title;
-  byId("findings").replaceChildren(...(isAnswer ? answerFindings : findingsOf)(run, sample, go));
   factsPanel(byId("facts"), playing.map((each, at) => named_(each.run, at, isTwo)), colours);
   fillChoices();
   if (!isAnswer) buildTraining(playing, run, sample, curves);

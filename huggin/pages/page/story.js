@@ -1,8 +1,8 @@
 // One tracked sample of one run at one step: its text, maps, layers and shares.
 
 class Story {
-  // point: {over(token, story), choose(token, step, story)}
-  constructor(run, sample, point, colour) {
+  // point: {over(token, story), choose(token, step, story)}; go: {step, token, sample}
+  constructor(run, sample, point, go, colour) {
     this.run = run;
     this.sample = sample;
     this.point = { over: (token) => point.over(token, this), choose: (token, step) => point.choose(token, step, this) };
@@ -15,6 +15,7 @@ class Story {
     this.own = sample ? firstToken(sample) : 0; // its chosen token, if it does not follow another story
     if (sample && sample.probes) this.fill();
     else this.sayMissing();
+    this.fillFindings(go);
   }
 
   find(selector) {
@@ -25,6 +26,12 @@ class Story {
     const why = this.sample ? this.sample.missing.probes : "the run tracks no question";
     for (const panel of this.node.querySelectorAll(".maps-panel, .lens-panel, .shares-panel")) panel.remove();
     this.find(".text-panel").replaceChildren(this.find("h3"), missingLine(why));
+  }
+
+  fillFindings(go) {
+    const found = (PAGE.kind === "answer" ? answerFindings : findingsOf)(this.run, this.sample, go);
+    if (found.length) this.find(".findings").append(...found);
+    else this.find(".findings-panel").remove();
   }
 
   fill() {

@@ -1,69 +1,4 @@
-// What does not move with the step: findings, lists of questions, facts, the legend of modules.
-
-function finding(title, big, more, action) {
-  const isLong = big.length > 24;
-  const node = el("article", { class: "finding" }, el("h2", { text: title }), el("p", { class: isLong ? "big words" : "big", text: big, dir: "auto" }));
-  const line = el("p", { class: "more", text: more });
-  if (action) line.append(" ", el("button", { type: "button", class: "link", text: action.text, on: { click: action.does } }));
-  node.append(line);
-  return node;
-}
-
-// The four things that people ask first. go: {step, token, sample}: functions
-function findingsOf(run, sample, go) {
-  return [learnedFinding(sample, go), layerFinding(run, sample, go), nodeFinding(sample, go), hardestFinding(run, go)];
-}
-
-function whyNot(sample) {
-  return sample ? "It was not recorded; its panel below says why." : "No question was tracked.";
-}
-
-function learnedFinding(sample, go) {
-  const title = "This question was first answered right";
-  if (!sample || !sample.learned) return finding(title, "not known", whyNot(sample));
-  const { first_right: first, right_since: since, flips } = sample.learned;
-  if (!sample.gold) return finding(title, "never", "this window of its context does not hold the answer");
-  if (first === null) return finding(title, "never", `not at any of ${several(sample.steps.length, "probe")}`);
-  const turns = flips.filter((step) => step !== first).length;
-  const end = since === null ? "Wrong at the end." : since === first ? "Right at every probe since." : `Always right from step ${since} on.`;
-  const more = `${turns ? `It turned wrong or right ${several(turns, "more time")} after that. ` : ""}${end}`;
-  return finding(title, `at step ${first}`, more, { text: "Go there", does: () => go.step(first) });
-}
-
-function layerFinding(run, sample, go) {
-  const title = "The right answer appears in";
-  if (!sample || !sample.lens) return finding(title, "not known", whyNot(sample));
-  const lowest = sample.lens.lowest_right;
-  const last = lowest[lowest.length - 1];
-  const first = lowest.findIndex((layer) => layer >= 0);
-  if (first < 0) return finding(title, "no layer", "the QA head finds it on no layer at any probe");
-  const name = (layer) => (layer === 0 ? "the embeddings" : `layer ${layer} of ${sample.lens.first + sample.lens.layers - 1}`);
-  const big = last < 0 ? "no layer at the end" : name(last);
-  const more = `the lowest layer on which the QA head is right, at the end. The first time: ${name(lowest[first])}, at step ${sample.lens.step[first]}.`;
-  return finding(title, big, more, { text: "Go there", does: () => go.step(sample.lens.step[first]) });
-}
-
-function nodeFinding(sample, go) {
-  const title = "The node that gives most to the answer";
-  const shares = sample && sample.shares;
-  if (!shares || !shares.margin) return finding(title, "not known", whyNot(sample));
-  const { nodes, values, total, start, rival } = shares.margin;
-  const last = total.length - 1;
-  const at = last * (nodes.length / total.length);
-  const [ahead, behind] = total[last] >= 0 ? [start, rival] : [rival, start];
-  const lead = `“${short(sample.names[ahead], 16)}” leads “${short(sample.names[behind], 16)}” by ${signed(Math.abs(total[last]), 3)} after step ${shares.step[last]}`;
-  const more = `${lead}; this node adds ${withSign(values[at])} for “${short(sample.names[start], 16)}”.`;
-  return finding(title, `node ${nodes[at]}`, more, { text: "Go there", does: () => { go.token(start); go.step(shares.step[last]); } });
-}
-
-function hardestFinding(run, go) {
-  const title = "The hardest question of the data";
-  if (!run.questions) return finding(title, "not known", "It was not recorded; its panel below says why.");
-  const row = run.questions.rows[run.questions.hardest[0]];
-  const loss = row.loss === null ? "not finite" : `${signed(row.loss, 3)} nats`;
-  const more = `loss ${loss} the last time it was trained on; right ${row.right} of ${several(row.seen, "time")}.`;
-  return finding(title, row.question || `question ${row.index}`, more, row.sample === null ? null : { text: "Play it", does: () => go.sample(row.sample) });
-}
+// What does not move with the step: lists of questions, facts, the legend of modules.
 
 const LISTS = [
   ["hardest", "Hardest", "with the highest loss the last time that they were trained on"],
@@ -77,7 +12,7 @@ function questionPanel(root, run, go) {
     root.append(missingLine(run.missing.questions || "nothing was recorded"));
     return;
   }
-  root.append(el("p", { class: "hint", text: "As each question did in the batches of the training: in train mode, so with dropout, and before the step of its batch." }));
+  root.append(el("p", { class: "hint", text: "As each question did in the batches of the training: in train mode (with dropout, if the model has any), and before the step of its batch." }));
   if (run.questions.no_texts) root.append(missingLine(`the texts of the questions, ${run.questions.no_texts}`));
   const tabs = el("div", { class: "tabs", role: "group", "aria-label": "Which questions" });
   const place = el("div");
@@ -114,7 +49,17 @@ function questionRow(row, go) {
 
 function factsPanel(root, runs, colours) {
   const columns = el("div", { class: "fact-columns" }, ...runs.map((run, at) => factColumn(run, runs.length > 1 ? colours[at] : null)));
-  root.replaceChildren(root.querySelector("h2"), columns, ...runs.map((run) => legendOf(run, runs.length > 1)));
+  const differing = runs.length > 1 ? differingKeys(runs) : null;
+  root.replaceChildren(root.querySelector("h2"), ...(differing ? [differing] : []), columns, ...runs.map((run) => legendOf(run, runs.length > 1)));
+}
+
+// The keys of cfg.json that two runs do not share; what a run was not told is its default.
+function differingKeys([one, other]) {
+  const keys = new Set([...Object.keys(one.keys || {}), ...Object.keys(other.keys || {})]);
+  const value = (run, key) => (run.keys || {})[key] ?? "default";
+  const rows = [...keys].filter((key) => key !== "output_dir" && value(one, key) !== value(other, key)).map((key) => [el("code", { text: key }), value(one, key), value(other, key)]);
+  if (!rows.length) return el("p", { class: "hint", text: "Both runs have the same cfg.json." });
+  return tableOf("What differs in cfg.json", [{ head: "Key" }, { head: one.name, words: true }, { head: other.name, words: true }], rows);
 }
 
 function factColumn(run, colour) {
