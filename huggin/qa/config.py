@@ -5,7 +5,7 @@ What the toolkit's own keys need stands in `huggin/qa/given.py`, which loads at 
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
@@ -17,6 +17,12 @@ from transformers import Trainer, TrainingArguments
 
 from huggin.common.text import one_line
 from huggin.qa.given import Keys, read_given, trainer_keys, typed
+
+FOR_WORKERS = (  # of a data loader
+    "dataloader_persistent_workers",
+    "dataloader_prefetch_factor",
+    "dataloader_multiprocessing_context",
+)
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,9 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     if training.fp16 and training.device.type == "cpu":
         yield "fp16: needs a GPU; leave it out here"
     yield from _of_optimizer(training)
-    for key in _needing_workers(training):
-        yield f"{key}: needs dataloader_num_workers of 1 or more"
+    for key in FOR_WORKERS:
+        if getattr(training, key) and not training.dataloader_num_workers:
+            yield f"{key}: needs dataloader_num_workers of 1 or more"
 
 
 def _of_optimizer(training: TrainingArguments) -> Iterator[str]:
@@ -118,15 +125,3 @@ def _of_optimizer(training: TrainingArguments) -> Iterator[str]:
         return
     if chosen == without:
         yield f"optim_args: {optimizer} takes none of these; leave it out, or choose another optim"
-
-
-def _needing_workers(training: TrainingArguments) -> Sequence[str]:
-    """The keys given that are for the workers of a data loader, if there are no workers."""
-    keys = (
-        "dataloader_persistent_workers",
-        "dataloader_prefetch_factor",
-        "dataloader_multiprocessing_context",
-    )
-    if training.dataloader_num_workers:
-        return ()
-    return [key for key in keys if getattr(training, key)]

@@ -253,12 +253,10 @@ def _number(value: float | None, digits: int) -> str:
 def as_csv(runs: Sequence[ListedRun]) -> str:
     """The runs as CSV; what is not known is empty. Times are ISO 8601, sizes are bytes."""
     text = io.StringIO()
-    names = list(ListedRun.__dataclass_fields__)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer = csv.DictWriter(text, list(ListedRun.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
     for run in runs:
-        values = {name: getattr(run, name) for name in names}
-        values["when"] = run.when.isoformat(timespec="seconds") if run.when else None
-        values["size"] = None if run.size is None else int(run.size)
-        writer.writerow(values.values())
+        when = run.when.isoformat(timespec="seconds") if run.when else None
+        whole = None if run.size is None else int(run.size)
+        writer.writerow({**vars(run), "when": when, "size": whole})
     return text.getvalue()
