@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass as validated
 
 from huggin.common.errors import Damaged, UserError
-from huggin.common.files import read_json, read_text, write_json
+from huggin.common.files import write_json
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import one_line
-from huggin.recording.run_facts import AtLeastOne, AtLeastZero, first_problem, id_of
+from huggin.recording.run_facts import AtLeastOne, AtLeastZero, first_problem, id_of, read_as
 from huggin.recording.run_folder import RunFolder
 
 AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
@@ -117,22 +117,16 @@ def read_efficacy(run: RunFolder) -> list[Efficacy]:
 
     Raises UserError for a damaged file.
     """
-    return _read_kept(run, run.efficacy, TypeAdapter(list[Efficacy]), "test-qa-efficacy.py")
+    return _read_kept(run, run.efficacy, list[Efficacy], "test-qa-efficacy.py")
 
 
-def _read_kept(
-    run: RunFolder, path: Path, kind: TypeAdapter[list[KeptT]], command: str
-) -> list[KeptT]:
+def _read_kept(run: RunFolder, path: Path, kind: type[list[KeptT]], command: str) -> list[KeptT]:
     """The entries of a file, none if it is missing. command: writes such a file."""
     advice = f"delete the file and run {command} again"
     try:
-        text = read_text(path)
+        entries = read_as(path, kind, advice)
     except FileNotFoundError:
         return []
-    try:
-        entries = kind.validate_json(text, strict=True)
-    except ValidationError as error:
-        raise Damaged(f"{path}: {first_problem(error)}; {advice}") from None
     here = id_of(run)
     if here and {entry.run_id for entry in entries} - {"", here}:
         raise Damaged(f"{path}: measured in another run; {advice}")
@@ -146,7 +140,7 @@ def read_evaluations(run: RunFolder) -> list[Efficacy]:
     """
     found: dict[int, Efficacy] = {}
     if run.trainer_state.is_file():
-        history = _read_object(run.trainer_state).get("log_history", [])
+        history = read_as(run.trainer_state, dict[str, Any], ANEW).get("log_history", [])
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
             raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
         logged = (row for row in history if "eval_exact_match" in row)
@@ -174,17 +168,7 @@ def final_evaluation(run: RunFolder) -> Efficacy | None:
     """
     if not run.eval_results.is_file():
         return None
-    return _as_efficacy(_read_object(run.eval_results), run.eval_results)
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = read_json(path)
-    except UserError as error:
-        raise UserError(f"{error}; {ANEW}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not an object; {ANEW}")
-    return value
+    return _as_efficacy(read_as(run.eval_results, dict[str, Any], ANEW), run.eval_results)
 
 
 def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
@@ -269,4 +253,4 @@ def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
 
 def read_all_rewound(run: RunFolder) -> list[Rewound]:
     """What was found, by step. Raises UserError for a damaged file."""
-    return _read_kept(run, run.rewound, TypeAdapter(list[Rewound]), "huggin rewind")
+    return _read_kept(run, run.rewound, list[Rewound], "huggin rewind")

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import xxhash
 from pydantic import Field, TypeAdapter, ValidationError
 
-from huggin.common.errors import UserError
+from huggin.common.errors import Damaged, UserError
 from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
@@ -27,6 +27,7 @@ GROUPED = "group_by_length"  # its value for windows of similar length in a batc
 BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
 MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
+T = TypeVar("T")
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastZero = Annotated[int, Field(ge=0)]
 
@@ -126,22 +127,29 @@ def read_facts(run: RunFolder) -> RunFacts:
     program wrote it.
     """
     try:
-        text = read_text(run.facts)
+        version = read_as(run.facts, dict[str, Any], NOT_READABLE).get("schema_version")
     except FileNotFoundError:
         what = "nothing recorded here; run get-training-output first"
         raise UserError(f"{run.facts}: {what}") from None
-    try:
-        version = TypeAdapter(dict[str, Any]).validate_json(text).get("schema_version")
-    except ValidationError:
-        raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
     if version not in READABLE_VERSIONS:
         readable = f"this program reads schemas {', '.join(map(str, READABLE_VERSIONS))}"
         advice = "read it with the version of the toolkit that wrote it"
         raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
+    return read_as(run.facts, RunFacts, NOT_READABLE)
+
+
+def read_as(path: Path, kind: type[T], advice: str) -> T:
+    """The value in a JSON file, which is of a type.
+
+    Raises Damaged, with the advice, if it is not, and FileNotFoundError if the file is missing.
+    """
     try:
-        return TypeAdapter(RunFacts).validate_json(text, strict=True)
+        return TypeAdapter(kind).validate_json(read_text(path), strict=True)
     except ValidationError as error:
-        raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
+        problem = f"{path}: {first_problem(error)}"
+    except UserError as error:
+        problem = str(error)
+    raise Damaged(f"{problem}; {advice}")
 
 
 def given_for(named: Path, flags: list[str]) -> Keys:
