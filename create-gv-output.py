@@ -6,7 +6,7 @@ python create-gv-output.py RUN
 from collections.abc import Sequence
 
 from huggin.common.cli import CommandParser, run_command
-from huggin.graphs.arguments import add_options, compose
+from huggin.graphs.arguments import add_options, add_run, compose
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,7 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "from the recording, all of them for the same node.",
         "python create-gv-output.py runs/sample",
     )
-    add_options(parser, "run", "--node", "--rank-by", "--sample", "--out")
+    add_run(parser)
+    add_options(parser, "--node", "--rank-by", "--sample", "--out")
     return compose(parser.prog, answer=True, **vars(parser.parse_args(argv)))
 
 

@@ -10,9 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import huggin
 from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
-from huggin.common.files import text_or_file
+from huggin.common.files import text_or_file, write_json
 from huggin.common.progress import loading
 from huggin.common.streams import warn
 from huggin.database.connection import add_database_option, database_path, open_database
@@ -23,6 +24,8 @@ from huggin.database.queries import (
     record_answers,
     standing,
 )
+from huggin.qa.records import refuse_no_words
+from huggin.recording.checkpoints import models_of, refuse_untrained
 from huggin.recording.run_folder import RunFolder
 from huggin.training.notify import notifying
 
@@ -33,7 +36,6 @@ LARGEST_BATCH = 4096  # windows; more are no faster on any machine, and fit into
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, print, record; 1 if no answer of the data's questions was right."""
     args = read_arguments(argv)
-    from huggin.recording.checkpoints import models_of
     from huggin.recording.run_facts import given_for
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
@@ -139,14 +141,9 @@ def refuse_unwritable(run: RunFolder, predictions: Path | None) -> None:
 
 def answer_own(args: Namespace, run: RunFolder) -> None:
     """Answer the user's own question, print and keep that; the database and the scores stay."""
-    from huggin.qa.records import refuse_no_words
-    from huggin.recording.checkpoints import refuse_untrained
-
     refuse_untrained(run)
     refuse_no_words(args.question, args.context)
-    from huggin.asking.answering import TrainedModel
-
-    model = TrainedModel.load(run.path, args.device)
+    model = huggin.TrainedModel.load(run.path, args.device)
     found = model.answer(args.question, args.context)
     print(found.in_words())
     model.keep(found)
@@ -158,9 +155,7 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
     Returns how many answers were right.
     """
     loading(f"the model in {folder}")
-    from huggin.asking.examination import Examination
-
-    examination = Examination.load(config, run, folder, args.split, args.device, args.bf16)
+    examination = huggin.Examination.load(config, run, folder, args.split, args.device, args.bf16)
     if args.predictions:
         examination.refuse_repeated_ids(args.predictions)
     state = examination.state
@@ -180,7 +175,8 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
         if args.details:
             print(f"\n{found.details.in_words()}\n")
         if args.predictions:
-            examination.write_predictions(args.predictions, found.asked)
+            texts = {one.record["id"]: one.answer.text for one in found.asked}
+            write_json(args.predictions, texts)  # the format of SQuAD's official script
         examination.keep(found)
         record_answers(database, state, [AnswerRow(*one.as_row()) for one in found.asked])
         correct_in_all, asked_in_all = standing(database, state)

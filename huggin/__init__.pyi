@@ -1,6 +1,7 @@
 from .asking.answering import TrainedModel as TrainedModel
 from .asking.answering import ask as ask
 from .asking.comparing import compare as compare
+from .asking.examination import Examination as Examination
 from .asking.examination import examine as examine
 from .asking.rewinding import rewind as rewind
 from .asking.suspects import suspects as suspects

@@ -32,20 +32,13 @@ def when_learned(probes: Probes, window: Window) -> Learned:
     right = is_right(probes.predicted_start, probes.predicted_end, window)
     flips = probes.step[1:][right[1:] != right[:-1]].tolist()
     first = int(probes.step[right.argmax()]) if right.any() else None
-    since = None
-    if right[-1]:
-        since = flips[-1] if flips else first
+    since = [first, *flips][-1] if right[-1] else None
     return Learned(first, flips, since)
 
 
 def is_right(starts: np.ndarray, ends: np.ndarray, window: Window) -> np.ndarray:
     """Which predicted spans are the true answer, of the shape of their first and last tokens."""
     return (starts == window.gold_start) & (ends == window.gold_end) & window.has_answer
-
-
-def margins(probes: Probes, window: Window) -> np.ndarray:
-    """The margins at the last probe, (2,): see `margins_over_time`."""
-    return margins_over_time(probes, window)[-1]
 
 
 def margins_over_time(probes: Probes, window: Window) -> np.ndarray:
@@ -85,7 +78,7 @@ def table_of_samples(recording: Recording) -> str:
         first = "-" if learned.first_right is None else str(learned.first_right)
         last = str(learned.flips[-1]) if learned.flips else "-"
         end = ("wrong" if learned.right_since is None else "right") if window.has_answer else "-"
-        shown = [f"{margin:+.2f}" for margin in margins(probes, window)]
+        shown = [f"{margin:+.2f}" for margin in margins_over_time(probes, window)[-1]]
         text = " ".join(window.question.split())[:SHOWN]
         numbers = (str(sample), str(window.index), first, str(len(learned.flips)), last, end)
         rows.append((*numbers, shown[0], shown[1], text))
@@ -113,9 +106,8 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     if best is last:
         better = "" if best.exact_match == 100 else ", so a longer training may be better"
         return f"{words}: the last evaluation{better}"
-    if not loss - lowest > math.hypot(
-        best.loss_spread, last.loss_spread
-    ):  # as with a single question, whose error is NaN
+    chance = math.hypot(best.loss_spread, last.loss_spread)
+    if not loss - lowest > chance:  # as with a single question, whose error is NaN
         return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"
     scores = f"EM {best.exact_match:.1f} % then, {last.exact_match:.1f} % at step {last.step:,}"
     return f"{words}; it has risen to {loss:.3g} since: overfitting ({scores})"

@@ -143,24 +143,20 @@ def table_of_layers(recording: Recording, sample: int = 0) -> str:
     return "\n".join([*in_columns(rows, left=()), layers_in_words(recording, sample)])
 
 
-def layers_in_words(recording: Recording, sample: int) -> str:
-    """What `lowest_in_words` says of a tracked sample, if its window holds an answer."""
+def layers_in_words(recording: Recording, sample: int = 0) -> str:
+    """The lowest layer with which the head is right: the first time, and at the last probe."""
     if not recording.tracked(sample).has_answer:
         return f"sample {sample}: {NO_ANSWER}"
-    return lowest_in_words(layer_answers(recording, sample), sample)
-
-
-def lowest_in_words(found: LayerAnswers, sample: int = 0) -> str:
-    """The lowest layer with which the head is right: the first time, and at the last probe."""
+    found = layer_answers(recording, sample)
     lowest = found.lowest_right
     known = np.flatnonzero(np.isfinite(lowest))
     if not len(known):
         return f"sample {sample}: the head is not right on any layer at any probe"
     first = f"first right at step {found.step[known[0]]}, on layer {lowest[known[0]]:.0f}"
-    after = f"at the last probe, step {found.step[-1]}"
-    no_layer = f"{after}, it is right on no layer"
-    end = f"{after}, the lowest layer on which it is right is {lowest[-1]:.0f}"
-    return f"sample {sample}: the head is {first}; {no_layer if np.isnan(lowest[-1]) else end}"
+    end = f"the lowest layer on which it is right is {lowest[-1]:.0f}"
+    if np.isnan(lowest[-1]):
+        end = "it is right on no layer"
+    return f"sample {sample}: the head is {first}; at the last probe, step {found.step[-1]}, {end}"
 
 
 def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
@@ -170,11 +166,10 @@ def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:
     the answer's logits.
     """
     weight, bias = _head(recording, answer)
-    heads = [site for site in answer.activations if site.component == "head"]
-    sites = heads or _outputs(answer)
+    sites = _sites(answer, "head") or _sites(answer, "out")
     if not sites:
         raise UserError("what the head received was not kept with the answer")
-    inputs = answer.activations[max(sites)]
+    inputs = answer.activations[sites[-1]]
     step = np.array([answer.facts.step])
     found = Snapshots(step, inputs[None], weight[None], bias[None])
     limit = tolerance(found, unit_of(recording))
@@ -191,8 +186,8 @@ def lens_of_answer(recording: Recording, answer: AnswerInside) -> tuple[LensLogi
     Raises UserError as `snapshot_of_answer` does, and if the head cannot be applied to a layer.
     """
     weight, bias = _head(recording, answer)
-    outputs = _outputs(answer)
-    if not outputs or any(site.component == "head" for site in answer.activations):
+    outputs = _sites(answer, "out")
+    if not outputs or _sites(answer, "head"):
         raise UserError(f"the head cannot be applied to every layer's output: {OTHERWISE}")
     states = np.stack([answer.activations[site] for site in outputs]).astype(np.float32)
     logits = np.einsum("rh,lth->lrt", weight, states) + bias[:, None]
@@ -214,9 +209,9 @@ def _head(recording: Recording, answer: AnswerInside) -> tuple[np.ndarray, np.nd
     return steps.weight[places[0]], steps.bias[places[0]]
 
 
-def _outputs(answer: AnswerInside) -> list[Site]:
-    """The sites of the layers' outputs, in order."""
-    return sorted(site for site in answer.activations if site.component == "out")
+def _sites(answer: AnswerInside, component: str) -> list[Site]:
+    """The sites of a component, in order."""
+    return sorted(site for site in answer.activations if site.component == component)
 
 
 def _logits_of(answer: AnswerInside) -> np.ndarray:

@@ -184,9 +184,7 @@ def _batch(run: Recording, step: int) -> list[tuple[int, float]]:
 def _worse_after(run: Recording, step: int) -> list[tuple[int, float, float]]:
     """Tracked samples whose loss rose from the snapshot pass before a step to the one after it."""
     worse: list[tuple[int, float, float]] = []
-    if not run.has("probes"):
-        return worse
-    for sample in range(len(run.facts.samples)):
+    for sample in range(len(run.facts.samples) if run.has("probes") else 0):
         probes = run.probes(sample)
         after = int(np.searchsorted(probes.step, step))
         if 0 < after < len(probes.step):

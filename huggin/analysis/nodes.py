@@ -178,19 +178,10 @@ def ranking_values(recording: Recording, rank_by: str, sample: int = 0) -> np.nd
         values = getattr(weight_change(recording.steps), rank_by)
         rows = np.nan_to_num(np.abs(values)).argmax(axis=0)
         return np.take_along_axis(values, rows[None], axis=0)[0]
-    shares = margin_shares(recording, sample)[1]
-    return shares[-1] if rank_by == "share" else shares[-1] - shares[0]
-
-
-def margin_shares(recording: Recording, sample: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The snapshots' steps (snapshots,), and each node's share in the margin (snapshots, hidden).
-
-    The margin is over the best rival at the last snapshot. Raises UserError as `snapshots` does.
-    """
     window = recording.tracked(sample)
     found = snapshots(recording, sample)
-    rival = found.rival(-1, window)
-    return found.step, found.margin_shares(window.gold_start, rival)
+    shares = found.margin_shares(window.gold_start, found.rival(-1, window))
+    return shares[-1] if rank_by == "share" else shares[-1] - shares[0]
 
 
 def nodes_for_half(shares: np.ndarray) -> int:

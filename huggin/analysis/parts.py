@@ -47,7 +47,6 @@ def log_norms(found: PartNorms) -> tuple[np.ndarray, np.ndarray]:
     """
     with np.errstate(divide="ignore"):
         logs = np.log10(found.norms.astype(float))
-    logs[~np.isfinite(logs)] = np.nan
     stretches = stretches_of(len(found.step))
     edges = [found.step[stretch[0]] - 0.5 for stretch in stretches]
     means = np.array([mean_known(logs[stretch]) for stretch in stretches])
@@ -254,13 +253,12 @@ def mean_loss(answers: Answers, base: Answers) -> Mean:
     Both answered the same questions, so that how hard a question is cancels out. The interval is
     cut at 0, as no loss is lower. It is NaN for a single question.
     """
-    loss = np.array(answers.loss)
-    difference = loss - np.array(base.loss)
+    asked = len(answers.loss)
+    value = float(np.mean(answers.loss))
     error = float("nan")
-    if len(difference) > 1:
-        standard = float(difference.std(ddof=1)) / len(difference) ** 0.5
-        error = half_interval(standard, len(difference))
-    value = float(loss.mean())
+    if asked > 1:
+        difference = np.subtract(answers.loss, base.loss)
+        error = half_interval(float(difference.std(ddof=1)) / asked**0.5, asked)
     low = value - error
     return Mean(value, 0.0 if low < 0 else low, value + error)
 
@@ -275,21 +273,14 @@ def share_right(answers: Answers) -> Mean:
 def rank_correlation(found: Rewound) -> float:
     """Spearman's correlation, over the parts, of the loss after rewinding with the change.
 
-    NaN if all parts are alike. Ties have their mean rank.
+    NaN if all parts are alike. Ties have their mean rank. (scipy.stats takes long to load.)
     """
-    worth = [float(np.mean(part.put_back.loss)) for part in found.parts]
+    worth = [np.mean(part.put_back.loss) for part in found.parts]
     moved = [part.moved for part in found.parts]
-    if len(set(worth)) < 2 or len(set(moved)) < 2:
-        return float("nan")
-    return float(np.corrcoef(_ranks(worth), _ranks(moved))[0, 1])
-
-
-def _ranks(values: list[float]) -> np.ndarray:
-    """The rank of each value; ties have their mean rank (scipy.stats takes long to load)."""
-    found = np.array(values)
-    below = (found[None] < found[:, None]).sum(axis=1)
-    equal = (found[None] == found[:, None]).sum(axis=1)
-    return below + equal / 2
+    ordered = [(values, np.sort(values)) for values in (worth, moved)]
+    ranks = [every.searchsorted(of) + every.searchsorted(of, "right") for of, every in ordered]
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef(ranks)[0, 1])
 
 
 def rewound_in_words(found: Rewound) -> str:
@@ -308,10 +299,8 @@ def rewound_in_words(found: Rewound) -> str:
     if after < min(before, share_right(worth.put_back).value):
         right = f"({before:.0f} % -> {after:.0f} % right)"
         first = f"{first}, {named(costly.part)} costs most answers {right}"
-    words = [first]
-    is_same = moved.part == worth.part
-    weights = "its weights also" if is_same else f"the weights of {named(moved.part)}"
-    words.append(f"{weights} moved most")
+    weights = f"the weights of {named(moved.part)}"
+    words = [first, f"{'its weights also' if moved is worth else weights} moved most"]
     correlation = rank_correlation(found)
     if np.isfinite(correlation):
         words.append(f"rank correlation of the two orders of the parts {correlation:+.2f}")

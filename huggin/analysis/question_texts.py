@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -136,24 +137,24 @@ def _compare(
         near = context.closeness(records[place]["question"], weight)
         fits[row] = [near[inside].mean() for inside in tokens]
         found.far[place] = np.clip(1 - fits[row, row] / max(near.max(), 1e-9), 0, 1)
-    gain = np.diag(fits)[:, None] + np.diag(fits)[None]
-    gain = fits + fits.T - gain
+    own = np.diag(fits)
+    begins, ends = np.array(spans).T
+    apart = (ends[:, None] <= begins) | (begins[:, None] >= ends)
+    gain = np.where(apart, fits + fits.T - (own[:, None] + own), 0)
+    found.swap[places] = gain.max(axis=1, initial=0)
+    partners = np.array(places)[gain.argmax(axis=1)]
+    found.swapped_with[places] = np.where(found.swap[places] > 0, partners, NOBODY)
     questions = [records[place]["question"].casefold().split() for place in places]
     given = [records[place]["answers"]["text"] for place in places]
     answers = [{" ".join(text.casefold().split()) for text in texts} for texts in given]
     kinds = [kind_of(records[place]["question"]) for place in places]
-    for row, place in enumerate(places):
-        for column, other in enumerate(places):
-            apart = spans[row][1] <= spans[column][0] or spans[column][1] <= spans[row][0]
-            if row == column:
-                continue
-            if apart and gain[row, column] > found.swap[place]:
-                found.swap[place] = gain[row, column]
-                found.swapped_with[place] = other
-            if questions[row] == questions[column] and answers[row].isdisjoint(answers[column]):
-                found.contradicted_by[place] = other
-            found.shared[place] |= spans[row] == spans[column]
-            if spans[row] == spans[column] and kinds[row] != kinds[column]:
+    for row, column in permutations(range(len(places)), 2):
+        place, other = places[row], places[column]
+        if questions[row] == questions[column] and answers[row].isdisjoint(answers[column]):
+            found.contradicted_by[place] = other
+        if spans[row] == spans[column]:
+            found.shared[place] = True
+            if kinds[row] != kinds[column]:
                 found.copied_from[place] = other
 
 

@@ -7,13 +7,12 @@ before that, and never counts in data where it cannot tell.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from huggin.analysis.learning import with_loss
 from huggin.analysis.question_texts import NOBODY, TextEvidence, spans_of, text_evidence
-from huggin.analysis.questions import answer_of, kind_of, visits_of
+from huggin.analysis.questions import Record, answer_of, kind_of, visits_of
 from huggin.common.text import short
 from huggin.recording.reader import TrainedWindows
 from huggin.recording.results import Efficacy
@@ -143,14 +142,16 @@ def beside_its_kind(loss: np.ndarray, kinds: Sequence[str]) -> np.ndarray:
 
 
 def evidence_of(
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[Record],
     texts: TextEvidence,
     loss: np.ndarray | None,
     asked: Sequence[ModelAnswer],
+    overlap: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Each detector's evidence against each given answer, (records,), between 0 and 1.
 
-    loss: (records,) of late passes, NaN if unknown. asked: about all records, or empty.
+    loss: (records,) of late passes, NaN if unknown. asked: about all records, or empty; overlap:
+    what `_overlaps` says of them.
     """
     found = {
         "swap": np.clip(texts.swap / FULL_SWAP, 0, 1),
@@ -162,7 +163,6 @@ def evidence_of(
         above = beside_its_kind(loss, [kind_of(record["question"]) for record in records])
         found["loss"] = np.clip(above / HIGH, 0, 1)
     if asked:
-        overlap = _overlaps(records, asked)
         own = np.array([answer.probability for answer in asked])
         given = np.array([answer.given for answer in asked])
         preferred = own / np.maximum(own + given, 1e-9)
@@ -172,7 +172,7 @@ def evidence_of(
     return found
 
 
-def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]) -> np.ndarray:
+def _overlaps(records: Sequence[Record], asked: Sequence[ModelAnswer]) -> np.ndarray:
     """The characters in both the given answer and the model's, by those of both together.
 
     Returns (records,): 1 = the same. Of several given answers the one that shares most counts.
@@ -189,7 +189,7 @@ def _overlaps(records: Sequence[Mapping[str, Any]], asked: Sequence[ModelAnswer]
 
 
 def rank_suspects(
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[Record],
     losses: PassLosses | None = None,
     late: Sequence[int] = (),
     asked: Sequence[ModelAnswer] = (),
@@ -210,10 +210,11 @@ def rank_suspects(
                 f"{texts.shared.sum()} of {len(records)} questions share their answer with another "
                 "one: such questions teach each other, so the loss cannot tell here and counts 0"
             )
-    found = evidence_of(records, texts, None if notes else loss, asked)
+    overlap = _overlaps(records, asked) if asked else np.array([])
+    found = evidence_of(records, texts, None if notes else loss, asked, overlap)
     if asked:
-        agrees = (_overlaps(records, asked) == 1).mean()
-        notes.append(f"the model gives {agrees:.0%} of the given answers; its word counts so much")
+        agrees = f"the model gives {(overlap == 1).mean():.0%} of the given answers"
+        notes.append(f"{agrees}; its word counts so much")
     weighted = {name: WEIGHTS[name] * values for name, values in found.items()}
     score = np.sum(list(weighted.values()), axis=0)
     order = np.argsort(-score, kind="stable")

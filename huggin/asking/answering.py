@@ -5,7 +5,7 @@ huggin.ask("runs/sample", "Where did Freya go?", "Freya took the drum to Ribe.")
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -25,12 +25,7 @@ from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answe
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.features import (
-    refuse_long_questions,
-    room_for_question,
-    track_sample,
-    windows,
-)
+from huggin.qa.features import refuse_long_questions, room_for_question, track_sample, windows
 from huggin.qa.given import arguments_of
 from huggin.qa.labels import plain_question
 from huggin.qa.records import refuse_no_words
@@ -168,13 +163,18 @@ class TrainedModel:
         refuse_long_questions(records, self.tokenizer, self.data)
         return records
 
-    def asked(self, records: "Dataset", indices: Sequence[int], **options: int) -> Iterator[Asked]:
-        """Ask some of the records. options: `batch_size` and `ahead` of `huggin.asking.questions`.
+    def asked(
+        self, records: "Dataset", indices: Sequence[int], hidden: bool = False, **options: int
+    ) -> Iterable[Asked]:
+        """Ask some of the records, with a bar unless it is `hidden`.
 
-        The default batch size is 16 windows on a CPU and 64 on an accelerator.
+        options: `batch_size` and `ahead` of `huggin.asking.questions`. The default batch size is 16
+        windows on a CPU and 64 on an accelerator.
         """
-        size = {"batch_size": batch_size_on(self.model.device)}
-        return ask_all(self.model, self.tokenizer, records, indices, self.data, **size | options)
+        sizes = {"batch_size": batch_size_on(self.model.device)} | options
+        asked = ask_all(self.model, self.tokenizer, records, indices, self.data, **sizes)
+        total = len(indices)
+        return progress(asked, label="asking", unit="questions", total=total, hidden=hidden)
 
     def answer(self, question: str, context: str) -> Answered:
         """The answers in a context of any length; it is read in windows, as in the training.
@@ -194,21 +194,26 @@ class TrainedModel:
 
         No answer is given for it, so it is neither right nor wrong.
         """
-        best = found.best
         record: dict[str, Any] = {"question": found.question, "context": found.context}
         record["answers"] = {"text": [], "answer_start": []}
-        facts = AnswerFacts(
-            state=read_facts(self.run).model_type_state(self.step),
-            step=self.step,
-            window=track_sample(record, 0, self.tokenizer, self.data, best.window),
-            answered=best.text,
-            right=None,
-            confidence=best.confidence,
-            start=best.start,
-            end=best.end,
-        )
+        state = read_facts(self.run).model_type_state(self.step)
+        facts = self.facts_of(0, record, found.best, state=state, right=None)
         with one_at_a_time(self.run.recording):
             self.keep_inside(facts)
+
+    def facts_of(
+        self, index: int, record: dict[str, Any], answer: Answer, **known: Any
+    ) -> AnswerFacts:
+        """An answer, and the window that it was given in. known: other fields of it."""
+        return AnswerFacts(
+            step=self.step,
+            window=track_sample(record, index, self.tokenizer, self.data, answer.window),
+            answered=answer.text,
+            confidence=answer.confidence,
+            start=answer.start,
+            end=answer.end,
+            **known,
+        )
 
     def keep_inside(self, facts: AnswerFacts) -> None:
         """Ask a question again with hooks on every layer, and keep what they recorded.

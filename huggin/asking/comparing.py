@@ -16,7 +16,6 @@ from huggin.asking.answering import TrainedModel
 from huggin.asking.examination import Examination
 from huggin.asking.questions import Asked, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
-from huggin.common.progress import progress
 from huggin.common.text import short
 from huggin.model.device import choose_device
 from huggin.qa.features import refuse_long_questions
@@ -161,8 +160,7 @@ def _ask_another(
     place = choose_device(device, config.use_cpu)
     model = TrainedModel.in_folder(run, newest_model(run), facts.data, place)
     refuse_long_questions(examination.records, model.tokenizer, model.data)
-    answers = model.asked(examination.records, indices)
-    asked = list(progress(answers, label="asking", unit="questions", total=len(indices)))
+    asked = list(model.asked(examination.records, indices))
     known = facts.trained_on(examination.records, "validation", config.model.cache_dir)
     trained_on = len(known.intersection(indices))
     squad2 = model.data.version_2_with_negative

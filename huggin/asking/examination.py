@@ -4,7 +4,7 @@ huggin.examine("runs/sample", 20).in_words()
 """
 
 import html
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,25 +14,17 @@ from datasets import Dataset
 
 from huggin.analysis.scores import Details, Given, details_of
 from huggin.asking.answering import TrainedModel
-from huggin.asking.questions import Asked, draw_questions, efficacy_of, until_first_right
+from huggin.asking.questions import Asked, draw_questions, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.errors import BadValue
-from huggin.common.files import write_json
-from huggin.common.progress import progress
 from huggin.common.text import storable
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
-from huggin.qa.features import track_sample
 from huggin.qa.given import Keys
 from huggin.qa.questions import load_questions
 from huggin.recording.answer import AnswerFacts
 from huggin.recording.checkpoints import models_of
-from huggin.recording.results import (
-    Efficacy,
-    keep_efficacy,
-    parts_in_words,
-    trained_on_in_words,
-)
+from huggin.recording.results import Efficacy, keep_efficacy, parts_in_words, trained_on_in_words
 from huggin.recording.run_facts import given_for, model_type_state
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
@@ -155,13 +147,11 @@ class Examination:
 
     def refuse_repeated_ids(self, path: Path) -> None:
         """Raise UserError if two questions have one id, of which a file can keep only one."""
-        ids = self.records["id"][:]
-        first = {id_: at for at, id_ in reversed(list(enumerate(ids)))}
-        repeated = next((at for at, id_ in enumerate(ids) if first[id_] != at), None)
-        if repeated is not None:
-            what = f"records {first[ids[repeated]] + 1} and {repeated + 1} have one id"
-            problem = f"{what}, {ids[repeated]!r}; give each question its own id"
-            raise BadValue("predictions", path, problem)
+        first: dict[str, int] = {}
+        for number, id_ in enumerate(self.records["id"], start=1):
+            if first.setdefault(id_, number) != number:
+                what = f"records {first[id_]} and {number} have one id, {id_!r}"
+                raise BadValue("predictions", path, f"{what}; give each question its own id")
 
     def not_of(self, expected: Mapping[int, str]) -> set[int]:
         """The indices whose expected answer is another one than in the data, or that it lacks.
@@ -188,16 +178,19 @@ class Examination:
         batch_size: windows at a time; default: 16 on a CPU, 64 on an accelerator.
         """
         indices = draw_questions(len(self.records), seed, skip)[:samples]
-        options = {"batch_size": batch_size} if batch_size else {}
+        options: dict[str, Any] = {"batch_size": batch_size} if batch_size else {}
         options |= {"ahead": 1} if until_right else {}
         asked = self.trained.asked(self.records, indices, **options)
-        shown = progress(asked, label="asking", unit="questions", total=len(indices))
-        answered = list(until_first_right(shown) if until_right else shown)
+        answered = []
+        for one in asked:
+            answered.append(one)
+            if until_right and one.right:
+                break
         trained_on = self.trained_on & {one.index for one in answered}
         squad2 = self.trained.data.version_2_with_negative
         scored = (answered, self.trained.step, self.asked_data, len(trained_on), squad2)
-        found = efficacy_of(*scored)
-        return Examined(self.trained.run.path, self.state, answered, found, until_right, trained_on)
+        whose = (self.trained.run.path, self.state)
+        return Examined(*whose, answered, efficacy_of(*scored), until_right, trained_on)
 
     def keep(self, found: Examined) -> None:
         """Keep the score, if it is one, and the inside of the first right answer, else the last."""
@@ -209,26 +202,10 @@ class Examination:
             right = (one for one in found.asked if one.right)
             self.trained.keep_inside(self.facts_of(next(right, found.asked[-1])))
 
-    def write_predictions(self, path: Path, asked: Sequence[Asked]) -> None:
-        """Write the answers in the format of SQuAD's official script: {id: text}."""
-        write_json(path, {one.record["id"]: one.answer.text for one in asked})
-
     def facts_of(self, one: Asked) -> AnswerFacts:
         """An answer, and the window that it was given in."""
-        trained = self.trained
-        which = (one.index, trained.tokenizer, trained.data, one.answer.window)
-        window = track_sample(one.record, *which)
-        return AnswerFacts(
-            state=self.state,
-            step=trained.step,
-            window=window,
-            answered=one.answer.text,
-            right=one.right,
-            confidence=one.answer.confidence,
-            start=one.answer.start,
-            end=one.answer.end,
-            trained_on=one.index in self.trained_on,
-        )
+        known = {"state": self.state, "trained_on": one.index in self.trained_on}
+        return self.trained.facts_of(one.index, one.record, one.answer, right=one.right, **known)
 
 
 def examine(

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -160,14 +160,6 @@ def logits_of(
         values = copy.wait().numpy()
         logits[:, rows, : values.shape[2]] = values
     return logits
-
-
-def until_first_right(asked: Iterable[Asked]) -> Iterator[Asked]:
-    """Pass the questions on, up to the first one that was answered right."""
-    for one in asked:
-        yield one
-        if one.right:
-            return
 
 
 def efficacy_of(

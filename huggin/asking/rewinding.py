@@ -5,11 +5,13 @@ pretrained ones from their source. What the recording holds of step 0 says wheth
 """
 
 import html
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from datasets import Dataset
 from transformers import PreTrainedModel
 
 from huggin.analysis.parts import rewound_in_words, table_of_rewound
@@ -27,13 +29,7 @@ from huggin.qa.questions import load_questions
 from huggin.recording.checkpoints import model_of
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
-from huggin.recording.results import (
-    Answers,
-    PartRewound,
-    Rewound,
-    keep_rewound,
-    read_all_rewound,
-)
+from huggin.recording.results import Answers, PartRewound, Rewound, keep_rewound, read_all_rewound
 from huggin.recording.run_folder import RunFolder, one_at_a_time
 
 HALF_PRECISION = ("bf16", "fp16")
@@ -73,7 +69,7 @@ def rewind(
 
     samples: how many questions of `split`, `train` or `validation`, are asked; `seed` draws them.
     checkpoint: the step of a checkpoint of the run; its newest model without. device: where to
-    compute; the accelerator without.
+    compute; the accelerator without, unless the cfg says use_cpu.
 
     >>> import huggin
     >>> found = huggin.rewind("runs/sample", samples=2)
@@ -85,27 +81,6 @@ def rewind(
     recording = Recording(Path(run))
     before = read_all_rewound(recording.run)  # what is found is added to it
     folder = model_of(recording.run, checkpoint)
-    found = rewound(recording, folder, samples, split, device, seed)
-    with one_at_a_time(recording.run.recording):
-        keep_rewound(recording.run, found)
-    asked = max((len(one.questions) for one in before if one.step == found.step), default=0)
-    return Rewinding(recording.run, found, asked if asked > len(found.questions) else 0)
-
-
-def rewound(
-    recording: Recording,
-    folder: Path,
-    count: int,
-    split: str = "train",
-    device: str | None = None,
-    seed: int = 0,
-) -> Rewound:
-    """What each part of the model in `folder`, the run's or a checkpoint's, is worth.
-
-    count: how many questions of `split` are asked. device: where to compute; default: the
-    accelerator, unless the cfg says use_cpu. seed: draws the questions.
-    Raises UserError if the weights before the training, or the data, cannot be had.
-    """
     cfg = recording.facts.cfg
     if not (cfg.get("model_name_or_path") or cfg.get("config_name")):
         what = f"{recording.run.facts}: does not say where the model came from"
@@ -119,7 +94,20 @@ def rewound(
     records = trained.fitting(load_questions(data, split, model_args.cache_dir))
     if split == "train":
         refuse_changed(recording, records.to_list())
-    indices = sorted(draw_questions(len(records), seed)[:count])
+    indices = sorted(draw_questions(len(records), seed)[:samples])
+    name = f"{data.name_of(split)} ({DATA_OF[split]})"
+    worth = _worth_of_parts(two, trained, records, indices)
+    found = Rewound(trained.step, name, seed, indices, *worth)
+    with one_at_a_time(recording.run.recording):
+        keep_rewound(recording.run, found)
+    asked = max((len(one.questions) for one in before if one.step == found.step), default=0)
+    return Rewinding(recording.run, found, asked if asked > len(found.questions) else 0)
+
+
+def _worth_of_parts(
+    two: TwoStates, trained: TrainedModel, records: Dataset, indices: Sequence[int]
+) -> tuple[Answers, Answers, list[PartRewound]]:
+    """What the trained model, the untrained one, and those with parts put back answer."""
     alone = [[part] for part in two.parts]
     others = [[other for other in two.parts if other != part] for part in two.parts]
     mixtures = [[], two.parts, *alone, *others]  # what is put back
@@ -127,18 +115,20 @@ def rewound(
     with progress(label="rewinding", unit="questions", total=len(mixtures) * len(indices)) as bar:
         for parts in mixtures:
             with two.put_back(parts):
-                asked = list(trained.asked(records, indices))
+                asked = list(trained.asked(records, indices, hidden=True))
             loss, right = [each.loss for each in asked], [each.right for each in asked]
             found.append(Answers(loss, [each.answer.text for each in asked], right))
             bar.update(len(indices))
-    name = f"{data.name_of(split)} ({DATA_OF[split]})"
     of_trained, of_untrained, *rest = found
-    count = len(two.parts)
-    rewound_parts = [
-        PartRewound(part, two.size(part), two.distance(part), put_back, alone)
-        for part, put_back, alone in zip(two.parts, rest[:count], rest[count:], strict=True)
-    ]
-    return Rewound(trained.step, name, seed, indices, of_trained, of_untrained, rewound_parts)
+    halves = (rest[: len(two.parts)], rest[len(two.parts) :])
+    return (
+        of_trained,
+        of_untrained,
+        [
+            PartRewound(part, two.size(part), two.distance(part), *answers)
+            for part, *answers in zip(two.parts, *halves, strict=True)
+        ],
+    )
 
 
 def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrainedModel:
@@ -178,10 +168,8 @@ def _difference(recording: Recording, model: PreTrainedModel) -> str | None:
     for number, window in enumerate(recording.facts.samples):
         probes = recording.probes(number)
         seen = probe(model, window, [], DataArguments())
-        for ours, theirs in (
-            (seen.start_logits, probes.start_logits[0]),
-            (seen.end_logits, probes.end_logits[0]),
-        ):
+        for end in ("start_logits", "end_logits"):
+            ours, theirs = getattr(seen, end), getattr(probes, end)[0]
             if not np.allclose(ours, theirs, rtol=0, atol=rounding * np.abs(theirs).max()):
                 return f"it answers tracked sample {number} differently"
     return None

@@ -21,7 +21,6 @@ from huggin.analysis.suspects import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
-from huggin.common.progress import progress
 from huggin.common.text import short
 from huggin.qa.given import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
@@ -104,14 +103,13 @@ def suspects(
         from huggin.asking.answering import TrainedModel
 
         trained = TrainedModel.load(recording.run.path, device)
-        asked = trained.asked(records, range(len(records)))
-        for each in progress(asked, label="asking", unit="questions", total=len(records)):
-            answer = (each.answer.text, each.answer.place, each.probability, each.given)
-            answers.append(ModelAnswer(*answer))
+        answers = [
+            ModelAnswer(each.answer.text, each.answer.place, each.probability, each.given)
+            for each in trained.asked(records, range(len(records)))
+        ]
     ranked, unknown = rank_suspects(listed, losses, late, answers)
     if data.validation_file and not validation:
-        others = load_questions(data, "validation", cache)
-        shared = shared_questions(records, others)
+        shared = shared_questions(records, load_questions(data, "validation", cache))
         note = "; also in the validation data"
         ranked = [
             replace(each, reason=each.reason + note) if each.index in shared else each

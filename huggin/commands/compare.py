@@ -7,9 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.streams import warn
 from huggin.qa.arguments import run_named
+from huggin.recording.checkpoints import refuse_untrained
 from huggin.recording.run_folder import RunFolder
 
 
@@ -30,14 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.option("--json", "print JSON instead")
     parser.add_device()
     args = parser.parse_args(argv)
-    from huggin.recording.checkpoints import refuse_untrained
-
     for run in map(run_named, (args.first, args.second)):
         refuse_untrained(RunFolder(run))
     warn(f"huggin compare: loading the model in {args.first}")
-    from huggin.asking.comparing import compare
-
     options = {"split": args.split, "seed": args.seed, "device": args.device}
-    found = compare(args.first, args.second, args.samples, **options)
+    found = huggin.compare(args.first, args.second, args.samples, **options)
     print(json.dumps(found.as_json()) if args.json else found.in_words())
     return 0

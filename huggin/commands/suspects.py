@@ -13,7 +13,7 @@ import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
 from huggin.common.progress import loading
-from huggin.graphs.arguments import add_options, load_matplotlib
+from huggin.graphs.arguments import add_options, add_run, draw
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,13 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = suspects(args.run, args.validation, not args.no_model, args.device)
     print(found.in_words())
     if not args.validation:
-        load_matplotlib()
-        from huggin.graphs.questions import draw_data_map
-        from huggin.graphs.saving import save_figures
-
         shown = [suspect.index for suspect in found.ranked[:SHOWN]]
-        figures = draw_data_map(recording, shown)
-        save_figures(figures, recording.run.graphs, args.show, args.format)
+        look = {"format": args.format, "show": args.show}
+        draw("huggin suspects", "suspects", run=args.run, marked=shown, **look)
     if args.export:
         export_suspects(found, args.export)
         print(args.export)
@@ -58,7 +54,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "model's answer, and what the texts say. All of them are kept in RUN/suspects.json.",
         "huggin suspects runs/sample",
     )
-    add_options(parser, "run", "--format", "--show")
+    add_run(parser)
+    add_options(parser, "--format", "--show")
     usual = "which the model has not memorised (default: those of the training)"
     parser.option("--validation", f"rank the validation questions, {usual}")
     alone = "use the recording and the texts alone: no model is asked (default: ask the model)"

@@ -27,62 +27,46 @@ def formats(text: str) -> list[str]:
     return names
 
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "run": {
-        "metavar": "RUN",
-        "type": Path,
-        "help": "a run's folder: output_dir in cfg.json",
-    },
-    "--format": {
-        "type": formats,
-        "default": ["png"],
-        "metavar": "FORMATS",
-        "help": "png, svg or pdf, or several of them separated by commas (default: png)",
-    },
-    "--show": {
-        "action": "store_true",
-        "help": "also open the figures in windows, if there is a screen (default: only save them)",
-    },
-    "--node": {
-        "type": int,
-        "metavar": "N",
-        "help": "node to track (default: the top-ranked one)",
-    },
-    "--rank-by": {
-        "metavar": "WHAT",
-        "help": "rank the nodes by the percent or absolute change of their weights, by their share "
+# what each means, and what CommandParser.option must know besides
+OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "--format FORMATS": (
+        "png, svg or pdf, or several of them separated by commas",
+        {"default": "png", "type": formats},
+    ),
+    "--show": (
+        "also open the figures in windows, if there is a screen (default: only save them)",
+        {},
+    ),
+    "--node N": ("node to track (default: the top-ranked one)", {"type": int}),
+    "--rank-by WHAT": (
+        "rank the nodes by the percent or absolute change of their weights, by their share "
         "in the tracked sample's margin, or by share-change, the change of that share "
         "(default: share, or absolute if the recording has no node snapshots)",
-    },
-    "--sample": {
-        "type": int,
-        "default": 0,
-        "metavar": "I",
-        "help": "number of the tracked sample, 0 is the first (default: 0)",
-    },
-    "--out": {
-        "dest": "folder",
-        "metavar": "DIR",
-        "type": Path,
-        "default": Path("gv-graphs"),
-        "help": "folder to write to (default: gv-graphs)",
-    },
-    "--if-needed": {
-        "action": "store_true",
-        "help": "keep what was made of these runs since their training, and print its path",
-    },
+        {},
+    ),
+    "--sample I": ("number of the tracked sample, 0 is the first", {"default": 0}),
+    "--out DIR": (
+        "folder to write to",
+        {"default": Path("gv-graphs"), "type": Path, "dest": "folder"},
+    ),
+    "--if-needed": (
+        "keep what was made of these runs since their training, and print its path",
+        {},
+    ),
 }
 
 
 def add_options(parser: CommandParser, *names: str) -> None:
-    """Add some of OPTIONS."""
-    for name in names:
-        parser.add_argument(name, **OPTIONS[name])
+    """Add some of OPTIONS, in their order."""
+    for flag, (meaning, settings) in OPTIONS.items():
+        if flag.split()[0] in names:
+            parser.option(flag, meaning, **settings)
 
 
 def add_run(parser: CommandParser) -> None:
     """Add the argument RUN."""
-    add_options(parser, "run")
+    about = "a run's folder: output_dir in cfg.json"
+    parser.add_argument("run", metavar="RUN", type=Path, help=about)
 
 
 def add_runs(parser: CommandParser, what_for: str) -> None:
@@ -104,7 +88,7 @@ def draw(
     kind: str,
     *,
     run: Path,
-    beside: list[Path],
+    beside: Sequence[Path] = (),
     format: list[str],
     show: bool,
     **choices: Any,
@@ -114,8 +98,6 @@ def draw(
     Saves them in RUN/graphs and prints their paths and tables. Returns the exit code.
     """
     read_first(kind, [run, *beside], choices.get("sample"))
-    loading(f"Matplotlib to draw {kind}")
-    load_matplotlib()
     figures = huggin.figures(run, kind, beside, **choices)
     figures.save(formats=format)
     for note in figures.notes:
@@ -128,8 +110,6 @@ def draw(
 def compose(program: str, **choices: Any) -> int:
     """Write a PDF by the arguments of `huggin.pdf` and print its path. Returns the exit code."""
     read_first("pdf", [choices["run"], *choices.get("beside", ())], choices["sample"])
-    loading("Matplotlib to compose the PDF")
-    load_matplotlib()
     made = huggin.pdf(**choices)
     for note in made.notes:
         warn(f"{program}: {note}")
@@ -138,7 +118,7 @@ def compose(program: str, **choices: Any) -> int:
 
 
 def read_first(kind: str, runs: Sequence[Path], sample: int | None) -> None:
-    """Raise UserError for runs of which nothing can be drawn, before Matplotlib is loaded."""
+    """Raise UserError for runs of which nothing can be drawn; then load Matplotlib."""
     from huggin.graphs.runs import read_runs, refuse_too_many
     from huggin.recording.results import measured
 
@@ -146,10 +126,12 @@ def read_first(kind: str, runs: Sequence[Path], sample: int | None) -> None:
     if kind == "efficacy":
         for run in runs:
             measured(RunFolder(run))
-        return
-    for recording in read_runs(runs):
-        if sample:
-            recording.tracked(sample)
+    else:
+        for recording in read_runs(runs):
+            if sample:
+                recording.tracked(sample)
+    loading(f"Matplotlib to {'compose the PDF' if kind == 'pdf' else f'draw {kind}'}")
+    load_matplotlib()
 
 
 def load_matplotlib() -> None:

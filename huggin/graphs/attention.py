@@ -6,15 +6,7 @@ from matplotlib.figure import Figure
 
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.style import (
-    GOLD,
-    QUIET,
-    add_log_colours,
-    edges_of,
-    heat_map,
-    new_figure,
-    say_drawn_for,
-)
+from huggin.graphs import style
 from huggin.graphs.tokens import edges_of_answer
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
@@ -55,7 +47,7 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
     columns = len(attention.of)
     height = len(layers) * max(0.85, 0.35 + 0.085 * heads) + 1.6
     title = "From which tokens the answer's tokens read: every attention head of every layer"
-    figure = new_figure(1.4 + 5.2 * columns, height, title)
+    figure = style.new_figure(1.4 + 5.2 * columns, height, title)
     panels = figure.subplots(len(layers), columns, squeeze=False, sharex=True)
     for row, layer in enumerate(layers):
         for column, reader in enumerate(attention.of):
@@ -69,28 +61,28 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
-    add_log_colours(panels.ravel(), LEAST, COLOURS, "attention (log scale)", aspect=50)
+    style.add_log_colours(panels.ravel(), LEAST, COLOURS, "attention (log scale)", aspect=50)
     figure.supxlabel(CAPTION, fontsize=9)
     index = None if facts.right is None else window.index
-    say_drawn_for(figure, step=facts.step, question=index)
+    style.say_drawn_for(figure, step=facts.step, question=index)
     return figure
 
 
 def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     """weights: (heads, tokens)."""
     heads, tokens = weights.shape
-    across = edges_of(np.arange(tokens))
-    up = edges_of(np.arange(1, heads + 1))
-    heat_map(axes, across, up, weights.astype(np.float32), COLOURS, LEAST)
+    across = style.edges_of(np.arange(tokens))
+    up = style.edges_of(np.arange(1, heads + 1))
+    style.heat_map(axes, across, up, weights.astype(np.float32), COLOURS, LEAST)
     axes.set_ylim(heads + 0.5, 0.5)
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)
     if window.has_answer:
         for edge in edges_of_answer(window):
-            axes.axvline(edge, color=GOLD, linewidth=0.8)
+            axes.axvline(edge, color=style.GOLD, linewidth=0.8)
     for place in range(1, tokens):
         if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]
-            axes.axvline(place - 0.5, color=QUIET, linewidth=0.5, linestyle=":")
+            axes.axvline(place - 0.5, color=style.QUIET, linewidth=0.5, linestyle=":")
     _name_most(axes, weights, window)
 
 

@@ -39,14 +39,15 @@ from huggin.graphs.logits import (
 )
 from huggin.graphs.losses import draw_efficacy, draw_losses
 from huggin.graphs.nodes import draw_answer, draw_shares, draw_shares_over_time, draw_snapshot
-from huggin.graphs.parts import draw_gradients, draw_ledger
-from huggin.graphs.questions import draw_kinds, draw_passes
+from huggin.graphs.parts import draw_gradients, draw_ledger, draw_rewound
+from huggin.graphs.questions import draw_data_map, draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
 from huggin.graphs.saving import as_html, save_figures, show_figures
 from huggin.graphs.style import drawn_for
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
+from huggin.recording.results import read_all_rewound
 from huggin.recording.run_folder import RunFolder
 
 
@@ -105,7 +106,7 @@ def figures(
 ) -> Figures:
     """The figures of a kind: what `huggin graph-KIND` draws.
 
-    kind: losses, weights, logits, layers, questions, efficacy or node-logits.
+    kind: losses, weights, logits, layers, questions, efficacy, node-logits, rewind or suspects.
     beside: runs to draw beside it. choices: the options of the command, such as `sample=1`,
     `over_time=True`, `node=70`, `parts=["head"]`.
 
@@ -265,6 +266,27 @@ def _node_logits(
         drawn.add(draw_answer(*runs, choice=choice) | attention, runs)
 
 
+def _rewind(drawn: Figures, *, step: int | None = None) -> None:
+    """What rewinding found at a step, or at the last one that it was asked for."""
+    run = _only_run(drawn)
+    found = [each for each in read_all_rewound(run.run) if step in (None, each.step)]
+    if not found:
+        raise UserError(f"{run.run.path}: not rewound; run huggin rewind first")
+    drawn.add(draw_rewound(run, found[-1], of_step=step is not None), [run])
+
+
+def _suspects(drawn: Figures, *, marked: Sequence[int] = ()) -> None:
+    """marked: the indices of questions."""
+    run = _only_run(drawn)
+    drawn.add(draw_data_map(run, marked), [run])
+
+
+def _only_run(drawn: Figures) -> Recording:
+    if len(drawn.runs) > 1:
+        raise UserError(f"{drawn.runs[1]}: is one too many; this is drawn of a single run")
+    return Recording(drawn.runs[0])
+
+
 KINDS: dict[str, Callable[..., None]] = {
     "losses": _losses,
     "weights": _weights,
@@ -273,4 +295,6 @@ KINDS: dict[str, Callable[..., None]] = {
     "questions": _questions,
     "efficacy": lambda drawn: drawn.add(draw_efficacy(drawn.runs), ()),
     "node-logits": _node_logits,
+    "rewind": _rewind,
+    "suspects": _suspects,
 }

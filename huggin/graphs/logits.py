@@ -18,28 +18,15 @@ from huggin.analysis.lens import LayerAnswers, layer_answers, probabilities, tru
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.runs import Beside, figure_name, same_sample, side_by_side
-from huggin.graphs.style import (
-    ACCENT,
-    END,
-    GOLD,
-    START,
-    add_log_colours,
-    by_step,
-    dots,
-    edges_of,
-    heat_map,
-    legend_above,
-    new_figure,
-    say_drawn_for,
-    say_not_finite,
-)
+from huggin.graphs import style
+from huggin.graphs.runs import Beside, figure_name, same_sample
 from huggin.graphs.tokens import Shown, View, edges_of_answer, explain, same_scale, token_figure
 from huggin.recording.reader import LensLogits, Probes, Recording
 
 FAINTEST = 0.3  # opacity of the first probe's line
 ROOM = 0.12  # margin above and below the losses, as a share of their range
 NAMES = ("start", "end")
+LINES = ("-", "--")  # of these
 LEAST = 1e-3  # probabilities below it have the lightest colour
 HEADS = (("start", "Blues"), ("end", "Oranges"))
 BETWEEN = "between the green lines:"  # what a shade is called on a heat map
@@ -52,29 +39,26 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
 
     Raises UserError if the runs track different questions.
     """
-    windows = same_sample(runs, sample)
-    beside = side_by_side(runs)
+    beside = same_sample(runs, sample)
     probes = [run.probes(sample) for run in runs]
-    shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
+    shown = list(map(with_last_answer, beside, probes))
     title = "Logits of the tracked sample by token"
     figure, parts = token_figure(title, shown, beside, rows=len(NAMES), height=6)
     for views, seen in zip(parts, probes, strict=True):
         for view in views:
-            _draw_probes(view, 0, seen.step, seen.start_logits, START)
-            _draw_probes(view, 1, seen.step, seen.end_logits, END)
+            _draw_probes(view, 0, seen.step, seen.start_logits, style.START)
+            _draw_probes(view, 1, seen.step, seen.end_logits, style.END)
         for row, name in enumerate(NAMES):
             views[0].panels[row].set_ylabel(f"{name} logit")
-            legend_above(views[-1].panels[row])
+            style.legend_above(views[-1].panels[row])
     same_scale(parts)
-    figures = {"logits": figure, "sample-losses": _losses(beside, windows, probes)}
+    figures = {"logits": figure, "sample-losses": _losses(beside, probes)}
     return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
 
 
-def with_last_answer(window: Window, probes: Probes) -> Shown:
-    """A window with the span that the model predicted at the last probe."""
-    start = int(probes.predicted_start[-1])
-    end = int(probes.predicted_end[-1])
-    return Shown(window, has_prediction=True, start=start, end=end)
+def with_last_answer(run: Beside, probes: Probes) -> Shown:
+    """A run's sample with the span that the model predicted at the last probe."""
+    return Shown(run.window, True, int(probes.predicted_start[-1]), int(probes.predicted_end[-1]))
 
 
 def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, colour: str) -> None:
@@ -84,7 +68,7 @@ def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, col
     for place, opacity in zip(places, opacities, strict=True):
         look: Any = {"color": colour, "alpha": opacity, "linewidth": 0.6 + opacity}
         view.plot(row, logits[place], label=f"step {step[place]}", **look)
-    say_not_finite(view.panels[row], view.cut(logits[places]))
+    style.say_not_finite(view.panels[row], view.cut(logits[places]))
 
 
 def _three(count: int) -> list[int]:
@@ -92,30 +76,27 @@ def _three(count: int) -> list[int]:
     return sorted({0, count // 2, count - 1})
 
 
-def _losses(
-    beside: Sequence[Beside], windows: Sequence[Window], probes: Sequence[Probes]
-) -> Figure:
+def _losses(beside: Sequence[Beside], probes: Sequence[Probes]) -> Figure:
     """Solid lines for the start losses, dashed ones for the end losses; several runs by colour."""
-    figure = new_figure(7, 5, "Loss of the tracked sample by step")
+    figure = style.new_figure(7, 5, "Loss of the tracked sample by step")
     axes = figure.subplots()
-    axes.set_title(short(windows[0].question))
-    for run, window, seen in zip(beside, windows, probes, strict=True):
-        since = when_learned(seen, window).right_since
+    axes.set_title(short(beside[0].window.question))
+    for run, seen in zip(beside, probes, strict=True):
+        since = when_learned(seen, run.window).right_since
         alone = ("start loss", "end loss", f"answered right from step {since} on")
         labels = (run.name, None, None) if run.name else alone
-        colours = (run.colour,) * 3 if run.name else (START, END, ACCENT)
-        for losses, line, colour, label in zip(
-            (seen.start_loss, seen.end_loss), ("-", "--"), colours, labels
-        ):
-            look: Any = {"color": colour, "label": label, "marker": dots(len(seen.step))}
-            axes.plot(seen.step, losses, line, **look)
+        colours = (run.colour,) * 3 if run.name else (style.START, style.END, style.ACCENT)
+        for losses, line, *look in zip((seen.start_loss, seen.end_loss), LINES, colours, labels):
+            colour, label = look
+            marker = style.dots(len(seen.step))
+            axes.plot(seen.step, losses, line, color=colour, label=label, marker=marker)
         if since is not None:
             axes.axvline(since, color=colours[2], linestyle=":", label=labels[2])
     axes.margins(y=ROOM)
     axes.legend()
     both = [values for seen in probes for values in (seen.start_loss, seen.end_loss)]
-    say_not_finite(axes, np.concatenate(both))
-    by_step(axes, "loss (cross-entropy, nats)")
+    style.say_not_finite(axes, np.concatenate(both))
+    style.by_step(axes, "loss (cross-entropy, nats)")
     if len(beside) > 1:
         lines = "solid: start loss; dashed: end loss; dotted: answered right from there on"
         axes.set_xlabel(f"step ({lines})")
@@ -128,7 +109,13 @@ def _token_map(
     """A panel of a view as a heat map; up: the rows' edges, values: (rows, tokens)."""
     axes = view.panels[row]
     tokens = np.arange(view.tokens.start, view.tokens.stop + 1) - 0.5
-    return heat_map(axes, tokens, up, view.cut(values), colours, scale)
+    return style.heat_map(axes, tokens, up, view.cut(values), colours, scale)
+
+
+def _draw_dots(view: View, row: int, tokens: np.ndarray, up: np.ndarray, **look: Any) -> None:
+    """Black dots at tokens (rows,) of a heat map."""
+    view.panels[row].plot(tokens, up, ".", color="black", **look)
+    view.panels[row].set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
 
 
 def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
@@ -137,24 +124,24 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     Lines mark the true answer; dots mark the predicted span. Raises UserError if the runs track
     different questions.
     """
-    windows = same_sample(runs, sample)
+    beside = same_sample(runs, sample)
     probes = [run.probes(sample) for run in runs]
-    shown = [with_last_answer(*each) for each in zip(windows, probes, strict=True)]
+    shown = list(map(with_last_answer, beside, probes))
     title = "Logits of the tracked sample by token and step"
-    figure, parts = token_figure(title, shown, side_by_side(runs), rows=2, height=7)
+    figure, parts = token_figure(title, shown, beside, rows=2, height=7)
     logits = [np.ravel([seen.start_logits, seen.end_logits]) for seen in probes]
     finite = [values[np.isfinite(values)] for values in logits]
     size = float(np.abs(np.concatenate(finite)).max(initial=1e-6))
-    for window, seen, views in zip(windows, probes, parts, strict=True):
-        learned = when_learned(seen, window)
+    for run, seen, views in zip(beside, probes, parts, strict=True):
+        learned = when_learned(seen, run.window)
         for row, name in enumerate(NAMES):
             for view in views:
                 mesh = _draw_steps(view, row, seen, Normalize(-size, size))
-                _trace(view.panels[row], window, learned)
+                _trace(view.panels[row], run.window, learned)
             panels = [view.panels[row] for view in views]
             panels[0].set_ylabel(f"step ({name} logits)")
             figure.colorbar(mesh, ax=panels, label=f"{name} logit", pad=0.01)
-        legend_above(views[-1].panels[0], rows=2)
+        style.legend_above(views[-1].panels[0], rows=2)
         question = views[0].panels[0]
         question.set_title(question.get_title(loc="left") + "\n\n")  # above the legend
         explain(views, {"shaded:": BETWEEN, "underlined:": "black dots at the end:"})
@@ -165,14 +152,12 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
     """The start logits (row 0) or end logits (row 1), time downwards, a dot at each prediction."""
     logits = (probes.start_logits, probes.end_logits)[row]
     predicted = (probes.predicted_start, probes.predicted_end)[row]
-    edges = edges_of(probes.step)
-    axes = view.panels[row]
+    edges = style.edges_of(probes.step)
     mesh = _token_map(view, row, edges, logits, "RdBu_r", scale)
     chosen = np.where(predicted < 0, np.nan, predicted)
     label = "the model's answer"
-    axes.plot(chosen, probes.step, ".", color="black", markersize=2.5, label=label)
-    axes.set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
-    axes.set_ylim(edges[-1], edges[0])
+    _draw_dots(view, row, chosen, probes.step, markersize=2.5, label=label)
+    view.panels[row].set_ylim(edges[-1], edges[0])
     return mesh
 
 
@@ -180,14 +165,14 @@ def _trace(axes: Axes, window: Window, learned: Learned) -> None:
     """Lines at the true answer's ends, at the first step with a right answer, and at each flip."""
     if window.has_answer:
         for edge, label in zip(edges_of_answer(window), ("the true answer", None), strict=True):
-            axes.axvline(edge, color=GOLD, linewidth=1.2, label=label)
+            axes.axvline(edge, color=style.GOLD, linewidth=1.2, label=label)
     first = learned.first_right
     if first is not None:
-        axes.axhline(first, color=ACCENT, label=f"first right at step {first}")
+        axes.axhline(first, color=style.ACCENT, label=f"first right at step {first}")
     later = [step for step in learned.flips if step != first]
     for number, step in enumerate(later):
         label = f"later turns: {len(later)}" if number == 0 else None
-        axes.axhline(step, color=ACCENT, linewidth=0.8, linestyle=":", label=label)
+        axes.axhline(step, color=style.ACCENT, linewidth=0.8, linestyle=":", label=label)
 
 
 def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> dict[str, Figure]:
@@ -196,31 +181,31 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
     step: draw this probe alone, as `layers-step-K`. Raises UserError if a run has no lens, if the
     runs track other questions, and for a step without a probe.
     """
-    windows = same_sample(runs, sample)
+    beside = same_sample(runs, sample)
     seen = [true_lens(run, sample) for run in runs]
     places = [_places(lens, step) for lens in seen]
     most = max(map(len, places))
     layers = max(lens.start_logits.shape[1] for lens in seen)
     title = "The QA head on each layer's output: the probability of each token"
     height = 2 * most * (0.45 + 0.13 * layers) + 1.5
-    shown = [Shown(window) for window in windows]
-    figure, parts = token_figure(title, shown, side_by_side(runs), rows=2 * most, height=height)
-    for window, lens, chosen, views in zip(windows, seen, places, parts, strict=True):
+    shown = [Shown(run.window) for run in beside]
+    figure, parts = token_figure(title, shown, beside, rows=2 * most, height=height)
+    for run, lens, chosen, views in zip(beside, seen, places, parts, strict=True):
         for first, logits, (head, colours) in zip(
             (0, most), (lens.start_logits, lens.end_logits), HEADS, strict=True
         ):
             for row, place in enumerate(chosen, start=first):
                 for view in views:
-                    _draw_head(view, row, probabilities(logits[place]), colours, window)
+                    _draw_head(view, row, probabilities(logits[place]), colours, run.window)
                 label = f"step {lens.step[place]}\n{head}: layer"
                 views[0].panels[row].set_ylabel(label, fontsize=8)
             panels = [axes for view in views for axes in view.panels[first : first + most]]
             what = f"probability as {head} (log scale)"
-            add_log_colours(panels, LEAST, colours, what, aspect=40)
+            style.add_log_colours(panels, LEAST, colours, what, aspect=40)
         explain(views, {"shaded:": BETWEEN})
         last = views[-1].panels[-1]
         last.set_xlabel(f"{last.get_xlabel()}\n{DOTS}")
-    say_drawn_for(figure, sample=sample, step=step)
+    style.say_drawn_for(figure, sample=sample, step=step)
     name = "layers" if step is None else f"layers-step-{step}"
     return {figure_name(name, runs, sample): figure}
 
@@ -241,13 +226,11 @@ def _draw_head(view: View, row: int, values: np.ndarray, colours: str, window: W
     """The head on every layer at one probe; values: (layers + 1, tokens) probabilities."""
     axes = view.panels[row]
     rows = np.arange(len(values))
-    _token_map(view, row, edges_of(rows), values, colours, LEAST).set_zorder(ON_TOP)
-    best = values.argmax(axis=-1)
-    axes.plot(best, rows, ".", color="black", markersize=4, zorder=ON_TOP + 1)
+    _token_map(view, row, style.edges_of(rows), values, colours, LEAST).set_zorder(ON_TOP)
+    _draw_dots(view, row, values.argmax(axis=-1), rows, markersize=4, zorder=ON_TOP + 1)
     if window.has_answer:
         for edge in edges_of_answer(window):
-            axes.axvline(edge, color=GOLD, linewidth=1.2, zorder=ON_TOP + 1)
-    axes.set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
+            axes.axvline(edge, color=style.GOLD, linewidth=1.2, zorder=ON_TOP + 1)
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.set_yticks(layer_ticks(len(rows)))
     axes.tick_params(axis="y", labelsize=7)
@@ -263,38 +246,37 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
 
     A line marks the lowest layer whose best span is right. Raises UserError as `draw_layers` does.
     """
-    windows = same_sample(runs, sample)
+    beside = same_sample(runs, sample)
     found = [layer_answers(run, sample) for run in runs]
     layers = max(answers.right.shape[1] for answers in found)
     title = "The QA head on each layer's output: the probability of the true answer by step"
-    figure = new_figure(1 + 7 * len(runs), 2 * (1.2 + 0.17 * layers) + 0.8, title)
+    figure = style.new_figure(1 + 7 * len(runs), 2 * (1.2 + 0.17 * layers) + 0.8, title)
     panels = figure.subplots(2, len(runs), squeeze=False, sharex="col")
-    for run, window, answers, column in zip(
-        side_by_side(runs), windows, found, panels.T, strict=True
-    ):
+    for run, answers, column in zip(beside, found, panels.T, strict=True):
+        window = run.window
         no_answer = "(no answer in this window: [CLS] is right)"
         answer = f"— {short(window.answer, 25)}" if window.has_answer else no_answer
         column[0].set_title(run.headline(f"{short(window.question)} {answer}") + "\n")
         _draw_answers(column.tolist(), answers)
     for row, (head, colours) in zip(panels, HEADS, strict=True):
-        add_log_colours(row, LEAST, colours, f"probability of the\ntrue {head} (log scale)")
-    say_drawn_for(figure, sample=sample)
+        style.add_log_colours(row, LEAST, colours, f"probability of the\ntrue {head} (log scale)")
+    style.say_drawn_for(figure, sample=sample)
     return {figure_name("layers-over-time", runs, sample): figure}
 
 
 def _draw_answers(panels: Sequence[Axes], answers: LayerAnswers) -> None:
     """Start above, end below: layer by step."""
-    edges = edges_of(answers.step)
+    edges = style.edges_of(answers.step)
     rows = answers.right.shape[1]
     for row, (axes, (head, colours)) in enumerate(zip(panels, HEADS, strict=True)):
         values = answers.probability[:, row].T
-        heat_map(axes, edges, edges_of(np.arange(rows)), values, colours, LEAST)
+        style.heat_map(axes, edges, style.edges_of(np.arange(rows)), values, colours, LEAST)
         label = "lowest layer whose best span is right"  # gaps where none is
         look: Any = {"color": "black", "linewidth": 1.4, "label": label}
         axes.stairs(answers.lowest_right, edges, baseline=None, **look)
-        by_step(axes, f"{head}: the head on layer")
+        style.by_step(axes, f"{head}: the head on layer")
         axes.set_yticks(layer_ticks(rows))
         axes.set_ylim(-0.5, rows - 0.5)
     panels[0].set_xlabel("")
     if answers.right.any():
-        legend_above(panels[0])
+        style.legend_above(panels[0])

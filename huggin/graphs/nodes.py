@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,26 +23,8 @@ from huggin.common.errors import BadValue
 from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs.runs import (
-    Beside,
-    figure_name,
-    refuse_other_texts,
-    same_sample,
-    side_by_side,
-)
-from huggin.graphs.style import (
-    ACCENT,
-    END,
-    LAYERS,
-    QUIET,
-    START,
-    by_step,
-    dots,
-    legend_above,
-    new_figure,
-    say_drawn_for,
-    say_not_finite,
-)
+from huggin.graphs import style
+from huggin.graphs.runs import Beside, figure_name, refuse_other_texts, same_sample, side_by_side
 from huggin.graphs.tokens import Shown, same_scale, token_figure
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
@@ -69,20 +50,19 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     step = _joined(sorted(each.step for each in facts))
     shown = [Shown(each.window, True, each.start, each.end) for each in facts]
     title = f"Node {_joined(nodes)} by token: an answer after {step} steps"
-    curves = [_of_node(answer.activations, node) for answer, node in zip(answers, nodes)]
-    labels = [f"activation of node {node}" for node in nodes]
-    activations = _by_token(title, runs, shown, labels, curves)
-    say_drawn_for(activations, node=_joined(nodes), step=step)
+    kept = [answer.activations for answer in answers]
+    activations = _of_nodes(title, runs, shown, nodes, kept)
+    style.say_drawn_for(activations, node=_joined(nodes), step=step)
     curves = [
         [
-            (answer.start_logits, {"label": "start logit", "color": START}),
-            (answer.end_logits, {"label": "end logit", "color": END, "linestyle": "--"}),
+            (answer.start_logits, {"label": "start logit", "color": style.START}),
+            (answer.end_logits, {"label": "end logit", "color": style.END, "linestyle": "--"}),
         ]
         for answer in answers
     ]
     title = "Start and end logits of the answer by token"
     logits = _by_token(title, runs, shown, ["logit"] * len(runs), curves)
-    say_drawn_for(logits, step=step)
+    style.say_drawn_for(logits, step=step)
     return {
         figure_name("node-logits", runs): activations,
         figure_name("answer-logits", runs): logits,
@@ -94,17 +74,13 @@ def draw_snapshot(
 ) -> dict[str, Figure]:
     """`node-logits-step-K` of a tracked sample at a node snapshot, the last one without `step`."""
     sample = choice.sample
-    shown = [Shown(window) for window in same_sample(runs, sample)]
+    shown = [Shown(run.window) for run in same_sample(runs, sample)]
     nodes = [tracked_node(run, choice) for run in runs]
     steps = [step if step is not None else max(run.head_inputs(sample)) for run in runs]
-    curves = [
-        _of_node(run.nodes(at, sample), node)
-        for run, at, node in zip(runs, steps, nodes, strict=True)
-    ]
+    kept = [run.nodes(at, sample) for run, at in zip(runs, steps, strict=True)]
     title = f"Node {_joined(nodes)} by token: the tracked sample after {_joined(steps)} steps"
-    labels = [f"activation of node {node}" for node in nodes]
-    figure = _by_token(title, runs, shown, labels, curves)
-    say_drawn_for(figure, node=_joined(nodes), sample=sample, step=_joined(steps))
+    figure = _of_nodes(title, runs, shown, nodes, kept)
+    style.say_drawn_for(figure, node=_joined(nodes), sample=sample, step=_joined(steps))
     return {figure_name(f"node-logits-step-{steps[0]}", runs, sample): figure}
 
 
@@ -122,16 +98,25 @@ def end_sites(sites: Iterable[Site]) -> list[Site]:
     return list(dict.fromkeys([*attentions[:1], *attentions[-1:], *outputs[-1:]]))
 
 
-def _of_node(activations: dict[Site, np.ndarray], node: int) -> list[Curve]:
-    """activations: (tokens, hidden) by site."""
-    if any(node >= values.shape[1] for values in activations.values()):
-        raise BadValue("node", node, "this answer is of a model with fewer nodes; ask it again")
-    curves: list[Curve] = []
-    for colour, site in zip(LAYERS, end_sites(activations)):
-        label = f"layer {site.layer}, {COMPONENTS[site.component]}"
-        values = activations[site][:, node].astype(np.float32)
-        curves.append((values, {"label": label, "color": colour}))
-    return curves
+def _of_nodes(
+    title: str,
+    runs: Sequence[Recording],
+    shown: Sequence[Shown],
+    nodes: Sequence[int],
+    activations: Sequence[dict[Site, np.ndarray]],
+) -> Figure:
+    """A node of each run by token; activations: of each run, (tokens, hidden) by site."""
+    curves: list[list[Curve]] = [[] for _ in runs]
+    for curve, node, kept in zip(curves, nodes, activations, strict=True):
+        for colour, site in zip(style.LAYERS, end_sites(kept)):
+            if node >= kept[site].shape[1]:
+                what = "this answer is of a model with fewer nodes; ask it again"
+                raise BadValue("node", node, what)
+            label = f"layer {site.layer}, {COMPONENTS[site.component]}"
+            values = kept[site][:, node].astype(np.float32)
+            curve.append((values, {"label": label, "color": colour}))
+    labels = [f"activation of node {node}" for node in nodes]
+    return _by_token(title, runs, shown, labels, curves)
 
 
 def _by_token(
@@ -147,19 +132,9 @@ def _by_token(
             for values, look in curves:
                 view.plot(0, values, linewidth=1.2, **look)
         views[0].panels[0].set_ylabel(label)
-        legend_above(views[-1].panels[0])
+        style.legend_above(views[-1].panels[0])
     same_scale(parts)
     return figure
-
-
-@dataclass(frozen=True)
-class Sum:
-    """A sum of shares that is drawn: a logit, or the margin between two."""
-
-    title: str
-    colour: str
-    shares: np.ndarray  # (hidden,)
-    bias: float | None  # None if it cancels out
 
 
 def draw_shares(
@@ -172,21 +147,13 @@ def draw_shares(
     are that token's, and the margin is over it. Raises BadValue for a token that is not there, and
     UserError as `nodes.snapshots` does.
     """
-    windows = same_sample(runs, sample)
-    places = [None if token is None else find_token(window.tokens, token) for window in windows]
-    sums = [_sums(*each, step, sample) for each in zip(runs, windows, places, strict=True)]
+    beside = same_sample(runs, sample)
+    places = [None if token is None else find_token(run.window.tokens, token) for run in beside]
     title = "Share of each node in the logits of the tracked sample: weight x activation"
-    figure = new_figure(14, 5.5 * len(runs), title)
+    figure = style.new_figure(14, 5.5 * len(runs), title)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
-    for part, run, window, (at, panels) in zip(
-        parts, side_by_side(runs), windows, sums, strict=True
-    ):
-        title = run.headline(f"{short(window.question)}  After step {at}.")
-        part.suptitle(title, fontsize=10, color=run.colour)
-        grid = part.subplots(2, len(panels), height_ratios=[3, 1])
-        for axes, panel in zip(grid.T, panels, strict=True):
-            _draw_sum(axes[0], axes[1], panel)
-    say_drawn_for(figure, sample=sample, step=sums[0][0], token=places[0])
+    steps = list(map(_draw_sums, parts, beside, places, [step] * len(runs)))
+    style.say_drawn_for(figure, sample=sample, step=steps[0], token=places[0])
     of_token = "" if places[0] is None else f"-token-{places[0]}"
     of_step = "" if step is None else f"-step-{step}"
     return {figure_name(f"shares{of_token}{of_step}", runs, sample): figure}
@@ -198,12 +165,11 @@ def draw_shares_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> 
     The rival is at every step the best one at the last snapshot.
     """
     title = "Shares in the margin of the true start, by step"
-    figure = new_figure(12, 5 * len(runs), title)
+    figure = style.new_figure(12, 5 * len(runs), title)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
-    windows = same_sample(runs, choice.sample)
-    for part, run, window in zip(parts, side_by_side(runs), windows, strict=True):
-        _draw_margin(part, run, window, choice)
-    say_drawn_for(figure, sample=choice.sample, node=choice.node, ranked_by=choice.rank_by)
+    for part, run in zip(parts, same_sample(runs, choice.sample), strict=True):
+        _draw_margin(part, run, choice)
+    style.say_drawn_for(figure, sample=choice.sample, node=choice.node, ranked_by=choice.rank_by)
     return {figure_name("shares-over-time", runs, choice.sample): figure}
 
 
@@ -224,57 +190,57 @@ def find_token(tokens: Sequence[str], wanted: str) -> int:
     return places[0]
 
 
-def _sums(
-    run: Recording, window: Window, token: int | None, step: int | None, sample: int
-) -> tuple[int, list[Sum]]:
-    """The snapshot's step, and the three sums that are drawn."""
-    found = snapshots(run, sample)
+def _draw_sums(part: SubFigure, run: Beside, token: int | None, step: int | None) -> int:
+    """The three sums of a run, a column each; returns the step of the snapshot."""
+    window = run.window
+    found = snapshots(run.recording, run.sample)
     at = found.place(step)
     gold = window.gold_start
-    rival = found.rival(at, window)
-    start = gold if token is None else token
-    end = window.gold_end if token is None else token
-    if token is not None and token != gold:
-        rival = token
+    rival = found.rival(at, window) if token in (None, gold) else token
+    start, end = (gold, window.gold_end) if token is None else (token, token)
+    title = run.headline(f"{short(window.question)}  After step {found.step[at]}.")
+    part.suptitle(title, fontsize=10, color=run.colour)
+    columns = part.subplots(2, 3, height_ratios=[3, 1]).T
+    columns[0, 0].set_title(f"start logit of {_name(window, start)}")
+    columns[1, 0].set_title(f"end logit of {_name(window, end)}")
+    columns[2, 0].set_title(f"start of {_name(window, gold)} over {_name(window, rival)}")
     start_bias, end_bias = found.bias[at].tolist()
-    of_start = f"start logit of {_name(window, start)}"
-    of_end = f"end logit of {_name(window, end)}"
-    of_margin = f"start of {_name(window, gold)} over {_name(window, rival)}"
-    return int(found.step[at]), [
-        Sum(of_start, START, found.shares(0, start)[at], start_bias),
-        Sum(of_end, END, found.shares(1, end)[at], end_bias),
-        Sum(of_margin, ACCENT, found.margin_shares(gold, rival)[at], None),
-    ]
+    _draw_sum(columns[0], found.shares(0, start)[at], style.START, start_bias)
+    _draw_sum(columns[1], found.shares(1, end)[at], style.END, end_bias)
+    _draw_sum(columns[2], found.margin_shares(gold, rival)[at], style.ACCENT)
+    return int(found.step[at])
 
 
 def _name(window: Window, token: int) -> str:
     return f"“{short(window.tokens[token], 16)}” ({token})"
 
 
-def _draw_sum(named_axes: Axes, sum_axes: Axes, panel: Sum) -> None:
-    """Above, the largest shares; below, on a scale of its own, how everything adds up."""
-    shares = panel.shares
-    named_axes.set_title(panel.title)
-    say_not_finite(named_axes, shares)
+def _draw_sum(
+    panels: np.ndarray, shares: np.ndarray, colour: str, bias: float | None = None
+) -> None:
+    """Above, the largest shares; below, on a scale of its own, how everything adds up.
+
+    shares: (hidden,). bias: None if it cancels out.
+    """
+    named_axes, sum_axes = panels
+    style.say_not_finite(named_axes, shares)
     if not np.isfinite(shares).all():
         return
     order = np.argsort(-shares, kind="stable")
     up = [node for node in order[:EACH_WAY] if shares[node] > 0]
     down = [node for node in order[EACH_WAY:][-EACH_WAY:] if shares[node] < 0]
     named = [*up, *down]
-    _draw_bars(named_axes, {f"node {node}": (shares[node], panel.colour) for node in named})
+    _draw_bars(named_axes, {f"node {node}": (shares[node], colour) for node in named})
     named_axes.set_xlabel(f"share ({nodes_for_half(shares)} nodes give half of what pushes up)")
     above = float(shares[named].sum())
     total = float(shares.sum())
     bars = {
-        f"the {len(named)} nodes above": (above, panel.colour),
-        f"the other {len(shares) - len(named)} nodes": (total - above, QUIET),
-        "bias": (panel.bias or 0.0, QUIET),
-        "together": (total + (panel.bias or 0.0), "black"),
+        f"the {len(named)} nodes above": (above, colour),
+        f"the other {len(shares) - len(named)} nodes": (total - above, style.QUIET),
     }
-    if panel.bias is None:
-        del bars["bias"]
-    _draw_bars(sum_axes, bars)
+    if bias is not None:
+        bars["bias"] = (bias, style.QUIET)
+    _draw_bars(sum_axes, {**bars, "together": (total + (bias or 0.0), "black")})
 
 
 def _draw_bars(axes: Axes, bars: Mapping[str, tuple[float, str]]) -> None:
@@ -292,20 +258,20 @@ def _draw_bars(axes: Axes, bars: Mapping[str, tuple[float, str]]) -> None:
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)
     axes.margins(x=0.25)  # room for the numbers
-    axes.axvline(0, color=QUIET, linewidth=0.6)
+    axes.axvline(0, color=style.QUIET, linewidth=0.6)
     axes.grid(visible=False)
 
 
-def _draw_margin(part: SubFigure, run: Beside, window: Window, choice: NodeChoice) -> None:
+def _draw_margin(part: SubFigure, run: Beside, choice: NodeChoice) -> None:
     """On the left how the margin adds up by step, on the right a small panel for each node."""
     found = snapshots(run.recording, choice.sample)
-    gold = window.gold_start
-    rival = found.rival(-1, window)
+    gold = run.window.gold_start
+    rival = found.rival(-1, run.window)
     shares = found.margin_shares(gold, rival)
     nodes = rank_nodes(run.recording, choice).nodes[:BY_STEP]
     left, right = part.subfigures(1, 2, squeeze=False, width_ratios=[5, 7])[0]
     axes = left.subplots()
-    title = run.headline(f"{_name(window, gold)} over {_name(window, rival)}")
+    title = run.headline(f"{_name(run.window, gold)} over {_name(run.window, rival)}")
     axes.set_title(title + "\n", color=run.colour)  # the legend's line
     _draw_together(axes, found.step, shares, nodes)
     panels = right.subplots(2, 3, sharex=True, sharey=True)
@@ -317,13 +283,15 @@ def _draw_together(axes: Axes, step: np.ndarray, shares: np.ndarray, nodes: np.n
     margin = shares.sum(axis=1)
     chosen = shares[:, nodes].sum(axis=1)
     label = f"the {len(nodes)} nodes"
-    axes.plot(step, chosen, color=ACCENT, marker=dots(len(step)), linewidth=1.2, label=label)
-    axes.plot(step, margin - chosen, color=QUIET, linestyle="--", label="the others")
+    axes.plot(
+        step, chosen, color=style.ACCENT, marker=style.dots(len(step)), linewidth=1.2, label=label
+    )
+    axes.plot(step, margin - chosen, color=style.QUIET, linestyle="--", label="the others")
     axes.plot(step, margin, color="black", linewidth=1.8, label="margin")
-    axes.axhline(0, color=QUIET, linewidth=0.6)
-    say_not_finite(axes, shares)
-    legend_above(axes)
-    by_step(axes, "share in the margin of start logits")
+    axes.axhline(0, color=style.QUIET, linewidth=0.6)
+    style.say_not_finite(axes, shares)
+    style.legend_above(axes)
+    style.by_step(axes, "share in the margin of start logits")
 
 
 def _draw_each(
@@ -331,9 +299,11 @@ def _draw_each(
 ) -> None:
     """Each chosen node's share in a panel of its own, the other chosen ones faint behind it."""
     for axes, node in zip(panels, nodes):
-        axes.plot(step, shares[:, nodes], color=QUIET, linewidth=0.6, alpha=0.4)
-        axes.plot(step, shares[:, node], color=ACCENT, marker=dots(len(step)), linewidth=1.5)
-        axes.axhline(0, color=QUIET, linewidth=0.6)
+        axes.plot(step, shares[:, nodes], color=style.QUIET, linewidth=0.6, alpha=0.4)
+        axes.plot(
+            step, shares[:, node], color=style.ACCENT, marker=style.dots(len(step)), linewidth=1.5
+        )
+        axes.axhline(0, color=style.QUIET, linewidth=0.6)
         axes.set_title(f"node {node}: {shares[0, node]:+.3f} to {shares[-1, node]:+.3f}")
         axes.tick_params(labelsize=8)
     for axes in panels[len(nodes) :]:

@@ -27,21 +27,8 @@ from huggin.analysis.parts import (
     unknown_steps,
 )
 from huggin.common.text import short
+from huggin.graphs import style
 from huggin.graphs.runs import COLOURS, figure_name, same_sample, side_by_side
-from huggin.graphs.style import (
-    ACCENT,
-    GOLD,
-    QUIET,
-    by_step,
-    edges_of,
-    heat_map,
-    legend_above,
-    log_scale,
-    new_figure,
-    plain,
-    same_limits,
-    say_drawn_for,
-)
 from huggin.recording.reader import PartNorms, Recording
 from huggin.recording.results import Answers, Rewound
 
@@ -71,7 +58,7 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
     logs = [log_norms(norms) for norms in found]
     rows = max(len(norms.parts) for norms in found)
     size = (2 + 6.5 * len(runs), 4.2 + 0.19 * rows)
-    figure = new_figure(*size, "Norm of the gradient by part of the model")
+    figure = style.new_figure(*size, "Norm of the gradient by part of the model")
     panels = figure.subplots(
         2, len(runs), squeeze=False, sharex="col", height_ratios=[0.9 + 0.19 * rows, 2.4]
     )
@@ -85,26 +72,24 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         axes.set_title(run.headline(_headline(norms)))
         axes.set_facecolor(NOTHING)
         values = np.ma.masked_invalid(means).T  # (parts, stretches)
-        up = edges_of(np.arange(len(norms.parts)))
-        mesh = heat_map(axes, edges, up, values, "viridis", scale)
-        marks = [" (frozen)" * still for still in frozen(norms).tolist()]
-        names = [name + mark for name, mark in zip(norms.parts, marks, strict=True)]
+        up = style.edges_of(np.arange(len(norms.parts)))
+        mesh = style.heat_map(axes, edges, up, values, "viridis", scale)
+        stills = zip(norms.parts, frozen(norms), strict=True)
+        names = [f"{name} (frozen)" if still else name for name, still in stills]
         axes.set_yticks(range(len(names)), names, fontsize=7)
         _draw_lines(lines, norms, chosen_parts(norms, parts))
-    same_limits(panels[1].tolist())
+    style.same_limits(panels[1].tolist())
     figure.colorbar(mesh, ax=panels[0].tolist(), label="log10 of the norm", pad=0.01)
-    say_drawn_for(figure, parts=", ".join(parts) if parts else None)
+    style.say_drawn_for(figure, parts=", ".join(parts) if parts else None)
     return {figure_name("gradients", runs): figure}
 
 
 def _headline(norms: PartNorms) -> str:
     """What the map cannot show: frozen parts, and steps whose norms are not known."""
     notes = ["before clipping"]
-    still = [name for name, is_still in zip(norms.parts, frozen(norms)) if is_still]
-    if still:
+    if still := [name for name, is_still in zip(norms.parts, frozen(norms)) if is_still]:
         notes.append(f"frozen, so without a gradient (grey): {', '.join(still)}")
-    unknown = unknown_steps(norms)
-    if unknown:
+    if unknown := unknown_steps(norms):
         notes.append(f"not known at {unknown} of {len(norms.step)} steps")
     return "; ".join(notes)
 
@@ -114,16 +99,16 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
     window = len(norms.step) // 80 * 2 + 1
     for number, place in enumerate(places):
         colour = COLOURS[number % len(COLOURS)]
-        style = ("-", "--", ":")[number // len(COLOURS) % 3]
+        line = ("-", "--", ":")[number // len(COLOURS) % 3]
         values = norms.norms[:, place].astype(float)
         values[values == 0] = np.nan
         if window > 1:
             axes.plot(norms.step, values, color=colour, linewidth=0.4, alpha=0.25)
         mean = 10 ** running_mean(np.log10(values), window)
-        axes.plot(norms.step, mean, style, color=colour, label=norms.parts[place])
-    log_scale(axes)
-    legend_above(axes)
-    by_step(axes, f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm")
+        axes.plot(norms.step, mean, line, color=colour, label=norms.parts[place])
+    style.log_scale(axes)
+    style.legend_above(axes)
+    style.by_step(axes, f"norm (geometric mean\nof {window} steps)" if window > 1 else "norm")
     if len(places) < len(norms.parts):
         axes.set_xlabel(f"step (lines of {len(places)} of {len(norms.parts)} parts)")
 
@@ -133,39 +118,41 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
 
     Raises UserError if a run has no ledger, or if the runs track other questions.
     """
-    windows = same_sample(runs, sample)
+    beside = same_sample(runs, sample)
     found = [sums_of(run.ledger(sample)) for run in runs]
     rows = max(len(sums.parts) for sums in found)
     title = "The ledger: which part of the model changed the loss of the tracked sample"
-    figure = new_figure(10.5 * len(runs), 4.6 + 0.26 * rows, title)
+    figure = style.new_figure(10.5 * len(runs), 4.6 + 0.26 * rows, title)
     look: Any = {"width_ratios": [2.2, 1] * len(runs), "height_ratios": [1 + 0.26 * rows, 1.7]}
     panels = figure.subplots(2, 2 * len(runs), squeeze=False, sharex="col", **look)
     most = float(np.percentile(np.concatenate([abs(each.credits).ravel() for each in found]), 99))
     scale = Normalize(-(most or 1.0), most or 1.0)  # one for all runs, without the extremes
-    for at, (run, sums) in enumerate(zip(side_by_side(runs), found, strict=True)):
+    for at, (run, sums) in enumerate(zip(beside, found, strict=True)):
         parts, bars, loss, below = panels[:, 2 * at : 2 * at + 2].ravel()
         lines = textwrap.wrap(ledger_in_words(sums), WIDE)
-        parts.set_title(run.headline("\n".join([short(windows[at].question), *lines])))
+        parts.set_title(run.headline("\n".join([short(run.window.question), *lines])))
         probes = run.recording.probes(sample)
         stretches = stretches_of(len(sums.step))
         edges = [probes.step[probes.step < sums.step[0]].max()]
         edges += [sums.step[rows[-1]] for rows in stretches]
         means = np.array([sums.credits[rows].mean(axis=0) for rows in stretches]).T
         places = np.arange(len(sums.parts))
-        mesh = heat_map(parts, np.array(edges), edges_of(places), means, LEDGER_COLOURS, scale)
+        mesh = style.heat_map(
+            parts, np.array(edges), style.edges_of(places), means, LEDGER_COLOURS, scale
+        )
         parts.set_yticks(places, sums.parts, fontsize=8)
         parts.set_xlim(edges[0], edges[-1])
         _draw_sums(bars, sums)
         both = (probes.start_loss + probes.end_loss) / 2
         loss.plot(probes.step, both, color="black", linewidth=1.2)
-        loss.axhline(0, color=QUIET, linewidth=0.8)
-        by_step(loss, "loss of the\ntracked sample (nats)")
+        loss.axhline(0, color=style.QUIET, linewidth=0.8)
+        style.by_step(loss, "loss of the\ntracked sample (nats)")
         below.axis("off")
-        beside = below.inset_axes((0, 0.55, 1, 0.12))
+        bar = below.inset_axes((0, 0.55, 1, 0.12))
         label = "nats between two probes (purple: lowered)"
-        figure.colorbar(mesh, cax=beside, label=label, orientation="horizontal", extend="both")
-        beside.locator_params(axis="x", nbins=5)
-    say_drawn_for(figure, sample=sample)
+        figure.colorbar(mesh, cax=bar, label=label, orientation="horizontal", extend="both")
+        bar.locator_params(axis="x", nbins=5)
+    style.say_drawn_for(figure, sample=sample)
     return {figure_name("ledger", runs, sample): figure}
 
 
@@ -185,7 +172,7 @@ def _draw_sums(axes: Axes, sums: Sums) -> None:
     axes.set_xlabel("nats, over all probes")
     axes.xaxis.set_tick_params(labelbottom=True)
     axes.grid(visible=True, axis="x")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=3)
+    style.legend_above(axes)
 
 
 def _along(axes: Axes, label: str, zero: bool = False) -> None:
@@ -207,16 +194,16 @@ def draw_rewound(
     """
     ledger = sums_until(recording, found.step)
     title = "Each part of the model put back to step 0, and trained alone"
-    figure = new_figure(13, 2.6 + 0.42 * len(found.parts), title)
+    figure = style.new_figure(13, 2.6 + 0.42 * len(found.parts), title)
     widths = [1.3, 1.1, 0.8, 0.8][: 4 if ledger else 3]
     loss, right, moved, *credits = figure.subplots(1, len(widths), sharey=True, width_ratios=widths)
     places = range(len(found.parts))
     _draw_measure(loss, found, mean_loss, "loss (nats)")
     _draw_measure(right, found, lambda answers, _: share_right(answers), "right answers (%)")
     right.set_xlim(-2, 102)
-    moved.barh(places, [part.moved for part in found.parts], 2 * THICK, color=ACCENT)
+    moved.barh(places, [part.moved for part in found.parts], 2 * THICK, color=style.ACCENT)
     _along(moved, "change of a weight\n(root mean square)")
-    moved.xaxis.set_major_formatter(plain)
+    moved.xaxis.set_major_formatter(style.plain)
     for axes in credits:  # of the first tracked sample, in the order of the others
         assert ledger
         net = dict(zip(ledger.parts, ledger.net.tolist(), strict=True))
@@ -232,7 +219,7 @@ def draw_rewound(
     loss.set_title("\n".join([*([name] if name else []), about, *words]))
     loss.set_yticks(places, [part.part for part in found.parts])
     figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
+    style.say_drawn_for(figure, step=found.step, questions=len(found.questions), seed=found.seed)
     return {f"rewind-step-{found.step}" if of_step else "rewind": figure}
 
 
@@ -240,21 +227,19 @@ def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> N
     """Two bars for each part, and dotted lines for the trained and the untrained model."""
     put_back = [measure(part.put_back, found.trained) for part in found.parts]
     alone = [measure(part.alone, found.untrained) for part in found.parts]
-    _draw_means(axes, put_back, THICK / 2, PUT_BACK, "this part put back, the rest trained")
-    _draw_means(axes, alone, -THICK / 2, ALONE, "this part trained, the rest put back")
+    for means, shift, colour, name in (
+        (put_back, THICK / 2, PUT_BACK, "this part put back, the rest trained"),
+        (alone, -THICK / 2, ALONE, "this part trained, the rest put back"),
+    ):
+        places = np.arange(len(means)) + shift
+        low, values, high = np.array([(mean.low, mean.value, mean.high) for mean in means]).T
+        axes.barh(places, values, THICK, color=colour, label=name)
+        errors = np.maximum([values - low, high - values], 0)
+        axes.errorbar(values, places, xerr=errors, fmt="none", ecolor="black", elinewidth=1)
     for answers, colour, name in (
-        (found.trained, GOLD, "all trained"),
+        (found.trained, style.GOLD, "all trained"),
         (found.untrained, "black", "none trained"),
     ):
         value = measure(answers, answers).value
         axes.axvline(value, color=colour, linestyle=":", linewidth=1.6, label=name)
     _along(axes, label)
-
-
-def _draw_means(axes: Axes, means: Sequence[Mean], shift: float, colour: str, label: str) -> None:
-    places = np.arange(len(means)) + shift
-    values = [mean.value for mean in means]
-    errors = [[mean.value - mean.low for mean in means], [mean.high - mean.value for mean in means]]
-    axes.barh(places, values, THICK, color=colour, label=label)
-    look: Any = {"fmt": "none", "ecolor": "black", "elinewidth": 1}
-    axes.errorbar(values, places, xerr=np.maximum(errors, 0), **look)

@@ -12,24 +12,15 @@ from matplotlib.ticker import MaxNLocator
 from huggin.analysis.questions import Grouping, Passes, Running, all_in_one, between_passes, running
 from huggin.analysis.suspects import losses_by_pass
 from huggin.common.text import short
+from huggin.graphs import style
 from huggin.graphs.runs import Beside, figure_name, side_by_side
-from huggin.graphs.style import (
-    END,
-    GOLD,
-    QUIET,
-    START,
-    by_step,
-    legend_above,
-    new_figure,
-    same_limits,
-)
 from huggin.recording.reader import Recording
 
 PER_ROW = 5  # kinds beside each other
 PASSES = (  # in the order of the stack, from below
-    ("stayed_right", GOLD, "right before and now"),
-    ("learned", START, "learned: wrong before, right now"),
-    ("forgotten", END, "forgotten: right before, wrong now"),
+    ("stayed_right", style.GOLD, "right before and now"),
+    ("learned", style.START, "learned: wrong before, right now"),
+    ("forgotten", style.END, "forgotten: right before, wrong now"),
     ("stayed_wrong", "#d9d9d9", "wrong before and now"),
 )
 CORNERS = (("easy to learn", 0.01, 0.97), ("ambiguous", 0.99, 0.5), ("hard to learn", 0.01, 0.03))
@@ -56,12 +47,12 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
         total = sum(int(each.windows[:, kind].sum()) for each in seen)
         pair[0].set_title(f"{short(names[kind], 20)} ({total:,} windows)")
         for axes, values in zip(pair, (everything.loss, everything.right), strict=True):
-            look: Any = {"color": QUIET, "linewidth": 1, "linestyle": "--"}
+            look: Any = {"color": style.QUIET, "linewidth": 1, "linestyle": "--"}
             axes.plot(everything.middles, values[:, 0], **look)
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
         _label(pair)
-    same_limits([loss for loss, _ in pairs])
+    style.same_limits([loss for loss, _ in pairs])
     _explain(figure, pairs[0][0], beside)
     return {figure_name(f"questions-{kinds[0].key}", runs): figure}
 
@@ -70,22 +61,17 @@ def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
     """A figure with two panels, one below the other, for each of `count` kinds."""
     blocks = -(-count // PER_ROW)
     columns = -(-count // blocks)
-    figure = new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
+    figure = style.new_figure(max(6.5, 2.6 * columns + 0.8), 4.6 * blocks + 0.6, title)
     panels = figure.subplots(2 * blocks, columns, squeeze=False, sharex=True)
-    pairs = [
-        panels[2 * block : 2 * block + 2, column].tolist()
-        for block in range(blocks)
-        for column in range(columns)
-    ]
-    for unused in pairs[count:]:
-        for axes in unused:
-            axes.set_axis_off()
-    return figure, pairs[:count]
+    pairs = panels.reshape(blocks, 2, columns).swapaxes(1, 2).reshape(-1, 2)
+    for unused in pairs[count:].flat:
+        unused.set_axis_off()
+    return figure, pairs[:count].tolist()
 
 
 def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> None:
     """One kind of one run; bands are 95 % intervals."""
-    colour = run.colour if run.name else START
+    colour = run.colour if run.name else style.START
     known = np.flatnonzero(seen.windows[:, kind])
     at = seen.middles[known]
     loss = seen.loss[known, kind]
@@ -101,8 +87,8 @@ def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> N
 def _label(pair: Sequence[Axes]) -> None:
     place = pair[0].get_subplotspec()
     is_left = place is not None and place.is_first_col()
-    by_step(pair[0], "loss (nats)" if is_left else "")
-    by_step(pair[1], "right (%)" if is_left else "")
+    style.by_step(pair[0], "loss (nats)" if is_left else "")
+    style.by_step(pair[1], "right (%)" if is_left else "")
     pair[0].set_xlabel("")
     pair[1].set_ylim(-3, 103)
     pair[1].tick_params(labelbottom=True)
@@ -110,12 +96,12 @@ def _label(pair: Sequence[Axes]) -> None:
 
 
 def _explain(figure: Figure, axes: Axes, beside: Sequence[Beside]) -> None:
-    colours = {run.name or "this kind": run.colour if run.name else START for run in beside}
+    colours = {run.name or "this kind": run.colour if run.name else style.START for run in beside}
     lines: list[Artist] = [
         axes.plot([], [], color=colour, label=name)[0] for name, colour in colours.items()
     ]
-    lines += axes.plot([], [], color=QUIET, linestyle="--", label="all questions")
-    lines += [axes.fill_between([], [], color=QUIET, alpha=0.3, label="95 % interval")]
+    lines += axes.plot([], [], color=style.QUIET, linestyle="--", label="all questions")
+    lines += [axes.fill_between([], [], color=style.QUIET, alpha=0.3, label="95 % interval")]
     figure.legend(
         handles=lines, loc="outside lower right", ncols=3, title="train mode, before each step"
     )
@@ -130,7 +116,7 @@ def draw_passes(*runs: Recording) -> dict[str, Figure]:
     if not any(len(passes.learned) for passes in found):
         return {}
     title = "Learned and forgotten from one pass through the data to the next"
-    figure = new_figure(1 + 6 * len(runs), 5, title)
+    figure = style.new_figure(1 + 6 * len(runs), 5, title)
     panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
     for axes, run, passes in zip(panels, side_by_side(runs), found, strict=True):
         axes.set_title(run.headline("in train mode; a pass is an epoch"))
@@ -176,16 +162,18 @@ def draw_data_map(run: Recording, suspects: Sequence[int] = ()) -> dict[str, Fig
     confidence = np.nanmean(chance, axis=1)
     variability = np.nanstd(chance, axis=1)
     marked = np.isin(losses.index[known.any(axis=1)], suspects)
-    figure = new_figure(7, 5.5, f"Data map of the training questions, over {passes} passes")
+    figure = style.new_figure(7, 5.5, f"Data map of the training questions, over {passes} passes")
     axes = figure.subplots()
-    axes.plot(variability, confidence, ".", color=QUIET, alpha=0.6, label="question")
+    axes.plot(variability, confidence, ".", color=style.QUIET, alpha=0.6, label="question")
     label = f"the {marked.sum()} most suspicious"
-    axes.plot(variability[marked], confidence[marked], "o", color=END, markersize=5, label=label)
+    axes.plot(
+        variability[marked], confidence[marked], "o", color=style.END, markersize=5, label=label
+    )
     for name, across, up in CORNERS:
         side = "left" if across < 0.5 else "right"
         axes.text(across, up, name, transform=axes.transAxes, ha=side, va="center", style="italic")
     axes.set_xlabel("variability: standard deviation of the probability")
     axes.set_ylabel("confidence: mean probability of the given answer's start and end")
     axes.margins(0.08)
-    legend_above(axes)
+    style.legend_above(axes)
     return {"questions-suspects": figure}

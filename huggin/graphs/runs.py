@@ -20,6 +20,12 @@ class Beside:
     recording: Recording
     name: str  # its folder; "" if it is the only run
     colour: str
+    sample: int = 0  # the tracked sample that the figure is about
+
+    @property
+    def window(self) -> Window:
+        """The tracked sample."""
+        return self.recording.tracked(self.sample)
 
     @property
     def called(self) -> str:
@@ -47,18 +53,17 @@ def read_runs(paths: Sequence[Path]) -> list[Recording]:
     return [Recording(path) for path in paths]
 
 
-def side_by_side(runs: Sequence[Recording]) -> list[Beside]:
+def side_by_side(runs: Sequence[Recording], sample: int = 0) -> list[Beside]:
     """The runs with names, which are their folders, and colours."""
     if len(runs) == 1:
-        return [Beside(runs[0], "", "black")]
-    return [Beside(run, str(run.run.path), colour) for run, colour in zip(runs, COLOURS)]
+        return [Beside(runs[0], "", "black", sample)]
+    return [Beside(run, str(run.run.path), colour, sample) for run, colour in zip(runs, COLOURS)]
 
 
-def same_sample(runs: Sequence[Recording], sample: int) -> list[Window]:
-    """Each run's tracked sample. Raises UserError if the runs track different questions there."""
-    windows = [run.tracked(sample) for run in runs]
-    refuse_other_texts(windows, f"sample {sample}", runs)
-    return windows
+def same_sample(runs: Sequence[Recording], sample: int) -> list[Beside]:
+    """The runs. Raises UserError if they track different questions as this sample."""
+    refuse_other_texts([run.tracked(sample) for run in runs], f"sample {sample}", runs)
+    return side_by_side(runs, sample)
 
 
 def refuse_other_texts(windows: Sequence[Window], what: str, runs: Sequence[Recording]) -> None:

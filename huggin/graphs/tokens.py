@@ -118,14 +118,8 @@ def _inches(view: range) -> float:
 def _panels(
     part: FigureBase, run: Beside, shown: Shown, views: Sequence[range], rows: int
 ) -> list[View]:
-    grid = part.subplots(
-        rows,
-        len(views),
-        squeeze=False,
-        sharex="col",
-        sharey="row",
-        width_ratios=[_inches(view) for view in views],
-    )
+    shared: Any = {"sharex": "col", "sharey": "row", "width_ratios": list(map(_inches, views))}
+    grid = part.subplots(rows, len(views), squeeze=False, **shared)
     if run.name:
         part.suptitle(run.name, fontsize=10, color=run.colour)
     grid[0, 0].set_title(short(shown.window.question))
@@ -147,9 +141,7 @@ def _mark(axes: Axes, shown: Shown, view: range) -> None:
     if window.has_answer:
         axes.axvspan(*edges_of_answer(window), color=GOLD, alpha=0.18, linewidth=0)
     if shown.has_answered:
-        left = shown.start - 0.5
-        right = shown.end + 0.5
-        axes.axvspan(left, right, ymax=0.03, color=ACCENT, linewidth=0)
+        axes.axvspan(shown.start - 0.5, shown.end + 0.5, ymax=0.03, color=ACCENT, linewidth=0)
     for token in range(1, len(window.parts)):
         before, after = window.parts[token - 1 : token + 1]
         if before != after and "special" in (before, after):

@@ -15,23 +15,13 @@ from huggin.analysis.nodes import (
     rank_nodes,
     weight_change,
 )
+from huggin.graphs import style
 from huggin.graphs.runs import figure_name, side_by_side
-from huggin.graphs.style import (
-    ACCENT,
-    END,
-    NODES,
-    QUIET,
-    START,
-    by_step,
-    new_figure,
-    say_drawn_for,
-    say_not_finite,
-)
 from huggin.recording.reader import Recording
 
 LABELLED = 4  # ranked nodes that are named in a panel
-BY_STEP = len(NODES)  # nodes whose weights are drawn by step
-ENDS = (("start", START), ("end", END))  # the rows of the head's weight
+BY_STEP = len(style.NODES)  # nodes whose weights are drawn by step
+ENDS = (("start", style.START), ("end", style.END))  # the rows of the head's weight
 
 
 def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
@@ -39,7 +29,7 @@ def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str,
 
     The first nodes of the ranking are named.
     """
-    figure = new_figure(7, 5 * len(runs), "Weights of the head by node")
+    figure = style.new_figure(7, 5 * len(runs), "Weights of the head by node")
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     rankings = [rank_nodes(run, choice) for run in runs]
     for part, run, ranking in zip(parts, side_by_side(runs), rankings, strict=True):
@@ -57,7 +47,7 @@ def draw_weights_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) ->
     Each run has its own scale: the head of a pretrained model moves a hundred times less.
     """
     title = f"Change of the head's weights by step: the first {BY_STEP} nodes"
-    figure = new_figure(7 * len(runs), 6, title)
+    figure = style.new_figure(7 * len(runs), 6, title)
     grid = figure.subplots(2, len(runs), squeeze=False, sharex="col").T
     rankings = [rank_nodes(run, choice) for run in runs]
     for run, ranking, panels in zip(side_by_side(runs), rankings, grid, strict=True):
@@ -77,20 +67,20 @@ def _note(figure: Figure, rankings: Sequence[Ranking], choice: NodeChoice) -> No
     """Add to the figure for which nodes it was drawn."""
     nodes = " and ".join(str(ranking.nodes[0]) for ranking in rankings)
     names = " and ".join(dict.fromkeys(ranking.name for ranking in rankings))
-    say_drawn_for(figure, node=nodes, ranked_by=names, sample=choice.sample)
+    style.say_drawn_for(figure, node=nodes, ranked_by=names, sample=choice.sample)
 
 
 def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None:
     """Start weights on the left, end weights on the right; grid: (2, 2) panels."""
     for row, ((above, below), (name, colour)) in enumerate(zip(grid.T, ENDS, strict=True)):
         before = change.first[row]
-        above.axline((0, 0), slope=1, color=QUIET, linewidth=0.8, zorder=0)
-        below.axhline(0, color=QUIET, linewidth=0.8, zorder=0)
+        above.axline((0, 0), slope=1, color=style.QUIET, linewidth=0.8, zorder=0)
+        below.axhline(0, color=style.QUIET, linewidth=0.8, zorder=0)
         for axes, values in ((above, change.last[row]), (below, change.absolute[row])):
             axes.plot(before, values, ".", color=colour, markersize=4, alpha=0.5)
             axes.margins(0.1)
             _name_nodes(axes, before, values, nodes)
-            say_not_finite(axes, values)
+            style.say_not_finite(axes, values)
         above.set_title(f"{name} weights, a point per node")
         below.set_xlabel(f"after step {change.first_step} (grey lines: no change)")
         below.locator_params(axis="x", nbins=5)
@@ -100,7 +90,7 @@ def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None
 
 def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> None:
     """Write the numbers of nodes at their points; the first one is the tracked node."""
-    tracked: Any = {"color": ACCENT, "fontweight": "bold"}
+    tracked: Any = {"color": style.ACCENT, "fontweight": "bold"}
     for node in nodes:
         look: Any = tracked if node == nodes[0] else {"color": "black"}
         if np.isfinite([x[node], y[node]]).all():
@@ -112,10 +102,10 @@ def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> 
 def _draw_moves(axes: Axes, step: np.ndarray, weight: np.ndarray, nodes: Sequence[int]) -> None:
     """How far some nodes' weights are from their first value; weight: (steps, hidden)."""
     moved = weight - weight[0]
-    for node, colour in zip(nodes, NODES):
+    for node, colour in zip(nodes, style.NODES):
         label = f"{node} ({weight[0, node]:+.3f})"
         axes.plot(step, moved[:, node], color=colour, linewidth=1.2, label=label)
-    axes.axhline(0, color=QUIET, linewidth=0.6)
-    by_step(axes, "change of weight")
-    say_not_finite(axes, weight)
+    axes.axhline(0, color=style.QUIET, linewidth=0.6)
+    style.by_step(axes, "change of weight")
+    style.say_not_finite(axes, weight)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -86,8 +86,14 @@ def _front_matter(run: RunFolder, facts: RunFacts, name: str) -> dict[str, Any]:
         front["datasets"] = [data]
     scores = final_evaluation(run)
     if scores and not scores.trained_on:  # what a model remembers is no score for the Hub
-        results = [_result(scores, _evaluated_data(facts))]
-        front["model-index"] = [{"name": _on_one_line(name), "results": results}]
+        data = _on_one_line(_evaluated_data(facts))
+        measured = {"exact_match": scores.exact_match, "f1": scores.f1}
+        result = {
+            "task": {"type": "question-answering"},
+            "dataset": {"name": data, "type": data},
+            "metrics": [{"type": of, "value": round(value, 2)} for of, value in measured.items()],
+        }
+        front["model-index"] = [{"name": _on_one_line(name), "results": [result]}]
     return front
 
 
@@ -95,17 +101,6 @@ def _evaluated_data(facts: RunFacts) -> str:
     """The name of the validation data."""
     named = facts.cfg.get("validation_file")
     return Path(named).name if named else str(facts.cfg.get("dataset_name") or "validation")
-
-
-def _result(scores: Efficacy, data: str) -> dict[str, Any]:
-    """The scores in the form of the Hub's model-index."""
-    data = _on_one_line(data)
-    measured = {"exact_match": scores.exact_match, "f1": scores.f1}
-    return {
-        "task": {"type": "question-answering"},
-        "dataset": {"name": data, "type": data},
-        "metrics": [{"type": kind, "value": round(value, 2)} for kind, value in measured.items()],
-    }
 
 
 def _newest_scores(run: RunFolder, evaluated: str) -> list[Efficacy]:

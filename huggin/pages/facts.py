@@ -117,10 +117,7 @@ def _first_and_last_loss(steps: Steps) -> str:
     known = np.flatnonzero(np.isfinite(steps.loss))
     if len(known) == 0:
         return "none that is finite"
-    first = known[0]
-    last = known[-1]
     broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
     note = f"; not finite at {broken} steps" if broken else ""
-    begin = f"{steps.loss[first]:.3f} at step {steps.step[first]}"
-    end = f"{steps.loss[last]:.3f} at step {steps.step[last]}"
+    begin, end = (f"{steps.loss[at]:.3f} at step {steps.step[at]}" for at in known[[0, -1]])
     return f"{begin}, {end}{note}"

@@ -63,14 +63,15 @@ def newest_true(
     pattern: str,
     runs: Sequence[Recording],
     also: Iterable[Path],
-    is_right: Callable[[Path], bool],
+    says: Callable[[Path, str], bool],
 ) -> Path | None:
-    """The newest file of `folder` that is right, and newer than the runs' steps and `also`.
+    """The newest file of `folder` about the runs, if it is newer than their steps and `also`.
 
-    also: paths that need not be there. None if there is no such file.
+    also: paths that need not be there. says: whether a file says that it is about something.
     """
+    about = about_training(runs)
     steps = [path for run in runs for _, path in run.run.segments("steps")]
     changed = max(path.stat().st_mtime for path in [*steps, *also] if path.exists())
     stamped = [(path.stat().st_mtime, path) for path in folder.glob(pattern)]
     newest_first = sorted(stamped, reverse=True)
-    return next((path for time, path in newest_first if time > changed and is_right(path)), None)
+    return next((path for time, path in newest_first if time > changed and says(path, about)), None)

@@ -89,11 +89,13 @@ def page(
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
     """The newest page of these runs, none if they were trained or explained since."""
-    line = f'content="{_escaped(about_training(runs))}"'.encode()
     explained = (path for run in runs for path in run.run.explanations.glob("*/*.json"))
-    return newest_true(
-        folder, PAGES, runs, explained, lambda path: line in path.read_bytes()[:HEAD]
-    )
+    return newest_true(folder, PAGES, runs, explained, is_about)
+
+
+def is_about(page: Path, subject: str) -> bool:
+    """Whether a page says in its head that it is about this subject."""
+    return f'content="{_escaped(subject)}"'.encode() in page.read_bytes()[:HEAD]
 
 
 def as_html(kind: str, runs: Sequence[Page], about: str) -> str:

@@ -40,13 +40,7 @@ from huggin.pages.blocks import (
 )
 from huggin.pages.dot import FACTS_BLUE, legend_table, table
 from huggin.pages.facts import answer_facts, question_facts, title_line, training_facts
-from huggin.pages.made_files import (
-    GRAPHS,
-    MadeFile,
-    about_answer,
-    about_training,
-    newest_true,
-)
+from huggin.pages.made_files import GRAPHS, MadeFile, about_answer, about_training, newest_true
 from huggin.pages.page_run import figures_of_answer
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
@@ -111,9 +105,8 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
     """The newest PDF of these runs, none if they were trained or rewound since."""
-    subject = about_training(runs)
     rewound = [run.run.rewound for run in runs]
-    return newest_true(folder, PDFS, runs, rewound, lambda pdf: is_about(pdf, subject))
+    return newest_true(folder, PDFS, runs, rewound, is_about)
 
 
 def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from huggin.analysis.learning import Learned, margins, running_mean, when_learned
+from huggin.analysis.learning import Learned, margins_over_time, running_mean, when_learned
 from huggin.analysis.losses import fit_exponential
 from huggin.recording.reader import Probes
 from tests.recordings import window
@@ -79,6 +79,7 @@ def test_no_answer_in_the_window_is_never_right():
 def test_margins_are_over_the_best_other_token_of_the_context():
     parts = ["special", "question", "context", "context", "context"]
     shown = window(5, gold_start=2, gold_end=3, parts=parts)
-    assert margins(probes_of([(2, 3)], [9.0, 8, 1, 2, 5]), shown).tolist() == [1 - 5, 2 * (2 - 5)]
+    probes = probes_of([(2, 3)], [9.0, 8, 1, 2, 5])
+    assert margins_over_time(probes, shown).tolist() == [[1 - 5, 2 * (2 - 5)]]
     alone = replace(shown, parts=["question"] * 4 + ["special"])
-    assert margins(probes_of([(2, 3)], [9.0, 8, 1, 2, 5]), alone).tolist() == [np.inf, np.inf]
+    assert margins_over_time(probes, alone).tolist() == [[np.inf, np.inf]]

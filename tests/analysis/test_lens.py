@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from huggin.analysis.lens import (
-    LayerAnswers,
     best_span,
     layer_answers,
+    layers_in_words,
     lens_tolerance,
-    lowest_in_words,
     probabilities,
     table_of_layers,
 )
@@ -76,11 +75,12 @@ def test_the_lowest_right_layer(tmp_path, monkeypatch):
     logits = np.zeros((3, 3, 6), np.float16)
     logits[:, :, 4] = 1  # elsewhere wrong
     logits[1, 2, 2] = logits[2, 1, 2] = logits[2, 2, 2] = 9
-    found = layer_answers(with_lens(tmp_path, monkeypatch, logits, logits))
+    recording = with_lens(tmp_path, monkeypatch, logits, logits)
+    found = layer_answers(recording)
     assert found.right.tolist() == [[False] * 3, [False, False, True], [False, True, True]]
     np.testing.assert_array_equal(found.lowest_right, [np.nan, 2, 1])
     assert [found.first_right(layer) for layer in range(3)] == [None, 20, 10]
-    text = lowest_in_words(found)
+    text = layers_in_words(recording)
     assert "first right at step 10, on layer 2; at the last probe, step 20, the lowest" in text
     assert text.endswith("layer on which it is right is 1")
 
@@ -100,10 +100,11 @@ def test_logits_that_are_not_finite_are_no_answer(tmp_path, monkeypatch):
     assert not layer_answers(with_lens(tmp_path, monkeypatch, logits, logits)).right.any()
 
 
-def test_turned_wrong_is_said():
-    right = np.array([[True], [False]])
-    text = lowest_in_words(LayerAnswers(np.array([0, 5]), np.zeros((2, 2, 1)), right))
-    assert "first right at step 0, on layer 0; at the last probe, step 5, it is right on no" in text
+def test_turned_wrong_is_said(tmp_path, monkeypatch):
+    logits = np.zeros((2, 1, 6), np.float16)
+    logits[0, 0, 2] = logits[1, 0, 4] = 9
+    text = layers_in_words(with_lens(tmp_path, monkeypatch, logits, logits))
+    assert "first right at step 0, on layer 0; at the last probe, step 10, it is right on" in text
 
 
 def test_the_tolerance_follows_the_largest_logit():

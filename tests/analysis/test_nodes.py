@@ -8,7 +8,6 @@ import pytest
 from huggin.analysis.nodes import (
     RANKINGS,
     NodeChoice,
-    margin_shares,
     nodes_for_half,
     rank_nodes,
     ranked,
@@ -117,9 +116,8 @@ def test_rankings(recording):
 
 
 def test_margin_shares_are_over_the_last_rival_at_every_step(recording):
-    step, shares = margin_shares(recording)
-    assert step.tolist() == [0, 10]
-    assert shares.tolist() == [[0, -2, 0, -1], [0, -1, 3, -1]]
+    assert ranking_values(recording, "share").tolist() == [0, -1, 3, -1]
+    assert ranking_values(recording, "share-change").tolist() == [0, 1, 3, 0]
 
 
 def test_ranking_leaves_undefined_values_last():

@@ -12,7 +12,7 @@ import pytest
 from datasets import Dataset
 
 from huggin.asking.examination import Examination, Examined
-from huggin.asking.questions import Asked, ask_all, draw_questions, efficacy_of, until_first_right
+from huggin.asking.questions import Asked, ask_all, draw_questions, efficacy_of
 from huggin.common.errors import UserError
 from huggin.qa.answers import Answer, score_answer
 from huggin.qa.config import read_config
@@ -40,13 +40,14 @@ def test_none_left():
         draw_questions(2, None, skip={0, 1})
 
 
-def test_until_the_first_right_answer():
-    assert [one.right for one in until_first_right(map(asked, [False, False, True, True]))] == [
-        False,
-        False,
-        True,
-    ]
-    assert len(list(until_first_right(map(asked, [False, False])))) == 2
+def test_until_the_first_right_answer(examination, monkeypatch):
+    for answers, expected in (([False, True, True], [False, True]), ([False] * 2, [False] * 2)):
+        monkeypatch.setattr(
+            "huggin.asking.answering.TrainedModel.asked",
+            lambda *_, answers=answers, **__: map(asked, answers),
+        )
+        found = examination.ask(until_right=True)
+        assert [one.right for one in found.asked] == expected
 
 
 def test_efficacy():

@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 from transformers import AutoModelForQuestionAnswering
 
+import huggin
 from huggin.asking.rewinding import untrained_model
+from huggin.common.errors import UserError
 from huggin.graphs.parts import draw_rewound
 from huggin.model.loading import head_of, load_trained
 from huggin.model.parts import TwoStates
@@ -108,6 +110,9 @@ def test_the_command_keeps_draws_and_prints(run):
     credits = [bar.get_width() for bar in figure.axes[3].containers[0]]
     change = both - (expected.start_loss[0] + expected.end_loss[0]) / 2
     assert sum(credits) == pytest.approx(change, rel=0.01)
+    assert list(huggin.figures(run, "rewind").figures) == ["rewind"]
+    with pytest.raises(UserError, match="this is drawn of a single run"):
+        huggin.figures(run, "rewind", [run.parent])
     again = command("rewind", "run", "--samples", "1", "--checkpoint", "3", cwd=run.parent)
     assert (again.returncode, again.stderr) == (0, "")
     assert (run / "graphs" / "rewind-step-3.png").exists()

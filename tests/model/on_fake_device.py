@@ -14,7 +14,7 @@ from datasets import Dataset
 from transformers import BertConfig, BertForQuestionAnswering
 
 from huggin.asking.examination import Examination
-from huggin.asking.rewinding import rewound
+from huggin.asking.rewinding import rewind
 from huggin.common.errors import BadValue
 from huggin.model.device import choose_device, copy_to_host, describe_device, device_names
 from huggin.model.hooks import find_sites, undisturbed
@@ -208,8 +208,7 @@ def test_answers_are_those_of_the_cpu(asked):
 
 
 def test_rewinding_finds_what_it_finds_on_the_cpu(asked):
-    recording = Recording(asked / "run")
-    found = [rewound(recording, asked / "run", 4, device=name) for name in (None, "cpu")]
+    found = [rewind(asked / "run", 4, device=name).rewound for name in (None, "cpu")]
     for part, of_cpu in zip(found[0].parts, found[1].parts, strict=True):
         np.testing.assert_allclose(part.put_back.loss, of_cpu.put_back.loss, rtol=1e-4)
         assert part.distance == pytest.approx(of_cpu.distance, rel=1e-4)
