@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, run_command
+from huggin.common.cli import CommandParser, at_least, run_command
 from huggin.common.errors import UserError
 from huggin.common.progress import loading
 
@@ -24,14 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "model", metavar="RUN_OR_MODEL", help="a run's or a model's folder, or a model on the Hub"
     )
-    parser.option(
-        "--depth N", "group modules N levels deep (default: one box per legend row)", type=int
-    )
+    depth = "group modules N levels deep (default: one box per legend row)"
+    parser.option("--depth N", depth, type=at_least(0))
     out = "file to write, .pdf, .svg or .png"
     parser.option("--out FILE", out, Path("legend.pdf"), type=Path)
     args = parser.parse_args(argv)
-    if args.depth is not None and args.depth < 0:
-        parser.error(f"--depth {args.depth}: give 0 or more")
     from huggin.pages.dot import format_of
 
     format_of(args.out)

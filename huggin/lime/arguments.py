@@ -8,18 +8,7 @@ from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
 from huggin.database.connection import add_database_option
 from huggin.graphs.arguments import add_options
-from huggin.lime.choices import (
-    ENDINGS,
-    ENGINES,
-    FILLS,
-    FILTERS,
-    FITS,
-    PIXELS,
-    SAMPLERS,
-    SCALES,
-    SEGMENTERS,
-    WIDTH,
-)
+from huggin.lime import choices
 from huggin.lime.results import name_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
@@ -46,72 +35,52 @@ def lime_parser(description: str, example: str) -> CommandParser:
 def _add_model(parser: CommandParser) -> None:
     add = parser.option
     add("--demo", "explain a small classifier and a picture that come with the toolkit; no network")
-    add(
-        "--model MODEL",
-        "a name of keras.applications, a .keras or .h5 file, a SavedModel folder, "
-        "or a .tflite file (default: InceptionV3)",
-    )
-    add(
-        "--weights FILE",
-        "weights of a named model, or: random (default: ImageNet's, downloaded by Keras)",
-    )
+    files = "a .keras or .h5 file, a SavedModel folder, or a .tflite file"
+    add("--model MODEL", f"a name of keras.applications, {files} (default: InceptionV3)")
+    weights = "weights of a named model, or: random (default: ImageNet's, downloaded by Keras)"
+    add("--weights FILE", weights)
     names = "names of the classes: one a line, numbers and names, or JSON"
     add("--labels FILE", names, type=Path)
-    add(
-        "--pixels",
-        "what the model of a file takes: -1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 "
-        "less ImageNet's mean (default: read from the model's first operations)",
-        choices=PIXELS,
-    )
+    kinds = "-1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 less ImageNet's mean"
+    found = "(default: read from the model's first operations)"
+    pixels = f"what the model of a file takes: {kinds} {found}"
+    add("--pixels", pixels, choices=choices.PIXELS)
     ending = "what its outputs are (default: read from the model's last activation)"
-    add("--ending", ending, choices=ENDINGS)
-    add(
-        "--allow-random",
-        "if the model answers at random (Dropout as in training), explain the mean of 16 "
-        "answers, each picture by itself",
-    )
+    add("--ending", ending, choices=choices.ENDINGS)
+    at_random = "if the model answers at random (Dropout as in training)"
+    add("--allow-random", f"{at_random}, explain the mean of 16 answers, each picture by itself")
     add("--output NAME", "one output, by name or number, if it has several")
     add("--size HxW", "size of its input, if it takes any (default: 224x224)", type=size)
-    add(
-        "--engine",
-        "what computes the model (default: OpenVINO if it is installed, the model has a "
-        "million weights or more, and TensorFlow has no GPU)",
-        choices=ENGINES,
-    )
+    pays = "it is installed, the model has a million weights or more, and TensorFlow has no GPU"
+    engine = f"what computes the model (default: OpenVINO if {pays})"
+    add("--engine", engine, choices=choices.ENGINES)
 
 
 def _add_scene(parser: CommandParser) -> None:
     add = parser.option
     segmenter = "how the picture is cut into segments (default: quickshift; with --demo: slic)"
-    add("--segmenter", segmenter, choices=SEGMENTERS)
+    add("--segmenter", segmenter, choices=choices.SEGMENTERS)
     add("--segments N", "about how many segments slic and grid make", 36, at_least=1)
     fit = "what happens to a picture of another shape than the model's input"
-    add("--fit", fit, "squash", choices=FITS)
-    add(
-        "--filter",
-        "how the picture is resized (default: smooth; for models of keras.applications: "
-        "nearest, as keras.utils.load_img does)",
-        dest="resampling",
-        choices=FILTERS,
-    )
-    add("--fill", "what hides a segment", "grey", choices=FILLS)
+    add("--fit", fit, "squash", choices=choices.FITS)
+    named = "for models of keras.applications: nearest, as keras.utils.load_img does"
+    resizing = f"how the picture is resized (default: smooth; {named})"
+    add("--filter", resizing, dest="resampling", choices=choices.FILTERS)
+    add("--fill", "what hides a segment", "grey", choices=choices.FILLS)
 
 
 def add_masks(parser: CommandParser, samples: str, top: int) -> None:
     """The arguments about masks and the regression. samples: the default number, in words."""
     add = parser.option
-    add("--sampler", "how the masks are drawn", "hadamard", type=sampler, choices=SAMPLERS)
+    drawn = "how the masks are drawn"
+    add("--sampler", drawn, "hadamard", type=sampler, choices=choices.SAMPLERS)
     add("--samples N", f"number of masks (default: {samples})", at_least=1)
-    add(
-        "--no-adjust",
-        "leave the coefficients as the regression finds them (default: adjusted by a proxy "
-        "that has learned the answers, if that makes their standard errors smaller)",
-        dest="adjust",
-        action="store_false",
-    )
+    proxy = "adjusted by a proxy that has learned the answers, if that makes their standard errors"
+    plain = f"leave the coefficients as the regression finds them (default: {proxy} smaller)"
+    add("--no-adjust", plain, dest="adjust", action="store_false")
     add("--seed SEED", "seed of the masks", 0, type=seed)
     kernel = "width of the kernel that weighs the masks by distance"
-    add("--kernel-width W", kernel, WIDTH, type=width)
+    add("--kernel-width W", kernel, choices.WIDTH, type=width)
     add("--top K", "how many segments count as the top ones", top, at_least=1)
 
 
@@ -120,7 +89,7 @@ def add_score(parser: CommandParser, default: str, otherwise: str = "") -> None:
     parser.add_argument(
         "--score",
         "--target",
-        choices=SCALES,
+        choices=choices.SCALES,
         default=default,
         help="the score that is explained: the probability or its log-odds "
         f"(default: {default}{otherwise})",

@@ -5,19 +5,18 @@ rows of the database, too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import numpy as np
 
-from huggin.lime.choices import LEAST, WIDTH
+from huggin.lime.choices import WIDTH
 from huggin.lime.masks import Masks
 from huggin.lime.predictor import Of, SceneT, Target
 from huggin.lime.surrogate import Surrogate
 
 TRUSTED = 0.5  # held-out R² below which the explanation warns of itself
 AIM = 0.05  # the gap between both R² that the advised number of masks would have
-VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
 SAME = 0.6  # Jaccard index from which on two lists of top segments are called the same
 NOTABLE = 0.01  # share of the variance from which on interactions are told
 NUMBERS = ("local_prediction", "intercept", "r2", "held_out_r2", "effective_samples", "proxy_r2")
@@ -52,7 +51,7 @@ class Explanation(Generic[SceneT, Of]):
     surrogate: Surrogate
     probability: float = float("nan")  # of the target in the full scene; NaN if it has none
     stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
-    curves: Mapping[str, Any] | None = None  # by orders of the segments, see quality.py
+    curves: Mapping[str, Any] = field(default_factory=dict)  # by orders of segments: quality.py
 
     @property
     def top(self) -> np.ndarray:
@@ -176,7 +175,7 @@ class Explanation(Generic[SceneT, Of]):
         if self.stability and self.stability["jaccard"] < SAME:
             same = f"Jaccard {self.stability['jaccard']:.2f}"
             found.append(f"fresh masks find other top segments ({same})")
-        return found
+        return found + self.scene.doubts(self.kept)
 
     def verdict(self, doubts: Sequence[str]) -> str:
         """The verdict. doubts: all that speaks against it."""
@@ -192,16 +191,14 @@ class Explanation(Generic[SceneT, Of]):
         """Every number, those of the database included; None if one is not known."""
         surrogate = self.surrogate
         scene = self.scene.as_json(self.target)
-        columns = {
-            "coefficient": surrogate.coefficients.tolist(),
-            "standard_error": [known(error) for error in surrogate.standard_errors],
-            "rank": (np.argsort(surrogate.ranking()) + 1).tolist(),  # 1: the highest coefficient
-        }
+        errors = map(known, surrogate.standard_errors)
+        ranks = (np.argsort(surrogate.ranking()) + 1).tolist()  # 1: the highest coefficient
+        rows = zip(surrogate.coefficients.tolist(), errors, ranks, scene["segments"], strict=True)
         segments = [
-            {"segment": at, **{name: column[at] for name, column in columns.items()}, **facts}
-            for at, facts in enumerate(scene["segments"])
+            {"segment": at, "coefficient": size, "standard_error": error, "rank": rank, **facts}
+            for at, (size, error, rank, facts) in enumerate(rows)
         ]
-        curves = {name: vars(curve).copy() for name, curve in (self.curves or {}).items()}
+        curves = {name: vars(curve).copy() for name, curve in self.curves.items()}
         for curve in curves.values():
             del curve["gains"]  # of each random order
         return {
@@ -222,11 +219,6 @@ class Explanation(Generic[SceneT, Of]):
             **({"stability": self.stability} if self.stability else {}),
             **({"faithfulness": curves} if curves else {}),
         }
-
-
-def least_effect(scale: str, scores: np.ndarray) -> float:
-    """The smallest effect that counts; of values, what rounding may make of the largest."""
-    return LEAST.get(scale, VALUE_ROUNDING * float(np.abs(scores).max()))
 
 
 def verdict(support: str, against: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """LIME for any function from masks to probabilities, such as a model of another library."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,12 +10,9 @@ from huggin.lime.choices import LEAST, WIDTH
 from huggin.lime.masks import distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, linear_regression_coefficients
 
-
-class Probabilities(Protocol):
-    """What is explained: a function that hides what a mask hides and asks a model."""
-
-    def __call__(self, on: np.ndarray) -> np.ndarray:
-        """Masks (n, segments) bool, True where a segment is seen -> probabilities (n, classes)."""
+# Hides what a mask hides and asks a model: masks (n, segments) bool, True where seen, in;
+# probabilities (n, classes) out
+Probabilities = Callable[[np.ndarray], np.ndarray]
 
 
 def explain_function(
@@ -44,9 +41,6 @@ def explain_function(
     >>> [int(segment) for segment in found.top(2)], [int(one) for one in found.against(2)]
     ([0], [2])
     """
-    if samples <= segments:
-        few = f"{samples} samples are too few for {segments} segments"
-        raise UserError(f"{few}; give twice as many")
     masks = random_perturbations(sampler, segments, samples, seed, kernel_width)
     batches = [masks.on[first : first + batch] for first in range(0, len(masks.on), batch)]
     scores = np.concatenate([_scores(probabilities, on, target) for on in batches])

@@ -1,13 +1,12 @@
 """LIME's steps 1 and 3: random perturbations (masks), and the distance weight of each mask."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import hadamard
 
 from huggin.common.errors import BadValue
-from huggin.lime.choices import WIDTH
+from huggin.lime.choices import SAMPLERS, WIDTH
 
 ROOM = 1.5  # columns of a Hadamard matrix per segment: with more, fewer interactions disturb
 
@@ -29,16 +28,23 @@ def random_perturbations(
 ) -> Masks:
     """Draw `samples` masks of `segments` segments; with more samples the first ones stay the same.
 
-    sampler: a key of SAMPLERS; width: of the kernel. Raises BadValue for another sampler.
+    sampler: one of SAMPLERS; width: of the kernel. Raises BadValue for another sampler.
     `hadamard`: blocks of rows of a Hadamard matrix and their opposites, see `_hadamard`; all masks
     if there are no more than `samples`.
     `binomial`: each segment is seen with chance 1/2 (Ribeiro et al. 2016,
     https://arxiv.org/abs/1602.04938).
     `leave-one-out`: each segment hidden alone, in turn.
     """
-    if sampler not in SAMPLERS:
-        raise BadValue("sampler", sampler, f"unknown; choose {', '.join(SAMPLERS)}")
-    return SAMPLERS[sampler](segments, samples, np.random.default_rng(seed), width)
+    rng = np.random.default_rng(seed)
+    if sampler == "hadamard":
+        return _hadamard(segments, samples, rng, width)
+    if sampler == "binomial":
+        seen = _with_full(rng.random((samples - 1, segments)) < 0.5)
+        return Masks(seen, np.arange(samples), True, width)
+    if sampler == "leave-one-out":
+        once = _with_full(~np.eye(segments, dtype=bool))
+        return Masks(once[np.arange(samples) % len(once)], np.arange(samples), False, width)
+    raise BadValue("sampler", sampler, f"unknown; choose {', '.join(SAMPLERS)}")
 
 
 def _with_full(on: np.ndarray) -> np.ndarray:
@@ -93,23 +99,6 @@ def _block(matrix: np.ndarray, segments: int, rng: np.random.Generator) -> np.nd
     signs = rng.random(segments) < 0.5
     rows = matrix[rng.permutation(order)][:, columns] ^ signs
     return np.stack([rows, ~rows], axis=1).reshape(-1, segments)
-
-
-def _binomial(segments: int, samples: int, rng: np.random.Generator, width: float) -> Masks:
-    on = rng.random((samples - 1, segments)) < 0.5
-    return Masks(_with_full(on), np.arange(samples), True, width)
-
-
-def _leave_one_out(segments: int, samples: int, _: np.random.Generator, width: float) -> Masks:
-    once = _with_full(~np.eye(segments, dtype=bool))
-    return Masks(once[np.arange(samples) % len(once)], np.arange(samples), False, width)
-
-
-SAMPLERS: dict[str, Callable[[int, int, np.random.Generator, float], Masks]] = {
-    "hadamard": _hadamard,
-    "binomial": _binomial,
-    "leave-one-out": _leave_one_out,
-}
 
 
 def kernel(share: np.ndarray, width: float = WIDTH) -> np.ndarray:

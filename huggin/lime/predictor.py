@@ -84,7 +84,6 @@ class AnyScene(Protocol[Of]):
 
     thing: ClassVar[str]  # picture or text
     in_logs: ClassVar[bool]  # whether rows hold logarithms of probabilities
-    best_columns: ClassVar[int]  # of `Answers.best`
     kind: str  # what a segment is: segments, words, sentences or spans
 
     @property
@@ -108,10 +107,17 @@ class AnyScene(Protocol[Of]):
         """A hash that changes when an answer may change."""
 
     def kept(self, target: Target[Of], answers: Answers[Of]) -> float:
-        """The share of the masks, without the full one, that leave an answer as it is."""
+        """The share of the masks, without the full one, that leave an answer as it is.
+
+        It is the model's answer to the full text, or the target's class as the first answer.
+        """
 
     def kept_in_words(self, target: Target[Of], kept: float) -> str:
-        """That share, and what it means."""
+        """That share."""
+
+    def doubts(self, kept: float) -> list[str]:
+        """What that share says against the top segments, a clause each."""
+        return []
 
     def details(self, answers: Answers[Of]) -> list[str]:
         """What was asked and answered, a line each."""
@@ -169,20 +175,12 @@ class Predictor(Generic[SceneT, Of]):
         try:
             with np.load(self._file, allow_pickle=False) as saved:
                 if str(saved["key"]) == self._key:
-                    self._known = self._checked(saved["masks"], saved["answers"])
+                    masks = (mask.tobytes() for mask in saved["masks"])
+                    self._known = dict(zip(masks, saved["answers"], strict=True))
         except FileNotFoundError:
             return
         except Exception as error:  # whatever a broken file makes NumPy raise
             warn(f"{self._file}: not read ({one_line(error)}); predicting anew")
-
-    def _checked(self, masks: np.ndarray, rows: np.ndarray) -> dict[bytes, np.ndarray]:
-        """The file's rows by their mask. Raises ValueError if they have another form."""
-        columns = 2 * len(self._about) + self.scene.best_columns
-        shapes = ((len(rows), -(-self.scene.count // 8)), (len(rows), columns))
-        right = (masks.shape, rows.shape) == shapes and rows.dtype == np.float32
-        if not right or not np.isfinite(rows).all():
-            raise ValueError("not of this form")
-        return {mask.tobytes(): row for mask, row in zip(masks, rows)}
 
     def _save(self) -> None:
         if not self._known or self._file is None:  # Ctrl-C before the first answer

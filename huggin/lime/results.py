@@ -13,6 +13,8 @@ from huggin.common.text import printable, storable
 from huggin.database.connection import check_database, database_path, open_database
 from huggin.database.queries import record_explanation
 
+Row = Mapping[str, Any]
+
 
 def refuse_unwritable(json: Path | None, db: Path | None) -> None:
     """Fail early: raise UserError or OSError if one of these files cannot be written."""
@@ -30,16 +32,17 @@ def make_writable(folder: Path) -> None:
         pass
 
 
-def record(db: Path | None, json: Path | None, explanations: Sequence[Mapping[str, Any]]) -> None:
-    """Write explanations into the database, and into a file if there is to be one.
+def record(db: Path | None, json: Path | None, numbers: Any, rows: Sequence[Row] = ()) -> None:
+    """Write all numbers into a file if there is to be one, and rows into the database.
 
-    Each has the columns' names as keys, and `segments`.
+    rows: of explanations; each has the columns' names as keys, and `segments`. Without them, the
+    numbers are such rows.
     """
     if json:
-        write_json(json, explanations)
+        write_json(json, numbers)
     with closing(open_database(database_path(db))) as connection:
-        for numbers in explanations:
-            record_explanation(connection, numbers, numbers["segments"])
+        for row in rows or numbers:
+            record_explanation(connection, row, row["segments"])
 
 
 def is_address(where: str) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from huggin.lime.adjusted import adjusted
-from huggin.lime.explanation import Explanation, Request, least_effect
+from huggin.lime.choices import LEAST
+from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.predictor import Of, Predictor, SceneT, Target
 from huggin.lime.quality import (
@@ -26,6 +27,7 @@ from huggin.lime.quality import (
 from huggin.lime.surrogate import is_stable, linear_regression_coefficients
 
 BATCH = 250  # masks that `until_stable` adds at a time, or a fifth if that is more
+VALUE_ROUNDING = 1e-5  # relative size of changes of a value that its model may make by rounding
 Say = Callable[[str], None]
 
 
@@ -79,7 +81,7 @@ def explain(
     explanations = []
     for target in targets:
         scores = answers.score(target, request.scale)
-        least = least_effect(request.scale, scores)
+        least = LEAST.get(request.scale, VALUE_ROUNDING * float(np.abs(scores).max()))
         surrogate = linear_regression_coefficients(masks, scores, weights, least)
         if request.adjust:
             surrogate = adjusted(masks, scores, weights, surrogate)

@@ -115,12 +115,10 @@ def linear_regression_coefficients(
     solution, _, rank, _ = np.linalg.lstsq(design * root[:, None], spread * root)
     if rank < design.shape[1]:
         count, segments = masks.on.shape
-        what = f"{count} masks do not tell"
-        advice = f"{1 + block_size(segments)} samples"
+        advice = f"take {1 + block_size(segments)} samples"
         if np.linalg.matrix_rank(design) == design.shape[1]:
-            few = f"a kernel of width {masks.width:g} leaves too few of {count} masks any weight"
-            what, advice = f"{few} to tell", "a larger kernel width"
-        raise UserError(f"{what} {segments} segments apart; take {advice}")
+            advice = f"take a larger kernel width; {masks.width:g} leaves too few any weight"
+        raise UserError(f"{count} masks do not tell {segments} segments apart; {advice}")
     bread = np.linalg.pinv(design.T @ (design * weights[:, None]), hermitian=True)
     leverage = weights * np.einsum("ij,jk,ik->i", design, bread, design)
     residuals = spread - design @ solution

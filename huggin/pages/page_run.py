@@ -228,10 +228,6 @@ def _explained(recording: Recording) -> list[Page]:
 def _explained_answer(kept: Any) -> Page:
     """An explained answer: its words with their coefficients over the largest one."""
     finding = kept.findings[-1]
-    facts = (
-        f"{finding.samples} masks by {finding.hide}; held-out R² {finding.held_out_in_words()}; "
-        f"the same answer in {100 * finding.kept:.0f} % of the masked texts."
-    )
     return {
         "question": shown(kept.asked.question),
         "answer": shown(kept.asked.answer),
@@ -239,7 +235,7 @@ def _explained_answer(kept: Any) -> Page:
         "scale": finding.scale,
         "most": finding.largest,
         "words": [_word(finding, piece) for piece in finding.pieces],
-        "lines": [shown(line) for line in (facts, finding.believe) if line],
+        "lines": [shown(line) for line in (f"{finding.how_in_words()}.", finding.believe) if line],
     }
 
 

@@ -11,6 +11,12 @@ from huggin.lime.pictures.scene import Scene, make_scene
 from tests.conftest import ROOT
 
 SHAPES = ROOT / "sample" / "shapes"
+STEPS = [  # as they are told
+    "Step 1/4: random perturbations",
+    "Step 2/4: predictions",
+    "Step 3/4: distance weights",
+    "Step 4/4: linear regression coefficients",
+]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -37,10 +43,7 @@ def loaded(path: str, **said: Any) -> Any:
 @pytest.fixture(scope="session")
 def shapes() -> Classifier:
     """The classifier of --demo."""
-    from huggin.lime.classifiers.keras_models import load_classifier
-
-    labels = SHAPES.with_suffix(".txt")
-    return load_classifier(f"{SHAPES}.keras", labels=labels, pixels="signed")
+    return loaded(f"{SHAPES}.keras", labels=SHAPES.with_suffix(".txt"), pixels="signed")
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def test_what_a_function_may_not_return(function, message):
 
 
 def test_too_few_samples_are_refused():
-    with pytest.raises(UserError, match="5 samples are too few for 5 segments"):
+    with pytest.raises(UserError, match="5 masks do not tell 5 segments apart; take 33 samples"):
         explain_function(planted, 5, target=1, samples=5)
 
 

@@ -17,7 +17,7 @@ from huggin.lime.pictures.scene import make_scene
 from huggin.lime.results import name_of
 from lime import read_arguments
 from tests.conftest import command
-from tests.lime.conftest import SHAPES
+from tests.lime.conftest import SHAPES, STEPS
 
 FIGURES = [
     "lime.png",
@@ -58,9 +58,8 @@ def test_the_demo_finds_the_triangle(demo, shapes):
     _, _, found = demo
     scene = make_scene(Picture("a", read_picture(f"{SHAPES}.png")), shapes, "slic", 36, "grey")
     assert (found["target"], found["class"]) == ("triangle", 2)
-    blue = (scene.picture[..., 2] > 0.8) & (
-        scene.picture[..., :2].max(axis=2) < 0.4
-    )  # the triangle's pixels
+    red_or_green = scene.picture[..., :2].max(axis=2)
+    blue = (scene.picture[..., 2] > 0.8) & (red_or_green < 0.4)  # the triangle's pixels
     assert blue.sum() > 150
     first = scene.segments == found["top_segments"][0]
     assert (first & blue).sum() > 0.9 * blue.sum()
@@ -70,13 +69,7 @@ def test_the_demo_finds_the_triangle(demo, shapes):
 @pytest.mark.slow
 def test_the_four_steps_are_told_in_their_order(demo):
     _, printed, _ = demo
-    steps = [line for line in printed.splitlines() if line.startswith("Step")]
-    assert steps == [
-        "Step 1/4: random perturbations",
-        "Step 2/4: predictions",
-        "Step 3/4: distance weights",
-        "Step 4/4: linear regression coefficients",
-    ]
+    assert [line for line in printed.splitlines() if line.startswith("Step")] == STEPS
     assert "masks: (200, 3" in printed
 
 
@@ -84,9 +77,7 @@ def test_the_four_steps_are_told_in_their_order(demo):
 def test_the_figures_are_there_and_legible_in_size(demo):
     folder, _, _ = demo
     made = folder / "explanations" / "shapes"
-    assert sorted(path.name for path in made.glob("*.png")) == sorted(
-        [*FIGURES, "faithfulness.png"]
-    )
+    assert {path.name for path in made.glob("*.png")} == {*FIGURES, "faithfulness.png"}
     for path in made.glob("*.png"):
         with Image.open(path) as image:
             assert min(image.size) > 400
@@ -106,22 +97,18 @@ def test_the_json_has_every_number(demo):
     assert sum(row["area"] for row in found["segments"]) == pytest.approx(1)
     assert 0 < found["held_out_r2"] < found["r2"] < 1
     assert 0 <= found["stability"]["jaccard"] <= 1
-    assert (
-        found["faithfulness"]["LIME"]["insertion_auc"]
-        > found["faithfulness"]["random"]["insertion_auc"]
-    )
+    areas = {name: curve["insertion_auc"] for name, curve in found["faithfulness"].items()}
+    assert areas["LIME"] > areas["random"]
 
 
 @pytest.mark.slow
 def test_the_database_has_a_row_and_its_segments(demo):
     folder, _, found = demo
     with closing(sqlite3.connect(folder / "stack_trace.db")) as connection:
-        rows = connection.execute(
-            "SELECT id, picture, target, samples, held_out_r2 FROM explanations"
-        ).fetchall()
-        segments = connection.execute(
-            "SELECT explanation_id, segment, coefficient, rank FROM segments"
-        ).fetchall()
+        query = "SELECT id, picture, target, samples, held_out_r2 FROM explanations"
+        rows = connection.execute(query).fetchall()
+        query = "SELECT explanation_id, segment, coefficient, rank FROM segments"
+        segments = connection.execute(query).fetchall()
     assert rows == [(1, "shapes.png", "triangle", 200, found["held_out_r2"])]
     expected = [(1, row["segment"], row["coefficient"], row["rank"]) for row in found["segments"]]
     assert segments == expected
@@ -139,27 +126,9 @@ def test_the_same_command_gives_the_same_numbers(demo, tmp_path):
 
 @pytest.mark.slow
 def test_several_classes_from_the_same_predictions_until_stable(tmp_path):
-    classes = (
-        "--classes",
-        "triangle",
-        "triangle - square",
-        "--target",
-        "logit",
-        "--sampler",
-        "binomial",
-    )
-    more = (
-        "--samples",
-        "100",
-        "--max-samples",
-        "120",
-        "--until-stable",
-        "--json",
-        "numbers.json",
-        "--out",
-        "here",
-    )
-    done = command("lime.py", "--demo", *classes, *more, cwd=tmp_path)
+    more = "--target logit --sampler binomial --samples 100 --max-samples 120 --until-stable"
+    more += " --json numbers.json --out here --classes triangle"
+    done = command("lime.py", "--demo", *more.split(), "triangle - square", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     one, contrast = json.loads((tmp_path / "numbers.json").read_text())
     assert [one["target"], contrast["target"]] == ["triangle", "triangle - square"]
@@ -178,39 +147,24 @@ def test_figures_of_an_earlier_explanation_go_and_what_is_not_ours_stays(tmp_pat
         (out / folder).mkdir(parents=True)
     for path in (out / "7-mine" / "lime.png", out / "2-triangle" / "notes.txt"):
         path.write_text("mine")
-    done = command(
-        "lime.py", "--demo", "--samples", "70", "--classes", "2", "1", "--out", out, cwd=tmp_path
-    )
+    words = ("lime.py", "--demo", "--samples", "70", "--out", out)
+    done = command(*words, "--classes", "2", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {path.parent.name for path in out.glob("*/segment_coeffs.png")} == {
-        "2-triangle",
-        "1-square",
-    }
-    done = command("lime.py", "--demo", "--samples", "70", "--out", out, cwd=tmp_path)
+    made = {path.parent.name for path in out.glob("*/segment_coeffs.png")}
+    assert made == {"2-triangle", "1-square"}
+    done = command(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["2-triangle", "7-mine"]
-    assert (
-        (out / "7-mine" / "lime.png").read_text()
-        == (out / "2-triangle" / "notes.txt").read_text()
-        == "mine"
-    )
+    for path in (out / "7-mine" / "lime.png", out / "2-triangle" / "notes.txt"):
+        assert path.read_text() == "mine"
     assert sorted(path.name for path in (out / "2-triangle").iterdir()) == ["notes.txt"]
     assert sorted(path.name for path in out.glob("*.png")) == FIGURES
 
 
 @pytest.mark.slow
 def test_hiding_the_triangle_leaves_nothing(tmp_path):
-    done = command(
-        "inDeCeptionV3.py",
-        "--demo",
-        "--rounds",
-        "3",
-        "--samples",
-        "200",
-        "--json",
-        "a.json",
-        cwd=tmp_path,
-    )
+    words = ("inDeCeptionV3.py", "--demo", "--samples", "200")
+    done = command(*words, "--rounds", "3", "--json", "a.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     before, after = done.stdout.split("Round 1: ")[1].split("Round 2")[0].split("  after ")
     assert "before  0.98" in before and "triangle (class 2)" in before
@@ -221,15 +175,13 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
     assert (first["target"], second["target"]) == ("triangle", "nothing")
     out = tmp_path / "explanations" / "shapes"
     assert sorted(path.name for path in out.iterdir()) == ["round-1", "round-2", "rounds.png"]
-    done = command("inDeCeptionV3.py", "--demo", "--samples", "200", "--db", "b.db", cwd=tmp_path)
+    done = command(*words, "--db", "b.db", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (out / "round-2").iterdir()] == ["predictions.npz"]
     assert len(list((out / "round-1").glob("*.png"))) == len(FIGURES)
     with closing(sqlite3.connect(tmp_path / "stack_trace.db")) as connection:
-        assert connection.execute("SELECT target FROM explanations").fetchall() == [
-            ("triangle",),
-            ("nothing",),
-        ]
+        targets = connection.execute("SELECT target FROM explanations").fetchall()
+    assert targets == [("triangle",), ("nothing",)]
 
 
 @pytest.mark.slow
@@ -246,9 +198,8 @@ def test_hiding_the_triangle_leaves_nothing(tmp_path):
     ],
 )
 def test_a_refusal_is_one_line_and_leaves_nothing(words, message, tmp_path):
-    done = command(
-        "lime.py", *words.split(), *([] if "--model" in words else ["--demo"]), cwd=tmp_path
-    )
+    demo = () if "--model" in words else ("--demo",)
+    done = command("lime.py", *words.split(), *demo, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"lime.py: error: {message}")
     assert len(done.stderr.splitlines()) == 1
@@ -319,17 +270,12 @@ def test_weights_that_cannot_be_downloaded_name_the_ways_out(monkeypatch, tmp_pa
 @REAL
 @pytest.mark.slow
 def test_the_dog_is_found(tmp_path):
-    more = ("--json", "a.json", "--samples", "1000")
-    done = command(
-        "lime.py", DATA / "cat-and-dog.jpg", *MODEL, "--pixels", "signed", *more, cwd=tmp_path
-    )
+    more = ["--pixels", "signed", "--json", "a.json", "--samples", "1000"]
+    done = command("lime.py", DATA / "cat-and-dog.jpg", *MODEL, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [found] = json.loads((tmp_path / "a.json").read_text())
-    assert (found["class"], found["target"], len(found["segments"])) == (
-        208,
-        "Labrador retriever",
-        14,
-    )
+    assert (found["class"], found["target"]) == (208, "Labrador retriever")
+    assert len(found["segments"]) == 14
     assert found["model_prediction"] == pytest.approx(0.597, abs=0.005)
     assert set(found["top_segments"][:3]) == {1, 4, 5}  # ear, forehead and muzzle of the dog
     assert set(found["top_segments"]) <= {1, 4, 5, 6, 12}  # the dog
@@ -338,18 +284,8 @@ def test_the_dog_is_found(tmp_path):
 @REAL
 @pytest.mark.slow
 def test_inception_of_random_weights_at_299(tmp_path):
-    picture = DATA / "cat-and-dog.jpg"
-    done = command(
-        "lime.py",
-        picture,
-        "--weights",
-        "random",
-        "--samples",
-        "129",
-        "--json",
-        "a.json",
-        cwd=tmp_path,
-    )
+    more = ["--weights", "random", "--samples", "129", "--json", "a.json"]
+    done = command("lime.py", DATA / "cat-and-dog.jpg", *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [found] = json.loads((tmp_path / "a.json").read_text())
     assert len(found["segments"]) == 26  # with the nearest pixels; 28 with smooth ones

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import UserError
-from huggin.lime.masks import SAMPLERS, Masks, distance_weights, random_perturbations
+from huggin.lime.choices import SAMPLERS
+from huggin.lime.masks import Masks, distance_weights, random_perturbations
 from huggin.lime.surrogate import Surrogate, is_stable, linear_regression_coefficients
 
 SEGMENTS = 12
@@ -169,7 +170,7 @@ def test_scores_that_never_change_explain_nothing():
 def test_masks_that_do_not_tell_the_coefficients_apart_are_refused():
     """With so small a width the full mask alone counts, and any coefficients fit it."""
     masks = random_perturbations("hadamard", 16, 513, 0, 0.01)
-    with pytest.raises(UserError, match="of width 0.01 leaves too few of 513 masks any weight"):
+    with pytest.raises(UserError, match="a larger kernel width; 0.01 leaves too few any weight"):
         linear_regression_coefficients(masks, masks.on.sum(axis=1) / 16, distance_weights(masks))
 
 

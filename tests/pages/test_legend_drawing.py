@@ -187,7 +187,7 @@ def test_the_legend_stands_beside_the_drawing(tmp_path):
             "a.jpg: unknown ending; choose from .pdf, .svg, .png",
         ),
         (("m", "--out", "a"), "choose from .pdf, .svg, .png"),
-        (("m", "--depth", "-1"), "--depth -1: give 0 or more"),
+        (("m", "--depth", "-1"), "--depth: -1: must be 0 or more"),
         (("nowhere",), "nowhere: no such folder; a model on the Hub is owner/name"),
         (("nowhere/at/all",), "nowhere/at/all: no such folder"),
         (("nobody/nothing",), "nobody/nothing: no model for question answering"),

@@ -3,18 +3,16 @@
 `Classifier.of` makes one of a function; that of Keras's models is in keras_classifier.py.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from huggin.common.errors import BadValue, UserError
 from huggin.lime.choices import LEAST
-from huggin.lime.classifiers.labels import Labels, numbers
+from huggin.lime.classifiers.labels import Names, numbered
 from huggin.lime.classifiers.pixels import CONVERT, Pixels
 from huggin.lime.predictor import Rows
 
@@ -34,7 +32,7 @@ class Classifier:
     name: str  # for titles and the database
     function: Callable[[Any], Any]
     size: tuple[int, int]  # height and width of its input
-    labels: Labels
+    names: Names  # of its classes
     ending: str = "softmax"  # sums to 1; `sigmoid` (each class by itself), `logits`, or `value`
     # (..., 3) in [0, 1] -> (..., channels) as the model takes them
     pixels: Pixels = CONVERT["unit"]
@@ -54,7 +52,7 @@ class Classifier:
             wanted = "for pictures (n, height, width, 3) it returns (n, classes)"
             raise BadValue("classifier", "function", f"returned {found.shape}; wanted: {wanted}")
         height, width = picture.shape[:2]
-        return cls("function", function, (height, width), numbers(found.shape[1]))
+        return cls("function", function, (height, width), numbered(found.shape[1]))
 
     @property
     def fingerprint(self) -> str:
@@ -81,16 +79,9 @@ class Classifier:
     def predict(self, picture: np.ndarray) -> np.ndarray:
         """One picture (height, width, 3) in [0, 1] -> probabilities or values (classes,).
 
-        The same picture is asked once. Raises UserError if the answers are not probabilities.
+        Raises UserError if the answers are not probabilities.
         """
-        key = hashlib.sha256(picture.tobytes()).digest()
-        if key not in self._predicted:
-            self._predicted[key] = self._checked(self.answers(self.pixels(picture)[None]))[0]
-        return self._predicted[key]
-
-    @cached_property
-    def _predicted(self) -> dict[bytes, np.ndarray]:
-        return {}
+        return self._checked(self.answers(self.pixels(picture)[None]))[0]
 
     def varies(self, pictures: np.ndarray) -> float:
         """How far answers to the same picture differ, alone and within a batch; 0: by rounding.
@@ -122,7 +113,7 @@ class Classifier:
         hidden = np.ascontiguousarray(self.pixels(fill), np.float32)
         ask = self.answers_to_masks(shown, hidden, segments)
         chosen = list(classes)
-        others = 1 - np.eye(len(self.labels.names), dtype=np.float32)[:, chosen]
+        others = 1 - np.eye(len(self.names), dtype=np.float32)[:, chosen]
 
         def rows(on: np.ndarray) -> np.ndarray:
             found = self._checked(ask(on))

@@ -17,7 +17,7 @@ from huggin.common.text import one_line, short
 from huggin.lime.choices import ENDINGS, REGRESSION
 from huggin.lime.classifiers.keras_classifier import KerasClassifier, chosen_engine
 from huggin.lime.classifiers.keras_quietly import keras
-from huggin.lime.classifiers.labels import Labels, imagenet_labels, labels_of_file, numbers
+from huggin.lime.classifiers.labels import Names, imagenet_names, labels_of_file, numbered
 from huggin.lime.classifiers.networks import (
     Network,
     graph_of,
@@ -91,7 +91,7 @@ def load_classifier(
     channels = network.shape[2] or 3
     network, tensor, outputs = _one_output(network, side, channels, output)
     kind, ending_fact = _ending(network, tensor, outputs, ending)
-    names = _labels(labels, outputs.shape[1], kind, network.preprocess is not None)
+    names = _names(labels, outputs.shape[1], kind, network.preprocess is not None)
     classifier = KerasClassifier(model, network.call, side, names, kind, mark=network.fingerprint)
     convert, pixel_fact = _pixels(network, classifier, channels, pixels, picture)
     chosen, engine_fact = chosen_engine(engine, network.weights)
@@ -211,14 +211,14 @@ def _sum_to_1(shares: np.ndarray) -> bool:
     return bool(np.abs(shares.sum(axis=1) - 1).max() < SUM_ERROR)
 
 
-def _labels(path: Path | None, outputs: int, ending: str, application: bool) -> Labels:
+def _names(path: Path | None, outputs: int, ending: str, application: bool) -> Names:
     classes = outputs if ending == "value" else max(2, outputs)
     if path:
         return labels_of_file(path, classes)
     if ending == "value":
-        return numbers(classes, "output") if classes > 1 else Labels(("the output",))
-    names = imagenet_labels() if application else numbers(classes)
-    return names if len(names.names) == classes else numbers(classes)
+        return numbered(classes, "output") if classes > 1 else ("the output",)
+    imagenet = imagenet_names() if application else ()
+    return imagenet if len(imagenet) == classes else numbered(classes)
 
 
 # Pixels
@@ -282,9 +282,9 @@ def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
     except UserError:
         return "no probabilities"
     if classifier.ending == "value":
-        return f"{classifier.labels.names[0]} {found[0]:.4g}"
+        return f"{classifier.names[0]} {found[0]:.4g}"
     best = int(found.argmax())
-    name = short(classifier.labels.names[best], 30)
+    name = short(classifier.names[best], 30)
     bits = f"{entropy(found, base=2):.1f} of {math.log2(len(found)):.1f} bits"
     return f"{name} {found[best]:.3f} (entropy {bits})"
 
@@ -304,19 +304,17 @@ def opening_of(model: Any, size: Size, channels: int) -> Opening | None:
     if parts is None:
         return None
     networks, names = parts
-    values = [_constant(networks, size, channels, grey) for grey in (0.0, 1.0, LARGE)]
-    gain = values[1] - values[0]
-    straight = np.allclose(values[2], values[0] + LARGE * gain, rtol=1e-3, atol=1e-3)
-    return (gain, values[0], names) if straight else None
-
-
-def _constant(networks: list[Any], size: Size, channels: int, grey: float) -> np.ndarray:
-    """The output in the middle of a picture of one grey value: (channels,)."""
-    values: Any = np.full((1, *size, channels), grey, np.float32)
-    for network in networks:
-        values = network(values, training=False)
-    rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
-    return rows[len(rows) // 2]
+    middles = []
+    for grey in (0, 1, LARGE):
+        values: Any = np.full((1, *size, channels), grey, np.float32)
+        for network in networks:
+            values = network(values, training=False)
+        rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+        middles.append(rows[len(rows) // 2])  # the middle of the picture
+    offset, one, large = middles
+    gain = one - offset
+    straight = np.allclose(large, offset + LARGE * gain, rtol=1e-3, atol=1e-3)
+    return (gain, offset, names) if straight else None
 
 
 def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:

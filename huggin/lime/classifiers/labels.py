@@ -10,7 +10,6 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,94 +18,92 @@ from huggin.common.files import read_text
 from huggin.common.text import one_line
 from huggin.lime.predictor import Target
 
-IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")  # WordNet id, tab, names
+IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")
 HEADS = {"name", "label", "class", "class_name", "label_name", "classname", "category"}
 HEADS |= {"names", "labels", "classes"}
 Row = Sequence[str]
+Names = tuple[str, ...]  # a name per class
 
 
-@dataclass(frozen=True)
-class Labels:
-    """A name per class."""
+def classes_named(words: str, names: Names) -> list[int]:
+    """The classes with exactly this name; else regardless of case; else those that list it."""
+    exact = [index for index, name in enumerate(names) if words == name]
+    plain = [_plain(name) for name in names]
+    whole = [index for index, name in enumerate(plain) if _plain(words) == name]
+    listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+    return exact or whole or listed
 
-    names: tuple[str, ...]
 
-    def named(self, words: str) -> list[int]:
-        """The classes with exactly this name; else regardless of case; else those that list it."""
-        exact = [index for index, name in enumerate(self.names) if words == name]
-        plain = [_plain(name) for name in self.names]
-        whole = [index for index, name in enumerate(plain) if _plain(words) == name]
-        listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
-        return exact or whole or listed
+def class_of(words: str, names: Names) -> int:
+    """The class of `208` or `index:208`, of `dog` or `name:dog`.
 
-    def find(self, words: str) -> int:
-        """The class of `208` or `index:208`, of `dog` or `name:dog`.
+    Case is ignored unless names differ only in it, and `_` counts as a blank. Raises BadValue if
+    there is no such class or more than one, or if a number is one class's index and another one's
+    name.
+    """
+    kind, _, rest = words.partition(":")
+    number = rest if kind == "index" else words
+    found = classes_named(rest if kind == "name" else words, names)
+    indexed = number.isdecimal() and int(number) < len(names) and kind != "name"
+    if indexed and (kind == "index" or found in ([], [int(number)])):
+        return int(number)
+    if indexed:
+        name = names[found[0]]
+        what = (
+            f"index {number} is called {names[int(number)]}, but the class that is called {name} "
+        )
+        what += f"has index {found[0]}; give index:{number} or name:{name}"
+        raise BadValue("classes", words, what)
+    if len(found) == 1:
+        return found[0]
+    what = "several classes of that name" if found else "no class of that name"
+    near = found or _nearly_named(_plain(words), [_plain(name) for name in names])
+    advice = " or ".join(f"{index} ({names[index]})" for index in near[:5])
+    every = f"a number from 0 to {len(names) - 1}"
+    raise BadValue("classes", words, f"{what}; give {advice or every}")
 
-        Case is ignored unless names differ only in it, and `_` counts as a blank. Raises BadValue
-        if there is no such class or more than one, or if a number is one class's index and
-        another one's name.
-        """
-        kind, _, rest = words.partition(":")
-        number = rest if kind == "index" else words
-        found = self.named(rest if kind == "name" else words)
-        indexed = number.isdecimal() and int(number) < len(self.names) and kind != "name"
-        if indexed and (kind == "index" or found in ([], [int(number)])):
-            return int(number)
-        if indexed:
-            name = self.names[found[0]]
-            what = f"index {number} is called {self.names[int(number)]}, but the class that is "
-            what += f"called {name} has index {found[0]}; give index:{number} or name:{name}"
-            raise BadValue("classes", words, what)
-        if len(found) == 1:
-            return found[0]
-        what = "several classes of that name" if found else "no class of that name"
-        near = found
-        if not found:  # those of a similar name, else those whose name contains the words
-            plain = [_plain(name) for name in self.names]
-            similar = difflib.get_close_matches(_plain(words), plain, n=3, cutoff=0.5)
-            holding = [index for index, name in enumerate(plain) if _plain(words) in name]
-            near = [plain.index(name) for name in similar] or holding
-        advice = " or ".join(f"{index} ({self.names[index]})" for index in near[:5])
-        every = f"a number from 0 to {len(self.names) - 1}"
-        raise BadValue("classes", words, f"{what}; give {advice or every}")
+
+def _nearly_named(words: str, names: list[str]) -> list[int]:
+    """The classes of a similar name, else those whose name contains the words."""
+    similar = difflib.get_close_matches(words, names, n=3, cutoff=0.5)
+    holding = [index for index, name in enumerate(names) if words in name]
+    return [names.index(name) for name in similar] or holding
 
 
 def _plain(words: str) -> str:
     return " ".join(words.replace("_", " ").lower().split())
 
 
-def numbers(classes: int, word: str = "class") -> Labels:
-    """Labels if nobody knows the names: `class 0` and so on."""
-    return Labels(tuple(f"{word} {index}" for index in range(classes)))
+def numbered(classes: int, word: str = "class") -> Names:
+    """The names if nobody knows them: `class 0` and so on."""
+    return tuple(f"{word} {index}" for index in range(classes))
 
 
-def imagenet_labels() -> Labels:
+def imagenet_names() -> Names:
     """The names of ImageNet's 1000 classes, in the order of keras.applications."""
-    lines = IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
-    return Labels(tuple(line.split("\t")[1] for line in lines))
+    return tuple(IMAGENET_FILE.read_text(encoding="utf-8").splitlines())
 
 
-def target_of(words: str, labels: Labels) -> Target[int]:
+def target_of(words: str, names: Names) -> Target[int]:
     """`dog`, `208`, or a contrast such as `dog - cat`. Raises BadValue if a class is not there."""
     plus, dash, minus = words.partition(" - ")
-    if not dash or labels.named(words):
-        only = labels.find(words.strip())
-        return Target(labels.names[only], only)
-    first = labels.find(plus.strip())
-    second = labels.find(minus.strip())
+    if not dash or classes_named(words, names):
+        only = class_of(words.strip(), names)
+        return Target(names[only], only)
+    first, second = (class_of(half.strip(), names) for half in (plus, minus))
     if first == second:
         raise BadValue("classes", words, "the two classes must differ")
-    return Target(f"{labels.names[first]} - {labels.names[second]}", first, second)
+    return Target(f"{names[first]} - {names[second]}", first, second)
 
 
-def labels_of_file(path: Path, classes: int) -> Labels:
-    """The labels in a file. Raises UserError if it names another number of classes."""
+def labels_of_file(path: Path, classes: int) -> Names:
+    """The names in a file. Raises UserError if it names another number of classes."""
     text = read_text(path).strip()
     names = _of_json(path, text) if text[:1] in ("{", "[") else _of_lines(path, text, classes)
     if len(names) != classes:
         what = f"{len(names)} labels, the model has {classes} classes; give a line per class"
         raise UserError(f"{path}: {what}")
-    return Labels(tuple(name.strip() for name in names))
+    return tuple(name.strip() for name in names)
 
 
 def _of_json(path: Path, text: str) -> list[str]:

@@ -5,7 +5,6 @@ Keras's own files, HDF5 files of Keras 2 and 3, SavedModel folders and .tflite f
 
 import difflib
 import hashlib
-import json
 import math
 import re
 import sys
@@ -111,61 +110,51 @@ def _kind_of_file(path: Path) -> str:
 
 
 def open_file(path: Path) -> Network:
-    """Open a model's file or folder. Raises UserError if it is none that can be used."""
-    if not path.exists():
-        what = "no such file; give a model that Keras has saved, or a name of keras.applications"
-        raise UserError(f"{path}: {what}")
+    """Open a model's file or folder. Raises UserError, or OSError, if it cannot be used."""
     kind = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
     if kind in REFUSED:
         raise UserError(f"{path}: {REFUSED[kind]}")
     try:
-        if kind == "saved_model":
-            return _saved_model(path)
-        return _tflite(path) if kind == "tflite" else _of_keras(str(path), _loaded(path, kind))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of optimizers, an input's structure, an interpreter
+            if kind == "saved_model":
+                return _saved_model(path)
+            if kind == "tflite":
+                return _tflite(path)
+            if kind == "h5":
+                _refuse_lambda(path)
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            return _of_keras(str(path), model)
     except UserError:
         raise
     except Exception as error:  # whatever a broken file makes Keras or TensorFlow raise
-        what = f"not a model that Keras can load ({one_line(error)}); save it again"
-        raise UserError(f"{path}: {what}") from None
+        raise UserError(f"{path}: {_why_not_loaded(error)}") from None
 
 
-def _loaded(path: Path, kind: str) -> Any:
-    if kind == "h5":
-        _refuse_lambda_in_h5(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about optimizers and an input's structure
-        try:
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:
-            raise _refusal(path, error) from None
+def _refuse_lambda(path: Path) -> None:
+    """Raise UserError for a Lambda layer in HDF5, also as Keras 2 wrote it."""
+    with h5py.File(path) as file:
+        if re.search(r'"class_name":\s*"Lambda"', str(file.attrs.get("model_config"))):
+            raise UserError(f"{path}: {LAMBDA}")
 
 
-def _refusal(path: Path, error: Exception) -> Exception:
-    """The error for a file that Keras does not load; the way out, if it is a known one."""
+def _why_not_loaded(error: Exception) -> str:
+    """Why Keras does not load a file; the way out, if it is a known one."""
     text = str(error)
     layer = re.search(r"Unknown layer: '?(\w+)", text)
     name = layer[1] if layer else ""
     operation = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if name and (name.endswith("OpLambda") or hasattr(keras.ops, operation)):  # such as a division
         what = f"has the operation {name}, which HDF5 files do not keep"
-        advice = "save the model as .keras, or put a layer such as Rescaling in its place"
-        return UserError(f"{path}: {what}; {advice}")
+        return f"{what}; save the model as .keras, or put a layer such as Rescaling in its place"
     if "lambda" in text.lower():
-        return UserError(f"{path}: {LAMBDA}")
+        return LAMBDA
+    if "No model config" in text:
+        return REFUSED["weights"]
     if "Could not locate" in text or layer:
-        what = "needs Python classes of its own"
         advice = "save it with Keras's own layers, or explain it from Python, see docs/python.md"
-        return UserError(f"{path}: {what} ({one_line(error)}); {advice}")
-    return error
-
-
-def _refuse_lambda_in_h5(path: Path) -> None:
-    with h5py.File(path) as file:
-        config = file.attrs.get("model_config")
-        if config is None:
-            raise UserError(f"{path}: {REFUSED['weights']}")
-        if '"class_name": "Lambda"' in json.dumps(json.loads(config)):
-            raise UserError(f"{path}: {LAMBDA}")
+        return f"needs Python classes of its own ({one_line(error)}); {advice}"
+    return f"not a model that Keras can load ({one_line(error)}); save it again"
 
 
 def _of_keras(name: str, model: Any) -> Network:
@@ -245,9 +234,7 @@ def _saved_model(path: Path) -> Network:
 
 
 def _tflite(path: Path) -> Network:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that TensorFlow will move this interpreter
-        interpreter = tf.lite.Interpreter(model_path=str(path))
+    interpreter = tf.lite.Interpreter(model_path=str(path))
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         what = f"takes {len(inputs)} and returns {len(outputs)} tensors"
@@ -298,8 +285,6 @@ def open_application(name: str, weights: str | None) -> Network:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(names)}"
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")
-    if weights and weights != "random" and not Path(weights).is_file():
-        raise BadValue("weights", weights, f"no such file; give the .h5 file of {name}, or: random")
     try:
         model = build(weights={None: "imagenet", "random": None}.get(weights, weights))
     except Exception as error:  # Keras raises nothing narrower if a download fails

@@ -164,8 +164,7 @@ def explain_picture(
             one = steps.repeated(predictor, one, stability, report.tell)
         if faithfulness:
             one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
-        curves = one.curves or {}
-        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in curves.items()))
+        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in one.curves.items()))
         explanations[number] = one
         if not one.surrogate.constant:
             report.tell(one.verdict(_doubts(one, until_stable)))
@@ -234,11 +233,11 @@ def fitted(request: Request, scene: Scene) -> Request:
 
 def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     """The classes that are explained; without any, the classifier's first answer."""
-    labels = scene.classifier.labels
+    names = scene.classifier.names
     if classes:
-        return list(dict.fromkeys(target_of(words, labels) for words in classes))
-    if scene.classifier.ending == "value" and len(labels.names) > 1:
-        known = f"{labels.names[0]} to {labels.names[-1]}"
+        return list(dict.fromkeys(target_of(words, names) for words in classes))
+    if scene.classifier.ending == "value" and len(names) > 1:
+        known = f"{names[0]} to {names[-1]}"
         raise UserError(f"--classes: the model returns {known}; say which of them is explained")
     return [scene.first_answer()]
 
@@ -264,30 +263,21 @@ class Round:
     explanation: Explanation[Scene, int]
     left: Scene  # with its top segments hidden
 
-    @property
-    def before(self) -> np.ndarray:
-        """The probabilities (classes,) of the picture."""
-        return self.explanation.scene.answers
-
-    @property
-    def after(self) -> np.ndarray:
-        """The probabilities (classes,) of what is left."""
-        return self.left.answers
-
     def summary(self) -> str:
         """What was hidden, the answers before and after, and the new one's place before."""
-        names = self.left.classifier.labels.names
-        first, second = (int(first_answers(said, 1)[0]) for said in (self.before, self.after))
-        lines = [f"\nRound {self.number}: {self._hidden_in_words(names[first])}"]
-        for when, answers in (("before", self.before), ("after", self.after)):
-            for place, index in enumerate(first_answers(answers, SHOWN)):
-                name = f"{names[index]} (class {index})"
-                lines.append(f"  {'' if place else when:6}  {answers[index]:.4f}  {name}")
+        before, after = self.explanation.scene, self.left
+        first, second = before.first_answer(), after.first_answer()
+        lines = [f"\nRound {self.number}: {self._hidden_in_words(first.name)}"]
+        for when, scene in (("before", before), ("after", after)):
+            for place, index in enumerate(first_answers(scene.answers, SHOWN)):
+                name = f"{scene.classifier.names[index]} (class {index})"
+                lines.append(f"  {'' if place else when:6}  {scene.answers[index]:.4f}  {name}")
         if first == second:
-            return "\n".join([*lines, f"  the answer stays the same: {names[first]}"])
-        place = int((self.before > self.before[second]).sum()) + 1
-        was = f"it was number {place} before, with {self.before[second]:.4g}"
-        return "\n".join([*lines, f"  the answer is {names[second]} now; {was}"])
+            return "\n".join([*lines, f"  the answer stays the same: {first.name}"])
+        had = before.answers[second.plus]
+        place = int((before.answers > had).sum()) + 1
+        was = f"it was number {place} before, with {had:.4g}"
+        return "\n".join([*lines, f"  the answer is {second.name} now; {was}"])
 
     def _hidden_in_words(self, first: str) -> str:
         if self.explanation.surrogate.constant:
@@ -336,17 +326,16 @@ def explain_rounds(
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    explanations, scenes, places = [], [scene], set()
+    made = {}
     for one in deceive(scene, request, rounds, out, report.detail):
         report.tell(one.summary())
-        explanations.append(one.explanation)
-        scenes.append(one.left)
         place = out / f"round-{one.number}"
-        places.add(place)
+        made[place] = one
         told = None if verbose else ()
         save_figures(draw_explanation(one.explanation), place, show=False, told=told)
-    remove_figures(set(out.glob("round-*")) - places)  # those of an earlier start
-    save_figures({"rounds": draw_rounds(scenes)}, out, show)
+    remove_figures(set(out.glob("round-*")) - made.keys())  # those of an earlier start
+    save_figures({"rounds": draw_rounds([scene, *(one.left for one in made.values())])}, out, show)
+    explanations = [one.explanation for one in made.values()]
     if line := missing_in(explanation.target.name for explanation in explanations):
         report.tell(line)
     return explanations

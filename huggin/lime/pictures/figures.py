@@ -57,7 +57,7 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
 
 def _finish(figure: Figure, scene: Scene) -> None:
     """Fonts for the names, and numbers that do not cover each other."""
-    use_fonts(figure, families_for("".join(scene.classifier.labels.names))[0])
+    use_fonts(figure, families_for("".join(scene.classifier.names))[0])
     remove_covered(figure)
 
 
@@ -166,7 +166,7 @@ def _scores(axes: Axes, explanation: Explanation) -> None:
 
 def draw_rounds(scenes: list[Scene]) -> Figure:
     """A strip: the picture and what is left of it after each round, with the classifier's words."""
-    names = scenes[0].classifier.labels.names
+    names = scenes[0].classifier.names
     title = f"What is it without the segments that speak for it? {short(scenes[0].name)}"
     figure = new_figure(3.6 * len(scenes), 4.9, title)
     for number, scene in enumerate(scenes):

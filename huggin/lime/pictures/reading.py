@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx2
 import numpy as np
@@ -102,15 +102,19 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
     """
     if not is_address(where) and not Path(where).is_file():
         raise UserError(f"{where}: no such file; give a picture's path or its http(s) address")
-    source = io.BytesIO(_download(where)) if is_address(where) else Path(where)
-    start = _start_of(source)
+    with io.BytesIO(_download(where)) if is_address(where) else Path(where).open("rb") as file:
+        return _read(where, file, say)
+
+
+def _read(where: str, file: BinaryIO, say: Say) -> np.ndarray:
+    start = file.read(512)
     if start[4:12] in HEIC and find_spec("pillow_heif"):
         import_module("pillow_heif").register_heif_opener()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
-            with Image.open(source) as image:
-                return _read(image, source, say)
+            with Image.open(file) as image:
+                return _in_unit_range(_prepared(image, file, say), say)
     except UnidentifiedImageError:
         raise UserError(f"{where}: {_why_unreadable(start)}") from None
     except Image.DecompressionBombError:
@@ -121,16 +125,16 @@ def read_picture(where: str, say: Say = lambda _: None) -> np.ndarray:
         raise UserError(f"{where}: {what}") from None
 
 
-def _read(image: ImageFile.ImageFile, source: Path | io.BytesIO, say: Say) -> np.ndarray:
+def _prepared(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Image.Image:
+    """The picture upright, with the whole range of its colours."""
     say(f"{image.width} x {image.height} pixels")
-    stretch_colours(image, source, say)  # before anything loads the picture
+    stretch_colours(image, file, say)  # before anything loads the picture
     if getattr(image, "n_frames", 1) > 1:
         say(f"the first of {image.n_frames} in the file")  # type: ignore[attr-defined]
-    if image.getexif().get(ORIENTATION, 1) != 1:
-        say("turned upright by its EXIF data")
-    elif is_deep(image):
-        return _in_unit_range(image, say)  # turning a picture would lose what its file says
-    return _in_unit_range(ImageOps.exif_transpose(image), say)
+    if image.getexif().get(ORIENTATION, 1) == 1:
+        return image  # turning a picture would lose what its file says
+    say("turned upright by its EXIF data")
+    return ImageOps.exif_transpose(image)
 
 
 def _download(address: str) -> bytes:
@@ -193,13 +197,6 @@ def _why_unreadable(start: bytes) -> str:
         if start.lstrip().lower().startswith(marks):
             return what
     return "not a picture; give one that Pillow reads, such as JPEG, PNG or WebP"
-
-
-def _start_of(source: Path | io.BytesIO) -> bytes:
-    if isinstance(source, io.BytesIO):
-        return source.getvalue()[:512]
-    with source.open("rb") as file:
-        return file.read(512)
 
 
 # Colours by their profile, and more than 8 bits
@@ -280,17 +277,17 @@ def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
     return np.where(finite, share, 0).astype(np.float32), line
 
 
-def stretch_colours(image: ImageFile.ImageFile, source: Any, say: Say) -> None:
+def stretch_colours(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> None:
     """Scale colours that do not use all of their 16 bits, in place, and say so.
 
-    source: what the picture was opened from. Pillow keeps the upper 8 bits of colours; the lower
+    file: what the picture was opened from. Pillow keeps the upper 8 bits of colours; the lower
     ones are those that it keeps if it is told the other order of bytes.
     """
     swapped = [tile._replace(args=_swapped(tile.args)) for tile in image.tile]
     if swapped == image.tile:
         return
     upper = np.asarray(image)
-    with Image.open(source) as again:
+    with Image.open(file) as again:
         again.tile = swapped
         try:
             lower = np.asarray(again)

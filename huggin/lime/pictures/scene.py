@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ ONE_COLOUR = 1 / 255  # less than the smallest step of a colour in 8 bits
 
 @dataclass(frozen=True)
 class Scene(AnyScene[int]):
-    """A picture at the classifier's size, cut into segments."""
+    """A picture at the classifier's size, cut into segments; it has the methods of `AnyScene`."""
 
     name: str
     classifier: Classifier
@@ -36,23 +37,20 @@ class Scene(AnyScene[int]):
     thing = "picture"
     kind = "segments"
     in_logs = False
-    best_columns = 1
     batch = BATCH
 
     @property
     def count(self) -> int:
-        """How many segments there are."""
         return int(self.segments.max()) + 1
 
     def name_of(self, segment: int) -> str:
-        """What a segment is called: its number."""
         return str(segment)
 
     def hide(self, hidden: np.ndarray) -> np.ndarray:
         """Hide some segments, which are given by their numbers; the picture."""
         return np.where(np.isin(self.segments, hidden)[..., None], self.fill, self.picture)
 
-    @property
+    @cached_property
     def answers(self) -> np.ndarray:
         """The classifier's answer to the picture (classes,)."""
         return self.classifier.predict(self.picture)
@@ -60,14 +58,12 @@ class Scene(AnyScene[int]):
     def first_answer(self) -> Target[int]:
         """The class that the classifier gives the picture."""
         best = int(first_answers(self.answers, 1)[0])
-        return Target(self.classifier.labels.names[best], best)
+        return Target(self.classifier.names[best], best)
 
     def rows(self, about: tuple[int, ...]) -> Rows:
-        """See `AnyScene.rows`."""
         return self.classifier.masked(self.picture, self.fill, self.segments, about)
 
     def key(self, about: tuple[int, ...]) -> str:
-        """See `AnyScene.key`."""
         digest = hashlib.sha256(self.classifier.fingerprint.encode())
         digest.update(repr((about, self.picture.shape)).encode())
         pixels = self.classifier.pixels
@@ -76,19 +72,16 @@ class Scene(AnyScene[int]):
         return digest.hexdigest()
 
     def kept(self, target: Target[int], answers: Answers[int]) -> float:
-        """The share of the masked pictures whose first answer is the target's class."""
         return float((answers.best[1:] == target.plus).mean())
 
     def kept_in_words(self, target: Target[int], kept: float) -> str:
-        """See `AnyScene.kept_in_words`."""
         if self.classifier.ending == "value":
             return ""
-        first = self.classifier.labels.names[target.plus]
+        first = self.classifier.names[target.plus]
         return f"{first} is the first answer to {100 * kept:.0f} % of the masked pictures"
 
     def details(self, answers: Answers[int]) -> list[str]:
-        """See `AnyScene.details`."""
-        names = self.classifier.labels.names
+        names = self.classifier.names
         masked = f"{len(answers.best)} masked pictures {self.picture.shape}"
         example = f"e.g. of masks[1]: {names[answers.best[1, 0]]}"
         return [f"of {masked}, {len(names)} classes each", example]
@@ -96,7 +89,7 @@ class Scene(AnyScene[int]):
     def introduction(self) -> list[str]:
         """The first answers, and what was read from picture and model, a line each."""
         classifier = self.classifier
-        names = classifier.labels.names
+        names = classifier.names
         answers = self.answers
         best = first_answers(answers, FIRST)
         said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
@@ -114,7 +107,6 @@ class Scene(AnyScene[int]):
         return lines
 
     def as_json(self, target: Target[int]) -> dict[str, Any]:
-        """See `AnyScene.as_json`."""
         areas = np.bincount(self.segments.ravel()) / self.segments.size
         return {
             "segments": [{"area": float(area), "text": None} for area in areas],
@@ -124,7 +116,7 @@ class Scene(AnyScene[int]):
             "picture_facts": list(self.facts),
             "model_facts": list(self.classifier.facts),
             "input_size": list(self.classifier.size),
-            "classes": len(self.classifier.labels.names),
+            "classes": len(self.classifier.names),
             "class": target.plus,
             "minus_class": target.minus,
             "model_sha256": self.classifier.fingerprint,

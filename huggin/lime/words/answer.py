@@ -6,37 +6,32 @@
 The methods are compared, and the training is followed, if that is asked for.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from huggin.analysis.nodes import nodes_for_half
 from huggin.asking.answering import TrainedModel
-from huggin.common.errors import UserError
 from huggin.common.files import write_json
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime.choices import WIDTH
 from huggin.lime.drawing import missing_in
-from huggin.lime.explanation import Request, known
-from huggin.lime.predictor import Predictor
+from huggin.lime.explanation import Request
 from huggin.lime.results import make_writable
-from huggin.lime.steps import Report, Say, compared, explain, repeated
-from huggin.lime.words.case import TextCase, case_of, default_samples
+from huggin.lime.steps import Report, Say
+from huggin.lime.words.case import case_of
 from huggin.lime.words.figures import NAMES, draw_kept
-from huggin.lime.words.found import FILE, ByStep, Finding, Kept, TextExplanation, finding_of
+from huggin.lime.words.found import FILE, Kept
 from huggin.lime.words.question import Question, chosen_question
-from huggin.lime.words.rivals import integrated_gradients, node_shares
-from huggin.lime.words.scene import TextModel, TextScene, TokenSpan, answer_text
-from huggin.lime.words.text import find_spans
+from huggin.lime.words.rivals import node_shares
+from huggin.lime.words.scene import TextModel
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.qa.given import arguments_of
 from huggin.recording.checkpoints import hash_of_weights, is_complete, newest_model
-from huggin.recording.reader import Recording
 
 
 @dataclass(frozen=True)
@@ -77,8 +72,8 @@ class ExplainedAnswer:
 
 
 def explain_answer(
-    run: str | Path,
-    index: int | Question | None = None,
+    run: str | Path | Question,
+    index: int | None = None,
     *,
     question: str | None = None,
     context: str | None = None,
@@ -105,6 +100,7 @@ def explain_answer(
 ) -> ExplainedAnswer:
     """Explain which words made a run's model give its answer: `huggin lime-answer`.
 
+    run: its folder, or what `chosen_question` gives.
     index: a question of `split`, `train` or `validation`; without, that of the newest kept answer.
     question, context: texts of your own instead. by: `auto`, `words` or `sentences`; spans: parts
     of the texts that are segments instead. hide: `mask`, `delete` or `pad`. explain: `answer`,
@@ -122,143 +118,48 @@ def explain_answer(
 
     Raises UserError if question, model or arguments cannot be used.
     """
-    recording = Recording(Path(run))
-    chosen = index
+    chosen = run
     if not isinstance(chosen, Question):
-        chosen = chosen_question(recording, chosen, split, question, context)
-    step, text_model = _load(recording, newest_model(recording.run), device, chosen)
-    folder = Path(out) if out else recording.run.explanations / chosen.folder
+        chosen = chosen_question(chosen, index, split, question, context)
+    recorded = chosen.recording.run
+    text_model = _load(chosen, newest_model(recorded), device)
+    folder = Path(out) if out else recorded.explanations / chosen.folder
     make_writable(folder)
-    case = case_of(chosen, text_model, step, explain, hide, hide_answer)
     request = Request(sampler, samples or 0, seed, score, top, by, hide, kernel_width, adjust)
     report = Report(say, verbose)
+    case = case_of(chosen, text_model, explain, hide_answer, request, folder, report)
     report.tell(*case.introduction())
-    story = Story(case, request, folder, report, stability, compare)
-    findings, last = story.findings(spans)
-    nodes = story.nodes(last) if compare else None
+    findings, last = case.findings(spans, stability, compare)
+    nodes = node_shares(last.scene, last.target) if compare else None
+    if nodes:
+        report.detail(nodes.in_words())
     by_step = None
     if checkpoints:
-        there = [place for at, place in recording.run.checkpoints() if at < step]
-        places = [place for place in there if is_complete(place)]
-        earlier = (_load(recording, place, device, chosen) for place in places)
-        by_step = story.by_step(last, chain(earlier, [(step, text_model)]))
+        places = [place for at, place in recorded.checkpoints() if at < text_model.step]
+        earlier = (_load(chosen, place, device) for place in places if is_complete(place))
+        by_step = case.by_step(last, chain(earlier, [text_model]))
     if findings[-1].believe:
         report.tell(findings[-1].believe)
-    kept = Kept(case.asked, findings, by_step, nodes)
+    kept = Kept(case.asked, findings, by_step, nodes.as_json() if nodes else None)
     write_json(folder / FILE, kept.as_json())
     return ExplainedAnswer(kept, folder, report.lines)
 
 
-def _load(
-    recording: Recording, folder: Path, device: str | None, chosen: Question
-) -> tuple[int, TextModel]:
-    """The step of the model in a folder of the run, and the model.
+def _load(chosen: Question, folder: Path, device: str | None) -> TextModel:
+    """The model in a folder of the run.
 
     Raises UserError if it cannot be used, or the chosen question cannot be asked.
     """
-    facts = recording.facts
+    run, facts = chosen.recording.run, chosen.recording.facts
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
-    own = TrainedModel.in_folder(recording.run, folder, arguments_of(facts.cfg)[1], place)
-    try:
-        own.refuse_unfit(chosen.record["question"], chosen.record["context"])
-    except UserError as error:
-        raise UserError(f"{chosen.name}: {error}") from None
-    asked = (facts.model_type_state(own.step), speed_up(own.model), own.tokenizer, own.data)
-    return own.step, TextModel(*asked, hash_of_weights(folder), str(recording.run.path))
-
-
-@dataclass(frozen=True)
-class Story:
-    """How an answer is explained: by sentences first if it is long, then in full."""
-
-    case: TextCase
-    request: Request  # samples: 0 for the usual number
-    folder: Path  # of the model's answers to masks
-    report: Report
-    repeats: int | None = None  # with fresh masks
-    compare: bool = True  # with other methods
-
-    def findings(self, spans: Sequence[str]) -> tuple[list[Finding], TextExplanation]:
-        """What was found in each stage; the last explanation is the one of all that was asked."""
-        case = self.case
-        by = self.request.segmenter
-        before = []
-        if spans:
-            scene = case.scene("spans", find_spans(case.window, spans))
-        elif by == "auto" and case.is_long:
-            first, sentences = self._stage(case.scene("sentences"), last=False)
-            before.append(sentences)
-            places, which = case.words_of_top_sentences(first)
-            self.report.tell(f"Next: the words of {which}")
-            scene = case.scene("words", places)
-        else:
-            scene = case.scene("sentences" if by == "sentences" else "words")
-        one, finding = self._stage(scene)
-        return [*before, finding], one
-
-    def _stage(self, scene: TextScene, last: bool = True) -> tuple[TextExplanation, Finding]:
-        """One scene explained. last: with stability, and compared with the other methods."""
-        case = self.case
-        predictor = self._predictor(scene)
-        usual = default_samples(scene.kind, self.request.sampler, scene.count)
-        samples = self.request.samples or usual
-        request = replace(self.request, samples=samples, segmenter=scene.kind)
-        (one,) = explain(predictor, [case.target], request, self.report.detail)
-        self.report.tell(*one.in_words())
-        self.report.detail(*one.details())
-        more: dict[str, Any] = {}
-        if last and not one.surrogate.constant:
-            if self.repeats:
-                one = repeated(predictor, one, self.repeats, self.report.tell)
-            doubts = [*one.doubts(), *scene.doubts(one.kept)]
-            alone = {"believe": one.verdict(doubts)}
-            more = self._compared(one, predictor, doubts) if self.compare else alone
-        return one, finding_of(one, case.answer, case.expected, more)
-
-    def _predictor(self, scene: TextScene, step: str = "") -> Predictor[TextScene, TokenSpan]:
-        file = self.folder / f"predictions-{scene.kind}{step}.npz"
-        return Predictor(scene, [self.case.target], file)
-
-    def _compared(
-        self,
-        one: TextExplanation,
-        predictor: Predictor[TextScene, TokenSpan],
-        doubts: Sequence[str],
-    ) -> dict[str, Any]:
-        """LIME beside leave-one-out and integrated gradients."""
-        gradients = integrated_gradients(one.scene, one.target, one.request.scale)
-        found = compared(predictor, one, {"integrated gradients": gradients.values})
-        self.report.detail("", *found.table(), gradients.in_words())
-        facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        return {"agreement": found, "integrated": facts, "believe": found.verdict(doubts)}
-
-    def nodes(self, one: TextExplanation) -> dict[str, Any]:
-        """The shares of the last layer's nodes in the answer's lead."""
-        found = node_shares(one.scene, one.target)
-        rival = answer_text(self.case.window, found.rival)
-        half = nodes_for_half(found.shares)
-        self.report.detail(found.in_words(rival, half))
-        shares = found.shares.tolist()
-        return {"rival": rival, "lead": found.lead, "nodes_for_half": half, "shares": shares}
-
-    def by_step(self, last: TextExplanation, models: Iterable[tuple[int, TextModel]]) -> ByStep:
-        """The same scene explained by the model of each step."""
-        window, request = last.scene.window, last.request
-        rows = []
-        tops = []
-        for step, text_model in models:
-            predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
-            (one,) = explain(predictor, [last.target], request)
-            first, end = predictor.predictions(one.masks.on[:1]).best[0].tolist()
-            answer = answer_text(window, (first, end))
-            surrogate = one.surrogate
-            errors = [known(error) for error in surrogate.standard_errors]
-            said = (float(one.scores[0]), answer, (first, end) == last.target.plus)
-            found = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
-            rows.append((step, *said, *found))
-            tops.append(set(one.top.tolist()))
-            score = f"{request.scale} {one.scores[0]:.4g}"
-            self.report.detail(f"step {step}: {score}, answers: {answer}")
-        by_step = ByStep(*map(list, zip(*rows)))
-        self.report.tell(by_step.in_words(tops, request.top))
-        return by_step
+    own = TrainedModel.in_folder(run, folder, arguments_of(facts.cfg)[1], place)
+    own.refuse_unfit(chosen.record["question"], chosen.record["context"])
+    return TextModel(
+        name=facts.model_type_state(own.step),
+        model=speed_up(own.model),
+        tokenizer=own.tokenizer,
+        data=own.data,
+        fingerprint=hash_of_weights(folder),
+        run=str(run.path),
+        step=own.step,
+    )

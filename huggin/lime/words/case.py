@@ -1,43 +1,45 @@
-"""A question of a model -> what is explained of its answer, its scenes, how many masks they get.
+"""One answer of a model: what is explained of it, its scenes, and what is found in them.
 
 Short texts are cut into words. A long text is first cut into sentences, and then only the
 sentences that matter are cut into words.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
 from huggin.asking.questions import ask_all
-from huggin.common.errors import BadValue, UserError
-from huggin.common.text import short
+from huggin.common.errors import BadValue
 from huggin.common.window import Window
+from huggin.lime.explanation import Request, known
 from huggin.lime.masks import usual_samples
-from huggin.lime.predictor import Target
-from huggin.lime.words.found import Asked, TextExplanation
+from huggin.lime.predictor import Predictor, Target
+from huggin.lime.steps import Report, compared, explain, repeated
+from huggin.lime.words.found import Asked, ByStep, Finding, TextExplanation, finding_of
 from huggin.lime.words.question import Question
+from huggin.lime.words.rivals import integrated_gradients
 from huggin.lime.words.scene import (
     TextModel,
     TextScene,
     TokenSpan,
     answer_text,
     make_text_scene,
-    places_in_context,
+    span_target,
 )
-from huggin.lime.words.text import Place, cut, starts_of, tokens_of_words
+from huggin.lime.words.text import Place, cut, find_spans, tokens_of_words
 from huggin.qa.features import track_sample, windows
-from huggin.qa.labels import answer_characters, answer_spans
 
 LONG = 169  # words; with more, a block of the Hadamard design has more than 512 masks
-OVER = " over "
+TextPredictor = Predictor[TextScene, TokenSpan]
 
 
 @dataclass(frozen=True)
 class TextCase:
-    """One answer of one model: what every scene of it shares."""
+    """One answer of one model, and how it is explained."""
 
     asked: Asked
     window: Window
@@ -45,8 +47,10 @@ class TextCase:
     target: Target[TokenSpan]
     answer: TokenSpan  # the model's
     expected: TokenSpan | None  # None if it is not in the window
-    hide: str
     kept: frozenset[int]  # tokens that are never hidden
+    request: Request  # samples: 0 for the usual number
+    folder: Path  # of the model's answers to masks
+    report: Report
     where: str = ""  # which part of the context is explained, if it is not the whole
 
     def introduction(self) -> list[str]:
@@ -68,13 +72,48 @@ class TextCase:
         places: by default all words or sentences of the text, by `kind`.
         """
         found = cut(self.window, kind) if places is None else places
-        how = (self.kept, kind, self.hide, self.text_model)
-        return make_text_scene(self.asked.name, self.window, found, *how)
+        hide = self.request.fill
+        return make_text_scene(self.window, found, self.kept, kind, hide, self.text_model)
 
-    @property
-    def is_long(self) -> bool:
-        """Whether there are so many words that sentences come first."""
-        return self.scene("words").count > LONG
+    def findings(
+        self, spans: Sequence[str], repeats: int | None, compare: bool
+    ) -> tuple[list[Finding], TextExplanation]:
+        """What was found: by sentences first if it is long, then of all that was asked.
+
+        The explanation is that of the last finding, which is repeated with fresh masks, and
+        compared with other methods, if that is wanted.
+        """
+        by = self.request.segmenter
+        before = []
+        if spans:
+            scene = self.scene("spans", find_spans(self.window, spans))
+        elif by == "auto" and self.scene("words").count > LONG:
+            first, _ = self._explained(self.scene("sentences"))
+            before.append(finding_of(first, self.answer, self.expected, {}))
+            places, which = self.words_of_top_sentences(first)
+            self.report.tell(f"Next: the words of {which}")
+            scene = self.scene("words", places)
+        else:
+            scene = self.scene("sentences" if by == "sentences" else "words")
+        one, predictor = self._explained(scene)
+        more: dict[str, Any] = {}
+        if not one.surrogate.constant:
+            if repeats:
+                one = repeated(predictor, one, repeats, self.report.tell)
+            alone = {"believe": one.verdict(one.doubts())}
+            more = self._compared(one, predictor) if compare else alone
+        return [*before, finding_of(one, self.answer, self.expected, more)], one
+
+    def _explained(self, scene: TextScene) -> tuple[TextExplanation, TextPredictor]:
+        """A scene is explained, which is told."""
+        predictor = self._predictor(scene)
+        usual = default_samples(scene.kind, self.request.sampler, scene.count)
+        samples = self.request.samples or usual
+        request = replace(self.request, samples=samples, segmenter=scene.kind)
+        (one,) = explain(predictor, [self.target], request, self.report.detail)
+        self.report.tell(*one.in_words())
+        self.report.detail(*one.details())
+        return one, predictor
 
     def words_of_top_sentences(self, one: TextExplanation) -> tuple[list[Place], str]:
         """The words of the question and of the sentences that matter most; a line about these.
@@ -101,15 +140,56 @@ class TextCase:
         mine = (any(map(word.overlaps, sentences)) for word in words)
         return [word for word, own in zip(words, mine) if own or word.part == "question"]
 
+    def _predictor(self, scene: TextScene, step: str = "") -> TextPredictor:
+        file = self.folder / f"predictions-{scene.kind}{step}.npz"
+        return Predictor(scene, [self.target], file)
+
+    def _compared(self, one: TextExplanation, predictor: TextPredictor) -> dict[str, Any]:
+        """LIME beside leave-one-out and integrated gradients."""
+        gradients = integrated_gradients(one.scene, one.target, one.request.scale)
+        found = compared(predictor, one, {"integrated gradients": gradients.values})
+        self.report.detail("", *found.table(), gradients.in_words())
+        facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
+        return {"agreement": found, "integrated": facts, "believe": found.verdict(one.doubts())}
+
+    def by_step(self, last: TextExplanation, models: Iterable[TextModel]) -> ByStep:
+        """The same scene explained by the model of each step."""
+        window, request = last.scene.window, last.request
+        rows = []
+        tops = []
+        for text_model in models:
+            step = text_model.step
+            predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
+            (one,) = explain(predictor, [last.target], request)
+            first, end = predictor.predictions(one.masks.on[:1]).best[0].tolist()
+            answer = answer_text(window, (first, end))
+            surrogate = one.surrogate
+            errors = [known(error) for error in surrogate.standard_errors]
+            said = (float(one.scores[0]), answer, (first, end) == last.target.plus)
+            found = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
+            rows.append((step, *said, *found))
+            tops.append(set(one.top.tolist()))
+            score = f"{request.scale} {one.scores[0]:.4g}"
+            self.report.detail(f"step {step}: {score}, answers: {answer}")
+        by_step = ByStep(*map(list, zip(*rows)))
+        self.report.tell(by_step.in_words(tops, request.top))
+        return by_step
+
 
 def case_of(
-    chosen: Question, text_model: TextModel, step: int, explain: str, hide: str, hide_answer: bool
+    chosen: Question,
+    text_model: TextModel,
+    wanted: str,
+    hide_answer: bool,
+    request: Request,
+    folder: Path,
+    report: Report,
 ) -> TextCase:
-    """Ask the model; what is explained of its answer. explain: as in `span_target`."""
-    if hide_answer and hide != "mask":
+    """Ask the model; what is explained of its answer. wanted: as in `span_target`."""
+    if hide_answer and request.fill != "mask":
         advice = "choose mask, or let the answer's words stay"
         problem = f"removes the answer's tokens, so it cannot be scored; {advice}"
-        raise BadValue("hide", hide, problem)
+        raise BadValue("hide", request.fill, problem)
     record = chosen.record
     tokenizer = text_model.tokenizer
     data = text_model.data
@@ -117,7 +197,7 @@ def case_of(
     (asked,) = ask_all(text_model.model, tokenizer, records, [0], data, text_model.batch)
     window = track_sample(record, chosen.index, tokenizer, data, asked.answer.window)
     answer = (asked.answer.start, asked.answer.end)
-    target = span_target(explain, window, answer, record["answers"])
+    target = span_target(wanted, window, answer, record["answers"])
     about = Asked(
         name=chosen.name,
         question=record["question"],
@@ -126,7 +206,7 @@ def case_of(
         expected=next(iter(record["answers"]["text"]), ""),
         right=None if record["id"] == "own" else asked.right,
         model=text_model.name,
-        step=step,
+        step=text_model.step,
         model_hash=text_model.fingerprint,
         run=text_model.run,
     )
@@ -135,59 +215,11 @@ def case_of(
     count = len(windows([window.question], [window.context], tokenizer, data)["record"])
     which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
     where = f"{which}: the rest of the context is not explained" if count > 1 else ""
-    hidden = (hide, frozenset(kept), where)
-    return TextCase(about, window, text_model, target, answer, expected, *hidden)
+    how = (frozenset(kept), request, folder, report, where)
+    return TextCase(about, window, text_model, target, answer, expected, *how)
 
 
 def default_samples(kind: str, sampler: str, count: int) -> int:
     """How many masks a scene of `count` segments gets: of words many, as there are many."""
     of_words = kind == "words"
     return usual_samples(sampler, count, 512 if of_words else 128, 1 if of_words else 2)
-
-
-def span_target(
-    wanted: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
-) -> Target[TokenSpan]:
-    """`answer`, `gold`, a text of the context, or one of these over another: `answer over gold`.
-
-    window: the one that is explained. answer: the model's. answers: those expected, as in SQuAD.
-    Raises BadValue if there is no such span in the window.
-    """
-    plus, over, minus = wanted.partition(OVER)
-    is_contrast = over and wanted not in window.context
-    texts = [plus.strip(), minus.strip()] if is_contrast else [wanted]
-    try:
-        spans = [_span_of(text, window, answer, answers) for text in texts]
-    except UserError as error:
-        raise BadValue("explain", wanted, str(error)) from None
-    if len(set(spans)) < len(texts):
-        raise BadValue("explain", wanted, "the two spans must differ")
-    return Target(OVER.join(answer_text(window, span) for span in spans), *spans)
-
-
-def _span_of(
-    text: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
-) -> TokenSpan:
-    """The tokens of a span. Raises UserError, whose text is the problem alone."""
-    if text == "answer":
-        return answer
-    if text == "gold":
-        name = "the expected answer"
-        characters = answer_characters(answers)
-        if characters is None:
-            raise UserError("this question has no expected answer; give a text")
-    else:
-        name = repr(short(text))
-        starts = starts_of(text, window.context)
-        if not starts:
-            known = "give answer, gold, or a text that the context holds"
-            raise UserError(f"no {name} in the context; {known}")
-        if len(starts) > 1:
-            more = "give more of the words around it"
-            raise UserError(f"{name} is there {len(starts)} times; {more}")
-        characters = (starts[0], starts[0] + len(text))
-    (span,) = answer_spans([places_in_context(window)], characters, 0)
-    if span is None:
-        what = "is not in the part of the context that the model's answer is from"
-        raise UserError(f"{name} {what}; give a span of that part")
-    return span

@@ -21,7 +21,7 @@ from huggin.common.text import short
 from huggin.graphs.saving import ignore_missing_glyphs
 from huggin.graphs.style import QUIET, START, legend_above, new_figure
 from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
-from huggin.lime.quality import LIME
+from huggin.lime.quality import LIME, Compared
 from huggin.lime.words.found import Asked, ByStep, Finding, Kept, Piece
 from huggin.lime.words.text import PARTS, is_right_to_left, isolated, words_in
 
@@ -61,7 +61,7 @@ def draw_kept(kept: Kept) -> dict[str, Figure]:
         figures[f"top-{finding.kind}"] = draw_bars(finding, kept)
     last = kept.findings[-1]
     if last.agreement:
-        figures["agreement"] = draw_agreement(last, kept)
+        figures["agreement"] = draw_agreement(last, last.agreement, kept)
     if kept.by_step:
         figures[f"{last.kind}-by-step"] = draw_by_step(last, kept.by_step, kept)
     letters = kept.asked.question + kept.asked.context
@@ -99,10 +99,9 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
     return figure
 
 
-def draw_agreement(finding: Finding, kept: Kept) -> Figure:
+def draw_agreement(finding: Finding, compared: Compared, kept: Kept) -> Figure:
     """What each method says of the first segments, and the curves of their orders."""
-    assert finding.agreement
-    values = {name: np.array(found) for name, found in finding.agreement.values.items()}
+    values = {name: np.array(found) for name, found in compared.values.items()}
     scaled = {name: found / (np.abs(found).max() or 1) for name, found in values.items()}
     mean = np.mean(list(scaled.values()), axis=0)
     shown = np.sort(np.argsort(-np.abs(mean), kind="stable")[:ROWS])
@@ -110,7 +109,7 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
     figure = new_figure(14, 2 + 0.25 * max(len(shown), 12), title)
     left, *curves = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])
     grid = np.array([found[shown] for found in scaled.values()]).T
-    names = [f"{name}\n{_compared(finding, name)}" for name in scaled]
+    names = [f"{name}\n{_beside_lime(compared, name)}" for name in scaled]
     left.imshow(grid, cmap=FOR_AGAINST, norm=Normalize(-1, 1), aspect="auto")
     left.set_xticks(range(len(names)), names, fontsize=8)
     _name_rows(left, finding, shown)
@@ -118,19 +117,18 @@ def draw_agreement(finding: Finding, kept: Kept) -> Figure:
         look: Any = {"ha": "center", "va": "center", "fontsize": 7}
         left.text(column, row, f"{grid[row, column]:+.2f}", **look)
     left.set_title("each method's values, largest = 1; in the text's order")
-    draw_curves(curves, finding.agreement.curves, finding.kind, f"{finding.scale} of the span")
+    draw_curves(curves, compared.curves, finding.kind, f"{finding.scale} of the span")
     figure.supxlabel("\n".join(textwrap.wrap(finding.believe, 150)), fontsize=10)
     return figure
 
 
-def _compared(finding: Finding, name: str) -> str:
+def _beside_lime(compared: Compared, name: str) -> str:
     """How a method compares with LIME."""
-    assert finding.agreement
     if name == LIME:
         return ""
-    rho, shared = finding.agreement.with_lime(name)
+    rho, shared = compared.with_lime(name)
     number = "-" if rho is None else f"{rho:.2f}"
-    return f"ρ {number}, top {shared}/{finding.agreement.top}"
+    return f"ρ {number}, top {shared}/{compared.top}"
 
 
 def _name_rows(axes: Axes, finding: Finding, shown: np.ndarray) -> None:
@@ -289,9 +287,7 @@ def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None
         outlines += f";  dotted green frame: expected, “{isolated(asked.expected, 40)}”"
     facts = (
         f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
-        f"{asked.whose}; {finding.samples} masks by {finding.hide}; held-out R² "
-        f"{finding.held_out_in_words()}; "
-        f"same answer in {100 * finding.kept:.0f} % of the masked texts"
+        f"{asked.whose}; {finding.how_in_words()}"
     )
     lines = textwrap.wrap(facts, 150)
     axes.text(EDGE, top + 0.42, "\n".join(lines), fontsize=8, va="top", linespacing=1.4)

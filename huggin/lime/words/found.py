@@ -17,6 +17,7 @@ from huggin.lime.quality import Compared
 from huggin.lime.surrogate import CHANCE, Pair
 from huggin.lime.words.scene import TextScene, TokenSpan
 from huggin.lime.words.text import cut, label, place_of_token, text_of, whole_of
+from huggin.recording.run_facts import first_problem
 
 FILE = "explanation.json"
 AGAIN = "run huggin lime-answer again, it writes a new one"
@@ -112,9 +113,11 @@ class Finding(BaseModel, extra="allow", frozen=True):
         """The largest coefficient without its sign; 1 if all are 0."""
         return max(abs(segment.coefficient) for segment in self.segments) or 1.0
 
-    def held_out_in_words(self) -> str:
-        """The held-out R²."""
-        return "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
+    def how_in_words(self) -> str:
+        """How it was made, and how well it holds."""
+        held_out = "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
+        same = f"same answer in {100 * self.kept:.0f} % of the masked texts"
+        return f"{self.samples} masks by {self.hide}; held-out R² {held_out}; {same}"
 
 
 @dataclass(frozen=True)
@@ -202,9 +205,7 @@ def read_kept(folder: Path) -> Kept:
     try:
         kept = TypeAdapter(Kept).validate_json(read_text(path))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path}: {where}: {first['msg']}; {AGAIN}") from None
+        raise UserError(f"{path}: {first_problem(error)}; {AGAIN}") from None
     if not kept.findings or not all(map(_fits_together, kept.findings)):
         raise UserError(f"{path}: its parts do not fit together; {AGAIN}")
     return kept
@@ -229,8 +230,6 @@ def all_kept(folder: Path) -> Iterator[Kept]:
 
 def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> Kept | None:
     """The newest explanation of a question by a model, of those in the folders of `folder`."""
-    for kept in all_kept(folder):
-        asked = kept.asked
-        if (asked.question, asked.context, asked.model_hash) == (question, context, model_hash):
-            return kept
-    return None
+    wanted = {"question": question, "context": context, "model_hash": model_hash}
+    found = (kept for kept in all_kept(folder) if wanted.items() <= vars(kept.asked).items())
+    return next(found, None)

@@ -5,6 +5,7 @@ It is found and refused before torch is imported.
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from huggin.common.errors import UserError
@@ -13,6 +14,7 @@ from huggin.qa.given import arguments_of
 from huggin.qa.questions import default_split, load_questions
 from huggin.qa.records import refuse_no_words
 from huggin.recording.answer import read_answer
+from huggin.recording.checkpoints import refuse_untrained
 from huggin.recording.reader import Recording
 
 LONGEST = 2000  # words of a context
@@ -20,8 +22,9 @@ LONGEST = 2000  # words of a context
 
 @dataclass(frozen=True)
 class Question:
-    """The question that is explained."""
+    """The question that is explained, and the recording of the run whose model answers it."""
 
+    recording: Recording
     name: str  # such as "question 7"
     folder: str  # of its results
     index: int
@@ -29,13 +32,18 @@ class Question:
 
 
 def chosen_question(
-    recording: Recording,
+    run: str | Path,
     index: int | None,
     split: str | None,
     question: str | None,
     context: str | None,
 ) -> Question:
-    """The user's own question, or one of the run's data. Raises UserError if it cannot be asked."""
+    """The user's own question, or one of the run's data.
+
+    Raises UserError if it cannot be asked, or if the run has no trained model.
+    """
+    recording = Recording(Path(run))
+    refuse_untrained(recording.run)
     if (question, context, index, split) == (None,) * 4:
         question, context = _newest_own(recording)
     if question is None and context is None:
@@ -43,9 +51,12 @@ def chosen_question(
     elif question is None or context is None:
         raise UserError("question and context: give both")
     else:
-        chosen = _own(question, context)
+        chosen = _own(recording, question, context)
     refuse_no_words(chosen.record["question"], chosen.record["context"], chosen.name)
-    refuse_long_context(chosen.name, chosen.record["context"])
+    count = len(words_in("context", chosen.record["context"]))
+    if count > LONGEST:
+        what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
+        raise UserError(f"{chosen.name}: {what}; give the part of it that holds the answer")
     return chosen
 
 
@@ -58,11 +69,12 @@ def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
     return None, None
 
 
-def _own(question: str, context: str) -> Question:
+def _own(recording: Recording, question: str, context: str) -> Question:
     texts = f"{question}\0{context}".encode(errors="surrogatepass")
     record: dict[str, Any] = {"id": "own", "question": question, "context": context}
     record["answers"] = {"text": [], "answer_start": []}
-    return Question("own question", f"own-{hashlib.sha256(texts).hexdigest()[:8]}", 0, record)
+    folder = f"own-{hashlib.sha256(texts).hexdigest()[:8]}"
+    return Question(recording, "own question", folder, 0, record)
 
 
 def _of_run(recording: Recording, index: int | None, split: str | None) -> Question:
@@ -83,12 +95,4 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
         known = f"{split} has the questions 0 to {len(records) - 1}"
         raise UserError(f"INDEX {index}: no such question; {known}")
     folder = str(index) if split == usual else f"{split}-{index}"
-    return Question(f"question {index}", folder, index, records[index])
-
-
-def refuse_long_context(name: str, context: str) -> None:
-    """Raise UserError for a context of more than LONGEST words."""
-    count = len(words_in("context", context))
-    if count > LONGEST:
-        what = f"a context of {count:,} words; at most {LONGEST:,} can be explained"
-        raise UserError(f"{name}: {what}; give the part of it that holds the answer")
+    return Question(recording, f"question {index}", folder, index, records[index])

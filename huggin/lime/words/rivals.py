@@ -5,17 +5,26 @@ to words: they say which hidden units carry the answer at its own tokens.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from captum.attr import LayerIntegratedGradients
 from torch import Tensor
 
+from huggin.analysis.nodes import nodes_for_half
 from huggin.common.progress import progress
 from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.lime.predictor import Target
-from huggin.lime.words.scene import NEVER, TextScene, TokenSpan, best_token_spans, span_logs
+from huggin.lime.words.scene import (
+    NEVER,
+    TextScene,
+    TokenSpan,
+    answer_text,
+    best_token_spans,
+    span_logs,
+)
 from huggin.lime.words.text import LONG
 from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
@@ -116,20 +125,27 @@ class NodeShares:
     add up to it exactly.
     """
 
-    rival: TokenSpan
-    shares: np.ndarray  # (hidden,)
+    rival: str  # the text of the span
     lead: float  # from the logits themselves
+    shares: np.ndarray  # (hidden,)
 
     @property
     def ranking(self) -> np.ndarray:
         """The nodes (hidden,), the one with the largest share first."""
         return np.argsort(-self.shares, kind="stable")
 
-    def in_words(self, rival: str, half: int) -> str:
-        """Which nodes carry the answer. rival: the text of the rival span; half: nodes for half."""
+    def in_words(self) -> str:
+        """Which nodes carry the answer."""
+        half = nodes_for_half(self.shares)
         first = ", ".join(f"{node} ({self.shares[node]:+.2f})" for node in self.ranking[:NODES])
-        lead = f"lead of {self.lead:+.3g} over {short(rival, LONG)}"
+        lead = f"lead of {self.lead:+.3g} over {short(self.rival, LONG)}"
         return f"last layer: {half} nodes give half of its {lead}; the first: {first}"
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, and how many nodes give half of the positive shares."""
+        half = nodes_for_half(self.shares)
+        found = {"rival": self.rival, "lead": self.lead, "nodes_for_half": half}
+        return {**found, "shares": self.shares.tolist()}
 
 
 def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:
@@ -156,4 +172,4 @@ def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:
     lead = float(sum(logits[mine] - logits[other] for logits, mine, other in ends))
     leads = [states[mine] - states[other] for _, mine, other in ends]
     shares = leads[0] * weight[0] + leads[1] * weight[1]
-    return NodeShares(rival, shares, lead)
+    return NodeShares(answer_text(scene.window, rival), lead, shares)

@@ -8,7 +8,7 @@ raises, as its loss is -ln P(start) - ln P(end).
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -21,12 +21,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from huggin.common.errors import BadValue, UserError
 from huggin.common.window import Window
 from huggin.lime.predictor import Answers, AnyScene, Rows, Target
-from huggin.lime.words.text import LONG, Place, label, place_of_token, text_of
+from huggin.lime.words.text import LONG, Place, label, only_place, place_of_token, text_of
 from huggin.model.device import copy_to_host
 from huggin.qa.arguments import DataArguments
-from huggin.qa.labels import read_span
+from huggin.qa.labels import answer_characters, answer_spans, read_span
 
 TokenSpan = tuple[int, int]  # first and last token
+OVER = " over "  # between the two spans of a contrast
 NEVER = -1  # the segment of tokens that are never hidden
 ON_CPU = 16  # masks at a time
 ON_ACCELERATOR = 128
@@ -44,6 +45,7 @@ class TextModel:
     data: DataArguments
     fingerprint: str  # a hash that changes when the model's answers may change
     run: str = ""  # its folder
+    step: int = 0
 
     @property
     def batch(self) -> int:
@@ -61,9 +63,8 @@ class TextModel:
 
 @dataclass(frozen=True)
 class TextScene(AnyScene[TokenSpan]):
-    """A question and a window of its context, cut into segments."""
+    """A question and a window of its context, cut into segments; its methods are `AnyScene`'s."""
 
-    name: str  # of the question
     window: Window
     kind: str  # of the segments: words, sentences or spans
     hide: str  # how a segment is hidden: mask, delete or pad
@@ -73,16 +74,13 @@ class TextScene(AnyScene[TokenSpan]):
 
     thing = "text"
     in_logs = True
-    best_columns = 2
 
     @property
     def count(self) -> int:
-        """How many segments there are."""
         return len(self.segments)
 
     @property
     def batch(self) -> int:
-        """See `AnyScene.batch`."""
         return self.text_model.batch
 
     @property
@@ -91,7 +89,6 @@ class TextScene(AnyScene[TokenSpan]):
         return [text_of(self.window, place) for place in self.segments]
 
     def name_of(self, segment: int) -> str:
-        """What a segment is called: its text, shortened."""
         return label(segment, self.texts, self.segments[segment].part, LONG)
 
     def seen(self, on: np.ndarray) -> np.ndarray:
@@ -99,7 +96,6 @@ class TextScene(AnyScene[TokenSpan]):
         return on[:, self.segment_of] | (self.segment_of == NEVER)
 
     def rows(self, about: tuple[TokenSpan, ...]) -> Rows:
-        """See `AnyScene.rows`."""
         in_context = torch.tensor([part == "context" for part in self.window.parts])
 
         def rows(on: np.ndarray) -> np.ndarray:
@@ -113,7 +109,6 @@ class TextScene(AnyScene[TokenSpan]):
         return rows
 
     def key(self, about: tuple[TokenSpan, ...]) -> str:
-        """See `AnyScene.key`."""
         own = self.text_model
         data = own.data
         model = (own.fingerprint, str(own.model.device.type), str(own.model.dtype))
@@ -123,21 +118,12 @@ class TextScene(AnyScene[TokenSpan]):
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def kept(self, target: Target[TokenSpan], answers: Answers[TokenSpan]) -> float:
-        """The share of the masked texts to which the model gives its answer to the full one."""
         return float((answers.best[1:] == answers.best[0]).all(axis=1).mean())
 
     def kept_in_words(self, target: Target[TokenSpan], kept: float) -> str:
-        """See `AnyScene.kept_in_words`."""
-        line = f"the model still gives its answer in {100 * kept:.0f} % of the masked texts"
-        if kept >= NEARLY_ALL:
-            line += f". NEARLY ALL: the answer hardly depends on these {self.kind}"
-        if kept < SELDOM:
-            line += ". Few: masked texts look unlike the training data; "
-            line += "check that leave-one-out agrees"
-        return line
+        return f"the model still gives its answer in {100 * kept:.0f} % of the masked texts"
 
     def doubts(self, kept: float) -> list[str]:
-        """What that share says against the top segments, a clause each."""
         masked = f"in {100 * kept:.0f} % of the masked texts"
         if kept >= NEARLY_ALL:
             return [f"the model gives its answer {masked}, whatever is hidden"]
@@ -146,7 +132,6 @@ class TextScene(AnyScene[TokenSpan]):
         return []
 
     def details(self, answers: Answers[TokenSpan]) -> list[str]:
-        """See `AnyScene.details`."""
         first, last = answers.best[1].tolist()
         how = f"of {len(self.window.tokens)} tokens, hidden by {self.hide}"
         answer = answer_text(self.window, (first, last))
@@ -156,7 +141,6 @@ class TextScene(AnyScene[TokenSpan]):
         ]
 
     def as_json(self, target: Target[TokenSpan]) -> dict[str, Any]:
-        """See `AnyScene.as_json`."""
         owners = self.segment_of[self.segment_of >= 0]
         areas = np.bincount(owners, minlength=self.count) / len(owners)
         parts = zip(self.segments, self.texts, areas.tolist(), strict=True)
@@ -165,7 +149,6 @@ class TextScene(AnyScene[TokenSpan]):
 
 
 def make_text_scene(
-    name: str,
     window: Window,
     places: Sequence[Place],
     kept: Collection[int],
@@ -199,10 +182,10 @@ def make_text_scene(
                 segments[numbers[owner]] = Place(place.part, joined.first, place.last)
     if len(segments) < 2:
         what = f"{len(segments)} segments can be hidden, two are needed"
-        raise UserError(f"{name}: {what}; give a longer context, or hide the answer's words, too")
+        raise UserError(f"{what}; give a longer context, or hide the answer's words, too")
     segment_of = np.array([numbers.get(owner, NEVER) for owner in owners])
     segment_of[list(kept)] = NEVER
-    return TextScene(name, window, kind, hide, segments, segment_of, text_model)
+    return TextScene(window, kind, hide, segments, segment_of, text_model)
 
 
 def answer_text(window: Window, span: TokenSpan) -> str:
@@ -210,6 +193,43 @@ def answer_text(window: Window, span: TokenSpan) -> str:
     if span == (0, 0):
         return "(no answer)"
     return window.context[slice(*read_span(window.context, [places_in_context(window)], 0, span))]
+
+
+def span_target(
+    wanted: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
+) -> Target[TokenSpan]:
+    """`answer`, `gold`, a text of the context, or one of these over another: `answer over gold`.
+
+    window: the one that is explained. answer: the model's. answers: those expected, as in SQuAD.
+    Raises BadValue if there is no such span in the window.
+    """
+    plus, over, minus = wanted.partition(OVER)
+    is_contrast = over and wanted not in window.context
+    texts = [plus.strip(), minus.strip()] if is_contrast else [wanted]
+    spans = [_span_of(text, window, answer, answers) for text in texts]
+    if len(set(spans)) < len(texts):
+        raise BadValue("explain", wanted, "the two spans must differ")
+    return Target(OVER.join(answer_text(window, span) for span in spans), *spans)
+
+
+def _span_of(
+    text: str, window: Window, answer: TokenSpan, answers: Mapping[str, Sequence[Any]]
+) -> TokenSpan:
+    """The tokens of a span. Raises BadValue if it is not in the window."""
+    if text == "answer":
+        return answer
+    if text == "gold":
+        characters = answer_characters(answers)
+        if characters is None:
+            raise BadValue("explain", text, "this question has no expected answer; give a text")
+    else:
+        place = only_place(window, text, ["context"], "explain")
+        characters = (place.first, place.last)
+    (span,) = answer_spans([places_in_context(window)], characters, 0)
+    if span is None:
+        what = "is not in the part of the context that the model's answer is from"
+        raise BadValue("explain", text, f"{what}; give a span of that part")
+    return span
 
 
 def places_in_context(window: Window) -> list[tuple[int, int] | None]:

@@ -123,27 +123,29 @@ def cut(window: Window, kind: str) -> list[Place]:
     return [place for part in PARTS for place in cutting(part, whole_of(window, part))]
 
 
-def starts_of(text: str, whole: str) -> list[int]:
-    """Where a text begins in a whole one; nowhere if it is empty."""
-    return [at for at in range(len(whole)) if text and whole.startswith(text, at)]
+def only_place(window: Window, text: str, parts: Sequence[str], name: str) -> Place:
+    """Where a text is. Raises BadValue of the parameter `name` if it is not there just once."""
+    places = [
+        Place(part, at, at + len(text))
+        for part in parts
+        for at in range(len(whole_of(window, part)))
+        if text and whole_of(window, part).startswith(text, at)
+    ]
+    if len(places) != 1:
+        many = f"is there {len(places)} times; give more of the words around it"
+        problem = many if places else f"is not in the {' or the '.join(parts)}; give a part of it"
+        raise BadValue(name, repr(short(text)), problem)
+    return places[0]
 
 
 def find_spans(window: Window, texts: Sequence[str]) -> list[Place]:
     """The places of the user's own spans. Raises BadValue for one that is not there just once."""
     found: list[Place] = []
     for text in texts:
-        places = [
-            Place(part, start, start + len(text))
-            for part in PARTS
-            for start in starts_of(text, whole_of(window, part))
-        ]
-        if len(places) != 1:
-            many = f"is there {len(places)} times; give more of the words around it"
-            problem = many if places else "is neither in the question nor in the context"
-            raise BadValue("spans", repr(text), problem)
-        if any(place.overlaps(places[0]) for place in found):
+        place = only_place(window, text, PARTS, "spans")
+        if any(map(place.overlaps, found)):
             raise BadValue("spans", repr(text), "overlaps another span; give spans that do not")
-        found += places
+        found.append(place)
     return found
 
 

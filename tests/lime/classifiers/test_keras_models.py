@@ -5,7 +5,7 @@ import pytest
 
 from huggin.common.errors import UserError
 from huggin.lime.classifiers.keras_models import load_classifier
-from huggin.lime.classifiers.labels import Labels, labels_of_file, target_of
+from huggin.lime.classifiers.labels import class_of, labels_of_file, target_of
 from huggin.lime.predictor import Target
 from tests.lime.conftest import SHAPES, loaded, saved
 
@@ -55,15 +55,9 @@ def test_probabilities_are_found_behind_other_layers_and_inside_of_models(tmp_pa
     assert load_classifier(path).pixels(np.float32(1)) == 255
 
 
-def test_half_precision_and_what_is_not_finite(tmp_path):
+def test_half_precision(tmp_path):
     import keras
 
-    model = small(keras)
-    model.layers[-1].set_weights(
-        [np.full_like(weight, np.nan) for weight in model.layers[-1].get_weights()]
-    )
-    with pytest.raises(UserError, match="it predicts NaN or infinity"):
-        loaded(saved(model, tmp_path), pixels="unit").predict(np.zeros((8, 8, 3), np.float32))
     keras.config.set_dtype_policy("mixed_float16")
     try:
         path = saved(small(keras), tmp_path)
@@ -85,12 +79,10 @@ def test_a_dictionary_of_one_output_is_that_output(tmp_path):
 
 def test_what_is_no_model_is_refused(tmp_path):
     (tmp_path / "a.keras").write_text("ravens")
-    for name, message in (
-        ("a.keras", "not a model that Keras can load"),
-        ("b.keras", "no such file"),
-    ):
-        with pytest.raises(UserError, match=message):
-            load_classifier(str(tmp_path / name))
+    with pytest.raises(UserError, match="not a model that Keras can load"):
+        load_classifier(str(tmp_path / "a.keras"))
+    with pytest.raises(FileNotFoundError, match="b.keras"):
+        load_classifier(str(tmp_path / "b.keras"))
     with pytest.raises(UserError, match="did you mean InceptionV3"):
         load_classifier("InceptionV4")
     with pytest.raises(UserError, match="neither a file nor in keras.applications; it has "):
@@ -101,39 +93,19 @@ def test_weights_are_refused_where_they_do_not_belong(tmp_path):
     (tmp_path / "a.h5").write_text("ravens")
     with pytest.raises(UserError, match="has its own"):
         load_classifier(f"{SHAPES}.keras", weights="random")
-    with pytest.raises(UserError, match="no such file"):
-        load_classifier("MobileNetV2", weights=str(tmp_path / "b.h5"))
-    with pytest.raises(UserError, match="do not fit MobileNetV2"):
-        load_classifier("MobileNetV2", weights=str(tmp_path / "a.h5"))
+    for file in ("a.h5", "missing.h5"):
+        with pytest.raises(UserError, match="do not fit MobileNetV2"):
+            load_classifier("MobileNetV2", weights=str(tmp_path / file))
 
 
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
-def test_outputs_become_probabilities(activation, tmp_path):
-    import keras
-
-    model = small(keras, activation=activation)
-    classifier = loaded(
-        saved(model, tmp_path), pixels="signed", ending=None if activation else "logits"
-    )
-    picture = np.random.default_rng(0).random((8, 8, 3), np.float32)
-    outputs = model.predict(picture[None] * 2 - 1, verbose=0)[0]
-    expected = outputs if activation else np.exp(outputs) / np.exp(outputs).sum()
-    assert np.allclose(classifier.predict(picture), expected, atol=1e-6)
-    assert classifier.labels.names == ("class 0", "class 1", "class 2")
-
-
-@pytest.mark.slow
-def test_pixels_of_applications_and_of_models_that_scale(tmp_path):
+def test_pixels_of_applications_and_as_chosen(tmp_path):
     import keras
 
     named = load_classifier("MobileNetV2", weights="random")
     assert named.pixels(np.array([[[0, 0.5, 1]]], np.float32)).ravel().tolist() == [-1, 0, 1]
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), *small(keras).layers[1:]]
-    )
-    path = saved(model, tmp_path)
-    assert load_classifier(path).pixels(np.float32(1)) == 255
-    assert loaded(path, pixels="unit").pixels(np.float32(1)) == 1
+    chosen = loaded(saved(small(keras), tmp_path), pixels="unit")
+    assert chosen.pixels(np.float32(1)) == 1
+    assert chosen.names == ("class 0", "class 1", "class 2")
 
 
 # Labels
@@ -148,14 +120,14 @@ def test_labels_of_another_number_are_refused(tmp_path):
         labels_of_file(tmp_path / "labels.txt", 1)
 
 
-LABELS = Labels(("tabby, tabby cat", "Egyptian_cat", "crane", "crane", "hot-dog"))
+NAMES = ("tabby, tabby cat", "Egyptian_cat", "crane", "crane", "hot-dog")
 
 
 @pytest.mark.parametrize(
     ("words", "number"), [("1", 1), ("egyptian cat", 1), ("Tabby Cat", 0), ("tabby", 0), ("3", 3)]
 )
 def test_a_class_by_number_or_name(words, number):
-    assert LABELS.find(words) == number
+    assert class_of(words, NAMES) == number
 
 
 @pytest.mark.parametrize(
@@ -169,12 +141,12 @@ def test_a_class_by_number_or_name(words, number):
 )
 def test_a_class_that_is_not_clear_is_refused(words, message):
     with pytest.raises(UserError, match=message):
-        LABELS.find(words)
+        class_of(words, NAMES)
 
 
 def test_contrasts():
-    assert target_of("hot-dog", LABELS) == Target("hot-dog", 4)
-    assert target_of("tabby - 1", LABELS) == Target("tabby, tabby cat - Egyptian_cat", 0, 1)
-    assert target_of("a - b", Labels(("a - b", "c"))) == Target("a - b", 0)
+    assert target_of("hot-dog", NAMES) == Target("hot-dog", 4)
+    assert target_of("tabby - 1", NAMES) == Target("tabby, tabby cat - Egyptian_cat", 0, 1)
+    assert target_of("a - b", ("a - b", "c")) == Target("a - b", 0)
     with pytest.raises(UserError, match="the two classes must differ"):
-        target_of("1 - egyptian cat", LABELS)
+        target_of("1 - egyptian cat", NAMES)

@@ -14,7 +14,7 @@ import pytest
 from huggin.common.errors import UserError
 from huggin.lime.classifiers.keras_models import Unclear
 from huggin.lime.classifiers.keras_quietly import keras, tf
-from huggin.lime.classifiers.labels import imagenet_labels
+from huggin.lime.classifiers.labels import class_of, imagenet_names
 from huggin.lime.pictures.reading import Picture
 from huggin.lime.pictures.scene import make_scene
 from huggin.lime.predictor import Predictor, Target
@@ -195,7 +195,7 @@ def test_one_of_several_outputs_is_chosen(as_dictionary, name, tmp_path):
     assert_explained(classifier, tmp_path)
     assert classifier.ending == "softmax"
     other = loaded(path, output="other" if as_dictionary else "1")
-    assert (other.ending, len(other.labels.names)) == ("sigmoid", 3)
+    assert (other.ending, len(other.names)) == ("sigmoid", 3)
     assert other.fingerprint != classifier.fingerprint
     with pytest.raises(UserError, match="output a: .* has one output only"):
         loaded(saved(small(), tmp_path), output="a")
@@ -288,7 +288,6 @@ REFUSED = {
     "arithmetic.h5": (arithmetic, "has the operation TrueDivide, .* save the model as .keras"),
     "two.h5": (keras_2_arithmetic, "has the operation TFOpLambda, which HDF5 files do not keep"),
     "class.keras": (own_class, "needs Python classes of its own"),
-    "missing.keras": (lambda path: None, "no such file; give a model"),
 }
 
 
@@ -303,10 +302,10 @@ def test_what_cannot_be_used_is_named_with_a_way_out(name, tmp_path):
 
 
 def test_classes_of_imagenet_need_no_network():
-    labels = imagenet_labels()
-    assert len(labels.names) == 1000
-    assert labels.names[208] == "Labrador retriever"
-    assert labels.find("tabby") == 281
+    names = imagenet_names()
+    assert len(names) == 1000
+    assert names[208] == "Labrador retriever"
+    assert class_of("tabby", names) == 281
 
 
 def keras_with(home: Path, code: str = "") -> subprocess.CompletedProcess[str]:

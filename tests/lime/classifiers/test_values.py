@@ -79,7 +79,7 @@ def test_several_linear_outputs_are_asked_about(picture):
     path = saved(regressor(3), picture)
     with pytest.raises(Unclear, match="logits of classes, or values.*choose ending: logits, value"):
         loaded(path)
-    assert loaded(path, ending="value").labels.names == ("output 0", "output 1", "output 2")
+    assert loaded(path, ending="value").names == ("output 0", "output 1", "output 2")
     words = ("a.png", "--model", "model.keras", "--ending", "value", *OPTIONS)
     done = command("lime.py", *words, cwd=picture)
     assert (done.returncode, "say which of them is explained" in done.stderr) == (2, True)

@@ -9,7 +9,6 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from huggin.lime import drawing
-from huggin.lime.classifiers.labels import Labels
 from huggin.lime.drawing import AGAINST, FOR
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import distance_weights, random_perturbations
@@ -28,7 +27,7 @@ class Named:
     fingerprint = "a"
 
     def __init__(self, *names: str) -> None:
-        self.labels = Labels(names)
+        self.names = names
 
 
 def explained(shape: tuple[int, int], cells: int, names=("cat", "dog")) -> Explanation:

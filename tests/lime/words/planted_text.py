@@ -90,7 +90,7 @@ def scene_of(
 ) -> TextScene:
     """The letters as segments; those of the target stay."""
     kept = tokens_of_words(window, target_of(window, over).both)
-    return make_text_scene("planted", window, cut(window, "words"), kept, "words", hide, text_model)
+    return make_text_scene(window, cut(window, "words"), kept, "words", hide, text_model)
 
 
 def text_model_of(tokenizer: Any, pair: bool) -> TextModel:

@@ -14,6 +14,7 @@ import huggin
 from huggin.common.errors import BadValue, UserError
 from huggin.lime.words.found import newest_kept, read_kept
 from tests.conftest import command
+from tests.lime.conftest import STEPS
 from tests.pages.pages import data_in, page_of
 
 FIGURES = ["agreement.png", "top-words.png", "words-by-step.png", "words.png"]
@@ -39,12 +40,7 @@ def explained(made_once, tiny_run):
 def test_what_is_printed(explained):
     lines = (explained / "printed.txt").read_text().splitlines()
     assert lines[0] == "question 1: When do they return?"
-    assert [line for line in lines if line.startswith("Step")] == [
-        "Step 1/4: random perturbations",
-        "Step 2/4: predictions",
-        "Step 3/4: distance weights",
-        "Step 4/4: linear regression coefficients",
-    ]
+    assert [line for line in lines if line.startswith("Step")] == STEPS
     text = "\n".join(lines)
     for part in (
         "held out",
@@ -125,9 +121,9 @@ def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, 
         ),
         (("run", *OWN, "Odin", "--by", "sentences"), "1 segments can be hidden"),
         (("run", *OWN, "Odin is.", "--explain", "gold"), "has no expected answer"),
-        (("run", 1, "--explain", "Loki"), "--explain Loki: no 'Loki' in the context"),
-        (("run", 1, "--spans", "Loki"), "--spans 'Loki': is neither"),
-        (("run", 1, "--question", "Who?"), "--question and --context: give both"),
+        (("run", 1, "--explain", "Loki"), "--explain 'Loki': is not in the context"),
+        (("run", 1, "--spans", "Loki"), "--spans 'Loki': is not in the question or the context"),
+        (("run", "--question", "Who?"), "question and context: give both"),
         (
             ("run", 1, "--hide", "pad", "--hide-answer"),
             "tokens, so it cannot be scored",

@@ -1,5 +1,6 @@
 """Texts are cut, laid out and named as readers of their language expect."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,21 +11,14 @@ from huggin.common.window import Window
 from huggin.lime import drawing
 from huggin.lime.explanation import Request
 from huggin.lime.steps import Report
-from huggin.lime.words.answer import Story
-from huggin.lime.words.case import (
-    LONG,
-    TextCase,
-    default_samples,
-    span_target,
-)
+from huggin.lime.words.case import LONG, TextCase, default_samples
 from huggin.lime.words.figures import laid_out, visual_order
 from huggin.lime.words.found import Asked, Piece
-from huggin.lime.words.question import refuse_long_context
-from huggin.lime.words.scene import make_text_scene
+from huggin.lime.words.scene import make_text_scene, span_target
 from huggin.lime.words.text import cut, find_spans, is_right_to_left, sentences_in, words_in
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import track_sample
-from tests.conftest import CONTEXT, record
+from tests.conftest import record
 from tests.lime.words.planted_text import DATA, FIRST, SECOND, target_of, text_model_of, window_of
 
 ASKED = Asked("planted", "z ?", "a", "a", "", None, "planted", 30, "a")
@@ -138,7 +132,7 @@ def test_targets(ravens):
 
 def test_spans_of_the_user(ravens):
     places = find_spans(ravens, ["owns the ravens?", "Muninn"])
-    scene = make_text_scene("q", ravens, places, set(), "spans", "mask", None)
+    scene = make_text_scene(ravens, places, set(), "spans", "mask", None)
     assert scene.texts == ["owns the ravens?", "Muninn"]
     hidden = ~scene.seen(np.array([[False, True]]))[0]
     assert "owns" not in scene.texts and hidden.sum() >= 3
@@ -160,17 +154,14 @@ def test_a_token_of_many_characters_is_one_segment():
         gold_end=2,
         offsets=[(0, 3), (0, 4), (5, 10)],
     )
-    scene = make_text_scene("q", own, cut(own, "words"), {2}, "words", "mask", None)
+    scene = make_text_scene(own, cut(own, "words"), {2}, "words", "mask", None)
     assert scene.texts == [own.question, "李明住北"]
     assert scene.segment_of.tolist() == [0, 1, -1]
 
 
-def test_too_little_and_too_much_text(ravens):
+def test_too_little_text(ravens):
     with pytest.raises(UserError, match="1 segments can be hidden, two are needed"):
-        make_text_scene("q", ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask", None)
-    with pytest.raises(UserError, match="a context of 5,000 words; at most 2,000"):
-        refuse_long_context("question 1", "word " * 5000)
-    refuse_long_context("question 1", CONTEXT)
+        make_text_scene(ravens, find_spans(ravens, ["Muninn"]), set(), "spans", "mask", None)
 
 
 # Long texts: sentences first
@@ -188,19 +179,9 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     data = DataArguments(max_seq_length=512, doc_stride=16)
     window = track_sample(record(1, "z ?", "a", context), 1, tokenizer, data)
     text_model = text_model_of(tokenizer, pair=True)
-    case = TextCase(
-        asked=ASKED,
-        window=window,
-        text_model=text_model,
-        target=target_of(window),
-        answer=target_of(window).plus,
-        expected=None,
-        hide="mask",
-        kept=frozenset(),
-    )
-    assert case.is_long
     lines: list[str] = []
-    (first, second), _ = story_of(case, tmp_path, lines).findings(())
+    case = case_of(window, text_model, set(), tmp_path, lines)
+    (first, second), _ = case.findings((), None, False)
     assert [first.kind, second.kind] == ["sentences", "words"]
     assert first.samples == 129
     best = [first.segments[number].text for number in first.top_segments]
@@ -211,18 +192,16 @@ def test_a_long_text_is_explained_by_sentences_and_then_by_the_words_of_some(tok
     assert any(line.startswith("Next: the words of the sentences that matter") for line in lines)
 
 
-def story_of(case: TextCase, folder, lines: list[str], samples: int = 0) -> Story:
+def case_of(window, text_model, kept, folder, lines: list[str], samples: int = 0) -> TextCase:
     request = Request("hadamard", samples, 0, "logit", 5, "auto", "mask")
-    return Story(case, request, folder, Report(lines.append, verbose=False), compare=False)
+    target = target_of(window)
+    asked = (ASKED, window, text_model, target, target.plus, None)
+    return TextCase(*asked, frozenset(kept), request, folder, Report(lines.append, verbose=False))
 
 
 def test_how_many_masks():
-    assert [default_samples("words", "hadamard", count) for count in (30, 84, 169, 170)] == [
-        513,
-        513,
-        513,
-        1025,
-    ]
+    counts = [default_samples("words", "hadamard", count) for count in (30, 84, 169, 170)]
+    assert counts == [513, 513, 513, 1025]
     assert default_samples("sentences", "hadamard", 15) == 129
     assert default_samples("words", "leave-one-out", 30) == 31
 
@@ -233,13 +212,11 @@ def test_the_training_is_followed(tokenizer, tmp_path):
     early = text_model_of(tokenizer, pair=True)
     late = text_model_of(tokenizer, pair=False)
     early.model.qa_outputs.weight.data[:] = 0
-    case = TextCase(
-        ASKED, window, late, target_of(window), (5, 5), None, "mask", frozenset({5, 14})
-    )
     lines: list[str] = []
-    story = story_of(case, tmp_path, lines, samples=129)
-    _, last = story.findings(())
-    found = story.by_step(last, [(10, early), (20, late), (30, late)])
+    case = case_of(window, late, {5, 14}, tmp_path, lines, samples=129)
+    _, last = case.findings((), None, False)
+    models = [replace(early, step=10), replace(late, step=20), replace(late, step=30)]
+    found = case.by_step(last, models)
     assert found.steps == [10, 20, 30]
     assert found.scores[0] < found.scores[1] == found.scores[2]
     assert lines[-1].startswith("from step 20 on, at least 1 of the 1 top segments")

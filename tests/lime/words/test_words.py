@@ -30,6 +30,7 @@ from tests.lime.words.planted_text import (
     DATA,
     EFFECT,
     FIRST,
+    RIVAL,
     SECOND,
     place_of,
     predictor_of,
@@ -94,7 +95,7 @@ def test_standard_errors_cover_the_truth_of_all_masks(tokenizer, tmp_path):
     kept = tokens_of_words(window, target_of(window, over=False).both)
     places = predictor.scene.segments[-len(BINARY) :]
     model = predictor.scene.text_model
-    scene = make_text_scene("planted", window, places, kept, "words", "mask", model)
+    scene = make_text_scene(window, places, kept, "words", "mask", model)
     assert SECOND in scene.texts
     target = target_of(scene.window, over=False)
     asker = Predictor(scene, [target], tmp_path / "all.npz")
@@ -130,6 +131,7 @@ def test_integrated_gradients_are_complete(tokenizer, tmp_path, tiny_run):
 def test_the_shares_of_nodes_add_up_to_the_lead(tokenizer, window):
     scene = scene_of(window, text_model_of(tokenizer, pair=False))
     found = node_shares(scene, target_of(window))
+    assert found.rival == RIVAL
     assert found.shares.tolist() == pytest.approx([2.0, 2 * EFFECT])
     assert found.lead == pytest.approx(found.shares.sum())
     assert found.ranking.tolist() == [1, 0]
@@ -165,7 +167,7 @@ def trained(run) -> tuple[object, TextScene]:
     own = track_sample(record(0, "Who owns the ravens?", "Odin"), 0, tokenizer, DATA)
     text_model = TextModel("tiny", model, tokenizer, DATA, "a")
     words = cut(own, "words")
-    return tokenizer, make_text_scene("q", own, words, {6, 7}, "words", "delete", text_model)
+    return tokenizer, make_text_scene(own, words, {6, 7}, "words", "delete", text_model)
 
 
 def test_deleting_words_is_asking_about_a_text_without_them(tiny_run, tmp_path):
