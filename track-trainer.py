@@ -11,8 +11,8 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-import run_qa
 from huggin.common.cli import CommandParser, called, exit_code_of, run_command
+from huggin.common.console import main_of
 from huggin.common.files import replacing
 from huggin.common.streams import warn
 from huggin.database.connection import (
@@ -27,6 +27,7 @@ from huggin.tracking.report import flame_svg, report, speedscope
 from huggin.tracking.tables import record_samples, search_functions
 from huggin.tracking.watch import Looks, Sample
 
+RUN_QA = Path(__file__).resolve().with_name("run_qa.py")
 SHORTEST = 0.01  # seconds between looks
 WORK = ("Trainer.train", "EvaluatingTrainer.evaluate")  # without these nothing is worth keeping
 DESCRIPTION = """Train as run_qa.py does, and look at its Python stack at random moments.
@@ -84,7 +85,7 @@ def track(args: Namespace) -> int:
     path = database_path(args.db)
     check_database(path)
     with Looks(args.interval, args.seed) as looks:
-        code = exit_code_of(run_qa.main, [str(args.cfg), *args.flags])
+        code = exit_code_of(main_of(RUN_QA), [str(args.cfg), *args.flags])
     samples = spread(looks.samples, args.samples, args.seed)
     if not any(frame.function in WORK for sample in samples for frame in sample):
         what = f"{called('track-trainer.py')}: saw no training in {looks.seconds:.1f} s"
