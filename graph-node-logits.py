@@ -23,8 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.set_defaults(sample=None)
     step = "draw the tracked sample after K steps instead; K is a node snapshot"
     parser.option("--step K", step, type=int)
-    share = "draw the share of each node in the tracked sample's logits instead"
-    parser.option("--share", share)
+    parser.option("--share", "draw the share of each node in the tracked sample's logits instead")
     token = "with --share: the token, by its text or its place (default: the true answer's)"
     parser.option("--token T", token)
     args = parser.parse_args(argv)

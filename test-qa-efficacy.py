@@ -61,8 +61,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("cfg", metavar="CFG", type=Path, help="the run's folder, or its cfg.json")
     how_many = parser.add_mutually_exclusive_group()
-    until = "stop at the first correct answer (default)"
-    parser.option("--until-correct", until, group=how_many)
+    parser.option("--until-correct", "stop at the first correct answer (default)", group=how_many)
     parser.option("--samples N", "ask N questions", group=how_many, at_least=1)
     parser.option("--all", "ask all questions", group=how_many)
     most = "with --until-correct: give up after N questions (default: all questions)"

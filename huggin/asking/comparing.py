@@ -3,7 +3,6 @@
 huggin.compare("runs/a", "runs/b").in_words()
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from huggin.asking.answering import TrainedModel
 from huggin.asking.examination import Examination
 from huggin.asking.questions import Asked, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
-from huggin.common.text import short
+from huggin.common.text import InWords, short
 from huggin.model.device import choose_device
 from huggin.qa.features import refuse_long_questions
 from huggin.recording.checkpoints import newest_model
@@ -50,7 +49,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(InWords):
     """Two models' answers to the same questions. A is the first, B the second."""
 
     first: Answers
@@ -105,9 +104,6 @@ class Compared:
                 for first, second in pairs
             ],
         }
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 def _in_words(first: Asked, second: Asked) -> str:

@@ -3,7 +3,6 @@
 huggin.examine("runs/sample", 20).in_words()
 """
 
-import html
 from collections.abc import Collection, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.errors import BadValue
-from huggin.common.text import storable
+from huggin.common.text import InWords, storable
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
 from huggin.qa.given import Keys
@@ -32,7 +31,7 @@ SHOWN = 20  # wrong answers that are listed if nobody says which
 
 
 @dataclass(frozen=True)
-class Examined:
+class Examined(InWords):
     """Questions that were asked, and the score over all of them."""
 
     run: Path
@@ -95,9 +94,6 @@ class Examined:
         answers = [dict(zip(names, each.as_row(), strict=True)) for each in self.asked]
         whose = {"run": str(self.run), "state": self.state}
         return {**whose, **asdict(self.efficacy), "answers": answers}
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 @dataclass(frozen=True)

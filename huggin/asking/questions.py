@@ -39,8 +39,7 @@ class Asked:
     def as_row(self) -> tuple[int, str, str, bool, float, float]:
         """The fields of its row in the database."""
         expected = next(iter(self.record["answers"]["text"]), "")
-        confidence = self.answer.confidence
-        return self.index, expected, self.answer.text, self.right, self.f1, confidence
+        return self.index, expected, self.answer.text, self.right, self.f1, self.answer.confidence
 
     def in_words(self) -> str:
         """The question, the expected and the actual answer."""

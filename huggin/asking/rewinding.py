@@ -4,7 +4,6 @@ The weights before the training come back from where they came: random ones from
 pretrained ones from their source. What the recording holds of step 0 says whether they are right.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import draw_questions
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
+from huggin.common.text import InWords
 from huggin.model.device import choose_device
 from huggin.model.loading import head_of, load_model
 from huggin.model.parts import TwoStates
@@ -37,7 +37,7 @@ DATA_OF = {"train": "training data", "validation": "validation data"}
 
 
 @dataclass(frozen=True)
-class Rewinding:
+class Rewinding(InWords):
     """What rewinding a run has found, and kept in RUN/rewind.json."""
 
     run: RunFolder
@@ -51,9 +51,6 @@ class Rewinding:
     def as_json(self) -> dict[str, Any]:
         """The entry in RUN/rewind.json."""
         return asdict(self.rewound)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 def rewind(
@@ -96,18 +93,23 @@ def rewind(
         refuse_changed(recording, records.to_list())
     indices = sorted(draw_questions(len(records), seed)[:samples])
     name = f"{data.name_of(split)} ({DATA_OF[split]})"
-    worth = _worth_of_parts(two, trained, records, indices)
-    found = Rewound(trained.step, name, seed, indices, *worth)
+    of_trained, of_untrained, *others = _answers(two, trained, records, indices)
+    halves = (others[: len(two.parts)], others[len(two.parts) :])
+    parts = [
+        PartRewound(part, two.size(part), two.distance(part), put_back, alone)
+        for part, put_back, alone in zip(two.parts, *halves, strict=True)
+    ]
+    found = Rewound(trained.step, name, seed, indices, of_trained, of_untrained, parts)
     with one_at_a_time(recording.run.recording):
         keep_rewound(recording.run, found)
     asked = max((len(one.questions) for one in before if one.step == found.step), default=0)
     return Rewinding(recording.run, found, asked if asked > len(found.questions) else 0)
 
 
-def _worth_of_parts(
+def _answers(
     two: TwoStates, trained: TrainedModel, records: Dataset, indices: Sequence[int]
-) -> tuple[Answers, Answers, list[PartRewound]]:
-    """What the trained model, the untrained one, and those with parts put back answer."""
+) -> list[Answers]:
+    """Of the trained model, of the untrained one, with each part put back, and with all others."""
     alone = [[part] for part in two.parts]
     others = [[other for other in two.parts if other != part] for part in two.parts]
     mixtures = [[], two.parts, *alone, *others]  # what is put back
@@ -119,16 +121,7 @@ def _worth_of_parts(
             loss, right = [each.loss for each in asked], [each.right for each in asked]
             found.append(Answers(loss, [each.answer.text for each in asked], right))
             bar.update(len(indices))
-    of_trained, of_untrained, *rest = found
-    halves = (rest[: len(two.parts)], rest[len(two.parts) :])
-    return (
-        of_trained,
-        of_untrained,
-        [
-            PartRewound(part, two.size(part), two.distance(part), *answers)
-            for part, *answers in zip(two.parts, *halves, strict=True)
-        ],
-    )
+    return found
 
 
 def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrainedModel:

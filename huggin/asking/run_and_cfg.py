@@ -36,8 +36,7 @@ class TrainedWith:
         Raises UserError for a run.json that cannot be read.
         """
         if not run.facts.is_file():
-            do_train = config.trains
-            return cls(config.data_name, config.model.pretrained_model, config.data, do_train)
+            return cls(config.data_name, config.model.pretrained_model, config.data, config.trains)
         facts = read_facts(run)
         # A loop of the user's own keeps no cfg: then the one beside it says how windows are cut.
         model, data = arguments_of(facts.cfg or config.given)
@@ -53,8 +52,7 @@ class TrainedWith:
         if different:
             what = f"{run.path}: trained with {', '.join(different)}"
             warn(f"{what}; the cfg's values are not used")
-        texts = facts.fixed.get(TEXTS)
-        return cls(facts.data_name, facts.pretrained, data, bool(facts.cfg), texts)
+        return cls(facts.data_name, facts.pretrained, data, bool(facts.cfg), facts.fixed.get(TEXTS))
 
     def data_asked(self, config: Keys, split: str | None) -> tuple[str, DataArguments]:
         """The split, and its data: the cfg names the validation questions, if it names any."""

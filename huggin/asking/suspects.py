@@ -4,7 +4,6 @@ huggin.suspects("runs/mine").in_words()
 """
 
 import csv
-import html
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from huggin.analysis.suspects import (
 )
 from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
-from huggin.common.text import short
+from huggin.common.text import InWords, short
 from huggin.qa.given import arguments_of
 from huggin.qa.questions import load_questions, shared_questions
 from huggin.recording.checkpoints import refuse_untrained
@@ -37,7 +36,7 @@ FORMS = (".csv", ".jsonl", LABEL_STUDIO, ARGILLA, ".json")
 
 
 @dataclass(frozen=True)
-class Suspects:
+class Suspects(InWords):
     """All questions of a run's data, the one with the most suspicious answer first."""
 
     data: str  # name of the data, and of which part
@@ -61,10 +60,6 @@ class Suspects:
         """All numbers."""
         ranked = [asdict(suspect) for suspect in self.ranked]
         return {"data": self.data, "notes": self.notes, "weights": WEIGHTS, "ranked": ranked}
-
-    def _repr_html_(self) -> str:
-        """The table, for a notebook."""
-        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 def suspects(
@@ -115,8 +110,7 @@ def suspects(
             replace(each, reason=each.reason + note) if each.index in shared else each
             for each in ranked
         ]
-    name = f"{data.name_of(split)} ({split})"
-    found = Suspects(name, ranked, listed, [*notes, *unknown])
+    found = Suspects(f"{data.name_of(split)} ({split})", ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found
 

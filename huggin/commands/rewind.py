@@ -34,15 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_device()
     choices = vars(parser.parse_args(argv))
     run, formats, show = (choices.pop(name) for name in ("run", "format", "show"))
-    recording = huggin.Recording(run)
-    model_of(recording.run, choices["checkpoint"])
+    model_of(huggin.Recording(run).run, choices["checkpoint"])
     loading(f"the model in {run}")
     found = huggin.rewind(run, **choices)
     if found.replaced:
         asked = f"the answers to {found.replaced} questions after step {found.rewound.step}"
         warn(f"{parser.prog}: {found.run.rewound}: {asked} are replaced")
-    step = choices["checkpoint"]
-    draw(parser.prog, "rewind", run=run, format=formats, show=show, step=step)
+    draw(parser.prog, "rewind", run=run, format=formats, show=show, step=choices["checkpoint"])
     print(found.run.rewound)
     print(found.in_words())
     return 0

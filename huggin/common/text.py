@@ -1,5 +1,6 @@
 """Text that is safe to print and to store."""
 
+import html
 import re
 import textwrap
 import unicodedata
@@ -10,6 +11,17 @@ GIGABYTE = 1e9
 LONGEST = 300  # characters of another library's message
 BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 TAGS = "\U000e0000"  # from here on: the tags that make a flag of an emoji
+
+
+class InWords:
+    """A result that says itself in words, which a notebook shows."""
+
+    def in_words(self) -> str:
+        """The result in words."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.in_words())}</pre>"
 
 
 def printable(text: str) -> str:

@@ -155,8 +155,7 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
     edges = style.edges_of(probes.step)
     mesh = _token_map(view, row, edges, logits, "RdBu_r", scale)
     chosen = np.where(predicted < 0, np.nan, predicted)
-    label = "the model's answer"
-    _draw_dots(view, row, chosen, probes.step, markersize=2.5, label=label)
+    _draw_dots(view, row, chosen, probes.step, markersize=2.5, label="the model's answer")
     view.panels[row].set_ylim(edges[-1], edges[0])
     return mesh
 

@@ -164,8 +164,7 @@ def draw_shares_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> 
 
     The rival is at every step the best one at the last snapshot.
     """
-    title = "Shares in the margin of the true start, by step"
-    figure = style.new_figure(12, 5 * len(runs), title)
+    figure = style.new_figure(12, 5 * len(runs), "Shares in the margin of the true start, by step")
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     for part, run in zip(parts, same_sample(runs, choice.sample), strict=True):
         _draw_margin(part, run, choice)

@@ -38,8 +38,7 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
     shown = [
         kind for kind in range(len(names)) if any(each.windows[:, kind].any() for each in seen)
     ]
-    title = f"How the questions did in training, {kinds[0].title}"
-    figure, pairs = _pairs(title, len(shown))
+    figure, pairs = _pairs(f"How the questions did in training, {kinds[0].title}", len(shown))
     first = runs[0].questions
     everything = running(first, all_in_one(first), most=len(seen[0].edges) - 1)
     beside = side_by_side(runs)
@@ -132,8 +131,7 @@ def _draw_stack(axes: Axes, passes: Passes) -> None:
     values = [getattr(passes, name) for name, _, _ in PASSES]
     if len(numbers) > BARS:
         colours = [colour for _, colour, _ in PASSES]
-        names = [name for _, _, name in PASSES]
-        axes.stackplot(numbers, *values, colors=colours, labels=names)
+        axes.stackplot(numbers, *values, colors=colours, labels=[name for _, _, name in PASSES])
     else:
         below = np.zeros(len(numbers))
         for counts, (_, colour, name) in zip(values, PASSES, strict=True):

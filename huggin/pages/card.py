@@ -106,8 +106,7 @@ def _evaluated_data(facts: RunFacts) -> str:
 def _newest_scores(run: RunFolder, evaluated: str) -> list[Efficacy]:
     """The newest scores on each data. evaluated: the name of the validation data."""
     own = [replace(entry, data=evaluated) for entry in read_evaluations(run)]
-    entries = [*own, *read_efficacy(run)]
-    by_step = sorted(entries, key=lambda entry: entry.step)
+    by_step = sorted([*own, *read_efficacy(run)], key=lambda entry: entry.step)
     return list({entry.data: entry for entry in by_step}.values())
 
 

@@ -80,11 +80,10 @@ def question_facts(recording: Recording, sample: int = 0) -> list[Row]:
     window = recording.tracked(sample)
     count = len(recording.facts.samples)
     held_out = "" if recording.facts.trained_samples else " (a validation question)"
-    learned = "\n".join(flips_in_words(recording, number) for number in range(count))
     return [
         ("tracked question", window.question + held_out),
         ("its answer", window.answer or "(none)"),
-        ("when learned", learned),
+        ("when learned", "\n".join(flips_in_words(recording, number) for number in range(count))),
     ]
 
 

@@ -43,11 +43,10 @@ def drawing(name: str, depth: int | None = None) -> graphviz.Digraph:
     passed = forward_pass(model, depth)
     modules = legend_rows(model, depth)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    what = f"one forward pass of {TOKENS} tokens; below each name the shape of its output"
     facts: list[tuple[str, ...]] = [
         ("model", f"{type(model).__name__} of {name}"),
         ("parameters", f"{parameters:,}"),
-        ("drawn", what),
+        ("drawn", f"one forward pass of {TOKENS} tokens; below each name the shape of its output"),
     ]
     numbered = {number for row in modules for number in row.numbers}
     missing = sorted(numbered - {part.number for part in passed.parts})

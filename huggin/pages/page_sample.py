@@ -52,12 +52,11 @@ def page_of_sample(recording: Recording, sample: int) -> Page:
 
 def page_of_window(window: Window) -> Page:
     """A question and its tokens."""
-    gold = [window.gold_start, window.gold_end] if window.has_answer else None
     return {
         "index": window.index,
         "question": shown(window.question),
         "answer": shown(window.answer),
-        "gold": gold,
+        "gold": [window.gold_start, window.gold_end] if window.has_answer else None,
         "pieces": pieces_of(window),
         "parts": "".join(part[0] for part in window.parts),  # s(pecial), q(uestion), c(ontext)
     }
@@ -74,7 +73,6 @@ def found_or_why(page: Page, name: str, find: Callable[..., Any], *values: Any) 
 
 def page_of_probes(probes: Probes, window: Window) -> Page:
     """Logits, losses and predicted spans, packed."""
-    margins = margins_over_time(probes, window)
     return {
         "step": packed(probes.step, np.int32),
         "start": packed(probes.start_logits, np.float16),
@@ -83,13 +81,12 @@ def page_of_probes(probes: Probes, window: Window) -> Page:
         "end_loss": packed(probes.end_loss, np.float32),
         "first": packed(probes.predicted_start, np.int16),
         "last": packed(probes.predicted_end, np.int16),
-        "margin": packed(margins, np.float32),
+        "margin": packed(margins_over_time(probes, window), np.float32),
     }
 
 
 def _lens(recording: Recording, sample: int) -> Page:
-    right = layer_answers(recording, sample).right
-    return page_of_lens(recording.lens(sample), right, first=0)
+    return page_of_lens(recording.lens(sample), layer_answers(recording, sample).right, first=0)
 
 
 def page_of_lens(lens: LensLogits, right: np.ndarray, first: int) -> Page:

@@ -105,8 +105,7 @@ def training_document(runs: Sequence[Recording], choice: NodeChoice = TOP_RANKED
 
 def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
     """The newest PDF of these runs, none if they were trained or rewound since."""
-    rewound = [run.run.rewound for run in runs]
-    return newest_true(folder, PDFS, runs, rewound, is_about)
+    return newest_true(folder, PDFS, runs, [run.run.rewound for run in runs], is_about)
 
 
 def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
@@ -146,8 +145,7 @@ def _one_question(document: Document, runs: Sequence[Recording], choice: NodeCho
     logits, losses = draw_logits(*runs, sample=sample).values()
     figures = {"logits": logits, **draw_logits_over_time(*runs, sample=sample)}
     with left_out(document.notes, "the shares of the nodes"):
-        shares = draw_shares_over_time(*runs, choice=choice)
-        figures |= shares | draw_shares(*runs, sample=sample)
+        figures |= draw_shares_over_time(*runs, choice=choice) | draw_shares(*runs, sample=sample)
     facts = facts_of_runs(runs, [question_facts(run, sample) for run in runs])
     contents: list[Block | Figure] = [facts, losses, *figures.values()]
     return section("2  One question through time", contents)
@@ -197,8 +195,7 @@ def _through_the_layers(document: Document, runs: Sequence[Recording], sample: i
 def _question_by_question(document: Document, runs: Sequence[Recording]) -> list[Block]:
     """Loss and right answers by kind, what was learned and forgotten, the hardest questions."""
     passes = draw_passes(*runs)
-    what = "left out, the kinds of questions"
-    records, kinds = questions_of(runs, document.notes, what)
+    records, kinds = questions_of(runs, document.notes, "left out, the kinds of questions")
     facts = [
         [
             ("learned first", learned_in_words(run.questions, kind)),
