@@ -80,7 +80,9 @@ def _check_place(path: Path, must_exist: bool) -> None:
         mode = _mode_of(Path(f"{os.path.realpath(path)}{suffix}"), path)
         if mode is not None and not stat.S_ISREG(mode):
             which = f"the {suffix} beside it is " if suffix else ""
-            raise BadValue("db", path, f"{which}not a regular file; remove it, or name another one")
+            raise BadValue(
+                "db", path, f"{which}not a regular file; remove it, or name another file"
+            )
 
 
 def _mode_of(file: Path, path: Path) -> int | None:

@@ -85,7 +85,7 @@ def test_numbers_of_numpy(database):
 
 def test_a_failing_call_leaves_nothing(database):
     with pytest.raises(TypeError):
-        record_answers(database, STATE, [answer(), AnswerRow(2, None, "b", False, 0, 0)])
+        record_answers(database, STATE, [answer(), AnswerRow(2, "a", "b", False, 0, None)])
     assert rows_of(database, "model_efficacy")[1] == rows_of(database, "sample_indices")[1] == []
 
 
