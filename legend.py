@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, at_least, run_command
+from huggin.common.cli import CommandParser, run_command
 from huggin.common.errors import UserError
 from huggin.common.progress import loading
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "model", metavar="RUN_OR_MODEL", help="a run's or a model's folder, or a model on the Hub"
     )
     depth = "group modules N levels deep (default: one box per legend row)"
-    parser.option("--depth N", depth, type=at_least(0))
+    parser.option("--depth N", depth, at_least=0)
     out = "file to write, .pdf, .svg or .png"
     parser.option("--out FILE", out, Path("legend.pdf"), type=Path)
     args = parser.parse_args(argv)

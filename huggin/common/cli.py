@@ -61,8 +61,8 @@ class CommandParser(argparse.ArgumentParser):
         if default is not None:
             meaning += f" (default: {default})"
             settings = {"type": type(default), "default": default} | settings
-        if least := settings.pop("at_least", None):
-            settings["type"] = at_least(least)
+        if "at_least" in settings:
+            settings["type"] = at_least(settings.pop("at_least"))
         (group or self).add_argument(name, help=meaning, **settings)
 
     def add_device(self) -> None:

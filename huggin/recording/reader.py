@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -133,6 +133,14 @@ class Recording:
         if not self.run.path.is_dir():
             raise UserError(f"{path}: no such folder; give a run's folder, cfg.json's output_dir")
         self.facts = read_facts(self.run)
+
+    @property
+    def cfg(self) -> dict[str, Any]:
+        """The keys of the run; where it kept the texts of its questions itself, they name these."""
+        if not self.run.texts.is_file():
+            return self.facts.cfg
+        own = {"train_file": str(self.run.texts), "version_2_with_negative": True}
+        return self.facts.cfg | own
 
     def rows(self, name: str) -> Iterator[pa.RecordBatch]:
         """The rows of a table in order, each step once.
@@ -342,7 +350,7 @@ class Recording:
         if name == "ledger" and not self.facts.ledger_points:
             return "it was trained with ledger_points 0"
         if name == "questions":
-            return "only run_qa.py, and a loop that gives them to Recorder.step, record it"
+            return "nothing said which questions were trained on; docs/python.md says how"
         return "nothing has been recorded yet"
 
 

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from huggin.common.cli import exit_code_of
+from huggin.common.cli import CommandParser, exit_code_of
 from huggin.common.console import main as console
+from huggin.common.errors import UserError
 from huggin.graphs.arguments import graph_parser
 from tests.conftest import command
 
@@ -84,3 +85,11 @@ def test_a_library_that_cannot_be_loaded_is_named(tmp_path, monkeypatch, capsys)
     assert exit_code_of(main_that_imports("brittle")) == 2
     said = "error: brittle cannot be loaded: invalid literal for int() with base 10: 'soon'; check"
     assert said in capsys.readouterr().err
+
+
+def test_a_least_number_of_nothing_is_one_too():
+    parser = CommandParser("Does nothing.", "huggin nothing")
+    parser.option("--depth N", "how deep", at_least=0)
+    assert parser.parse_args(["--depth", "0"]).depth == 0
+    with pytest.raises(UserError, match="must be 0 or more"):
+        parser.parse_args(["--depth", "-1"])
