@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import distributed
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from huggin.common.errors import UserError
 from huggin.common.streams import warn
@@ -86,9 +86,7 @@ class RecorderCallback(TrainerCallback):
         self._said_no_loss = True
         return NAN
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Make the Recorder and record step 0, or go on from the step of a checkpoint."""
         model = kwargs["model"]
         if not self._hands_over:
@@ -103,9 +101,7 @@ class RecorderCallback(TrainerCallback):
             self._ready.last_step = state.max_steps
         self.recorder.start(state.global_step, checkpoint_of(args, state))
 
-    def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note the norms of the gradients, if the Trainer has not handed them over.
 
         They are clipped by now. A step whose gradients were clipped gets NaN.
@@ -119,15 +115,11 @@ class RecorderCallback(TrainerCallback):
         self.grad_norm = torch.where(whole, total, NAN)
         self.part_norms = torch.where(whole, norms, NAN)
 
-    def on_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note the learning rate that led to this step; the scheduler moves on after it."""
         self._learning_rate = kwargs["optimizer"].param_groups[0]["lr"]
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Record the step, of all processes if there are several."""
         loss = self._loss_of_step()
         rows = torch.cat(self._rows) if self._rows else None
@@ -150,16 +142,12 @@ class RecorderCallback(TrainerCallback):
         self.grad_norm = NAN
         self.part_norms = None
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep in the checkpoint what the ledger needs to go on."""
         if self.recorder is not None:
             self.recorder.save_ledger(checkpoint_of(args, state), state.global_step)
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write what is pending and end the files."""
         if self._hook is not None:
             self._hook.remove()

@@ -31,7 +31,7 @@ from huggin.common.files import write_json
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
-from huggin.model.hooks import find_sites
+from huggin.model.hooks import find_sites, layer_outputs
 from huggin.model.lens import find_lens
 from huggin.model.loading import head_of
 from huggin.model.modules import legend_rows
@@ -121,9 +121,8 @@ class Recorder:
         self._head = head_of(model)
         window = self._samples[0] if self._samples else None  # what is watched finds where
         self._sites = find_sites(model, node_layers, window)
-        layers = [site for site in find_sites(model, "all", window) if site.component == "out"]
-        self._layers = layers
-        self._parts = parameters_by_part(model, layers)
+        self._layers = layer_outputs(model, window)
+        self._parts = parameters_by_part(model, self._layers)
         self._lens = find_lens(model, window)
         places = places_of(model, self._parts)
         self._ledger = Ledger(model, self._samples, places, ledger_points)
