@@ -18,13 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import distributed
-from transformers import (
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
 
 from huggin.common.errors import UserError
@@ -60,9 +54,9 @@ class SafeStop(TrainerCallback):
     stays whole. Several processes of one run stop together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, save_minutes: float = 15.0) -> None:
         self.received = 0  # a signal's number
-        self.save_minutes = 15.0
+        self.save_minutes = save_minutes
         self.begin: Callable[[], None] | None = None  # called once, right before the first step
         self.has_begun = False
         self._training = False
@@ -102,9 +96,7 @@ class SafeStop(TrainerCallback):
         self._training = True
         self._due = time.monotonic() + 60 * self.save_minutes
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Save and stop if a signal has come to any process; save if it is time."""
         is_due = time.monotonic() >= self._due
         received, due = _over_all_processes(args, self.received, is_due)
@@ -120,9 +112,7 @@ class SafeStop(TrainerCallback):
         )
         control.should_save |= should_save and not self._save_after_evaluation
 
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Do not evaluate a model that was stopped in the middle of an epoch.
 
         An uninterrupted run would not have this evaluation, and could choose another best model.
@@ -132,9 +122,7 @@ class SafeStop(TrainerCallback):
         control.should_save |= self._save_after_evaluation
         self._save_after_evaluation = False
 
-    def on_prediction_step(
-        self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any
-    ) -> None:
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Abort an evaluation between two steps, unless it chooses the best model."""
         if self._training and args.metric_for_best_model is None:
             (received,) = _over_all_processes(args, self.received)

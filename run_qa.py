@@ -45,14 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.qa.questions import questions_of
 
     questions = questions_of(given)
-    from checkpointing import SafeStop
-    from huggin.qa.config import for_training
-    from trainer_qa import train_and_evaluate
+    from trainer_qa import SafeStop, for_training, train_and_evaluate
 
-    stop = SafeStop()
+    stop = SafeStop(given.recording.save_minutes)
     stop.install()
     config = for_training(given)
-    stop.save_minutes = config.recording.save_minutes
     told = config.recording.notify if config.on_main_process else None
     with ExitStack() as around:
         around.enter_context(lasting_output())

@@ -4,15 +4,15 @@ python track-trainer.py cfg.json --samples 200
 """  # huggin: train 30
 
 import math
-import sys
-import tempfile
+import random
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from huggin.common.cli import CommandParser, called, run_command
+from huggin.common.cli import CommandParser, called, exit_code_of, run_command
+from huggin.common.console import main_of
 from huggin.common.files import replacing
 from huggin.common.streams import warn
 from huggin.database.connection import (
@@ -23,26 +23,17 @@ from huggin.database.connection import (
     database_path,
     open_database,
 )
-from huggin.qa.arguments import is_true, keys_as_given
-from huggin.recording.checkpoints import step_of
-from huggin.recording.run_folder import RunFolder
-from huggin.tracking.report import flame_svg, report
+from huggin.tracking.report import flame_svg, report, speedscope
 from huggin.tracking.tables import record_samples, search_functions
-from huggin.tracking.watch import (
-    OUTSIDE,
-    Looks,
-    Sample,
-    read_samples,
-    training_function,
-    watch,
-)
+from huggin.tracking.watch import Looks, Sample
 
-HERE = Path(__file__).resolve().parent
-SHORTEST = 0.01  # seconds between looks; one look takes about 1 ms
+RUN_QA = Path(__file__).resolve().with_name("run_qa.py")
+SHORTEST = 0.01  # seconds between looks
+WORK = ("Trainer.train", "EvaluatingTrainer.evaluate")  # without these nothing is worth keeping
 DESCRIPTION = """Train as run_qa.py does, and look at its Python stack at random moments.
 
-The training is not stopped or changed. Every key of run_qa.py can be given as --key value after
-CFG, except seed: --seed is of the looks, so change the training's seed in CFG."""
+The trained weights are the same as without it. Every key of run_qa.py can be given as --key value
+after CFG, except seed: --seed is of the looks, so change the training's seed in CFG."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +58,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     parser.option("--interval SECONDS", "seconds between two looks, on average", 0.25)
     samples = "keep N looks, spread over the whole training (default: keep all)"
     parser.option("--samples N", samples, at_least=1)
-    parser.option("--seed N", "seed for choosing which looks are kept, where not all are", 0)
+    seed = "seed of the moments, and of which looks are kept where not all are"
+    parser.option("--seed N", seed, 0)
     flame = "also draw a flame graph: .svg, or .json for speedscope"
     parser.option("--flame FILE", flame, type=Path)
     parser.option("--search TEXT", "print what was seen of functions with TEXT in their name")
@@ -88,49 +80,36 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
 
 
 def track(args: Namespace) -> int:
-    """Train under observation. What was seen is kept, however the training ends."""
+    """Train under observation. What was seen is kept, also if the training is stopped or fails."""
     started = f"{args.cfg} {datetime.now():%Y-%m-%d %H:%M:%S}"
     path = database_path(args.db)
-    looks = Looks(args.interval, args.samples, args.seed)
-    line = [sys.executable, str(HERE / "run_qa.py"), str(args.cfg), *args.flags]
-    keys = keys_as_given(args.cfg, args.flags)
-    run = RunFolder(Path(str(keys.get("output_dir", ""))).expanduser())
-    anew = is_true(keys.get("overwrite_output_dir"))
-    trained_before = None if anew else step_of(run.path)
     check_database(path)
-    with tempfile.TemporaryDirectory() as folder:
-        seen = Path(folder) / "seen.json"
-        ending = watch(line, looks, seen)
-        if ending.code == 0 and trained_before and step_of(run.path) == trained_before:
-            what = f"{run.path}: already trained, {trained_before} steps"
-            advice = "there is nothing to profile; --overwrite_output_dir true starts anew"
-            warn(f"{called('track-trainer.py')}: {what}; {advice}")
-            return 0
-        samples = looks.kept(read_samples(seen))
-        if ending.code and not any(training_function(sample) != OUTSIDE for sample in samples):
-            samples = []  # only of loading libraries: the training has not begun
-        if samples:
-            with closing(open_database(path)) as database:
-                record_samples(database, started, args.seed, samples)
-        kept = f"{len(samples)} samples are kept" + (f" in {path}" if samples else "")
-        if ending.code:
-            after = f"after {ending.seconds:.1f} s with exit code {ending.code}"
-            warn(f"{called('track-trainer.py')}: run_qa.py ended early, {after}; {kept}")
-        if ending.trouble:
-            warn(f"{called('track-trainer.py')}: py-spy ended early: {ending.trouble}; {kept}")
-        print(report(samples, ending))
-        if args.flame and samples:
-            write_flame(args.flame, samples, seen)
-    return ending.code
+    with Looks(args.interval, args.seed) as looks:
+        code = exit_code_of(main_of(RUN_QA), [str(args.cfg), *args.flags])
+    samples = spread(looks.samples, args.samples, args.seed)
+    if not any(frame.function in WORK for sample in samples for frame in sample):
+        what = f"{called('track-trainer.py')}: saw no training in {looks.seconds:.1f} s"
+        warn(f"{what}; nothing is kept")
+        return code
+    with closing(open_database(path)) as database:
+        record_samples(database, started, args.seed, samples)
+    if code:
+        kept = f"{len(samples)} samples are kept in {path}"
+        warn(f"{called('track-trainer.py')}: run_qa.py ended with exit code {code}; {kept}")
+    print(report(samples, looks.seconds))
+    if args.flame:
+        draw = flame_svg if args.flame.suffix.lower() == ".svg" else speedscope
+        with replacing(args.flame) as beside:
+            beside.write_text(draw(samples), encoding="utf-8")
+        print(f"\n{args.flame}")
+    return code
 
 
-def write_flame(flame: Path, samples: list[Sample], seen: Path) -> None:
-    """Write the flame graph, and print where it is."""
-    as_svg = flame.suffix.lower() == ".svg"
-    text = flame_svg(samples) if as_svg else seen.read_text(encoding="utf-8")
-    with replacing(flame) as beside:
-        beside.write_text(text, encoding="utf-8")
-    print(f"\n{flame}")
+def spread(samples: list[Sample], wanted: int | None, seed: int) -> list[Sample]:
+    """So many samples, drawn at random from all, in their order; all if `wanted` is None."""
+    most = len(samples) if wanted is None else min(wanted, len(samples))
+    chosen = random.Random(seed).sample(range(len(samples)), most)
+    return [samples[at] for at in sorted(chosen)]
 
 
 if __name__ == "__main__":

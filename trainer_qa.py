@@ -30,6 +30,7 @@ from huggin.model.loading import load_model, load_tokenizer, match_tokenizer
 from huggin.model.parts import before_clipping
 from huggin.pages.card import write_card
 from huggin.qa.config import Config
+from huggin.qa.config import for_training as for_training  # run_qa.py takes it from here
 from huggin.qa.features import (
     check_labels,
     evaluation_features,

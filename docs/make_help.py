@@ -3,8 +3,8 @@
     python docs/make_help.py            # writes the pages, prints which ones changed
     python docs/make_help.py --check    # writes nothing; exit code 1 if a page is out of date
 
-In: the parser of every command, and the dataclasses of the keys of cfg.json. Out:
-`docs/commands.md`, and the part of `docs/data-and-models.md` between the marks GENERATED and END.
+In: the parser of every command, and the dataclasses and the table of the keys of cfg.json. Out:
+`docs/commands.md`, and the parts of `docs/data-and-models.md` between two marks.
 """
 
 import io
@@ -23,10 +23,12 @@ sys.path.insert(0, str(ROOT))
 
 from huggin.common.console import Command, find_commands, main_of  # noqa: E402
 from huggin.qa.arguments import OWN_ARGUMENTS  # noqa: E402
+from huggin.qa.given import trainer_keys  # noqa: E402
 
 COMMANDS = Path("docs/commands.md")
 KEYS = Path("docs/data-and-models.md")
 GENERATED = "<!-- generated: keys -->"
+OF_TRAINER = "<!-- generated: trainer keys -->"
 END = "<!-- end -->"
 COLUMNS = 100  # the width of a help text
 HEAD = """# Commands
@@ -56,10 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def pages(root: Path) -> dict[Path, str]:
     """The text that each page should have."""
-    return {
-        COMMANDS: commands_page(find_commands()),
-        KEYS: with_keys((root / KEYS).read_text(encoding="utf-8"), table_of_keys()),
-    }
+    keys = with_keys((root / KEYS).read_text(encoding="utf-8"), table_of_keys())
+    keys = with_keys(keys, table_of_trainer_keys(), OF_TRAINER)
+    return {COMMANDS: commands_page(find_commands()), KEYS: keys}
 
 
 def is_stale(path: Path, text: str) -> bool:
@@ -114,12 +115,12 @@ def called_as(command: Command) -> Iterator[None]:
             os.environ["COLUMNS"] = columns
 
 
-def with_keys(page: str, table: str) -> str:
+def with_keys(page: str, table: str, mark: str = GENERATED) -> str:
     """A page with `table` in the place between the marks."""
-    before, generated, rest = page.partition(GENERATED)
+    before, generated, rest = page.partition(mark)
     _, end, after = rest.partition(END)
     if not (generated and end):
-        raise SystemExit(f"make_help.py: {KEYS} needs the lines {GENERATED} and {END}")
+        raise SystemExit(f"make_help.py: {KEYS} needs the lines {mark} and {END}")
     return f"{before}{generated}\n\n{table}\n\n{end}{after}"
 
 
@@ -131,6 +132,12 @@ def table_of_keys() -> str:
             meaning = key.metadata["help"].replace("|", "\\|")
             rows.append(f"| `{key.name}` | `{json.dumps(key.default)}` | {meaning} |")
     return "\n".join(rows)
+
+
+def table_of_trainer_keys() -> str:
+    """A Markdown table of the Trainer's keys: name, whether it can be set, note."""
+    rows = [f"| `{row['key']}` | {row['can be set']} | {row['note']} |" for row in trainer_keys()]
+    return "\n".join(["| key | can be set | note |", "|---|---|---|", *sorted(rows)])
 
 
 if __name__ == "__main__":

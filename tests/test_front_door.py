@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForQuestionAnswering, Trainer, TrainingArguments
 
 from huggin.common.errors import UserError
-from huggin.recording import Recorder, RecorderCallback, Recording, track
+from huggin.recording import KnownWindows, Recorder, RecorderCallback, Recording, track
 from tests.conftest import command
 
 STEPS = 5
@@ -70,15 +70,23 @@ def train_loop(model, features, recorder=None):
     torch.manual_seed(1)
     with recorder or nullcontext():
         for step in range(1, STEPS + 1):
-            loss = model.train()(**batch).loss
+            outputs = model.train()(**batch)
+            loss = outputs.loss
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
             losses.append(loss.item())
             if recorder:
-                recorder.step(step, loss=loss, grad_norm=norm, learning_rate=1e-3, epoch=step)
+                known = {"learning_rate": 1e-3, "epoch": step, "batch": batch, "outputs": outputs}
+                recorder.step(step, loss=loss, grad_norm=norm, **known)
     return losses
+
+
+def recorder_of(folder, model, samples, features):
+    """A Recorder that knows what the loop is trained on."""
+    known = KnownWindows(features)
+    return Recorder(folder, model, samples, STEPS, pretrained=False, data=known)
 
 
 def stock_trainer(model, features, folder, *callbacks, of=Trainer, **changes):
@@ -104,7 +112,7 @@ def run(request, model, features, samples, tmp_path):
     """What each of the two recorded."""
     folder = tmp_path / "runs" / request.param
     if request.param == "loop":
-        train_loop(model, features, Recorder(folder, model, samples, STEPS, pretrained=False))
+        train_loop(model, features, recorder_of(folder, model, samples, features))
     else:
         callback = RecorderCallback(folder, samples, pretrained=False)
         stock_trainer(model, features, folder, callback).train()
@@ -142,7 +150,7 @@ def test_what_is_recorded(run):
 
 
 def test_a_loops_losses_are_recorded_as_they_are(model, features, samples, tmp_path):
-    losses = train_loop(model, features, Recorder(tmp_path, model, samples, STEPS))
+    losses = train_loop(model, features, recorder_of(tmp_path, model, samples, features))
     np.testing.assert_array_equal(Recording(tmp_path).steps.loss[1:], np.float32(losses))
 
 
@@ -163,13 +171,14 @@ def test_recording_changes_no_bit(kind, tiny, features, samples, tmp_path):
         config = AutoConfig.from_pretrained(tiny / "model", hidden_dropout_prob=0.1)
         model = AutoModelForQuestionAnswering.from_config(config)
         if kind == "loop":
-            recorder = Recorder(tmp_path / "run", model, samples, STEPS) if recorded else None
-            train_loop(model, features, recorder)
+            given = (tmp_path / "run", model, samples, features)
+            train_loop(model, features, recorder_of(*given) if recorded else None)
         else:
             callbacks = [RecorderCallback(tmp_path / "run", samples)] if recorded else []
             stock_trainer(model, features, tmp_path / "trainer", *callbacks).train()
         trained.append(weights(model))
     assert_same_weights(*trained)
+    assert set(Recording(tmp_path / "run").questions.index) == {0, 1, 2, 3}
 
 
 def with_nan_at(model, call):
@@ -299,7 +308,7 @@ def test_a_loop_that_was_broken_off_runs_again(model, features, samples, tmp_pat
     broken = Recorder(tmp_path, model, samples, STEPS)
     with pytest.raises(KeyboardInterrupt), broken:
         raise KeyboardInterrupt
-    losses = train_loop(model, features, Recorder(tmp_path, model, samples, STEPS))
+    losses = train_loop(model, features, recorder_of(tmp_path, model, samples, features))
     np.testing.assert_array_equal(Recording(tmp_path).steps.loss[1:], np.float32(losses))
     assert Recording(tmp_path / "earlier-1").steps.step.tolist() == [0]
 
@@ -340,6 +349,6 @@ def test_a_resumed_trainer_leaves_no_gap(model, features, samples, tmp_path):
     np.testing.assert_array_equal(resumed.steps.step, np.arange(STEPS + 1))
     np.testing.assert_array_equal(resumed.steps.loss, whole.steps.loss)
     np.testing.assert_array_equal(resumed.steps.weight, whole.steps.weight)
-    for name in ("probes", "nodes"):
+    for name in ("probes", "nodes", "questions"):
         assert resumed.table(name).equals(whole.table(name)), name
     assert_same_weights(weights(fresh), weights(model))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from huggin.analysis.learning import margins, when_learned
+from huggin.analysis.learning import margins_over_time, when_learned
 from huggin.analysis.nodes import NodeChoice, rank_nodes, snapshots, weight_change
 from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
@@ -143,7 +143,7 @@ def test_probes(recording):
     probes = [recording.probes(number) for number in range(len(windows))]
     equal([one.start_loss for one in probes], "start_loss")
     equal([one.predicted_end for one in probes], "predicted_end")
-    close([margins(*pair) for pair in zip(probes, windows)], "margins")
+    close([margins_over_time(*pair)[-1] for pair in zip(probes, windows)], "margins")
     flips = [when_learned(*pair).flips for pair in zip(probes, windows)]
     assert flips == VALUES["flips"]
 

@@ -13,7 +13,7 @@ from bench.start import install, write_program
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("huggin", "sample", "locks")
-FILES = ("*.py", "*.sh", "*.json", "*.txt", "setup", "get-*")
+FILES = ("*.py", "*.sh", "*.json", "*.txt", "*.tsv", "*.sql", "*.bash", "*.zsh", "setup", "get-*")
 SAVE_STEPS = 8
 LAST_STEP = 24
 FEWER_STEPS = {
@@ -26,13 +26,11 @@ FEWER_STEPS = {
     "save_steps": SAVE_STEPS,
 }
 PICTURES = ("lime", "inDeCeptionV3")  # the scripts that need TensorFlow, and no torch
-# Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch. For py-spy it
-# must be the real one.
+# Which of the Pythons runs a script: the one that has loaded TensorFlow, or torch.
 PYTHON = """#!/bin/sh
 name=$1
 [ "$1" != -m ] || name=$3
 case $name in
-  track-trainer | */track-trainer.py) exec '{{real}}' "$@" ;;
   {pictures}) exec '{{pictures}}' "$@" ;;
   *) exec '{{training}}' "$@" ;;
 esac

@@ -1,5 +1,6 @@
 """What a mean score hides: kinds of questions, kinds of errors, and what a probability is worth."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -32,6 +33,8 @@ class Given:
     f1: float  # percent
     probability: float  # that the model gives it
     trained_on: bool  # whether the question is in the training data
+    lead: float = math.nan  # of [CLS] over the best span, in logits; NaN if it is never an answer
+    f1_of_span: float = math.nan  # of the best span, in percent
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,33 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """From which lead of [CLS] on "no answer" gives the highest F1, in percent."""
+
+    lead: float  # in logits: `null_score_diff_threshold`
+    f1: float  # with it
+    before: float  # without it
+    gain: float  # where it was chosen on the other half of the questions
+    half: float  # of its 95 % interval
+
+    def in_words(self) -> str:
+        """The threshold, and what it is worth on questions that it was not chosen on."""
+        better = f"F1 {self.f1:.1f} % instead of {self.before:.1f} %"
+        interval = f"95 %: {self.gain - self.half:.1f} to {self.gain + self.half:.1f}"
+        gain = (
+            f"on questions that it was not chosen on it gains {self.gain:.1f} points ({interval})"
+        )
+        return f"best null_score_diff_threshold {self.lead:.2f}: {better}; {gain}"
+
+
+@dataclass(frozen=True)
 class Details:
     """What the score of a model is made of."""
 
     kinds: list[Kind]
     errors: dict[str, int]  # how many wrong answers of each kind of ERRORS
     calibration: Calibration | None  # None for fewer than FEWEST questions
+    threshold: Threshold | None = None  # likewise, and of a model that cannot say "no answer"
 
     def in_words(self) -> str:
         """Three tables."""
@@ -91,7 +115,8 @@ class Details:
             lines += [*in_columns(rows), ""]
         wrong = [(name, str(count)) for name, count in self.errors.items() if count]
         lines += [*in_columns([("wrong answers", "questions"), *wrong]), ""] if wrong else []
-        return "\n".join([*lines, *(self.calibration.in_words() if self.calibration else ())])
+        lines += self.calibration.in_words() if self.calibration else []
+        return "\n".join([*lines, *([self.threshold.in_words()] if self.threshold else [])])
 
     def as_json(self) -> dict[str, Any]:
         """The same as numbers."""
@@ -111,7 +136,8 @@ def details_of(given: Sequence[Given]) -> Details:
     right = np.array([each.exact_match == 100 for each in given])
     is_enough = len(given) >= FEWEST and np.isfinite(probabilities).all()
     calibration = calibration_of(probabilities, right) if is_enough else None
-    return Details(_kinds(given), {name: errors[name] for name in ERRORS}, calibration)
+    threshold = threshold_of(given) if len(given) >= FEWEST else None
+    return Details(_kinds(given), {name: errors[name] for name in ERRORS}, calibration, threshold)
 
 
 def _kinds(given: Sequence[Given]) -> list[Kind]:
@@ -179,3 +205,38 @@ def calibration_of(probabilities: np.ndarray, right: np.ndarray) -> Calibration:
         too_sure=float(gaps.mean()),
         half=float(half_interval(standard_error, len(gaps))),
     )
+
+
+def threshold_of(given: Sequence[Given]) -> Threshold | None:
+    """The best threshold of "no answer"; None if a lead is not known.
+
+    Its gain is measured on each half of the questions with the threshold of the other half.
+    """
+    rows = [
+        (each.lead, each.f1_of_span, 0 if each.record["answers"]["text"] else 100, each.f1)
+        for each in given
+    ]
+    lead, span, no_answer, before = np.array(rows, float).T
+    if not np.isfinite(lead).all():
+        return None
+    best = _best_lead(lead, span, no_answer)
+    halves = np.random.default_rng(0).permutation(len(given)) % 2 == 0
+    after = np.zeros(len(given))
+    for half in (halves, ~halves):
+        chosen = _best_lead(lead[half], span[half], no_answer[half])
+        after[~half] = np.where(lead > chosen, no_answer, span)[~half]
+    gains = after - before
+    spread = float(half_interval(gains.std(ddof=1) / len(gains) ** 0.5, len(gains)))
+    f1 = float(np.where(lead > best, no_answer, span).mean())
+    return Threshold(best, f1, float(before.mean()), float(gains.mean()), spread)
+
+
+def _best_lead(lead: np.ndarray, span: np.ndarray, no_answer: np.ndarray) -> float:
+    """The lead above which "no answer" is best, halfway between two of them; (questions,) each."""
+    order = np.argsort(lead, kind="stable")
+    ordered = np.append(lead[order], lead.max() + 1)
+    gained = np.append(0, np.cumsum((span - no_answer)[order]))  # with so many spans as answers
+    cuts = np.append(0, np.flatnonzero(np.diff(ordered)) + 1)  # never between equal leads
+    at = cuts[np.argmax(gained[cuts])]
+    below = ordered[at - 1] if at else ordered[0] - 1
+    return float((below + ordered[at]) / 2)

@@ -45,19 +45,13 @@ class Examined(InWords):
     @property
     def details(self) -> Details:
         """The score by kind of question, the errors by kind, and the calibration."""
-        return details_of(
-            [
-                Given(
-                    one.record,
-                    one.answer.place,
-                    one.exact_match,
-                    one.f1,
-                    one.probability,
-                    one.index in self.trained_on,
-                )
-                for one in self.asked
-            ]
-        )
+        same = ("record", "exact_match", "f1", "probability", "lead", "f1_of_span")
+        given = []
+        for one in self.asked:
+            own: dict[str, Any] = {name: getattr(one, name) for name in same}
+            trained_on = one.index in self.trained_on
+            given.append(Given(place=one.answer.place, trained_on=trained_on, **own))
+        return details_of(given)
 
     def in_words(self, show: str | None = None) -> str:
         """The score, below the answers that are shown.

@@ -12,7 +12,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin.common.errors import BadValue, UserError
 from huggin.model.device import HostCopy, copy_to_host
-from huggin.qa.answers import Answer, best_answers, cross_entropy, mean_scores, score_answer
+from huggin.qa.answers import (
+    Answer,
+    cross_entropy,
+    mean_scores,
+    no_answer_lead,
+    ranked_answers,
+    score_answer,
+)
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import labelled_windows, padded
 from huggin.recording.results import Efficacy, efficacy_from
@@ -35,6 +42,8 @@ class Asked:
     loss: float = math.nan  # in nats, the mean over start, end and the question's windows
     probability: float = math.nan  # of the answer: its start's times its end's, in its window
     given: float = math.nan  # the probability of the expected answer, likewise
+    lead: float = math.nan  # of [CLS] over the best span, in logits; NaN if it is never an answer
+    f1_of_span: float = math.nan  # of the best span, in percent
 
     def as_row(self) -> tuple[int, str, str, bool, float, float]:
         """The fields of its row in the database."""
@@ -94,11 +103,16 @@ def ask_all(
         batch = records.select(chosen)
         placed = labelled_windows(batch[:], tokenizer, data)
         logits = logits_of(model, tokenizer, placed, batch_size)
-        answers = best_answers(batch["context"][:], placed, logits[0], logits[1], data)
+        squad2 = data.version_2_with_negative
+        most = None if squad2 else 1
+        ranked = ranked_answers(batch["context"][:], placed, logits[0], logits[1], data, most)
+        answers = [each[0] for each in ranked]
         measured = _measured(logits, placed, answers, batch["answers"][:])
-        for index, record, answer, numbers in zip(chosen, batch, answers, measured, strict=True):
-            scores = score_answer(answer.text, record["answers"], data.version_2_with_negative)
-            yield Asked(index, record, answer, *scores, *numbers)
+        for index, record, found, numbers in zip(chosen, batch, ranked, measured, strict=True):
+            lead, span = no_answer_lead(found)
+            scores = score_answer(found[0].text, record["answers"], squad2)
+            numbers += [lead, score_answer(span.text, record["answers"], squad2)[1]]
+            yield Asked(index, record, found[0], *scores, *numbers)
 
 
 def _measured(

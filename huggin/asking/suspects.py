@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
+
 from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.suspects import (
     WEIGHTS,
@@ -22,7 +24,7 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.files import replacing, write_json
 from huggin.common.text import InWords, short
 from huggin.qa.given import arguments_of
-from huggin.qa.questions import load_questions, shared_questions
+from huggin.qa.questions import FEATURES, load_questions, shared_questions
 from huggin.recording.checkpoints import refuse_untrained
 from huggin.recording.reader import Recording
 from huggin.recording.results import read_evaluations
@@ -79,22 +81,26 @@ def suspects(
     recording = Recording(run)
     if ask:
         refuse_untrained(recording.run)
-    _, data = arguments_of(recording.facts.cfg)
-    cache = recording.facts.cfg.get("cache_dir")
+    _, data = arguments_of(recording.cfg)
+    cache = recording.cfg.get("cache_dir")
     split = "validation" if validation else "train"
     if validation and not (data.validation_file or data.dataset_name):
         raise UserError(f"{run}: trained without validation data; name it in cfg.json")
-    records = load_questions(data, split, cache)
+    has_texts = bool(data.train_file or data.dataset_name)
+    records = load_questions(data, split, cache) if has_texts else _without_texts(recording)
     listed = records.to_list()
     losses = None
     late: list[int] = []
     notes: list[str] = []
     if not validation:
-        refuse_changed(recording, listed)
+        if has_texts:
+            refuse_changed(recording, listed)
         losses = losses_by_pass(recording.questions)
         late, notes = late_passes(losses, read_evaluations(recording.run))
     answers: list[ModelAnswer] = []
-    if ask:
+    if not has_texts:
+        notes.append("the texts of the questions are not known, so the loss alone ranks them")
+    elif ask:
         from huggin.asking.answering import TrainedModel
 
         trained = TrainedModel.load(recording.run.path, device)
@@ -110,9 +116,18 @@ def suspects(
             replace(each, reason=each.reason + note) if each.index in shared else each
             for each in ranked
         ]
-    found = Suspects(f"{data.name_of(split)} ({split})", ranked, listed, [*notes, *unknown])
+    name = f"{data.name_of(split) if validation else recording.facts.data_name} ({split})"
+    found = Suspects(name, ranked, listed, [*notes, *unknown])
     write_json(recording.run.suspects, found.as_json())
     return found
+
+
+def _without_texts(recording: Recording) -> Dataset:
+    """A record for each question that was trained on, in the place of one with texts."""
+    numbers = range(int(recording.questions.index.max()) + 1)
+    nothing = {"title": "", "context": "", "answers": {"text": [], "answer_start": []}}
+    records = [{"id": str(at), "question": f"row {at}", **nothing} for at in numbers]
+    return Dataset.from_list(records, features=FEATURES)
 
 
 def form_of(path: Path) -> str:

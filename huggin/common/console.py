@@ -54,28 +54,6 @@ options:
 
 example: huggin run_qa cfg.json"""
 
-BASH = """# Complete the names of huggin's commands, then file names.
-# To switch it on, add this line to ~/.bashrc:
-#   eval "$({huggin} --completion bash)"
-_huggin() {{
-  COMPREPLY=()
-  [ "$COMP_CWORD" != 1 ] || COMPREPLY=($(compgen -W {words} -- "${{COMP_WORDS[1]}}"))
-}}
-complete -o default -F _huggin huggin"""
-
-ZSH = """# Complete the names of huggin's commands, then file names.
-# To switch it on, add these lines to ~/.zshrc:
-#   autoload -Uz compinit && compinit
-#   eval "$({huggin} --completion zsh)"
-_huggin() {{
-  local -a names
-  names=(
-{words}
-  )
-  if (( CURRENT == 2 )); then _describe command names; else _files; fi
-}}
-compdef _huggin huggin"""
-
 
 @dataclass(frozen=True)
 class Command:
@@ -221,14 +199,18 @@ def completion(commands: Iterable[Command], shells: list[str]) -> str:
 
     Raises UserError for any other shell than bash and zsh.
     """
+    commands = list(commands)
+    names = [*(command.name for command in commands), *OPTIONS]
+    pairs = [shlex.quote(f"{command.name}:{command.about}") for command in commands]
+    words = {
+        "bash": shlex.quote(" ".join(names)),
+        "zsh": "\n".join(f"    {pair}" for pair in pairs),
+    }
+    if len(shells) != 1 or shells[0] not in words:
+        raise UserError("--completion needs the name of a shell: bash or zsh")
+    script = Path(__file__).with_name(f"completion.{shells[0]}").read_text(encoding="utf-8")
     program = shlex.quote(str(Path(sys.executable).with_name("huggin")))
-    if shells == ["bash"]:
-        words = " ".join((*(command.name for command in commands), *OPTIONS))
-        return BASH.format(huggin=program, words=shlex.quote(words))
-    if shells == ["zsh"]:
-        pairs = [shlex.quote(f"{command.name}:{command.about}") for command in commands]
-        return ZSH.format(huggin=program, words="\n".join(f"    {pair}" for pair in pairs))
-    raise UserError("--completion needs the name of a shell: bash or zsh")
+    return script.rstrip().replace("@HUGGIN@", program).replace("@WORDS@", words[shells[0]])
 
 
 if __name__ == "__main__":

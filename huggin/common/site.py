@@ -1,6 +1,7 @@
 """Where a model is watched, and the rows of its legend: plain values that every folder shares."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, order=True)
@@ -13,7 +14,7 @@ class Site:
     """
 
     layer: int  # 1 = the first
-    component: str
+    component: Literal["in", "self", "out", "head"]
     module: str = field(default="", compare=False)  # its name in model.named_modules()
     call: int = field(default=0, compare=False)  # 0 = the module's first call in a pass
 

@@ -76,13 +76,13 @@ def _check_place(path: Path, must_exist: bool) -> None:
     if mode is None and must_exist:
         what = "no database here; run get-model-output first, or name another file"
         raise BadValue("db", path, what)
-    if mode is not None and not stat.S_ISREG(mode):
-        raise BadValue("db", path, "not a regular file; name another one")
-    for suffix in BESIDE:
+    for suffix in ("", *BESIDE):
         mode = _mode_of(Path(f"{os.path.realpath(path)}{suffix}"), path)
         if mode is not None and not stat.S_ISREG(mode):
-            what = f"the {suffix} beside it is not a regular file; remove it, or name another file"
-            raise BadValue("db", path, what)
+            which = f"the {suffix} beside it is " if suffix else ""
+            raise BadValue(
+                "db", path, f"{which}not a regular file; remove it, or name another file"
+            )
 
 
 def _mode_of(file: Path, path: Path) -> int | None:

@@ -44,16 +44,11 @@ def record_answers(
     with writing(connection):
         efficacy = add_efficacy(connection, model_type_state, correct, len(rows))
         run = add_indices(connection, efficacy, len(rows), indices)
-        connection.executemany(
-            """INSERT INTO answers (sample_indices_id, seq_index, expected, answered, exact_match,
-            f1, confidence) VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            [
-                # SQLite does not take NumPy's types.
-                (run, int(row.index), storable(row.expected), storable(row.answered))
-                + (int(row.exact_match), float(row.f1), float(row.confidence))
-                for row in rows
-            ],
-        )
+        for row in rows:  # SQLite does not take NumPy's types
+            numbers = {"exact_match": int(row.exact_match), "f1": float(row.f1)}
+            numbers |= {"seq_index": int(row.index), "confidence": float(row.confidence)}
+            texts = {"expected": row.expected, "answered": row.answered}
+            _insert(connection, "answers", {"sample_indices_id": run, **numbers, **texts})
 
 
 def add_efficacy(
@@ -90,11 +85,8 @@ def add_indices(connection: sqlite3.Connection, efficacy: int, asked: int, seq_i
     state = connection.execute("SELECT 1 FROM model_efficacy WHERE id = ?", (efficacy,))
     if not state.fetchone():
         raise UserError(f"model_efficacy has no row {efficacy}; see python db_utils.py --list")
-    run = connection.execute(
-        "INSERT INTO sample_indices (model_efficacy_id, seq_num, seq_ids) VALUES (?, ?, ?)",
-        (efficacy, asked, seq_ids),
-    )
-    return int(run.lastrowid or 0)
+    run = {"model_efficacy_id": efficacy, "seq_num": asked, "seq_ids": seq_ids}
+    return _insert(connection, "sample_indices", run)
 
 
 def record_explanation(
@@ -105,28 +97,24 @@ def record_explanation(
     `row` and `segments` have the names of the columns as keys. Returns the id of the explanation.
     """
     with writing(connection):
-        explanation = connection.execute(
-            """INSERT INTO explanations (picture, model, target, scale, sampler, samples, seed,
-            segmenter, fill, model_prediction, local_prediction, r2, held_out_r2, effective_samples,
-            kind)
-            VALUES (:picture, :model, :target, :scale, :sampler, :samples, :seed, :segmenter, :fill,
-            :model_prediction, :local_prediction, :r2, :held_out_r2, :effective_samples, :kind)""",
-            _storable(row),
-        ).lastrowid
-        connection.executemany(
-            """INSERT INTO segments (explanation_id, segment, coefficient, standard_error, rank,
-            area, text)
-            VALUES (:explanation, :segment, :coefficient, :standard_error, :rank, :area, :text)""",
-            [{"explanation": explanation, **_storable(segment)} for segment in segments],
-        )
-    return int(explanation or 0)
+        explanation = _insert(connection, "explanations", row)
+        for segment in segments:
+            _insert(connection, "segments", {"explanation_id": explanation, **segment})
+    return explanation
 
 
-def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose texts UTF-8 can hold."""
-    return {
-        name: storable(value) if isinstance(value, str) else value for name, value in row.items()
-    }
+def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> int:
+    """Add a row from what `row` holds of the table's columns; returns its id.
+
+    Texts become what UTF-8 can hold.
+    """
+    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    columns = [name for (name,) in info if name in row]
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    insert = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 names of ours
+    values = (row[name] for name in columns)
+    texts = [storable(value) if isinstance(value, str) else value for value in values]
+    return connection.execute(insert, texts).lastrowid or 0
 
 
 def standing(connection: sqlite3.Connection, model_type_state: str) -> tuple[int, int]:

@@ -1,18 +1,19 @@
 """The tables of the database, and migrations: any older version -> the newest, every row kept.
 
-A change of the tables is one more function at the end of MIGRATIONS. Released ones stay as they
-are.
+A change of the tables is one more file in `migrations/`, numbered by the version that it leads to.
+Released ones stay as they are.
 """
 
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
 from huggin.common.errors import BadValue
 from huggin.common.files import replacing
 
+MIGRATIONS = Path(__file__).with_name("migrations")
+NEWEST = 4  # version
 BUSY_SECONDS = 30  # how long one process waits for another's transaction
 OLDER_TOOLKIT = ("model_efficacy", "sample_indices")  # its tables of answers
 RECOGNISED_BY = {  # tables of the older toolkit, and columns that they had in all its versions
@@ -20,30 +21,6 @@ RECOGNISED_BY = {  # tables of the older toolkit, and columns that they had in a
     "sample_indices": {"model_efficacy_id", "seq_num", "seq_ids"},
     "call_sequence": {"training_function", "seq_ids"},
 }
-ANSWERS = (
-    """CREATE TABLE model_efficacy (
-        id INTEGER PRIMARY KEY, model_type_state TEXT, correct_num INTEGER, sample_num INTEGER,
-        sample_seq TEXT)""",
-    """CREATE TABLE sample_indices (
-        id INTEGER PRIMARY KEY, model_efficacy_id INTEGER REFERENCES model_efficacy (id),
-        seq_num INTEGER, seq_ids TEXT)""",
-    """CREATE TABLE answers (
-        id INTEGER PRIMARY KEY, sample_indices_id INTEGER NOT NULL REFERENCES sample_indices (id),
-        seq_index INTEGER, expected TEXT, answered TEXT, exact_match INTEGER, f1 REAL,
-        confidence REAL)""",
-    "CREATE INDEX runs_of_state ON sample_indices (model_efficacy_id)",
-    "CREATE INDEX answers_of_run ON answers (sample_indices_id)",
-)
-EXPLANATIONS = (
-    """CREATE TABLE explanations (
-        id INTEGER PRIMARY KEY, picture TEXT, model TEXT, target TEXT, scale TEXT, sampler TEXT,
-        samples INTEGER, seed INTEGER, segmenter TEXT, fill TEXT, model_prediction REAL,
-        local_prediction REAL, r2 REAL, held_out_r2 REAL, effective_samples REAL)""",
-    """CREATE TABLE segments (
-        id INTEGER PRIMARY KEY, explanation_id INTEGER NOT NULL REFERENCES explanations (id),
-        segment INTEGER, coefficient REAL, standard_error REAL, rank INTEGER, area REAL)""",
-    "CREATE INDEX segments_of_explanation ON segments (explanation_id)",
-)
 
 
 def connect(path: Path, query: str = "mode=rwc") -> sqlite3.Connection:
@@ -71,23 +48,40 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     The file is copied to `<name>.bak` first. Raises BadValue for a file of a newer version or of
     another program, before anything is written.
     """
-    if known_version(connection, path) == len(MIGRATIONS):
+    if known_version(connection, path) == NEWEST:
         return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         version = known_version(connection, path)  # another process may have migrated it by now
-        if version < len(MIGRATIONS) and _tables(connection):
+        if version < NEWEST and _tables(connection):
             _back_up(path)
-        for change in MIGRATIONS[version:]:
-            change(connection)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        for number in range(version + 1, NEWEST + 1):
+            change(connection, number)
+        connection.execute(f"PRAGMA user_version = {NEWEST}")
+
+
+def change(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables from the version before to this one."""
+    older = _set_aside(connection) if version == 1 else set()
+    _execute(connection, f"{version}.sql")
+    for table in older:
+        _take_over(connection, table)
+    if version == 1:
+        _execute(connection, "1-missing-states.sql")
+        _one_row_per_state(connection)
+
+
+def _execute(connection: sqlite3.Connection, name: str) -> None:
+    """Execute the statements of a file, in the transaction that is open."""
+    for statement in (MIGRATIONS / name).read_text(encoding="utf-8").split(";"):
+        connection.execute(statement)
 
 
 def known_version(connection: sqlite3.Connection, path: Path) -> int:
     """The file's version; 0: new, or the older toolkit's. Raises BadValue if it is not ours."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if not 0 <= version <= len(MIGRATIONS):
-        problem = f"schema version {version}, this program knows versions up to {len(MIGRATIONS)}"
+    if not 0 <= version <= NEWEST:
+        problem = f"schema version {version}, this program knows versions up to {NEWEST}"
         raise BadValue("db", path, f"{problem}; update the toolkit, or name another file")
     tables = _tables(connection)
     known = tables & RECOGNISED_BY.keys()
@@ -126,19 +120,14 @@ def _back_up(path: Path) -> None:
         source.backup(copy)
 
 
-def _add_answers(connection: sqlite3.Connection) -> None:
-    """0 -> 1: make the tables of answers, with the rows of the older toolkit's."""
+def _set_aside(connection: sqlite3.Connection) -> set[str]:
+    """Rename the older toolkit's tables of answers, so that new ones can have their names."""
     older = _tables(connection) & set(OLDER_TOOLKIT)
     for table in older:
         rows = f"SELECT * FROM main.{table}"  # noqa: S608 names only
         connection.execute(f"CREATE TEMP TABLE older_{table} AS {rows}")
         connection.execute(f"DROP TABLE main.{table}")
-    for statement in ANSWERS:
-        connection.execute(statement)
-    for table in older:
-        _take_over(connection, table)
-    _stand_in_for_missing_states(connection)
-    _one_row_per_state(connection)
+    return older
 
 
 def _take_over(connection: sqlite3.Connection, table: str) -> None:
@@ -154,19 +143,6 @@ def _take_over(connection: sqlite3.Connection, table: str) -> None:
     connection.execute(f"DROP TABLE temp.older_{table}")
 
 
-def _stand_in_for_missing_states(connection: sqlite3.Connection) -> None:
-    """Make a row `unknown-ID` for runs whose model-type-state is gone.
-
-    Without it, another model-type-state would get their id, and so their indices.
-    """
-    connection.execute(
-        """INSERT INTO model_efficacy (id, model_type_state, correct_num, sample_num)
-        SELECT DISTINCT model_efficacy_id, 'unknown-' || model_efficacy_id, 0, 0
-        FROM sample_indices WHERE typeof(model_efficacy_id) = 'integer'
-        AND model_efficacy_id NOT IN (SELECT id FROM model_efficacy)"""
-    )
-
-
 def _one_row_per_state(connection: sqlite3.Connection) -> None:
     """Allow one row per model-type-state from now on. Repeated ones of the older toolkit stay."""
     repeated = connection.execute(
@@ -177,30 +153,3 @@ def _one_row_per_state(connection: sqlite3.Connection) -> None:
     but = f"WHERE id NOT IN ({ids})" if ids else ""
     index = f"one_row_per_state ON model_efficacy (model_type_state) {but}"
     connection.execute(f"CREATE UNIQUE INDEX {index}")
-
-
-def _add_explanations(connection: sqlite3.Connection) -> None:
-    """1 -> 2: make the tables of lime.py."""
-    for statement in EXPLANATIONS:
-        connection.execute(statement)
-
-
-def _add_samples(connection: sqlite3.Connection) -> None:
-    """2 -> 3: make a table for samples of a training's stack. Recording them makes the others."""
-    connection.execute(
-        """CREATE TABLE stack_samples (
-            id INTEGER PRIMARY KEY, run TEXT, seed INTEGER, training_function TEXT, seq_ids TEXT)"""
-    )
-
-
-def _add_texts(connection: sqlite3.Connection) -> None:
-    """3 -> 4: explanations of texts beside those of pictures, and the text of each segment."""
-    kind = "kind TEXT NOT NULL DEFAULT 'picture'"
-    connection.execute(f"ALTER TABLE explanations ADD COLUMN {kind}")
-    connection.execute("ALTER TABLE segments ADD COLUMN text TEXT")
-
-
-Migration = Callable[[sqlite3.Connection], None]
-
-# The function at place n turns version n into version n + 1.
-MIGRATIONS: tuple[Migration, ...] = (_add_answers, _add_explanations, _add_samples, _add_texts)

@@ -241,7 +241,7 @@ def questions_of(
 
 
 def _trained_on(run: Recording, by: str | None = None) -> list[Record]:
-    records: list[Record] = [*training_records(run.facts.cfg, by)]
+    records: list[Record] = [*training_records(run.cfg, by)]
     refuse_changed(run, records)
     return records
 

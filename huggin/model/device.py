@@ -31,14 +31,9 @@ def accelerator() -> torch.device | None:
 
 def device_names() -> list[str]:
     """The devices that can compute here, such as ["cpu", "cuda:0", "cuda:1"]."""
-    return ["cpu", *_accelerators()]
-
-
-def _accelerators() -> list[str]:
     kind = accelerator()
-    if kind is None:
-        return []
-    return [f"{kind.type}:{index}" for index in range(torch.accelerator.device_count())]
+    count = torch.accelerator.device_count() if kind else 0
+    return ["cpu", *(f"{kind}:{index}" for index in range(count))]
 
 
 def choose_device(name: str | None = None, use_cpu: bool = False) -> torch.device:
@@ -130,13 +125,13 @@ def copy_to_host(tensor: torch.Tensor) -> HostCopy:
 
 def random_states() -> dict[str, torch.Tensor]:
     """The random state of each accelerator, by its name: bytes, on the CPU."""
-    names = _accelerators()
+    names = device_names()[1:]
     return {name: torch.get_device_module(name).get_rng_state(name) for name in names}
 
 
 def set_random_states(states: dict[str, torch.Tensor]) -> None:
     """Undo what was drawn since `random_states`; ignore devices that are not on this machine."""
-    for name in states.keys() & set(_accelerators()):
+    for name in states.keys() & set(device_names()[1:]):
         torch.get_device_module(name).set_rng_state(states[name], name)
 
 

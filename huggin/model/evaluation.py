@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 
 from huggin.model.hooks import undisturbed
-from huggin.qa.answers import best_answers, mean_loss, mean_scores, score_answer
+from huggin.qa.answers import mean_loss, mean_scores, ranked_answers, score_answer
 from huggin.qa.arguments import DataArguments
 
 ROW = "row"  # the number of a feature, in a batch of the evaluation
@@ -48,15 +48,16 @@ class EvaluatingTrainer(Trainer):
         with undisturbed(self.model):
             start_logits, end_logits = self.logits_of(features)
         contexts = records["context"]
-        answers = best_answers(contexts, features, start_logits, end_logits, self.data_args)
+        logits = (start_logits, end_logits)
+        ranked = ranked_answers(contexts, features, *logits, self.data_args, most=1)
         expected = records["answers"][:]
         squad2 = self.data_args.version_2_with_negative
-        pairs = zip(answers, expected, strict=True)
-        scored = [score_answer(answer.text, right, squad2) for answer, right in pairs]
+        pairs = zip(ranked, expected, strict=True)
+        scored = [score_answer(best.text, right, squad2) for (best,), right in pairs]
         scores = mean_scores(scored, expected, squad2)
         scores["loss"], scores["loss_error"] = mean_loss(features, start_logits, end_logits)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        metrics[f"{metric_key_prefix}_samples"] = len(answers)
+        metrics[f"{metric_key_prefix}_samples"] = len(ranked)
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

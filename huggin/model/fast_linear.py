@@ -20,9 +20,7 @@ from transformers import PreTrainedModel
 Forward = Callable[[Tensor], Tensor]
 TOKENS = 256  # in the timed batch
 ROUNDS = 10
-WORTH = (
-    0.95  # oneDNN's share of the time from which on a second copy of the weights is not worth it
-)
+WORTH = 0.95  # oneDNN's share of the time from which on a second copy of the weights is no gain
 
 
 def speed_up(

@@ -63,6 +63,11 @@ def find_sites(
     return _watched(model, [*sites, Site(last, "head", name_of_head(model))], window)
 
 
+def layer_outputs(model: PreTrainedModel, window: Window | None = None) -> list[Site]:
+    """The sites of all layers' outputs. window: as in `find_sites`."""
+    return [site for site in find_sites(model, "all", window) if site.component == "out"]
+
+
 def _layers(model: PreTrainedModel, window: Window | None) -> list[str]:
     """The layers' names, each as often as a pass calls it."""
     lists = (

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from huggin.common.site import Site
 from huggin.common.window import Window
-from huggin.model.hooks import find_sites, hooked, pass_through, undisturbed
+from huggin.model.hooks import hooked, layer_outputs, pass_through, undisturbed
 from huggin.model.loading import head_of
 
 
@@ -45,8 +45,7 @@ def find_lens(model: PreTrainedModel, window: Window | None = None) -> Lens | No
     It cannot if a layer gives fewer units than the head reads, or if something other than a chain
     of modules stands between the last layer and the head. window: as in `find_sites`.
     """
-    everywhere = find_sites(model, "all", window)
-    outputs = [site for site in everywhere if site.component == "out"]
+    outputs = layer_outputs(model, window)
     embeddings = Site(0, "in", outputs[0].module, outputs[0].call)
     between = _modules_between(model, outputs[-1], window)
     lens = Lens([embeddings, *outputs], between, head_of(model))

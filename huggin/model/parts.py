@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 from huggin.common.errors import UserError
 from huggin.common.site import Place, Site
 from huggin.common.window import Window
-from huggin.model.hooks import find_sites, is_attention
+from huggin.model.hooks import is_attention, layer_outputs
 from huggin.model.loading import head_of
 
 EMBEDDINGS = "embeddings"
@@ -195,8 +195,7 @@ class TwoStates:
 
 
 def _by_part(model: PreTrainedModel, window: Window | None) -> dict[str, list[nn.Parameter]]:
-    layers = [site for site in find_sites(model, "all", window) if site.component == "out"]
-    return parameters_by_part(model, layers)
+    return parameters_by_part(model, layer_outputs(model, window))
 
 
 def _weights(parameters: dict[str, list[nn.Parameter]]) -> Weights:

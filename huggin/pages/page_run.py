@@ -130,7 +130,7 @@ def _questions(recording: Recording) -> Page:
     }
     texts: Sequence[Record] = []
     try:
-        texts = training_records(recording.facts.cfg)
+        texts = training_records(recording.cfg)
         refuse_changed(recording, texts)
     except (UserError, OSError) as error:
         page["no_texts"] = shown(str(error), 500)

@@ -66,18 +66,6 @@ def best_spans(
     return [Span(*span) for span in zip(firsts, lasts, scores[order].tolist())]
 
 
-def best_answers(
-    contexts: Sequence[str],
-    windows: Mapping[str, Sequence[Any]],
-    start_logits: np.ndarray,
-    end_logits: np.ndarray,
-    data: DataArguments,
-) -> list[Answer]:
-    """The best answer in each context: the first of `ranked_answers`."""
-    ranked = ranked_answers(contexts, windows, start_logits, end_logits, data, most=1)
-    return [answers[0] for answers in ranked]
-
-
 def ranked_answers(
     contexts: Sequence[str],
     windows: Mapping[str, Sequence[Any]],
@@ -111,6 +99,18 @@ def ranked_answers(
             ]
         )
     return answers
+
+
+def no_answer_lead(ranked: Sequence[Answer]) -> tuple[float, Answer]:
+    """By how much [CLS] beats the best span, in logits, and that span, "" if there is none.
+
+    ranked: all answers in one context. NaN if one of the two is not among them.
+    """
+    spans = [answer for answer in ranked if answer.start != NO_ANSWER]
+    nulls = [answer for answer in ranked if answer.start == NO_ANSWER]
+    if not spans or not nulls or not spans[0].confidence * nulls[0].confidence:
+        return math.nan, ranked[0]
+    return math.log(nulls[0].confidence / spans[0].confidence), spans[0]
 
 
 def _candidates(

@@ -6,6 +6,7 @@ The drivers, which are bash scripts, read keys this way. It imports no heavy lib
 """
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -25,11 +26,12 @@ INPUT_PATHS = (
 )
 PATHS = ("output_dir",)
 SWITCHES = ("dry_run",)
-TRUE = ("true", "yes", "t", "y", "1")
+TRUE = ("true", "yes", "on", "t", "y", "1")
 
 
-def _key(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"help": meaning})
+def _key(default: Any, meaning: str, **limits: Any) -> Any:
+    """limits: as of pydantic's Field, such as `ge`, the least value."""
+    return field(default=default, metadata={"help": meaning, "limits": limits})
 
 
 @dataclass
@@ -54,16 +56,18 @@ class DataArguments:
     dataset_config_name: str | None = _key(None, "the configuration of that data set")
     train_file: str | None = _key(None, "questions to train on: JSON, JSONL, CSV or TSV")
     validation_file: str | None = _key(None, "questions to evaluate on: JSON, JSONL, CSV or TSV")
-    max_seq_length: int = _key(384, "tokens in a window: question and part of the context")
+    max_seq_length: int = _key(384, "tokens in a window: question and part of the context", ge=8)
     doc_stride: int = _key(128, "tokens that neighbouring windows share")
-    max_train_samples: int | None = _key(None, "train on the first N questions only")
-    max_eval_samples: int | None = _key(None, "evaluate on the first N questions only")
+    max_train_samples: int | None = _key(None, "train on the first N questions only", ge=1)
+    max_eval_samples: int | None = _key(None, "evaluate on the first N questions only", ge=1)
     version_2_with_negative: bool = _key(False, "some questions have no answer, as in SQuAD 2.0")
     null_score_diff_threshold: float = _key(
         0.0, "predict no answer when [CLS] beats the best span by more than this (SQuAD 2.0)"
     )
-    n_best_size: int = _key(20, "how many of the best starts and ends are paired to find an answer")
-    max_answer_length: int = _key(30, "most tokens in an answer")
+    n_best_size: int = _key(
+        20, "how many of the best starts and ends are paired to find an answer", ge=1
+    )
+    max_answer_length: int = _key(30, "most tokens in an answer", ge=1)
 
     def name_of(self, split: str) -> str:
         """What the data of a split is called: its file's name, else that of the data set."""
@@ -76,15 +80,16 @@ class RecordingArguments:
     """What is kept of the run in its folder."""
 
     record: bool = _key(True, "record the head, the tracked samples' logits and activations")
-    probe_points: int = _key(200, "probes of the tracked samples, spread over the run")
-    node_points: int = _key(32, "snapshots of their activations, spread over the run")
+    probe_points: int = _key(200, "probes of the tracked samples, spread over the run", ge=2)
+    node_points: int = _key(32, "snapshots of their activations, spread over the run", ge=2)
     ledger_points: int = _key(
         3,
         "where the ledger takes the gradient between two probes, to say which part of the model "
         "changed the loss; 0: no ledger",
+        ge=0,
     )
     probe_samples: int = _key(
-        1, "how many samples are tracked; the first of the data is always one of them"
+        1, "how many samples are tracked; the first of the data is always one of them", ge=1
     )
     probe_data: Literal["train", "validation"] = _key(
         "train", "the data that the tracked samples are of: train or validation"
@@ -92,7 +97,9 @@ class RecordingArguments:
     node_layers: Literal["ends", "all"] = _key(
         "ends", "ends: first and last self-attention and last output; all: every layer"
     )
-    save_minutes: float = _key(15.0, "save a checkpoint at least every N minutes")
+    save_minutes: float = _key(
+        15.0, "save a checkpoint at least every N minutes", gt=0, lt=math.inf
+    )
     overwrite_output_dir: bool = _key(False, "delete the run that output_dir holds and start again")
     dry_run: bool = _key(False, "check everything, print the plan and the time of a step, and stop")
     notify: str | None = _key(None, "a command to run at the end; see docs/overnight.md")

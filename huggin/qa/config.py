@@ -5,18 +5,24 @@ What the toolkit's own keys need stands in `huggin/qa/given.py`, which loads at 
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from torch import accelerator
-from transformers import HfArgumentParser, Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 from huggin.common.text import one_line
-from huggin.qa.given import Keys, read_given, typed_values
-from huggin.qa.trainer_keys import refused_keys
+from huggin.qa.given import Keys, read_given, trainer_keys, typed
+
+FOR_WORKERS = (  # of a data loader
+    "dataloader_persistent_workers",
+    "dataloader_prefetch_factor",
+    "dataloader_multiprocessing_context",
+)
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,13 @@ def for_training(given: Keys) -> Config:
 
 def _training(given: Mapping[str, Any], problems: list[str]) -> Any:
     """TrainingArguments of the keys that it owns; what is wrong is appended to `problems`."""
-    known = {key.name for key in fields(TrainingArguments) if key.init}
-    parser = HfArgumentParser(
-        TrainingArguments, allow_abbrev=False, exit_on_error=False, add_help=False
-    )
-    values = typed_values(parser, {key: given[key] for key in given if key in known}, problems)
-    for key, default, why in list(refused_keys(values)):
-        problems.append(f"{key}: leave it {json.dumps(default)}; {why}")
+    hints = get_type_hints(TrainingArguments)
+    kinds = {key: _or_enum(hints[key]) for key in trainer_defaults()}
+    values = typed(given, kinds, problems)
+    defaults = trainer_defaults()
+    refused = {row["key"]: row["note"] for row in trainer_keys() if row["can be set"] == "no"}
+    for key in [key for key in values if key in refused and values[key] != defaults[key]]:
+        problems.append(f"{key}: leave it {json.dumps(defaults[key])}; {refused[key]}")
         del values[key]
     # Without a GPU each process that torchrun starts would train alone, and transformers wants to
     # be told before it uses bf16 on a processor.
@@ -67,6 +73,19 @@ def _training(given: Mapping[str, Any], problems: list[str]) -> Any:
         return TrainingArguments(**values)
     except (ValueError, TypeError, ImportError, OSError, AttributeError, KeyError) as error:
         problems.append(one_line(error))
+
+
+def trainer_defaults() -> dict[str, Any]:
+    """The keys of the installed transformers and their defaults."""
+    keys = [key for key in fields(TrainingArguments) if key.init]
+    made = {key.name: key.default_factory() for key in keys if key.default_factory is not MISSING}
+    return {key.name: made.get(key.name, key.default) for key in keys}
+
+
+def _or_enum(kind: Any) -> Any:
+    """A type; the Enum alone where its names or any text are taken."""
+    options = (each for each in get_args(kind) if isinstance(each, type))
+    return next((each for each in options if issubclass(each, Enum)), kind)
 
 
 def _do_not_fit(config: Config) -> Iterator[str]:
@@ -83,8 +102,9 @@ def _do_not_fit(config: Config) -> Iterator[str]:
     if training.fp16 and training.device.type == "cpu":
         yield "fp16: needs a GPU; leave it out here"
     yield from _of_optimizer(training)
-    for key in _needing_workers(training):
-        yield f"{key}: needs dataloader_num_workers of 1 or more"
+    for key in FOR_WORKERS:
+        if getattr(training, key) and not training.dataloader_num_workers:
+            yield f"{key}: needs dataloader_num_workers of 1 or more"
 
 
 def _of_optimizer(training: TrainingArguments) -> Iterator[str]:
@@ -105,15 +125,3 @@ def _of_optimizer(training: TrainingArguments) -> Iterator[str]:
         return
     if chosen == without:
         yield f"optim_args: {optimizer} takes none of these; leave it out, or choose another optim"
-
-
-def _needing_workers(training: TrainingArguments) -> Sequence[str]:
-    """The keys given that are for the workers of a data loader, if there are no workers."""
-    keys = (
-        "dataloader_persistent_workers",
-        "dataloader_prefetch_factor",
-        "dataloader_multiprocessing_context",
-    )
-    if training.dataloader_num_workers:
-        return ()
-    return [key for key in keys if getattr(training, key)]

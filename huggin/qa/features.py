@@ -35,31 +35,15 @@ LABELS = ("start_positions", "end_positions", "label_exact", "label_text")
 
 
 def training_features(
-    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
-) -> "Dataset":
-    """The windows of records as `labelled_windows` has them, but for `offset_mapping`.
-
-    `record` is the index in `records`. Raises UserError for a question that is too long.
-    """
-    return _mapped(records, tokenizer, data, without=("offset_mapping",))
-
-
-def evaluation_features(
-    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
-) -> "Dataset":
-    """The windows of records as `labelled_windows` has them.
-
-    `record` is the index in `records`. Raises UserError for a question that is too long.
-    """
-    return _mapped(records, tokenizer, data, without=())
-
-
-def _mapped(
     records: "Dataset",
     tokenizer: PreTrainedTokenizerFast,
     data: DataArguments,
-    without: Collection[str],
+    without: Collection[str] = ("offset_mapping",),
 ) -> "Dataset":
+    """The windows of records as `labelled_windows` has them, without some of the columns.
+
+    `record` is the index in `records`. Raises UserError for a question that is too long.
+    """
     refuse_long_questions(records, tokenizer, data)
 
     def label(batch: dict[str, list[Any]], indices: list[int]) -> dict[str, list[Any]]:
@@ -74,6 +58,13 @@ def _mapped(
         remove_columns=records.column_names,
         desc="features",
     )
+
+
+def evaluation_features(
+    records: "Dataset", tokenizer: PreTrainedTokenizerFast, data: DataArguments
+) -> "Dataset":
+    """As `training_features`, with all columns."""
+    return training_features(records, tokenizer, data, without=())
 
 
 def labelled_windows(

@@ -2,25 +2,24 @@
 
 The schema is Hugging Face's: a dataclass each for the model, the data and the recording, beside its
 own `TrainingArguments`. Every key of all four can stand in cfg.json or be given as `--key value`.
-Names and types of the Trainer's keys are read from its source, because importing it takes seconds;
-`huggin/qa/config.py` makes TrainingArguments of them.
+What there is to know of the Trainer's keys stands in `trainer_keys.tsv`, because importing it takes
+seconds; `huggin/qa/config.py` makes TrainingArguments of them.
 """
 
-import argparse
-import ast
+import csv
 import difflib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from importlib.util import find_spec
 from pathlib import Path
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import LARGEST_TEXT, refuse_special
-from huggin.common.text import one_line
+from huggin.common.text import one_line, short
 from huggin.qa.arguments import (
     INPUT_PATHS,
     OWN_ARGUMENTS,
@@ -32,44 +31,10 @@ from huggin.qa.arguments import (
     read_flags,
 )
 
-FALSE = ("false", "no", "f", "n", "0")
+TRAINER_KEYS = Path(__file__).with_name("trainer_keys.tsv")
+LIMITS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le"}  # in that table -> as of pydantic's Field
 MOST_WORKERS = 16  # processes that load data, for each processor
-LARGEST_SEED = 2**32 - 1  # that NumPy takes
-
-# may be one name or a list of names
-LISTS = ("report_to", "optim_target_modules")
-
-# the least value of numbers; None: more than 0
-LEAST: dict[int | None, tuple[str, ...]] = {
-    None: ("learning_rate", "save_minutes", "logging_steps", "save_steps", "eval_steps"),
-    0: (
-        "adam_epsilon",
-        "dataloader_num_workers",
-        "eval_delay",
-        "ledger_points",
-        "max_grad_norm",
-        "neftune_noise_alpha",
-        "warmup_steps",
-        "weight_decay",
-    ),
-    1: (
-        "dataloader_prefetch_factor",
-        "ddp_timeout",
-        "eval_accumulation_steps",
-        "gradient_accumulation_steps",
-        "max_answer_length",
-        "max_eval_samples",
-        "max_train_samples",
-        "n_best_size",
-        "per_device_eval_batch_size",
-        "per_device_train_batch_size",
-        "probe_samples",
-        "save_total_limit",
-        "torch_empty_cache_steps",
-    ),
-    2: ("node_points", "probe_points"),
-    8: ("max_seq_length",),
-}
+LENIENT: Any = {"coerce_numbers_to_str": True, "arbitrary_types_allowed": True}
 
 
 @dataclass(frozen=True)
@@ -128,13 +93,13 @@ def read_given(cfg: Path | None, flags: list[str], kept: Mapping[str, Any] | Non
     Raises UserError with all problems in one line: unknown keys with the nearest known one, bad
     values, files that are not there.
     """
-    typed = read_flags(flags)
-    given = {**(_read_json(cfg) if cfg else kept or {}), **typed}
-    kinds = {**kinds_of(OWN_ARGUMENTS.values()), **kinds_of_trainer()}
+    of_flags = read_flags(flags)
+    given = {**(_read_json(cfg) if cfg else kept or {}), **of_flags}
+    kinds = kinds_of(OWN_ARGUMENTS.values()) | kinds_of_trainer()
     problems = [_unknown(key, kinds.keys()) for key in given if key not in kinds]
-    values = _values(given, kinds, problems)
+    values = typed(given, kinds, problems)
     own = {name: _built(kind, values) for name, kind in OWN_ARGUMENTS.items()}
-    found = Keys(**own, given=given, source=cfg, flags=typed)
+    found = Keys(**own, given=given, source=cfg, flags=of_flags)
     found.refuse([*problems, *_missing(found), *_of_windows(found.data)])
     return found
 
@@ -146,7 +111,7 @@ def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArgument
     cannot be used.
     """
     problems: list[str] = []
-    values = _values(given, kinds_of([ModelArguments, DataArguments]), problems)
+    values = typed(given, kinds_of([ModelArguments, DataArguments]), problems)
     model, data = _built(ModelArguments, values), _built(DataArguments, values)
     problems += _of_windows(data)
     if problems:
@@ -155,96 +120,69 @@ def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArgument
 
 
 def kinds_of(classes: Iterable[type]) -> dict[str, Any]:
-    """The keys of dataclasses, and the type of each; `X | None` counts as X."""
-    hints = [hint for arguments in classes for hint in get_type_hints(arguments).items()]
+    """The keys of dataclasses, and the type of each with its limits."""
     return {
-        name: next((one for one in get_args(kind) if NoneType in get_args(kind)), kind)
-        for name, kind in hints
+        key.name: Annotated[get_type_hints(arguments)[key.name], Field(**key.metadata["limits"])]
+        for arguments in classes
+        for key in fields(arguments)
     }
+
+
+def trainer_keys() -> list[dict[str, str]]:
+    """The table of the Trainer's keys: key, type, limits, can be set, fixed, note.
+
+    type: of plain values, else "". limits: such as `>= 0 < 1`. fixed: yes for a key that a resumed
+    run cannot change.
+    """
+    with TRAINER_KEYS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def fixed_keys() -> list[str]:
+    """The Trainer's keys that a resumed run must share with its beginning."""
+    return [row["key"] for row in trainer_keys() if row["fixed"]]
 
 
 def kinds_of_trainer() -> dict[str, Any]:
-    """The keys of the installed transformers; of plain ones also the type, else None."""
-    found = find_spec("transformers")
-    assert found
-    assert found.origin
-    source = Path(found.origin).with_name("training_args.py").read_text(encoding="utf-8")
-    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    body = next(each.body for each in classes if each.name == "TrainingArguments")
-    keys = {ast.unparse(each.target): each for each in body if isinstance(each, ast.AnnAssign)}
-    plain = {kind.__name__: kind for kind in (int, float, bool, str)}
-    return {
-        name: plain.get(ast.unparse(key.annotation).removesuffix(" | None"))
-        for name, key in keys.items()
-        if not name.startswith("_")
-    }
+    """The Trainer's keys; of plain ones also the type with its limits, else None."""
+    plain: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
+    kinds: dict[str, Any] = {}
+    for row in trainer_keys():
+        kind: Any = plain.get(row["type"])
+        words = row["limits"].split()
+        limits = {LIMITS[sign]: kind(number) for sign, number in zip(words[::2], words[1::2])}
+        kinds[row["key"]] = Annotated[kind, Field(**limits)] if limits else kind
+    most = MOST_WORKERS * (os.cpu_count() or 1)
+    return kinds | {"dataloader_num_workers": Annotated[int, Field(ge=0, le=most)]}
 
 
-def _values(
+def typed(
     given: Mapping[str, Any], kinds: Mapping[str, Any], problems: list[str]
 ) -> dict[str, Any]:
-    """The given keys whose type is known, typed. What is wrong is appended to `problems`."""
-    parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False, add_help=False)
-    known = {key: value for key, value in given.items() if kinds.get(key)}
-    for key in known:
-        parser.add_argument(f"--{key}", **_as_argparse_has_it(kinds[key]))
-    values = typed_values(parser, known, problems)
-    problems += _out_of_range(values)
+    """The given keys whose type is known, typed; null leaves the default.
+
+    What is wrong is appended to `problems`.
+    """
+    values = {}
+    for key, value in given.items():
+        kind = kinds.get(key)
+        if kind is None or value in (None, []):
+            continue
+        if value is True and bool not in (kind, *get_args(kind)):
+            problems.append(f"{key}: needs a value")
+            continue
+        try:
+            values[key] = TypeAdapter(kind, config=LENIENT).validate_python(value)
+        except ValidationError as error:
+            wanted = error.errors()[0]["msg"].replace("Input should be", "must be")
+            problems.append(f"{key}: {wanted.partition(', ')[0]}, not {short(repr(value))}")
     return values
-
-
-def _as_argparse_has_it(kind: Any) -> dict[str, Any]:
-    if kind is bool:
-        return {"type": _boolean, "nargs": "?", "const": True}
-    if get_origin(kind) is Literal:
-        return {"choices": get_args(kind)}
-    return {"type": kind}
-
-
-def _boolean(text: str) -> bool:
-    if not is_true(text) and text.lower() not in FALSE:
-        raise argparse.ArgumentTypeError(f"{text}: give true or false")
-    return is_true(text)
 
 
 def _built(arguments: type, values: Mapping[str, Any]) -> Any:
     """A dataclass of the values that are its keys."""
     names = {key.name for key in fields(arguments)}
     return arguments(**{name: values[name] for name in names & values.keys()})
-
-
-def typed_values(
-    parser: argparse.ArgumentParser, given: dict[str, Any], problems: list[str]
-) -> dict[str, Any]:
-    """Each key's value as its type; null leaves the default.
-
-    What cannot be converted is added to `problems`.
-    """
-    values = {}
-    for key, value in given.items():
-        try:
-            if value not in (None, []) and (key, value) != ("debug", ""):
-                values[key] = _typed(parser, key, value)
-        except argparse.ArgumentError as error:
-            problems.append(f"{key}: {'needs a value' if value is True else error.message}")
-    return values
-
-
-def _typed(parser: argparse.ArgumentParser, key: str, value: Any) -> Any:
-    """One value as its key's type, converted by argparse. Raises argparse.ArgumentError."""
-    if isinstance(value, list) and key in LISTS:
-        return value
-    if isinstance(value, list):
-        tokens = [f"--{key}", *map(str, value)]
-    else:
-        tokens = [f"--{key}={json.dumps(value) if isinstance(value, dict) else value}"]
-    namespace, rest = parser.parse_known_args(tokens)
-    if rest:
-        raise argparse.ArgumentError(None, f"one value only, not {value!r}")
-    typed = getattr(namespace, key)
-    if value is True and isinstance(typed, str):  # a bare --output_dir would be a folder `True`
-        raise argparse.ArgumentError(None, "needs a value")
-    return typed
 
 
 def _read_json(cfg: Path) -> dict[str, Any]:
@@ -280,26 +218,6 @@ def _no_number(name: str) -> None:
 def _unknown(key: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(key, known, n=1)
     return f"{key}: no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
-
-
-def _out_of_range(values: dict[str, Any]) -> Iterator[str]:
-    """Numbers that no run can use."""
-    for least, keys in LEAST.items():
-        for key in keys:
-            number = values.get(key, 1e9)
-            if least is None and not 0 < number < float("inf"):
-                yield f"{key}: must be more than 0"
-            if least is not None and not number >= least:
-                yield f"{key}: must be {least} or more"
-    most = MOST_WORKERS * (os.cpu_count() or 1)
-    if values.get("dataloader_num_workers", 0) > most:
-        yield f"dataloader_num_workers: must be {most} at most, {MOST_WORKERS} for each processor"
-    for key in ("seed", "data_seed"):
-        if not 0 <= values.get(key, 0) <= LARGEST_SEED:
-            yield f"{key}: must be 0 or more, and {LARGEST_SEED} at most"
-    for key in ("adam_beta1", "adam_beta2"):
-        if not 0 <= values.get(key, 0) < 1:
-            yield f"{key}: must be 0 or more, and less than 1"
 
 
 def _missing(given: Keys) -> Iterator[str]:

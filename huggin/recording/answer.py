@@ -6,12 +6,12 @@ An answer comes with what the hooks saw while the model gave it.
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
 from huggin.common.files import replacing
@@ -19,7 +19,7 @@ from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
 from huggin.recording.reader import flat_values, site_activations
-from huggin.recording.run_facts import first_problem
+from huggin.recording.run_facts import AtLeastZero, first_problem
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import LOGITS, column_of, schemas
 
@@ -35,11 +35,11 @@ class AnswerFacts:
     """A question's answer, and the window that it was given in."""
 
     state: str  # the model-type-state
-    step: int
+    step: AtLeastZero
     window: Window  # without inputs and offsets
     answered: str
     right: bool | None  # None: a question of the user's own, to which no answer is given
-    confidence: float
+    confidence: Annotated[float, Field(ge=0, le=1 + ROUNDING)]
     start: int  # first token of the model's answer
     end: int  # last token of the model's answer
     trained_on: bool = False  # whether the question is in the training data
@@ -50,10 +50,6 @@ class AnswerFacts:
         if not 0 <= self.start <= self.end < size:
             span = f"start {self.start}, end {self.end}"
             raise ValueError(f"{span}: not a span of the {size} tokens")
-        if self.confidence < 0 or self.confidence > 1 + ROUNDING:
-            raise ValueError(f"confidence: {self.confidence:g} is not from 0 to 1")
-        if self.step < 0:
-            raise ValueError(f"step: {self.step} is negative")
 
     @property
     def explained(self) -> Window:
@@ -89,8 +85,7 @@ class AnswerInside:
     start_logits: np.ndarray  # (tokens,)
     end_logits: np.ndarray  # (tokens,)
     activations: dict[Site, np.ndarray]  # (tokens, hidden) float16
-    attention: Attention | None = None  # None if an older version kept the answer, or if the model
-    # gives no attention weights
+    attention: Attention | None = None  # None of an older version, or if the model gives none
 
     def __post_init__(self) -> None:
         """Raise ValueError for parts that are not of one window."""

@@ -9,10 +9,13 @@ from typing import Any
 
 import torch
 from torch import distributed
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
+from huggin.common.errors import UserError
 from huggin.common.streams import warn
 from huggin.common.window import Window
+from huggin.model.device import random_states_kept
+from huggin.recording.known_windows import KnownWindows
 from huggin.recording.recorder import NAN, Recorder
 from huggin.recording.run_folder import RunFolder
 
@@ -28,9 +31,10 @@ class RecorderCallback(TrainerCallback):
     The loss of each step is read, raw, from the model's own output: the mean over the step's
     micro-batches, NaN kept. A Trainer that computes its loss elsewhere (label smoothing,
     `compute_loss_func`) hands it over by `add_loss`; then the model's own does not count. Without
-    either, one line says that none is recorded. The norm of the gradients is recorded if the
-    Trainer hands it over by `grad_norm`. Of several processes (torchrun) the first one records, and
-    the loss is the mean of all of them.
+    either, one line says that none is recorded. How each question of a batch did is read from the
+    same output; which one it is, from the Trainer's train_dataset (see `KnownWindows`). The norm of
+    the gradients is recorded if the Trainer hands it over by `grad_norm`. Of several processes
+    (torchrun) the first one records, and the loss is the mean of all of them.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class RecorderCallback(TrainerCallback):
         self._options = options
         self._losses: list[torch.Tensor] = []  # handed over
         self._losses_of_model: list[torch.Tensor] = []
+        self._known: KnownWindows | None = options.get("data")
         self._learning_rate = NAN
         self._hook: Any = None
         self._said_no_loss = False
@@ -81,24 +86,22 @@ class RecorderCallback(TrainerCallback):
         self._said_no_loss = True
         return NAN
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Make the Recorder and record step 0, or go on from the step of a checkpoint."""
         model = kwargs["model"]
         if not self._hands_over:
-            self._hook = model.register_forward_hook(self._note_loss)
+            self._know_windows(kwargs["train_dataloader"].dataset, kwargs.get("processing_class"))
+            self._hook = model.register_forward_hook(self._note_output, with_kwargs=True)
         if not state.is_world_process_zero:
             return
         options = {"last_step": state.max_steps, "seed": args.seed, **self._options}
+        options["data"] = self._known
         self.recorder = self._ready or Recorder(self._folder, model, self._samples, **options)
         if self._ready:  # how long the training is becomes known only now
             self._ready.last_step = state.max_steps
         self.recorder.start(state.global_step, checkpoint_of(args, state))
 
-    def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note the norms of the gradients, if the Trainer has not handed them over.
 
         They are clipped by now. A step whose gradients were clipped gets NaN.
@@ -112,15 +115,11 @@ class RecorderCallback(TrainerCallback):
         self.grad_norm = torch.where(whole, total, NAN)
         self.part_norms = torch.where(whole, norms, NAN)
 
-    def on_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note the learning rate that led to this step; the scheduler moves on after it."""
         self._learning_rate = kwargs["optimizer"].param_groups[0]["lr"]
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Record the step, of all processes if there are several."""
         loss = self._loss_of_step()
         rows = torch.cat(self._rows) if self._rows else None
@@ -143,26 +142,34 @@ class RecorderCallback(TrainerCallback):
         self.grad_norm = NAN
         self.part_norms = None
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep in the checkpoint what the ledger needs to go on."""
         if self.recorder is not None:
             self.recorder.save_ledger(checkpoint_of(args, state), state.global_step)
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write what is pending and end the files."""
         if self._hook is not None:
             self._hook.remove()
         if self.recorder is not None:
             self.recorder.close()
 
-    def _note_loss(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+    def _know_windows(self, data: Any, tokenizer: Any) -> None:
+        """Read the training data, unless that was given; one line says if it cannot be known."""
+        if self._known is None:
+            try:
+                with random_states_kept():
+                    self._known = KnownWindows(data, tokenizer)
+            except UserError as error:
+                warn(f"RecorderCallback: {error}; so how each question did is not recorded")
+
+    def _note_output(self, module: torch.nn.Module, args: Any, batch: Any, output: Any) -> None:
         loss = getattr(output, "loss", None)
         if module.training and loss is not None:
             self._losses_of_model.append(loss.detach())
+        if module.training and self._known is not None:
+            rows = self._known.rows(batch, output)
+            self._rows += [] if rows is None else [rows]
 
 
 def mean_of_processes(loss: torch.Tensor | float, device: torch.device) -> torch.Tensor:

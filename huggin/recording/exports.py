@@ -24,7 +24,13 @@ from huggin.common.progress import progress
 from huggin.common.site import Place
 from huggin.common.text import in_columns, printable, size
 from huggin.recording.checkpoints import step_of
-from huggin.recording.reader import Recording, columns_of_windows, flat_values, whole_batches
+from huggin.recording.reader import (
+    Recording,
+    by_row,
+    columns_of_windows,
+    flat_values,
+    whole_batches,
+)
 from huggin.recording.results import final_evaluation
 from huggin.recording.run_folder import RunFolder
 from huggin.recording.schema import OF_A_WINDOW, TABLES
@@ -102,7 +108,7 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Tabl
     match name:
         case "ledger":
             places = [*parts, Place("gap", "gap")]
-            credits = np.column_stack([_by_row(table["credits"]), flat_values(table["gap"])])
+            credits = np.column_stack([by_row(table["credits"]), flat_values(table["gap"])])
             named = {key: [vars(place)[key] for place in places] * len(table) for key in NAMES}
             rows = np.repeat(np.arange(len(table)), len(places))
             return _flat(table.drop_columns("gap"), {**named, "credit": credits.ravel()}, rows)
@@ -111,12 +117,12 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Tabl
             windows = columns_of_windows(flat_values(table["windows"]))
             return _flat(table, windows, np.repeat(np.arange(len(table)), sizes))
         case "layers":
-            return _flat(table, _columns(parts, _by_row(table["norms"])))
+            return _flat(table, _columns(parts, by_row(table["norms"])))
         case "steps":
-            weights = _by_row(table["weight"])
+            weights = by_row(table["weight"])
             nodes = range(weights.shape[1] // 2)
             halves = [f"{end}_weight_{node}" for end in ENDS for node in nodes]
-            bias = _columns([f"{end}_bias" for end in ENDS], _by_row(table["bias"]))
+            bias = _columns([f"{end}_bias" for end in ENDS], by_row(table["bias"]))
             return _flat(table, _columns(halves, weights) | bias)
         case "nodes":
             rows, tokens = _by_token(table["activations"])
@@ -133,10 +139,6 @@ def _flat(table: pa.Table, more: dict[str, Any], rows: np.ndarray | None = None)
     names = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
     table = table.select(names) if rows is None else table.select(names).take(rows)
     return pa.table(dict(zip(names, table.columns, strict=True)) | more)
-
-
-def _by_row(column: pa.ChunkedArray) -> np.ndarray:
-    return flat_values(column).reshape(len(column), -1)
 
 
 def _by_token(lists: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -251,12 +253,10 @@ def _number(value: float | None, digits: int) -> str:
 def as_csv(runs: Sequence[ListedRun]) -> str:
     """The runs as CSV; what is not known is empty. Times are ISO 8601, sizes are bytes."""
     text = io.StringIO()
-    names = list(ListedRun.__dataclass_fields__)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer = csv.DictWriter(text, list(ListedRun.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
     for run in runs:
-        values = {name: getattr(run, name) for name in names}
-        values["when"] = run.when.isoformat(timespec="seconds") if run.when else None
-        values["size"] = None if run.size is None else int(run.size)
-        writer.writerow(values.values())
+        when = run.when.isoformat(timespec="seconds") if run.when else None
+        whole = None if run.size is None else int(run.size)
+        writer.writerow({**vars(run), "when": when, "size": whole})
     return text.getvalue()

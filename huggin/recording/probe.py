@@ -62,9 +62,8 @@ def probe(
     activations = {}
     for site in sites:
         units = copy_to_host(outputs[site][0].half()).wait().numpy()
-        missing = (
-            hidden - units.shape[1]
-        )  # inside MobileBERT's layers are fewer than its head reads
+        # inside MobileBERT's layers are fewer than its head reads
+        missing = hidden - units.shape[1]
         activations[site] = np.pad(units, ((0, 0), (0, missing)), constant_values=np.nan)
     return Probe(
         start_logits=start[0].numpy(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -134,6 +134,14 @@ class Recording:
             raise UserError(f"{path}: no such folder; give a run's folder, cfg.json's output_dir")
         self.facts = read_facts(self.run)
 
+    @property
+    def cfg(self) -> dict[str, Any]:
+        """The keys of the run; where it kept the texts of its questions itself, they name these."""
+        if not self.run.texts.is_file():
+            return self.facts.cfg
+        own = {"train_file": str(self.run.texts), "version_2_with_negative": True}
+        return self.facts.cfg | own
+
     def rows(self, name: str) -> Iterator[pa.RecordBatch]:
         """The rows of a table in order, each step once.
 
@@ -226,7 +234,7 @@ class Recording:
         """The probes of one tracked sample as arrays. Raises UserError if there are none."""
         tokens = len(self.tracked(sample).tokens)
         table = self._table("probes", sample, start_logits=tokens, end_logits=tokens)
-        logits = {name: _by_row(table[name]) for name in LOGITS}
+        logits = {name: by_row(table[name]) for name in LOGITS}
         others = set(table.column_names) - {"sample", *LOGITS}
         numbers = {name: flat_values(table[name]) for name in others}
         losses = {name: numbers[name] for name in ("start_loss", "end_loss")}
@@ -275,14 +283,14 @@ class Recording:
         table = self._table("lens", sample, start_logits=tokens, end_logits=tokens)
         if len(table) % layers:
             raise Damaged(f"{self.run.recording}: lens: a probe lacks a layer; {NOT_OURS}")
-        logits = {name: _by_row(table[name]).reshape(-1, layers, tokens) for name in LOGITS}
+        logits = {name: by_row(table[name]).reshape(-1, layers, tokens) for name in LOGITS}
         return LensLogits(flat_values(table["step"])[::layers], **logits)
 
     @cached_property
     def layers(self) -> PartNorms:
         """The gradients' norms by part. Raises UserError if the table is not there."""
         table = self._table("layers", norms=len(self.facts.parts))
-        return PartNorms(flat_values(table["step"]), _by_row(table["norms"]), self.facts.parts)
+        return PartNorms(flat_values(table["step"]), by_row(table["norms"]), self.facts.parts)
 
     @cached_property
     def questions(self) -> TrainedWindows:
@@ -301,7 +309,7 @@ class Recording:
         """The ledger of a tracked sample. Raises UserError if the table is not there."""
         places = self.facts.places
         table = self._table("ledger", sample, credits=len(places))
-        credits = _by_row(table["credits"])
+        credits = by_row(table["credits"])
         coarse = np.full(credits.shape, np.nan, np.float32)
         is_even = flat_values(pc.list_value_length(table["coarse"])) > 0
         coarse[is_even] = flat_values(table["coarse"]).reshape(-1, len(places))
@@ -342,7 +350,7 @@ class Recording:
         if name == "ledger" and not self.facts.ledger_points:
             return "it was trained with ledger_points 0"
         if name == "questions":
-            return "only run_qa.py, and a loop that gives them to Recorder.step, record it"
+            return "nothing said which questions were trained on; docs/python.md says how"
         return "nothing has been recorded yet"
 
 
@@ -352,7 +360,7 @@ def in_parts(rows: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
         yield some
 
 
-def _by_row(lists: pa.ChunkedArray) -> np.ndarray:
+def by_row(lists: pa.ChunkedArray) -> np.ndarray:
     """Lists of one size, (rows, size), as an array of its own."""
     return np.array(flat_values(lists)).reshape(len(lists), -1)
 

@@ -27,10 +27,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from huggin import __version__
 from huggin.common.errors import BadValue
+from huggin.common.files import write_json
 from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
-from huggin.model.hooks import find_sites
+from huggin.model.hooks import find_sites, layer_outputs
 from huggin.model.lens import find_lens
 from huggin.model.loading import head_of
 from huggin.model.modules import legend_rows
@@ -38,9 +39,10 @@ from huggin.model.parts import gradient_norms, parameters_by_part, places_of
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.records import normalised
+from huggin.recording.known_windows import KnownWindows
 from huggin.recording.ledger import Ledger
 from huggin.recording.probe import probe
-from huggin.recording.run_facts import RunFacts, id_of, write_facts
+from huggin.recording.run_facts import TEXTS, RunFacts, hash_of_texts, id_of, write_facts
 from huggin.recording.run_folder import RunFolder, locked
 from huggin.recording.schema import RecordingWriter
 
@@ -63,7 +65,7 @@ class _StepRow:
     epoch: float
     learning_rate: float
     numbers: HostCopy  # (2 x hidden + 2 + 2 + parts,): weight, bias, loss, grad_norm, norms
-    questions: HostCopy | None  # (windows of the batch, 5), see `batch.batch_rows`
+    questions: HostCopy | None  # (windows of the batch, 5), see `probe.batch_rows`
 
 
 class Recorder:
@@ -91,6 +93,7 @@ class Recorder:
         seed: int | None = None,
         fixed: dict[str, Any] | None = None,
         cfg: dict[str, Any] | None = None,
+        data: KnownWindows | None = None,
         overwrite: bool = False,
     ) -> None:
         """Look at the model; nothing is written before `start`.
@@ -102,7 +105,7 @@ class Recorder:
         node_layers: sites at the first and last layer ("ends") or at all layers.
         n_best_size, max_answer_length: which spans can be an answer, as in run_qa.py.
         pretrained, model_name, data_name, seed: how the run is called in figures.
-        fixed, cfg: as in `RunFacts`.
+        fixed, cfg: as in `RunFacts`. data: what is trained on, if `step` gets batches.
         overwrite: replace an earlier recording in the folder; else it is moved to `earlier-1`.
         Raises UserError for a model without a QA head, or without layers that can be hooked.
         """
@@ -114,12 +117,12 @@ class Recorder:
         self._points = {"probes": probe_points, "nodes": node_points}
         self._data = DataArguments(n_best_size=n_best_size, max_answer_length=max_answer_length)
         self._overwrite = overwrite
+        self._known = data
         self._head = head_of(model)
         window = self._samples[0] if self._samples else None  # what is watched finds where
         self._sites = find_sites(model, node_layers, window)
-        layers = [site for site in find_sites(model, "all", window) if site.component == "out"]
-        self._layers = layers
-        self._parts = parameters_by_part(model, layers)
+        self._layers = layer_outputs(model, window)
+        self._parts = parameters_by_part(model, self._layers)
         self._lens = find_lens(model, window)
         places = places_of(model, self._parts)
         self._ledger = Ledger(model, self._samples, places, ledger_points)
@@ -149,6 +152,8 @@ class Recorder:
             fixed=fixed or {"bf16": model.dtype == torch.bfloat16},
             cfg=cfg or {},
         )
+        if data is not None and data.texts:
+            self.facts.fixed[TEXTS] = hash_of_texts(data.texts)
 
     def __enter__(self) -> Self:
         """Lock the folder, then `start`."""
@@ -185,6 +190,9 @@ class Recorder:
             self._writer.run_id = id_of(self.run)
         self.facts = replace(self.facts, run_id=self._writer.run_id)
         write_facts(self.run, self.facts)
+        self.run.texts.unlink(missing_ok=True)
+        if self._known is not None and self._known.texts:
+            write_json(self.run.texts, {"data": self._known.texts})
         self._ledger.load(checkpoint, step)
         if step == 0:
             self.step(0, epoch=0.0)
@@ -199,13 +207,21 @@ class Recorder:
         epoch: float = NAN,
         part_norms: torch.Tensor | None = None,
         questions: torch.Tensor | None = None,
+        batch: Mapping[str, torch.Tensor] | None = None,
+        outputs: Any = None,
     ) -> None:
         """Record the head after `step` optimizer steps, and the samples if it is their turn.
 
         loss: of the step's batch. grad_norm: of all gradients, before clipping. Both scalars,
         on any device; they are not waited for. part_norms: what `gradient_norms` gave before the
-        gradients were clipped. questions: what `batch_rows` gave for the batch.
+        gradients were clipped. batch, outputs: what the model was given and what it gave, to record
+        how each question did; or questions: what `KnownWindows.rows` gave for its parts.
+        Raises BadValue for a batch if the Recorder was made without `data`.
         """
+        if batch is not None:
+            if self._known is None:
+                raise BadValue("batch", "given", "make the Recorder with data=KnownWindows(...)")
+            questions = self._known.rows(batch, outputs)
         device = self._head.weight.device
         unknown = torch.full((len(self._parts),), NAN, device=device)
         norms = unknown if part_norms is None else part_norms

@@ -7,15 +7,16 @@ eval_results.json hold the evaluations that the Trainer and run_qa.py made.
 import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass as validated
 
 from huggin.common.errors import Damaged, UserError
-from huggin.common.files import read_json, read_text, write_json
+from huggin.common.files import write_json
 from huggin.common.statistics import half_interval, wilson_interval
 from huggin.common.text import one_line
-from huggin.recording.run_facts import first_problem, id_of
+from huggin.recording.run_facts import AtLeastOne, AtLeastZero, first_problem, id_of, read_as
 from huggin.recording.run_folder import RunFolder
 
 AT_LEAST = 2  # evaluations of a training that are worth a figure of their own
@@ -24,19 +25,26 @@ ANEW = "run run_qa.py again, it writes a new one"
 KeptT = TypeVar("KeptT", "Efficacy", "Rewound")
 
 
-@dataclass(frozen=True)
-class Efficacy:
-    """How good a model is after `step` steps, in percent, with 95 % intervals."""
+Percent = Annotated[float, Field(ge=0, le=100)]
+Interval = tuple[Percent, Percent]
 
-    step: int
+
+@validated(frozen=True)
+class Efficacy:
+    """How good a model is after `step` steps, in percent, with 95 % intervals.
+
+    Raises ValueError for what cannot be true.
+    """
+
+    step: AtLeastZero
     data: str  # what was asked
-    asked: int
-    correct: int
-    exact_match: float
-    exact_match_interval: tuple[float, float]  # Wilson's
-    f1: float
-    f1_interval: tuple[float, float]  # Wilson's, as if F1 were a share: rather too wide
-    trained_on: int = 0  # how many of the questions asked the model was trained on
+    asked: AtLeastOne
+    correct: AtLeastZero
+    exact_match: Percent
+    exact_match_interval: Interval  # Wilson's
+    f1: Percent
+    f1_interval: Interval  # Wilson's, as if F1 were a share: rather too wide
+    trained_on: AtLeastZero = 0  # how many of the questions asked the model was trained on
     parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error; NaN if it is not known
@@ -48,25 +56,14 @@ class Efficacy:
         return float(half_interval(self.loss_error, self.asked))
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what cannot be true."""
-        if self.step < 0:
-            raise ValueError(f"step: {self.step} is negative")
-        if not 0 <= self.correct <= self.asked or self.asked == 0:
-            raise ValueError(f"correct: {self.correct} of {self.asked} questions")
-        if not 0 <= self.trained_on <= self.asked:
-            raise ValueError(f"trained_on: {self.trained_on} of {self.asked} questions")
+        """Raise ValueError for what does not fit together."""
+        if self.correct > self.asked or self.trained_on > self.asked:
+            counted = f"correct: {self.correct}, trained_on: {self.trained_on}"
+            raise ValueError(f"{counted}: more than the {self.asked} questions")
         if min(self.loss or 0.0, self.loss_error) < 0:
             raise ValueError(f"loss: {self.loss}, loss_error: {self.loss_error}: one is negative")
-        measured = {
-            "exact_match": (self.exact_match, self.exact_match_interval),
-            "f1": (self.f1, self.f1_interval),
-        }
-        for name, (value, (low, high)) in measured.items():
-            if not 0 <= value <= 100:
-                raise ValueError(f"{name}: {value:g} is no percentage")
-            if not 0 <= low <= high <= 100:
-                interval = f"{low:g} to {high:g} is no interval of percentages"
-                raise ValueError(f"{name}_interval: {interval}")
+        for name in ("exact_match", "f1"):
+            value, (low, high) = getattr(self, name), getattr(self, f"{name}_interval")
             if not low - ROUNDING <= value <= high + ROUNDING:
                 raise ValueError(f"{name}: {value:g} is not within {low:g} to {high:g}")
 
@@ -120,22 +117,16 @@ def read_efficacy(run: RunFolder) -> list[Efficacy]:
 
     Raises UserError for a damaged file.
     """
-    return _read_kept(run, run.efficacy, TypeAdapter(list[Efficacy]), "test-qa-efficacy.py")
+    return _read_kept(run, run.efficacy, list[Efficacy], "test-qa-efficacy.py")
 
 
-def _read_kept(
-    run: RunFolder, path: Path, kind: TypeAdapter[list[KeptT]], command: str
-) -> list[KeptT]:
+def _read_kept(run: RunFolder, path: Path, kind: type[list[KeptT]], command: str) -> list[KeptT]:
     """The entries of a file, none if it is missing. command: writes such a file."""
     advice = f"delete the file and run {command} again"
     try:
-        text = read_text(path)
+        entries = read_as(path, kind, advice)
     except FileNotFoundError:
         return []
-    try:
-        entries = kind.validate_json(text, strict=True)
-    except ValidationError as error:
-        raise Damaged(f"{path}: {first_problem(error)}; {advice}") from None
     here = id_of(run)
     if here and {entry.run_id for entry in entries} - {"", here}:
         raise Damaged(f"{path}: measured in another run; {advice}")
@@ -149,7 +140,7 @@ def read_evaluations(run: RunFolder) -> list[Efficacy]:
     """
     found: dict[int, Efficacy] = {}
     if run.trainer_state.is_file():
-        history = _read_object(run.trainer_state).get("log_history", [])
+        history = read_as(run.trainer_state, dict[str, Any], ANEW).get("log_history", [])
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
             raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
         logged = (row for row in history if "eval_exact_match" in row)
@@ -177,17 +168,7 @@ def final_evaluation(run: RunFolder) -> Efficacy | None:
     """
     if not run.eval_results.is_file():
         return None
-    return _as_efficacy(_read_object(run.eval_results), run.eval_results)
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = read_json(path)
-    except UserError as error:
-        raise UserError(f"{error}; {ANEW}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not an object; {ANEW}")
-    return value
+    return _as_efficacy(read_as(run.eval_results, dict[str, Any], ANEW), run.eval_results)
 
 
 def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
@@ -207,7 +188,8 @@ def _as_efficacy(scores: dict[str, Any], path: Path) -> Efficacy:
             loss_error=float(scores.get("eval_loss_error", math.nan)),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        what = f"its scores are not readable: {one_line(error)}"
+        why = first_problem(error) if isinstance(error, ValidationError) else one_line(error)
+        what = f"its scores are not readable: {why}"
         raise UserError(f"{path}: {what}; {ANEW}") from None
 
 
@@ -271,4 +253,4 @@ def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
 
 def read_all_rewound(run: RunFolder) -> list[Rewound]:
     """What was found, by step. Raises UserError for a damaged file."""
-    return _read_kept(run, run.rewound, TypeAdapter(list[Rewound]), "huggin rewind")
+    return _read_kept(run, run.rewound, list[Rewound], "huggin rewind")

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import xxhash
 from pydantic import Field, TypeAdapter, ValidationError
 
-from huggin.common.errors import UserError
+from huggin.common.errors import Damaged, UserError
 from huggin.common.files import read_text, write_json
 from huggin.common.site import ModuleRow, Place, Site
 from huggin.common.text import one_line
@@ -26,8 +26,8 @@ GROUPED = "group_by_length"  # its value for windows of similar length in a batc
 # What runs had whose run.json does not say it, because it could not be changed on the way
 BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
 
-COMPONENTS = ("self", "out", "head")
 MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
+T = TypeVar("T")
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastZero = Annotated[int, Field(ge=0)]
 
@@ -43,8 +43,8 @@ class RunFacts:
     model_name: str
     pretrained: bool
     data_name: str
-    hidden_size: int  # nodes that the QA head reads
-    layers: int
+    hidden_size: Annotated[int, Field(ge=1, le=MOST_NODES)]  # that the QA head reads
+    layers: AtLeastOne
     sites: list[Site]
     samples: list[Window]  # the tracked samples
     modules: list[ModuleRow]  # the legend
@@ -63,15 +63,9 @@ class RunFacts:
 
     def __post_init__(self) -> None:
         """Raise ValueError for the first thing that does not fit."""
-        if not 1 <= self.hidden_size <= MOST_NODES:
-            raise ValueError(f"hidden_size: must be 1 to {MOST_NODES}, not {self.hidden_size}")
-        if self.layers < 1:
-            raise ValueError(f"layers: must be 1 or more, not {self.layers}")
         if len(set(self.sites)) < len(self.sites):
             raise ValueError("sites: one is there twice")
         for number, site in enumerate(self.sites):
-            if site.component not in COMPONENTS:
-                raise ValueError(f"sites.{number}.component: {site.component!r} is unknown")
             if not 1 <= site.layer <= self.layers:
                 among = f"{site.layer} is not among the {self.layers} layers"
                 raise ValueError(f"sites.{number}.layer: {among}")
@@ -79,8 +73,6 @@ class RunFacts:
             if len(row.numbers) != len(row.names) or not row.names:
                 counted = f"{len(row.numbers)} numbers for {len(row.names)} names"
                 raise ValueError(f"modules.{number}: {counted}")
-            if row.parameters < 0:
-                raise ValueError(f"modules.{number}.parameters: {row.parameters} is negative")
 
     @property
     def has_like_lengths(self) -> bool:
@@ -135,22 +127,29 @@ def read_facts(run: RunFolder) -> RunFacts:
     program wrote it.
     """
     try:
-        text = read_text(run.facts)
+        version = read_as(run.facts, dict[str, Any], NOT_READABLE).get("schema_version")
     except FileNotFoundError:
         what = "nothing recorded here; run get-training-output first"
         raise UserError(f"{run.facts}: {what}") from None
-    try:
-        version = TypeAdapter(dict[str, Any]).validate_json(text).get("schema_version")
-    except ValidationError:
-        raise UserError(f"{run.facts}: not a JSON object; {NOT_READABLE}") from None
     if version not in READABLE_VERSIONS:
         readable = f"this program reads schemas {', '.join(map(str, READABLE_VERSIONS))}"
         advice = "read it with the version of the toolkit that wrote it"
         raise UserError(f"{run.facts}: schema {version}, {readable}; {advice}")
+    return read_as(run.facts, RunFacts, NOT_READABLE)
+
+
+def read_as(path: Path, kind: type[T], advice: str) -> T:
+    """The value in a JSON file, which is of a type.
+
+    Raises Damaged, with the advice, if it is not, and FileNotFoundError if the file is missing.
+    """
     try:
-        return TypeAdapter(RunFacts).validate_json(text, strict=True)
+        return TypeAdapter(kind).validate_json(read_text(path), strict=True)
     except ValidationError as error:
-        raise UserError(f"{run.facts}: {first_problem(error)}; {NOT_READABLE}") from None
+        problem = f"{path}: {first_problem(error)}"
+    except UserError as error:
+        problem = str(error)
+    raise Damaged(f"{problem}; {advice}")
 
 
 def given_for(named: Path, flags: list[str]) -> Keys:

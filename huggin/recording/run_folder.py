@@ -30,6 +30,7 @@ class RunFolder:
         self.path = path
         self.recording = path / "recording"
         self.facts = self.recording / "run.json"
+        self.texts = self.recording / "questions.json"  # of a Trainer or a loop without a cfg
         self.graphs = path / "graphs"
         self.card = path / "README.md"
         self.explanations = path / "explanations"  # of answers, a folder each
@@ -99,7 +100,7 @@ class RunFolder:
                 if b"matplotlib" in path.read_bytes().lower():  # it leaves its name in the file
                     yield path
         yield from (path for path in self.recording.iterdir() if SEGMENT.fullmatch(path.name))
-        yield self.facts
+        yield from (path for path in (self.texts, self.facts) if path.is_file())
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -17,22 +17,13 @@ from huggin.recording.run_folder import RunFolder
 
 SCHEMA_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
-SINCE = {
-    "steps": 1,
-    "probes": 1,
-    "nodes": 1,
-    "lens": 2,
-    "layers": 2,
-    "questions": 2,
-    "ledger": 3,
-}
+SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2, "ledger": 3}
 TABLES = tuple(SINCE)
 LOGITS = ("start_logits", "end_logits")
 NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
 RUN = b"run"  # in a segment's metadata: the run's id
-OF_A_WINDOW: dict[
-    str, np.dtype[Any]
-] = {  # numbers of each window of a batch in `windows`, one list: 350 bytes a step less
+# Numbers of each window of a batch in `windows`, one list: 350 bytes a step less
+OF_A_WINDOW: dict[str, np.dtype[Any]] = {
     "index": np.dtype(np.int32),
     "window": np.dtype(np.int16),
     "start_loss": np.dtype(np.float32),

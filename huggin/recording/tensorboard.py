@@ -96,12 +96,7 @@ def _histogram(weight: np.ndarray) -> dict[str, Any]:
 
 def _figure(path: Path) -> dict[str, Any]:
     with Image.open(path) as picture:
-        width, height = picture.size
-        channels = len(picture.getbands())
-    image = {
-        "width": width,
-        "height": height,
-        "colorspace": channels,
-        "encoded_image_string": path.read_bytes(),
-    }
+        image: dict[str, Any] = {"width": picture.width, "height": picture.height}
+        image["colorspace"] = len(picture.getbands())
+    image["encoded_image_string"] = path.read_bytes()
     return {"tag": f"figures/{path.stem}", "image": image}

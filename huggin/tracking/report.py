@@ -1,28 +1,24 @@
-"""Where a training spends its time, from samples of its stack: a text, and a flame graph."""
+"""Where a training spends its time, from samples of its stack: a text, and flame graphs."""
 
 import html
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from huggin.common.statistics import wilson_interval
 from huggin.common.text import in_columns, printable
-from huggin.tracking.watch import OUTSIDE, TRAINER, Ending, Sample, training_function
+from huggin.tracking.watch import OUTSIDE, TRAINER, Sample, training_function
 
 CALLS_FORWARD = "torch/nn/modules/module.py"  # PyTorch's detour: two frames for each module
 COMMONEST = 3
-OURS = "#92c5de"
-OTHERS = "#e0e0e0"
 COLOURS = {  # of a bar, by the start of its file's path
     "transformers/": "#f4a582",
     "torch/": "#fddbc7",
     "accelerate/": "#b8e186",
-    "run_qa.py": OURS,
-    "trainer_qa.py": OURS,
-    "huggin_utils.py": OURS,
-    "checkpointing.py": OURS,
-    "huggin/": OURS,
+    **dict.fromkeys(("run_qa.py", "trainer_qa.py", "checkpointing.py", "huggin/"), "#92c5de"),
 }
+OTHERS = "#e0e0e0"
 
 # The flame graph, in pixels
 WIDTH = 1200
@@ -34,13 +30,9 @@ NARROWEST = WIDTH / 200
 Called = tuple[str, str]  # file, function
 
 
-def report(samples: Sequence[Sample], ending: Ending) -> str:
+def report(samples: Sequence[Sample], seconds: float) -> str:
     """The share of each training function, with its 95 % interval, and the commonest stacks."""
-    if not samples:
-        return f"no samples in {ending.seconds:.1f} s"
-    first = f"the first {ending.looked:.1f} s of " if ending.trouble else ""
-    missed = f" ({ending.missed} looks found no complete stack)" if ending.missed else ""
-    heading = f"{len(samples)} samples of {first}{ending.seconds:.1f} s{missed}"
+    heading = f"{len(samples)} samples of {seconds:.1f} s"
     lines = [f"{heading}; share of the time by the Trainer's innermost function:"]
     rows = [("share", "95 % interval", "samples", "training function")]
     by_function = Counter(training_function(sample) for sample in samples)
@@ -73,6 +65,23 @@ def _sequences(samples: Sequence[Sample]) -> Iterator[str]:
         width = max(map(len, places))
         for place, frame in zip(places, frames):
             yield f"  {place:{width}}  {frame.function}"
+
+
+def speedscope(samples: Sequence[Sample]) -> str:
+    """The samples as JSON for https://www.speedscope.app, in the order of time."""
+    numbers = {frame: at for at, frame in enumerate(dict.fromkeys(chain(*samples)))}
+    frames = [{"name": each.function, "file": each.file, "line": each.line} for each in numbers]
+    profile = {
+        "type": "sampled",
+        "name": "training",
+        "unit": "none",
+        "startValue": 0,
+        "endValue": len(samples),
+        "samples": [[numbers[frame] for frame in sample] for sample in samples],
+        "weights": [1] * len(samples),
+    }
+    schema = "https://www.speedscope.app/file-format-schema.json"
+    return json.dumps({"$schema": schema, "shared": {"frames": frames}, "profiles": [profile]})
 
 
 def flame_svg(samples: Sequence[Sample]) -> str:

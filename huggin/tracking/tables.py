@@ -6,7 +6,7 @@ tally). If a table of that name is there already, its rows stay, and missing col
 
 import re
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -31,19 +31,21 @@ def record_samples(
 
     All of it is one transaction. `run` says which training it was, `seed` how samples were chosen.
     """
-    stacks = Counter(samples)
+    stacks = {
+        stack: (_table_of(training_function(stack)), tally)
+        for stack, tally in Counter(samples).items()
+    }
     with writing(connection):
-        tables: dict[str, Counter[Frame]] = {}  # how often each line was on a stack
-        for stack, tally in stacks.items():
-            lines_of = tables.setdefault(_table_of(training_function(stack)), Counter())
+        lines: dict[str, Counter[Frame]] = defaultdict(Counter)  # how often each was on a stack
+        for stack, (table, tally) in stacks.items():
             for frame in stack:
-                lines_of[frame] += tally
-        lines = {name: _count(connection, name, LINES, each) for name, each in tables.items()}
-        sequences: dict[Sample, tuple[str, str]] = {}  # a table, and the ids of its lines
-        for stack in stacks:
-            table = _table_of(training_function(stack))
-            sequences[stack] = (table, str([lines[table][frame] for frame in stack]))
-        tallies = Counter({sequences[stack]: tally for stack, tally in stacks.items()})
+                lines[table][frame] += tally
+        ids = {table: _count(connection, table, LINES, counts) for table, counts in lines.items()}
+        sequences = {
+            stack: (table, str([ids[table][frame] for frame in stack]))
+            for stack, (table, _) in stacks.items()
+        }
+        tallies = Counter(sequences[sample] for sample in samples)
         _count(connection, "call_sequence", SEQUENCES, tallies)
         connection.executemany(
             "INSERT INTO stack_samples (run, seed, training_function, seq_ids) VALUES (?, ?, ?, ?)",
@@ -69,27 +71,20 @@ def _count(
     """
     all_columns = ", ".join(("id INTEGER PRIMARY KEY", *columns))
     connection.execute(f'CREATE TABLE IF NOT EXISTS "{table}" ({all_columns})')
-    info = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-    there = {name.lower() for (name,) in info}
-    for column in (column for column in columns if column not in there):
+    info = connection.execute("SELECT lower(name) FROM pragma_table_info(?)", (table,)).fetchall()
+    for column in (column for column in columns if (column,) not in info):
         connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column}')
-    names = ", ".join(columns)
-    rows = f'SELECT rowid, {names} FROM "{table}" ORDER BY rowid DESC'  # noqa: S608 as above
-    known = {  # of two equal rows, the older one
-        tuple(map(str, values)): row for row, *values, _ in connection.execute(rows)
-    }
-    places = ", ".join("?" * len(columns))
-    insert = f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # noqa: S608 checked by _table_of
+    same = " AND ".join(f"CAST({column} AS TEXT) = ?" for column in columns[:-1])
+    oldest = f'SELECT min(rowid) FROM "{table}" WHERE {same}'  # noqa: S608 checked by _table_of
     tally = "coalesce(CAST(tally AS INTEGER), 0) + ?"  # the older toolkit wrote texts
-    update = f'UPDATE "{table}" SET tally = {tally} WHERE rowid = ?'  # noqa: S608 as above
-    ids: dict[Values, int] = {}
+    add = f'UPDATE "{table}" SET tally = {tally} WHERE rowid = ({oldest}) RETURNING rowid'  # noqa: S608 as above
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    insert = f'INSERT INTO "{table}" ({names}) VALUES ({places}) RETURNING rowid'  # noqa: S608 as above
+    ids = {}
     for values, count in tallies.items():
-        row = known.get(tuple(map(str, values)))
-        if row is None:
-            row = connection.execute(insert, (*values, count)).lastrowid
-        else:
-            connection.execute(update, (count, row))
-        ids[values] = int(row or 0)
+        row = connection.execute(add, (count, *map(str, values))).fetchone()
+        row = row or connection.execute(insert, (*values, count)).fetchone()
+        ids[values] = row[0]
     return ids
 
 

@@ -30,9 +30,7 @@ class TrainingBar(ProgressCallback):
         self._first_step = 0
         self._began = 0.0
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Open the bar at the step where the training goes on."""
         self._first_step = self.current_step = state.global_step
         self._began = self._clock()
@@ -47,9 +45,7 @@ class TrainingBar(ProgressCallback):
                 hidden=args.disable_tqdm,
             )
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move the bar on; after the first steps say when the training will end."""
         super().on_step_end(args, state, control, **kwargs)
         if self.training_bar is not None and state.global_step - self._first_step == WARM_UP:
@@ -74,9 +70,7 @@ class TrainingBar(ProgressCallback):
             left = f"  {duration(seconds)} left" if seconds >= 1 else ""
             self._say(line + left)
 
-    def on_prediction_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Move a second bar on while the model is evaluated."""
         if not args.disable_tqdm:
             super().on_prediction_step(args, state, control, **kwargs)

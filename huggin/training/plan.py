@@ -42,13 +42,18 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan as it is printed, a fact a line."""
-        training = self.config.training
+        training, model = self.config.training, self.model
+        layers = f"{model.config.num_hidden_layers} layers of {head_of(model).in_features} units"
+        parameters = f"{model.num_parameters():,} parameters"
+        tokens = f"windows of up to {self.config.data.max_seq_length} tokens"
+        data = f"{self.config.data_name}, {self.windows:,} {tokens}"
+        evaluated = f"; {self.evaluated:,} questions to evaluate on"
         per_epoch = steps_per_epoch(self.windows, training)
         steps = f"{self.steps:,} steps: {self.steps / per_epoch:.3g} epochs of {per_epoch:,} steps"
         alike = " of similar length" * (training.train_sampling_strategy == GROUPED)
         facts = {
-            "model": describe_model(self.model, self.weights),
-            "data": describe_data(self.config, self.windows, self.evaluated),
+            "model": f"{type(model).__name__}: {layers}, {parameters}, {self.weights}",
+            "data": data + evaluated * (self.evaluated > 0),
             "device": where(training),
             "training": f"{steps}, {windows_per_step(training)} windows{alike} in a step",
             "recording": self._recording(),
@@ -119,19 +124,6 @@ def total_steps(windows: int, training: TrainingArguments) -> int:
     if training.max_steps > 0:
         return training.max_steps
     return math.ceil(training.num_train_epochs * steps_per_epoch(windows, training))
-
-
-def describe_model(model: PreTrainedModel, weights: str) -> str:
-    """Class, layers, units, parameters, and where the weights come from."""
-    layers = f"{model.config.num_hidden_layers} layers of {head_of(model).in_features} units"
-    parameters = f"{model.num_parameters():,} parameters"
-    return f"{type(model).__name__}: {layers}, {parameters}, {weights}"
-
-
-def describe_data(config: Config, windows: int, evaluated: int) -> str:
-    """The data's name, how many windows it makes, how many questions are evaluated."""
-    text = f"{config.data_name}, {windows:,} windows of up to {config.data.max_seq_length} tokens"
-    return f"{text}; {evaluated:,} questions to evaluate on" if evaluated else text
 
 
 def where(training: TrainingArguments) -> str:

@@ -22,33 +22,13 @@ from huggin.common.errors import UserError
 from huggin.common.text import one_line
 from huggin.model.device import random_states_kept
 from huggin.qa.config import Config
+from huggin.qa.given import fixed_keys
 from huggin.recording.checkpoints import begun_for, step_in_name
-from huggin.recording.run_facts import BEFORE, PROBE_DATA, STRATEGY, TEXTS, RunFacts, hash_of_texts
+from huggin.recording.run_facts import BEFORE, PROBE_DATA, TEXTS, RunFacts, hash_of_texts
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.lengths import lengths_of
 from huggin.training.plan import Plan
-
-FIXED = (
-    "seed",
-    "data_seed",
-    "learning_rate",
-    "lr_scheduler_type",
-    "warmup_steps",
-    "optim",
-    "weight_decay",
-    "adam_beta1",
-    "adam_beta2",
-    "adam_epsilon",
-    "max_grad_norm",
-    "label_smoothing_factor",
-    "bf16",
-    "fp16",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    STRATEGY,
-    "world_size",
-)
 
 
 def going_on(run: RunFolder, checkpoint: Path, steps: int, now: datetime) -> str:
@@ -97,7 +77,8 @@ def fixed_settings(
         "pretrained_model": config.model.pretrained_model,
         "max_seq_length": config.data.max_seq_length,
         "doc_stride": config.data.doc_stride,
-        **{key: getattr(config.training, key) for key in FIXED},
+        **{key: getattr(config.training, key) for key in fixed_keys()},
+        "world_size": config.training.world_size,
         "n_gpu": max(config.training.n_gpu, 1),  # devices that share a process's batch
         "training data": _fingerprint(features),
         TEXTS: hash_of_texts(records),

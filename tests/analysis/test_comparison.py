@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.contingency_tables import mcnemar
 
 from huggin.analysis.comparison import Difference, Rights, difference
 
@@ -35,14 +37,29 @@ def test_the_interval_is_that_of_a_bootstrap_over_contexts():
     assert (high - low) / 2 == pytest.approx(found.half, rel=0.08)
 
 
+def test_the_standard_error_is_statsmodels():
+    """That of a regression on a constant, whose residuals depend on each other in a context."""
+    first, second, contexts = clustered(np.random.default_rng(1), 3.0)
+    found = difference("F1", first, second, contexts)
+    model = OLS(second - first, np.ones(len(first)))
+    groups = {"groups": contexts, "use_correction": False}
+    fitted = model.fit(cov_type="cluster", cov_kwds=groups)
+    error = fitted.bse[0] * np.sqrt(40 / 39)
+    assert found.points == pytest.approx(fitted.params[0])
+    assert found.half == pytest.approx(t.ppf(0.975, 39) * error)
+
+
 @pytest.mark.parametrize("counts", [(0, 0), (1, 4), (10, 2), (30, 31), (0, 7)])
-def test_mcnemars_exact_test_is_scipys(counts):
+def test_mcnemars_exact_test_is_scipys_and_statsmodels(counts):
     first = np.array([True] * counts[0] + [False] * counts[1] + [True] * 5)
     second = np.array([False] * counts[0] + [True] * counts[1] + [True] * 5)
     found = Rights.of(first, second)
     assert (found.first, found.second, found.both, found.neither) == (*counts, 5, 0)
     truth = binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1
     assert found.p_value == pytest.approx(truth)
+    table = [[found.both, found.first], [found.second, found.neither]]
+    theirs = mcnemar(table, exact=True).pvalue if sum(counts) else 1
+    assert found.p_value == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize(

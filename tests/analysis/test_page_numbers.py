@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from huggin.analysis.learning import margins, margins_over_time, thinned
+from huggin.analysis.learning import margins_over_time, thinned
 from huggin.analysis.nodes import largest_both_ways, snapshots, top_shares
 from huggin.analysis.questions import NEVER, histories
 from huggin.recording.reader import Probes, Recording, TrainedWindows
@@ -87,4 +87,3 @@ def test_margins_at_every_probe():
     probes = Probes(some, logits, 2 * logits, some, some, some, some)
     shown = window(4, gold_start=1, gold_end=3, parts=["special", "context", "context", "context"])
     assert margins_over_time(probes, shown).tolist() == [[1 - 4, 2 * (2 - 4)], [8 - 9, 2 * (9 - 8)]]
-    assert margins(probes, shown).tolist() == [8 - 9, 2 * (9 - 8)]

@@ -1,5 +1,7 @@
 """Kinds of questions and of errors are counted right, and probabilities judged by a known truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
@@ -14,6 +16,7 @@ from huggin.analysis.scores import (
     calibration_of,
     details_of,
     error_of,
+    threshold_of,
 )
 
 CONTEXT = "Freya took the red drum to Ribe. Emil went home."
@@ -94,3 +97,48 @@ def test_the_bins_are_scikit_learns():
     found = calibration_of(probabilities, right)
     assert np.allclose([each[1] for each in found.bins], said, atol=1e-3)
     assert np.allclose([each[2] for each in found.bins], shares, atol=6e-3)
+    assert found.error == pytest.approx(np.abs(shares - said).mean(), abs=2e-3)
+
+
+def unsure(shift: float, count: int = 2000) -> list[Given]:
+    """Every second question has no answer; [CLS] leads by 2 more, else less, than `shift`."""
+    rng = np.random.default_rng(3)
+    asked = []
+    for number in range(count):
+        has_answer = number % 2 == 0
+        lead = shift + (-2 if has_answer else 2) + rng.normal()
+        right = has_answer == (lead <= 0)
+        answers = {"text": ["Emil"] * has_answer, "answer_start": [32] * has_answer}
+        record = {"question": "Who?", "context": CONTEXT, "answers": answers}
+        scores = (100.0 * right, 100.0 * right, 0.5, False, lead, 100.0 * has_answer)
+        asked.append(Given(record, (0, 0), *scores))
+    return asked
+
+
+def test_the_best_threshold_and_its_gain_are_those_of_a_known_truth():
+    found = threshold_of(unsure(shift=3))
+    assert found.lead == pytest.approx(3, abs=0.3)
+    assert found.before == pytest.approx((15.9 + 100) / 2, abs=2)  # normal distribution at -1
+    assert found.f1 == pytest.approx(97.7, abs=1)  # at 2
+    assert found.gain == pytest.approx(97.7 - 57.9, abs=2)
+    assert f"chosen on it gains {found.gain:.1f} points" in found.in_words()
+    assert found.gain > found.half
+
+
+def test_a_threshold_that_is_right_already_gains_nothing():
+    found = threshold_of(unsure(shift=0))
+    assert abs(found.gain) <= found.half < 0.5
+    assert found.f1 >= found.before
+    assert details_of(unsure(0)).as_json()["threshold"]["lead"] == found.lead
+
+
+@pytest.mark.parametrize(("has_answer", "lead"), [(True, 1.5), (False, 0.5)])
+def test_equal_leads_are_not_divided(has_answer, lead):
+    """The threshold is above all of them, or below."""
+    asked = [replace(each, lead=1.0) for each in unsure(0, 61)]
+    asked = [each for each in asked if bool(each.record["answers"]["text"]) == has_answer]
+    assert threshold_of([*asked, *asked]).lead == lead
+
+
+def test_a_model_that_always_answers_has_no_threshold():
+    assert details_of([given("Emil")] * 60).threshold is None

@@ -23,7 +23,7 @@ from huggin.database.queries import (
     runs_of,
     standing,
 )
-from huggin.database.schema import MIGRATIONS
+from huggin.database.schema import NEWEST
 from tests.conftest import ROOT, command, spawned
 from tests.database.databases import answer, make_older, rows
 
@@ -43,7 +43,7 @@ def database(path):
 
 def test_a_fresh_database(database, path):
     assert database.execute("PRAGMA foreign_keys").fetchone() == (1,)
-    assert database.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    assert database.execute("PRAGMA user_version").fetchone() == (NEWEST,)
     columns = ["id", "model_type_state", "correct_num", "sample_num", "sample_seq"]
     assert rows_of(database, "model_efficacy") == (columns, [])
     assert standing(database, STATE) == (0, 0)
@@ -85,7 +85,7 @@ def test_numbers_of_numpy(database):
 
 def test_a_failing_call_leaves_nothing(database):
     with pytest.raises(TypeError):
-        record_answers(database, STATE, [answer(), AnswerRow(2, None, "b", False, 0, 0)])
+        record_answers(database, STATE, [answer(), AnswerRow(2, "a", "b", False, 0, None)])
     assert rows_of(database, "model_efficacy")[1] == rows_of(database, "sample_indices")[1] == []
 
 

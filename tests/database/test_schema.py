@@ -10,7 +10,7 @@ import pytest
 from huggin.common.errors import BadValue
 from huggin.database.connection import check_database, open_database
 from huggin.database.queries import asked_before, duplicates, record_answers, rows_of, standing
-from huggin.database.schema import MIGRATIONS
+from huggin.database.schema import NEWEST, change
 from tests.conftest import command
 from tests.database.databases import answer, dump, make_older, rows
 
@@ -87,7 +87,7 @@ def test_a_backup_that_is_there_stays(older):
     Path(f"{older}.bak").write_text("mine")
     open_database(older).close()
     assert Path(f"{older}.bak").read_text() == "mine"
-    assert rows(older, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert rows(older, "PRAGMA user_version") == [(NEWEST,)]
 
 
 def test_a_backup_has_what_was_only_in_the_log(older):
@@ -217,7 +217,7 @@ def test_the_database_of_an_older_profiler_alone_is_recognised(path):
 def test_an_empty_file_becomes_a_database(path):
     path.touch()
     open_database(path).close()
-    assert rows(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert rows(path, "PRAGMA user_version") == [(NEWEST,)]
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
@@ -227,7 +227,7 @@ def test_a_link_to_a_database_is_followed(older, tmp_path):
     with closing(open_database(link)) as database:
         assert standing(database, "squad-1026") == (18, 55)
     assert link.is_symlink()
-    assert rows(older, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert rows(older, "PRAGMA user_version") == [(NEWEST,)]
 
 
 def test_null_prints_as_nothing(older):
@@ -238,8 +238,8 @@ def test_null_prints_as_nothing(older):
 def test_explanations_of_pictures_become_that_kind(path):
     """Version 3 knew pictures only; version 4 has texts, too."""
     with closing(sqlite3.connect(path)) as connection:
-        for change in MIGRATIONS[:3]:
-            change(connection)
+        for version in (1, 2, 3):
+            change(connection, version)
         connection.executescript(
             """PRAGMA user_version = 3;
             INSERT INTO explanations (id, picture) VALUES (7, 'cat.png');

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue
-from huggin.lime.choices import SAMPLERS
 from huggin.lime.masks import distance_weights, kernel, random_perturbations, usual_samples
 from huggin.lime.surrogate import linear_regression_coefficients
 

@@ -24,7 +24,7 @@ from huggin.graphs.nodes import end_sites
 from huggin.model.hooks import find_sites, hooked, undisturbed
 from huggin.model.loading import head_of, load_model, load_tokenizer, match_tokenizer
 from huggin.model.modules import legend_rows
-from huggin.qa.answers import best_answers
+from huggin.qa.answers import ranked_answers
 from huggin.qa.arguments import DataArguments, ModelArguments
 from huggin.qa.features import track_samples, training_features, windows
 from huggin.recording.probe import probe
@@ -234,7 +234,7 @@ def test_an_answer_begins_with_its_word():
         (CONTEXT.index(" ravens"), CONTEXT.index(" ravens") + len(" ravens"))
     )
     logits = np.tile(np.eye(DATA.max_seq_length)[at], (len(placed["record"]), 1))
-    assert best_answers([CONTEXT], placed, logits, logits, DATA)[0].text == "ravens"
+    assert ranked_answers([CONTEXT], placed, logits, logits, DATA)[0][0].text == "ravens"
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from huggin.qa.answers import best_answers
+from huggin.qa.answers import ranked_answers
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import evaluation_features, training_features
 
@@ -35,5 +35,5 @@ class Labelled:
         for row, span in enumerate(self.spans):
             if span[1] > 0:
                 logits[[0, 1], row, span] = 9
-        answers = best_answers(records["context"], self.features, *logits, data)
-        return [answer.text for answer in answers]
+        ranked = ranked_answers(records["context"], self.features, *logits, data, most=1)
+        return [best.text for (best,) in ranked]

@@ -7,10 +7,10 @@ from torch.nn.functional import cross_entropy
 
 from huggin.common.statistics import wilson_interval
 from huggin.qa.answers import (
-    best_answers,
     best_spans,
     mean_loss,
     mean_scores,
+    no_answer_lead,
     ranked_answers,
     score_answer,
 )
@@ -48,8 +48,25 @@ def test_the_best_window_gives_the_answer(tokenizer):
     start[0, 4], end[0, 5] = 3, 3  # `a b` in the first window
     start[1, 6], end[1, 6] = 4, 3  # `h` in the second scores higher
     start[2, 11] = end[2, 11] = 99  # padding of the shorter last window
-    (answer,) = best_answers(records["context"], features, start, end, data)
+    ((answer, *_),) = ranked_answers(records["context"], features, start, end, data)
     assert (answer.text, answer.window, answer.start, answer.end) == ("h", 1, 6, 6)
+
+
+@pytest.mark.parametrize("null", [2.0, 9.0])
+def test_the_lead_of_no_answer_is_that_of_its_logits(tokenizer, null):
+    """Whether it is the answer or not."""
+    records = letters("f g")
+    data = DataArguments(max_seq_length=24, doc_stride=2, version_2_with_negative=True)
+    features = evaluation_features(records, tokenizer, data)
+    start, end = np.zeros((2, 1, 24))
+    start[0, [0, 4]], end[0, 5] = (null, 3), 3
+    (ranked,) = ranked_answers(records["context"], features, start, end, data)
+    assert (ranked[0].text == "") == (null > 6)
+    lead, span = no_answer_lead(ranked)
+    assert lead == pytest.approx(null - 6)
+    assert span.text == "a b"
+    (ranked,) = ranked_answers(records["context"], features, start, end, data, most=1)
+    assert np.isnan(no_answer_lead(ranked)[0])
 
 
 def test_the_loss_is_that_of_the_training_without_the_padding(tokenizer):
@@ -86,7 +103,7 @@ def test_null_answers(tokenizer):
         start = np.zeros((1, len(features[0]["input_ids"])))
         end = start.copy()
         start[0, 0], start[0, 5], end[0, 5] = 4, 3, 0.1  # [CLS] leads by 0.9
-        (answer,) = best_answers(records["context"], features, start, end, data)
+        ((answer, *_),) = ranked_answers(records["context"], features, start, end, data)
         assert answer.text == expected
         assert 0 < answer.confidence < 1
 
@@ -167,7 +184,7 @@ def test_confidence_is_the_share_among_the_n_best(tokenizer):
     start = np.full((1, len(features[0]["input_ids"])), -9.0)
     end = start.copy()
     start[0, [5, 7]] = end[0, [5, 7]] = 1.0, 0.5  # scores 2 and 1
-    (answer,) = best_answers(records["context"], features, start, end, data)
+    ((answer, *_),) = ranked_answers(records["context"], features, start, end, data)
     assert answer.text == "b"
     assert answer.confidence == pytest.approx(1 / (1 + np.exp(-1)))
 
@@ -205,7 +222,7 @@ def test_no_answer_stands_where_its_score_and_the_threshold_say(tokenizer, thres
     (answers,) = ranked_answers(records["context"], features, start, end, data)
     assert [answer.text for answer in answers].index("") == place
     assert sum(answer.confidence for answer in answers) == pytest.approx(1)
-    (best,) = best_answers(records["context"], features, start, end, data)
+    ((best, *_),) = ranked_answers(records["context"], features, start, end, data)
     assert best == answers[0]
 
 

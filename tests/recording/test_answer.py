@@ -94,7 +94,7 @@ def test_not_readable(tmp_path):
         ({"start": 2, "end": 1}, "start 2, end 1: not a span of the 3 tokens"),
         ({"end": 3}, "start 0, end 3: not a span"),
         ({"start_logits": [0.0]}, "start_logits, end_logits: not one for each of the 3 tokens"),
-        ({"confidence": 7.0}, "confidence: 7 is not from 0 to 1"),
+        ({"confidence": 7.0}, "confidence: Input should be less than or equal to 1"),
         ({"step": None}, "step: Input should be a valid integer"),
         ({"gold_start": 9}, r"window\.gold_start 9, gold_end 1: not a span"),
         ({"tokens": ["x"]}, r"window\.gold_start 1, gold_end 1: not a span of the 1 tokens"),

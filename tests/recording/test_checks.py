@@ -55,10 +55,13 @@ def write(run: RunFolder, steps, hidden=HIDDEN, tokens=3, **changes) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"hidden_size": 0}, "hidden_size: must be 1 to 1048576, not 0"),
-        ({"layers": 0}, "layers: must be 1 or more, not 0"),
+        ({"hidden_size": 0}, "hidden_size: Input should be greater than or equal to 1"),
+        ({"layers": 0}, "layers: Input should be greater than or equal to 1"),
         ({"sites": [{"layer": 9, "component": "out"}]}, "sites.0.layer: 9 is not among the 2"),
-        ({"sites": [{"layer": 1, "component": "x"}]}, "sites.0.component: 'x' is unknown"),
+        (
+            {"sites": [{"layer": 1, "component": "x"}]},
+            "sites.0.component: Input should be 'in', 'self'",
+        ),
         ({"sites": [{"layer": 1, "component": "out"}] * 2}, "sites: one is there twice"),
         ({"samples": None}, "samples: Input should be a valid array"),
     ],
@@ -142,11 +145,11 @@ REWOUND = Rewound(8, "ravens.json", 0, [0], ONE, ONE, [PartRewound("head", 4, 1.
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"correct": 9}, "0.correct: 9 of 4 questions"),
-        ({"asked": 0, "correct": 0}, "0.correct: 0 of 0 questions"),
-        ({"exact_match": 101.0}, "0.exact_match: 101 is no percentage"),
-        ({"f1_interval": [9.0, 1.0]}, "0.f1_interval: 9 to 1 is no interval"),
-        ({"step": -1}, "0.step: -1 is negative"),
+        ({"correct": 9}, "0.correct: 9, trained_on: 0: more than the 4 questions"),
+        ({"asked": 0, "correct": 0}, "0.asked: Input should be greater than or equal to 1"),
+        ({"exact_match": 101.0}, "0.exact_match: Input should be less than or equal to 100"),
+        ({"f1_interval": [9.0, 1.0]}, "0.f1: 60 is not within 9 to 1"),
+        ({"step": -1}, "0.step: Input should be greater than or equal to 0"),
         ({"step": "8"}, "0.step: Input should be a valid integer"),
         ({"exact_match": 90.0}, "0.exact_match: 90 is not within 15 to 85"),
     ],

@@ -37,7 +37,7 @@ def test_a_line_for_each_run(runs):
         *("run", "damaged", "done", "no recording", "older/going on"),
     ]
     state = "BertForQuestionAnswering-NoPretrain-8-questions.json"
-    assert "run.json: not a JSON object" in lines[1]
+    assert "run.json: its content: Invalid JSON" in lines[1]
     assert f"{state}         8  " in lines[2]
     assert "nothing recorded here" in lines[3]
     assert f"{state}  8 so far  " in lines[4]

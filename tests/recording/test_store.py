@@ -221,7 +221,7 @@ def test_a_gap_is_counted(run):
     ("prepare", "said"),
     [
         (lambda run: run.facts.unlink(), "nothing recorded here; run get-training-output first"),
-        (lambda run: run.facts.write_text("{"), "not a JSON object"),
+        (lambda run: run.facts.write_text("{"), "its content: Invalid JSON"),
         (
             lambda run: run.facts.write_text(json.dumps({"schema_version": 99, "hidden_size": 4})),
             "schema 99, this",
@@ -230,7 +230,7 @@ def test_a_gap_is_counted(run):
             lambda run: run.facts.write_text(json.dumps({"schema_version": 1})),
             "model_class: Field required",
         ),
-        (lambda run: run.facts.write_text("[]"), "not a JSON object"),
+        (lambda run: run.facts.write_text("[]"), "its content: Input should be"),
         (lambda run: None, "no steps recorded; run get-training-output first"),
     ],
 )

@@ -1,10 +1,11 @@
 """What samples say: shares with intervals, call sequences in call order, a flame graph."""
 
+import json
 import re
 from xml.etree import ElementTree
 
-from huggin.tracking.report import flame_svg, report
-from huggin.tracking.watch import Ending, Frame
+from huggin.tracking.report import flame_svg, report, speedscope
+from huggin.tracking.watch import Frame
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")
@@ -15,8 +16,8 @@ SAMPLES = [(MAIN, STEP, LOSS, CALL, FORWARD)] * 12 + [(MAIN, STEP)] * 6 + [(MAIN
 
 
 def test_shares_and_sequences():
-    text = report(SAMPLES, Ending(0, 15.0, 9.5, 3, ""))
-    assert text.startswith("20 samples of 15.0 s (3 looks found no complete stack)")
+    text = report(SAMPLES, 15.0)
+    assert text.startswith("20 samples of 15.0 s;")
     shares = re.findall(r"^ *([\d.]+) % +([\d.]+) to +([\d.]+) % +(\d+)  (.+)$", text, re.MULTILINE)
     assert [share[0] for share in shares] == ["60.0", "30.0", "10.0"]
     assert shares[0][1:] == ("38.7", "78.1", "12", "compute_loss")
@@ -30,30 +31,29 @@ def test_shares_and_sequences():
 
 def test_call_sequences_are_those_within_the_trainer():
     imports = [(MAIN, Frame("torch/__init__.py", line, "<module>")) for line in range(5)] * 9
-    text = report([*SAMPLES, *imports], Ending(0, 15.0, 15.0, 0, ""))
+    text = report([*SAMPLES, *imports], 15.0)
     assert re.findall(r"^ *([\d.]+) %  (\d+) samples$", text, re.MULTILINE) == [
         ("18.5", "12"),
         ("9.2", "6"),
     ]
-    assert "call sequences" not in report(imports, Ending(0, 15.0, 15.0, 0, ""))
-
-
-def test_the_heading_says_if_py_spy_ended_early():
-    text = report(SAMPLES, Ending(0, 15.0, 9.5, 0, "disk full"))
-    assert text.startswith("20 samples of the first 9.5 s of 15.0 s;")
+    assert "call sequences" not in report(imports, 15.0)
 
 
 def test_no_control_characters():
     hostile = Frame("a\x1b[2J.py", 1, "f\x07")
-    texts = (report([(hostile,)], Ending(0, 1.0, 1.0, 0, "")), flame_svg([(hostile,)]))
+    texts = (report([(hostile,)], 1.0), flame_svg([(hostile,)]))
     for text in texts:
         assert "\x1b" not in text
         assert "\x07" not in text
     ElementTree.fromstring(texts[1])  # XML has no control characters
 
 
-def test_no_samples():
-    assert report([], Ending(2, 1.5, 1.5, 0, "")) == "no samples in 1.5 s"
+def test_speedscope_has_each_frame_once_and_the_samples_in_their_order():
+    seen = json.loads(speedscope([(MAIN, STEP), (MAIN,), (MAIN, STEP, LOSS)]))
+    assert [frame["line"] for frame in seen["shared"]["frames"]] == [177, 2126, 2172]
+    (profile,) = seen["profiles"]
+    assert profile["samples"] == [[0, 1], [0], [0, 1, 2]]
+    assert profile["endValue"] == len(profile["weights"]) == 3
 
 
 def test_a_flame_graphs_bars_are_as_wide_as_their_shares():

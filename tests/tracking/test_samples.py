@@ -1,13 +1,13 @@
-"""Samples of a stack: which looks are kept, what py-spy wrote, and the training function."""
+"""Looking at the stack of a working process, and the training function of a sample."""
 
-import json
+import signal
 import statistics
 import sys
-from itertools import pairwise
+import time
 
 import pytest
 
-from huggin.tracking.watch import OUTSIDE, Frame, Looks, read_samples, training_function
+from huggin.tracking.watch import OUTSIDE, Frame, Looks, _frame_of, training_function
 
 MAIN = Frame("run_qa.py", 177, "<module>")
 STEP = Frame("transformers/trainer.py", 2126, "Trainer.training_step")
@@ -18,42 +18,43 @@ LAMBDA = Frame("transformers/trainer.py", 9, "Trainer.train.<locals>.<lambda>")
 UTILS = Frame("transformers/trainer_utils.py", 9, "enable_full_determinism")
 
 
-def samples_of(count: int) -> list[tuple[Frame]]:
-    """Samples that are told apart by their line: 0, 1, 2, ..."""
-    return [(Frame("a.py", line, "f"),) for line in range(count)]
+def work(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(100))
 
 
-def test_all_looks_are_kept_at_an_interval_that_py_spy_knows():
-    samples = samples_of(50)
-    assert Looks(0.25, None, 0).rate == 4
-    assert Looks(0.25, None, 0).kept(samples) == samples
+def test_a_working_function_is_seen_below_the_block_and_no_longer_after_it():
+    with Looks(0.01, seed=0) as looks:
+        work(0.3)
+    seen = len(looks.samples)
+    work(0.05)
+    assert 5 < len(looks.samples) == seen
+    assert looks.seconds >= 0.3
+    caller = looks.samples[-1][0]
+    assert (caller.file, caller.function) == ("tests/tracking/test_samples.py", "work")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-def test_at_another_interval_some_looks_are_kept_with_exponential_gaps():
-    samples = samples_of(40_000)  # py-spy looks once a second
-    first = Looks(10, None, 1).kept(samples)
-    assert first == Looks(10, None, 1).kept(samples)
-    assert first != Looks(10, None, 2).kept(samples)
-    seconds = [after[0].line - before[0].line for before, after in pairwise(first)]
-    assert statistics.mean(seconds) == pytest.approx(10, rel=0.1)
-    assert statistics.stdev(seconds) == pytest.approx(10, rel=0.1)  # an even rhythm would have 0
+def test_a_file_beside_all_folders_of_imports_has_its_whole_name(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["", "elsewhere"])
+    code = compile("(lambda: 1)", "/somewhere/lambda.py", "eval")
+    assert _frame_of(code, 3) == ("/somewhere/lambda.py", 3, "<module>")
 
 
-def test_samples_are_spread_over_the_whole_training():
-    lines = [sample[0].line for sample in Looks(0.25, 300, 0).kept(samples_of(40_000))]
-    assert len(set(lines)) == 300
-    assert lines == sorted(lines)
-    for quarter in range(4):
-        inside = [line for line in lines if line // 10_000 == quarter]
-        assert 40 < len(inside) < 110
-    other = [sample[0].line for sample in Looks(0.25, 300, 1).kept(samples_of(40_000))]
-    assert other != lines
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_few_samples_of_a_short_training_are_kept(seed):
-    assert len(Looks(5, 2, seed).kept(samples_of(9))) == 2
-    assert Looks(0.25, 20, seed).kept(samples_of(9)) == samples_of(9)
+def test_moments_have_exponential_gaps_and_are_made_up_for_after_a_call_of_c(monkeypatch):
+    now = iter(range(100_000))
+    monkeypatch.setattr("huggin.tracking.watch.time.monotonic", lambda: next(now))
+    looks = Looks(10, seed=1)
+    monkeypatch.setattr("huggin.tracking.watch.signal.setitimer", lambda *_: None)
+    due = []
+    with looks:
+        while len(due) < 2000:
+            due.append(looks._due)
+            looks._look(signal.SIGALRM, None)
+    gaps = [after - before for before, after in zip(due, due[1:]) if after > before]
+    assert statistics.mean(gaps) == pytest.approx(statistics.stdev(gaps), rel=0.3)
+    assert len(looks.samples) == pytest.approx(looks.seconds / 10, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -68,24 +69,3 @@ def test_a_few_samples_of_a_short_training_are_kept(seed):
 )
 def test_the_training_function_is_the_trainers_innermost(frames, function):
     assert training_function(frames) == function
-
-
-def test_the_main_threads_stacks_in_call_order(tmp_path):
-    library = next(folder for folder in sys.path if folder.endswith("site-packages"))
-    frames = [
-        {"name": "forward", "file": f"{library}/torch/a.py", "line": 2},
-        {"name": "<module>", "file": "/elsewhere/b.py", "line": 1},
-        {"name": "Thread._bootstrap", "file": "/elsewhere/threading.py", "line": 3},
-    ]
-    other = {"name": "Thread 7", "samples": [[2], [2], [2]]}
-    main = {"name": "Thread 7", "samples": [[], [1, 0], [0], [1]]}
-    seen = tmp_path / "seen.json"
-    seen.write_text(json.dumps({"profiles": [other, main], "shared": {"frames": frames}}))
-    module = Frame("/elsewhere/b.py", 1, "<module>")
-    assert read_samples(seen) == [(module, Frame("torch/a.py", 2, "forward")), (module,)]
-
-
-def test_no_samples_if_py_spy_wrote_nothing(tmp_path):
-    assert read_samples(tmp_path / "absent.json") == []
-    (tmp_path / "empty.json").touch()
-    assert read_samples(tmp_path / "empty.json") == []
