@@ -78,6 +78,6 @@ def typed(prompt: str = "question: ") -> Iterator[str]:
     with suppress(EOFError):
         while True:
             if sys.stdin.isatty():
-                print(prompt, end="", file=sys.stderr, flush=True)
+                warn(prompt, end="")
             if line := input().strip():
                 yield line
