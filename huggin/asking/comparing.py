@@ -90,8 +90,10 @@ class Compared(InWords):
         return {
             "runs": [str(each.run) for each in (self.first, self.second)],
             "scores": [asdict(each.efficacy) for each in (self.first, self.second)],
-            "differences": [asdict(each) | {"shown": each.shown} for each in self.differences],
-            "right": asdict(self.rights) | {"p": self.rights.chance},
+            "differences": [
+                {**asdict(each), "is_significant": each.is_significant} for each in self.differences
+            ],
+            "right": asdict(self.rights) | {"p": self.rights.p_value},
             "questions": [
                 {
                     "index": first.index,

@@ -20,7 +20,7 @@ from huggin.recording.run_folder import RunFolder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Answer one question, or those that are typed, until Ctrl-D."""
+    """Answer one question, or those that are typed, until Ctrl-D. 2: one of them was refused."""
     args = read_arguments(argv)
     run = run_named(args.run)
     from huggin.recording.checkpoints import refuse_untrained
@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.asking.answering import TrainedModel
 
     model = TrainedModel.load(run, args.device)
+    code = 0
     for question in typed() if args.question is None else [args.question]:
         try:
             found = model.answer(question, context)
@@ -38,9 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.question is not None:
                 raise
             warn(str(error))
+            code = 2
             continue
         print(json.dumps(found.as_json()) if args.json else found.in_words(), flush=True)
-    return 0
+    return code
 
 
 def read_arguments(argv: Sequence[str] | None) -> Namespace:
@@ -53,7 +55,10 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="a run's folder, or its cfg.json")
     parser.add_argument("question", metavar="QUESTION", nargs="?", help="what to ask")
-    text = "the text that holds the answer, or a file of it (default: read from the input)"
+    text = (
+        "the text that holds the answer, or a file of it (default: read from the input; without "
+        "QUESTION, its first line)"
+    )
     parser.option("--context TEXT", text)
     parser.option("--json", "print JSON instead, a line for each question")
     parser.add_device()
@@ -69,8 +74,10 @@ def context_of(args: Namespace) -> str:
 
 
 def typed(prompt: str = "question: ") -> Iterator[str]:
-    """The lines that are typed or piped in, but for empty ones."""
+    """The lines that are typed or piped in, except empty ones."""
     with suppress(EOFError):
         while True:
-            if line := input(prompt if sys.stdin.isatty() else "").strip():
+            if sys.stdin.isatty():
+                warn(prompt, end="")
+            if line := input().strip():
                 yield line

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     run = run_named(args.run)
     warn(f"{parser.prog}: reading {run}")
-    read_facts(RunFolder(run))  # a run that is none is refused at once
+    read_facts(RunFolder(run))  # refuse a folder that is no run
     load_matplotlib()
     made = huggin.pack(run, weights=args.weights, out=args.out)
     for note in made.notes:

@@ -12,12 +12,12 @@ from typing import Any, TextIO, cast
 from huggin.common.text import printable
 
 
-def warn(text: str) -> None:
+def warn(text: str, end: str = "\n") -> None:
     """Print a line on stderr, without control characters. A stderr that is gone is no error."""
     if sys.stderr is None:  # closed; `print` would take stdout
         return
     with suppress(OSError, ValueError):
-        print(printable(text), file=sys.stderr, flush=True)
+        print(printable(text), end=end, file=sys.stderr, flush=True)
 
 
 class Stream:

@@ -128,18 +128,21 @@ def figures(
 
 
 def _losses(drawn: Figures, *, spikes: bool = False) -> None:
-    runs = read_runs(drawn.runs)
     if not spikes:
+        runs = read_runs(drawn.runs)
         drawn.add(draw_losses(*runs), runs)
         return
+    run = _only_run(drawn)
     try:
-        records = _trained_on(runs[0])
+        records = _trained_on(run)
+    except (BadValue, Damaged):
+        raise
     except (UserError, OSError) as error:
         drawn.notes.append(f"no texts: {error}")
         records = []
     lengths = [len(record["context"]) + len(record["question"]) for record in records]
-    found = find_spikes(runs[0], lengths or None)
-    drawn.parts.append((draw_losses(*runs, spikes=found), spikes_in_words(found, records)))
+    found = find_spikes(run, lengths or None)
+    drawn.parts.append((draw_losses(run, spikes=found), spikes_in_words(found, records)))
 
 
 def _weights(
@@ -189,7 +192,7 @@ def _layers(
 
 @contextmanager
 def left_out(notes: list[str], what: str = "") -> Iterator[None]:
-    """What a recording lacks is left out, and a note says why. what: is left out, for the note.
+    """What a recording lacks is left out, and a note says why. what: the name of that part.
 
     Raises Damaged for a file that is not as it was written.
     """

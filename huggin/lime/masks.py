@@ -8,12 +8,14 @@ from scipy.linalg import hadamard
 from huggin.common.errors import BadValue
 from huggin.lime.choices import SAMPLERS, WIDTH
 
-ROOM = 1.5  # columns of a Hadamard matrix per segment: with more, fewer interactions disturb
+# columns of a Hadamard matrix for each segment: with more, fewer products of segments are taken for
+# the effect of another one
+ROOM = 1.5
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Which segments are seen in each perturbed picture. The first mask shows all of them."""
+    """Which segments are seen in each perturbed picture or text. The first mask shows all."""
 
     on: np.ndarray  # (masks, segments) bool
     draw: np.ndarray  # (masks,) int: masks of one independent draw share a number
@@ -26,14 +28,15 @@ class Masks:
 def random_perturbations(
     sampler: str, segments: int, samples: int, seed: int, width: float = WIDTH
 ) -> Masks:
-    """Draw `samples` masks of `segments` segments; with more samples the first ones stay the same.
+    """Draw `samples` masks of `segments` segments.
 
+    With more samples the first ones stay the same, until all masks are taken.
     sampler: one of SAMPLERS; width: of the kernel. Raises BadValue for another sampler.
     `hadamard`: blocks of rows of a Hadamard matrix and their opposites, see `_hadamard`; all masks
     if there are no more than `samples`.
     `binomial`: each segment is seen with chance 1/2 (Ribeiro et al. 2016,
     https://arxiv.org/abs/1602.04938).
-    `leave-one-out`: each segment hidden alone, in turn.
+    `leave-one-out`: each segment hidden alone, in turn; never more than segments + 1 masks.
     """
     rng = np.random.default_rng(seed)
     if sampler == "hadamard":
@@ -43,7 +46,7 @@ def random_perturbations(
         return Masks(seen, np.arange(samples), True, width)
     if sampler == "leave-one-out":
         once = _with_full(~np.eye(segments, dtype=bool))
-        return Masks(once[np.arange(samples) % len(once)], np.arange(samples), False, width)
+        return Masks(once[:samples], np.arange(len(once))[:samples], False, width)
     raise BadValue("sampler", sampler, f"unknown; choose {', '.join(SAMPLERS)}")
 
 
@@ -56,9 +59,9 @@ def _hadamard(segments: int, samples: int, rng: np.random.Generator, width: floa
 
     A block has the m rows of Sylvester's Hadamard matrix, each followed by its opposite. A segment
     is a column, drawn at random without the constant one, and its sign is random. So each segment
-    is seen in half of the masks, no two segments are correlated, and, as the opposites are there,
-    no segment is correlated with the product of two (a foldover design: Box and Wilson 1951,
-    https://doi.org/10.1111/j.2517-6161.1951.tb00067.x). Rows come in random order, for a last
+    is seen in half of a block's masks, no two segments are correlated in it, and, as the opposites
+    are there, no segment is correlated with the product of two (a foldover design: Box and Wilson
+    1951, https://doi.org/10.1111/j.2517-6161.1951.tb00067.x). Rows come in random order, for a last
     block that is cut.
     """
     if 2**segments <= samples:
@@ -84,8 +87,8 @@ def block_size(segments: int) -> int:
 def usual_samples(sampler: str, segments: int, least: int = 512, blocks: int = 2) -> int:
     """The default number of masks, the full one among them.
 
-    512 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are two blocks if
-    possible, as the standard errors come from the differences between blocks.
+    513 of `hadamard` are about as exact as 800 to 1,500 of `binomial`. There are at least `blocks`
+    blocks, as the standard errors come from the differences between them.
     """
     if sampler == "leave-one-out":
         return segments + 1
@@ -112,6 +115,6 @@ def kernel(share: np.ndarray, width: float = WIDTH) -> np.ndarray:
 
 
 def distance_weights(masks: Masks) -> np.ndarray:
-    """The weight of each mask (masks,): 1 for the full picture, less for fewer segments."""
+    """The weight of each mask (masks,): 1 for the full mask, less for fewer segments."""
     share = masks.on.mean(axis=1)
     return kernel(share, masks.width) if masks.weighted else np.ones_like(share)

@@ -1,4 +1,7 @@
-"""Texts and tables as Graphviz's HTML-like markup. Every text goes through `cell_text`."""
+"""Texts and tables as Graphviz's HTML-like markup, and what Graphviz and its fonts lack.
+
+Every text goes through `cell_text`.
+"""
 
 import html
 import shutil
@@ -13,6 +16,7 @@ import graphviz
 
 from huggin.common.errors import UserError
 from huggin.common.site import ModuleRow
+from huggin.common.text import one_line
 
 LEGEND_GREEN = "#d5fbc8"
 FACTS_BLUE = "#dcedf9"
@@ -21,6 +25,7 @@ FORMATS = (".pdf", ".svg", ".png")
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 BEYOND_LATIN = 0x300
 LONGEST = 12_000  # characters of one text
+# what is drawn for a character of a Unicode category
 DRAWN = {"Zs": " ", "Zl": "\n", "Zp": "\n", "Cc": UNKNOWN, "Cs": UNKNOWN, "Cn": UNKNOWN}
 
 
@@ -69,7 +74,7 @@ def missing_fonts(source: str) -> str | None:
         line = ["fc-list", f":charset={ord(character):x}", "family"]
         if not subprocess.run(line, capture_output=True).stdout.strip():
             missing.append(character)
-    advice = "install one, as in: sudo apt-get install fonts-noto-cjk"
+    advice = "install Noto (Debian: fonts-noto-core; Chinese, Japanese, Korean: fonts-noto-cjk)"
     return f"no font here can draw {' '.join(missing)}; {advice}" if missing else None
 
 
@@ -81,7 +86,7 @@ def table(
 ) -> str:
     """A table of texts, each wrapped at its column's width in characters.
 
-    heads: the colours of the first row's texts.
+    heads: the colours of the first row's texts; none: it is a row like the others.
     """
     lines = []
     for number, texts in enumerate(rows):
@@ -118,10 +123,12 @@ def legend_table(
 
 @contextmanager
 def advising(path: Path) -> Iterator[None]:
-    """Convert Graphviz's exceptions into UserError."""
+    """Convert Graphviz's exceptions into UserError. path: what is drawn."""
     try:
         yield
     except graphviz.ExecutableNotFound:
         raise UserError("Graphviz's `dot` not found; run ./setup, it installs it") from None
     except graphviz.CalledProcessError as error:
-        raise UserError(f"{path}: dot failed: {error.stderr!r}") from None
+        raise UserError(
+            f"{path}: dot failed: {one_line(error.stderr.decode(errors='replace'))}"
+        ) from None

@@ -56,10 +56,10 @@ def test_mcnemars_exact_test_is_scipys_and_statsmodels(counts):
     found = Rights.of(first, second)
     assert (found.first, found.second, found.both, found.neither) == (*counts, 5, 0)
     truth = binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1
-    assert found.chance == pytest.approx(truth)
+    assert found.p_value == pytest.approx(truth)
     table = [[found.both, found.first], [found.second, found.neither]]
     theirs = mcnemar(table, exact=True).pvalue if sum(counts) else 1
-    assert found.chance == pytest.approx(theirs)
+    assert found.p_value == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,16 @@ def test_mcnemars_exact_test_is_scipys_and_statsmodels(counts):
             Difference("F1", -4.0, 1.0),
             "F1: A is better by 4.0 points (95 %: 3.0 to 5.0): more than chance",
         ),
-        (Difference("EM", 0.0, 0.0), "EM: the same for every question"),
+        (
+            difference("EM", np.ones(3), np.ones(3), np.arange(3)),
+            "EM: the same for every question",
+        ),
+        (
+            difference(
+                "EM", np.array([0, 9, 0, 9]), np.array([9, 0, 9, 0]), np.array([0, 0, 1, 1])
+            ),
+            "EM: the same on average (95 %: 0.0 to 0.0): may be chance",
+        ),
         (difference("EM", np.zeros(3), np.ones(3), np.zeros(3, int)), "all questions are of one"),
     ],
 )

@@ -104,7 +104,7 @@ def test_its_own_data_is_answered_as_the_efficacy_test_answers_it(here):
 def test_questions_at_a_prompt_with_the_model_loaded_once(here, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"Who?\n\n{'who ' * 99}\nWhen?\n"))
     done = command("ask", "cfg.json", "--context", CONTEXT, cwd=here)
-    assert done.returncode == 0
+    assert done.returncode == 2  # one of them was refused
     assert done.stdout.count("probability") == 2
     assert done.stderr.count("loading the model") == 1
     assert "ask a shorter one" in done.stderr
@@ -114,6 +114,16 @@ def test_questions_at_a_prompt_with_the_model_loaded_once(here, monkeypatch):
     assert command("ask", "run", cwd=here).stdout == f"{words}\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(CONTEXT))
     assert command("ask", "run", "Who?", cwd=here).stdout == f"{words}\n"
+
+
+def test_prompts_are_no_part_of_the_answers(here, monkeypatch):
+    """As where somebody types, and the answers go into a file."""
+    typing = io.StringIO("Who?\n")
+    typing.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", typing)
+    done = command("ask", "run", "--context", CONTEXT, "--json", cwd=here)
+    assert json.loads(done.stdout)["question"] == "Who?"
+    assert "question: " in done.stderr
 
 
 def test_a_long_text_is_read_in_windows(here):

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import huggin
 from huggin.analysis.nodes import NodeChoice, table_of_nodes
+from huggin.common.errors import UserError
 from huggin.graphs import style
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
@@ -71,6 +73,12 @@ def test_refusals(run, door, words, said):
     assert line.startswith(f"{door}: error: ")
     assert said in line
     assert not (run / "graphs").exists()
+
+
+def test_spikes_are_of_a_single_run(run):
+    other = shutil.copytree(run, run.parent / "other")
+    with pytest.raises(UserError, match="one too many"):
+        huggin.figures(run, "losses", [other], spikes=True)
 
 
 def test_the_table_has_the_tracked_node_first(tiny_run):

@@ -263,7 +263,8 @@ def test_a_character_that_no_font_has_is_named():
     if shutil.which("fc-list") is None:
         pytest.skip("fc-list (fontconfig) is not installed")
     assert missing_fonts("a \ue123") == (
-        "no font here can draw \ue123; install one, as in: sudo apt-get install fonts-noto-cjk"
+        "no font here can draw \ue123; install Noto (Debian: fonts-noto-core; Chinese, Japanese, "
+        "Korean: fonts-noto-cjk)"
     )
     assert missing_fonts("plain") is None
 

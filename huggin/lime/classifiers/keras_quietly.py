@@ -1,6 +1,6 @@
 """Keras on TensorFlow, imported without the lines that TensorFlow writes as it starts.
 
-It has its own default settings, whatever the user's keras.json says.
+This module sets Keras's own defaults, whatever the user's keras.json says.
 """
 
 import os
@@ -20,18 +20,19 @@ LARGEST_SETTINGS = 1 << 20  # bytes
 def _quiet_stderr() -> Iterator[None]:
     """Silence file descriptor 2: TensorFlow's C++ code writes there, past Python's sys.stderr."""
     sys.stderr.flush()
-    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "wb") as terminal:  # noqa: PTH123
+    with open(os.devnull, "wb") as nowhere, os.fdopen(os.dup(2), "wb") as saved:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(terminal.fileno(), 2)
+            os.dup2(saved.fileno(), 2)
 
 
 def _settings_of_user() -> Path:
     """The file that Keras reads while it is imported. Raises UserError if it is no plain file."""
-    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")  # noqa: PTH118 expanded
-    settings = Path(os.path.expanduser(home)) / "keras.json"  # noqa: PTH111 without a home as it is
+    home = os.path.expanduser("~")  # noqa: PTH111 which raises no error if there is no home
+    base = home if os.access(home, os.W_OK) else "/tmp"  # noqa: S108 as Keras has it
+    settings = Path(os.environ.get("KERAS_HOME", f"{base}/.keras")) / "keras.json"
     if settings.exists():
         refuse_special(settings, LARGEST_SETTINGS)
     return settings
@@ -45,8 +46,8 @@ try:
         import keras
         import tensorflow as tf
 except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
-    what = f"Keras cannot start, probably because of {settings}: {one_line(error)}"
-    raise UserError(f"{what}; delete that file, Keras makes a new one") from error
+    advice = f"if there is a file {settings}, delete it: Keras makes a new one"
+    raise UserError(f"Keras cannot start: {one_line(error)}; {advice}") from error
 keras.config.set_floatx("float32")
 keras.config.set_epsilon(1e-7)
 keras.config.set_image_data_format("channels_last")
