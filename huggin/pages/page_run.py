@@ -213,16 +213,20 @@ def page_of_attention(answer: AnswerInside) -> Page:
     }
 
 
-def _explained(recording: Recording) -> list[Page]:
-    """The newest answers of the newest model that lime-answer has explained; mostly none."""
+def _kept(recording: Recording) -> list[Any]:
+    """What lime-answer found of the newest model's answers, the newest first; mostly nothing."""
     run = recording.run
     if not run.explanations.is_dir():
         return []
     from huggin.lime.words.found import all_kept
 
     model = hash_of_weights(newest_model(run))
-    found = [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
-    return [_explained_answer(kept) for kept in found[:MOST]]
+    return [kept for kept in all_kept(run.explanations) if kept.asked.model_hash == model]
+
+
+def _explained(recording: Recording) -> list[Page]:
+    """The newest answers of the newest model that lime-answer has explained."""
+    return [_explained_answer(kept) for kept in _kept(recording)[:MOST]]
 
 
 def _explained_answer(kept: Any) -> Page:
@@ -280,11 +284,10 @@ def figures_of_answer(recording: Recording) -> list[Any]:
 
 def _newest_kept(recording: Recording) -> Any:
     """The newest explanation of the run's newest answer, or None."""
-    run = recording.run
-    if not run.explanations.is_dir():
+    found = _kept(recording)
+    if not found:
         return None
-    from huggin.lime.words.found import newest_kept
-
-    window = read_answer(run).facts.window
-    model = hash_of_weights(newest_model(run))
-    return newest_kept(run.explanations, window.question, window.context, model)
+    window = read_answer(recording.run).facts.window
+    texts = (window.question, window.context)
+    same = (kept for kept in found if (kept.asked.question, kept.asked.context) == texts)
+    return next(same, None)

@@ -226,10 +226,3 @@ def all_kept(folder: Path) -> Iterator[Kept]:
     """The explanations in the folders of `folder`, the newest first."""
     files = sorted(folder.glob(f"*/{FILE}"), key=lambda file: -file.stat().st_mtime)
     return (read_kept(file.parent) for file in files)
-
-
-def newest_kept(folder: Path, question: str, context: str, model_hash: str) -> Kept | None:
-    """The newest explanation of a question by a model, of those in the folders of `folder`."""
-    wanted = {"question": question, "context": context, "model_hash": model_hash}
-    found = (kept for kept in all_kept(folder) if wanted.items() <= vars(kept.asked).items())
-    return next(found, None)

@@ -5,6 +5,8 @@ import json
 import shutil
 import sqlite3
 from contextlib import chdir, closing
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ from PIL import Image
 
 import huggin
 from huggin.common.errors import BadValue, UserError
-from huggin.lime.words.found import newest_kept, read_kept
+from huggin.lime.words.found import read_kept
+from huggin.pages import page_run
+from huggin.recording.answer import read_answer
+from huggin.recording.reader import Recording
 from tests.conftest import command
 from tests.lime.conftest import STEPS
 from tests.pages.pages import data_in, page_of
@@ -98,14 +103,21 @@ def test_the_checkpoints_are_in_order(explained):
     assert np.array(by_step.coefficients).shape[0] == len(by_step.steps) >= 2
 
 
-def test_the_pdf_shows_only_explanations_of_its_answer_and_its_model(explained, tmp_path):
-    folder = explained / "run" / "explanations"
-    kept = read_kept(folder / "1")
-    asked = kept.asked
-    assert newest_kept(folder, asked.question, asked.context, asked.model_hash) == kept
-    assert newest_kept(folder, asked.question, asked.context, "another model") is None
-    assert newest_kept(folder, "Another?", asked.context, asked.model_hash) is None
-    assert newest_kept(tmp_path, asked.question, asked.context, asked.model_hash) is None
+def test_the_page_shows_only_explanations_of_its_answer_and_its_model(explained, monkeypatch):
+    recording = Recording(explained / "run")
+    asked = read_kept(explained / "run" / "explanations" / "1").asked
+    newest = read_answer(recording.run)
+
+    def words_if_the_newest_is(question: str) -> Any:
+        window = replace(newest.facts.window, question=question, context=asked.context)
+        answer = replace(newest, facts=replace(newest.facts, window=window))
+        monkeypatch.setattr(page_run, "read_answer", lambda run: answer)
+        return page_run.words_of_answer(recording)
+
+    assert words_if_the_newest_is(asked.question)["segments"]
+    assert words_if_the_newest_is("Another?") is None
+    monkeypatch.setattr(page_run, "hash_of_weights", lambda model: "another model")
+    assert words_if_the_newest_is(asked.question) is None
 
 
 @pytest.mark.parametrize(
