@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import chdir, closing
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ import huggin
 from huggin.common.errors import BadValue, UserError
 from huggin.lime.words.found import read_kept
 from huggin.pages import page_run
-from huggin.recording.answer import read_answer
 from huggin.recording.reader import Recording
 from tests.conftest import command
 from tests.lime.conftest import STEPS
@@ -106,11 +106,10 @@ def test_the_checkpoints_are_in_order(explained):
 def test_the_page_shows_only_explanations_of_its_answer_and_its_model(explained, monkeypatch):
     recording = Recording(explained / "run")
     asked = read_kept(explained / "run" / "explanations" / "1").asked
-    newest = read_answer(recording.run)
 
     def words_if_the_newest_is(question: str) -> Any:
-        window = replace(newest.facts.window, question=question, context=asked.context)
-        answer = replace(newest, facts=replace(newest.facts, window=window))
+        window = replace(recording.tracked(0), question=question, context=asked.context)
+        answer = SimpleNamespace(facts=SimpleNamespace(window=window))
         monkeypatch.setattr(page_run, "read_answer", lambda run: answer)
         return page_run.words_of_answer(recording)
 
