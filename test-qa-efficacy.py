@@ -173,6 +173,7 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
         print(found.in_words(args.show))
         if args.details:
             print(f"\n{found.details.in_words()}\n")
+            found.keep_details()
         if args.predictions:
             texts = {one.record["id"]: one.answer.text for one in found.asked}
             write_json(args.predictions, texts)  # the format of SQuAD's official script

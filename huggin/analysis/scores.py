@@ -23,6 +23,9 @@ ELSEWHERE = "another sentence"
 ERRORS = (EDGE, SENTENCE, ELSEWHERE, MISSED, INVENTED)
 
 
+Table = list[tuple[str, ...]]  # the heads, then the rows
+
+
 @dataclass(frozen=True)
 class Given:
     """A model's answer to one question, and its score."""
@@ -60,14 +63,16 @@ class Calibration:
     too_sure: float  # mean probability less share of right answers
     half: float  # of its 95 % interval
 
-    def in_words(self) -> list[str]:
-        """A table of the bins, the error, and what to think of the probabilities."""
-        rows = [("probability", "right", "questions")]
-        rows += [(f"{said:.2f}", f"{right:.2f}", str(count)) for count, said, right in self.bins]
+    def table(self) -> Table:
+        """The bins, below their heads."""
+        rows = [(f"{said:.2f}", f"{right:.2f}", str(count)) for count, said, right in self.bins]
+        return [("probability", "right", "questions"), *rows]
+
+    def in_words(self) -> str:
+        """The error, and what to think of the probabilities."""
         error = f"calibration error {self.error:.3f}"
         usual = f"{self.usual_error:.3f} on average, and seldom over {self.largest_error:.3f}"
-        told = f"{error}; probabilities that are true would have {usual}: {self._verdict()}"
-        return [*in_columns(rows, left=()), told]
+        return f"{error}; probabilities that are true would have {usual}: {self._verdict()}"
 
     def _verdict(self) -> str:
         if self.error <= self.largest_error:
@@ -107,20 +112,37 @@ class Details:
     threshold: Threshold | None = None  # likewise, and of a model that cannot say "no answer"
 
     def in_words(self) -> str:
-        """Three tables."""
-        lines = []
+        """The tables, and what to think of probabilities and threshold."""
+        tables = ["\n".join(in_columns(table)) for table in self.tables()]
+        return "\n\n".join([*tables, *self.verdicts()])
+
+    def tables(self) -> list[Table]:
+        """The scores of each kind, the wrong answers by kind, the calibration."""
+        tables: list[Table] = []
         for of in dict.fromkeys(kind.of for kind in self.kinds):
-            rows = [(of, "EM", "95 %", "F1", "questions")]
-            rows += [_row(kind) for kind in self.kinds if kind.of == of]
-            lines += [*in_columns(rows), ""]
+            rows = [_row(kind) for kind in self.kinds if kind.of == of]
+            tables.append([(of, "EM", "95 %", "F1", "questions"), *rows])
         wrong = [(name, str(count)) for name, count in self.errors.items() if count]
-        lines += [*in_columns([("wrong answers", "questions"), *wrong]), ""] if wrong else []
-        lines += self.calibration.in_words() if self.calibration else []
-        return "\n".join([*lines, *([self.threshold.in_words()] if self.threshold else [])])
+        tables += [[("wrong answers", "questions"), *wrong]] if wrong else []
+        return [*tables, *([self.calibration.table()] if self.calibration else [])]
+
+    def verdicts(self) -> list[str]:
+        """What to think of the probabilities, and of the threshold of "no answer"."""
+        return [each.in_words() for each in (self.calibration, self.threshold) if each]
 
     def as_json(self) -> dict[str, Any]:
         """The same as numbers."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class KeptDetails:
+    """What a run keeps of the details of its model: DATA asked after STEP."""
+
+    step: int
+    data: str
+    tables: list[list[list[str]]]  # as `Details.tables`
+    verdicts: list[str]
 
 
 def _row(kind: Kind) -> tuple[str, str, str, str, str]:

@@ -16,6 +16,7 @@ from huggin.asking.answering import TrainedModel
 from huggin.asking.questions import Asked, draw_questions, efficacy_of
 from huggin.asking.run_and_cfg import TrainedWith
 from huggin.common.errors import BadValue
+from huggin.common.files import write_json
 from huggin.common.text import InWords, storable
 from huggin.model.device import choose_device
 from huggin.model.fast_linear import speed_up
@@ -52,6 +53,13 @@ class Examined(InWords):
             trained_on = one.index in self.trained_on
             given.append(Given(place=one.answer.place, trained_on=trained_on, **own))
         return details_of(given)
+
+    def keep_details(self) -> None:
+        """Write the details into the run, where the page finds them."""
+        found = self.details
+        of = {"step": self.efficacy.step, "data": self.efficacy.data}
+        shown = {"tables": found.tables(), "verdicts": found.verdicts()}
+        write_json(RunFolder(self.run).details, of | shown)
 
     def in_words(self, show: str | None = None) -> str:
         """The score, below the answers that are shown.

@@ -14,6 +14,7 @@ from huggin.analysis.learning import running_mean, thinned
 from huggin.analysis.lens import lens_of_answer, probabilities, snapshot_of_answer
 from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
+from huggin.analysis.scores import KeptDetails
 from huggin.common.errors import UserError
 from huggin.common.text import short
 from huggin.pages.facts import answer_facts, keys_to_share, run_facts, title_line
@@ -33,6 +34,7 @@ from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.checkpoints import hash_of_weights, newest_model
 from huggin.recording.reader import Probes, Recording
 from huggin.recording.results import Efficacy, read_efficacy, read_evaluations
+from huggin.recording.run_facts import read_as
 
 LISTED = 20  # questions in each list
 MEAN_OF = 20  # the running mean is over this part of all steps
@@ -50,6 +52,7 @@ def page_of_run(recording: Recording, name: str) -> Page:
     page["keys"] = {shown(key): shown(json.dumps(value)) for key, value in keys.items()}
     for name, find in (("facts", _facts), ("scores", _scores), ("explained", _explained)):
         page[name] = found_or_why(page, name, find, recording) or []
+    page["details"] = found_or_why(page, "details", _details, recording)
     page["questions"] = found_or_why(page, "questions", _questions, recording)
     page["samples"] = [
         page_of_sample(recording, sample) for sample in range(len(recording.facts.samples))
@@ -110,6 +113,17 @@ def _score(entry: Efficacy) -> Page:
         "loss_spread": entry.loss_spread if np.isfinite(entry.loss_spread) else None,
         "trained_on": entry.trained_on,
     }
+
+
+def _details(recording: Recording) -> Page | None:
+    """What `test-qa-efficacy --details` found last; None if it was not run."""
+    file = recording.run.details
+    if not file.exists():
+        return None
+    kept = read_as(file, KeptDetails, "run test-qa-efficacy --details again")
+    tables = [[[shown(cell) for cell in row] for row in table] for table in kept.tables]
+    verdicts = list(map(shown, kept.verdicts))
+    return {"step": kept.step, "data": shown(kept.data), "tables": tables, "verdicts": verdicts}
 
 
 def _questions(recording: Recording) -> Page:

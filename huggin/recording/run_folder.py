@@ -40,6 +40,7 @@ class RunFolder:
         self.efficacy = path / "efficacy.json"
         self.rewound = path / "rewind.json"
         self.suspects = path / "suspects.json"
+        self.details = path / "score-details.json"
 
     def segment(self, table: str, first_step: int) -> Path:
         """Where the rows of `table` from `first_step` on are recorded."""
@@ -76,7 +77,8 @@ class RunFolder:
         while (earlier := self.path / f"earlier-{number}").exists():
             number += 1
         earlier.mkdir()
-        ours = (self.recording, self.graphs, self.explanations, self.efficacy, self.rewound)
+        folders = (self.recording, self.graphs, self.explanations)
+        ours = (*folders, self.efficacy, self.rewound, self.suspects, self.details)
         for path in filter(Path.exists, ours):
             path.rename(earlier / path.name)
         return earlier
@@ -89,6 +91,7 @@ class RunFolder:
             self.efficacy,
             self.rewound,
             self.suspects,
+            self.details,
         )
         if is_our_card(self.card):
             yield self.card

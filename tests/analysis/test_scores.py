@@ -87,7 +87,7 @@ def test_true_probabilities_are_believed():
 def test_untrue_probabilities_are_doubted(sure, said):
     probabilities, right = answers(true=False, sure=sure)
     found = calibration_of(probabilities, right)
-    assert found.in_words()[-1].endswith(f": it is {said}")
+    assert found.in_words().endswith(f": it is {said}")
     assert found.too_sure == pytest.approx((probabilities - probabilities**sure).mean(), abs=0.03)
 
 

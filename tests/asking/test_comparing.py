@@ -64,6 +64,9 @@ def test_details_take_a_fixed_number_of_questions(tiny_run, tmp_path):
     assert sum(examined.details.errors.values()) == wrong
     assert ("wrong answers" in done.stdout) == (wrong > 0)
     assert "by the answer's place in its context" in done.stdout
+    kept = json.loads((run / "score-details.json").read_text())
+    assert (kept["step"], kept["data"]) == (8, examined.efficacy.data)
+    assert kept["tables"] == [list(map(list, table)) for table in examined.details.tables()]
 
 
 def test_a_folder_without_a_run_is_refused(tiny_run, tmp_path):

@@ -1,5 +1,6 @@
 """The page in a real browser: it opens from the disk, plays, and says the recording's numbers."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -232,6 +233,21 @@ def test_two_runs_play_together_and_what_is_missing_is_said(tab, page):
     )
     tab.select_option("#beside", "")
     expect(tab.locator(".story")).to_have_count(1)
+
+
+def test_what_the_score_is_made_of(tab, tmp_path):
+    run = shutil.copytree(OLDER, tmp_path / "run")
+    table = [["by question word", "EM", "questions"], ["<b>who</b>", "50.0", "4"]]
+    kept = {"step": 40, "data": "a.json", "tables": [table], "verdicts": ["it is too sure"]}
+    (run / "score-details.json").write_text(json.dumps(kept))
+    show(tab, page_of(tmp_path, "run"))
+    said = tab.inner_text("#details")
+    assert "The answers to a.json, after step 40." in said
+    assert "<b>who</b>\t50.0\t4" in said
+    assert "It is too sure." in said
+    (run / "score-details.json").write_text(json.dumps(kept | {"tables": 7}))
+    show(tab, page_of(tmp_path, "run"))
+    assert "Not shown: " in tab.inner_text("#details")
 
 
 def test_another_run_is_chosen(tab, page):

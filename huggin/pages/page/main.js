@@ -100,6 +100,7 @@ function buildTraining(playing, run, sample, curves) {
   drawStrip(sample);
   drawCharts(playing);
   explainedPanel(byId("explained"), run);
+  detailsPanel(byId("details"), run);
   questionPanel(byId("questions"), run, go);
   fillProbes(sample);
   const kept = curves.step.length;

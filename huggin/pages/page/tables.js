@@ -47,6 +47,31 @@ function questionRow(row, go) {
   ];
 }
 
+// What `test-qa-efficacy --details` found: scores by kind of question, kinds of errors, calibration.
+function detailsPanel(root, run) {
+  root.hidden = !run.details && !run.missing.details;
+  root.replaceChildren(root.querySelector("h2"));
+  if (root.hidden) return;
+  if (!run.details) {
+    root.append(missingLine(run.missing.details));
+    return;
+  }
+  const { step, data, tables, verdicts } = run.details;
+  root.append(
+    el("p", { class: "hint", text: `The answers to ${data}, after step ${step}.` }),
+    el("div", { class: "pair scores" }, ...tables.map(scoreTable)),
+    ...verdicts.map((text) => el("p", { class: "hint", text: `${text[0].toUpperCase()}${text.slice(1)}.` })),
+  );
+}
+
+function scoreTable([heads, ...rows]) {
+  const isOfKinds = heads[0].startsWith("by ");
+  const caption = { "wrong answers": "What was wrong", probability: "Calibration: how often answers of a probability were right" }[heads[0]] || `Scores ${heads[0]}`;
+  const columns = heads.map((head, at) => ({ head: at === 0 && isOfKinds ? "questions" : head, number: at > 0 }));
+  if (isOfKinds) columns[columns.length - 1].head = "how many";
+  return tableOf(caption, columns, rows);
+}
+
 function factsPanel(root, runs, colours) {
   const columns = el("div", { class: "fact-columns" }, ...runs.map((run, at) => factColumn(run, runs.length > 1 ? colours[at] : null)));
   const differing = runs.length > 1 ? differingKeys(runs) : null;
