@@ -36,7 +36,8 @@ def random_perturbations(
     if there are no more than `samples`.
     `binomial`: each segment is seen with chance 1/2 (Ribeiro et al. 2016,
     https://arxiv.org/abs/1602.04938).
-    `leave-one-out`: each segment hidden alone, in turn; never more than segments + 1 masks.
+    `leave-one-out`: each segment hidden alone, in turn; with more samples again and again, for
+    functions whose answers vary.
     """
     rng = np.random.default_rng(seed)
     if sampler == "hadamard":
@@ -46,7 +47,7 @@ def random_perturbations(
         return Masks(seen, np.arange(samples), True, width)
     if sampler == "leave-one-out":
         once = _with_full(~np.eye(segments, dtype=bool))
-        return Masks(once[:samples], np.arange(len(once))[:samples], False, width)
+        return Masks(once[np.arange(samples) % len(once)], np.arange(samples), False, width)
     raise BadValue("sampler", sampler, f"unknown; choose {', '.join(SAMPLERS)}")
 
 

@@ -45,7 +45,7 @@ class Efficacy:
     f1: Percent
     f1_interval: Interval  # Wilson's, as if F1 were a share: rather too wide
     trained_on: AtLeastZero = 0  # how many of the questions asked the model was trained on
-    parts: dict[str, float] = field(default_factory=dict)  # SQuAD 2.0: HasAns_exact, NoAns_f1, ...
+    parts: dict[str, int | float] = field(default_factory=dict)  # of SQuAD 2.0: HasAns_f1, ...
     loss: float | None = None  # mean cross-entropy in nats; None where it was not measured
     loss_error: float = 0.0  # its standard error; NaN if it is not known
     run_id: str = ""  # of the recording beside it; empty if nothing was recorded

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from huggin.common.errors import BadValue
+from huggin.lime.choices import SAMPLERS
 from huggin.lime.masks import distance_weights, kernel, random_perturbations, usual_samples
 from huggin.lime.surrogate import linear_regression_coefficients
 
 
-@pytest.mark.parametrize("sampler", ["hadamard", "binomial"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_full_mask_is_first_and_more_samples_are_the_same_and_more(sampler):
     few, many = (random_perturbations(sampler, 10, samples, seed=3) for samples in (50, 200))
     assert few.on[0].all()
@@ -32,7 +33,6 @@ def test_binomial_masks_show_half_of_all():
 def test_leave_one_out_hides_each_segment_alone():
     masks = random_perturbations("leave-one-out", 4, 5, seed=0)
     assert (masks.on[1:] == ~np.eye(4, dtype=bool)).all()
-    assert len(random_perturbations("leave-one-out", 4, 50, seed=0).on) == 5  # none is drawn twice
 
 
 @pytest.mark.parametrize("segments", [12, 31, 34])
