@@ -104,8 +104,8 @@ def validation_in_words(evaluations: Sequence[Efficacy]) -> str:
     last, loss = measured[-1]
     words = f"best at step {best.step:,}, validation loss {lowest:.3g}"
     if best is last:
-        better = "" if best.exact_match == 100 else ", so a longer training may be better"
-        return f"{words}: the last evaluation{better}"
+        better = "" if best.exact_match == 100 else "; a longer training may be better"
+        return f"{words}, at the last evaluation{better}"
     chance = math.hypot(best.loss_spread, last.loss_spread)
     if not loss - lowest > chance:  # as with a single question, whose error is NaN
         return f"{words}; no clear rise since ({loss:.3g} at step {last.step:,})"

@@ -57,7 +57,7 @@ def fit_exponential(step: np.ndarray, loss: np.ndarray) -> ExponentialFit | None
         return None
     length = float(np.ptp(step))
     guess = (loss[-len(loss) // 4 :].mean(), np.ptp(loss), length / 4)
-    bounds = ([-np.inf, 0, length / 1000], [np.inf, np.inf, length])
+    bounds = ([0, 0, length / 1000], [np.inf, np.inf, length])  # no cross-entropy is below 0
     try:
         (floor, height, decay), _ = curve_fit(_curve, step, loss, p0=guess, bounds=bounds)
     except RuntimeError:  # did not converge

@@ -176,14 +176,16 @@ def half_right(found: TrainedWindows, grouping: Grouping) -> list[int | None]:
 
 def learned_in_words(found: TrainedWindows, grouping: Grouping) -> str:
     """When half of each kind's last windows were right for the first time, the earliest first."""
-    seen = np.bincount(grouping.kind[found.index], minlength=len(grouping.names)) > 0
+    seen = np.bincount(grouping.kind[found.index], minlength=len(grouping.names))
     half_at = half_right(found, grouping)
-    pairs = [pair for pair, there in zip(zip(half_at, grouping.names), seen, strict=True) if there]
+    pairs = [pair for pair, count in zip(zip(half_at, grouping.names), seen) if count >= IN_A_ROW]
+    few = [name for name, count in zip(grouping.names, seen) if 0 < count < IN_A_ROW]
     steps = [f"{at} ({name})" for at, name in sorted((at, name) for at, name in pairs if at)]
     never = [name for at, name in pairs if not at]
     first = f"half of {IN_A_ROW} in a row right, first at step: {', '.join(steps)}" if steps else ""
     last = f"never half of {IN_A_ROW}: {', '.join(never)}" if never else ""
-    return f"{grouping.title}: " + "; ".join(filter(None, (first, last)))
+    rest = f"fewer than {IN_A_ROW} windows, too few to say: {', '.join(few)}" if few else ""
+    return f"{grouping.title}: " + "; ".join(filter(None, (first, last, rest)))
 
 
 @dataclass(frozen=True)

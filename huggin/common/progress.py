@@ -48,9 +48,14 @@ def shows_bars() -> bool:
 
 
 def loading(what: str) -> None:
+    """Say on a terminal what is loaded; a log file gets no such line."""
+    going_on(f"loading {what}")
+
+
+def going_on(what: str) -> None:
     """Say on a terminal what the next seconds go into; a log file gets no such line."""
     if shows_bars():
-        warn(f"loading {what}")
+        warn(what)
 
 
 def quieten_libraries_bars() -> None:

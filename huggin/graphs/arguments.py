@@ -11,7 +11,7 @@ from typing import Any
 import huggin
 from huggin.common.cli import CommandParser
 from huggin.common.errors import UserError
-from huggin.common.progress import loading
+from huggin.common.progress import going_on
 from huggin.common.streams import warn
 from huggin.recording.run_folder import RunFolder
 
@@ -130,7 +130,7 @@ def read_first(kind: str, runs: Sequence[Path], sample: int | None) -> None:
         for recording in read_runs(runs):
             if sample:
                 recording.tracked(sample)
-    loading(f"Matplotlib to {'compose the PDF' if kind == 'pdf' else f'draw {kind}'}")
+    going_on("composing the PDF" if kind == "pdf" else f"drawing {kind}")
     load_matplotlib()
 
 

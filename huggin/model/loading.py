@@ -138,7 +138,8 @@ def loading(
         if any(words in str(error) for words in OWN_CODE):
             why = "comes with Python code of its own, which is not run, as it could do anything"
             raise UserError(f"{name}: {why}; choose a model that transformers knows") from None
-        raise UserError(f"{name}: no {what}: {one_line(error)}; {advice}") from None
+        tried = "" if Path(name).exists() else f"no folder {Path(name).absolute()}, and on the Hub "
+        raise UserError(f"{name}: {tried}no {what}: {one_line(error)}; {advice}") from None
 
 
 def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:

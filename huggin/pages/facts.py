@@ -27,7 +27,8 @@ def title_line(recording: Recording) -> str:
     model = f"{facts.model_class} ({facts.model_name}) on {facts.data_name}"
     parts = [f"{recording.run.path}: {model}", f"{recording.steps.step[-1]} steps"]
     if scores := final_evaluation(recording.run):
-        parts.append(f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %")
+        known = " on questions that it was trained on" if scores.trained_on else ""
+        parts.append(f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %{known}")
     last_segment = recording.run.segments("steps")[-1][1]
     parts.append(f"{datetime.fromtimestamp(last_segment.stat().st_mtime):%Y-%m-%d}")
     return ", ".join(parts)

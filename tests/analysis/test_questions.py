@@ -126,7 +126,8 @@ def test_a_kind_is_learned_when_half_of_50_windows_in_a_row_are_right():
     grouping = Grouping("kind", "by kind", ["late", "few", "never", "none"], np.array([0, 1, 2]))
     assert half_right(found, grouping) == [55, None, None, None]
     said = (
-        "by kind: half of 50 in a row right, first at step: 55 (late); never half of 50: few, never"
+        "by kind: half of 50 in a row right, first at step: 55 (late); never half of 50: never; "
+        "fewer than 50 windows, too few to say: few"
     )
     assert learned_in_words(found, grouping) == said
 

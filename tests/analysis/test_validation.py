@@ -30,8 +30,8 @@ def evaluations(*losses, error=0.1, asked=60):
         ),
         (
             (3.0, 1.21, 0.5),
-            "best at step 300, validation loss 0.5: the last evaluation, so a longer training may"
-            " be better",
+            "best at step 300, validation loss 0.5, at the last evaluation; a longer training"
+            " may be better",
         ),
         ((3.0, float("nan"), 2.0, 2.5), "best at step 300, validation loss 2; it has risen"),
         ((3.0, 1.0), ""),

@@ -29,7 +29,7 @@ function learnedFinding(sample, go) {
   const toStep = (step) => ({ text: `Go to step ${step}`, does: () => go.step(step) });
   const turns = flips.filter((step) => step !== first).length;
   if (since === first) return finding(`Learned at step ${first}: right at every probe from then on.`, toStep(first));
-  const turned = turns ? `, then wrong or right ${several(turns, "more time")}` : "";
+  const turned = turns ? `, then changed ${several(turns, "time")}` : "";
   if (since === null) return finding(`First right at step ${first}${turned}; wrong at the end.`, toStep(first));
   return finding(`Learned at step ${since}: right at every probe from then on. First right at step ${first}${turned}.`, toStep(since));
 }

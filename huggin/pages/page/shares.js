@@ -28,12 +28,18 @@ function decimalsFor(size) {
   return Math.min(5, Math.max(0, 2 - Math.floor(Math.log10(size))));
 }
 
+// A number with its sign, which a 0 has not.
+function rounded(value, decimals) {
+  const digits = Math.abs(value).toFixed(decimals);
+  return `${Number(digits) === 0 ? "" : value < 0 ? "−" : "+"}${digits}`;
+}
+
 function showBar(row, bar, size) {
   row.node.hidden = !bar;
   if (!bar) return;
   const width = Math.min(50, (50 * Math.abs(bar.value)) / size) || 0;
   row.name.textContent = bar.name;
-  row.number.textContent = Number.isFinite(bar.value) ? `${bar.value < 0 ? "−" : "+"}${Math.abs(bar.value).toFixed(decimalsFor(size))}` : half(bar.value);
+  row.number.textContent = Number.isFinite(bar.value) ? rounded(bar.value, decimalsFor(size)) : half(bar.value);
   row.node.className = `bar ${bar.kind} ${bar.value < 0 ? "below" : ""}`;
   row.fill.style.left = `${bar.value < 0 ? 50 - width : 50}%`;
   row.fill.style.width = `${width}%`;
