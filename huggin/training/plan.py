@@ -1,11 +1,13 @@
 """What a training will do -> the lines that are printed before it begins."""
 
 import math
+import os
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedModel, TrainingArguments
 
 from huggin.common.errors import UserError
@@ -21,6 +23,7 @@ FLOAT = 4  # bytes
 ADAM_STATES = 2  # numbers that Adam keeps for each parameter
 HALF = 2  # bytes of a recorded activation or of a lens's logit, float16
 LEDGER_COPIES = 2  # of the weights, in memory and in a checkpoint between two probes
+BUSY = 0.9  # programs that compute or wait to, for each processor
 ROW = 350  # bytes that Arrow adds to a row, on average
 
 
@@ -129,7 +132,18 @@ def total_steps(windows: int, training: TrainingArguments) -> int:
 def where(training: TrainingArguments) -> str:
     """The device that the model is trained on, its numbers, how many processes train together."""
     processes = f", {training.world_size} processes" if training.world_size > 1 else ""
-    return describe_device(training.device) + processes + precision(training)
+    device = describe_device(training.device)
+    return device + processes + precision(training) + (busy() if device.startswith("cpu") else "")
+
+
+def busy() -> str:
+    """What is said where other programs compute, too: several threads then wait for each other."""
+    processors = os.cpu_count() or 1
+    load = os.getloadavg()[0]
+    if torch.get_num_threads() == 1 or load < BUSY * processors:
+        return ""
+    shared = f"other programs use the processors, too (load {load:.1f} on {processors})"
+    return f"; {shared}: OMP_NUM_THREADS=1 before the command may be several times faster"
 
 
 def precision(training: TrainingArguments) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from transformers import TrainerState, TrainingArguments
 
 from huggin.common.errors import UserError
@@ -21,6 +22,7 @@ from huggin.training.bar import WARM_UP, TrainingBar, duration, line_of
 from huggin.training.notify import notify, words_of
 from huggin.training.plan import (
     Plan,
+    busy,
     describe_ledger,
     nearest_folder,
     precision,
@@ -75,6 +77,16 @@ def plan(tiny_run, **changes):
 def test_the_numbers_that_are_computed_with_are_said(monkeypatch, computes, changes, said):
     monkeypatch.setattr("huggin.training.plan.computes_bf16", lambda: computes)
     assert precision(arguments(**changes)) == said
+
+
+@pytest.mark.parametrize(
+    ("threads", "load", "is_said"), [(2, 1.9, True), (2, 0.3, False), (1, 1.9, False)]
+)
+def test_threads_that_would_wait_for_each_other_are_said(monkeypatch, threads, load, is_said):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0, 0))
+    assert ("OMP_NUM_THREADS=1" in busy()) == is_said
 
 
 def test_a_plan_in_lines(tiny_run, monkeypatch):
