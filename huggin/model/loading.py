@@ -38,6 +38,7 @@ PREFIXES = {
     "module.": "that of DistributedDataParallel or DataParallel",
     "model.": "that of the class that they were saved from",
 }
+HERE_OR_HUB = "name a folder that holds one, or a model on the Hub"
 NAMED = 3  # tensors that an error names
 HEAD = "one linear layer with two outputs, a token's start and end logit, after the model's layers"
 NO_CODE = {"trust_remote_code": False}  # without this, transformers asks whether to run it
@@ -122,9 +123,7 @@ def quieten_libraries() -> None:
 
 
 @contextmanager
-def loading(
-    what: str, name: str, advice: str = "name a folder that holds one, or a model on the Hub"
-) -> Iterator[None]:
+def loading(what: str, name: str, advice: str = HERE_OR_HUB) -> Iterator[None]:
     """Load a part of a model inside `with`: say nothing if it works, else raise UserError.
 
     what: the part. name: of the model or its folder. advice: what the user can do.
@@ -138,8 +137,9 @@ def loading(
         if any(words in str(error) for words in OWN_CODE):
             why = "comes with Python code of its own, which is not run, as it could do anything"
             raise UserError(f"{name}: {why}; choose a model that transformers knows") from None
-        tried = "" if Path(name).exists() else f"no folder {Path(name).absolute()}, and on the Hub "
-        raise UserError(f"{name}: {tried}no {what}: {one_line(error)}; {advice}") from None
+        if advice == HERE_OR_HUB and not Path(name).exists():
+            advice = f"there is no folder {Path(name).absolute()}, so {advice}"
+        raise UserError(f"{name}: no {what}: {one_line(error)}; {advice}") from None
 
 
 def load_tokenizer(model: ModelArguments) -> PreTrainedTokenizerFast:

@@ -190,7 +190,7 @@ def test_the_legend_stands_beside_the_drawing(tmp_path):
         (("m", "--depth", "-1"), "--depth: -1: must be 0 or more"),
         (("nowhere",), "nowhere: no such folder; a model on the Hub is owner/name"),
         (("nowhere/at/all",), "nowhere/at/all: no such folder"),
-        (("nobody/nothing",), "/nobody/nothing, and on the Hub no model for question answering"),
+        (("nobody/nothing",), "nobody/nothing: no model for question answering"),
         (("m",), "m: no config.json in this folder"),
     ],
 )

@@ -207,7 +207,7 @@ def test_a_trained_model_without_checkpoints_is_not_trained_over(tmp_path, tiny_
     [
         (
             {"model_name_or_path": "nobody/no-such-model"},
-            "/nobody/no-such-model, and on the Hub no tokenizer found",
+            "/nobody/no-such-model, so name a folder that holds one, or a model on the Hub",
         ),
         ({"max_seq_length": 300}, "max_seq_length: 300 is more than the model's 256 positions"),
         ({"seeed": 3}, "seeed: no such key; did you mean seed?"),
