@@ -237,7 +237,7 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
             return "empty answer"
         found = context[start : start + len(text)] if start >= 0 else ""
         if start < 0 and text not in context:
-            return f"answer {text!r} does not stand in its context"
+            return f"answer {text!r} does not stand in its context; copy it letter for letter"
         if found != text:
             place = f"answer_start {start} of its context"
             return f"answer {text!r} is not at {place}, where {found!r} stands"
