@@ -77,9 +77,12 @@ def _count(
     same = " AND ".join(f"CAST({column} AS TEXT) = ?" for column in columns[:-1])
     oldest = f'SELECT min(rowid) FROM "{table}" WHERE {same}'  # noqa: S608 checked by _table_of
     tally = "coalesce(CAST(tally AS INTEGER), 0) + ?"  # the older toolkit wrote texts
-    add = f'UPDATE "{table}" SET tally = {tally} WHERE rowid = ({oldest}) RETURNING rowid'  # noqa: S608 as above
-    names, places = ", ".join(columns), ", ".join("?" * len(columns))
-    insert = f'INSERT INTO "{table}" ({names}) VALUES ({places}) RETURNING rowid'  # noqa: S608 as above
+    found = f"rowid = ({oldest}) RETURNING rowid"
+    add = f'UPDATE "{table}" SET tally = {tally} WHERE {found}'  # noqa: S608 as above
+    names = ", ".join(columns)
+    places = ", ".join("?" * len(columns))
+    row_of = f"({names}) VALUES ({places}) RETURNING rowid"
+    insert = f'INSERT INTO "{table}" {row_of}'  # noqa: S608 as above
     ids = {}
     for values, count in tallies.items():
         row = connection.execute(add, (count, *map(str, values))).fetchone()
