@@ -82,11 +82,14 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         *args: Any,
         recorder: Recorder | None = None,
         records: bool = False,
+        pointers: bool = True,
         trained_on: int = 0,
         weights: str = "",
         **kwargs: Any,
     ) -> None:
         """recorder: of the process that records. records: whether one of the processes does.
+
+        pointers: as of `RecorderCallback`.
 
         trained_on: how many of `eval_records` are in the training data, too.
 
@@ -103,7 +106,9 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         self._recording = None
         if records:
             folder = self.args.output_dir
-            self._recording = RecorderCallback(folder, (), ready=recorder, hands_over=True)
+            self._recording = RecorderCallback(
+                folder, (), ready=recorder, hands_over=True, pointers=pointers
+            )
             self.add_callback(self._recording)
 
     def training_step(
@@ -134,7 +139,7 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
                 self._batch["record"],
                 self._batch["window"],
             )
-            self._recording.add_rows(rows)
+            self._recording.add_rows(rows, inputs, outputs)
         return (loss, outputs) if return_outputs else loss
 
     def _remove_unused_columns(self, dataset: Dataset, description: str | None = None) -> Dataset:
@@ -232,6 +237,7 @@ def build_trainer(
             data_args=data,
             recorder=recorder,
             records=config.recording.record and features is not None,
+            pointers=config.recording.pointers,
             weights=weights,
             processing_class=tokenizer,
             data_collator=partial(padded, tokenizer),

@@ -16,9 +16,10 @@ from huggin.common.window import Window
 from huggin.model.device import copy_to_host
 from huggin.model.hooks import hooked, undisturbed
 from huggin.model.lens import Lens
-from huggin.model.loading import head_of
+from huggin.model.loading import head_of, name_of_head
 from huggin.qa.answers import Span, best_spans
 from huggin.qa.arguments import DataArguments
+from huggin.recording.pointers import head_gradients
 
 NO_SPAN = Span(-1, -1, 0.0)
 
@@ -34,6 +35,7 @@ class Probe:
     predicted: tuple[int, int]  # first and last token of the best span, (-1, -1) if none is valid
     lens: np.ndarray | None  # (layers + 1, 2, tokens) float32
     activations: dict[Site, np.ndarray]  # (tokens, hidden) float16, NaN beyond a site's own units
+    gradient: torch.Tensor  # (2, hidden) of the loss by the head's weight, on the device
 
 
 def probe(
@@ -49,12 +51,17 @@ def probe(
     lens: to apply the head to every layer's output, too.
     """
     inputs = {name: torch.tensor([ids], device=model.device) for name, ids in window.inputs.items()}
-    watched = list(dict.fromkeys([*sites, *(lens.sites if lens else [])]))
+    received = Site(0, "head", name_of_head(model))
+    watched = list(dict.fromkeys([*sites, *(lens.sites if lens else []), received]))
     with undisturbed(model), hooked(model, watched) as outputs:
         logits = model(**inputs)
         by_layer = copy_to_host(lens.logits(outputs)).wait().numpy() if lens else None
     start = copy_to_host(logits.start_logits.float()).wait()  # (1, tokens)
     end = copy_to_host(logits.end_logits.float()).wait()  # (1, tokens)
+    labels = [
+        torch.tensor([gold], device=model.device) for gold in (window.gold_start, window.gold_end)
+    ]
+    pairs = ((logits.start_logits, logits.end_logits), (labels[0], labels[1]))
     in_context = np.array(window.parts) == "context"
     spans = best_spans(start[0].numpy(), end[0].numpy(), in_context, data)
     best = spans[0] if spans else NO_SPAN
@@ -73,6 +80,7 @@ def probe(
         predicted=(best.start, best.end),
         lens=by_layer,
         activations=activations,
+        gradient=head_gradients(outputs[received], *pairs)[0],
     )
 
 
