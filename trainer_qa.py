@@ -131,14 +131,7 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         """The batch's loss; what it says of each question is recorded, from the same logits."""
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
         if self._recording and model.training and self._batch:
-            rows = batch_rows(
-                outputs["start_logits"].detach(),
-                outputs["end_logits"].detach(),
-                inputs["start_positions"],
-                inputs["end_positions"],
-                self._batch["record"],
-                self._batch["window"],
-            )
+            rows = batch_rows(inputs, outputs, *(self._batch[name] for name in PLACE))
             self._recording.add_rows(rows, inputs, outputs)
         return (loss, outputs) if return_outputs else loss
 

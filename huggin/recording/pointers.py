@@ -38,12 +38,11 @@ class HeadInput:
             self._seen = (args[0] if args else kwargs["input"]).detach()
 
     def gradients(self, batch: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Tensor:
-        """`head_gradients` of that pass, (windows, 2 x hidden); it can be had once."""
+        """`head_gradients` of that pass, (windows, 2 x hidden)."""
         assert self._seen is not None
-        hidden, self._seen = self._seen, None
         logits = (outputs["start_logits"], outputs["end_logits"])
         labels = (batch["start_positions"], batch["end_positions"])
-        return head_gradients(hidden, logits, labels).flatten(1)
+        return head_gradients(self._seen, logits, labels).flatten(1)
 
     def remove(self) -> None:
         """Take the hook off."""

@@ -4,6 +4,7 @@ A probe is in evaluation mode. The rows of a batch come from the logits that it 
 in train mode (dropout on).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,20 +86,20 @@ def probe(
 
 
 def batch_rows(
-    start_logits: torch.Tensor,
-    end_logits: torch.Tensor,
-    starts: torch.Tensor,
-    ends: torch.Tensor,
+    batch: Mapping[str, torch.Tensor],
+    outputs: Mapping[str, torch.Tensor],
     index: torch.Tensor,
     window: torch.Tensor,
 ) -> torch.Tensor:
     """How each window of a batch did: (windows, 5) float32, columns as in `schema.OF_A_WINDOW`.
 
-    start_logits, end_logits: (windows, tokens). starts, ends: (windows,) the labels, in tokens.
+    batch: with the labels, in tokens. outputs: of the model, (windows, tokens) each.
     index: (windows,) of the question in the data. window: (windows,) 0 = the first of its context.
     Losses are cross-entropies in nats; their mean over start, end and windows is the batch's loss.
     right: 1 if the highest start and end logit are the labels. Nothing waits for a GPU.
     """
+    starts, ends = (batch[f"{end}_positions"].reshape(-1) for end in ("start", "end"))
+    start_logits, end_logits = outputs["start_logits"], outputs["end_logits"]
     with torch.no_grad():
         right = (start_logits.argmax(-1) == starts) & (end_logits.argmax(-1) == ends)
         start_loss = cross_entropy(start_logits.float(), starts, reduction="none")
