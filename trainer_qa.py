@@ -37,6 +37,7 @@ from huggin.qa.features import (
     padded,
     track_samples,
     training_features,
+    unknown_in_words,
 )
 from huggin.qa.questions import shared_questions
 from huggin.recording.callback import RecorderCallback
@@ -219,6 +220,8 @@ def build_trainer(
     if records and features and config.on_main_process:
         for line in check_labels(records, features).in_words():
             warn(f"{called('run_qa.py')}: {line}")
+        if said := unknown_in_words(records, tokenizer):
+            warn(f"{called('run_qa.py')}: {said}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, questions, features)
     try:
