@@ -232,16 +232,22 @@ def unknown_words(
     return len(words), [word for word, is_unknown in words.items() if is_unknown]
 
 
-def unknown_in_words(records: "Dataset", tokenizer: PreTrainedTokenizerFast) -> str:
-    """What is to be said if many words of the first records are unknown to the tokenizer, or ""."""
+def doubts(
+    records: "Dataset", features: "Dataset", tokenizer: PreTrainedTokenizerFast
+) -> list[str]:
+    """What is to be said of training data before it is trained on, a line each.
+
+    Labels that do not say what the answers are, and many words that the tokenizer does not know.
+    """
+    lines = check_labels(records, features).in_words()
     first = records[:LOOKED_AT]
     texts = dict.fromkeys([*first["question"], *first["context"]])
     total, unknown = unknown_words(tokenizer, texts)
-    if len(unknown) <= MANY_UNKNOWN * total:
-        return ""
-    what = f"{len(unknown)} of {total} different words are unknown to the tokenizer"
-    advice = "it reads them letter by letter; a pretrained model knows more words"
-    return f"{what} ({first_few(unknown)}); {advice}"
+    if len(unknown) > MANY_UNKNOWN * total:
+        what = f"{len(unknown)} of {total} different words are unknown to the tokenizer"
+        advice = "it reads them letter by letter; a pretrained model knows more words"
+        lines.append(f"{what} ({first_few(unknown)}); {advice}")
+    return lines
 
 
 def padded(tokenizer: PreTrainedTokenizerFast, features: Any) -> Any:
