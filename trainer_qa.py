@@ -32,7 +32,7 @@ from huggin.pages.card import write_card
 from huggin.qa.config import Config
 from huggin.qa.config import for_training as for_training  # run_qa.py takes it from here
 from huggin.qa.features import (
-    check_labels,
+    doubts,
     evaluation_features,
     padded,
     track_samples,
@@ -215,7 +215,7 @@ def build_trainer(
         choose_sampling(config, features, run)
     recorder = None
     if records and features and config.on_main_process:
-        for line in check_labels(records, features).in_words():
+        for line in doubts(records, features, tokenizer):
             warn(f"{called('run_qa.py')}: {line}")
         if config.recording.record:
             recorder = build_recorder(config, run, model, tokenizer, questions, features)
