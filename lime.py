@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     json, db, show = map(choices.pop, ("json", "db", "show"))
     refuse_unwritable(json, db)
     choices["picture"] = open_picture(choices["picture"])
-    loading("TensorFlow and Matplotlib")
-    # TensorFlow and Matplotlib take seconds to load, so what was typed is read first.
+    loading("the classifier's libraries and Matplotlib")
+    # They take seconds to load, so what was typed is read first.
     load_matplotlib()
     from huggin.lime.pictures.explaining import explain_picture
 

@@ -77,6 +77,22 @@ def test_the_end_says_how_to_make_the_command_work(tiny_run, tmp_path, monkeypat
     assert ask.startswith("         huggin ask ")
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [(ROOT / "sample" / "stories.json", "cfg-squad.json"), (Path("my.csv"), "huggin suspects ")],
+)
+def test_the_end_offers_the_night_after_the_sample_and_suspects_after_own_data(
+    tiny_run, tmp_path, file, said
+):
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    facts = json.loads(run.facts.read_text())
+    facts["cfg"] |= {"train_file": str(file), "model_name_or_path": "runs/sample"}
+    run.facts.write_text(json.dumps(facts | {"pretrained": True}))
+    trained, *_, last = closing(run, Path("page.html"), Path("a.pdf")).splitlines()
+    assert said in last
+    assert "from the weights of runs/sample; in " in trained
+
+
 @pytest.mark.parametrize("system", ["Darwin", "Linux"])
 def test_what_was_made_is_opened_where_there_is_a_screen(tmp_path, system):
     tools = tmp_path / "bin"

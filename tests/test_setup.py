@@ -35,7 +35,12 @@ bin=$(dirname "$0")
 case "$1 $2" in
   "-m venv") rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python" ;;
   "-m pip")
-    echo "${@:5}" >>"$PIP_LOG"
+    echo "${@:7}" >>"$PIP_LOG"
+    echo "Collecting torch"
+    echo "  Downloading torch-2.13.0-cp311-cp311-linux_x86_64.whl.metadata (30 kB)"
+    echo "  Downloading torch-2.13.0-cp311-cp311-linux_x86_64.whl (199.4 MB)"
+    echo "  Downloading nvidia_cuda-13-py3-none-any.whl (2.1 GB)"
+    echo "Installing collected packages: torch"
     case "$*" in
       *"${PIP_FAILS_AT:-nothing}"*) exit 1 ;;
       *--editable*) touch "$bin/huggin"; chmod +x "$bin/huggin" ;;
@@ -166,6 +171,16 @@ def test_a_half_finished_install_is_finished_at_the_next_start(checkout, fails_a
     checkout.setup("--dev", code=2, PIP_FAILS_AT=fails_at)
     assert "setup: error: pip could not install" in checkout.said
     assert checkout.setup("--dev") == again
+
+
+def test_of_pip_only_what_takes_long_is_shown(checkout):
+    checkout.setup()
+    downloads = [line for line in checkout.said.splitlines() if "downloads " in line]
+    assert "setup: downloads torch (199.4 MB)" in downloads
+    assert "setup: downloads nvidia_cuda (2.1 GB)" in downloads
+    assert "Collecting" not in checkout.said
+    assert "kB" not in checkout.said
+    assert "Collecting torch\n" in (checkout.folder / ".venv" / "pip.log").read_text()
 
 
 def test_a_half_finished_environment_is_made_anew(checkout):

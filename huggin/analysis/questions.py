@@ -339,7 +339,7 @@ def hardest(
         record = records[known.index[at]] if records else None
         texts = (record["question"], answer_of(record) or "(none)") if record else ("", "")
         of_seen = f"{known.right[at]}/{known.seen[at]}"
-        rows.append((str(known.index[at]), f"{known.loss[at]:.2f}", of_seen, *texts))
+        rows.append((str(known.index[at]), f"{known.loss[at]:#.3g}", of_seen, *texts))
     return rows
 
 

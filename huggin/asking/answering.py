@@ -18,14 +18,20 @@ from huggin.asking.questions import Asked, ask_all, batch_size_on, logits_of
 from huggin.common.errors import UserError
 from huggin.common.progress import progress
 from huggin.common.streams import warn
-from huggin.common.text import sentence_around, short
+from huggin.common.text import first_few, sentence_around, short
 from huggin.common.window import Window
 from huggin.model.device import choose_device
 from huggin.model.hooks import attention_rows, find_sites, refuse_blind_no_answer
 from huggin.model.loading import load_trained, match_tokenizer
 from huggin.qa.answers import Answer, ranked_answers
 from huggin.qa.arguments import DataArguments, run_named
-from huggin.qa.features import refuse_long_questions, room_for_question, track_sample, windows
+from huggin.qa.features import (
+    refuse_long_questions,
+    room_for_question,
+    track_sample,
+    unknown_words,
+    windows,
+)
 from huggin.qa.given import arguments_of
 from huggin.qa.labels import plain_question
 from huggin.qa.records import refuse_no_words
@@ -53,6 +59,7 @@ class Answered:
     question: str
     context: str
     answers: list[Answer]  # the best first, no two of the same place; "" is no answer
+    unknown: Sequence[str] = ()  # words that the tokenizer cuts into scraps
 
     @property
     def best(self) -> Answer:
@@ -74,6 +81,9 @@ class Answered:
         if self.others:
             lines.append("others:")
         lines += [f"  {answer.confidence:.2f}  {_shown(answer)}" for answer in self.others]
+        if self.unknown:
+            what = f"words that the model reads letter by letter: {first_few(self.unknown)}"
+            lines.append(f"{what}; it may only guess")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -87,6 +97,7 @@ class Answered:
             "step": self.step,
             "question": self.question,
             "answers": answers,
+            "unknown_words": list(self.unknown),
         }
 
     def _repr_html_(self) -> str:
@@ -187,7 +198,8 @@ class TrainedModel:
         with progress(label="reading", unit="windows", total=len(placed["record"])) as bar:
             logits = logits_of(self.model, self.tokenizer, placed, batch_size, bar.update)
         (answers,) = ranked_answers([context], placed, logits[0], logits[1], self.data)
-        return Answered(self.run.path, self.step, question, context, answers)
+        _, unknown = unknown_words(self.tokenizer, [question, context])
+        return Answered(self.run.path, self.step, question, context, answers, unknown)
 
     def keep(self, found: Answered) -> None:
         """Keep what `answer` gave as the run's newest answer, with its inside.

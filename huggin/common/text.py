@@ -76,6 +76,12 @@ def short(text: str, length: int = 55) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def first_few(words: Sequence[str], count: int = 5) -> str:
+    """The first words of a list, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(words) - count} more" if len(words) > count else ""
+    return ", ".join(words[:count]) + more
+
+
 def size(bytes_: float) -> str:
     """Bytes as people read them: 12 MB, 3.4 GB."""
     if bytes_ < GIGABYTE:

@@ -35,8 +35,9 @@ def lime_parser(description: str, example: str) -> CommandParser:
 def _add_model(parser: CommandParser) -> None:
     add = parser.option
     add("--demo", "explain a small classifier and a picture that come with the toolkit; no network")
-    files = "a .keras or .h5 file, a SavedModel folder, or a .tflite file"
-    add("--model MODEL", f"a name of keras.applications, {files} (default: InceptionV3)")
+    files = "a .keras or .h5 file, a SavedModel folder, a .tflite file"
+    hub = "an image classifier of transformers (a folder, or owner/name on the Hub)"
+    add("--model MODEL", f"a name of keras.applications, {files}, or {hub} (default: InceptionV3)")
     weights = "weights of a named model, or: random (default: ImageNet's, downloaded by Keras)"
     add("--weights FILE", weights)
     names = "names of the classes: one a line, numbers and names, or JSON"
@@ -165,7 +166,8 @@ def checked(args: Namespace) -> Namespace:
     args.out = args.out or Path("explanations") / (Path(name_of(args.picture)).stem or "picture")
     for name in ("model", "weights", "labels"):
         file = str(getattr(args, name) or "")
-        if any(mark in file for mark in "./\\") and not Path(file).exists():
+        is_path = any(mark in file for mark in "./\\") and not choices.is_of_transformers(file)
+        if is_path and not Path(file).exists():
             raise UserError(f"--{name} {file}: no such file; name one that is there")
     args.classifier = {name: vars(args).pop(name) for name in OF_MODELS}
     del args.demo

@@ -1,5 +1,11 @@
 """The names that options take, apart from the code that they choose, which is slow to load."""
 
+import re
+from pathlib import Path
+
+ON_THE_HUB = re.compile(r"[\w.-]+/[\w.-]+")  # owner/name
+OF_KERAS = ("saved_model.pb", "model.weights.h5")  # beside a config.json
+
 SEGMENTERS = ("quickshift", "slic", "felzenszwalb", "grid")
 FITS = ("squash", "crop", "pad")
 FILTERS = {  # how a picture is resized
@@ -20,3 +26,13 @@ ENDINGS = ("softmax", "sigmoid", "logits", "value")
 REGRESSION = ("logits", "value")  # what linear outputs may be
 ENGINES = ("tensorflow", "openvino")
 WIDTH = 0.25  # of the kernel; the square root makes its effective width WIDTH * sqrt(2)
+
+
+def is_of_transformers(model: str) -> bool:
+    """Whether a model is a folder of Hugging Face's transformers, or owner/name on the Hub."""
+    folder = Path(model)
+    if folder.is_dir():
+        has = [(folder / name).exists() for name in OF_KERAS]
+        return (folder / "config.json").is_file() and not any(has)
+    is_file = folder.exists() or folder.parent.is_dir()
+    return bool(ON_THE_HUB.fullmatch(model)) and not is_file

@@ -48,10 +48,9 @@ def run_facts(recording: Recording) -> list[Row]:
     facts = recording.facts
     steps = recording.steps
     last = int(steps.step[-1])
-    start = "its pretrained weights" if facts.pretrained else "random weights"
     rows = [
         ("run", str(recording.run.path)),
-        ("model", f"{facts.model_class} ({facts.model_name}) from {start}"),
+        ("model", f"{facts.model_class} from {facts.start}"),
         ("training", f"{last:,} steps on {facts.data_name}, seed {facts.seed}"),
         ("loss", _first_and_last_loss(steps)),
     ]

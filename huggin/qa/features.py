@@ -6,7 +6,8 @@ window that does not hold the whole answer, the answer is [CLS].
 """
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import PreTrainedTokenizerFast
 
 from huggin.common.errors import UserError
-from huggin.common.text import short
+from huggin.common.text import first_few, short
 from huggin.common.window import Window
 from huggin.qa.answers import normalised_text
 from huggin.qa.arguments import DataArguments
@@ -31,6 +32,10 @@ if TYPE_CHECKING:  # importing it takes most of a second, which `huggin ask` nee
     from datasets import Dataset
 
 CONTEXT = 1  # the number of the context in a pair of question and context
+WORD = 3  # characters of the shortest words that are looked at
+PIECE = 2  # characters that the pieces of a known word have on average, at least
+LOOKED_AT = 200  # records whose words are looked at
+MANY_UNKNOWN = 0.2  # share of unknown words from which on it is said
 LABELS = ("start_positions", "end_positions", "label_exact", "label_text")
 
 
@@ -206,6 +211,43 @@ def tokenize(
             return_offsets_mapping=True,
             padding=False,
         )
+
+
+def unknown_words(
+    tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]
+) -> tuple[int, list[str]]:
+    """How many different words the texts have, and those that the tokenizer does not know.
+
+    It cuts an unknown word into pieces of less than PIECE characters, or has no token for it.
+    """
+    words: dict[str, bool] = {}
+    for text in texts:
+        encoded = tokenizer(text, add_special_tokens=False, verbose=False)
+        tokens_of = Counter(number for number in encoded.word_ids() if number is not None)
+        for number, tokens in tokens_of.items():
+            word = text[slice(*encoded.word_to_chars(number))].strip()
+            if len(word) >= WORD and any(map(str.isalpha, word)):
+                first = encoded["input_ids"][encoded.word_to_tokens(number).start]
+                words[word] = tokens * PIECE > len(word) or first == tokenizer.unk_token_id
+    return len(words), [word for word, is_unknown in words.items() if is_unknown]
+
+
+def doubts(
+    records: "Dataset", features: "Dataset", tokenizer: PreTrainedTokenizerFast
+) -> list[str]:
+    """What is to be said of training data before it is trained on, a line each.
+
+    Labels that do not say what the answers are, and many words that the tokenizer does not know.
+    """
+    lines = check_labels(records, features).in_words()
+    first = records[:LOOKED_AT]
+    texts = dict.fromkeys([*first["question"], *first["context"]])
+    total, unknown = unknown_words(tokenizer, texts)
+    if len(unknown) > MANY_UNKNOWN * total:
+        what = f"{len(unknown)} of {total} different words are unknown to the tokenizer"
+        advice = "it reads them letter by letter; a pretrained model knows more words"
+        lines.append(f"{what} ({first_few(unknown)}); {advice}")
+    return lines
 
 
 def padded(tokenizer: PreTrainedTokenizerFast, features: Any) -> Any:

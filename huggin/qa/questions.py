@@ -15,6 +15,7 @@ from huggin.qa.records import (
     HELP,
     load_from_hub,
     normalised_all,
+    place_in,
     read_records,
     wrong_with,
 )
@@ -43,7 +44,7 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
         raise UserError(f"{where}: no questions in it; {HELP}")
     bar = progress(records, label="checking questions", unit="questions")
     wrong = [
-        f"record {number} (id {record['id']!r}): {problem}"
+        f"{place_in(where, number)} (id {record['id']!r}): {problem}"
         for number, record in enumerate(bar, start=1)
         if (problem := wrong_with(record, data.version_2_with_negative))
     ]

@@ -97,7 +97,13 @@ def _records_in(content: Any, file: Path) -> Iterator[tuple[str, Any]]:
         elif isinstance(entry, dict) and "qas" in entry:
             yield from _in_paragraph(entry, "", f"paragraph {number}", file)
         else:
-            yield f"record {number}", _with_answers(entry, number)
+            yield place_in(file, number), _with_answers(entry, number)
+
+
+def place_in(file: str | Path, number: int) -> str:
+    """Where a record stands, counted from 1, in words: a table's rows are below its first line."""
+    is_row = Path(file).suffix.lower() in TABLES
+    return f"row {number} below the first line" if is_row else f"record {number}"
 
 
 def _rows_of_table(file: Path, text: str) -> list[dict[str, Any]]:
@@ -118,7 +124,7 @@ def _rows_of_table(file: Path, text: str) -> list[dict[str, Any]]:
         what = f"its first line names no column {', '.join(missing)}"
         raise UserError(f"{file}: {what}; it needs {', '.join(NEEDED)}")
     if wide := [number for number, row in enumerate(rows, start=1) if None in row]:
-        what = f"row {wide[0]} has more fields than the first line names"
+        what = f"{place_in(file, wide[0])} has more fields than that names"
         raise UserError(f"{file}: {what}; put texts with a {delimiter!r} between quotes")
     return rows
 

@@ -87,6 +87,13 @@ class RunFacts:
         """
         return self.samples if self.fixed.get(PROBE_DATA, "train") == "train" else []
 
+    @property
+    def start(self) -> str:
+        """What the training began with, in words."""
+        if not self.pretrained:
+            return f"random weights ({self.model_name})"
+        return f"the weights of {self.cfg.get('model_name_or_path') or self.model_name}"
+
     def model_type_state(self, step: int) -> str:
         """The name of the model after `step` steps."""
         return model_type_state(self.model_class, self.pretrained, step, self.data_name)

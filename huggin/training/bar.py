@@ -92,7 +92,7 @@ def line_of(logs: dict[str, Any], state: TrainerState) -> str:
     step = f"step {state.global_step:,} of {state.max_steps:,}"
     if "loss" in logs:
         rate = logs.get("learning_rate", float("nan"))
-        return f"{step}  loss {logs['loss']:.3f}  learning rate {rate:.2e}"
+        return f"{step}  mean loss {logs['loss']:.3f}  learning rate {rate:.2e}"
     if "eval_f1" in logs:
         scores = f"EM {logs['eval_exact_match']:.1f} %  F1 {logs['eval_f1']:.1f} %"
         return f"{step}  {scores}  validation loss {logs['eval_loss']:.3f}"

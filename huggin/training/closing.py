@@ -14,6 +14,7 @@ from pathlib import Path
 
 from huggin.common.cli import run_command
 from huggin.common.text import short
+from huggin.qa.arguments import TOOLKIT
 from huggin.recording.answer import read_answer
 from huggin.recording.checkpoints import step_of
 from huggin.recording.results import final_evaluation, trained_on_in_words
@@ -24,7 +25,8 @@ ASK = 'huggin ask {} "your question" --context "a text with the answer"'
 WHY = "huggin lime-answer {}    # which words make an answer"
 NIGHT = "huggin get-training-output cfg-squad.json    # the same on SQuAD, overnight"
 ACTIVATE = "source {}    # once in each terminal: it makes the huggin command work"
-SQUAD = "squad"
+SUSPECTS = "huggin suspects {}    # which given answers are probably wrong"
+SAMPLES = TOOLKIT / "sample"
 
 
 def closing(run: RunFolder, page: Path, pdf: Path, about: str = "") -> str:
@@ -38,8 +40,8 @@ def closing(run: RunFolder, page: Path, pdf: Path, about: str = "") -> str:
     lines += [f"page     {page.resolve().as_uri()}", f"PDF      {pdf}"]
     name = shlex.quote(str(run.path))
     typed = [ASK.format(name), WHY.format(name)]
-    if facts.data_name != SQUAD:
-        typed.append(NIGHT)
+    data = Path(facts.cfg.get("train_file") or "").resolve()
+    typed.append(NIGHT if data.is_relative_to(SAMPLES) else SUSPECTS.format(name))
     if shutil.which("huggin") is None:
         activate = Path(sys.executable).with_name("activate")
         typed.insert(0, ACTIVATE.format(shlex.quote(str(activate))))
@@ -54,9 +56,8 @@ def _of_answer(run: RunFolder) -> list[str]:
 
 
 def _of_training(run: RunFolder, facts: RunFacts) -> list[str]:
-    start = "from pretrained weights" if facts.pretrained else "from random weights"
-    trained = f"{facts.model_name} {start}, {step_of(run.path) or 0:,} steps on {facts.data_name}"
-    lines = [f"trained  {trained}; in {run.path}"]
+    steps = f"{step_of(run.path) or 0:,} steps"
+    lines = [f"trained  {steps} on {facts.data_name} from {facts.start}; in {run.path}"]
     if scores := final_evaluation(run):
         low, high = scores.exact_match_interval
         em = f"EM {scores.exact_match:.1f} % (95 %: {low:.1f} to {high:.1f}), F1 {scores.f1:.1f} %"

@@ -57,6 +57,14 @@ def test_an_answer_shows_its_sentence_and_the_others():
     assert "<td>0.08</td><td>ravens</td>" in shown
 
 
+@pytest.mark.usefixtures("here")
+def test_words_that_the_model_does_not_know_are_said():
+    found = huggin.ask("run", "Where does Xyzwvut go?", CONTEXT)
+    assert found.as_json()["unknown_words"] == ["Xyzwvut"]
+    *_, last = found.in_words().splitlines()
+    assert last == "words that the model reads letter by letter: Xyzwvut; it may only guess"
+
+
 def test_no_answer_is_an_answer():
     found = answered(Answer("", 0.7, 0, 0, 0), span("Odin", 0.3))
     assert found.in_words().splitlines()[0].startswith("(no answer)    (probability 0.70")

@@ -6,7 +6,13 @@ from transformers import AutoTokenizer
 
 from huggin.common.errors import UserError
 from huggin.qa.arguments import DataArguments
-from huggin.qa.features import padded, track_samples, training_features
+from huggin.qa.features import (
+    doubts,
+    padded,
+    track_samples,
+    training_features,
+    unknown_words,
+)
 from tests.conftest import CONTEXT, LETTERS, TOKENIZER, letters, record
 from tests.qa.tokenizers import train_tokenizer
 
@@ -22,6 +28,27 @@ def test_one_window(tokenizer):
     )
     assert spans(features) == [(6, 7)]
     assert tokenizer.convert_ids_to_tokens(features["input_ids"][0])[6:8] == ["c", "d"]
+
+
+def test_words_that_a_tokenizer_cuts_into_scraps_or_has_no_token_for():
+    texts = ["the ravens fly", "ravens \u4e09\u4e09\u4e09 fly at 12345 qwrtz"]
+    known = train_tokenizer("WordPiece, uncased", ["the ravens fly at 1 2 3 4 5 q w r t z qw"] * 3)
+    assert unknown_words(known, texts) == (4, ["qwrtz"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Zxqv zzyx kkjq bbvv ppqq ddss wwee.", "unknown to the tokenizer (Zxqv, zzyx,"),
+        ("ravens ravens ravens", ""),
+    ],
+)
+def test_many_unknown_words_are_said(tokenizer, text, said):
+    asked = Dataset.from_list([record(1, "Who?", text.split()[0], text)])
+    data = DataArguments(max_seq_length=64, doc_stride=8)
+    features = training_features(asked, tokenizer, data)
+    assert said in "".join(doubts(asked, features, tokenizer))
+    assert bool(said) == bool(doubts(asked, features, tokenizer))
 
 
 def test_stride_windows(tokenizer):

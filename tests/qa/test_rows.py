@@ -59,9 +59,12 @@ def test_an_empty_answer_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{HEAD}\nWho?,{ODIN},Thor\n", "record 1 (id '1'): answer 'Thor' does not stand in its"),
+        (f"{HEAD}\nWho?,{ODIN},Thor\n", "row 1 below the first line (id '1'): answer 'Thor' does"),
         ("question,text,answer\nWho?,x,x\n", "names no column context; it needs question, context"),
-        (f"{HEAD}\nWho?,Odin, the god,Odin\n", "row 1 has more fields than the first line names"),
+        (
+            f"{HEAD}\nWho?,Odin, the god,Odin\n",
+            "row 1 below the first line has more fields than",
+        ),
         (f"{HEAD},answer_start\nWho?,{ODIN},Odin,five\n", "answers must be"),
         (HEAD + "\n", "no questions in it"),
     ],

@@ -139,7 +139,7 @@ def test_the_bar_of_a_resumed_training_estimates_from_this_start(capsys):
 def test_lines_of_the_log():
     state = TrainerState(global_step=1000, max_steps=14_754)
     loss = {"loss": 2.3456, "learning_rate": 3e-5, "epoch": 1.0}
-    assert line_of(loss, state) == "step 1,000 of 14,754  loss 2.346  learning rate 3.00e-05"
+    assert line_of(loss, state) == "step 1,000 of 14,754  mean loss 2.346  learning rate 3.00e-05"
     scores = {"eval_exact_match": 50.0, "eval_f1": 61.26, "eval_loss": 1.25}
     step = "step 1,000 of 14,754"
     assert line_of(scores, state) == f"{step}  EM 50.0 %  F1 61.3 %  validation loss 1.250"

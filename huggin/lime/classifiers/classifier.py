@@ -38,7 +38,9 @@ class Classifier:
     pixels: Pixels = CONVERT["unit"]
     mark: str = field(default_factory=lambda: os.urandom(32).hex())  # changes with the model
     facts: tuple[str, ...] = ()  # what was read from the model or chosen, a line each
-    resampling: str = "smooth"  # how pictures are resized for it, a key of FILTERS
+    resampling: str = "smooth"  # how pictures are resized for it: a key of FILTERS, or in words
+    # its own way to bring a picture (height, width, 3) in [0, 1] to its size
+    resize: Callable[[np.ndarray], np.ndarray] | None = None
     draws: int = 1  # answers whose mean is taken, if the model answers at random
 
     @classmethod

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from huggin.common.errors import BadValue, UserError
 from huggin.graphs.saving import as_html, save_figures
 from huggin.lime import steps
-from huggin.lime.choices import WIDTH
+from huggin.lime.choices import WIDTH, is_of_transformers
 from huggin.lime.classifiers.classifier import Classifier, first_answers
 from huggin.lime.classifiers.labels import target_of
 from huggin.lime.drawing import missing_in
@@ -121,9 +121,9 @@ def explain_picture(
     """Explain which segments of a picture make a classifier say what it says: `lime.py`.
 
     picture: a path, an http(s) address, or an array (height, width, 3) in [0, 1] or of uint8.
-    classifier: a name of keras.applications, a model's file, the arguments of `load_classifier` or
-    what it returns, or a function: pictures (n, height, width, 3) in [0, 1] -> probabilities (n,
-    classes).
+    classifier: a name of keras.applications, a model's file, a folder of transformers or owner/name
+    on the Hub, the arguments of `load_classifier` or what it returns, or a function: pictures (n,
+    height, width, 3) in [0, 1] -> probabilities (n, classes).
     classes: numbers, names, or contrasts such as `dog - cat`; without, the first answer.
     segmenter, segments (about how many), fill, fit, resampling: see `make_scene`. allow_random: if
     the same picture gets different answers, explain their mean. score: `probability` or `logit`.
@@ -165,9 +165,10 @@ def explain_picture(
         if faithfulness:
             one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
         report.tell(*(f"{name}: {curve.in_words()}" for name, curve in one.curves.items()))
-        explanations[number] = one
         if not one.surrogate.constant:
-            report.tell(one.verdict(_doubts(one, until_stable)))
+            one = replace(one, believe=one.verdict(_doubts(one, until_stable)))
+            report.tell(one.believe)
+        explanations[number] = one
     return ExplainedPicture(explanations, report.lines)
 
 
@@ -183,7 +184,11 @@ def _prepared(
     read = open_picture(picture)
     if isinstance(classifier, str | Path):
         classifier = {"model": str(classifier)}
-    if isinstance(classifier, Mapping):
+    if isinstance(classifier, Mapping) and is_of_transformers(classifier["model"]):
+        from huggin.lime.classifiers.hub_classifier import load_hub_classifier
+
+        classifier = load_hub_classifier(**classifier)
+    elif isinstance(classifier, Mapping):
         # TensorFlow need not be there to explain a function.
         from huggin.lime.classifiers.keras_models import load_classifier
 

@@ -142,7 +142,8 @@ def make_scene(
     name = picture.name
     way = resampling or classifier.resampling
     shaped = in_shape(picture.values, classifier.size, fit)
-    fitted = resized(shaped, classifier.size, way)
+    own = None if resampling else classifier.resize
+    fitted = own(shaped) if own else resized(shaped, classifier.size, way)
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
@@ -154,20 +155,27 @@ def make_scene(
     if segments.max() == 0:
         raise UserError(f"{name}: {segmenter} {few}; ask for more segments")
     hidden = filled(fitted, segments, fill)
-    fact = _fitting_in_words(picture.values, classifier.size, fit, way)
+    fact = _fitting_in_words(classifier.size, fit, way)
+    if fit == "squash" and own is None:
+        fact += _squashing_in_words(picture.values, classifier.size)
     return Scene(name, classifier, fitted, segments, hidden, segmenter, (*picture.facts, fact))
 
 
-def _fitting_in_words(picture: np.ndarray, size: tuple[int, int], fit: str, resampling: str) -> str:
-    """How a picture (height, width, 3) was brought to the classifier's size."""
+def _fitting_in_words(size: tuple[int, int], fit: str, resampling: str) -> str:
+    """How a picture was brought to the classifier's size."""
+    height, width = size
+    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
+    return f"{done}resized to {width} x {height} by {FILTERS.get(resampling, resampling)}"
+
+
+def _squashing_in_words(picture: np.ndarray, size: tuple[int, int]) -> str:
+    """By how much a picture (height, width, 3) lost its shape, if it is much."""
     height, width = size
     ratio = picture.shape[1] * height / (picture.shape[0] * width)
-    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
-    line = f"{done}resized to {width} x {height} by {FILTERS[resampling]}"
     times = max(ratio, 1 / ratio)
-    if fit == "squash" and times > SQUASHED:
-        line += f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
-    return line
+    if times <= SQUASHED:
+        return ""
+    return f", SQUASHED {times:.1f} : 1; --fit crop or pad keeps its shape"
 
 
 def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray:
