@@ -207,7 +207,7 @@ class SafeTrainer(Trainer):
             with self._without(save_total_limit=None, push_to_hub=False):
                 super()._save_checkpoint(model, trial)
             if self.recorder:
-                self.recorder.save_ledger(checkpoint, self.state.global_step)
+                self.recorder.save_state(checkpoint, self.state.global_step)
             self.accelerator.wait_for_everyone()
             self._seal(checkpoint)
         except (OSError, RuntimeError, SafetensorError) as error:

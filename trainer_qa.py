@@ -82,11 +82,14 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         *args: Any,
         recorder: Recorder | None = None,
         records: bool = False,
+        pointers: bool = True,
         trained_on: int = 0,
         weights: str = "",
         **kwargs: Any,
     ) -> None:
         """recorder: of the process that records. records: whether one of the processes does.
+
+        pointers: as of `RecorderCallback`.
 
         trained_on: how many of `eval_records` are in the training data, too.
 
@@ -103,7 +106,9 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         self._recording = None
         if records:
             folder = self.args.output_dir
-            self._recording = RecorderCallback(folder, (), ready=recorder, hands_over=True)
+            self._recording = RecorderCallback(
+                folder, (), ready=recorder, hands_over=True, pointers=pointers
+            )
             self.add_callback(self._recording)
 
     def training_step(
@@ -126,15 +131,8 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         """The batch's loss; what it says of each question is recorded, from the same logits."""
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
         if self._recording and model.training and self._batch:
-            rows = batch_rows(
-                outputs["start_logits"].detach(),
-                outputs["end_logits"].detach(),
-                inputs["start_positions"],
-                inputs["end_positions"],
-                self._batch["record"],
-                self._batch["window"],
-            )
-            self._recording.add_rows(rows)
+            rows = batch_rows(inputs, outputs, *(self._batch[name] for name in PLACE))
+            self._recording.add_rows(rows, inputs, outputs)
         return (loss, outputs) if return_outputs else loss
 
     def _remove_unused_columns(self, dataset: Dataset, description: str | None = None) -> Dataset:
@@ -232,6 +230,7 @@ def build_trainer(
             data_args=data,
             recorder=recorder,
             records=config.recording.record and features is not None,
+            pointers=config.recording.pointers,
             weights=weights,
             processing_class=tokenizer,
             data_collator=partial(padded, tokenizer),

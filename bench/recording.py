@@ -35,6 +35,7 @@ from bench.measure import (  # noqa: E402
 from bench.one_step import Training  # noqa: E402
 from huggin.common.window import Window  # noqa: E402
 from huggin.model.parts import before_clipping  # noqa: E402
+from huggin.recording.pointers import HeadInput  # noqa: E402
 from huggin.recording.probe import batch_rows  # noqa: E402
 from huggin.recording.recorder import Recorder  # noqa: E402
 
@@ -44,7 +45,7 @@ NIGHT = 14_754  # steps of two epochs of SQuAD
 PROBES = 200
 SNAPSHOTS = 32
 MORE = 20  # steps that are kept to count their bytes
-EVERY_STEP = ("steps", "layers", "questions")  # tables with a row for each step
+EVERY_STEP = ("steps", "layers", "questions", "pointers")  # tables with a row for each step
 OFF = "recording off"
 DEFAULT = "default schedule"
 EVERY = "a probe at every step, without the ledger"
@@ -85,23 +86,16 @@ def sample_of(training: Training) -> Window:
 
 
 def recorder(training: Training, folder: Path, steps: int, **points: int) -> Keep:
-    """Keep a step with the toolkit's Recorder, as run_qa.py does: all seven tables."""
+    """Keep a step with the toolkit's Recorder, as run_qa.py does: all eight tables."""
     samples = [sample_of(training)]
     recorder = Recorder(folder, training.model, samples, steps, **points)  # type: ignore
     recorder.start()
     index = torch.arange(len(training.batch["input_ids"]))
     window = torch.zeros_like(index)
+    received = HeadInput(training.model)
 
     def keep(step: int, loss: Any, norm: Any) -> None:
-        output = training.output
-        questions = batch_rows(
-            output.start_logits.detach(),
-            output.end_logits.detach(),
-            training.batch["start_positions"],
-            training.batch["end_positions"],
-            index,
-            window,
-        )
+        given = (training.batch, training.output)
         recorder.step(
             step,
             loss=loss,
@@ -109,7 +103,9 @@ def recorder(training: Training, folder: Path, steps: int, **points: int) -> Kee
             learning_rate=1e-5,
             epoch=step / steps,
             part_norms=before_clipping(recorder.gradient_norms(), norm),
-            questions=questions,
+            questions=batch_rows(*given, index, window),
+            gradients=received.gradients(*given),
+            scale=torch.ones_like(received.weight),
         )
 
     return keep
@@ -228,7 +224,7 @@ def base_shape(folder: Path, quick: bool, ours: bool) -> None:
         row(f"the same, {WANDB}, added", spread([1000 * one["inside"] for one in answers]), "ms")
     kept = 3 * (steps + 1)  # the last step that was kept, and some
     more = bytes_of_rows(folder / "row", ways["row"], training, kept)
-    row(f"bytes of a step of 768 nodes and {batch} windows, ours", more, most=7500)
+    row(f"bytes of a step of 768 nodes and {batch} windows, ours", more, most=7900)
     bytes_per_step(folder, 3 * steps, more, answers)
     last_line("recording", spread([1 + one / alone for one in schedule]))
 

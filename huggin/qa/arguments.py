@@ -88,6 +88,9 @@ class RecordingArguments:
         "changed the loss; 0: no ledger",
         ge=0,
     )
+    pointers: bool = _key(
+        True, "record how far each question of a batch pushed the tracked ones (huggin teachers)"
+    )
     probe_samples: int = _key(
         1, "how many samples are tracked; the first of the data is always one of them", ge=1
     )

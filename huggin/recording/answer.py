@@ -18,10 +18,10 @@ from huggin.common.files import replacing
 from huggin.common.site import Site
 from huggin.common.text import one_line
 from huggin.common.window import Window
-from huggin.recording.reader import flat_values, site_activations
+from huggin.recording.reader import site_activations
 from huggin.recording.run_facts import AtLeastZero, first_problem
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import LOGITS, column_of, schemas
+from huggin.recording.schema import LOGITS, column_of, flat_values, schemas
 
 ROUNDING = 1e-6  # of a sum of probabilities in float32
 ROUNDING_OF_HALF = 0.05  # of a sum of attention weights in float16

@@ -3,7 +3,7 @@
 trainer = Trainer(..., callbacks=[RecorderCallback("runs/mine", samples)])
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,17 @@ from huggin.common.streams import warn
 from huggin.common.window import Window
 from huggin.model.device import random_states_kept
 from huggin.recording.known_windows import KnownWindows
+from huggin.recording.pointers import HeadInput, scale_of
 from huggin.recording.recorder import NAN, Recorder
 from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import OF_A_WINDOW
 
 NO_LOSS = (
     "RecorderCallback: the model gives no loss of its own in training, so none is recorded; "
     "call add_loss(loss) in the Trainer's training_step"
 )
+
+OF_QUESTIONS = len(OF_A_WINDOW)  # columns of `batch_rows`; gradients stand behind them
 
 
 class RecorderCallback(TrainerCallback):
@@ -43,13 +47,15 @@ class RecorderCallback(TrainerCallback):
         samples: Sequence[Window],
         ready: Recorder | None = None,
         hands_over: bool = False,
+        pointers: bool = True,
         **options: Any,
     ) -> None:
         """folder, samples, options: as for `Recorder`; `last_step` comes from the Trainer.
 
         ready: a Recorder that is not started yet, in the place of a new one. hands_over: the
         Trainer calls `add_loss` for every micro-batch with the loss as it has it, divided by their
-        number, and the model's own does not count.
+        number, and the model's own does not count. pointers: record how far each window of a
+        batch pushed the tracked samples; a model that torch compiles is trained without.
         """
         self.recorder: Recorder | None = None
         self._ready = ready
@@ -64,6 +70,9 @@ class RecorderCallback(TrainerCallback):
         self._losses_of_model: list[torch.Tensor] = []
         self._known: KnownWindows | None = options.get("data")
         self._learning_rate = NAN
+        self._scale: torch.Tensor | float = NAN
+        self._points = pointers
+        self._input: HeadInput | None = None
         self._hook: Any = None
         self._said_no_loss = False
 
@@ -71,8 +80,18 @@ class RecorderCallback(TrainerCallback):
         """Note the loss of one micro-batch, a scalar."""
         self._losses.append(loss.detach())
 
-    def add_rows(self, rows: torch.Tensor) -> None:
-        """Note how the windows of one micro-batch did: what `batch_rows` gave."""
+    def add_rows(
+        self,
+        rows: torch.Tensor,
+        batch: Mapping[str, torch.Tensor],
+        outputs: Mapping[str, torch.Tensor],
+    ) -> None:
+        """Note how the windows of one micro-batch did, and how they push the tracked samples.
+
+        rows: what `batch_rows` gave. batch, outputs: what the model was given and what it gave.
+        """
+        if self._input:
+            rows = torch.cat([rows, self._input.gradients(batch, outputs)], dim=1)
         self._rows.append(rows)
 
     def _loss_of_step(self) -> torch.Tensor | float:
@@ -89,6 +108,8 @@ class RecorderCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Make the Recorder and record step 0, or go on from the step of a checkpoint."""
         model = kwargs["model"]
+        if self._points and not args.torch_compile:
+            self._input = HeadInput(model)
         if not self._hands_over:
             self._know_windows(kwargs["train_dataloader"].dataset, kwargs.get("processing_class"))
             self._hook = model.register_forward_hook(self._note_output, with_kwargs=True)
@@ -118,6 +139,10 @@ class RecorderCallback(TrainerCallback):
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Note the learning rate that led to this step; the scheduler moves on after it."""
         self._learning_rate = kwargs["optimizer"].param_groups[0]["lr"]
+        if self.recorder and self._input:
+            clipped = (args.max_grad_norm or NAN) / torch.as_tensor(self.grad_norm)
+            share = clipped.clamp(max=1).nan_to_num(nan=1)
+            self._scale = share * scale_of(kwargs["optimizer"], self._input.weight)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Record the step, of all processes if there are several."""
@@ -137,20 +162,23 @@ class RecorderCallback(TrainerCallback):
             learning_rate=self._learning_rate,
             epoch=state.epoch or 0.0,
             part_norms=self.part_norms,
-            questions=rows,
+            questions=None if rows is None else rows[:, :OF_QUESTIONS],
+            gradients=None if rows is None or not self._input else rows[:, OF_QUESTIONS:],
+            scale=self._scale,
         )
         self.grad_norm = NAN
         self.part_norms = None
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep in the checkpoint what the ledger needs to go on."""
+        """Keep in the checkpoint what the recording needs to go on."""
         if self.recorder is not None:
-            self.recorder.save_ledger(checkpoint_of(args, state), state.global_step)
+            self.recorder.save_state(checkpoint_of(args, state), state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write what is pending and end the files."""
-        if self._hook is not None:
-            self._hook.remove()
+        for hook in (self._hook, self._input):
+            if hook is not None:
+                hook.remove()
         if self.recorder is not None:
             self.recorder.close()
 
@@ -169,7 +197,8 @@ class RecorderCallback(TrainerCallback):
             self._losses_of_model.append(loss.detach())
         if module.training and self._known is not None:
             rows = self._known.rows(batch, output)
-            self._rows += [] if rows is None else [rows]
+            if rows is not None:
+                self.add_rows(rows, batch, output)
 
 
 def mean_of_processes(loss: torch.Tensor | float, device: torch.device) -> torch.Tensor:

@@ -24,16 +24,16 @@ from huggin.common.progress import progress
 from huggin.common.site import Place
 from huggin.common.text import in_columns, printable, size
 from huggin.recording.checkpoints import step_of
-from huggin.recording.reader import (
-    Recording,
+from huggin.recording.reader import Recording, whole_batches
+from huggin.recording.results import final_evaluation
+from huggin.recording.run_folder import RunFolder
+from huggin.recording.schema import (
+    OF_A_WINDOW,
+    TABLES,
     by_row,
     columns_of_windows,
     flat_values,
-    whole_batches,
 )
-from huggin.recording.results import final_evaluation
-from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import OF_A_WINDOW, TABLES
 
 NAMES = ("part", "module")  # of a place, in the table ledger
 PART = 32  # rows that are held in memory at a time
@@ -43,6 +43,7 @@ COUNTS = {  # of what is added together, say all layers of a probe
     "layer_steps": "layers",
     "question_steps": "questions",
     "ledger_probes": "ledger",
+    "pointer_steps": "pointers",
 }
 DEEPEST = 4  # folders below the given one in which runs are looked for
 COLUMNS = ("run", "model-type-state", "steps", "loss", "EM", "F1", "when", "size")
@@ -79,7 +80,8 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
     """
     table = recording.table(name)
     facts = recording.facts
-    parts = facts.places if name == "ledger" else facts.parts
+    named: dict[str, Sequence[Any]] = {"ledger": facts.places, "pointers": facts.samples}
+    parts = named.get(name, facts.parts)
     if not len(table):
         what = f"{recording.run.recording}: no {name} recorded"
         raise UserError(f"{what}; run get-training-output first")
@@ -102,6 +104,8 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Tabl
     lens: a row per probe, layer and token.
     layers: a row per step, with a column for each of `parts`, the model's parts.
     questions: a row per step and window of its batch.
+    pointers: the same rows, with the norm of the gradient and a push for each of `parts`, the
+    tracked samples.
     ledger: a row per probe and place, of which `parts` has part and module, and one for the gap: so
     the rows of a probe add up to the change of the loss.
     """
@@ -116,6 +120,11 @@ def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Tabl
             sizes = pc.list_value_length(table["windows"]).to_numpy() // len(OF_A_WINDOW)
             windows = columns_of_windows(flat_values(table["windows"]))
             return _flat(table, windows, np.repeat(np.arange(len(table)), sizes))
+        case "pointers":
+            names = ["norm", *(f"push_{sample}" for sample in range(len(parts)))]
+            sizes = pc.list_value_length(table["windows"]).to_numpy() // len(names)
+            pushes = flat_values(table["windows"]).reshape(-1, len(names))
+            return _flat(table, _columns(names, pushes), np.repeat(np.arange(len(table)), sizes))
         case "layers":
             return _flat(table, _columns(parts, by_row(table["norms"])))
         case "steps":

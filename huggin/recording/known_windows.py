@@ -73,9 +73,7 @@ class KnownWindows:
             self._known, self._index, self._window = moved
         place = torch.searchsorted(self._known, found).clamp(max=len(self._known) - 1)
         index = torch.where(self._known[place] == found, self._index[place].float(), torch.nan)
-        starts, ends = (batch[name].reshape(-1) for name in NEEDED[1:])
-        logits = (outputs["start_logits"], outputs["end_logits"])
-        return batch_rows(*logits, starts, ends, index, self._window[place])
+        return batch_rows(batch, outputs, index, self._window[place])
 
     @property
     def texts(self) -> list[Record]:

@@ -1,11 +1,11 @@
 """The recording of a run: rows -> Arrow IPC streams, and back to arrays.
 
-Seven tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a
+Eight tables, each a row per event: `steps` (the head after every optimizer step), `probes` (a
 tracked sample's logits), `nodes` (a tracked sample's activations at the hooked sites), `lens` (the
 head on each layer's output), `layers` (the gradient's norm in each part of the model), `questions`
-(how each window of a batch did), and `ledger` (what each part did to a tracked sample's loss). Step
-k means: after k optimizer steps. Every start or resume opens new segments named by their first
-step; a later segment wins from that step on.
+(how each window of a batch did), `ledger` (what each part did to a tracked sample's loss), and
+`pointers` (what each window of a batch did to it). Step k means: after k optimizer steps. Every
+start or resume opens new segments named by their first step; a later one wins from that step on.
 """
 
 from collections.abc import Iterator
@@ -30,6 +30,9 @@ from huggin.recording.schema import (
     OF_A_WINDOW,
     RUN,
     SINCE,
+    by_row,
+    columns_of_windows,
+    flat_values,
     schemas,
 )
 
@@ -305,6 +308,25 @@ class Recording:
         steps = np.repeat(flat_values(table["step"]), sizes // len(OF_A_WINDOW))
         return TrainedWindows(step=steps, **columns_of_windows(flat_values(table["windows"])))
 
+    @cached_property
+    def pointers(self) -> np.ndarray:
+        """How each window of `questions` pushed the samples: (windows, 1 + samples) float32.
+
+        First the norm of its own gradient by the head's weight, then by how many nats it lowered
+        the loss of each tracked sample through the head; NaN where that was not recorded.
+        Raises UserError if the table is not there.
+        """
+        table = self._table("pointers")
+        windows = (len(self.questions.step), 1 + len(self.facts.samples))
+        pushes = np.full(windows, np.nan, np.float32)
+        is_known = np.isin(self.questions.step, flat_values(table["step"]))
+        values = flat_values(table["windows"])
+        if values.size != pushes[is_known].size:
+            problem = "pointers: not of the windows in questions"
+            raise Damaged(f"{self.run.recording}: {problem}; {NOT_OURS}")
+        pushes[is_known] = values.reshape(-1, windows[1])
+        return pushes
+
     def ledger(self, sample: int = 0) -> Credits:
         """The ledger of a tracked sample. Raises UserError if the table is not there."""
         places = self.facts.places
@@ -349,6 +371,8 @@ class Recording:
             return "the head of this model cannot be applied to the output of every layer"
         if name == "ledger" and not self.facts.ledger_points:
             return "it was trained with ledger_points 0"
+        if name == "pointers":
+            return "it was trained with pointers false, or before the toolkit recorded them"
         if name == "questions":
             return "nothing said which questions were trained on; docs/python.md says how"
         return "nothing has been recorded yet"
@@ -360,20 +384,6 @@ def in_parts(rows: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
         yield some
 
 
-def by_row(lists: pa.ChunkedArray) -> np.ndarray:
-    """Lists of one size, (rows, size), as an array of its own."""
-    return np.array(flat_values(lists)).reshape(len(lists), -1)
-
-
-def columns_of_windows(values: np.ndarray) -> dict[str, np.ndarray]:
-    """Numbers of windows, one after the other -> each column of OF_A_WINDOW, (windows,)."""
-    columns = values.reshape(-1, len(OF_A_WINDOW)).T
-    return {
-        name: column.astype(kind)
-        for (name, kind), column in zip(OF_A_WINDOW.items(), columns, strict=True)
-    }
-
-
 def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
     """Rows of layer, component and activations -> (tokens, hidden) float16 by site."""
     hidden = table.schema.field("activations").type.value_type.list_size
@@ -383,11 +393,3 @@ def site_activations(table: pa.Table) -> dict[Site, np.ndarray]:
         for row in range(len(table))
     )
     return dict(zip(sites, values, strict=True))
-
-
-def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """All numbers of a column, of lists or not, one after the other."""
-    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    while pa.types.is_list(values.type) or pa.types.is_fixed_size_list(values.type):
-        values = values.flatten()
-    return np.from_dlpack(values)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB

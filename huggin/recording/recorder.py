@@ -41,7 +41,8 @@ from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.records import normalised
 from huggin.recording.known_windows import KnownWindows
 from huggin.recording.ledger import Ledger
-from huggin.recording.probe import probe
+from huggin.recording.pointers import Pointers
+from huggin.recording.probe import Probe, probe
 from huggin.recording.run_facts import TEXTS, RunFacts, hash_of_texts, id_of, write_facts
 from huggin.recording.run_folder import RunFolder, locked
 from huggin.recording.schema import RecordingWriter
@@ -66,6 +67,7 @@ class _StepRow:
     learning_rate: float
     numbers: HostCopy  # (2 x hidden + 2 + 2 + parts,): weight, bias, loss, grad_norm, norms
     questions: HostCopy | None  # (windows of the batch, 5), see `probe.batch_rows`
+    pointers: HostCopy | None  # (windows of the batch, 1 + samples), see `Pointers.rows`
 
 
 class Recorder:
@@ -126,6 +128,7 @@ class Recorder:
         self._lens = find_lens(model, window)
         places = places_of(model, self._parts)
         self._ledger = Ledger(model, self._samples, places, ledger_points)
+        self._pointers = Pointers()
         self._writer = RecordingWriter(self.run, self._head.in_features)
         self._pending: _StepRow | None = None
         self._probe_steps: set[int] = set()
@@ -173,9 +176,10 @@ class Recorder:
         """Write run.json and begin at `step`; at step 0 the model before training is recorded.
 
         A start at a later step goes on with the folder's recording: what it holds of that step
-        and later ones is replaced. checkpoint: the folder that `save_ledger` was given at that
-        step; without it the ledger has no row for the next probe. A start at step 0 moves a
-        recording that may not be overwritten into a folder beside it, and says so.
+        and later ones is replaced. checkpoint: the folder that `save_state` was given at that
+        step; without it the ledger has no row for the next probe, and `pointers` none before it.
+        A start at step 0 moves a recording that may not be overwritten into a folder beside it,
+        and says so.
         """
         if step == 0 and self.run.segments("steps") and not self._overwrite:
             warn(f"{self.run.path}: the earlier recording is now in {self.run.keep_earlier()}")
@@ -196,6 +200,8 @@ class Recorder:
         self._ledger.load(checkpoint, step)
         if step == 0:
             self.step(0, epoch=0.0)
+        elif self._samples:
+            self._pointers.load(checkpoint, self._head.weight.device)
         return self
 
     def step(
@@ -207,6 +213,8 @@ class Recorder:
         epoch: float = NAN,
         part_norms: torch.Tensor | None = None,
         questions: torch.Tensor | None = None,
+        gradients: torch.Tensor | None = None,
+        scale: torch.Tensor | float = NAN,
         batch: Mapping[str, torch.Tensor] | None = None,
         outputs: Any = None,
     ) -> None:
@@ -216,6 +224,7 @@ class Recorder:
         on any device; they are not waited for. part_norms: what `gradient_norms` gave before the
         gradients were clipped. batch, outputs: what the model was given and what it gave, to record
         how each question did; or questions: what `KnownWindows.rows` gave for its parts.
+        gradients, scale: of the windows in `questions`, as `Pointers.rows` has them.
         Raises BadValue for a batch if the Recorder was made without `data`.
         """
         if batch is not None:
@@ -233,15 +242,21 @@ class Recorder:
         parts = [weight.reshape(-1).float(), bias.float(), torch.stack(scalars), norms.float()]
         numbers = copy_to_host(torch.cat(parts))
         asked = None if questions is None else copy_to_host(questions)
-        row = _StepRow(step, epoch, learning_rate, numbers, asked)
+        pushes = self._pointers.rows(gradients, scale)
+        pointed = None if pushes is None else copy_to_host(pushes)
+        row = _StepRow(step, epoch, learning_rate, numbers, asked, pointed)
         self._write_pending()
         self._pending = row
         if row.numbers.is_there or step in self._probe_steps:
             self._write_pending()
         if step in self._probe_steps | self._node_steps:
             numbered = enumerate(self._samples)
-            losses = [self._record_probe(step, number, window) for number, window in numbered]
-            entries = self._ledger.entries(step, losses) if step in self._probe_steps else []
+            seen = [self._record_probe(step, number, window) for number, window in numbered]
+            losses = [(each.start_loss + each.end_loss) / 2 for each in seen]
+            entries = []
+            if step in self._probe_steps:
+                self._pointers.keep([each.gradient for each in seen])
+                entries = self._ledger.entries(step, losses)
             ledger = [{"step": step, "sample": at, **vars(row)} for at, row in enumerate(entries)]
             self._writer.append("ledger", *ledger)
 
@@ -249,11 +264,13 @@ class Recorder:
         """The norm of the gradient in each part of the model, (parts,); call it before clipping."""
         return gradient_norms(self._parts.values())
 
-    def save_ledger(self, checkpoint: Path, step: int) -> None:
-        """Add to a checkpoint what the ledger needs to go on at `step`: one or two copies of the
-        weights, unless the last probe was at this step.
+    def save_state(self, checkpoint: Path, step: int) -> None:
+        """Add to a checkpoint what ledger and pointers need to go on at `step`.
+
+        That is one or two copies of the weights, unless the last probe was at this step.
         """
         self._ledger.save(checkpoint, step)
+        self._pointers.save(checkpoint)
 
     def flush_to_disk(self) -> None:
         """Wait until all that was recorded has reached the disk."""
@@ -282,11 +299,15 @@ class Recorder:
             self._writer.append("layers", {"step": row.step, "norms": norms})
         if row.questions is not None:
             windows = row.questions.wait().numpy()
-            there = windows[~np.isnan(windows[:, 0])]  # see `callback.rows_of_processes`
-            self._writer.append("questions", {"step": row.step, "windows": there.ravel()})
+            is_there = ~np.isnan(windows[:, 0])  # see `callback.rows_of_processes`
+            at = {"step": row.step}
+            self._writer.append("questions", {**at, "windows": windows[is_there].ravel()})
+            if row.pointers is not None:
+                pushes = row.pointers.wait().numpy()[is_there]
+                self._writer.append("pointers", {**at, "windows": pushes.ravel()})
 
-    def _record_probe(self, step: int, number: int, window: Window) -> float:
-        """Write what is due; the loss of the window."""
+    def _record_probe(self, step: int, number: int, window: Window) -> Probe:
+        """Write what is due of a window, and return all of it."""
         sites = self._sites if step in self._node_steps else []
         lens = self._lens if step in self._probe_steps else None
         seen = probe(self._model, window, sites, self._data, lens)
@@ -303,7 +324,7 @@ class Recorder:
             self._writer.append("lens", *rows)
         for site, activations in seen.activations.items():
             self._writer.append("nodes", {**at, **vars(site), "activations": activations})
-        return (seen.start_loss + seen.end_loss) / 2
+        return seen
 
 
 def track(

@@ -17,7 +17,8 @@ from huggin.recording.run_folder import RunFolder
 
 SCHEMA_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
-SINCE = {"steps": 1, "probes": 1, "nodes": 1, "lens": 2, "layers": 2, "questions": 2, "ledger": 3}
+OF_1, OF_2 = ("steps", "probes", "nodes"), ("lens", "layers", "questions")
+SINCE = dict.fromkeys(OF_1, 1) | dict.fromkeys(OF_2, 2) | dict.fromkeys(("ledger", "pointers"), 3)
 TABLES = tuple(SINCE)
 LOGITS = ("start_logits", "end_logits")
 NUMBERS_OF_STEPS = ("epoch", "loss", "learning_rate", "grad_norm")
@@ -50,6 +51,7 @@ def schemas(hidden_size: int) -> dict[str, pa.Schema]:
         "lens": {**sample, "layer": whole, **dict.fromkeys(LOGITS, pa.list_(pa.float16()))},
         "layers": {**step, "norms": numbers},
         "questions": {**step, "windows": numbers},
+        "pointers": {**step, "windows": numbers},
         "ledger": {**sample, "credits": numbers, "gap": single, "coarse": numbers},
     }
     return {table: pa.schema(fields) for table, fields in columns.items()}
@@ -72,6 +74,28 @@ def column_of(value: Any, kind: pa.DataType) -> pa.Array:
     nested = pa.types.is_fixed_size_list(inner)
     items = column_of(value, inner) if nested else pa.array(value, inner)
     return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), items)
+
+
+def by_row(lists: pa.ChunkedArray) -> np.ndarray:
+    """Lists of one size, (rows, size), as an array of its own."""
+    return np.array(flat_values(lists)).reshape(len(lists), -1)
+
+
+def columns_of_windows(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Numbers of windows, one after the other -> each column of OF_A_WINDOW, (windows,)."""
+    columns = values.reshape(-1, len(OF_A_WINDOW)).T
+    return {
+        name: column.astype(kind)
+        for (name, kind), column in zip(OF_A_WINDOW.items(), columns, strict=True)
+    }
+
+
+def flat_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """All numbers of a column, of lists or not, one after the other."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    while pa.types.is_list(values.type) or pa.types.is_fixed_size_list(values.type):
+        values = values.flatten()
+    return np.from_dlpack(values)  # no copy; `to_numpy` would import pandas, 0.3 s and 30 MB
 
 
 class RecordingWriter:

@@ -168,7 +168,9 @@ def recording_bytes(config: Config, facts: RunFacts, steps: int) -> float:
     """How large the recording becomes: its tables, and what Arrow adds to each row."""
     tokens = sum(len(window.tokens) for window in facts.samples)
     windows = windows_per_step(config.training)
-    per_step = (2 * facts.hidden_size + 2, len(facts.parts), windows * len(OF_A_WINDOW))
+    pushes = (1 + len(facts.samples)) * config.recording.pointers
+    of_windows = (windows * len(OF_A_WINDOW), windows * pushes)
+    per_step = (2 * facts.hidden_size + 2, len(facts.parts), *of_windows)
     of_steps = (steps + 1) * sum(numbers * FLOAT + ROW for numbers in per_step)
     probes = min(config.recording.probe_points, steps + 1)
     snapshots = min(config.recording.node_points, steps + 1)

@@ -289,7 +289,7 @@ def test_a_resumed_loop_has_the_rows_of_one_that_went_on(tiny, samples, tmp_path
     loop(tmp_path / "whole", 0, 12, *begun()).close()
     optimizer, model = begun()
     stopped = loop(tmp_path / "run", 0, stop, optimizer, model)
-    stopped.save_ledger(tmp_path, stop)
+    stopped.save_state(tmp_path, stop)
     stopped.close()
     again, other = begun()
     other.load_state_dict(model.state_dict())

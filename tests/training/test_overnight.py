@@ -354,6 +354,7 @@ def test_two_processes_record_the_windows_that_one_would(tmp_path, tiny_cfg):
         loss = (seen.start_loss + seen.end_loss) / 2
         means = np.bincount(seen.step, loss)[1:] / np.bincount(seen.step)[1:]
         assert np.allclose(means, recording.steps.loss[1:], rtol=1e-5)
+        assert np.isfinite(recording.pointers).all()
     assert epochs[1] == epochs[2]
     assert len(epochs[1]) > 3
     assert weights(folder / "run") == weights(trained("unrecorded", 2, record=False) / "run")
