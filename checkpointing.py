@@ -294,8 +294,8 @@ class SafeTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint and begun_for(Path(checkpoint)) != self.state.max_steps:
             schedule = self.lr_scheduler
-            parts = (getattr(schedule, name, []) for name in ("base_lrs", "lr_lambdas"))
-            for group, base, share in zip(self.optimizer.param_groups, *parts):
+            columns = (getattr(schedule, name, []) for name in ("base_lrs", "lr_lambdas"))
+            for group, base, share in zip(self.optimizer.param_groups, *columns):
                 group["lr"] = base * share(schedule.last_epoch)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:

@@ -201,15 +201,15 @@ class TrainedModel:
         _, unknown = unknown_words(self.tokenizer, [question, context])
         return Answered(self.run.path, self.step, question, context, answers, unknown)
 
-    def keep(self, found: Answered) -> None:
+    def keep(self, answered: Answered) -> None:
         """Keep what `answer` gave as the run's newest answer, with its inside.
 
         No answer is given for it, so it is neither right nor wrong.
         """
-        record: dict[str, Any] = {"question": found.question, "context": found.context}
+        record: dict[str, Any] = {"question": answered.question, "context": answered.context}
         record["answers"] = {"text": [], "answer_start": []}
         state = read_facts(self.run).model_type_state(self.step)
-        facts = self.facts_of(0, record, found.best, state=state, right=None)
+        facts = self.facts_of(0, record, answered.best, state=state, right=None)
         with one_at_a_time(self.run.recording):
             self.keep_inside(facts)
 

@@ -107,7 +107,7 @@ def find_commands() -> list[Command]:
     files = [*scripts, *COMMANDS.glob("*.py")]
     commands = [command for command in map(read_command, files) if command]
     stories = list(STORIES)
-    return sorted(commands, key=lambda one: (stories.index(one.story), one.place, one.name))
+    return sorted(commands, key=lambda entry: (stories.index(entry.story), entry.place, entry.name))
 
 
 def read_command(path: Path) -> Command | None:

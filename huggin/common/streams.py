@@ -36,9 +36,9 @@ class Stream:
 
     def write(self, text: str) -> int:
         """Write a text. Raises OSError if that fails and the stream is not a lasting one."""
-        shown = printable(text) if self._clean else text
+        cleaned = printable(text) if self._clean else text
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        known = shown.encode(encoding, "backslashreplace").decode(encoding)
+        known = cleaned.encode(encoding, "backslashreplace").decode(encoding)
         self._try(self._stream.write, known)
         return len(text)
 

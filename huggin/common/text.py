@@ -56,7 +56,7 @@ def edges(text: str) -> tuple[int, int]:
 
     Both are its length if there is nothing else.
     """
-    hidden = [one.isspace() or is_zero_width(one) for one in text]
+    hidden = [character.isspace() or is_zero_width(character) for character in text]
     if all(hidden):
         return len(text), len(text)
     return hidden.index(False), len(text) - hidden[::-1].index(False)

@@ -113,9 +113,9 @@ def _back_up(path: Path) -> None:
     if backup.exists():
         return
     with (
-        replacing(backup) as beside,
+        replacing(backup) as temporary,
         closing(connect(path, "mode=ro")) as source,
-        closing(connect(beside)) as copy,
+        closing(connect(temporary)) as copy,
     ):
         source.backup(copy)
 

@@ -130,9 +130,9 @@ def best_proxies(
     the masks of its fold (masks,). A mask and its opposite, which follows it, are in one fold.
     """
     fold = (np.arange(len(on)) + 1) // 2 % FOLDS
-    found = [cross_fitted(on, scores, fold, *kind) for kind in TRIED]
-    errors = [weights @ (scores - predicted) ** 2 for _, predicted in found]
-    return found[int(np.argmin(errors))]
+    fits = [cross_fitted(on, scores, fold, *kind) for kind in TRIED]
+    errors = [weights @ (scores - predicted) ** 2 for _, predicted in fits]
+    return fits[int(np.argmin(errors))]
 
 
 def cross_fitted(
@@ -166,8 +166,8 @@ def strongest_pairs(
     limit = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(first), 1))
     noise = max(limit * 4 * errors.std() / np.sqrt(len(on)), least)
     order = np.argsort(-np.abs(size[first, second]), kind="stable")[:NAMED]
-    found = ((int(first[at]), int(second[at])) for at in order)
-    return tuple(Pair(*pair, float(size[pair])) for pair in found if abs(size[pair]) > noise)
+    pairs = ((int(first[at]), int(second[at])) for at in order)
+    return tuple(Pair(*pair, float(size[pair])) for pair in pairs if abs(size[pair]) > noise)
 
 
 def signs_of(on: np.ndarray) -> np.ndarray:
@@ -175,9 +175,9 @@ def signs_of(on: np.ndarray) -> np.ndarray:
     return 2.0 * on - 1
 
 
-def _alike(one: np.ndarray, other: np.ndarray, relevance: np.ndarray) -> np.ndarray:
-    """1 for equal masks, less for each relevant segment in which they differ: (one, other)."""
-    return np.exp((one * relevance) @ other.T - relevance.sum())
+def _alike(masks: np.ndarray, others: np.ndarray, relevance: np.ndarray) -> np.ndarray:
+    """1 for equal masks, less for each relevant segment in which they differ: (masks, others)."""
+    return np.exp((masks * relevance) @ others.T - relevance.sum())
 
 
 def _normal_matrix(count: int, width: float) -> np.ndarray:
@@ -185,11 +185,11 @@ def _normal_matrix(count: int, width: float) -> np.ndarray:
     sizes = np.arange(count + 1)
     ways = np.cumprod(np.concatenate([[1.0], (count - sizes[:-1]) / sizes[1:]])) / 2.0**count
     mass = ways * kernel(sizes / count, width)
-    one = mass @ sizes / count
-    two = mass @ (sizes * (sizes - 1)) / (count * (count - 1))
-    matrix = np.full((count + 1, count + 1), two)
-    np.fill_diagonal(matrix, one)
-    matrix[0] = matrix[:, 0] = one
+    diagonal = mass @ sizes / count
+    off_diagonal = mass @ (sizes * (sizes - 1)) / (count * (count - 1))
+    matrix = np.full((count + 1, count + 1), off_diagonal)
+    np.fill_diagonal(matrix, diagonal)
+    matrix[0] = matrix[:, 0] = diagonal
     matrix[0, 0] = mass.sum()
     return matrix
 

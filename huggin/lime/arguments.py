@@ -44,8 +44,8 @@ def _add_model(parser: CommandParser) -> None:
     names = "names of the classes: one a line, numbers and names, or JSON"
     add("--labels FILE", names, type=Path)
     kinds = "-1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 less ImageNet's mean"
-    found = "(default: read from the model's first operations)"
-    pixels = f"what the model of a file takes: {kinds} {found}"
+    default = "(default: read from the model's first operations)"
+    pixels = f"what the model of a file takes: {kinds} {default}"
     add("--pixels", pixels, choices=choices.PIXELS)
     ending = "what its outputs are (default: read from the model's last activation)"
     add("--ending", ending, choices=choices.ENDINGS)
@@ -140,9 +140,9 @@ def width(text: str) -> float:
 
 def refuse_unfit(args: Namespace) -> None:
     """Raise UserError for options of masks that contradict each other."""
-    given = [name for name in ("samples", "stability", "until_stable") if getattr(args, name, None)]
-    if args.sampler == "leave-one-out" and given:
-        options = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+    unfit = [name for name in ("samples", "stability", "until_stable") if getattr(args, name, None)]
+    if args.sampler == "leave-one-out" and unfit:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in unfit)
         what = f"its masks are deterministic, one per segment; leave out {options}"
         raise UserError(f"--sampler leave-one-out: {what}")
 

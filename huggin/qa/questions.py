@@ -60,14 +60,12 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     return questions.select(range(min(limit, len(questions)))) if limit else questions
 
 
-def questions_of(given: Keys) -> dict[str, Dataset]:
+def questions_of(keys: Keys) -> dict[str, Dataset]:
     """The questions of each split that a start needs, by its name. Raises as `load_questions`."""
-    tracks = given.recording.probe_data == "validation"
-    wanted = {"train": given.trains, "validation": given.evaluates or tracks}
-    cache_dir = given.model.cache_dir
-    return {
-        split: load_questions(given.data, split, cache_dir) for split in wanted if wanted[split]
-    }
+    tracks = keys.recording.probe_data == "validation"
+    wanted = {"train": keys.trains, "validation": keys.evaluates or tracks}
+    cache_dir = keys.model.cache_dir
+    return {split: load_questions(keys.data, split, cache_dir) for split in wanted if wanted[split]}
 
 
 def default_split(data: DataArguments) -> str:

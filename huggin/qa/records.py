@@ -241,12 +241,12 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
     for text, start in zip(answers["text"], answers["answer_start"], strict=True):
         if _is_blank(text):
             return "empty answer"
-        found = context[start : start + len(text)] if start >= 0 else ""
+        passage = context[start : start + len(text)] if start >= 0 else ""
         if start < 0 and text not in context:
             return f"answer {text!r} does not stand in its context; copy it letter for letter"
-        if found != text:
+        if passage != text:
             place = f"answer_start {start} of its context"
-            return f"answer {text!r} is not at {place}, where {found!r} stands"
+            return f"answer {text!r} is not at {place}, where {passage!r} stands"
     return None
 
 
@@ -308,9 +308,9 @@ def _raw_training(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def load_from_hub(data: DataArguments, split: str, cache_dir: str | None) -> Any:
     """A split of a data set on the Hub, as a `datasets.Dataset`. Raises UserError if it fails."""
     datasets = importlib.import_module("datasets")  # slow, and not needed for files
-    kept = {"split": split, "cache_dir": cache_dir}
+    options = {"split": split, "cache_dir": cache_dir}
     try:
-        return datasets.load_dataset(data.dataset_name, data.dataset_config_name, **kept)
+        return datasets.load_dataset(data.dataset_name, data.dataset_config_name, **options)
     except Exception as error:  # the library raises all kinds: a script, broken files, no network
         problem = one_line(error.__cause__ or error)
         advice = "check dataset_name and the network"

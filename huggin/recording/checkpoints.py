@@ -192,28 +192,28 @@ def let_older_go(run: RunFolder, newest: Path, limit: int | None, best: str | No
     """
     if not limit or limit < 0:
         return
-    kept = {newest.resolve(), Path(best).resolve()} if best else {newest.resolve()}
+    spared = {newest.resolve(), Path(best).resolve()} if best else {newest.resolve()}
     steps = run.checkpoints()
     newest_step = step_in_name(newest)
     later = [path for step, path in steps if step > newest_step]
     earlier = [path for step, path in steps if step <= newest_step]
-    others = [path for path in later + earlier if path.resolve() not in kept]
-    for path in others[: max(0, len(steps) - max(limit, len(kept)))]:
+    others = [path for path in later + earlier if path.resolve() not in spared]
+    for path in others[: max(0, len(steps) - max(limit, len(spared)))]:
         shutil.rmtree(path, ignore_errors=True)
 
 
 def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
     """Call `save` with an empty folder, then move each file from there to `folder`; mark them."""
-    beside = folder / ".saving"
-    shutil.rmtree(beside, ignore_errors=True)  # left by a kill
-    beside.mkdir(parents=True)
-    save(str(beside))
+    temporary = folder / ".saving"
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a kill
+    temporary.mkdir(parents=True)
+    save(str(temporary))
     moved = []
-    for path in sorted(beside.iterdir()):
+    for path in sorted(temporary.iterdir()):
         flush_to_disk(path)
         os.replace(path, folder / path.name)
         moved.append(folder / path.name)
-    beside.rmdir()
+    temporary.rmdir()
     mark_complete(folder, moved)
 
 

@@ -48,8 +48,8 @@ class RunFolder:
 
     def segments(self, table: str) -> list[tuple[int, Path]]:
         """The recorded segments of `table` as (first step, file), in the order of their steps."""
-        found = _numbered(self.recording, rf"{table}-(\d+)\.arrow")
-        return [(step, path) for step, path in found if path.is_file()]
+        files = _numbered(self.recording, rf"{table}-(\d+)\.arrow")
+        return [(step, path) for step, path in files if path.is_file()]
 
     def checkpoint(self, step: int) -> Path:
         """Where the Trainer saves after `step` steps."""
@@ -57,8 +57,8 @@ class RunFolder:
 
     def checkpoints(self) -> list[tuple[int, Path]]:
         """The Trainer's checkpoints as (step, folder), oldest first."""
-        found = _numbered(self.path, r"checkpoint-(\d+)")
-        return [(step, path) for step, path in found if path.is_dir()]
+        folders = _numbered(self.path, r"checkpoint-(\d+)")
+        return [(step, path) for step, path in folders if path.is_dir()]
 
     def holds_a_run(self) -> bool:
         """Whether a run of ours has been in this folder."""

@@ -69,8 +69,8 @@ def of_network(
         resampling=f"its {type(processor).__name__}",
         resize=lambda picture: brought_to_size(processor, picture),
     )
-    found = classifier.pixels(brought_to_size(processor, noise / BYTE))
-    if np.abs(wanted - found).max() > CLOSE * np.abs(wanted).max():
+    scaled = classifier.pixels(brought_to_size(processor, noise / BYTE))
+    if np.abs(wanted - scaled).max() > CLOSE * np.abs(wanted).max():
         what = f"its {type(processor).__name__} does more than resize, crop and scale"
         raise UserError(f"{name}: {what}; explain it from Python, as a function")
     return classifier

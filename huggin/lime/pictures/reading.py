@@ -212,13 +212,13 @@ def in_srgb(image: Image.Image, say: Say) -> Image.Image:
         if mode == "RGB" and _changes_nothing(change):
             say(f"colour profile: {name}, which is sRGB")
             return image.convert("RGB")
-        found = ImageCms.applyTransform(image.convert(mode), change)
-        assert found
+        converted = ImageCms.applyTransform(image.convert(mode), change)
+        assert converted
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         say(f"its colour profile is not used ({one_line(error)})")
         return image.convert("RGB")
     say(f"colours by its profile {name}")
-    return found
+    return converted
 
 
 def toned(grey: np.ndarray, profile: bytes, say: Say) -> np.ndarray:
@@ -249,8 +249,8 @@ def _changes_nothing(change: ImageCms.ImageCmsTransform) -> bool:
     """Whether colours from the whole cube of RGB stay as they are."""
     levels = np.linspace(0, 255, 9).astype(np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
-    found = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), change))
-    return bool(np.abs(found.astype(int) - colours).max() <= SAME)
+    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), change))
+    return bool(np.abs(converted.astype(int) - colours).max() <= SAME)
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -321,8 +321,8 @@ def _swapped(args: Any) -> Any:
 def _numbers_of(image: Image.Image) -> dict[int, float]:
     """What a TIFF says about its values, by tag; of several channels the first one's."""
     tags = getattr(image, "tag_v2", {})
-    found = {tag: tags[tag] for tag in TAGS if tag in tags}
-    return {tag: float(one[0] if isinstance(one, tuple) else one) for tag, one in found.items()}
+    raw = {tag: tags[tag] for tag in TAGS if tag in tags}
+    return {tag: float(item[0] if isinstance(item, tuple) else item) for tag, item in raw.items()}
 
 
 def _ends(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:

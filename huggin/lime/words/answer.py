@@ -112,8 +112,8 @@ def explain_answer(
     each line as soon as it is known.
 
     >>> import huggin
-    >>> found = huggin.explain_answer("runs/sample", 1, samples=65, compare=False)
-    >>> [segment.text for segment in found.kept.findings[0].segments[:4]]
+    >>> explained = huggin.explain_answer("runs/sample", 1, samples=65, compare=False)
+    >>> [segment.text for segment in explained.kept.findings[0].segments[:4]]
     ['When', 'do', 'they', 'return?']
 
     Raises UserError if question, model or arguments cannot be used.

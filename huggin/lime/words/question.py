@@ -87,8 +87,8 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     if index is None and recording.run.segments("answers"):
         newest = read_answer(recording.run).facts.window
         there = newest.index < len(records)
-        kept = {"question": newest.question, "context": newest.context}
-        if there and kept.items() <= records[newest.index].items():
+        texts = {"question": newest.question, "context": newest.context}
+        if there and texts.items() <= records[newest.index].items():
             index = newest.index  # the data is still that of the answer
     index = index or 0
     if index >= len(records):
