@@ -188,7 +188,7 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
 
     def keep(site: Site, _module: nn.Module, arguments: Any, output: Any = None) -> None:
         value = output
-        if site.component in RECEIVED:  # output: those with a keyword
+        if site.component in RECEIVED:  # output: its arguments with a keyword
             value = arguments[0] if arguments else output["hidden_states"]
         if calls[site] == site.call:
             tensor = (value[0] if isinstance(value, tuple) else value).detach()
