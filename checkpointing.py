@@ -225,13 +225,13 @@ class SafeTrainer(Trainer):
     @contextmanager
     def _without(self, **instead: Any) -> Iterator[None]:
         """Give the Trainer other arguments in this block."""
-        before = {name: getattr(self.args, name) for name in instead}
+        originals = {name: getattr(self.args, name) for name in instead}
         for name, value in instead.items():
             setattr(self.args, name, value)
         try:
             yield
         finally:
-            for name, value in before.items():
+            for name, value in originals.items():
                 setattr(self.args, name, value)
 
     def push_trained(self) -> None:

@@ -233,9 +233,9 @@ class TrainedModel:
         The attention of the answer's start, its end and [CLS] comes from one more pass.
         """
         sites = find_sites(self.model, "all", facts.window)
-        seen = probe(self.model, facts.window, sites, self.data)
+        snapshot = probe(self.model, facts.window, sites, self.data)
         attention = attention_of_answer(self.model, facts.explained)
-        inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
+        inside = (snapshot.start_logits, snapshot.end_logits, snapshot.activations, attention)
         write_answer(self.run, AnswerInside(facts, *inside))
 
     def refuse_unfit(self, question: str, context: str) -> None:

@@ -62,8 +62,8 @@ class Compared(InWords):
         places = np.unique(contexts, return_inverse=True)[1]
         names = {"EM": "exact_match", "F1": "f1"}
         return [
-            difference(name, self.first.scores(of), self.second.scores(of), places)
-            for name, of in names.items()
+            difference(name, self.first.scores(score), self.second.scores(score), places)
+            for name, score in names.items()
         ]
 
     @property
@@ -88,8 +88,8 @@ class Compared(InWords):
         """The scores, the differences, and both answers to each question."""
         pairs = zip(self.first.asked, self.second.asked, strict=True)
         return {
-            "runs": [str(each.run) for each in (self.first, self.second)],
-            "scores": [asdict(each.efficacy) for each in (self.first, self.second)],
+            "runs": [str(answers.run) for answers in (self.first, self.second)],
+            "scores": [asdict(answers.efficacy) for answers in (self.first, self.second)],
             "differences": [
                 {**asdict(each), "is_significant": each.is_significant} for each in self.differences
             ],
@@ -159,8 +159,8 @@ def _ask_another(
     model = TrainedModel.in_folder(run, newest_model(run), facts.data, place)
     refuse_long_questions(examination.records, model.tokenizer, model.data)
     asked = list(model.asked(examination.records, indices))
-    known = facts.trained_on(examination.records, "validation", config.model.cache_dir)
-    trained_on = len(known.intersection(indices))
+    shared = facts.trained_on(examination.records, "validation", config.model.cache_dir)
+    trained_on = len(shared.intersection(indices))
     squad2 = model.data.version_2_with_negative
     data = examination.asked_data
     return Answers(run.path, asked, efficacy_of(asked, model.step, data, trained_on, squad2))

@@ -57,9 +57,9 @@ class Examined(InWords):
     def keep_details(self) -> None:
         """Write the details into the run, where the page finds them."""
         details = self.details
-        of = {"step": self.efficacy.step, "data": self.efficacy.data}
+        measurement = {"step": self.efficacy.step, "data": self.efficacy.data}
         results = {"tables": details.tables(), "verdicts": details.verdicts()}
-        write_json(RunFolder(self.run).details, of | results)
+        write_json(RunFolder(self.run).details, measurement | results)
 
     def in_words(self, show: str | None = None) -> str:
         """The score, below the answers that are shown.
@@ -79,8 +79,8 @@ class Examined(InWords):
 
     def _score(self) -> list[str]:
         efficacy = self.efficacy
-        of = f"{self.run}, step {efficacy.step:,}, asked {efficacy.data}"
-        score = f"{of}: {efficacy.correct}/{efficacy.asked} right"
+        subject = f"{self.run}, step {efficacy.step:,}, asked {efficacy.data}"
+        score = f"{subject}: {efficacy.correct}/{efficacy.asked} right"
         if self.until_right:
             return [score]
         em_low, em_high = efficacy.exact_match_interval
@@ -93,7 +93,7 @@ class Examined(InWords):
     def as_json(self) -> dict[str, Any]:
         """The score, and each question with the expected and the actual answer."""
         names = ("index", "expected", "answered", "right", "f1", "confidence")
-        answers = [dict(zip(names, each.as_row(), strict=True)) for each in self.asked]
+        answers = [dict(zip(names, question.as_row(), strict=True)) for question in self.asked]
         whose = {"run": str(self.run), "state": self.state}
         return {**whose, **asdict(self.efficacy), "answers": answers}
 
@@ -156,10 +156,10 @@ class Examination:
 
         expected: by the index of the question.
         """
-        known = [index for index in expected if 0 <= index < len(self.records)]
-        answers = [each["text"] for each in self.records.select(known)["answers"]]
-        own = {at: storable(next(iter(texts), "")) for at, texts in zip(known, answers)}
-        return {index for index, text in expected.items() if own.get(index) != text}
+        indices = [index for index in expected if 0 <= index < len(self.records)]
+        answers = [answer["text"] for answer in self.records.select(indices)["answers"]]
+        expected_now = {at: storable(next(iter(texts), "")) for at, texts in zip(indices, answers)}
+        return {index for index, text in expected.items() if expected_now.get(index) != text}
 
     def ask(
         self,
@@ -203,8 +203,8 @@ class Examination:
     def facts_of(self, question: Asked) -> AnswerFacts:
         """An answer, and the window that it was given in."""
         trained_on = question.index in self.trained_on
-        known = {"state": self.state, "trained_on": trained_on, "right": question.right}
-        return self.trained.facts_of(question.index, question.record, question.answer, **known)
+        facts = {"state": self.state, "trained_on": trained_on, "right": question.right}
+        return self.trained.facts_of(question.index, question.record, question.answer, **facts)
 
 
 def examine(

@@ -106,7 +106,7 @@ def ask_all(
         squad2 = data.version_2_with_negative
         most = None if squad2 else 1
         ranked = ranked_answers(batch["context"][:], placed, logits[0], logits[1], data, most)
-        answers = [each[0] for each in ranked]
+        answers = [candidates[0] for candidates in ranked]
         measured = _measured(logits, placed, answers, batch["answers"][:])
         for index, record, candidates, numbers in zip(chosen, batch, ranked, measured, strict=True):
             lead, span = no_answer_lead(candidates)
@@ -130,13 +130,13 @@ def _measured(
     starts, ends = placed["start_positions"], placed["end_positions"]
     loss = cross_entropy(logits[0], starts) + cross_entropy(logits[1], ends)
     losses = np.bincount(owner, loss / 2) / np.bincount(owner)
-    no_answer = np.array([not each["text"] for each in expected])
+    no_answer = np.array([not answer["text"] for answer in expected])
     holds = (np.array(starts) > 0) | no_answer[owner]
     expected_probabilities = np.zeros(len(answers))
     np.maximum.at(expected_probabilities, owner[holds], np.exp(-loss)[holds])
-    rows = np.searchsorted(owner, np.arange(len(answers))) + [each.window for each in answers]
-    own = cross_entropy(logits[0, rows], [each.start for each in answers])
-    own += cross_entropy(logits[1, rows], [each.end for each in answers])
+    rows = np.searchsorted(owner, np.arange(len(answers))) + [answer.window for answer in answers]
+    own = cross_entropy(logits[0, rows], [answer.start for answer in answers])
+    own += cross_entropy(logits[1, rows], [answer.end for answer in answers])
     return np.stack([losses, np.exp(-own), expected_probabilities], axis=1).tolist()
 
 

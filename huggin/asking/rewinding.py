@@ -160,9 +160,9 @@ def _difference(recording: Recording, model: PreTrainedModel) -> str | None:
     rounding = 0.05 if half else 1e-3
     for number, window in enumerate(recording.facts.samples):
         probes = recording.probes(number)
-        seen = probe(model, window, [], DataArguments())
+        snapshot = probe(model, window, [], DataArguments())
         for end in ("start_logits", "end_logits"):
-            ours, theirs = getattr(seen, end), getattr(probes, end)[0]
+            ours, theirs = getattr(snapshot, end), getattr(probes, end)[0]
             if not np.allclose(ours, theirs, rtol=0, atol=rounding * np.abs(theirs).max()):
                 return f"it answers tracked sample {number} differently"
     return None

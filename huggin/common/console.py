@@ -176,8 +176,8 @@ def listing(commands: Iterable[Command], columns: int | None) -> str:
     commands = list(commands)
     width = max(len(command.name) for command in commands)
     paragraphs = []
-    for story, about in STORIES.items():
-        lines = [f"{story}: {about}"]
+    for story, meaning in STORIES.items():
+        lines = [f"{story}: {meaning}"]
         for command in commands:
             if command.story == story:
                 text = command.about

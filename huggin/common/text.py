@@ -65,8 +65,8 @@ def edges(text: str) -> tuple[int, int]:
 def sentence_around(text: str, place: tuple[int, int]) -> tuple[int, int]:
     """Where the sentence, or the sentences, begin and end that hold the characters of a place."""
     breaks = list(BETWEEN_SENTENCES.finditer(text))
-    begin = max((each.end() for each in breaks if each.end() <= place[0]), default=0)
-    end = min((each.start() for each in breaks if each.start() >= place[1]), default=len(text))
+    begin = max((gap.end() for gap in breaks if gap.end() <= place[0]), default=0)
+    end = min((gap.start() for gap in breaks if gap.start() >= place[1]), default=len(text))
     return begin, end
 
 

@@ -87,10 +87,10 @@ class Proxy:
         The interaction index of Banzhaf (Grabisch and Roubens 1999,
         https://doi.org/10.1007/s001820050125), exactly.
         """
-        each = np.tanh(self.relevance)
+        effects = np.tanh(self.relevance)
         far = np.prod(np.cosh(self.relevance) * np.exp(-self.relevance))
         together = self.known.T @ (self.heights[:, None] * self.known)
-        return 4 * far * np.outer(each, each) * together
+        return 4 * far * np.outer(effects, effects) * together
 
 
 def adjusted(masks: Masks, scores: np.ndarray, weights: np.ndarray, plain: Surrogate) -> Surrogate:
@@ -103,20 +103,20 @@ def adjusted(masks: Masks, scores: np.ndarray, weights: np.ndarray, plain: Surro
     if few or masks.complete or not masks.weighted or plain.constant:
         return plain
     proxies, predicted = best_proxies(masks.on, scores, weights)
-    left = linear_regression_coefficients(masks, scores - predicted, weights)
-    told = replace(
+    remainder = linear_regression_coefficients(masks, scores - predicted, weights)
+    explained = replace(
         plain,
         proxy_r2=explained_by(scores, scores - predicted, weights),
         pairs=strongest_pairs(proxies, masks.on, scores - predicted, plain.smallest),
     )
-    if np.trace(left.covariance) > CLEARLY * np.trace(plain.covariance):
-        return told
+    if np.trace(remainder.covariance) > CLEARLY * np.trace(plain.covariance):
+        return explained
     exact = np.mean([proxy.coefficients(masks.width) for proxy in proxies], axis=0)
     return replace(
-        told,
-        intercept=float(exact[0] + left.intercept),
-        coefficients=exact[1:] + left.coefficients,
-        covariance=left.covariance,
+        explained,
+        intercept=float(exact[0] + remainder.intercept),
+        coefficients=exact[1:] + remainder.coefficients,
+        covariance=remainder.covariance,
         adjusted=True,
     )
 
@@ -142,10 +142,10 @@ def cross_fitted(
     predicted = np.empty(len(on))
     proxies = []
     for number in range(FOLDS):
-        inside = fold == number
-        others = np.flatnonzero(~inside)[:LEARNED]
+        own = fold == number
+        others = np.flatnonzero(~own)[:LEARNED]
         proxy = learn(on[others], scores[others], reach, ridge)
-        predicted[inside] = proxy.predict(on[inside])
+        predicted[own] = proxy.predict(on[own])
         proxies.append(proxy)
     return proxies, predicted
 
@@ -221,6 +221,6 @@ def _change(
     signs: np.ndarray, alike: np.ndarray, heights: np.ndarray, relevance: np.ndarray
 ) -> np.ndarray:
     """The kernel's part of a score, less that with one segment switched: (masks, segments)."""
-    here = (alike @ heights)[:, None]
+    predicted = (alike @ heights)[:, None]
     slope = signs * (alike @ (signs * heights[:, None]))
-    return here - np.cosh(2 * relevance) * here + np.sinh(2 * relevance) * slope
+    return predicted - np.cosh(2 * relevance) * predicted + np.sinh(2 * relevance) * slope

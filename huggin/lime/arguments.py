@@ -103,8 +103,8 @@ def add_output(parser: CommandParser, folder: str) -> None:
     add = parser.option
     add("--out DIR", f"folder for the results (default: {folder})", type=Path)
     add("--json FILE", "also write every number to FILE", type=Path)
-    told = "also print the four steps with their shapes, the tables, and the paths of all figures"
-    add("--verbose", told)
+    text = "also print the four steps with their shapes, the tables, and the paths of all figures"
+    add("--verbose", text)
     add_options(parser, "--show")
     add_database_option(parser)
 
@@ -153,9 +153,9 @@ def checked(args: Namespace) -> Namespace:
     Raises UserError for options that contradict each other.
     """
     refuse_unfit(args)
-    own = [name for name in OF_MODELS if getattr(args, name) and name != "engine"]
-    if args.demo and own:
-        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
+    flags = [name for name in OF_MODELS if getattr(args, name) and name != "engine"]
+    if args.demo and flags:
+        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{flags[0]}")
     if args.demo:
         args.model = f"{SAMPLE}.keras"
         args.labels = SAMPLE.with_suffix(".txt")

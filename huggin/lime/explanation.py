@@ -138,8 +138,8 @@ class Explanation(Generic[SceneT, Of]):
         line = f"{share} of the variance, as a proxy has learned them; coefficients {how}"
         name = self.scene.name_of
         pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
-        told = [line] if surrogate.interactions >= NOTABLE else []
-        return told + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
+        lines = [line] if surrogate.interactions >= NOTABLE else []
+        return lines + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
 
     def _why_low(self) -> str:
         """Too few masks, or segments that interact.

@@ -191,8 +191,8 @@ def normalised_text(text: str) -> str:
 
     Zero-width characters are left out, too: nobody could tell the two texts apart.
     """
-    seen = "".join(character for character in text if not is_zero_width(character))
-    return " ".join(ARTICLES.sub(" ", seen.lower().translate(PUNCTUATION)).split())
+    visible = "".join(character for character in text if not is_zero_width(character))
+    return " ".join(ARTICLES.sub(" ", visible.lower().translate(PUNCTUATION)).split())
 
 
 def score_answer(

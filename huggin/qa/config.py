@@ -78,14 +78,14 @@ def _training(raw: Mapping[str, Any], problems: list[str]) -> Any:
 def trainer_defaults() -> dict[str, Any]:
     """The keys of the installed transformers and their defaults."""
     keys = [key for key in fields(TrainingArguments) if key.init]
-    made = {key.name: key.default_factory() for key in keys if key.default_factory is not MISSING}
-    return {key.name: made.get(key.name, key.default) for key in keys}
+    built = {key.name: key.default_factory() for key in keys if key.default_factory is not MISSING}
+    return {key.name: built.get(key.name, key.default) for key in keys}
 
 
 def _or_enum(kind: Any) -> Any:
     """A type; the Enum alone where its names or any text are taken."""
-    options = (each for each in get_args(kind) if isinstance(each, type))
-    return next((each for each in options if issubclass(each, Enum)), kind)
+    options = (option for option in get_args(kind) if isinstance(option, type))
+    return next((option for option in options if issubclass(option, Enum)), kind)
 
 
 def _do_not_fit(config: Config) -> Iterator[str]:

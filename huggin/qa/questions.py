@@ -77,6 +77,6 @@ def shared_questions(records: Dataset | None, others: Dataset | None) -> set[int
     """The indices of the records whose question and context are among those of `others`."""
     if records is None or others is None:
         return set()
-    known = set(zip(others["question"][:], others["context"][:], strict=True))
+    other_pairs = set(zip(others["question"][:], others["context"][:], strict=True))
     pairs = zip(records["question"][:], records["context"][:], strict=True)
-    return {index for index, pair in enumerate(pairs) if pair in known}
+    return {index for index, pair in enumerate(pairs) if pair in other_pairs}

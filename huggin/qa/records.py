@@ -253,13 +253,13 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
 def refuse_no_words(question: str, context: str, name: str = "") -> None:
     """Raise UserError for texts without words. name: what the error begins with."""
     texts = {"question": question, "context": context}
-    of = f"{name}: " if name else ""
+    prefix = f"{name}: " if name else ""
     for which, text in texts.items():
         if not is_text(text):
-            raise UserError(f"{of}{which}: not UTF-8 text; check its encoding")
+            raise UserError(f"{prefix}{which}: not UTF-8 text; check its encoding")
     record = {**texts, "answers": {"text": [], "answer_start": []}}
     if problem := wrong_with(record, allow_no_answer=True):
-        raise UserError(f"{of}{problem}; give a text with words in it")
+        raise UserError(f"{prefix}{problem}; give a text with words in it")
 
 
 def _is_blank(text: str) -> bool:
@@ -277,8 +277,8 @@ def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Reco
     for where, raw in islice(_raw_training(cfg), int(limit) if limit else None):
         record = normalised(raw, where)
         if by is not None and by not in raw:
-            known = ", ".join(name for name in raw if name not in OF_A_QUESTION)
-            others = f"; it has {known}" if known else ""
+            columns = ", ".join(name for name in raw if name not in OF_A_QUESTION)
+            others = f"; it has {columns}" if columns else ""
             raise BadValue("by", by, f"{where} has no such column{others}")
         records.append(record if by is None else {**record, "own": str(raw[by])})
     return records

@@ -127,8 +127,8 @@ def _read_kept(run: RunFolder, path: Path, kind: type[list[KeptT]], command: str
         entries = read_as(path, kind, advice)
     except FileNotFoundError:
         return []
-    here = id_of(run)
-    if here and {entry.run_id for entry in entries} - {"", here}:
+    run_id = id_of(run)
+    if run_id and {entry.run_id for entry in entries} - {"", run_id}:
         raise Damaged(f"{path}: measured in another run; {advice}")
     return entries
 

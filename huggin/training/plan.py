@@ -86,8 +86,8 @@ class Plan:
     def disk_needed(self) -> float:
         """Bytes that the model, its checkpoints and the recording will take, beyond those there."""
         saved = saved_bytes(self.model, self.steps, self.config.training, self._copy)
-        there = bytes_in(Path(self.config.training.output_dir))
-        return max(0.0, saved + self._recorded - there)
+        present = bytes_in(Path(self.config.training.output_dir))
+        return max(0.0, saved + self._recorded - present)
 
     @property
     def disk_free(self) -> float:

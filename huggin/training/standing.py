@@ -95,14 +95,14 @@ def already_trained(
     evaluates: whether it has no scores yet, so that they are measured now.
     changed: what `changed_settings` says; then the steps asked for are of another training.
     """
-    done = f"{trained:,} of {steps:,} steps"
+    progress = f"{trained:,} of {steps:,} steps"
     if changed:
-        done = f"{trained:,} steps, {changed}"
+        progress = f"{trained:,} steps, {changed}"
     elif trained < steps:
-        done += ", then a callback ended it"
+        progress += ", then a callback ended it"
     elif trained > steps:
-        done = f"{trained:,} steps, more than the {steps:,} that are asked for"
+        progress = f"{trained:,} steps, more than the {steps:,} that are asked for"
     if evaluates:
-        return f"{run.path}: already trained ({done}); not evaluated yet, which is done now"
-    anew = "--overwrite_output_dir true starts anew"
-    return f"{run.path}: already trained ({done}); nothing to do; {anew}"
+        return f"{run.path}: already trained ({progress}); not evaluated yet, which is done now"
+    advice = "--overwrite_output_dir true starts anew"
+    return f"{run.path}: already trained ({progress}); nothing to do; {advice}"

@@ -122,8 +122,8 @@ def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
     height, width, _ = network.shape
     size = wanted or (height or ANY_SIZE, width or ANY_SIZE)
     if size != (height or size[0], width or size[1]):
-        own = f"{height or 'any'} x {width or 'any'}"
-        raise BadValue("size", f"{size[0]}x{size[1]}", f"{network.name} takes {own}")
+        fixed = f"{height or 'any'} x {width or 'any'}"
+        raise BadValue("size", f"{size[0]}x{size[1]}", f"{network.name} takes {fixed}")
     if not wanted and height and width:
         return size, ""
     return size, f"size: {size[0]} x {size[1]}, as {'chosen' if wanted else 'the model takes any'}"
@@ -322,20 +322,20 @@ def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
     graph = graph_of(model)
     if not is_graph(model) or len(graph.inputs) != 1:
         return None
-    known = {id(tensor) for tensor in graph.inputs}
+    reached = {id(tensor) for tensor in graph.inputs}
     names: list[str] = []
     ends: dict[int, Any] = {}  # tensors that other operations take
     nested = []
     for node in _nodes(graph):
-        inside = [tensor for tensor in node.input_tensors if id(tensor) in known]
-        if not inside:
+        entering = [tensor for tensor in node.input_tensors if id(tensor) in reached]
+        if not entering:
             continue
         kinds = _kinds(node.operation)
-        if len(inside) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
-            known |= {id(tensor) for tensor in node.output_tensors}
+        if len(entering) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
+            reached |= {id(tensor) for tensor in node.output_tensors}
             names += [kind for kind in kinds if kind not in CHANGES_NOTHING]
             continue
-        ends |= {id(tensor): tensor for tensor in inside}
+        ends |= {id(tensor): tensor for tensor in entering}
         nested.append(node.operation)
     if len(ends) != 1:
         return None
@@ -372,11 +372,11 @@ def ending_of(tensor: Any) -> str | None:
     activation = getattr(getattr(operation, "activation", None), "__name__", None)
     passes = kind in PASSED or (kind == "Activation" and activation == "linear")
     if passes:
-        [before] = operation._inbound_nodes[history.node_index].input_tensors
-        return ending_of(before)
+        [source] = operation._inbound_nodes[history.node_index].input_tensors
+        return ending_of(source)
     if kind in ("Softmax", "Sigmoid", "LogSoftmax"):
         activation = kind.lower().replace("logsoftmax", "log_softmax")
-    known = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
+    endings = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
     if activation == "linear" and getattr(operation, "kernel", None) is not None:
         return "linear"
-    return known.get(activation or "")
+    return endings.get(activation or "")

@@ -174,12 +174,12 @@ def _of_keras(name: str, model: Any) -> Network:
     kind = tf.as_dtype(only.dtype)
     call = partial(flat, training=False)
     whole = (lambda pictures: call(_as_kind(pictures, kind))) if kind.is_integer else call
-    known = flat if is_graph(flat) else None
+    graph_model = flat if is_graph(flat) else None
     digest = hashlib.sha256(model.to_json().encode())
     for weight in model.get_weights():
         digest.update(weight.tobytes())
     numbers = (digest.hexdigest(), model.count_params())
-    return Network(name, whole, shape, *numbers, known, takes=BYTES.get(kind.name))
+    return Network(name, whole, shape, *numbers, graph_model, takes=BYTES.get(kind.name))
 
 
 def _as_kind(pictures: Any, kind: Any) -> Any:
@@ -282,7 +282,7 @@ def open_application(name: str, weights: str | None) -> Network:
     """Build a model of keras.applications. Raises UserError for a name or weights unknown to it."""
     build = getattr(keras.applications, name, None)
     if not (name[:1].isupper() and callable(build)):
-        names = [known for known in dir(keras.applications) if known[0].isupper()]
+        names = [public for public in dir(keras.applications) if public[0].isupper()]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(names)}"
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")

@@ -244,8 +244,8 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     if classes:
         return list(dict.fromkeys(target_of(words, names) for words in classes))
     if scene.classifier.ending == "value" and len(names) > 1:
-        known = f"{names[0]} to {names[-1]}"
-        raise UserError(f"--classes: the model returns {known}; say which of them is explained")
+        outputs = f"{names[0]} to {names[-1]}"
+        raise UserError(f"--classes: the model returns {outputs}; say which of them is explained")
     return [scene.first_answer()]
 
 
@@ -333,17 +333,17 @@ def explain_rounds(
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    made = {}
+    saved = {}
     for round_ in deceive(scene, request, rounds, out, report.detail):
         report.tell(round_.summary())
         place = out / f"round-{round_.number}"
-        made[place] = round_
-        told = None if verbose else ()
-        save_figures(draw_explanation(round_.explanation), place, show=False, told=told)
-    remove_figures(set(out.glob("round-*")) - made.keys())  # those of an earlier start
-    scenes = [scene, *(round_.left for round_ in made.values())]
+        saved[place] = round_
+        paths = None if verbose else ()
+        save_figures(draw_explanation(round_.explanation), place, show=False, told=paths)
+    remove_figures(set(out.glob("round-*")) - saved.keys())  # those of an earlier start
+    scenes = [scene, *(round_.left for round_ in saved.values())]
     save_figures({"rounds": draw_rounds(scenes)}, out, show)
-    explanations = [round_.explanation for round_ in made.values()]
+    explanations = [round_.explanation for round_ in saved.values()]
     if line := missing_in(explanation.target.name for explanation in explanations):
         report.tell(line)
     return explanations

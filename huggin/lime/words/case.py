@@ -137,8 +137,8 @@ class TextCase:
         """The words of the question and of some sentences."""
         sentences = [explanation.scene.segments[number] for number in chosen]
         words = cut(self.window, "words")
-        mine = (any(map(word.overlaps, sentences)) for word in words)
-        return [word for word, own in zip(words, mine) if own or word.part == "question"]
+        matching = (any(map(word.overlaps, sentences)) for word in words)
+        return [word for word, is_in in zip(words, matching) if is_in or word.part == "question"]
 
     def _predictor(self, scene: TextScene, step: str = "") -> TextPredictor:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"

@@ -210,12 +210,12 @@ def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> 
     wanted = places[expected[0] : expected[1] + 1] if expected else []
     pieces = []
     for word in cut(window, "words"):
-        own = [token for token in tokens if word.overlaps(places[token])]
-        if not own:
+        own_tokens = [token for token in tokens if word.overlaps(places[token])]
+        if not own_tokens:
             continue  # not in the window
         before = whole_of(window, word.part)[: word.first]
         after_blank = not before or before[-1].isspace()
-        owners = (int(scene.segment_of[token]) for token in own)
+        owners = (int(scene.segment_of[token]) for token in own_tokens)
         segment = next((owner for owner in owners if owner >= 0), None)
         marks = [any(map(word.overlaps, span)) for span in (answers, wanted)]
         pieces.append(Piece(word.part, text_of(window, word), after_blank, segment, *marks))

@@ -86,13 +86,13 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     records = load_questions(data, split, cfg.get("cache_dir"))
     if index is None and recording.run.segments("answers"):
         newest = read_answer(recording.run).facts.window
-        there = newest.index < len(records)
+        is_in_data = newest.index < len(records)
         texts = {"question": newest.question, "context": newest.context}
-        if there and texts.items() <= records[newest.index].items():
+        if is_in_data and texts.items() <= records[newest.index].items():
             index = newest.index  # the data is still that of the answer
     index = index or 0
     if index >= len(records):
-        known = f"{split} has the questions 0 to {len(records) - 1}"
-        raise UserError(f"INDEX {index}: no such question; {known}")
+        indices = f"{split} has the questions 0 to {len(records) - 1}"
+        raise UserError(f"INDEX {index}: no such question; {indices}")
     folder = str(index) if split == usual else f"{split}-{index}"
     return Question(recording, f"question {index}", folder, index, records[index])
