@@ -74,7 +74,10 @@ class Checkpoint:
                 batch = self._batch(features[first : first + size])
                 labels = (batch.pop(LABELS[0]), batch.pop(LABELS[1]))
                 logits = model(**batch)
-                pair = (logits.start_logits, logits.end_logits)
+                both = torch.stack([logits.start_logits, logits.end_logits])
+                if "attention_mask" in batch:  # padding has no part in a window's own loss
+                    both = both.masked_fill(batch["attention_mask"] == 0, -torch.inf)
+                pair = (both[0], both[1])
                 found.append(head_gradients(outputs[site], pair, labels).flatten(1) @ scaled)
         return torch.cat(found).cpu().numpy()
 

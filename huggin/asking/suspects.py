@@ -35,7 +35,8 @@ COLUMNS = ("rank", "id", "index", "question", "given", "model_answer", "probabil
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet begins a formula
 LABEL_STUDIO = ".label-studio.json"
 ARGILLA = ".argilla.json"
-FORMS = (".csv", ".jsonl", LABEL_STUDIO, ARGILLA, ".json")
+PLAIN = (".csv", ".jsonl", ".json")
+FORMS = (LABEL_STUDIO, ARGILLA, *PLAIN)
 
 
 @dataclass(frozen=True)

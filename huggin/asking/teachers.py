@@ -23,7 +23,7 @@ from huggin.analysis.teachers import (
 from huggin.asking.answering import TrainedModel
 from huggin.asking.gradients import pushes_at_checkpoints
 from huggin.asking.questions import draw_questions
-from huggin.asking.suspects import form_of, write_rows
+from huggin.asking.suspects import PLAIN, form_of, write_rows
 from huggin.common.errors import BadValue
 from huggin.common.text import InWords
 from huggin.common.window import Window
@@ -36,7 +36,6 @@ from huggin.recording.checkpoints import newest_model
 from huggin.recording.reader import Recording
 from huggin.recording.run_facts import PROBE_DATA
 
-FORMS = (".csv", ".jsonl", ".json")
 COLUMNS = ("rank", "id", "index", "question", "answer", "push", "exact", "seen", "step", "shares")
 NOISE = (
     "a pointer, not an account: it says what the head alone did, to first order; "
@@ -192,4 +191,4 @@ def with_exact(
 
 def export_teachers(found: Teachers, path: Path) -> None:
     """Write all teachers, ranked, to a file whose name ends in .csv, .jsonl or .json."""
-    write_rows(found.rows(), path, form_of(path, FORMS))
+    write_rows(found.rows(), path, form_of(path, PLAIN))

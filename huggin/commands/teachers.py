@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import huggin
-from huggin.common.cli import CommandParser
+from huggin.common.cli import CommandParser, at_least
 from huggin.common.files import text_or_file
 from huggin.common.progress import loading
 from huggin.graphs.arguments import add_options, add_run, draw
@@ -22,11 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     huggin.Recording(args.run)
     loading(f"the questions of {args.run}")
-    from huggin.asking.suspects import form_of
-    from huggin.asking.teachers import FORMS, export_teachers
+    from huggin.asking.suspects import PLAIN, form_of
 
     if args.export:
-        form_of(args.export, FORMS)
+        form_of(args.export, PLAIN)
+    from huggin.asking.teachers import export_teachers
+
     options = ("split", "question", "answer", "elsewhere", "samples", "seed", "exact", "device")
     choices = {name: getattr(args, name) for name in options}
     choices["context"] = text_or_file("context", args.context) if args.context else ""
@@ -53,7 +54,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     )
     add_run(parser)
     index = "number of a question in the data, 0 is the first (default: the first tracked question)"
-    parser.add_argument("index", metavar="INDEX", nargs="?", type=int, help=index)
+    parser.add_argument("index", metavar="INDEX", nargs="?", type=at_least(0), help=index)
     add_options(parser, "--format", "--show")
     parser.add_split("that of the tracked questions")
     parser.option("--question TEXT", "ask about a question of your own instead")
