@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs import style
+from huggin.graphs import palette, style
 from huggin.graphs.tokens import edges_of_answer
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
@@ -14,7 +14,6 @@ from huggin.recording.reader import Recording
 MOST_LAYERS = 12  # of a figure; more could not be read on a sheet of paper
 NAMED = 48  # tokens whose names fit below a panel
 LEAST = 0.01  # weights below it have the lightest colour
-COLOURS = "Purples"
 CLS = 0
 CAPTION = (
     "On the right: the token that each head reads most from. Attention says from where a head "
@@ -61,7 +60,9 @@ def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
         panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
     for axes in panels[-1]:
         _name_tokens(axes, window)
-    style.add_log_colours(panels.ravel(), LEAST, COLOURS, "attention (log scale)", aspect=50)
+    style.add_log_colours(
+        panels.ravel(), LEAST, palette.ATTENTION, "attention (log scale)", aspect=50
+    )
     figure.supxlabel(CAPTION, fontsize=9)
     index = None if facts.right is None else window.index
     style.say_drawn_for(figure, step=facts.step, question=index)
@@ -73,16 +74,16 @@ def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
     heads, tokens = weights.shape
     across = style.edges_of(np.arange(tokens))
     up = style.edges_of(np.arange(1, heads + 1))
-    style.heat_map(axes, across, up, weights.astype(np.float32), COLOURS, LEAST)
+    style.heat_map(axes, across, up, weights.astype(np.float32), palette.ATTENTION, LEAST)
     axes.set_ylim(heads + 0.5, 0.5)
     axes.set_yticks([1, heads] if heads > 1 else [1])
     axes.tick_params(labelsize=6)
     if window.has_answer:
         for edge in edges_of_answer(window):
-            axes.axvline(edge, color=style.GOLD, linewidth=0.8)
+            axes.axvline(edge, color=palette.GOLD, linewidth=0.8)
     for place in range(1, tokens):
         if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]
-            axes.axvline(place - 0.5, color=style.QUIET, linewidth=0.5, linestyle=":")
+            axes.axvline(place - 0.5, color=palette.QUIET, linewidth=0.5, linestyle=":")
     _name_most(axes, weights, window)
 
 

@@ -18,7 +18,7 @@ from huggin.analysis.lens import LayerAnswers, layer_answers, probabilities, tru
 from huggin.common.errors import BadValue
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs import style
+from huggin.graphs import palette, style
 from huggin.graphs.runs import Beside, figure_name, same_sample
 from huggin.graphs.tokens import Shown, View, edges_of_answer, explain, same_scale, token_figure
 from huggin.recording.reader import LensLogits, Probes, Recording
@@ -28,7 +28,7 @@ ROOM = 0.12  # margin above and below the losses, as a share of their range
 NAMES = ("start", "end")
 LINES = ("-", "--")  # of these
 LEAST = 1e-3  # probabilities below it have the lightest colour
-HEADS = (("start", "Blues"), ("end", "Oranges"))
+HEADS = (("start", palette.START_SHADES), ("end", palette.END_SHADES))
 BETWEEN = "between the green lines:"  # what a shade is called on a heat map
 DOTS = "layer 0: the embeddings; dot: the most probable token of the layer"
 ON_TOP = 2.5  # above the lines and shades of `token_figure`
@@ -46,8 +46,8 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     figure, parts = token_figure(title, shown, beside, rows=len(NAMES), height=6)
     for views, seen in zip(parts, probes, strict=True):
         for view in views:
-            _draw_probes(view, 0, seen.step, seen.start_logits, style.START)
-            _draw_probes(view, 1, seen.step, seen.end_logits, style.END)
+            _draw_probes(view, 0, seen.step, seen.start_logits, palette.START)
+            _draw_probes(view, 1, seen.step, seen.end_logits, palette.END)
         for row, name in enumerate(NAMES):
             views[0].panels[row].set_ylabel(f"{name} logit")
             style.legend_above(views[-1].panels[row])
@@ -85,7 +85,7 @@ def _losses(beside: Sequence[Beside], probes: Sequence[Probes]) -> Figure:
         since = when_learned(seen, run.window).right_since
         alone = ("start loss", "end loss", f"answered right from step {since} on")
         labels = (run.name, None, None) if run.name else alone
-        colours = (run.colour,) * 3 if run.name else (style.START, style.END, style.ACCENT)
+        colours = (run.colour,) * 3 if run.name else (palette.START, palette.END, palette.GOLD)
         for losses, line, *look in zip((seen.start_loss, seen.end_loss), LINES, colours, labels):
             colour, label = look
             marker = style.dots(len(seen.step))
@@ -114,7 +114,7 @@ def _token_map(
 
 def _draw_dots(view: View, row: int, tokens: np.ndarray, up: np.ndarray, **look: Any) -> None:
     """Black dots at tokens (rows,) of a heat map."""
-    view.panels[row].plot(tokens, up, ".", color="black", **look)
+    view.panels[row].plot(tokens, up, ".", color=palette.INK, **look)
     view.panels[row].set_xlim(view.tokens.start - 0.5, view.tokens.stop - 0.5)
 
 
@@ -153,7 +153,7 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
     logits = (probes.start_logits, probes.end_logits)[row]
     predicted = (probes.predicted_start, probes.predicted_end)[row]
     edges = style.edges_of(probes.step)
-    mesh = _token_map(view, row, edges, logits, "RdBu_r", scale)
+    mesh = _token_map(view, row, edges, logits, palette.LOGITS, scale)
     chosen = np.where(predicted < 0, np.nan, predicted)
     _draw_dots(view, row, chosen, probes.step, markersize=2.5, label="the model's answer")
     view.panels[row].set_ylim(edges[-1], edges[0])
@@ -164,14 +164,14 @@ def _trace(axes: Axes, window: Window, learned: Learned) -> None:
     """Lines at the true answer's ends, at the first step with a right answer, and at each flip."""
     if window.has_answer:
         for edge, label in zip(edges_of_answer(window), ("the true answer", None), strict=True):
-            axes.axvline(edge, color=style.GOLD, linewidth=1.2, label=label)
+            axes.axvline(edge, color=palette.GOLD, linewidth=1.2, label=label)
     first = learned.first_right
     if first is not None:
-        axes.axhline(first, color=style.ACCENT, label=f"first right at step {first}")
+        axes.axhline(first, color=palette.PAPER, label=f"first right at step {first}")
     later = [step for step in learned.flips if step != first]
     for number, step in enumerate(later):
         label = f"later turns: {len(later)}" if number == 0 else None
-        axes.axhline(step, color=style.ACCENT, linewidth=0.8, linestyle=":", label=label)
+        axes.axhline(step, color=palette.PAPER, linewidth=0.8, linestyle=":", label=label)
 
 
 def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> dict[str, Figure]:
@@ -229,7 +229,7 @@ def _draw_head(view: View, row: int, values: np.ndarray, colours: str, window: W
     _draw_dots(view, row, values.argmax(axis=-1), rows, markersize=4, zorder=ON_TOP + 1)
     if window.has_answer:
         for edge in edges_of_answer(window):
-            axes.axvline(edge, color=style.GOLD, linewidth=1.2, zorder=ON_TOP + 1)
+            axes.axvline(edge, color=palette.GOLD, linewidth=1.2, zorder=ON_TOP + 1)
     axes.set_ylim(-0.5, len(rows) - 0.5)
     axes.set_yticks(layer_ticks(len(rows)))
     axes.tick_params(axis="y", labelsize=7)
@@ -271,7 +271,7 @@ def _draw_answers(panels: Sequence[Axes], answers: LayerAnswers) -> None:
         values = answers.probability[:, row].T
         style.heat_map(axes, edges, style.edges_of(np.arange(rows)), values, colours, LEAST)
         label = "lowest layer whose best span is right"  # gaps where none is
-        look: Any = {"color": "black", "linewidth": 1.4, "label": label}
+        look: Any = {"color": palette.INK, "linewidth": 1.4, "label": label}
         axes.stairs(answers.lowest_right, edges, baseline=None, **look)
         style.by_step(axes, f"{head}: the head on layer")
         axes.set_yticks(layer_ticks(rows))

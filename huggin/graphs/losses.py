@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from huggin.analysis.learning import running_mean, validation_in_words, with_loss
 from huggin.analysis.losses import Spike, fit_exponential, schedule_changes
-from huggin.graphs.runs import COLOURS, Beside, figure_name, side_by_side
-from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, by_step, dots, new_figure
+from huggin.graphs.palette import ASKED, INK, QUIET, RUNS, SERIES
+from huggin.graphs.runs import Beside, figure_name, side_by_side
+from huggin.graphs.style import by_step, dots, new_figure
 from huggin.recording.reader import Recording, Steps
 from huggin.recording.results import AT_LEAST, Efficacy, measured, read_evaluations
 from huggin.recording.run_folder import RunFolder
@@ -45,7 +46,7 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
         if score_axes and len(scores) >= AT_LEAST:
             _draw_validation(loss_axes, score_axes[0], run, scores)
         _draw_loss(loss_axes, run, steps)
-        colour = run.colour if run.name else GOLD
+        colour = run.colour
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
         for step in schedule_changes(run.recording):
             label = f"{run.called}another schedule from step {step} on"
@@ -53,7 +54,7 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
                 axes.axvline(step, color=colour, linestyle=":", label=label)
     if spikes:
         points = [(spike.step, spike.loss) for spike in spikes]
-        look: Any = {"color": "black", "markersize": 5, "label": f"stands out ({len(spikes)})"}
+        look: Any = {"color": INK, "markersize": 5, "label": f"stands out ({len(spikes)})"}
         loss_axes.plot(*zip(*points, strict=True), "v", **look)
         for point in points[:NAMED]:
             look = {"textcoords": "offset points", "fontsize": 8}
@@ -70,7 +71,7 @@ def _draw_validation(
 ) -> None:
     """The validation questions' loss, EM and F1, each evaluation with its 95 % interval."""
     measured = with_loss(evaluations)
-    look: Any = {"color": run.colour if run.name else ACCENT, "marker": "o", "markersize": 4}
+    look: Any = {"color": run.colour if run.name else ASKED, "marker": "o", "markersize": 4}
     look["label"] = f"{run.called}validation, {_asked_in_words(evaluations)} questions"
     loss_axes.errorbar(
         [entry.step for entry, _ in measured],
@@ -80,9 +81,9 @@ def _draw_validation(
         zorder=3,
         **look,
     )
-    looks = {"exact_match": ("EM", GOLD, "-"), "f1": ("F1", START, "--")}
-    for kind, (name, colour, line) in looks.items():
-        look = {"color": run.colour if run.name else colour, "linestyle": line, "marker": "."}
+    looks = {"exact_match": ("EM", "-"), "f1": ("F1", "--")}
+    for kind, (name, line) in looks.items():
+        look = {"color": run.colour if run.name else ASKED, "linestyle": line, "marker": "."}
         look["label"] = f"{run.called}{name} (validation)"
         _draw_measured(score_axes, evaluations, kind, **look)
     if not run.name:
@@ -106,16 +107,16 @@ def _draw_loss(axes: Axes, run: Beside, steps: Steps) -> None:
     look: Any = {"color": QUIET, "linewidth": 0.7, "alpha": 0.7, "marker": dots(len(steps.step))}
     axes.plot(steps.step, steps.loss, label=f"each batch{like}", **look)
     if window > 1:
-        axes.plot(steps.step, mean, color=START, label=label)
+        axes.plot(steps.step, mean, color=INK, label=label)
     if fit := fit_exponential(steps.step, steps.loss):
         formula = f"{fit.floor:.2f} + {fit.height:.2f} exp(-step / {fit.decay:.0f})"
-        look = {"color": END, "linestyle": "--", "linewidth": 1.5}
+        look = {"color": SERIES[0], "linestyle": "--", "linewidth": 1.5}
         label = f"{formula}, R² {fit.explained:.2f}"
         axes.plot(steps.step, fit.at(steps.step), label=label, **look)
     broken = steps.step[1:][~np.isfinite(steps.loss[1:])]
     if len(broken):
         label = f"{len(broken)} steps not finite"
-        axes.plot(broken, np.zeros(len(broken)), "x", color=END, label=label)
+        axes.plot(broken, np.zeros(len(broken)), "x", color=INK, label=label)
 
 
 def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
@@ -126,7 +127,7 @@ def draw_efficacy(runs: Sequence[Path]) -> dict[str, Figure]:
     """
     figure = new_figure(7, 6, "Efficacy by step, with 95 % intervals")
     panels = figure.subplots(2, 1, sharex=True)
-    for run, colour in zip(runs, COLOURS):
+    for run, colour in zip(runs, RUNS):
         by_data = groupby(measured(RunFolder(run)), key=lambda entry: entry.data)
         for (data, some), marker in zip(by_data, cycle(MARKERS)):
             entries = list(some)

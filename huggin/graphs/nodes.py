@@ -23,7 +23,7 @@ from huggin.common.errors import BadValue
 from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.common.window import Window
-from huggin.graphs import style
+from huggin.graphs import palette, style
 from huggin.graphs.runs import Beside, figure_name, refuse_other_texts, same_sample, side_by_side
 from huggin.graphs.tokens import Shown, same_scale, token_figure
 from huggin.recording.answer import read_answer
@@ -55,8 +55,8 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     style.say_drawn_for(activations, node=_joined(nodes), step=step)
     curves = [
         [
-            (answer.start_logits, {"label": "start logit", "color": style.START}),
-            (answer.end_logits, {"label": "end logit", "color": style.END, "linestyle": "--"}),
+            (answer.start_logits, {"label": "start logit", "color": palette.START}),
+            (answer.end_logits, {"label": "end logit", "color": palette.END, "linestyle": "--"}),
         ]
         for answer in answers
     ]
@@ -108,7 +108,7 @@ def _of_nodes(
     """A node of each run by token; activations: of each run, (tokens, hidden) by site."""
     curves: list[list[Curve]] = [[] for _ in runs]
     for curve, node, kept in zip(curves, nodes, activations, strict=True):
-        for colour, site in zip(style.LAYERS, end_sites(kept)):
+        for colour, site in zip(palette.LAYERS, end_sites(kept)):
             if node >= kept[site].shape[1]:
                 what = "this answer is of a model with fewer nodes; ask it again"
                 raise BadValue("node", node, what)
@@ -198,15 +198,15 @@ def _draw_sums(part: SubFigure, run: Beside, token: int | None, step: int | None
     rival = found.rival(at, window) if token in (None, gold) else token
     start, end = (gold, window.gold_end) if token is None else (token, token)
     title = run.headline(f"{short(window.question)}  After step {found.step[at]}.")
-    part.suptitle(title, fontsize=10, color=run.colour)
+    part.suptitle(title, fontsize=10)
     columns = part.subplots(2, 3, height_ratios=[3, 1]).T
     columns[0, 0].set_title(f"start logit of {_name(window, start)}")
     columns[1, 0].set_title(f"end logit of {_name(window, end)}")
     columns[2, 0].set_title(f"start of {_name(window, gold)} over {_name(window, rival)}")
     start_bias, end_bias = found.bias[at].tolist()
-    _draw_sum(columns[0], found.shares(0, start)[at], style.START, start_bias)
-    _draw_sum(columns[1], found.shares(1, end)[at], style.END, end_bias)
-    _draw_sum(columns[2], found.margin_shares(gold, rival)[at], style.ACCENT)
+    _draw_sum(columns[0], found.shares(0, start)[at], palette.START, start_bias)
+    _draw_sum(columns[1], found.shares(1, end)[at], palette.END, end_bias)
+    _draw_sum(columns[2], found.margin_shares(gold, rival)[at], palette.START)
     return int(found.step[at])
 
 
@@ -235,18 +235,18 @@ def _draw_sum(
     total = float(shares.sum())
     bars = {
         f"the {len(named)} nodes above": (above, colour),
-        f"the other {len(shares) - len(named)} nodes": (total - above, style.QUIET),
+        f"the other {len(shares) - len(named)} nodes": (total - above, palette.QUIET),
     }
     if bias is not None:
-        bars["bias"] = (bias, style.QUIET)
-    _draw_bars(sum_axes, {**bars, "together": (total + (bias or 0.0), "black")})
+        bars["bias"] = (bias, palette.QUIET)
+    _draw_bars(sum_axes, {**bars, "together": (total + (bias or 0.0), palette.INK)})
 
 
 def _draw_bars(axes: Axes, bars: Mapping[str, tuple[float, str]]) -> None:
     """Horizontal bars from top to bottom; those below 0 are paler. bars: value, colour, by name."""
     values = [float(value) for value, _ in bars.values()]
     colours = [
-        to_rgba(colour, PALE if value < 0 and colour != "black" else 1)
+        to_rgba(colour, PALE if value < 0 and colour != palette.INK else 1)
         for value, colour in bars.values()
     ]
     largest = max([1e-9, *map(abs, values)])
@@ -257,7 +257,7 @@ def _draw_bars(axes: Axes, bars: Mapping[str, tuple[float, str]]) -> None:
     axes.invert_yaxis()
     axes.locator_params(axis="x", nbins=5)
     axes.margins(x=0.25)  # room for the numbers
-    axes.axvline(0, color=style.QUIET, linewidth=0.6)
+    axes.axvline(0, color=palette.QUIET, linewidth=0.6)
     axes.grid(visible=False)
 
 
@@ -271,7 +271,7 @@ def _draw_margin(part: SubFigure, run: Beside, choice: NodeChoice) -> None:
     left, right = part.subfigures(1, 2, squeeze=False, width_ratios=[5, 7])[0]
     axes = left.subplots()
     title = run.headline(f"{_name(run.window, gold)} over {_name(run.window, rival)}")
-    axes.set_title(title + "\n", color=run.colour)  # the legend's line
+    axes.set_title(title + "\n")  # the legend's line
     _draw_together(axes, found.step, shares, nodes)
     panels = right.subplots(2, 3, sharex=True, sharey=True)
     _draw_each(list(panels.flat), found.step, shares, nodes)
@@ -283,11 +283,11 @@ def _draw_together(axes: Axes, step: np.ndarray, shares: np.ndarray, nodes: np.n
     chosen = shares[:, nodes].sum(axis=1)
     label = f"the {len(nodes)} nodes"
     axes.plot(
-        step, chosen, color=style.ACCENT, marker=style.dots(len(step)), linewidth=1.2, label=label
+        step, chosen, color=palette.START, marker=style.dots(len(step)), linewidth=1.2, label=label
     )
-    axes.plot(step, margin - chosen, color=style.QUIET, linestyle="--", label="the others")
-    axes.plot(step, margin, color="black", linewidth=1.8, label="margin")
-    axes.axhline(0, color=style.QUIET, linewidth=0.6)
+    axes.plot(step, margin - chosen, color=palette.QUIET, linestyle="--", label="the others")
+    axes.plot(step, margin, color=palette.INK, linewidth=1.8, label="margin")
+    axes.axhline(0, color=palette.QUIET, linewidth=0.6)
     style.say_not_finite(axes, shares)
     style.legend_above(axes)
     style.by_step(axes, "share in the margin of start logits")
@@ -298,11 +298,11 @@ def _draw_each(
 ) -> None:
     """Each chosen node's share in a panel of its own, the other chosen ones faint behind it."""
     for axes, node in zip(panels, nodes):
-        axes.plot(step, shares[:, nodes], color=style.QUIET, linewidth=0.6, alpha=0.4)
+        axes.plot(step, shares[:, nodes], color=palette.QUIET, linewidth=0.6, alpha=0.4)
         axes.plot(
-            step, shares[:, node], color=style.ACCENT, marker=style.dots(len(step)), linewidth=1.5
+            step, shares[:, node], color=palette.START, marker=style.dots(len(step)), linewidth=1.5
         )
-        axes.axhline(0, color=style.QUIET, linewidth=0.6)
+        axes.axhline(0, color=palette.QUIET, linewidth=0.6)
         axes.set_title(f"node {node}: {shares[0, node]:+.3f} to {shares[-1, node]:+.3f}")
         axes.tick_params(labelsize=8)
     for axes in panels[len(nodes) :]:

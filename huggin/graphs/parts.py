@@ -27,15 +27,12 @@ from huggin.analysis.parts import (
     unknown_steps,
 )
 from huggin.common.text import short
-from huggin.graphs import style
-from huggin.graphs.runs import COLOURS, figure_name, same_sample, side_by_side
+from huggin.graphs import palette, style
+from huggin.graphs.runs import figure_name, same_sample, side_by_side
 from huggin.recording.reader import PartNorms, Recording
 from huggin.recording.results import Answers, Rewound
 
-NOTHING = "#d9d9d9"  # colour of a part without a gradient
-LEDGER_COLOURS = "PuOr_r"  # orange raised the loss, purple lowered it
-LOWERED, RAISED, NET = "#C2B8DC", "#F9C78B", "#542788"
-PUT_BACK, ALONE = "#CC6677", "#88CCEE"  # Paul Tol's "muted"
+PUT_BACK, ALONE = palette.SERIES[1], palette.SERIES[4]
 THICK = 0.38  # of a bar; a part has two
 WIDE = 100  # characters of a line above a run's ledger
 WIDER = 118  # characters of a line above what rewinding found
@@ -70,10 +67,10 @@ def draw_gradients(*runs: Recording, parts: list[str] | None = None) -> dict[str
         side_by_side(runs), found, logs, panels.T, strict=True
     ):
         axes.set_title(run.headline(_headline(norms)))
-        axes.set_facecolor(NOTHING)
+        axes.set_facecolor(palette.NOTHING)
         values = np.ma.masked_invalid(means).T  # (parts, stretches)
         up = style.edges_of(np.arange(len(norms.parts)))
-        mesh = style.heat_map(axes, edges, up, values, "viridis", scale)
+        mesh = style.heat_map(axes, edges, up, values, palette.NORMS, scale)
         stills = zip(norms.parts, frozen(norms), strict=True)
         names = [f"{name} (frozen)" if still else name for name, still in stills]
         axes.set_yticks(range(len(names)), names, fontsize=7)
@@ -98,8 +95,8 @@ def _draw_lines(axes: Axes, norms: PartNorms, places: Sequence[int]) -> None:
     """The running geometric mean of some parts, each step's norms behind it as a haze."""
     window = len(norms.step) // 80 * 2 + 1
     for number, place in enumerate(places):
-        colour = COLOURS[number % len(COLOURS)]
-        line = ("-", "--", ":")[number // len(COLOURS) % 3]
+        colour = palette.SERIES[number % len(palette.SERIES)]
+        line = ("-", "--", ":")[number // len(palette.SERIES) % 3]
         values = norms.norms[:, place].astype(float)
         values[values == 0] = np.nan
         if window > 1:
@@ -138,14 +135,14 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
         means = np.array([sums.credits[rows].mean(axis=0) for rows in stretches]).T
         places = np.arange(len(sums.parts))
         mesh = style.heat_map(
-            parts, np.array(edges), style.edges_of(places), means, LEDGER_COLOURS, scale
+            parts, np.array(edges), style.edges_of(places), means, palette.CREDITS, scale
         )
         parts.set_yticks(places, sums.parts, fontsize=8)
         parts.set_xlim(edges[0], edges[-1])
         _draw_sums(bars, sums)
         both = (probes.start_loss + probes.end_loss) / 2
-        loss.plot(probes.step, both, color="black", linewidth=1.2)
-        loss.axhline(0, color=style.QUIET, linewidth=0.8)
+        loss.plot(probes.step, both, color=palette.INK, linewidth=1.2)
+        loss.axhline(0, color=palette.QUIET, linewidth=0.8)
         style.by_step(loss, "loss of the\ntracked sample (nats)")
         below.axis("off")
         bar = below.inset_axes((0, 0.55, 1, 0.12))
@@ -159,16 +156,16 @@ def draw_ledger(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
 def _draw_sums(axes: Axes, sums: Sums) -> None:
     """What each part lowered, raised again, and both together."""
     places = np.arange(len(sums.parts))
-    axes.barh(places, sums.lowered, 0.8, color=LOWERED, label="lowered")
-    axes.barh(places, sums.raised, 0.8, color=RAISED, label="raised")
-    axes.barh(places, sums.net, 0.36, color=NET, label="together")
+    axes.barh(places, sums.lowered, 0.8, color=palette.LOWERED, label="lowered")
+    axes.barh(places, sums.raised, 0.8, color=palette.RAISED, label="raised")
+    axes.barh(places, sums.net, 0.36, color=palette.NET, label="together")
     look: Any = {"textcoords": "offset points", "va": "center", "fontsize": 7}
     for place, net, raised in zip(places, sums.net, sums.raised, strict=True):
         axes.annotate(f"{net:+.2f}", (max(0.0, raised), place), (4, 0), **look)
     axes.margins(x=0.18)
     axes.set_ylim(-0.5, len(places) - 0.5)
     axes.set_yticks(places, [])
-    axes.axvline(0, color="black", linewidth=0.8)
+    axes.axvline(0, color=palette.INK, linewidth=0.8)
     axes.set_xlabel("nats, over all probes")
     axes.xaxis.set_tick_params(labelbottom=True)
     axes.grid(visible=True, axis="x")
@@ -181,7 +178,7 @@ def _along(axes: Axes, label: str, zero: bool = False) -> None:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     if zero:
-        axes.axvline(0, color="black", linewidth=0.8)
+        axes.axvline(0, color=palette.INK, linewidth=0.8)
 
 
 def draw_rewound(
@@ -201,13 +198,14 @@ def draw_rewound(
     _draw_measure(loss, found, mean_loss, "loss (nats)")
     _draw_measure(right, found, lambda answers, _: share_right(answers), "right answers (%)")
     right.set_xlim(-2, 102)
-    moved.barh(places, [part.moved for part in found.parts], 2 * THICK, color=style.ACCENT)
+    moved.barh(places, [part.moved for part in found.parts], 2 * THICK, color=palette.QUIET)
     _along(moved, "change of a weight\n(root mean square)")
     moved.xaxis.set_major_formatter(style.plain)
     for axes in credits:  # of the first tracked sample, in the order of the others
         assert ledger
         net = dict(zip(ledger.parts, ledger.net.tolist(), strict=True))
-        axes.barh(places, [net.get(part.part, 0.0) for part in found.parts], 2 * THICK, color=NET)
+        changes = [net.get(part.part, 0.0) for part in found.parts]
+        axes.barh(places, changes, 2 * THICK, color=palette.NET)
         _along(axes, "ledger: change of\nthe loss (nats)", zero=True)
     for axes in (moved, *credits):
         axes.locator_params(axis="x", nbins=5)
@@ -235,10 +233,10 @@ def _draw_measure(axes: Axes, found: Rewound, measure: Measure, label: str) -> N
         low, values, high = np.array([(mean.low, mean.value, mean.high) for mean in means]).T
         axes.barh(places, values, THICK, color=colour, label=name)
         errors = np.maximum([values - low, high - values], 0)
-        axes.errorbar(values, places, xerr=errors, fmt="none", ecolor="black", elinewidth=1)
+        axes.errorbar(values, places, xerr=errors, fmt="none", ecolor=palette.INK, elinewidth=1)
     for answers, colour, name in (
-        (found.trained, style.GOLD, "all trained"),
-        (found.untrained, "black", "none trained"),
+        (found.trained, palette.INK, "all trained"),
+        (found.untrained, palette.QUIET, "none trained"),
     ):
         value = measure(answers, answers).value
         axes.axvline(value, color=colour, linestyle=":", linewidth=1.6, label=name)

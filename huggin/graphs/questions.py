@@ -12,16 +12,16 @@ from matplotlib.ticker import MaxNLocator
 from huggin.analysis.questions import Grouping, Passes, Running, all_in_one, between_passes, running
 from huggin.analysis.suspects import losses_by_pass
 from huggin.common.text import short
-from huggin.graphs import style
+from huggin.graphs import palette, style
 from huggin.graphs.runs import Beside, figure_name, side_by_side
 from huggin.recording.reader import Recording
 
 PER_ROW = 5  # kinds beside each other
 PASSES = (  # in the order of the stack, from below
-    ("stayed_right", style.GOLD, "right before and now"),
-    ("learned", style.START, "learned: wrong before, right now"),
-    ("forgotten", style.END, "forgotten: right before, wrong now"),
-    ("stayed_wrong", "#d9d9d9", "wrong before and now"),
+    ("stayed_right", palette.GOLD, "right before and now"),
+    ("learned", palette.SERIES[0], "learned: wrong before, right now"),
+    ("forgotten", palette.SERIES[1], "forgotten: right before, wrong now"),
+    ("stayed_wrong", palette.NOTHING, "wrong before and now"),
 )
 CORNERS = (("easy to learn", 0.01, 0.97), ("ambiguous", 0.99, 0.5), ("hard to learn", 0.01, 0.03))
 BARS = 40  # passes that are drawn as bars; more are drawn as areas
@@ -46,7 +46,7 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
         total = sum(int(each.windows[:, kind].sum()) for each in seen)
         pair[0].set_title(f"{short(names[kind], 20)} ({total:,} windows)")
         for axes, values in zip(pair, (everything.loss, everything.right), strict=True):
-            look: Any = {"color": style.QUIET, "linewidth": 1, "linestyle": "--"}
+            look: Any = {"color": palette.QUIET, "linewidth": 1, "linestyle": "--"}
             axes.plot(everything.middles, values[:, 0], **look)
         for run, each in zip(beside, seen, strict=True):
             _draw_kind(pair, run, each, kind)
@@ -70,7 +70,7 @@ def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
 
 def _draw_kind(pair: Sequence[Axes], run: Beside, seen: Running, kind: int) -> None:
     """One kind of one run; bands are 95 % intervals."""
-    colour = run.colour if run.name else style.START
+    colour = run.colour
     known = np.flatnonzero(seen.windows[:, kind])
     at = seen.middles[known]
     loss = seen.loss[known, kind]
@@ -95,12 +95,12 @@ def _label(pair: Sequence[Axes]) -> None:
 
 
 def _explain(figure: Figure, axes: Axes, beside: Sequence[Beside]) -> None:
-    colours = {run.name or "this kind": run.colour if run.name else style.START for run in beside}
+    colours = {run.name or "this kind": run.colour for run in beside}
     lines: list[Artist] = [
         axes.plot([], [], color=colour, label=name)[0] for name, colour in colours.items()
     ]
-    lines += axes.plot([], [], color=style.QUIET, linestyle="--", label="all questions")
-    lines += [axes.fill_between([], [], color=style.QUIET, alpha=0.3, label="95 % interval")]
+    lines += axes.plot([], [], color=palette.QUIET, linestyle="--", label="all questions")
+    lines += [axes.fill_between([], [], color=palette.QUIET, alpha=0.3, label="95 % interval")]
     figure.legend(
         handles=lines, loc="outside lower right", ncols=3, title="train mode, before each step"
     )
@@ -162,10 +162,10 @@ def draw_data_map(run: Recording, suspects: Sequence[int] = ()) -> dict[str, Fig
     marked = np.isin(losses.index[known.any(axis=1)], suspects)
     figure = style.new_figure(7, 5.5, f"Data map of the training questions, over {passes} passes")
     axes = figure.subplots()
-    axes.plot(variability, confidence, ".", color=style.QUIET, alpha=0.6, label="question")
+    axes.plot(variability, confidence, ".", color=palette.QUIET, alpha=0.6, label="question")
     label = f"the {marked.sum()} most suspicious"
     axes.plot(
-        variability[marked], confidence[marked], "o", color=style.END, markersize=5, label=label
+        variability[marked], confidence[marked], "o", color=palette.INK, markersize=5, label=label
     )
     for name, across, up in CORNERS:
         side = "left" if across < 0.5 else "right"

@@ -6,11 +6,8 @@ from pathlib import Path
 
 from huggin.common.errors import UserError
 from huggin.common.window import Window
+from huggin.graphs.palette import INK, RUNS
 from huggin.recording.reader import Recording
-
-# Of each run, the same in every figure: indigo, ochre, wine, sky blue, olive, black.
-# None is a colour of huggin.graphs.style, which says what is drawn and not of which run.
-COLOURS = ("#332288", "#B8860B", "#882255", "#3AA6C4", "#777722", "#222222")
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,8 @@ class Beside:
 
 def refuse_too_many(paths: Sequence[Path]) -> None:
     """Raise UserError if there are more runs than colours, or if a run is named twice."""
-    if len(paths) > len(COLOURS):
-        most = f"at most {len(COLOURS)} can be told apart in a figure"
+    if len(paths) > len(RUNS):
+        most = f"at most {len(RUNS)} can be told apart in a figure"
         raise UserError(f"{len(paths)} runs: {most}; name fewer")
     for number, path in enumerate(paths):
         if path.resolve() in [other.resolve() for other in paths[:number]]:
@@ -56,8 +53,8 @@ def read_runs(paths: Sequence[Path]) -> list[Recording]:
 def side_by_side(runs: Sequence[Recording], sample: int = 0) -> list[Beside]:
     """The runs with names, which are their folders, and colours."""
     if len(runs) == 1:
-        return [Beside(runs[0], "", "black", sample)]
-    return [Beside(run, str(run.run.path), colour, sample) for run, colour in zip(runs, COLOURS)]
+        return [Beside(runs[0], "", INK, sample)]
+    return [Beside(run, str(run.run.path), colour, sample) for run, colour in zip(runs, RUNS)]
 
 
 def same_sample(runs: Sequence[Recording], sample: int) -> list[Beside]:

@@ -8,22 +8,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-# Okabe and Ito's colours, which colour-blind people can tell apart
-START = "#0072B2"
-END = "#D55E00"
-GOLD = "#009E73"  # the true answer
-ACCENT = "#CC79A7"  # what is marked: the tracked node, the model's answer
-QUIET = "#8c8c8c"
-LAYERS = ("#B39DDB", "#7E57C2", "#311B92")  # purple, from early layers to late ones
-NODES = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377")  # Paul Tol's "bright"
+from huggin.graphs import palette
+
+FOR_AGAINST = LinearSegmentedColormap.from_list(
+    "against-for", [palette.AGAINST, palette.PAPER, palette.FOR]
+)
 MINOR_LABELS = (1, 0.4)  # decades: only up to the first all ticks of a log scale have labels
 MOST_DOTS = 110  # points of a line that is drawn with a dot at each
 LOOK: Any = {
     "text.parse_math": False,  # questions, tokens and names of classes are never formulas
+    "text.color": palette.INK,
+    "axes.edgecolor": palette.INK,
+    "axes.labelcolor": palette.INK,
+    "xtick.color": palette.INK,
+    "ytick.color": palette.INK,
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -62,7 +64,7 @@ def say_not_finite(axes: Axes, values: np.ndarray) -> None:
     broken = int((~np.isfinite(values)).sum())
     if broken:
         text = f"{broken} of {values.size} values are not finite"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=END)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center")
 
 
 def plain(number: float, _place: float = 0) -> str:

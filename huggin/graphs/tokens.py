@@ -15,8 +15,9 @@ from matplotlib.figure import Figure, FigureBase
 
 from huggin.common.text import short
 from huggin.common.window import Window
+from huggin.graphs.palette import GOLD, INK, MODEL, QUIET
 from huggin.graphs.runs import Beside
-from huggin.graphs.style import ACCENT, GOLD, QUIET, dots, new_figure, same_limits
+from huggin.graphs.style import dots, new_figure, same_limits
 
 READABLE = 110  # tokens whose names fit side by side on one axis
 AROUND = 20  # tokens on either side of the answers in an enlargement of both
@@ -121,7 +122,7 @@ def _panels(
     shared: Any = {"sharex": "col", "sharey": "row", "width_ratios": list(map(_inches, views))}
     grid = part.subplots(rows, len(views), squeeze=False, **shared)
     if run.name:
-        part.suptitle(run.name, fontsize=10, color=run.colour)
+        part.suptitle(run.name, fontsize=10)
     grid[0, 0].set_title(short(shown.window.question))
     for view, panels in zip(views, grid.T, strict=True):
         _name_tokens(panels[-1], shown, view)
@@ -141,7 +142,7 @@ def _mark(axes: Axes, shown: Shown, view: range) -> None:
     if window.has_answer:
         axes.axvspan(*edges_of_answer(window), color=GOLD, alpha=0.18, linewidth=0)
     if shown.has_answered:
-        axes.axvspan(shown.start - 0.5, shown.end + 0.5, ymax=0.03, color=ACCENT, linewidth=0)
+        axes.axvspan(shown.start - 0.5, shown.end + 0.5, ymax=0.03, color=MODEL, linewidth=0)
     for token in range(1, len(window.parts)):
         before, after = window.parts[token - 1 : token + 1]
         if before != after and "special" in (before, after):
@@ -159,7 +160,7 @@ def _name_tokens(axes: Axes, shown: Shown, view: range) -> None:
     axes.set_xticks(view, names, rotation=90, fontsize=7, family="monospace")
     parts = shown.window.parts[view.start : view.stop]
     for label, part in zip(axes.get_xticklabels(), parts, strict=True):
-        label.set_color("black" if part == "context" else QUIET)
+        label.set_color(INK if part == "context" else QUIET)
     axes.set_xlabel(_in_lines(f"token ({'; '.join(_notes(shown, view))})", view))
 
 

@@ -15,13 +15,13 @@ from huggin.analysis.nodes import (
     rank_nodes,
     weight_change,
 )
-from huggin.graphs import style
+from huggin.graphs import palette, style
 from huggin.graphs.runs import figure_name, side_by_side
 from huggin.recording.reader import Recording
 
 LABELLED = 4  # ranked nodes that are named in a panel
-BY_STEP = len(style.NODES)  # nodes whose weights are drawn by step
-ENDS = (("start", style.START), ("end", style.END))  # the rows of the head's weight
+BY_STEP = len(palette.SERIES)  # nodes whose weights are drawn by step
+ENDS = (("start", palette.START), ("end", palette.END))  # the rows of the head's weight
 
 
 def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, Figure]:
@@ -34,7 +34,7 @@ def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str,
     rankings = [rank_nodes(run, choice) for run in runs]
     for part, run, ranking in zip(parts, side_by_side(runs), rankings, strict=True):
         if run.name:
-            part.suptitle(run.name, fontsize=10, color=run.colour)
+            part.suptitle(run.name, fontsize=10)
         change = weight_change(run.recording.steps)
         _draw_run(part.subplots(2, 2, sharex=True, sharey="row"), change, ranking.nodes[:LABELLED])
     _note(figure, rankings, choice)
@@ -56,7 +56,7 @@ def draw_weights_over_time(*runs: Recording, choice: NodeChoice = TOP_RANKED) ->
         for row, axes in enumerate(panels):
             _draw_moves(axes, steps.step, steps.weight[:, row], nodes)
         title = f"start weights; number: node (weight at step {steps.step[0]})"
-        panels[0].set_title(run.headline(f"{title}; ranked by {ranking.name}"), color=run.colour)
+        panels[0].set_title(run.headline(f"{title}; ranked by {ranking.name}"))
         panels[1].set_title("end weights")
         panels[0].set_xlabel("")
     _note(figure, rankings, choice)
@@ -74,8 +74,8 @@ def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None
     """Start weights on the left, end weights on the right; grid: (2, 2) panels."""
     for row, ((above, below), (name, colour)) in enumerate(zip(grid.T, ENDS, strict=True)):
         before = change.first[row]
-        above.axline((0, 0), slope=1, color=style.QUIET, linewidth=0.8, zorder=0)
-        below.axhline(0, color=style.QUIET, linewidth=0.8, zorder=0)
+        above.axline((0, 0), slope=1, color=palette.QUIET, linewidth=0.8, zorder=0)
+        below.axhline(0, color=palette.QUIET, linewidth=0.8, zorder=0)
         for axes, values in ((above, change.last[row]), (below, change.absolute[row])):
             axes.plot(before, values, ".", color=colour, markersize=4, alpha=0.5)
             axes.margins(0.1)
@@ -90,9 +90,9 @@ def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None
 
 def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> None:
     """Write the numbers of nodes at their points; the first one is the tracked node."""
-    tracked: Any = {"color": style.ACCENT, "fontweight": "bold"}
+    tracked: Any = {"fontweight": "bold"}
     for node in nodes:
-        look: Any = tracked if node == nodes[0] else {"color": "black"}
+        look: Any = tracked if node == nodes[0] else {}
         if np.isfinite([x[node], y[node]]).all():
             shift = (0, 4 if y[node] >= 0 else -11)
             look = {"textcoords": "offset points", "ha": "center", "fontsize": 8, **look}
@@ -102,10 +102,10 @@ def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> 
 def _draw_moves(axes: Axes, step: np.ndarray, weight: np.ndarray, nodes: Sequence[int]) -> None:
     """How far some nodes' weights are from their first value; weight: (steps, hidden)."""
     moved = weight - weight[0]
-    for node, colour in zip(nodes, style.NODES):
+    for node, colour in zip(nodes, palette.SERIES):
         label = f"{node} ({weight[0, node]:+.3f})"
         axes.plot(step, moved[:, node], color=colour, linewidth=1.2, label=label)
-    axes.axhline(0, color=style.QUIET, linewidth=0.6)
+    axes.axhline(0, color=palette.QUIET, linewidth=0.6)
     style.by_step(axes, "change of weight")
     style.say_not_finite(axes, weight)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

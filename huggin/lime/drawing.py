@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
-from huggin.graphs.style import ACCENT, END, GOLD, QUIET, START, legend_above
+from huggin.graphs.palette import AGAINST, FOR, NOTHING, QUIET, SERIES
+from huggin.graphs.style import legend_above
 from huggin.lime.quality import LEAVE_ONE_OUT, LIME, RANDOM, Curve
 
-FOR = GOLD  # green and vermilion, which the colour-blind can tell apart
-AGAINST = END
-NEITHER = "#c0c8cf"
-METHODS = {LIME: START, LEAVE_ONE_OUT: END, "integrated gradients": ACCENT, RANDOM: QUIET}
+METHODS = dict(zip((LIME, LEAVE_ONE_OUT, "integrated gradients"), SERIES)) | {RANDOM: QUIET}
 OWN = "DejaVu Sans"  # comes with Matplotlib
 BOXES = "Last Resort"  # begins the name of fonts that draw a box for every letter
 
@@ -40,6 +40,18 @@ def draw_curves(panels: Iterable[Axes], curves: Mapping[str, Curve], what: str, 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(f"{way} ({better} is better)\n\n\n")
         legend_above(axes, rows=2)
+
+
+def speaking(coefficients: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """The colour of each coefficient's bar. clear: which of them are more than chance."""
+    return np.where(clear, np.where(coefficients > 0, FOR, AGAINST), NOTHING)
+
+
+def explain_bars(axes: Axes) -> None:
+    """A legend of the colours of `speaking`."""
+    meanings = {"for it": FOR, "against it": AGAINST, "may be chance, or no effect": NOTHING}
+    bars = [Patch(color=colour, label=meaning) for meaning, colour in meanings.items()]
+    axes.legend(handles=bars, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
 
 
 def families_for(text: str) -> tuple[list[str], str]:

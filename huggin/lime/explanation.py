@@ -52,6 +52,7 @@ class Explanation(Generic[SceneT, Of]):
     probability: float = float("nan")  # of the target in the full scene; NaN if it has none
     stability: Mapping[str, float] | None = None  # of repeats with fresh masks, see quality.py
     curves: Mapping[str, Any] = field(default_factory=dict)  # by orders of segments: quality.py
+    believe: str = ""  # the verdict
 
     @property
     def top(self) -> np.ndarray:

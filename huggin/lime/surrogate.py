@@ -86,6 +86,11 @@ class Surrogate:
         return np.maximum(chance, self.smallest)
 
     @property
+    def clear(self) -> np.ndarray:
+        """(segments,) whether a coefficient differs from 0 by more than `noise`."""
+        return np.abs(self.coefficients) > self.noise
+
+    @property
     def smallest(self) -> float:
         """A smaller coefficient is rounding, or no effect."""
         return max(self.rounding, self.least)

@@ -149,7 +149,7 @@ def _as_many_as_fit(
 
 def facts_of_runs(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
     """Facts of one or several runs in one table, each run's first fact in its colour."""
-    heads = ("black", *(run.colour for run in side_by_side(runs)))
+    heads = ("", *(run.colour if run.name else "" for run in side_by_side(runs)))
     width = ALONE if len(runs) == 1 else max(30, WIDE // len(runs))
     return text_block(table(in_columns(texts), FACTS_BLUE, (LABELS, *[width] * len(runs)), heads))
 

@@ -86,14 +86,14 @@ def table(
 ) -> str:
     """A table of texts, each wrapped at its column's width in characters.
 
-    heads: the colours of the first row's texts; none: it is a row like the others.
+    heads: colours that stand before the first row's texts; "": none does.
     """
     lines = []
     for number, texts in enumerate(rows):
         cells = [cell_text(text, width) for text, width in zip(texts, widths, strict=True)]
         if heads and not number:
-            coloured = zip(heads, cells, strict=True)
-            cells = [f'<FONT COLOR="{head}">{cell}</FONT>' for head, cell in coloured]
+            marks = [f'<FONT COLOR="{head}">■</FONT> ' if head else "" for head in heads]
+            cells = [mark + cell for mark, cell in zip(marks, cells, strict=True)]
         in_row = "".join(f'<TD ALIGN="LEFT" BALIGN="LEFT">{cell}</TD>' for cell in cells)
         lines.append(f"<TR>{in_row}</TR>")
     attributes = f'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="4" BGCOLOR="{colour}"'
@@ -106,7 +106,7 @@ def label(markup: str) -> str:
 
 
 def legend_table(
-    modules: Sequence[ModuleRow], name: str = "", colour: str = "black", width: int = 90
+    modules: Sequence[ModuleRow], name: str = "", colour: str = "", width: int = 90
 ) -> str:
     """The model's modules: numbers, what they are, and the parameters of each.
 
@@ -118,7 +118,7 @@ def legend_table(
         numbers = ", ".join(map(str, module.numbers))
         what = f"{module.names[0].rpartition('.')[2]} = {module.module}"
         rows.append((numbers, what, f"{module.parameters:,}"))
-    return table(rows, LEGEND_GREEN, (16, width, 20), (colour,) * 3)
+    return table(rows, LEGEND_GREEN, (16, width, 20), ("", colour, ""))
 
 
 @contextmanager

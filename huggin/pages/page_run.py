@@ -252,6 +252,7 @@ def _explained_answer(kept: Any) -> Page:
         "target": shown(finding.target),
         "scale": finding.scale,
         "most": finding.largest,
+        "beyond": finding.beyond,
         "words": [_word(finding, piece) for piece in finding.pieces],
         "lines": [shown(line) for line in (f"{finding.how_in_words()}.", finding.believe) if line],
     }

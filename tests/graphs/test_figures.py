@@ -15,10 +15,9 @@ from PIL import Image
 import huggin
 from huggin.analysis.nodes import NodeChoice, table_of_nodes
 from huggin.common.errors import UserError
-from huggin.graphs import style
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_losses
-from huggin.graphs.runs import COLOURS, side_by_side
+from huggin.graphs.runs import side_by_side
 from huggin.graphs.tokens import Shown, token_figure, views_of
 from huggin.graphs.weights import draw_weights
 from huggin.recording.reader import Recording
@@ -218,14 +217,6 @@ def test_a_mean_of_one_step_is_not_called_a_mean(tiny_run, pretrained_run):
     labels = axes["losses-side-by-side"].axes[0].get_legend_handles_labels()[1]
     assert len(labels) == 2
     assert "mean" not in " ".join(labels)
-
-
-def test_colours_mean_one_thing_each():
-    of_what = {style.START, style.END, style.GOLD, style.ACCENT}
-    assert of_what.isdisjoint(COLOURS)
-    assert of_what.isdisjoint(style.LAYERS)
-    assert of_what.isdisjoint(style.NODES)
-    assert set(COLOURS).isdisjoint({*style.LAYERS, *style.NODES})
 
 
 def test_the_summary_command(tiny_run):

@@ -12,7 +12,8 @@ from huggin.common.errors import UserError
 from huggin.graphs.logits import draw_logits
 from huggin.graphs.losses import draw_efficacy, draw_losses
 from huggin.graphs.nodes import draw_shares
-from huggin.graphs.runs import COLOURS, read_runs, same_sample, side_by_side
+from huggin.graphs.palette import RUNS
+from huggin.graphs.runs import read_runs, same_sample, side_by_side
 from huggin.graphs.weights import draw_weights
 from huggin.recording.reader import Recording
 from tests.conftest import command
@@ -36,7 +37,7 @@ def edit(run: Path, **changes) -> None:
 def test_names_and_colours(runs):
     beside = side_by_side(read_runs(runs))
     assert [run.name for run in beside] == [str(run) for run in runs]
-    assert [run.colour for run in beside] == list(COLOURS[:2])
+    assert [run.colour for run in beside] == list(RUNS[:2])
 
 
 @pytest.mark.slow
@@ -45,7 +46,7 @@ def test_each_run_is_drawn_as_it_was_recorded(runs):
     lines = draw_losses(*recordings)["losses-side-by-side"].axes[0].lines
     for at, recording in enumerate(recordings):
         np.testing.assert_array_equal(lines[2 * at].get_ydata(), recording.steps.loss)
-        assert lines[2 * at].get_color() == COLOURS[at]
+        assert lines[2 * at].get_color() == RUNS[at]
     axes = draw_weights(*recordings)["weights-side-by-side"].axes  # four panels per run
     for at, recording in enumerate(recordings):
         (points,) = [line for line in axes[4 * at].lines if line.get_marker() == "."]
@@ -82,8 +83,8 @@ def test_a_run_has_its_colour_whatever_it_was_asked(runs):
         (run / "efficacy.json").write_text(json.dumps(entries))
     axes = draw_efficacy(runs)["efficacy"].axes[0]
     lines = [bars.lines[0] for bars in axes.containers]
-    of_scratch = [COLOURS[0]] * 3  # it was evaluated at its end, too
-    assert [line.get_color() for line in lines] == [*of_scratch, COLOURS[1], COLOURS[1]]
+    of_scratch = [RUNS[0]] * 3  # it was evaluated at its end, too
+    assert [line.get_color() for line in lines] == [*of_scratch, RUNS[1], RUNS[1]]
     assert [line.get_marker() for line in lines] == ["o", "s", "D", "o", "s"]
 
 
@@ -168,7 +169,7 @@ def pdf_of(runs: list[Path]) -> tuple[str, list[str], list[str]]:
 def test_one_pdf_of_two_runs(runs):
     source, pages, said = pdf_of(runs)
     assert said == []
-    assert f'<FONT COLOR="{COLOURS[1]}">' in source
+    assert f'<FONT COLOR="{RUNS[1]}">' in source
     assert "sample 2: " in source.replace("<BR/>", " ")
     assert source.count("BertSelfAttention") == 1  # one legend for models that are alike
     text = " ".join(pages)

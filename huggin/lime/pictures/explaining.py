@@ -165,9 +165,10 @@ def explain_picture(
         if faithfulness:
             one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
         report.tell(*(f"{name}: {curve.in_words()}" for name, curve in one.curves.items()))
-        explanations[number] = one
         if not one.surrogate.constant:
-            report.tell(one.verdict(_doubts(one, until_stable)))
+            one = replace(one, believe=one.verdict(_doubts(one, until_stable)))
+            report.tell(one.believe)
+        explanations[number] = one
     return ExplainedPicture(explanations, report.lines)
 
 

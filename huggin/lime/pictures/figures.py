@@ -1,4 +1,4 @@
-"""Explanation -> figures: segments on the picture, coefficients, scores, quality, rounds."""
+"""Explanation -> figures: sizes on the picture, segments, coefficients, scores, quality, rounds."""
 
 import textwrap
 import warnings
@@ -7,27 +7,33 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from scipy.ndimage import distance_transform_edt, find_objects
 from skimage.segmentation import mark_boundaries
 
 from huggin.common.text import short
-from huggin.graphs.style import ACCENT, GOLD, legend_above, new_figure
+from huggin.graphs.palette import AGAINST, FOR, INK, PAPER, QUIET, SERIES
+from huggin.graphs.style import legend_above, new_figure
 from huggin.lime.classifiers.classifier import first_answers
-from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
+from huggin.lime.drawing import draw_curves, explain_bars, families_for, speaking, use_fonts
 from huggin.lime.explanation import Explanation as AnyExplanation
 from huggin.lime.pictures.scene import Scene
+from huggin.lime.surrogate import CHANCE
 
-TINT = 0.45  # of the colour on the segment with the highest coefficient
-PALE = 0.55  # of white on the rest of the picture
+TINT = 0.7  # of the colour on the segment with the largest coefficient
+PALE = 0.5  # of white on the grey picture
+SEEN = 0.05  # of the largest coefficient: smaller ones have no number on the picture
+GREY = (0.299, 0.587, 0.114)  # luma of red, green and blue
 SHARP = 400  # pixels that a picture with lines on it has at least
 LABELLED = 40  # segments, above which the axis does not number each
 LONG = 8.0  # inches of a picture's longer side
 SHORT = 3.2  # inches of its shorter side, at least
+BAR = 1.2  # inches of the scale of colours beside it
 SEGMENT = "segment"  # the gid of a segment's number
-BOX = {"boxstyle": "round,pad=0.15", "facecolor": "black", "edgecolor": "none", "alpha": 0.65}
+BOX = {"boxstyle": "round,pad=0.15", "facecolor": INK, "edgecolor": "none", "alpha": 0.7}
 Explanation = AnyExplanation[Scene, int]
 
 
@@ -39,10 +45,10 @@ def draw_explanation(explanation: Explanation) -> dict[str, Figure]:
     figures = {}
     height, width = explanation.scene.segments.shape
     wide, tall = (max(SHORT, LONG * side / max(height, width)) for side in (width, height))
-    own = (wide, tall + 0.7)  # inches in the picture's shape, with room for the title
+    own = (wide + BAR, tall + 0.7)  # inches in the picture's shape, with room for scale and title
     for name, (title, size, draw) in PANELS.items():
         wide, tall = size or own
-        figures[name] = new_figure(wide, tall, f"{title}: {called(explanation)}")
+        figures[name] = new_figure(wide, tall, f"{called(explanation)}: {title}")
         draw(figures[name].subplots(), explanation)
     figures["lime"] = _sheet(explanation)
     if explanation.curves:
@@ -62,17 +68,31 @@ def _finish(figure: Figure, scene: Scene) -> None:
 
 
 def _sheet(explanation: Explanation) -> Figure:
-    figure = new_figure(13, 10.8, f"Why {called(explanation)}? {short(explanation.scene.name)}")
-    grid = figure.add_gridspec(3, 2, height_ratios=(1, 0.8, 0.34))
-    for place, (title, _, draw) in enumerate(PANELS.values()):
-        axes = figure.add_subplot(grid[place // 2, place % 2])
+    figure = new_figure(15, 9.2, f"{seen_in(explanation)}: {short(explanation.scene.name)}")
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.25, 1))[:, 0]
+    panels = [*above.subplots(1, 3), *below.subplots(1, 2, width_ratios=(3, 2))]
+    for axes, (title, _, draw) in zip(panels, PANELS.values(), strict=True):
         axes.set_title(title)
         draw(axes, explanation)
-    words = figure.add_subplot(grid[2, :])
-    words.set_axis_off()
-    lines = (textwrap.fill(line, 150) for line in explanation.in_words() + explanation.details())
-    words.text(0, 1, "\n".join(lines), va="top", fontsize=9.5, linespacing=1.4)
+    sentence = f"{explanation.score_in_words()}. {explanation.believe}"
+    figure.supxlabel(textwrap.fill(sentence, 170), fontsize=10)
     return figure
+
+
+def seen_in(explanation: Explanation) -> str:
+    """What the figures show: the segments that nothing but chance sets apart from the first one."""
+    surrogate, top = explanation.surrogate, explanation.top
+    if not len(top):
+        return f"No segment speaks for {called(explanation)} beyond chance"
+    below = surrogate.coefficients[top[0]] - surrogate.coefficients
+    chance = CHANCE * np.hypot(surrogate.standard_errors[top[0]], surrogate.standard_errors)
+    first = np.flatnonzero(~(below > chance)).tolist()
+    if len(first) > len(top):
+        return f"Many segments speak for {called(explanation)}"
+    if len(first) == 1:
+        return f"Segment {first[0]} speaks most for {called(explanation)}"
+    numbers = f"{', '.join(map(str, first[:-1]))} and {first[-1]}"
+    return f"Segments {numbers} speak most for {called(explanation)}"
 
 
 def called(explanation: Explanation) -> str:
@@ -84,47 +104,48 @@ def called(explanation: Explanation) -> str:
 def _coefficients(axes: Axes, explanation: Explanation) -> None:
     surrogate = explanation.surrogate
     numbers = np.arange(len(surrogate.coefficients))
-    colours = np.full(len(numbers), NEITHER)
-    colours[explanation.top] = FOR
-    colours[explanation.against] = AGAINST
+    colours = speaking(surrogate.coefficients, surrogate.clear)
     known = bool(np.isfinite(surrogate.standard_errors).all())
     errors = surrogate.standard_errors if known else None
     look: Any = {"color": colours, "capsize": 2, "error_kw": {"lw": 1}}
     axes.bar(numbers, surrogate.coefficients, yerr=errors, **look)
-    note = "green: speak for it;  red: against it;  grey: less, or chance"
-    note += ";  whiskers: ± 1 standard error" if known else ""
-    axes.set(xlabel=f"segment\n{note}", ylabel=f"coefficient ({explanation.request.scale})")
-    axes.axhline(0, color="black", lw=0.8)
+    note = " (whiskers: ± 1 standard error)" if known else ""
+    axes.set(xlabel=f"segment{note}", ylabel=f"coefficient ({explanation.request.scale})")
+    axes.axhline(0, color=INK, lw=0.8)
+    explain_bars(axes)
     axes.margins(x=0.01, y=0.1)
     if len(numbers) <= LABELLED:
         axes.set_xticks(numbers, map(str, numbers), fontsize=7)
 
 
 def _top_segments(axes: Axes, explanation: Explanation) -> None:
-    """The picture, pale; green where segments speak for the class, red where against it.
+    """The picture in grey; a segment's colour is as strong as its coefficient is large.
 
-    The highest coefficient has the full tint, one of a quarter of it half of the tint.
+    Segments that may be chance, or have no effect, are left grey.
     """
-    scene = explanation.scene
-    picture = scene.picture * (1 - PALE) + PALE
-    size = np.abs(explanation.surrogate.coefficients)
-    tint = TINT * np.sqrt(size / max(size.max(), 1e-300))[scene.segments][..., None]
-    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
-        inside = np.isin(scene.segments, segments)[..., None]
-        tinted = scene.picture * (1 - tint) + np.array(to_rgb(colour)) * tint
-        picture = np.where(inside, tinted, picture)
-    show_picture(axes, picture)
-    places = [np.arange(-1, size + 1) for size in scene.segments.shape[::-1]]
-    for segments, colour in ((explanation.top, FOR), (explanation.against, AGAINST)):
-        for segment in segments:
-            around = np.pad(scene.segments == segment, 1)  # lines close at the picture's edge
-            axes.contour(*places, around, levels=[0.5], colors=colour, linewidths=1.8)
-    chosen = np.concatenate([explanation.top, explanation.against])
-    number_segments(axes, scene.segments, chosen, fontsize=10)
-    if not len(chosen):
-        note = textwrap.fill("no segment speaks for it or against it beyond chance", 26)
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", va="center", bbox=box)
+    scene, surrogate = explanation.scene, explanation.surrogate
+    most = float(np.abs(surrogate.coefficients).max()) or 1.0
+    sizes = np.where(surrogate.clear, surrogate.coefficients / most, 0)
+    share = sizes[scene.segments][..., None]
+    grey = (scene.picture @ GREY * (1 - PALE) + PALE)[..., None]
+    tint = TINT * np.abs(share)
+    full = np.where(share > 0, to_rgb(FOR), to_rgb(AGAINST))
+    show_picture(axes, grey * (1 - tint) + full * tint)
+    ends = [TINT * np.array(to_rgb(colour)) + 1 - TINT for colour in (AGAINST, PAPER, FOR)]
+    tints = LinearSegmentedColormap.from_list("tints", ends)
+    scale = ScalarMappable(Normalize(-most, most), tints)
+    label = f"coefficient ({explanation.request.scale}): against < 0 < for"
+    bar = axes.figure.colorbar(scale, ax=axes, label=label, shrink=0.8, pad=0.02)
+    bar.ax.set_ylim(min(0, surrogate.coefficients.min()), max(0, surrogate.coefficients.max()))
+    number_segments(axes, scene.segments, np.flatnonzero(abs(sizes) >= SEEN), fontsize=10)
+
+
+def _only_segments(axes: Axes, explanation: Explanation) -> None:
+    """The top segments alone, as the classifier sees the picture if all others are hidden."""
+    scene, top = explanation.scene, explanation.top
+    show_picture(axes, scene.hide(np.setdiff1d(np.arange(scene.count), top)))
+    numbers = ", ".join(map(str, top)) or "none: no segment speaks for it beyond chance"
+    axes.text(0.5, -0.02, numbers, transform=axes.transAxes, ha="center", va="top", fontsize=9)
 
 
 def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
@@ -138,9 +159,10 @@ def _numbered_segments(axes: Axes, explanation: Explanation) -> None:
     axes.autoscale(False)
     for pair in explanation.surrogate.pairs:
         ends = zip(places[pair.first], places[pair.second])
-        axes.plot(*ends, color=FOR if pair.beyond > 0 else AGAINST, lw=2.5)
+        colour, line = (FOR, "-") if pair.beyond > 0 else (AGAINST, ":")
+        axes.plot(*ends, color=colour, linestyle=line, lw=2.5)
     if explanation.surrogate.pairs:
-        note = "lines: pairs that count together; green: more than their sum; red: less"
+        note = "solid lines: pairs that give more than their sum; dotted: less"
         axes.text(0.5, -0.045, note, transform=axes.transAxes, ha="center", va="top", fontsize=8)
 
 
@@ -153,11 +175,11 @@ def show_picture(axes: Axes, picture: np.ndarray) -> None:
 def _scores(axes: Axes, explanation: Explanation) -> None:
     scores = explanation.scores
     spread = None if np.ptp(scores) > 0 else (scores[0] - 0.5, scores[0] + 0.5)
-    axes.hist(scores, bins=30, range=spread, color="#9ecae1")
+    axes.hist(scores, bins=30, range=spread, color=SERIES[4])
     mean = scores.mean()
     full = scores[0]
-    axes.axvline(mean, color=ACCENT, ls="--", label=f"mean over the masks: {mean:.3g}")
-    axes.axvline(full, color=GOLD, ls="-", label=f"full picture: {full:.3g}")
+    axes.axvline(mean, color=QUIET, ls="--", label=f"mean over the masks: {mean:.3g}")
+    axes.axvline(full, color=INK, ls="-", label=f"full picture: {full:.3g}")
     what = f"{explanation.request.scale} of {called(explanation)}"
     axes.set(xlabel=what, ylabel="masked pictures")
     axes.locator_params(axis="x", nbins=5)
@@ -202,7 +224,7 @@ def number_segments(
         row, column = np.unravel_index(depth.argmax(), depth.shape)
         places.append((depth.max(), row + rows.start, column + columns.start, segment))
     middles = {}
-    look: Any = {"ha": "center", "va": "center", "fontsize": fontsize, "color": "white"}
+    look: Any = {"ha": "center", "va": "center", "fontsize": fontsize, "color": PAPER}
     for _, row, column, segment in sorted(places, reverse=True):
         middles[segment] = ((column + 0.5) * scale - 0.5, (row + 0.5) * scale - 0.5)
         axes.text(*middles[segment], str(segment), gid=SEGMENT, bbox=dict(BOX), **look)
@@ -232,8 +254,9 @@ def remove_covered(figure: Figure) -> None:
 
 Panel = tuple[str, tuple[float, float] | None, Callable[[Axes, Explanation], None]]
 PANELS: dict[str, Panel] = {  # title, inches (None: in the picture's shape), how it is drawn
-    "top_segments": ("Green: for it; red: against it", None, _top_segments),
-    "numbered_segments": ("Segments", None, _numbered_segments),
+    "top_segments": ("How much each segment speaks for or against it", None, _top_segments),
+    "only_segments": ("Only the segments that speak most for it", None, _only_segments),
+    "numbered_segments": ("All segments", None, _numbered_segments),
     "segment_coeffs": ("Coefficient of each segment", (9, 4.2), _coefficients),
-    "prob_topclassification": ("The class's score over the masks", (7, 4.2), _scores),
+    "prob_topclassification": ("Its score over the masks", (7, 4.2), _scores),
 }

@@ -1,6 +1,7 @@
 """Explained answers -> figures: the text shaded, top words, agreement of methods, word by step.
 
-In the text each word has the colour of its segment, and its standard error in a strip beneath it.
+In the text each word has the colour of its segment. A strip beneath it says that it is less certain
+than the other words.
 """
 
 import textwrap
@@ -12,20 +13,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from huggin.common.text import short
+from huggin.graphs.palette import AGAINST, FOR, GOLD, INK, MODEL, PAPER, QUIET
 from huggin.graphs.saving import ignore_missing_glyphs
-from huggin.graphs.style import QUIET, START, legend_above, new_figure
-from huggin.lime.drawing import AGAINST, FOR, NEITHER, draw_curves, families_for, use_fonts
+from huggin.graphs.style import FOR_AGAINST, legend_above, new_figure
+from huggin.lime.drawing import draw_curves, explain_bars, families_for, speaking, use_fonts
 from huggin.lime.quality import LIME, Compared
 from huggin.lime.words.found import Asked, ByStep, Finding, Kept, Piece
 from huggin.lime.words.text import PARTS, is_right_to_left, isolated, words_in
 
-FOR_AGAINST = LinearSegmentedColormap.from_list("against-for", [AGAINST, "#ffffff", FOR])
 KINDS = ("words", "sentences", "spans")  # of segments
 NAMES = {  # of all figures
     "agreement",
@@ -48,7 +49,7 @@ ABOVE = 0.7  # for the title
 PART = 0.24  # for the name of a part
 BELOW = 1.05  # for the legend
 LONGEST = 60  # characters of a word
-UNCLEAR = "#5a5a5a"  # of a word whose coefficient may be chance
+UNSURE = 1.5  # median standard errors, from which on a word has a strip
 Colour = tuple[float, float, float]
 Measure = Callable[[str], float]  # a text -> its width in inches
 
@@ -78,24 +79,17 @@ def draw_bars(finding: Finding, kept: Kept) -> Figure:
     title = f"Why “{isolated(finding.target, 50)}”?\n{isolated(kept.asked.question, 60)}"
     figure = new_figure(8, 1.9 + 0.27 * len(shown), title)
     axes = figure.subplots()
-    values = [segment.coefficient for segment in shown]
+    values = np.array([segment.coefficient for segment in shown])
     errors = [segment.standard_error or 0.0 for segment in shown]
-    clear = [finding.is_clear(segment) for segment in shown]
-    colours = np.where(clear, np.where(np.array(values) > 0, FOR, AGAINST), NEITHER)
-    axes.barh(
-        range(len(shown)),
-        values,
-        xerr=errors,
-        color=colours,
-        error_kw={"lw": 1, "capsize": 2},
-    )
+    clear = np.array([finding.is_clear(segment) for segment in shown])
+    look: Any = {"color": speaking(values, clear), "error_kw": {"lw": 1, "capsize": 2}}
+    axes.barh(range(len(shown)), values, xerr=errors, **look)
     axes.set_yticks(range(len(shown)), [finding.label(segment, NAMED) for segment in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.axvline(0, color="black", linewidth=0.8)
+    axes.axvline(0, color=INK, linewidth=0.8)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel(f"coefficient ({finding.scale})")
-    note = "green: for it;  red: against it;  grey: may be chance;  whiskers: ± 1 standard error"
-    figure.supxlabel(note, fontsize=9)
+    axes.set_xlabel(f"coefficient ({finding.scale}; whiskers: ± 1 standard error)")
+    explain_bars(axes)
     return figure
 
 
@@ -148,10 +142,10 @@ def draw_by_step(finding: Finding, found: ByStep, kept: Kept) -> Figure:
     ratios = [1.6, 0.2 * len(shown) + 0.6]
     top, axes = figure.subplots(2, 1, height_ratios=ratios, sharex=True)
     columns = np.arange(len(found.steps))
-    top.plot(columns, found.scores, color=START, marker="o", markerfacecolor="white")
+    top.plot(columns, found.scores, color=INK, marker="o", markerfacecolor=PAPER)
     right = np.flatnonzero(found.is_answer)
     label = f"the model answers: {isolated(finding.target, 30)}"
-    top.plot(right, np.array(found.scores)[right], "o", color=START, label=label)
+    top.plot(right, np.array(found.scores)[right], "o", color=INK, label=label)
     top.set_ylabel(f"{finding.scale} of\n“{isolated(finding.target, 16)}”")
     if len(right):
         legend_above(top)
@@ -233,18 +227,17 @@ def _draw_part(axes: Axes, finding: Finding, placed: list[Placed], top: float) -
         if segment:
             colour = shade(segment.coefficient / finding.largest)
             _draw_box(axes, (left, y), right - left, TALL, colour)
-        if segment and segment.standard_error is not None:
-            grey = _grey(segment.standard_error / finding.largest)
-            _draw_box(axes, (left, y + TALL + 0.012), right - left, STRIP, grey)
+        if segment and (segment.standard_error or 0) > UNSURE * finding.usual_error:
+            _draw_box(axes, (left, y + TALL + 0.012), right - left, STRIP, to_rgb(QUIET))
         if piece.is_answer or piece.is_expected:
             outline = Rectangle((left, y), right - left, TALL, facecolor="none", linewidth=1.3)
-            outline.set_edgecolor(START if piece.is_answer else FOR)
+            outline.set_edgecolor(MODEL if piece.is_answer else GOLD)
             outline.set_linestyle("-" if piece.is_answer else ":")
             axes.add_patch(outline)
         look: dict[str, Any] = {"fontsize": SIZE, "ha": "center", "va": "center_baseline"}
         clear = segment is None or finding.is_clear(segment)
         word = short(piece.text, LONGEST)
-        axes.text(middle, y + TALL / 2, word, color="black" if clear else UNCLEAR, **look)
+        axes.text(middle, y + TALL / 2, word, color=INK if clear else QUIET, **look)
 
 
 def _draw_box(
@@ -254,21 +247,15 @@ def _draw_box(
 
 
 def shade(share: float) -> Colour:
-    """White for 0, green for 1, red for -1."""
+    """White for 0, full for 1 and -1 and beyond."""
     colour = np.array(to_rgb(FOR if share > 0 else AGAINST))
     depth = 0.85 * min(1.0, abs(share))
     red, green, blue = 1 - depth * (1 - colour)
     return float(red), float(green), float(blue)
 
 
-def _grey(share: float) -> Colour:
-    """Pale for an error of 0, nearly black for one as large as the largest coefficient."""
-    light = 0.93 - 0.83 * min(1.0, share)
-    return light, light, light
-
-
 def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None:
-    """The scales of both colours, what the outlines are, and how far to trust it."""
+    """The scale of the colours, what the outlines and strips are, and how far to trust it."""
     most = finding.largest
     for at, share in enumerate(np.linspace(-1, 1, 41)):
         _draw_box(axes, (EDGE + 0.06 * at, top), 0.061, 0.16, shade(share))
@@ -276,20 +263,18 @@ def _draw_legend(axes: Axes, finding: Finding, asked: Asked, top: float) -> None
     axes.text(EDGE, top + 0.25, f"{-most:.3g}", ha="left", **note)
     axes.text(EDGE + 1.23, top + 0.25, "against   0   for", ha="center", **note)
     axes.text(EDGE + 2.46, top + 0.25, f"{most:+.3g}", ha="right", **note)
-    axes.text(EDGE + 2.7, top + 0.08, f"coefficient ({finding.scale})", **note)
-    for at, share in enumerate(np.linspace(0, 1, 20)):
-        _draw_box(axes, (EDGE + 5 + 0.06 * at, top + 0.055), 0.061, STRIP, _grey(share))
-    axes.text(EDGE + 5, top + 0.25, "0", ha="left", **note)
-    axes.text(EDGE + 6.2, top + 0.25, f"{most:.3g}", ha="right", **note)
-    axes.text(EDGE + 6.3, top + 0.08, "strip: standard error, on the same scale", **note)
-    outlines = f"blue frame: the answer, “{isolated(asked.answer, 40)}”"
+    beyond = finding.beyond
+    clipped = f"; {beyond} beyond the scale, with its full colour" if beyond else ""
+    axes.text(EDGE + 2.7, top + 0.08, f"coefficient ({finding.scale}){clipped}", **note)
+    facts = [f"solid frame: the answer, “{isolated(asked.answer, 40)}”"]
     if any(piece.is_expected and not piece.is_answer for piece in finding.pieces):
-        outlines += f";  dotted green frame: expected, “{isolated(asked.expected, 40)}”"
-    facts = (
-        f"{outlines};  grey letters: within 1.96 standard errors of 0.  "
-        f"{asked.whose}; {finding.how_in_words()}"
-    )
-    lines = textwrap.wrap(facts, 150)
+        facts.append(f"dotted frame: expected, “{isolated(asked.expected, 40)}”")
+    facts.append("grey letters: within 1.96 standard errors of 0")
+    if error := finding.usual_error:
+        usual = f"usual standard error: {error:.2g}"
+        facts.append(f"{usual} (strip beneath a word: more than {UNSURE:g} times that)")
+    facts.append(f"{asked.whose}; {finding.how_in_words()}")
+    lines = textwrap.wrap(";  ".join(facts), 150)
     axes.text(EDGE, top + 0.42, "\n".join(lines), fontsize=8, va="top", linespacing=1.4)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from huggin.common.errors import UserError
@@ -20,6 +21,7 @@ from huggin.lime.words.text import cut, label, place_of_token, text_of, whole_of
 from huggin.recording.run_facts import first_problem
 
 FILE = "explanation.json"
+OUTLYING = 0.95  # quantile of the coefficients' sizes that others may be twice as large as
 AGAIN = "run huggin lime-answer again, it writes a new one"
 TextExplanation = Explanation[TextScene, TokenSpan]
 
@@ -110,8 +112,28 @@ class Finding(BaseModel, extra="allow", frozen=True):
 
     @property
     def largest(self) -> float:
-        """The largest coefficient without its sign; 1 if all are 0."""
-        return max(abs(segment.coefficient) for segment in self.segments) or 1.0
+        """The size that has the full colour: the largest coefficient's; 1 if all are 0.
+
+        An outlier, twice as large as the 95th percentile or more, would bleach all others, so it is
+        that percentile then.
+        """
+        usual, most = np.quantile(self._sizes, (OUTLYING, 1))
+        return float(usual if 0 < 2 * usual <= most else most) or 1.0
+
+    @property
+    def beyond(self) -> int:
+        """How many coefficients are larger than `largest`."""
+        return int((self._sizes > self.largest).sum())
+
+    @property
+    def usual_error(self) -> float:
+        """The median standard error; 0 if none is known."""
+        errors = [segment.standard_error for segment in self.segments]
+        return float(np.median([error for error in errors if error is not None] or [0.0]))
+
+    @property
+    def _sizes(self) -> np.ndarray:
+        return np.abs([segment.coefficient for segment in self.segments])
 
     def how_in_words(self) -> str:
         """How it was made, and how well it holds."""

@@ -17,7 +17,7 @@ class AttentionMap {
       describe: (row, column) => this.describe(row, column),
     });
     const paper = channels(themeColour("panel").slice(1));
-    const ink = channels(themeColour("model").slice(1));
+    const ink = channels(themeColour("attention").slice(1));
     const pixels = Array.from({ length: SHADES + 1 }, (_, at) => mixed(paper, ink, at / SHADES));
     this.map.paint(Uint8Array.from(this.weights, (weight) => Math.round(shadeOf(weight) * SHADES)), pixels);
     this.map.scale.replaceChildren(...scaleOf(pixels, "≤ 0.001", "1", "weight"));
@@ -72,7 +72,7 @@ function wordsPanel(sample) {
   const largestFirst = [...clear].sort((one, other) => Math.abs(other.coefficient) - Math.abs(one.coefficient));
   const shown = new Set(largestFirst.slice(0, MOST_WORDS));
   const bars = segments.filter((one) => shown.has(one)).map((one) => ({ name: one.text, value: one.coefficient, kind: "named" }));
-  const list = new Bars(themeColour("gold"), bars.length);
+  const list = new Bars(themeColour("for"), bars.length);
   list.show("words beyond chance, largest first", bars, { named: largest(bars.map((bar) => bar.value)), sums: 1 });
   panel.append(el("p", { class: "hint", text: `What LIME found: how much the ${score} of the answer falls when a word is hidden. ${believe}` }), bars.length ? list.node : missingLine("no word is beyond chance"));
   return panel;

@@ -39,7 +39,7 @@ function shadeOf(probability) {
 // Shades for tokens (behind text, so never too strong) and for pixels, of the start or the end.
 function shadesOf(view) {
   const paper = channels(themeColour("panel").slice(1));
-  const full = dark.matches ? { start: [44, 130, 190], end: [196, 92, 20] } : { start: [0, 114, 178], end: [213, 94, 0] };
+  const full = dark.matches ? { start: [44, 130, 190], end: [196, 92, 20] } : { start: channels(themeColour("start").slice(1)), end: channels(themeColour("end").slice(1)) };
   const strongest = dark.matches ? 0.8 : 0.62;
   const steps = Array.from({ length: SHADES + 1 }, (_, at) => at / SHADES);
   const behind = steps.map((share) => `rgb(${mixed(paper, full[view], share * strongest).join(",")})`);

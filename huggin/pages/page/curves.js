@@ -96,7 +96,7 @@ function gapped(numbers) {
 // playing: [{run, curves, sample}], of one or two runs
 function chartsOf(playing, go) {
   const lastStep = Math.max(...playing.map(({ curves }) => curves.step[curves.step.length - 1] || 0));
-  const colours = { ink: themeColour("ink"), quiet: themeColour("quiet"), start: themeColour("start"), end: themeColour("end"), other: themeColour("other-run"), model: themeColour("model") };
+  const colours = { ink: themeColour("ink"), quiet: themeColour("quiet"), start: themeColour("start"), end: themeColour("end"), other: themeColour("other-run"), asked: themeColour("asked") };
   const kinds = [lossChart, rateChart, marginChart, scoreChart];
   return kinds.map((chart) => new Chart({ ...chart(playing, colours), lastStep, go }));
 }
@@ -114,7 +114,7 @@ function lossChart(playing, colours) {
     const mean = { x: curves.step, y: gapped(curves.mean), label: named(playing, at, "running mean"), colour, width: 2, format: digits(4) };
     const rows = run.scores.filter((score) => score.loss !== null);
     const spread = (row) => rows[row].loss_spread === null ? "" : within([-1, 1].map((side) => rows[row].loss + side * rows[row].loss_spread));
-    const validation = { x: rows.map((row) => row.step), y: rows.map((row) => row.loss), label: named(playing, at, "validation"), colour: colours.model, dash: at ? [4, 3] : null, dots: true, format: (value, row) => signed(value, 4) + spread(row) };
+    const validation = { x: rows.map((row) => row.step), y: rows.map((row) => row.loss), label: named(playing, at, "validation"), colour: colours.asked, dash: at ? [4, 3] : null, dots: true, format: (value, row) => signed(value, 4) + spread(row) };
     return rows.length > 1 ? [each, mean, validation] : [each, mean];
   });
   return { title: "Loss", unit: "nats", series };
@@ -144,7 +144,7 @@ function scoreChart(playing, colours) {
     return sets.flatMap((data) => ["em", "f1"].map((kind) => {
       const rows = run.scores.filter((score) => score.data === data);
       const label = `${kind.toUpperCase()} ${sets.length > 1 ? `(${short(data, 24)})` : ""}`;
-      return { x: rows.map((row) => row.step), y: rows.map((row) => row[kind]), label: named(playing, at, label), colour: kind === "em" ? colours.ink : colours.model, dash: at ? [4, 3] : null, dots: true, format: (value, row) => `${signed(value, 3)} %${within(rows[row][`${kind}_interval`])}` };
+      return { x: rows.map((row) => row.step), y: rows.map((row) => row[kind]), label: named(playing, at, label), colour: colours.asked, dash: at || kind === "f1" ? [4, 3] : null, dots: true, format: (value, row) => `${signed(value, 3)} %${within(rows[row][`${kind}_interval`])}` };
     }));
   });
   const missing = playing[0].run.missing.scores || "the model was not evaluated";

@@ -1,12 +1,9 @@
-// Answers that lime-answer has explained: their words, green for the answer and red against it.
-
-const SPEAKS_FOR = [0, 158, 115];
-const SPEAKS_AGAINST = [213, 94, 0];
+// Answers that lime-answer has explained: their words, shaded by how much they speak for the answer.
 
 function explainedPanel(root, run) {
   root.hidden = !run.explained.length;
   if (root.hidden) return;
-  const hint = "LIME: green words speak for the answer, red ones against it. The answer itself is framed and was never hidden.";
+  const hint = "What LIME found. The answer itself is underlined and was never hidden.";
   const answers = run.explained.map((one, at) => explainedAnswer(one, at === 0));
   root.replaceChildren(root.querySelector("h2"), el("p", { class: "hint", text: hint }), ...answers);
 }
@@ -25,19 +22,20 @@ function explainedAnswer(one, isOpen) {
 function shadedWord(word) {
   const node = el("span", { class: "token", text: word.text });
   if (word.share !== null) node.style.backgroundColor = `rgb(${speaking(word.share).join(",")})`;
-  const shown = word.answer ? el("span", { class: "gold" }, node) : node;
+  const shown = word.answer ? el("span", { class: "model" }, node) : node;
   return word.blank ? [el("span", { text: " " }), shown] : [shown];
 }
 
 // A coefficient over the largest one, -1 to 1 -> a colour
 function speaking(share) {
   const paper = channels(themeColour("panel").slice(1));
-  return mixed(paper, share > 0 ? SPEAKS_FOR : SPEAKS_AGAINST, 0.62 * Math.min(1, Math.abs(share)));
+  return mixed(paper, channels(themeColour(share > 0 ? "for" : "against").slice(1)), 0.62 * Math.min(1, Math.abs(share)));
 }
 
 function keyOf(one) {
   const colours = Array.from({ length: 41 }, (_, at) => speaking(at / 20 - 1));
-  const label = `coefficient (${one.scale})`;
-  const scale = scaleOf(colours, withSign(-one.most), withSign(one.most), label);
+  const beyond = one.beyond ? `; ${one.beyond} beyond the scale, with its full colour` : "";
+  const label = `coefficient (${one.scale})${beyond}`;
+  const scale = scaleOf(colours, `against ${withSign(-one.most)}`, `${withSign(one.most)} for`, label);
   return el("div", { class: "keyline" }, el("span", { class: "scale" }, ...scale));
 }

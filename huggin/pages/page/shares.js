@@ -51,7 +51,7 @@ class Shares {
     this.shares = sample.shares;
     this.top = this.shares.nodes.length / (this.shares.step.length * 2 * sample.size);
     this.ofLogit = { start: new Bars(themeColour("start"), this.top + 3), end: new Bars(themeColour("end"), this.top + 3) };
-    this.ofMargin = this.shares.margin ? new Bars(themeColour("model"), this.top + 2) : null;
+    this.ofMargin = this.shares.margin ? new Bars(themeColour("start"), this.top + 2) : null;
   }
 
   nodes(view) {

@@ -1,4 +1,4 @@
-"""Figures of explanations: one numbering, green for and red against, numbers that can be read."""
+"""Figures of explanations: one numbering, colours that show sizes, numbers that can be read."""
 
 import itertools
 import warnings
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from huggin.graphs.palette import AGAINST, FOR, NOTHING
 from huggin.lime import drawing
-from huggin.lime.drawing import AGAINST, FOR
 from huggin.lime.explanation import Explanation, Request
 from huggin.lime.masks import distance_weights, random_perturbations
-from huggin.lime.pictures.figures import SEGMENT, draw_explanation
+from huggin.lime.pictures.figures import SEGMENT, TINT, draw_explanation, seen_in
 from huggin.lime.pictures.scene import Scene, segmented
 from huggin.lime.predictor import Target
 from huggin.lime.surrogate import Pair, linear_regression_coefficients
@@ -66,21 +66,42 @@ def test_numbers_never_cover_each_other_and_what_is_left_out_is_said(shape, cell
 
 
 @pytest.mark.slow
-def test_green_is_for_and_red_against_under_one_numbering():
+def test_colours_are_as_strong_as_the_coefficients_and_no_effect_has_none():
     one = explained((96, 96), 9)
     assert (one.top.tolist(), one.against.tolist()) == ([0, 1], [8])
+    one = replace(one, surrogate=replace(one.surrogate, least=0.35))  # 0.3 is no effect any more
     figures = draw_explanation(one)
-    assert {text.get_text() for text in numbers_on(figures["top_segments"])} == {"0", "1", "8"}
-    colours = [bar.get_facecolor()[:3] for bar in figures["segment_coeffs"].axes[0].patches]
-    assert colours[0] == colours[1] == to_rgb(FOR)
-    assert colours[8] == to_rgb(AGAINST)
-    shown = figures["top_segments"].axes[0].images[0].get_array()
-    for segment, colour, size in ((0, FOR, 1), (8, AGAINST, 0.4 / 0.5)):
-        inside = one.scene.segments == segment
-        tint = 0.45 * size**0.5
-        tinted = one.scene.picture[inside].mean(axis=0) * (1 - tint)
-        tinted += np.array(to_rgb(colour)) * tint
-        assert np.allclose(shown[inside].mean(axis=0), tinted, atol=1e-3)
+    assert {text.get_text() for text in numbers_on(figures["top_segments"])} == {"0", "8"}
+    bars = [bar.get_facecolor()[:3] for bar in figures["segment_coeffs"].axes[0].patches]
+    assert [bars[0], bars[1], bars[8]] == [to_rgb(FOR), to_rgb(NOTHING), to_rgb(AGAINST)]
+    picture, scale = figures["top_segments"].axes
+    shown = np.asarray(picture.images[0].get_array())
+    for segment, colour, size in ((0, FOR, 1), (8, AGAINST, 0.4 / 0.5), (1, FOR, 0), (4, FOR, 0)):
+        inside = shown[one.scene.segments == segment]
+        grey = (inside - TINT * size * np.array(to_rgb(colour))) / (1 - TINT * size)
+        assert np.allclose(grey, grey[:, :1], atol=1e-5)  # red, green and blue alike
+    assert scale.get_ylim() == pytest.approx((-0.4, 0.5), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_only_the_top_segments_are_seen_and_one_sentence_is_below_the_sheet():
+    one = replace(explained((96, 96), 9), believe="Verdict: rely on them.")
+    figures = draw_explanation(one)
+    (shown,) = figures["only_segments"].axes[0].images
+    top = np.isin(one.scene.segments, one.top)
+    assert np.array_equal(shown.get_array()[top], one.scene.picture[top])
+    assert np.array_equal(shown.get_array()[~top], one.scene.fill[~top])
+    sentence = f"{one.score_in_words()}. Verdict: rely on them."
+    assert figures["lime"].get_supxlabel().replace("\n", " ") == sentence
+
+
+def test_the_title_names_what_no_chance_sets_apart():
+    one = explained((96, 96), 9)
+    assert seen_in(one) == "Segment 0 speaks most for dog"
+    unsure = replace(one.surrogate, covariance=np.eye(9) * 0.08**2)
+    assert seen_in(replace(one, surrogate=unsure)) == "Segments 0 and 1 speak most for dog"
+    nothing = replace(one.surrogate, covariance=np.eye(9))
+    assert seen_in(replace(one, surrogate=nothing)) == "No segment speaks for dog beyond chance"
 
 
 @pytest.mark.slow
@@ -90,8 +111,9 @@ def test_a_line_joins_the_segments_that_count_together():
     figures = draw_explanation(replace(one, surrogate=replace(one.surrogate, pairs=pairs)))
     axes = figures["numbered_segments"].axes[0]
     scale = axes.images[0].get_array().shape[0] / 96
-    for line, pair, colour in zip(axes.lines, pairs, (AGAINST, FOR), strict=True):
-        assert line.get_color() == colour
+    looks = ((AGAINST, ":"), (FOR, "-"))
+    for line, pair, look in zip(axes.lines, pairs, looks, strict=True):
+        assert (line.get_color(), line.get_linestyle()) == look
         columns, rows = (line.get_data()[axis] / scale for axis in (0, 1))
         ends = one.scene.segments[rows.astype(int), columns.astype(int)]
         assert ends.tolist() == [pair.first, pair.second]
