@@ -29,7 +29,7 @@ def draw_teachers(taught: Taught) -> dict[str, Figure]:
     panels[0].set_title(f"added up, through the head; dashed: opponents; {band}; {NOISE}")
     style.by_step(panels[1], "its loss (nats)")
     if taught.losses:
-        panels[1].plot(*taught.losses, color=palette.START)
+        panels[1].plot(*taught.losses, color=palette.INK)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     style.say_drawn_for(figure, question=short(taught.question))
     return {"teachers": figure}
@@ -38,7 +38,7 @@ def draw_teachers(taught: Taught) -> dict[str, Figure]:
 def _draw(
     axes: Axes, teachers: list[Teacher], steps: np.ndarray, curves: np.ndarray, line: str
 ) -> None:
-    for teacher, colour in zip(teachers, palette.NODES):
+    for teacher, colour in zip(teachers, palette.SERIES):
         text = f"{short(teacher.question, 80)} -> {short(teacher.answer, 30) or '(none)'}"
         label = f"{teacher.push:+.4f}  question {teacher.index}: {text}"
         axes.plot(steps, curves[teacher.index], line, color=colour, label=label)
