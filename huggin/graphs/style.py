@@ -18,6 +18,7 @@ FOR_AGAINST = LinearSegmentedColormap.from_list(
     "against-for", [palette.AGAINST, palette.PAPER, palette.FOR]
 )
 MINOR_LABELS = (1, 0.4)  # decades: only up to the first all ticks of a log scale have labels
+FEW = 4  # points: fewer make bars, and no curve
 MOST_DOTS = 110  # points of a line that is drawn with a dot at each
 LOOK: Any = {
     "text.parse_math": False,  # questions, tokens and names of classes are never formulas
