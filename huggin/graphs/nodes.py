@@ -100,7 +100,7 @@ def draw_snapshot(
 
 def _joined(numbers: Iterable[int]) -> str:
     """Numbers in words, each once."""
-    return " and ".join(map(str, dict.fromkeys(numbers)))
+    return " and ".join(f"{number:,}" for number in dict.fromkeys(numbers))
 
 
 def end_sites(sites: Iterable[Site]) -> list[Site]:
@@ -211,7 +211,7 @@ def _draw_sums(part: SubFigure, run: Beside, token: int | None, step: int | None
     gold = window.gold_start
     rival = found.rival(at, window) if token in (None, gold) else token
     start, end = (gold, window.gold_end) if token is None else (token, token)
-    title = run.headline(f"{short(window.question)}  After step {found.step[at]}.")
+    title = run.headline(f"{short(window.question)}  After step {found.step[at]:,}.")
     part.suptitle(title, fontsize=10)
     columns = part.subplots(2, 3, height_ratios=[3, 1]).T
     columns[0, 0].set_title(f"start logit of {_name(window, start)}")

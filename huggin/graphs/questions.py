@@ -144,6 +144,9 @@ def draw_passes(*runs: Recording) -> dict[str, Figure]:
     if not any(len(passes.learned) for passes in found):
         return {}
     title = "Learned and forgotten from one pass through the data to the next"
+    if len(runs) == 1:
+        learned, forgotten = (int(some.sum()) for some in (found[0].learned, found[0].forgotten))
+        title = f"{title}: {learned:,} times learned, {forgotten:,} times forgotten"
     figure = style.new_figure(1 + 6 * len(runs), 5, title)
     panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
     for axes, run, passes in zip(panels, side_by_side(runs), found, strict=True):

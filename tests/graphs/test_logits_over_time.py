@@ -64,7 +64,7 @@ def test_first_right_and_flips_in_the_table(pretrained_run):
     gold = (window.gold_start, window.gold_end)
     recording = spans(recording, 1, [(1, 1), gold, (1, 1), gold, gold, gold, gold, gold, gold])
     assert flips_in_words(recording, 1) == (
-        "sample 1: first right at step 1, turned wrong or right again at 2, 3, right at the end"
+        "sample 1: first right at step 1, turned wrong or right again at 2; 3, right at the end"
     )
     lines = table_of_samples(recording).splitlines()
     assert len(lines) == 4
