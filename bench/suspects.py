@@ -37,7 +37,9 @@ from huggin.recording.reader import Recording  # noqa: E402
 VALIDATION = 120
 KINDS = ("random", "boundary", "swapped")
 FOLDS = 3
-WORD = re.compile(r"\w[\w'’.,%-]*\w|\w")
+HAN = "\u3400-\u9fff"  # Chinese is written without blanks: each character is a word
+LETTER = f"[^\\W{HAN}]"
+WORD = re.compile(f"[{HAN}]|{LETTER}(?:(?:{LETTER}|['’.,%-])*{LETTER})?")
 
 
 def main() -> None:

@@ -31,8 +31,9 @@ SCRIPTS = sorted(ROOT.glob("*.py"))
 COMMANDS = [*SCRIPTS, *sorted((ROOT / "huggin" / "commands").glob("[!_]*.py"))]
 FRONT_DOOR = ("huggin/__init__.py", "huggin/recording/__init__.py")
 LONGEST = 400
-# TensorFlow and torch take seconds to load, and OpenVINO need not be installed.
+# TensorFlow, torch and scikit-learn take seconds to load, and OpenVINO need not be installed.
 IMPORTS_LATE = (
+    "huggin.analysis.edges",
     "huggin.common.statistics",
     "huggin.lime.classifiers.keras_quietly",
     "huggin.lime.classifiers.keras_classifier",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from huggin.analysis.edges import EdgeEvidence, edge_evidence
 from huggin.analysis.learning import with_loss
 from huggin.analysis.question_texts import NOBODY, TextEvidence, spans_of, text_evidence
 from huggin.analysis.questions import Record, answer_of, kind_of, visits_of
@@ -19,19 +20,23 @@ from huggin.recording.results import Efficacy
 
 WEIGHTS = {
     "loss": 1.0,  # its loss in late passes is high beside that of questions of its kind
-    "elsewhere": 0.6,  # the trained model's answer is another one
-    "edge": 0.5,  # the trained model's answer begins or ends at another word
+    "elsewhere": 0.3,  # the trained model's answer is another one
+    "edge": 0.3,  # the trained model's answer begins or ends at another word
     "swap": 1.2,  # two answers of a context fit better if they are swapped
-    "far": 0.8,  # the words of the question stand elsewhere in the context
+    "far": 0.5,  # the words of the question stand elsewhere in the context
+    "moved": 0.9,  # it looks more like the other answers if an edge is moved
+    "unusual": 0.7,  # its edges do not look like those of the other answers
     "contradiction": 1.0,  # the same question has another answer
     "copy": 0.3,  # a question of another kind has the same answer
 }
 LATE = 2  # passes whose losses are averaged
-TOLD = 0.2  # weighted evidence from which on it is told
+TOLD = 0.1  # weighted evidence from which on it is told
 WHOLE = 0.9  # share of the questions that a pass has seen if it counts as one
 MEMORISED = 0.9  # share of right windows in a pass from which on errors may be memorised, too
 HIGH = 6.0  # spreads above the middle from which on a loss is full evidence
 FULL_SWAP = 0.8  # gain in closeness from which on a swap is full evidence
+FULL_MOVED = 4.0  # log odds from which on another edge is full evidence
+FULL_UNUSUAL = 6.0  # log odds from which on unusual edges are full evidence
 SHARING = 0.3  # share of questions with another question's answer from which on loss cannot tell
 OF_A_KIND = 8  # questions of a kind that weigh as much as all questions together
 
@@ -92,7 +97,8 @@ def losses_by_pass(found: TrainedWindows) -> PassLosses:
 def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[list[int], list[str]]:
     """The passes whose losses tell most, counted from 0, and what is to be said of them.
 
-    evaluations: on validation data while the run was trained; the best of them ends the passes.
+    evaluations: on validation data while the run was trained. The pass behind the best of them is
+    the last one, because a question's loss is taken before the model learns from it again.
     """
     count = max(1, int((np.isfinite(losses.loss).mean(axis=0) > WHOLE).sum()))
     end = count
@@ -100,7 +106,7 @@ def late_passes(losses: PassLosses, evaluations: Sequence[Efficacy]) -> tuple[li
     best = min(with_loss(evaluations), key=lambda pair: pair[1], default=None)
     if best and best[0].step < losses.last_step[-1]:
         end = int(np.searchsorted(losses.last_step, best[0].step, side="right"))
-        end = min(max(1, end), count)
+        end = min(end + 1, count)
         notes.append(f"the validation loss was lowest at step {best[0].step}")
     elif losses.right[count - 1] > MEMORISED:
         end = max(1, int(np.argmax(losses.right > MEMORISED)))
@@ -144,6 +150,7 @@ def beside_its_kind(loss: np.ndarray, kinds: Sequence[str]) -> np.ndarray:
 def evidence_of(
     records: Sequence[Record],
     texts: TextEvidence,
+    edges: EdgeEvidence,
     loss: np.ndarray | None,
     asked: Sequence[ModelAnswer],
     overlap: np.ndarray,
@@ -156,6 +163,8 @@ def evidence_of(
     found = {
         "swap": np.clip(texts.swap / FULL_SWAP, 0, 1),
         "far": texts.far,
+        "moved": np.clip(edges.moved / FULL_MOVED, 0, 1),
+        "unusual": np.clip(edges.unusual / FULL_UNUSUAL, 0, 1),
         "contradiction": (texts.contradicted_by != NOBODY).astype(float),
         "copy": (texts.copied_from != NOBODY).astype(float),
     }
@@ -200,6 +209,7 @@ def rank_suspects(
     data that was not trained on. late: the passes to use.
     """
     texts = text_evidence(records)
+    edges = edge_evidence(records)
     notes = []
     loss = None
     if losses is not None:
@@ -211,7 +221,7 @@ def rank_suspects(
                 "one: such questions teach each other, so the loss cannot tell here and counts 0"
             )
     overlap = _overlaps(records, asked) if asked else np.array([])
-    found = evidence_of(records, texts, None if notes else loss, asked, overlap)
+    found = evidence_of(records, texts, edges, None if notes else loss, asked, overlap)
     if asked:
         agrees = f"the model gives {(overlap == 1).mean():.0%} of the given answers"
         notes.append(f"{agrees}; its word counts so much")
@@ -235,7 +245,7 @@ def rank_suspects(
                 model_answer=answer.text if answer else None,
                 probability=answer.given if answer else known,
                 score=float(score[place]),
-                reason=_reason(place, mine, texts, known, answer),
+                reason=_reason(place, mine, texts, edges.better[place], known, answer),
             )
         )
     return suspects, notes
@@ -245,6 +255,7 @@ def _reason(
     place: int,
     weighted: Mapping[str, float],
     texts: TextEvidence,
+    better: str,
     late: float | None,
     answer: ModelAnswer | None,
 ) -> str:
@@ -254,6 +265,8 @@ def _reason(
         "loss": f"hard beside questions of its kind (p {late or 0:.1g} in training)",
         "swap": f"it and question {texts.swapped_with[place]} fit better with each other's answer",
         "far": "the question's words stand elsewhere in the context",
+        "moved": f'"{short(better, 40)}" would look more like the other answers',
+        "unusual": "it begins or ends unlike the other answers",
         "contradiction": f"question {partner} has the same text and another answer",
         "copy": f"question {texts.copied_from[place]}, of another kind, has the same answer",
     }

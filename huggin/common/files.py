@@ -14,6 +14,9 @@ from typing import Any
 
 from huggin.common.errors import BadValue, UserError
 
+PACKAGE = Path(__file__).resolve().parents[1]
+# Scripts, cfgs and sample: a wheel holds them inside the package, a clone beside it.
+TOOLKIT = PACKAGE / "toolkit" if (PACKAGE / "toolkit").is_dir() else PACKAGE.parent
 LARGEST_TEXT = 1 << 28  # bytes of a JSON file that is read whole, far above any of ours
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from huggin.common.cli import CommandParser, at_least
 from huggin.common.errors import UserError
+from huggin.common.files import TOOLKIT
 from huggin.database.connection import add_database_option
 from huggin.graphs.arguments import add_options
 from huggin.lime import choices
 from huggin.lime.results import name_of
 
-SAMPLE = Path(__file__).resolve().parents[2] / "sample" / "shapes"
+SAMPLE = TOOLKIT / "sample" / "shapes"
 LARGEST_SEED = 2**32 - 1
 LARGEST = 4096  # pixels of an input's side
 STABILITY = "explain R times with fresh masks: how far do they agree?"

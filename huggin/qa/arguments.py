@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huggin.common.errors import UserError
+from huggin.common.files import TOOLKIT
 from huggin.common.streams import warn
 
-TOOLKIT = Path(__file__).resolve().parents[2]
 INPUT_PATHS = (
     "model_name_or_path",
     "config_name",

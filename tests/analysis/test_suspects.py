@@ -140,8 +140,10 @@ def test_passes_before_the_errors_were_memorised():
     chosen, notes = late_passes(
         passes(0.1, 0.3, 0.5, 0.7), [evaluation(2, 1.0), evaluation(4, 2.0)]
     )
-    assert chosen == [0, 1]
-    assert "validation loss was lowest at step 2" in notes[0]
+    assert chosen == [1, 2]
+    assert (
+        "validation loss was lowest at step 2; so the losses are those of pass 2 and 3" in notes[0]
+    )
     assert "a single pass tells little" in late_passes(passes(0.5), [])[1][0]
 
 

@@ -2,12 +2,14 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file
 from transformers import (
     BertConfig,
     BertForQuestionAnswering,
@@ -21,7 +23,7 @@ from huggin.common.errors import BadValue, UserError
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import training_features
 from huggin.recording import KnownWindows, Recorder, RecorderCallback, Recording, track
-from tests.conftest import command
+from tests.conftest import ROOT, command, python
 
 DATA = DataArguments(max_seq_length=64, doc_stride=16)
 LABELS = ("start_positions", "end_positions")
@@ -194,3 +196,34 @@ def test_texts_are_the_runs_own_files(model, features, tokenizer, records, tmp_p
     assert recording.run.texts in list(recording.run.own_files())
     moved = run.rename(tmp_path / "moved")
     assert len(suspects(moved, ask=False).ranked) == 4
+
+
+@pytest.mark.slow
+def test_two_processes_of_a_stock_trainer_record_the_windows_of_one(tiny, tmp_path):
+    """As a set by epoch. The weights are those of two processes that record nothing."""
+
+    def trained(processes, recorded):
+        folder = tmp_path / f"{processes}-{recorded}"
+        torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)]
+        script = ["-m", "tests.recording.stock_trainer", tiny / "model", tiny / "questions.json"]
+        line = [python(), *torchrun, *script, folder, recorded]
+        subprocess.run(line, cwd=ROOT, capture_output=True, check=True, timeout=300)
+        return folder
+
+    epochs = {}
+    for processes in (1, 2):
+        folder = trained(processes, "recorded")
+        recording = Recording(folder)
+        seen = recording.questions
+        epoch = np.ceil(recording.steps.epoch[seen.step] - 1e-6).astype(int)
+        rows = list(zip(epoch.tolist(), seen.index.tolist(), seen.window.tolist(), strict=True))
+        epochs[processes] = set(rows)
+        assert len(rows) == len(set(rows)) == 3 * 4
+        loss = (seen.start_loss + seen.end_loss) / 2
+        means = np.bincount(seen.step, loss)[1:] / np.bincount(seen.step)[1:]
+        assert np.allclose(means, recording.steps.loss[1:], rtol=1e-5)
+    assert epochs[1] == epochs[2]
+    with_it, without = (
+        load_file(each / "model.safetensors") for each in (folder, trained(2, "not"))
+    )
+    assert all(torch.equal(with_it[name], without[name]) for name in without)
