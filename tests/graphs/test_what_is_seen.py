@@ -53,7 +53,7 @@ def steps_of(folder, segments: list[range], loss=lambda step: 4.0 - step) -> Rec
             more = {"weight": weight, "bias": weight[:2]}
             writer.append("steps", step=step, loss=loss(step), **numbers, **more)
         writer.close()
-    return Recording(run)
+    return Recording(run.path)
 
 
 def test_resumes_are_marked_in_all_panels_and_named_once(tmp_path):
@@ -96,7 +96,7 @@ def test_only_heads_that_read_a_word_are_drawn_and_the_others_counted(tmp_path):
     rows = [[1, 0, 0], [0.25, 0.75, 0], [0.9, 0.1, 0], [0, 0.25, 0.75]]
     weights = np.array(rows, np.float16).reshape(2, 2, 1, 3)
     write_answer(run, replace(kept, attention=Attention([1], weights)))
-    drawn = draw_attention(Recording(run))["attention"]
+    drawn = draw_attention(Recording(run.path))["attention"]
     axes = drawn.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["layer 1, head 2"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["[CLS]", "x", "[SEP]"]
