@@ -92,9 +92,9 @@ def test_few_points_are_bars_with_intervals(tiny_run):
 def test_only_heads_that_read_a_word_are_drawn_and_the_others_counted(tmp_path):
     run = write_run(tmp_path, 2, window())
     kept = answer(8)
-    # of two layers of two heads: reads [CLS]; reads the word; reads it too little; reads [SEP]
+    # of four heads: reads [CLS]; reads the word; reads it too little; reads [SEP]
     rows = [[1, 0, 0], [0.25, 0.75, 0], [0.9, 0.1, 0], [0, 0.25, 0.75]]
-    weights = np.array(rows, np.float16).reshape(2, 2, 1, 3)
+    weights = np.array(rows, np.float16).reshape(1, 4, 1, 3)
     write_answer(run, replace(kept, attention=Attention([1], weights)))
     drawn = draw_attention(Recording(run.path))["attention"]
     axes = drawn.axes[0]
