@@ -70,7 +70,7 @@ def show(tab, page, moment: str = "") -> None:
 
 
 def step_of(tab) -> int:
-    return int(re.match(r"Step (\d+)", tab.inner_text("#now"))[1])
+    return int(re.match(r"Step ([\d,]+)", tab.inner_text("#now"))[1].replace(",", ""))
 
 
 def drag_to(tab, place: int) -> None:

@@ -1,9 +1,12 @@
 // Heat maps: a pixel of a canvas is a cell. Axes, lines and marks lie over it.
 
+const NAMED = 40; // tokens that have room for their names
+
 class HeatMap {
-  // kind: "start" or "end"; title, unit: texts; rows, columns: how many cells; label: for screen readers
+  // kind: "start" or "end"; title: a text; names: of the tokens; rows, columns: how many cells; label: for screen readers
   constructor(options) {
     Object.assign(this, options);
+    this.isNamed = this.columns <= NAMED;
     this.canvas = el("canvas", { width: this.columns, height: this.rows, role: "img", "aria-label": this.label });
     this.context = this.canvas.getContext("2d");
     this.image = this.context.createImageData(this.columns, this.rows);
@@ -14,7 +17,7 @@ class HeatMap {
     this.scale = el("span", { class: "scale" });
     this.node = el("figure", { class: `map ${this.kind}` },
       el("figcaption", {}, el("b", { text: this.title }), this.scale),
-      el("div", { class: "frame" }, this.ticksY, this.plot, this.side, this.ticksX(), el("div", { class: "axis-x", text: "place of the token" })));
+      el("div", { class: "frame" }, this.ticksY, this.plot, this.side, this.ticksX(), el("div", { class: "axis-x", text: this.isNamed ? "token" : "place of the token" })));
     this.plot.addEventListener("pointermove", (event) => this.over(event));
     this.plot.addEventListener("pointerleave", () => { hideTip(); this.point.over(null); });
     this.plot.addEventListener("click", (event) => this.click(event));
@@ -22,9 +25,11 @@ class HeatMap {
 
   ticksX() {
     const last = this.columns - 1;
-    const places = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * last)))];
-    return el("div", { class: "ticks-x" }, ...places.map((place) => {
-      const tick = el("span", { text: String(place), class: place === last ? "last" : "" });
+    const quarters = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * last)))];
+    const places = this.isNamed ? this.names.map((_, place) => place) : quarters;
+    return el("div", { class: this.isNamed ? "ticks-x named" : "ticks-x" }, ...places.map((place) => {
+      const text = this.isNamed ? short(this.names[place], 9) : String(place);
+      const tick = el("span", { text, class: place === last ? "last" : "" });
       tick.style.left = `${(100 * (place + 0.5)) / this.columns}%`;
       return tick;
     }));
@@ -115,6 +120,7 @@ class LogitMap {
     this.map = new HeatMap({
       kind, rows, point,
       columns: sample.size,
+      names: sample.names,
       title: `${kind} logit`,
       label: `Heat map of the ${kind} logits: ${several(sample.size, "token")} by ${several(rows, "probe")}. The numbers are in the table of each step.`,
       describe: (row, column) => this.describe(row, column, kind),
@@ -133,12 +139,12 @@ class LogitMap {
 
   nameSteps(rows) {
     const places = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * (rows - 1))))];
-    this.map.nameRows(places.map((row) => [row, String(this.sample.steps[row])]));
+    this.map.nameRows(places.map((row) => [row, whole(this.sample.steps[row])]));
   }
 
   describe(row, column, kind) {
     const logit = this.logits[row * this.sample.size + column];
-    return `step ${this.sample.steps[row]}\ntoken ${column} “${short(this.sample.names[column])}”\n${kind} logit ${half(logit)}`;
+    return `step ${whole(this.sample.steps[row])}\ntoken ${column} “${short(this.sample.names[column])}”\n${kind} logit ${half(logit)}`;
   }
 
   show(row) {
@@ -182,11 +188,12 @@ class LensMap {
     this.map = new HeatMap({
       kind, rows, point,
       columns: sample.size,
+      names: sample.names,
       title: `probability as ${kind}`,
       label: `The QA head on each of ${several(rows - 1 + this.lens.first, "layer")}: the probability of each of ${several(sample.size, "token")} as ${kind}.`,
       describe: (row, column) => this.describe(rows - 1 - row, column),
     });
-    this.map.nameRows(layerTicks(rows).map((layer) => [rows - 1 - layer, this.lens.first + layer === 0 ? "input 0" : String(this.lens.first + layer)]));
+    this.map.nameRows(layerTicks(rows).map((layer) => [rows - 1 - layer, String(this.lens.first + layer)]));
     if (sample.gold) this.map.addSpan("true-span", ...sample.gold);
     this.mark = el("div", { class: "layer-mark", hidden: true });
     this.map.plot.append(this.mark);
@@ -212,7 +219,7 @@ class LensMap {
     const number = this.lens.first + layer;
     const name = number === 0 ? "layer 0 (embeddings)" : `layer ${number}`;
     const token = `token ${column} “${short(this.sample.names[column])}”`;
-    return `step ${this.lens.step[this.place]}, ${name}\n${token}\nprobability as ${this.kind} ${likelihood(steps)}`;
+    return `step ${whole(this.lens.step[this.place])}, ${name}\n${token}\nprobability as ${this.kind} ${likelihood(steps)}`;
   }
 
   show(step) {
