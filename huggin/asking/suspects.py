@@ -36,7 +36,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet begins a 
 LABEL_STUDIO = ".label-studio.json"
 ARGILLA = ".argilla.json"
 PLAIN = (".csv", ".jsonl", ".json")
-FORMS = (LABEL_STUDIO, ARGILLA, *PLAIN)
+FORMS = (".csv", ".jsonl", LABEL_STUDIO, ARGILLA, ".json")
 
 
 @dataclass(frozen=True)
