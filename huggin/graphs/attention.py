@@ -41,8 +41,9 @@ def _figure(facts: AnswerFacts, attention: Attention) -> Figure:
     shown = [_standing_out(values, facts.window) for values in weights]
     heads = attention.weights.shape[1]
     names = [[f"layer {at // heads + 1}, head {at % heads + 1}" for at in some] for some in shown]
-    title = f"Which heads read a word: at most {max(map(len, shown))} of {weights.shape[1]}"
-    height = 2.6 + 0.19 * max(map(len, shown))
+    most = max(map(len, shown))
+    title = f"Which attention heads read a word: at most {most} of {weights.shape[1]}"
+    height = 2.6 + 0.19 * most
     figure = style.new_figure(1.6 + 5.6 * len(shown), height, title)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, reader, values, some, called in zip(

@@ -170,21 +170,24 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
     chosen = np.where(predicted < 0, np.nan, predicted)
     _draw_dots(view, row, chosen, probes.step, markersize=2.5, label="the model's answer")
     view.panels[row].set_ylim(edges[-1], edges[0])
+    style.whole(view.panels[row].yaxis)
     return mesh
 
 
 def _trace(axes: Axes, window: Window, learned: Learned) -> None:
-    """Lines at the true answer's ends, at the first step with a right answer, and at each flip."""
+    """Lines at the true answer's ends, marks on the left at the first right answer and at flips."""
     if window.has_answer:
         for edge, label in zip(edges_of_answer(window), ("the true answer", None), strict=True):
             axes.axvline(edge, color=palette.GOLD, linewidth=1.2, label=label)
     first = learned.first_right
-    if first is not None:
-        axes.axhline(first, color=palette.PAPER, label=f"first right at step {first:,}")
     later = [step for step in learned.flips if step != first]
-    for number, step in enumerate(later):
-        label = f"later turns: {len(later)}" if number == 0 else None
-        axes.axhline(step, color=palette.PAPER, linewidth=0.8, linestyle=":", label=label)
+    marks = [([] if first is None else [first], "D", f"first right at step {first or 0:,}")]
+    marks += [(later, ">", f"right or wrong again: {len(later)} times")]
+    for steps, marker, label in marks:
+        if steps:
+            look: Any = {"markerfacecolor": palette.PAPER, "color": palette.INK, "markersize": 5}
+            left = np.full(len(steps), axes.get_xlim()[0])
+            axes.plot(left, steps, marker, clip_on=False, zorder=4, label=label, **look)
 
 
 def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> dict[str, Figure]:

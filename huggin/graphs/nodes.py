@@ -322,4 +322,4 @@ def _draw_each(
     for axes in panels[len(nodes) :]:
         axes.set_axis_off()
     for axes in panels[3:]:
-        axes.set_xlabel("step")
+        style.by_step(axes, "")

@@ -19,8 +19,8 @@ from huggin.recording.reader import Recording
 PER_ROW = 5  # kinds beside each other
 PASSES = (  # in the order of the stack, from below
     ("stayed_right", palette.GOLD, "right before and now"),
-    ("learned", palette.SERIES[0], "learned: wrong before, right now"),
-    ("forgotten", palette.SERIES[1], "forgotten: right before, wrong now"),
+    ("learned", palette.SERIES[2], "learned: wrong before, right now"),
+    ("forgotten", palette.SERIES[5], "forgotten: right before, wrong now"),
     ("stayed_wrong", palette.NOTHING, "wrong before and now"),
 )
 CORNERS = (("easy to learn", 0.01, 0.97), ("ambiguous", 0.99, 0.5), ("hard to learn", 0.01, 0.03))
@@ -153,6 +153,7 @@ def draw_passes(*runs: Recording) -> dict[str, Figure]:
         axes.set_title(run.headline("in train mode; a pass is an epoch"))
         _draw_stack(axes, passes)
     panels[0].set_ylabel("windows of questions")
+    style.whole(panels[0].yaxis)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
     return {figure_name("questions-passes", runs): figure}

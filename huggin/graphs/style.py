@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
@@ -55,8 +56,13 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 def by_step(axes: Axes, ylabel: str) -> None:
     """Label axes whose x is the step, with whole numbers only."""
     axes.set(xlabel="step", ylabel=ylabel)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    whole(axes.xaxis)
+
+
+def whole(axis: Axis) -> None:
+    """Label an axis with whole numbers only, as `1,500`."""
+    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def dots(points: int) -> str:

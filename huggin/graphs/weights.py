@@ -19,6 +19,7 @@ from huggin.graphs import palette, style
 from huggin.graphs.runs import figure_name, side_by_side
 from huggin.recording.reader import Recording
 
+SHIFTS = (6, -13, 15, -22)  # points from a node to its number, so that neighbours' are apart
 LABELLED = 4  # ranked nodes that are named in a panel
 BY_STEP = len(palette.SERIES)  # nodes whose weights are drawn by step
 ENDS = (("start", palette.START), ("end", palette.END))  # the rows of the head's weight
@@ -93,7 +94,7 @@ def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None
 
 
 def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> None:
-    """Write the numbers of nodes at rings around their points, above and below by turns.
+    """Write the numbers of nodes at rings around their points, each at another height.
 
     The first one is the tracked node.
     """
@@ -102,7 +103,7 @@ def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> 
         axes.plot(x[node], y[node], "o", markerfacecolor="none", color=palette.INK, markersize=6)
         look: Any = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
         look["fontweight"] = "bold" if node == nodes[0] else "normal"
-        axes.annotate(str(node), (x[node], y[node]), (0, -13 if place % 2 else 6), **look)
+        axes.annotate(str(node), (x[node], y[node]), (0, SHIFTS[place % 4]), **look)
 
 
 def _draw_moves(axes: Axes, step: np.ndarray, weight: np.ndarray, nodes: Sequence[int]) -> None:

@@ -52,7 +52,7 @@ def test_the_pdf_is_about_the_newest_answer_and_one_node(drawn):
     assert "Node 5 by token: an answer after 8 steps" in texts[0]
     assert "Question by question" not in " ".join(texts)  # it is about the answer alone
     assert "modules" not in " ".join(texts)
-    assert "Which heads read a word" in " ".join(texts)
+    assert "Which attention heads read a word" in " ".join(texts)
     assert "It is not importance" in " ".join(texts)
     assert (drawn / "run" / "graphs" / "attention.png").exists()
     kept = read_answer(RunFolder(drawn / "run"))

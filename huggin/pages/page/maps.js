@@ -1,12 +1,11 @@
 // Heat maps: a pixel of a canvas is a cell. Axes, lines and marks lie over it.
 
-const NAMED = 40; // tokens that have room for their names
+const ROOM = 9; // pixels that the name of a token takes on an axis
 
 class HeatMap {
   // kind: "start" or "end"; title: a text; names: of the tokens; rows, columns: how many cells; label: for screen readers
   constructor(options) {
     Object.assign(this, options);
-    this.isNamed = this.columns <= NAMED;
     this.canvas = el("canvas", { width: this.columns, height: this.rows, role: "img", "aria-label": this.label });
     this.context = this.canvas.getContext("2d");
     this.image = this.context.createImageData(this.columns, this.rows);
@@ -15,24 +14,30 @@ class HeatMap {
     this.ticksY = el("div", { class: "ticks-y" });
     this.side = el("div", { class: "side" });
     this.scale = el("span", { class: "scale" });
+    this.axisX = el("div", { class: "axis-x" });
     this.node = el("figure", { class: `map ${this.kind}` },
       el("figcaption", {}, el("b", { text: this.title }), this.scale),
-      el("div", { class: "frame" }, this.ticksY, this.plot, this.side, this.ticksX(), el("div", { class: "axis-x", text: this.isNamed ? "token" : "place of the token" })));
+      el("div", { class: "frame" }, this.ticksY, this.plot, this.side, this.axisX));
+    new ResizeObserver(() => this.nameColumns(this.plot.clientWidth >= ROOM * this.columns)).observe(this.plot);
     this.plot.addEventListener("pointermove", (event) => this.over(event));
     this.plot.addEventListener("pointerleave", () => { hideTip(); this.point.over(null); });
     this.plot.addEventListener("click", (event) => this.click(event));
   }
 
-  ticksX() {
+  // Below the columns: the names of all tokens, or some of their places.
+  nameColumns(areNamed) {
+    if (areNamed === this.areNamed) return;
+    this.areNamed = areNamed;
     const last = this.columns - 1;
     const quarters = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * last)))];
-    const places = this.isNamed ? this.names.map((_, place) => place) : quarters;
-    return el("div", { class: this.isNamed ? "ticks-x named" : "ticks-x" }, ...places.map((place) => {
-      const text = this.isNamed ? short(this.names[place], 9) : String(place);
+    const places = areNamed ? this.names.map((_, place) => place) : quarters;
+    const ticks = places.map((place) => {
+      const text = areNamed ? short(this.names[place], 8) : String(place);
       const tick = el("span", { text, class: place === last ? "last" : "" });
       tick.style.left = `${(100 * (place + 0.5)) / this.columns}%`;
       return tick;
-    }));
+    });
+    this.axisX.replaceChildren(el("div", { class: areNamed ? "ticks-x named" : "ticks-x" }, ...ticks), areNamed ? "token" : "place of the token");
   }
 
   nameRows(rows) { // [[row, text], ...]
