@@ -65,7 +65,13 @@ def questions_of(keys: Keys) -> dict[str, Dataset]:
     tracks = keys.recording.probe_data == "validation"
     wanted = {"train": keys.trains, "validation": keys.evaluates or tracks}
     cache_dir = keys.model.cache_dir
-    return {split: load_questions(keys.data, split, cache_dir) for split in wanted if wanted[split]}
+    questions = {
+        split: load_questions(keys.data, split, cache_dir) for split in wanted if wanted[split]
+    }
+    left_out, last = keys.data.leave_out, len(questions.get("train", ())) - 1
+    if left_out is not None and left_out > last:
+        keys.refuse([f"leave_out: {left_out} is no question of the data, which has 0 to {last}"])
+    return questions
 
 
 def default_split(data: DataArguments) -> str:
