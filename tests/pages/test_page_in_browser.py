@@ -70,7 +70,7 @@ def show(tab, page, moment: str = "") -> None:
 
 
 def step_of(tab) -> int:
-    return int(re.match(r"Step (\d+)", tab.inner_text("#now"))[1])
+    return int(re.match(r"Step ([\d,]+)", tab.inner_text("#now"))[1].replace(",", ""))
 
 
 def drag_to(tab, place: int) -> None:
@@ -323,3 +323,13 @@ def test_the_page_of_an_own_question_says_neither_right_nor_wrong(tab, tmp_path)
     words = re.findall(r"\b(?:right|wrong|true)\b", tab.inner_text("main"))
     assert words == []
     assert problems_for_assistive_technology(tab) == []
+
+
+def test_tokens_are_named_below_a_map_where_there_is_room(tab, page, recording):
+    tab.set_viewport_size({"width": 2560, "height": 1400})
+    show(tab, page)
+    axis = tab.locator(".map.start .axis-x").first
+    expect(axis.locator(".named span")).to_have_count(len(recording.tracked().tokens))
+    tab.evaluate("document.querySelector('.map.start .plot').style.width = '50px'")
+    expect(axis.locator(".ticks-x:not(.named) span")).to_have_count(5)
+    expect(axis).to_contain_text("place of the token")

@@ -117,7 +117,7 @@ class Story {
     const answer = this.run.answered ?? answerOf(sample, at);
     const said = answer ? `“${short(answer, 90)}”` : "no answer";
     const expected = sample.gold ? `“${short(sample.answer, 90)}”` : "no answer in this window";
-    return isRight(sample, at) || this.run.is_own ? `After step ${sample.steps[at]} the model answers ${said}.` : `After step ${sample.steps[at]} the model answers ${said}. The true answer: ${expected}.`;
+    return isRight(sample, at) || this.run.is_own ? `After step ${whole(sample.steps[at])} the model answers ${said}.` : `After step ${whole(sample.steps[at])} the model answers ${said}. The true answer: ${expected}.`;
   }
 
   showLens(step) {
@@ -138,7 +138,7 @@ class Story {
   showShares(token) {
     this.shares.show(this.step, token, this.view);
     const at = this.sample.shares.step[this.shares.placeOf(this.step)];
-    const nearest = at === this.sample.steps[this.at] ? `after step ${at}` : `after step ${at}, the nearest snapshot of the nodes`;
+    const nearest = at === this.sample.steps[this.at] ? `after step ${whole(at)}` : `after step ${whole(at)}, the nearest snapshot of the nodes`;
     this.find(".shares-panel .hint").textContent = `Weight × activation of each node, ${nearest}. They add up to the logit exactly. Point at a token to see its nodes.`;
   }
 

@@ -58,7 +58,7 @@ function detailsPanel(root, run) {
   }
   const { step, data, tables, verdicts } = run.details;
   root.append(
-    el("p", { class: "hint", text: `The answers to ${data}, after step ${step}.` }),
+    el("p", { class: "hint", text: `The answers to ${data}, after step ${whole(step)}.` }),
     el("div", { class: "pair scores" }, ...tables.map(scoreTable)),
     ...verdicts.map((text) => el("p", { class: "hint", text: `${text[0].toUpperCase()}${text.slice(1)}.` })),
   );
@@ -132,5 +132,5 @@ function tokenTable(sample, at) {
     { head: "Place", number: true }, { head: "Token", words: true }, { head: "Start logit", number: true }, { head: "End logit", number: true },
     { head: "Probability as start", number: true }, { head: "as end", number: true },
   ];
-  return tableOf(`Every token at step ${sample.steps[at]}`, columns, rows);
+  return tableOf(`Every token at step ${whole(sample.steps[at])}`, columns, rows);
 }
