@@ -60,6 +60,9 @@ class DataArguments:
     doc_stride: int = _key(128, "tokens that neighbouring windows share")
     max_train_samples: int | None = _key(None, "train on the first N questions only", ge=1)
     max_eval_samples: int | None = _key(None, "evaluate on the first N questions only", ge=1)
+    leave_out: int | None = _key(
+        None, "index of a question whose loss counts nothing; all else stays the same", ge=0
+    )
     version_2_with_negative: bool = _key(False, "some questions have no answer, as in SQuAD 2.0")
     null_score_diff_threshold: float = _key(
         0.0, "predict no answer when [CLS] beats the best span by more than this (SQuAD 2.0)"

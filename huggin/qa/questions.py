@@ -67,9 +67,13 @@ def questions_of(given: Keys) -> dict[str, Dataset]:
     tracks = given.recording.probe_data == "validation"
     wanted = {"train": given.trains, "validation": given.evaluates or tracks}
     cache_dir = given.model.cache_dir
-    return {
+    found = {
         split: load_questions(given.data, split, cache_dir) for split in wanted if wanted[split]
     }
+    left_out, last = given.data.leave_out, len(found.get("train", ())) - 1
+    if left_out is not None and left_out > last:
+        given.refuse([f"leave_out: {left_out} is no question of the data, which has 0 to {last}"])
+    return found
 
 
 def default_split(data: DataArguments) -> str:

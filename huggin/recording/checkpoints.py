@@ -243,6 +243,6 @@ def start_anew(run: RunFolder) -> None:
     for path in list(run.own_files()):
         path.unlink(missing_ok=True)
     (run.path / MARK).unlink(missing_ok=True)
-    for folder in (run.recording, run.graphs):
+    for folder in (run.recording, run.graphs, run.teachers):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -42,6 +42,7 @@ class RunFolder:
         self.efficacy = path / "efficacy.json"
         self.rewound = path / "rewind.json"
         self.suspects = path / "suspects.json"
+        self.teachers = path / "teachers"  # losses of trainings without some questions
         self.details = path / "score-details.json"
 
     def segment(self, table: str, first_step: int) -> Path:
@@ -80,7 +81,7 @@ class RunFolder:
         while (earlier := self.path / f"earlier-{number}").exists():
             number += 1
         earlier.mkdir()
-        folders = (self.recording, self.graphs, self.explanations)
+        folders = (self.recording, self.graphs, self.explanations, self.teachers)
         ours = (*folders, self.efficacy, self.rewound, self.suspects, self.details)
         for path in filter(Path.exists, (*ours, *self._saved_model())):
             path.rename(earlier / path.name)
@@ -103,6 +104,7 @@ class RunFolder:
             self.suspects,
             self.details,
         )
+        yield from self.teachers.glob("*.json")
         if is_our_card(self.card):
             yield self.card
         if not self.facts.is_file():
