@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.recording.run_facts import given_for
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
+    if args.questions:
+        flags += ["--validation_file", str(args.questions), "--do_eval", "true"]
     config = given_for(args.cfg, flags)
     run = RunFolder(config.output_dir)
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
@@ -67,6 +69,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     most = "with --until-correct: give up after N questions (default: all questions)"
     parser.option("--max-samples N", most, at_least=1)
     parser.add_split()
+    file = "a file of other questions to ask (default: those that the run was trained with)"
+    parser.option("--questions FILE", file, type=Path)
     seed = "seed for drawing the questions (default: others at each call)"
     parser.option("--seed N", seed, type=int)
     parser.option("--unseen", "skip the questions that this model was asked in earlier calls")

@@ -159,6 +159,8 @@ def keys_as_given(cfg: Path, flags: Sequence[str]) -> dict[str, Any]:
 
     The command that uses the cfg says what is wrong with it; here it is read as far as it can be.
     """
+    if cfg.is_dir():
+        return {"output_dir": str(cfg)} | read_flags(flags)
     try:
         keys = json.loads(cfg.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

@@ -33,6 +33,8 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     """
     file = data.train_file if split == "train" else data.validation_file
     where = file or f"{data.dataset_name} ({split})"
+    if not (file or data.dataset_name):
+        raise UserError(f"no {split} questions are known; name a file, or ask one of your own")
     loaded = None
     if file:
         records = list(read_records(Path(file)))

@@ -20,9 +20,8 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.files import flush_to_disk, read_json, write_json
 from huggin.common.streams import warn
 from huggin.common.text import one_line
-from huggin.recording.run_folder import RunFolder, is_checkpoint
+from huggin.recording.run_folder import MARK, RunFolder, is_checkpoint
 
-MARK = "complete.json"
 # what loading a broken checkpoint raises
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 IN_A_MODEL = ("*model*.safetensors", "trainer_state.json")
@@ -124,7 +123,10 @@ def newest_model(run: RunFolder) -> Path:
 def refuse_untrained(run: RunFolder) -> None:
     """Raise UserError if there is neither a trained model in a run's folder nor a checkpoint."""
     if not run.trainer_state.is_file() and not run.checkpoints():
-        raise UserError(f"{run.path}: no trained model; run get-training-output first")
+        advice = "run get-training-output first"
+        if run.facts.is_file() and not read_json(run.facts).get("cfg"):
+            advice = "save it there: recorder.save(tokenizer), see docs/python.md"
+        raise UserError(f"{run.path}: no trained model; {advice}")
 
 
 def model_of(run: RunFolder, checkpoint: int | None) -> Path:

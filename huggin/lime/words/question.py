@@ -61,10 +61,14 @@ def chosen_question(
 
 
 def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
-    """Question and context of the newest kept answer if the user asked them, else None."""
+    """Question and context of the newest kept answer if they are none of the run's data, or None.
+
+    The user asked them, or the run names no data.
+    """
     if recording.run.segments("answers"):
         facts = read_answer(recording.run).facts
-        if facts.right is None:
+        names_data = recording.facts.cfg.keys() & {"train_file", "dataset_name"}
+        if facts.right is None or not names_data:
             return facts.window.question, facts.window.context
     return None, None
 
