@@ -2,7 +2,7 @@
 # A driver sets `here`, the toolkit's folder, before it reads this file, and reads `answer`.
 # It works with bash 3.2, which macOS has, and with the tools of BSD.
 # shellcheck shell=bash disable=SC2154,SC2034
-python="$here/.venv/bin/python"
+python=${HUGGIN_PYTHON:-$here/.venv/bin/python} # HUGGIN_PYTHON: of a wheel, which is set up by pip
 export HUGGIN_MORE_FOLLOWS=1 # a stage that is done does not run --notify: the driver does
 set -m # each stage gets a process group of its own, so that a Ctrl-C reaches it once: from here
 child=
@@ -34,6 +34,7 @@ run_to_end() { # COMMAND ARGUMENTS...: run it; leaves its exit code in $code
 }
 
 set_up() { # install what is missing
+  [ -z "${HUGGIN_PYTHON:-}" ] || return 0
   run_to_end "$here/setup"
   [ "$code" = 0 ] || exit "$code"
 }
@@ -115,10 +116,10 @@ one_cfg() { # [CFG] [--KEY VALUE ...]: leaves the file of keys in $cfg, and 1 in
   local next=--
   [ $# -le "$named" ] || [ "$named" = 0 ] || next=$2
   case $next in --*) ;; *) cfg= ;; esac # two files
-  if [ ! -f "$cfg" ]; then
+  if [ ! -f "$cfg" ] && [ ! -f "$cfg/recording/run.json" ]; then
     local name
     name=$(basename "$0")
-    echo "$name: error: expected one file of keys, not '$*'; see $name --help" >&2
+    echo "$name: error: expected one file of keys, or a run, not '$*'; see $name --help" >&2
     exit 2
   fi
   case $cfg in -*) cfg=./$cfg ;; esac

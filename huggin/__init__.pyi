@@ -5,6 +5,7 @@ from .asking.examination import Examination as Examination
 from .asking.examination import examine as examine
 from .asking.rewinding import rewind as rewind
 from .asking.suspects import suspects as suspects
+from .asking.teachers import teachers as teachers
 from .graphs.kinds import figures as figures
 from .lime.pictures.explaining import explain_picture as explain_picture
 from .lime.words.answer import explain_answer as explain_answer

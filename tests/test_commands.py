@@ -87,6 +87,7 @@ NO_RUN = [
         "pack",
         "rewind",
         "suspects",
+        "teachers",
     )
 ]
 UNTRAINED = [(name, "empty") for name in ("ask", "legend", "lime-answer", "rewind", "suspects")]
@@ -109,6 +110,7 @@ REFUSED = [
     ("lime-answer", "RUN", "999"),
     ("lime-answer", "RUN", "--question", "Who?", "--context", " "),
     ("suspects", "RUN", "--export", "a.xls"),
+    ("teachers", "RUN", "--export", "a.xls"),
     ("rewind", "RUN", "--checkpoint", "999"),
     ("legend", "RUN", "--out", "a.jpg"),
     ("lime", "nope.png"),

@@ -2,14 +2,20 @@
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import huggin
+from huggin.common.cli import EXTRAS
+from huggin.common.console import find_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ["requirements.txt", "requirements-dev.txt"]
@@ -35,11 +41,70 @@ def test_the_changelog_begins_with_this_version():
     assert headings[0] == huggin.__version__
 
 
-def test_the_dependencies_stand_in_the_requirements_only():
-    dynamic = PROJECT["tool"]["setuptools"]["dynamic"]
-    assert {"dependencies", "optional-dependencies"} <= set(PROJECT["project"]["dynamic"])
-    assert dynamic["dependencies"] == {"file": ["requirements.txt"]}
-    assert dynamic["optional-dependencies"] == {"dev": {"file": ["requirements-dev.txt"]}}
+def test_the_ranges_of_the_package_allow_the_pins_of_setup():
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *(each for extra in extras.values() for each in extra),
+    ]
+    ranges = {found.name: found.specifier for found in map(Requirement, wanted)}
+    pinned = dict(pins("requirements.txt"))
+    assert ranges.keys() == pinned.keys()
+    assert all(ranges[name].contains(version) for name, version in pinned.items())
+
+
+def test_a_package_that_is_missing_names_an_extra_that_is_there():
+    assert set(EXTRAS.values()) == PROJECT["project"]["optional-dependencies"].keys()
+
+
+def test_every_folder_is_in_the_wheel():
+    folders = {path.parent for path in (ROOT / "huggin").rglob("*.py")}
+    names = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == names | {"huggin.toolkit"}
+
+
+@pytest.fixture(scope="session")
+def wheel(made_once):
+    """A folder in which a wheel was unpacked, as pip does it."""
+
+    def make(folder):
+        others = shutil.ignore_patterns(
+            ".*", "tests", "docs", "bench", "runs", "build", "*.egg-info"
+        )
+        shutil.copytree(ROOT, folder / "source", ignore=others)  # a build leaves files behind
+        words = ("--no-deps", "--no-build-isolation", "-q", "-w", folder, folder / "source")
+        subprocess.run([sys.executable, "-m", "pip", "wheel", *words], check=True)
+        [made] = folder.glob("*.whl")
+        zipfile.ZipFile(made).extractall(folder / "site")
+
+    return made_once("wheel", make) / "site"
+
+
+def in_wheel(wheel, folder, *words):
+    """Run `huggin` out of a wheel, with the packages that are installed here."""
+    line = [sys.executable, "-m", "huggin.common.console", *words]
+    environment = os.environ | {"PYTHONPATH": str(wheel)}
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_a_wheel_has_every_command_but_those_of_a_clone(wheel, tmp_path):
+    listed = in_wheel(wheel, tmp_path)
+    names = {command.name for command in find_commands()} - {"setup", "run-tests"}
+    assert listed.returncode == 0, listed.stderr
+    assert {line.split()[0] for line in listed.stdout.splitlines() if line[:2] == "  "} >= names
+    for name in names:
+        done = in_wheel(wheel, tmp_path, name, "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_wheel_trains_and_draws_without_a_clone(wheel, tmp_path):
+    keys = ("--max_steps", "4", "--output_dir", "run", "--eval_strategy", "no")
+    done = in_wheel(wheel, tmp_path, "get-training-output", "cfg-facts.json", *keys)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "graphs" / "losses.png").exists()
+    assert list((tmp_path / "gv-graphs").glob("*.pdf"))
 
 
 def test_no_package_is_pinned_twice():

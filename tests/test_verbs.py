@@ -24,6 +24,7 @@ VERBS = (
     "pdf",
     "rewind",
     "suspects",
+    "teachers",
 )
 
 

@@ -62,10 +62,10 @@ def flips_in_words(recording: Recording, sample: int = 0) -> str:
     learned = when_learned(recording.probes(sample), window)
     if learned.first_right is None:
         return f"sample {sample}: never answered right"
-    later = ", ".join(str(step) for step in learned.flips if step != learned.first_right)
+    later = "; ".join(f"{step:,}" for step in learned.flips if step != learned.first_right)
     turned = f", turned wrong or right again at {later}" if later else ""
     end = "wrong" if learned.right_since is None else "right"
-    return f"sample {sample}: first right at step {learned.first_right}{turned}, {end} at the end"
+    return f"sample {sample}: first right at step {learned.first_right:,}{turned}, {end} at the end"
 
 
 def table_of_samples(recording: Recording) -> str:

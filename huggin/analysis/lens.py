@@ -152,11 +152,12 @@ def layers_in_words(recording: Recording, sample: int = 0) -> str:
     known = np.flatnonzero(np.isfinite(lowest))
     if not len(known):
         return f"sample {sample}: the head is not right on any layer at any probe"
-    first = f"first right at step {found.step[known[0]]}, on layer {lowest[known[0]]:.0f}"
+    first = f"first right at step {found.step[known[0]]:,}, on layer {lowest[known[0]]:.0f}"
     end = f"the lowest layer on which it is right is {lowest[-1]:.0f}"
     if np.isnan(lowest[-1]):
         end = "it is right on no layer"
-    return f"sample {sample}: the head is {first}; at the last probe, step {found.step[-1]}, {end}"
+    last = f"at the last probe, step {found.step[-1]:,}"
+    return f"sample {sample}: the head is {first}; {last}, {end}"
 
 
 def snapshot_of_answer(recording: Recording, answer: AnswerInside) -> Snapshots:

@@ -275,7 +275,7 @@ def passes_in_words(passes: Passes) -> str:
     learned = int(passes.learned.sum())
     forgotten = int(passes.forgotten.sum())
     times = f"over {count + 1} passes"
-    return f"{times}: {learned} times a window was learned, {forgotten} times one was forgotten"
+    return f"{times}: {learned:,} times a window was learned, {forgotten:,} times one was forgotten"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ huggin.suspects("runs/mine").in_words()
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ COLUMNS = ("rank", "id", "index", "question", "given", "model_answer", "probabil
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet begins a formula
 LABEL_STUDIO = ".label-studio.json"
 ARGILLA = ".argilla.json"
+PLAIN = (".csv", ".jsonl", ".json")
 FORMS = (".csv", ".jsonl", LABEL_STUDIO, ARGILLA, ".json")
 
 
@@ -133,11 +135,11 @@ def _without_texts(recording: Recording) -> Dataset:
     return Dataset.from_list(records, features=FEATURES)
 
 
-def form_of(path: Path) -> str:
-    """The form that a file's name ends with. Raises BadValue if it is none of FORMS."""
-    form = next((form for form in FORMS if path.name.endswith(form)), None)
+def form_of(path: Path, forms: Sequence[str] = FORMS) -> str:
+    """The form that a file's name ends with. Raises BadValue if it is none of them."""
+    form = next((form for form in forms if path.name.endswith(form)), None)
     if form is None:
-        raise BadValue("export", path, f"must end in one of {', '.join(FORMS)}")
+        raise BadValue("export", path, f"must end in one of {', '.join(forms)}")
     return form
 
 
@@ -145,13 +147,18 @@ def export_suspects(found: Suspects, path: Path) -> None:
     """Write all questions, ranked, in the form of the file's name. Raises BadValue as `form_of`."""
     form = form_of(path)
     rows = [_row(each, found.records[each.index]["context"], form) for each in found.ranked]
+    write_rows(rows, path, form)
+
+
+def write_rows(rows: Sequence[dict[str, Any]], path: Path, form: str) -> None:
+    """Write rows of the same columns as CSV, as lines of JSON, or as one JSON."""
     with (
         replacing(path) as beside,
         beside.open("w", encoding="utf-8", newline="" if form == ".csv" else "\n") as file,
     ):
         if form == ".csv":
             table = csv.writer(file)
-            table.writerow(COLUMNS)
+            table.writerow(rows[0] if rows else ())
             for row in rows:  # a spreadsheet runs no text with an apostrophe as a formula
                 for name, value in row.items():
                     if isinstance(value, str) and value.startswith(FORMULA):

@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 from huggin import __version__
 from huggin.common.errors import BadValue, UserError
+from huggin.common.files import PACKAGE, TOOLKIT
 from huggin.common.progress import quieten_libraries_bars
 from huggin.common.streams import open_standard_files, standing_in, stdout_is_lost, warn
 from huggin.common.text import one_line
@@ -20,7 +22,10 @@ CTRL_C = 130
 NOT_ON_WINDOWS = (
     "Windows is supported through WSL; type 'wsl --install' in PowerShell, and set up there"
 )
-FOR_PICTURES = ("keras", "tensorflow")  # what ./setup --without-pictures leaves out
+EXTRAS = {  # packages that are not always installed, and what each is for
+    **dict.fromkeys(("keras", "tensorflow", "skimage", "httpx2", "h5py"), "pictures"),
+    "tensorboard": "tensorboard",
+}
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -179,9 +184,12 @@ def meaning_of(error: Exception) -> tuple[str, int]:
     surrogate = isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed"
     if surrogate or (isinstance(error, ValueError) and "embedded null" in text):
         return "a path holds characters that no file name can have", BAD_INPUT
-    if isinstance(error, ModuleNotFoundError) and error.name in FOR_PICTURES:
-        what = f"{error.name} is not installed, it is only needed for pictures"
-        return f"{what}; type: ./setup --with-pictures", BAD_INPUT
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        extra = EXTRAS[error.name]
+        what = f"{error.name} is not installed, it is only needed for {extra}"
+        command = f"{shlex.quote(sys.executable)} -m pip install 'huggin[{extra}]'"
+        in_clone = TOOLKIT.parent != PACKAGE
+        return f"{what}; type: {'./setup --with-pictures' if in_clone else command}", BAD_INPUT
     if library := _library_that_loaded(error):
         advice = "check the environment variables that it reads, or type ./setup"
         return f"{library} cannot be loaded: {one_line(error)}; {advice}", BAD_INPUT

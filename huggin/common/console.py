@@ -3,9 +3,9 @@
     huggin run_qa cfg.json
     huggin create-page runs/sample
 
-A command is a file of `huggin/commands/`, or a Python or bash script in the folder that holds the
-package. The comment `# huggin: look 10` in it says that `huggin` lists it under the story `look`;
-the numbers give the order.
+A command is a file of `huggin/commands/`, or a Python or bash script of the toolkit's folder. The
+comment `# huggin: look 10` in it says that `huggin` lists it under the story `look`; the numbers
+give the order.
 """
 
 import difflib
@@ -25,10 +25,11 @@ from typing import NoReturn
 import huggin
 from huggin.common.cli import NOT_ON_WINDOWS, Main, run_command
 from huggin.common.errors import UserError
+from huggin.common.files import PACKAGE, TOOLKIT
 from huggin.common.streams import warn
 from huggin.common.text import short
 
-ROOT = Path(huggin.__file__).resolve().parent.parent
+COMMANDS = PACKAGE / "commands"
 BAD_INPUT = 2
 STORIES = {
     "train": "train a model, and record it",
@@ -101,20 +102,12 @@ def answer(words: list[str]) -> str:
 
 
 def find_commands() -> list[Command]:
-    """The commands of the toolkit, by story, the likeliest of each story first.
-
-    Raises UserError if the toolkit's scripts are not there, as after installing a wheel.
-    """
-    if not (ROOT / "run_qa.py").exists():
-        raise UserError(
-            f"the toolkit's scripts are not in {ROOT}; "
-            "clone its repository, run ./setup there and use the clone's .venv/bin/huggin"
-        )
-    scripts = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in ("", ".py")]
-    files = [*scripts, *(ROOT / "huggin" / "commands").glob("*.py")]
+    """The commands of the toolkit, by story, the likeliest of each story first."""
+    scripts = [path for path in TOOLKIT.iterdir() if path.is_file() and path.suffix in ("", ".py")]
+    files = [*scripts, *COMMANDS.glob("*.py")]
     commands = [command for command in map(read_command, files) if command]
     stories = list(STORIES)
-    return sorted(commands, key=lambda one: (stories.index(one.story), one.place, one.name))
+    return sorted(commands, key=lambda entry: (stories.index(entry.story), entry.place, entry.name))
 
 
 def read_command(path: Path) -> Command | None:
@@ -131,7 +124,7 @@ def read_command(path: Path) -> Command | None:
 
 def is_module(path: Path) -> bool:
     """Whether a command's file is a module of `huggin/commands/`, not a script that runs alone."""
-    return path.parent == ROOT / "huggin" / "commands"
+    return path.parent == COMMANDS
 
 
 def find_command(commands: Iterable[Command], name: str) -> Command:
@@ -157,9 +150,11 @@ def run(command: Command, arguments: list[str]) -> NoReturn:
     if command.path.suffix != ".py":
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)  # Python ignores it, and bash would inherit that
+        if TOOLKIT.parent == PACKAGE:  # a wheel, which has no .venv of its own
+            os.environ["HUGGIN_PYTHON"] = sys.executable
         os.execvp("bash", ["bash", str(command.path), *arguments])
     sys.argv = [f"huggin {command.name}", *arguments]
-    sys.path[0] = str(ROOT)  # as if Python had been given a script there
+    sys.path[0] = str(TOOLKIT)  # as if Python had been given a script there
     run_command(main_of(command.path))
 
 
@@ -181,8 +176,8 @@ def listing(commands: Iterable[Command], columns: int | None) -> str:
     commands = list(commands)
     width = max(len(command.name) for command in commands)
     paragraphs = []
-    for story, about in STORIES.items():
-        lines = [f"{story}: {about}"]
+    for story, meaning in STORIES.items():
+        lines = [f"{story}: {meaning}"]
         for command in commands:
             if command.story == story:
                 text = command.about

@@ -1,4 +1,6 @@
-"""The newest answer -> from which tokens each attention head reads: a panel per layer."""
+"""The newest answer -> the attention heads that stand out, and the words that they read."""
+
+import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,101 +13,95 @@ from huggin.graphs.tokens import edges_of_answer
 from huggin.recording.answer import AnswerFacts, Attention, read_answer
 from huggin.recording.reader import Recording
 
-MOST_LAYERS = 12  # of a figure; more could not be read on a sheet of paper
-NAMED = 48  # tokens whose names fit below a panel
+STANDS_OUT = 0.2  # of its attention that a head gives to one word
+MOST_HEADS = 20  # for one reader
+MOST_TOKENS = 48  # beside each other; of a longer window those that the heads read most
 LEAST = 0.01  # weights below it have the lightest colour
 CLS = 0
 CAPTION = (
-    "On the right: the token that each head reads most from. Attention says from where a head "
-    "reads. It is not importance:\na head that finds nothing to read often looks at [CLS], [SEP] "
-    "or a full stop, and what it reads may change nothing in the answer."
+    "Attention says from where a head reads. It is not importance: what it reads may change "
+    "nothing in the answer. Heads that read mostly [CLS], [SEP] or punctuation are left out."
 )
 
 
 def draw_attention(recording: Recording) -> dict[str, Figure]:
-    """`attention` of the newest answer; of more than 12 layers also `attention-from-layer-13`.
+    """`attention` of the newest answer: a panel for each token that reads.
 
     Empty if the answer was kept without its attention. Raises UserError if there is no answer.
     """
     answer = read_answer(recording.run)
-    attention = answer.attention
-    if attention is None:
+    if answer.attention is None:
         return {}
-    figures = {}
-    for first in range(0, len(attention.weights), MOST_LAYERS):
-        layers = range(first, min(first + MOST_LAYERS, len(attention.weights)))
-        name = "attention" if first == 0 else f"attention-from-layer-{first + 1}"
-        figures[name] = _figure(answer.facts, attention, layers)
-    return figures
+    return {"attention": _figure(answer.facts, answer.attention)}
 
 
-def _figure(facts: AnswerFacts, attention: Attention, layers: range) -> Figure:
-    window, explained = facts.window, facts.explained
-    whose = "the answer's" if facts.right is None else "the true"
+def _figure(facts: AnswerFacts, attention: Attention) -> Figure:
+    weights = attention.weights.astype(np.float32).transpose(2, 0, 1, 3)
+    weights = weights.reshape(len(attention.of), -1, weights.shape[-1])  # (readers, heads, tokens)
+    shown = [_standing_out(values, facts.window) for values in weights]
     heads = attention.weights.shape[1]
-    columns = len(attention.of)
-    height = len(layers) * max(0.85, 0.35 + 0.085 * heads) + 1.6
-    title = "From which tokens the answer's tokens read: every attention head of every layer"
-    figure = style.new_figure(1.4 + 5.2 * columns, height, title)
-    panels = figure.subplots(len(layers), columns, squeeze=False, sharex=True)
-    for row, layer in enumerate(layers):
-        for column, reader in enumerate(attention.of):
-            axes = panels[row, column]
-            _draw_heads(axes, attention.weights[layer, :, column], window)
-            if row == 0:
-                ends = ((explained.gold_start, "start"), (explained.gold_end, "end"))
-                read = " and ".join(end for place, end in ends if place == reader)
-                role = "the first token" if reader == CLS else f"{whose} {read}"
-                axes.set_title(f"{role}, “{short(window.tokens[reader], 20)}” ({reader})")
-        panels[row, 0].set_ylabel(f"layer {layer + 1}\nhead", fontsize=8)
-    for axes in panels[-1]:
-        _name_tokens(axes, window)
-    style.add_log_colours(
-        panels.ravel(), LEAST, palette.ATTENTION, "attention (log scale)", aspect=50
-    )
-    figure.supxlabel(CAPTION, fontsize=9)
-    index = None if facts.right is None else window.index
+    names = [[f"layer {at // heads + 1}, head {at % heads + 1}" for at in some] for some in shown]
+    most = max(map(len, shown))
+    title = f"Which attention heads read a word: at most {most} of {weights.shape[1]}"
+    height = 2.6 + 0.19 * most
+    figure = style.new_figure(1.6 + 5.6 * len(shown), height, title)
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, reader, values, some, called in zip(
+        panels, attention.of, weights, shown, names, strict=True
+    ):
+        role = _role(facts, reader)
+        token = f"“{short(facts.window.tokens[reader], 20)}” ({reader})"
+        axes.set_title(f"{role}, {token}: {len(some)} of {len(values)} heads")
+        if len(some):
+            _draw_heads(axes, values[some], called, facts.window)
+        else:
+            axes.set_axis_off()
+    label = "attention (log scale)"
+    style.add_log_colours(panels, LEAST, palette.ATTENTION, label, aspect=30)
+    figure.supxlabel(textwrap.fill(CAPTION, 60 * len(shown)), fontsize=9)
+    index = None if facts.right is None else facts.window.index
     style.say_drawn_for(figure, step=facts.step, question=index)
     return figure
 
 
-def _draw_heads(axes: Axes, weights: np.ndarray, window: Window) -> None:
-    """weights: (heads, tokens)."""
-    heads, tokens = weights.shape
-    across = style.edges_of(np.arange(tokens))
-    up = style.edges_of(np.arange(1, heads + 1))
-    style.heat_map(axes, across, up, weights.astype(np.float32), palette.ATTENTION, LEAST)
-    axes.set_ylim(heads + 0.5, 0.5)
-    axes.set_yticks([1, heads] if heads > 1 else [1])
-    axes.tick_params(labelsize=6)
+def _role(facts: AnswerFacts, reader: int) -> str:
+    """What a token that reads is."""
+    ends = ((facts.explained.gold_start, "start"), (facts.explained.gold_end, "end"))
+    read = " and ".join(end for place, end in ends if place == reader)
+    whose = "the answer's" if facts.right is None else "the true"
+    return "the first token" if reader == CLS else f"{whose} {read}"
+
+
+def _standing_out(weights: np.ndarray, window: Window) -> np.ndarray:
+    """The heads that give most of their attention to a word, in their order.
+
+    weights: (heads, tokens).
+    """
+    is_word = [
+        part != "special" and any(map(str.isalnum, token))
+        for part, token in zip(window.parts, window.tokens, strict=True)
+    ]
+    most = weights.max(axis=1)
+    stand_out = np.array(is_word)[weights.argmax(axis=1)] & (most >= STANDS_OUT)
+    strongest = np.argsort(-np.where(stand_out, most, -1), kind="stable")[:MOST_HEADS]
+    return np.sort(strongest[stand_out[strongest]])
+
+
+def _draw_heads(axes: Axes, weights: np.ndarray, names: list[str], window: Window) -> None:
+    """weights: (heads, tokens) of those that are shown, as many names."""
+    strongest = np.argsort(-weights.max(axis=0), kind="stable")[:MOST_TOKENS]
+    tokens = np.sort(strongest)
+    across = style.edges_of(np.arange(len(tokens)))
+    up = style.edges_of(np.arange(len(names)))
+    style.heat_map(axes, across, up, weights[:, tokens], palette.ATTENTION, LEAST)
+    axes.invert_yaxis()
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    words = [window.tokens[token] for token in tokens]
+    axes.set_xticks(range(len(words)), words, rotation=90, fontsize=7, family="monospace")
+    left_out = len(window.tokens) - len(tokens)
+    notes = ["between the green lines: the true answer"] if window.has_answer else []
+    notes += [f"{left_out} tokens that they hardly read are left out"] if left_out else []
+    axes.set_xlabel(f"token read ({'; '.join(notes)})" if notes else "token read", fontsize=8)
     if window.has_answer:
         for edge in edges_of_answer(window):
-            axes.axvline(edge, color=palette.GOLD, linewidth=0.8)
-    for place in range(1, tokens):
-        if window.parts[place] != window.parts[place - 1]:  # question, [SEP], context, [SEP]
-            axes.axvline(place - 0.5, color=palette.QUIET, linewidth=0.5, linestyle=":")
-    _name_most(axes, weights, window)
-
-
-def _name_most(axes: Axes, weights: np.ndarray, window: Window) -> None:
-    """Write beside each head the token that it reads most from, and how much."""
-    most = weights.argmax(axis=1)
-    names = [
-        f"{short(window.tokens[token], 12)} {weights[head, token]:.2f}"
-        for head, token in enumerate(most)
-    ]
-    beside = axes.twinx()
-    beside.set_ylim(axes.get_ylim())
-    beside.set_yticks(range(1, len(names) + 1), names, fontsize=5)
-    beside.tick_params(length=0, pad=1)
-    beside.grid(visible=False)
-
-
-def _name_tokens(axes: Axes, window: Window) -> None:
-    """The names of the tokens below the lowest panel, if they fit."""
-    notes = "dotted: question | context" + ("; green: the true answer" if window.has_answer else "")
-    if len(window.tokens) > NAMED:
-        axes.set_xlabel(f"token's place ({notes})", fontsize=8)
-        return
-    axes.set_xticks(range(len(window.tokens)), window.tokens, rotation=90, family="monospace")
-    axes.set_xlabel(f"token ({notes})", fontsize=8)
+            axes.axvline(np.searchsorted(tokens, edge) - 0.5, color=palette.GOLD, linewidth=1)

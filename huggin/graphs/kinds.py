@@ -29,6 +29,7 @@ from huggin.analysis.questions import (
     table_of_hardest,
     table_of_kinds,
 )
+from huggin.analysis.teachers import Taught, taught_by
 from huggin.common.errors import BadValue, Damaged, UserError
 from huggin.graphs.attention import draw_attention
 from huggin.graphs.logits import (
@@ -44,6 +45,7 @@ from huggin.graphs.questions import draw_data_map, draw_kinds, draw_passes
 from huggin.graphs.runs import read_runs, refuse_too_many, side_by_side
 from huggin.graphs.saving import as_html, save_figures, show_figures
 from huggin.graphs.style import drawn_for
+from huggin.graphs.teachers import draw_teachers
 from huggin.graphs.weights import draw_weights, draw_weights_over_time
 from huggin.qa.records import training_records
 from huggin.recording.reader import Recording
@@ -106,7 +108,8 @@ def figures(
 ) -> Figures:
     """The figures of a kind: what `huggin graph-KIND` draws.
 
-    kind: losses, weights, logits, layers, questions, efficacy, node-logits, rewind or suspects.
+    kind: losses, weights, logits, layers, questions, efficacy, node-logits, rewind,
+    suspects or teachers.
     beside: runs to draw beside it. choices: the options of the command, such as `sample=1`,
     `over_time=True`, `node=70`, `parts=["head"]`.
 
@@ -284,6 +287,12 @@ def _suspects(drawn: Figures, *, marked: Sequence[int] = ()) -> None:
     drawn.add(draw_data_map(run, marked), [run])
 
 
+def _teachers(drawn: Figures, *, sample: int = 0, taught: Taught | None = None) -> None:
+    """taught: what `huggin.teachers` found; without it, of a tracked sample."""
+    run = _only_run(drawn)
+    drawn.add(draw_teachers(taught or taught_by(run, _trained_on(run), sample)), [run])
+
+
 def _only_run(drawn: Figures) -> Recording:
     if len(drawn.runs) > 1:
         raise UserError(f"{drawn.runs[1]}: is one too many; this is drawn of a single run")
@@ -300,4 +309,5 @@ KINDS: dict[str, Callable[..., None]] = {
     "node-logits": _node_logits,
     "rewind": _rewind,
     "suspects": _suspects,
+    "teachers": _teachers,
 }

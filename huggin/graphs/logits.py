@@ -42,7 +42,7 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     beside = same_sample(runs, sample)
     probes = [run.probes(sample) for run in runs]
     shown = list(map(with_last_answer, beside, probes))
-    title = "Logits of the tracked sample by token"
+    title = f"Logits of the tracked sample by token{_ending(runs, sample)}"
     figure, parts = token_figure(title, shown, beside, rows=len(NAMES), height=6)
     for views, seen in zip(parts, probes, strict=True):
         for view in views:
@@ -56,6 +56,17 @@ def draw_logits(*runs: Recording, sample: int = 0) -> dict[str, Figure]:
     return {figure_name(name, runs, sample): figure for name, figure in figures.items()}
 
 
+def _ending(runs: Sequence[Recording], sample: int) -> str:
+    """What became of the tracked sample of a single run, behind a title."""
+    window = runs[0].tracked(sample)
+    if len(runs) > 1 or not window.has_answer:
+        return ""
+    learned = when_learned(runs[0].probes(sample), window)
+    if learned.right_since is not None:
+        return f": right from step {learned.right_since:,} on"
+    return ": never right" if learned.first_right is None else ": wrong at the end"
+
+
 def with_last_answer(run: Beside, probes: Probes) -> Shown:
     """A run's sample with the span that the model predicted at the last probe."""
     return Shown(run.window, True, int(probes.predicted_start[-1]), int(probes.predicted_end[-1]))
@@ -67,7 +78,7 @@ def _draw_probes(view: View, row: int, step: np.ndarray, logits: np.ndarray, col
     opacities = np.linspace(FAINTEST, 1, len(places))
     for place, opacity in zip(places, opacities, strict=True):
         look: Any = {"color": colour, "alpha": opacity, "linewidth": 0.6 + opacity}
-        view.plot(row, logits[place], label=f"step {step[place]}", **look)
+        view.plot(row, logits[place], label=f"step {step[place]:,}", **look)
     style.say_not_finite(view.panels[row], view.cut(logits[places]))
 
 
@@ -78,12 +89,14 @@ def _three(count: int) -> list[int]:
 
 def _losses(beside: Sequence[Beside], probes: Sequence[Probes]) -> Figure:
     """Solid lines for the start losses, dashed ones for the end losses; several runs by colour."""
-    figure = style.new_figure(7, 5, "Loss of the tracked sample by step")
+    runs = [run.recording for run in beside]
+    title = f"Loss of the tracked sample by step{_ending(runs, beside[0].sample)}"
+    figure = style.new_figure(7, 5, title)
     axes = figure.subplots()
     axes.set_title(short(beside[0].window.question))
     for run, seen in zip(beside, probes, strict=True):
         since = when_learned(seen, run.window).right_since
-        alone = ("start loss", "end loss", f"answered right from step {since} on")
+        alone = ("start loss", "end loss", f"answered right from step {since or 0:,} on")
         labels = (run.name, None, None) if run.name else alone
         colours = (run.colour,) * 3 if run.name else (palette.START, palette.END, palette.GOLD)
         for losses, line, *look in zip((seen.start_loss, seen.end_loss), LINES, colours, labels):
@@ -127,7 +140,7 @@ def draw_logits_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     beside = same_sample(runs, sample)
     probes = [run.probes(sample) for run in runs]
     shown = list(map(with_last_answer, beside, probes))
-    title = "Logits of the tracked sample by token and step"
+    title = f"Logits of the tracked sample by token and step{_ending(runs, sample)}"
     figure, parts = token_figure(title, shown, beside, rows=2, height=7)
     logits = [np.ravel([seen.start_logits, seen.end_logits]) for seen in probes]
     finite = [values[np.isfinite(values)] for values in logits]
@@ -157,21 +170,24 @@ def _draw_steps(view: View, row: int, probes: Probes, scale: Normalize) -> QuadM
     chosen = np.where(predicted < 0, np.nan, predicted)
     _draw_dots(view, row, chosen, probes.step, markersize=2.5, label="the model's answer")
     view.panels[row].set_ylim(edges[-1], edges[0])
+    style.whole(view.panels[row].yaxis)
     return mesh
 
 
 def _trace(axes: Axes, window: Window, learned: Learned) -> None:
-    """Lines at the true answer's ends, at the first step with a right answer, and at each flip."""
+    """Lines at the true answer's ends, marks on the left at the first right answer and at flips."""
     if window.has_answer:
         for edge, label in zip(edges_of_answer(window), ("the true answer", None), strict=True):
             axes.axvline(edge, color=palette.GOLD, linewidth=1.2, label=label)
     first = learned.first_right
-    if first is not None:
-        axes.axhline(first, color=palette.PAPER, label=f"first right at step {first}")
     later = [step for step in learned.flips if step != first]
-    for number, step in enumerate(later):
-        label = f"later turns: {len(later)}" if number == 0 else None
-        axes.axhline(step, color=palette.PAPER, linewidth=0.8, linestyle=":", label=label)
+    marks = [([] if first is None else [first], "D", f"first right at step {first or 0:,}")]
+    marks += [(later, ">", f"right or wrong again: {len(later)} times")]
+    for steps, marker, label in marks:
+        if steps:
+            look: Any = {"markerfacecolor": palette.PAPER, "color": palette.INK, "markersize": 5}
+            left = np.full(len(steps), axes.get_xlim()[0])
+            axes.plot(left, steps, marker, clip_on=False, zorder=4, label=label, **look)
 
 
 def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> dict[str, Figure]:
@@ -196,7 +212,7 @@ def draw_layers(*runs: Recording, sample: int = 0, step: int | None = None) -> d
             for row, place in enumerate(chosen, start=first):
                 for view in views:
                     _draw_head(view, row, probabilities(logits[place]), colours, run.window)
-                label = f"step {lens.step[place]}\n{head}: layer"
+                label = f"step {lens.step[place]:,}\n{head}: layer"
                 views[0].panels[row].set_ylabel(label, fontsize=8)
             panels = [axes for view in views for axes in view.panels[first : first + most]]
             what = f"probability as {head} (log scale)"
@@ -249,6 +265,9 @@ def draw_layers_over_time(*runs: Recording, sample: int = 0) -> dict[str, Figure
     found = [layer_answers(run, sample) for run in runs]
     layers = max(answers.right.shape[1] for answers in found)
     title = "The QA head on each layer's output: the probability of the true answer by step"
+    lowest = found[0].lowest_right[-1]
+    if len(runs) == 1 and np.isfinite(lowest):
+        title += f"; right from layer {lowest:.0f} at the end"
     figure = style.new_figure(1 + 7 * len(runs), 2 * (1.2 + 0.17 * layers) + 0.8, title)
     panels = figure.subplots(2, len(runs), squeeze=False, sharex="col")
     for run, answers, column in zip(beside, found, panels.T, strict=True):

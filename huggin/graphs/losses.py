@@ -36,7 +36,8 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
     besides = side_by_side(runs)
     evaluations = [read_evaluations(run.recording.run) for run in besides]
     has_scores = max(map(len, evaluations)) >= AT_LEAST
-    figure = new_figure(7, 6.5 if has_scores else 5, "Training loss by step")
+    title = _title(runs[0].steps) if len(runs) == 1 else "Training loss by step"
+    figure = new_figure(7, 6.5 if has_scores else 5, title)
     heights = [3, 1.4, 1] if has_scores else [3, 1]
     loss_axes, *score_axes, rate_axes = figure.subplots(
         len(heights), 1, sharex=True, height_ratios=heights
@@ -48,8 +49,9 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
         _draw_loss(loss_axes, run, steps)
         colour = run.colour
         rate_axes.plot(steps.step, steps.learning_rate, color=colour, linewidth=1.2)
+        _mark_resumes([loss_axes, *score_axes, rate_axes], run)
         for step in schedule_changes(run.recording):
-            label = f"{run.called}another schedule from step {step} on"
+            label = f"{run.called}another schedule from step {step:,} on"
             for axes in (loss_axes, rate_axes):
                 axes.axvline(step, color=colour, linestyle=":", label=label)
     if spikes:
@@ -58,12 +60,36 @@ def draw_losses(*runs: Recording, spikes: Sequence[Spike] = ()) -> dict[str, Fig
         loss_axes.plot(*zip(*points, strict=True), "v", **look)
         for point in points[:NAMED]:
             look = {"textcoords": "offset points", "fontsize": 8}
-            loss_axes.annotate(str(point[0]), point, (4, 2), **look)
+            loss_axes.annotate(f"{point[0]:,}", point, (4, 2), **look)
     loss_axes.legend()
     loss_axes.set_ylabel("loss (cross-entropy, nats)")
     rate_axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     by_step(rate_axes, "learning rate")
     return {figure_name("losses", runs): figure}
+
+
+def _title(steps: Steps) -> str:
+    """From where to where the loss went."""
+    known = np.flatnonzero(np.isfinite(steps.loss))
+    if len(known) < 2:
+        return "Training loss by step"
+    mean = running_mean(steps.loss[known], window_of(len(steps.step)))
+    return f"Training loss: {mean[0]:.3g} at the beginning, {mean[-1]:.3g} at the end"
+
+
+def window_of(steps: int) -> int:
+    """Steps of a running mean: odd, so that each mean has a middle."""
+    return steps // (2 * MEANS) * 2 + 1
+
+
+def _mark_resumes(panels: Sequence[Axes], run: Beside) -> None:
+    """A dotted line at each step from which on a training was resumed."""
+    steps = [step for step, _ in run.recording.run.segments("steps")][1:]
+    label = f"{run.called}resumed at step {', '.join(f'{step:,}' for step in steps)}"
+    for axes in panels:
+        for step in steps:
+            axes.axvline(step, color=QUIET, linestyle="-.", linewidth=1, label=label)
+            label = "_"  # one entry in the legend
 
 
 def _draw_validation(
@@ -95,7 +121,7 @@ def _draw_validation(
 
 def _draw_loss(axes: Axes, run: Beside, steps: Steps) -> None:
     """The running mean, with the loss of each batch behind it; of a single run also its fit."""
-    window = len(steps.step) // (2 * MEANS) * 2 + 1  # odd, so that each mean has a middle
+    window = window_of(len(steps.step))
     mean = running_mean(steps.loss, window)
     label = f"mean of {window} steps"
     if run.name:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure, SubFigure
 
+from huggin.analysis.lens import snapshot_of_answer
 from huggin.analysis.nodes import (
     TOP_RANKED,
     NodeChoice,
@@ -19,14 +21,14 @@ from huggin.analysis.nodes import (
     snapshots,
     tracked_node,
 )
-from huggin.common.errors import BadValue
+from huggin.common.errors import BadValue, UserError
 from huggin.common.site import Site
 from huggin.common.text import short
 from huggin.common.window import Window
 from huggin.graphs import palette, style
 from huggin.graphs.runs import Beside, figure_name, refuse_other_texts, same_sample, side_by_side
 from huggin.graphs.tokens import Shown, same_scale, token_figure
-from huggin.recording.answer import read_answer
+from huggin.recording.answer import AnswerInside, read_answer
 from huggin.recording.reader import Recording
 
 COMPONENTS = {"self": "self-attention", "out": "output", "head": "input of the QA head"}
@@ -45,7 +47,8 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     """
     answers = [read_answer(run.run) for run in runs]
     facts = [answer.facts for answer in answers]
-    nodes = [tracked_node(run, choice) for run in runs]
+    pairs = zip(runs, answers, strict=True)
+    nodes = [node_of_answer(run, answer, choice) for run, answer in pairs]
     refuse_other_texts([each.window for each in facts], "the newest answer", runs)
     step = _joined(sorted(each.step for each in facts))
     shown = [Shown(each.window, True, each.start, each.end) for each in facts]
@@ -69,6 +72,17 @@ def draw_answer(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str, 
     }
 
 
+def node_of_answer(recording: Recording, answer: AnswerInside, choice: NodeChoice) -> int:
+    """The chosen node; without a choice the one that gives most to the answer's own margin."""
+    if choice.node is None and choice.rank_by is None:
+        with suppress(UserError):  # shares that are not known, or no rival
+            found = snapshot_of_answer(recording, answer)
+            explained = answer.facts.explained
+            margin = found.margin_shares(explained.gold_start, found.rival(-1, explained))[-1]
+            return int(margin.argmax())
+    return tracked_node(recording, choice)
+
+
 def draw_snapshot(
     *runs: Recording, step: int | None = None, choice: NodeChoice = TOP_RANKED
 ) -> dict[str, Figure]:
@@ -86,7 +100,7 @@ def draw_snapshot(
 
 def _joined(numbers: Iterable[int]) -> str:
     """Numbers in words, each once."""
-    return " and ".join(map(str, dict.fromkeys(numbers)))
+    return " and ".join(f"{number:,}" for number in dict.fromkeys(numbers))
 
 
 def end_sites(sites: Iterable[Site]) -> list[Site]:
@@ -197,7 +211,7 @@ def _draw_sums(part: SubFigure, run: Beside, token: int | None, step: int | None
     gold = window.gold_start
     rival = found.rival(at, window) if token in (None, gold) else token
     start, end = (gold, window.gold_end) if token is None else (token, token)
-    title = run.headline(f"{short(window.question)}  After step {found.step[at]}.")
+    title = run.headline(f"{short(window.question)}  After step {found.step[at]:,}.")
     part.suptitle(title, fontsize=10)
     columns = part.subplots(2, 3, height_ratios=[3, 1]).T
     columns[0, 0].set_title(f"start logit of {_name(window, start)}")
@@ -308,4 +322,4 @@ def _draw_each(
     for axes in panels[len(nodes) :]:
         axes.set_axis_off()
     for axes in panels[3:]:
-        axes.set_xlabel("step")
+        style.by_step(axes, "")

@@ -16,7 +16,7 @@ LAYERS = ("#b39ddb", "#7e57c2", "#311b92")  # purple, from early layers to late 
 # of each run, the same in every figure: indigo, ochre, wine, sky blue, olive, black
 RUNS = ("#332288", "#b8860b", "#882255", "#3aa6c4", "#777722", "#222222")
 # of lines that only the legend tells apart: Paul Tol's "bright"
-SERIES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa5533")
+SERIES = ("#4477aa", "#ee6677", "#ccbb44", "#228833", "#66ccee", "#aa5533")
 # shades from little to much
 START_SHADES, END_SHADES, ATTENTION = "Blues", "Oranges", "Purples"
 LOGITS, NORMS = "cividis", "viridis"

@@ -19,8 +19,8 @@ from huggin.recording.reader import Recording
 PER_ROW = 5  # kinds beside each other
 PASSES = (  # in the order of the stack, from below
     ("stayed_right", palette.GOLD, "right before and now"),
-    ("learned", palette.SERIES[0], "learned: wrong before, right now"),
-    ("forgotten", palette.SERIES[1], "forgotten: right before, wrong now"),
+    ("learned", palette.SERIES[2], "learned: wrong before, right now"),
+    ("forgotten", palette.SERIES[5], "forgotten: right before, wrong now"),
     ("stayed_wrong", palette.NOTHING, "wrong before and now"),
 )
 CORNERS = (("easy to learn", 0.01, 0.97), ("ambiguous", 0.99, 0.5), ("hard to learn", 0.01, 0.03))
@@ -38,7 +38,11 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
     shown = [
         kind for kind in range(len(names)) if any(each.windows[:, kind].any() for each in seen)
     ]
-    figure, pairs = _pairs(f"How the questions did in training, {kinds[0].title}", len(shown))
+    title = f"How the questions did in training, {kinds[0].title}"
+    name = figure_name(f"questions-{kinds[0].key}", runs)
+    if max(len(each.middles) for each in seen) < style.FEW:
+        return {name: _bars_of_kinds(title, runs, kinds, shown)}
+    figure, pairs = _pairs(title, len(shown))
     first = runs[0].questions
     everything = running(first, all_in_one(first), most=len(seen[0].edges) - 1)
     beside = side_by_side(runs)
@@ -53,7 +57,32 @@ def draw_kinds(*runs: Recording, kinds: Sequence[Grouping]) -> dict[str, Figure]
         _label(pair)
     style.same_limits([loss for loss, _ in pairs])
     _explain(figure, pairs[0][0], beside)
-    return {figure_name(f"questions-{kinds[0].key}", runs): figure}
+    return {name: figure}
+
+
+def _bars_of_kinds(
+    title: str, runs: Sequence[Recording], kinds: Sequence[Grouping], shown: Sequence[int]
+) -> Figure:
+    """Loss and right answers of each kind over the training, for runs too short for curves."""
+    figure = style.new_figure(8, 1.8 + 0.3 * len(shown) * len(runs), title)
+    panels = figure.subplots(1, 2, sharey=True)
+    thick = 0.8 / len(runs)
+    for number, (run, kind) in enumerate(zip(side_by_side(runs), kinds, strict=True)):
+        whole = running(run.recording.questions, kind, most=1)
+        places = np.arange(len(shown)) + thick * (number - (len(runs) - 1) / 2)
+        right = whole.right[0, shown]
+        spread = np.abs(whole.right_interval[0, shown].T - right)
+        look: Any = {"color": run.colour, "alpha": 0.6, "label": run.name, "capsize": 3}
+        panels[0].barh(places, whole.loss[0, shown], thick, xerr=whole.loss_error[0, shown], **look)
+        panels[1].barh(places, right, thick, xerr=spread, **look)
+    panels[0].set_yticks(range(len(shown)), [short(kinds[0].names[kind], 20) for kind in shown])
+    panels[0].invert_yaxis()
+    panels[0].set_xlabel("loss (nats; whiskers: 95 % interval)")
+    panels[1].set_xlabel("right (%)")
+    panels[1].set_xlim(-3, 103)
+    if len(runs) > 1:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right")
+    return figure
 
 
 def _pairs(title: str, count: int) -> tuple[Figure, list[Sequence[Axes]]]:
@@ -115,12 +144,16 @@ def draw_passes(*runs: Recording) -> dict[str, Figure]:
     if not any(len(passes.learned) for passes in found):
         return {}
     title = "Learned and forgotten from one pass through the data to the next"
+    if len(runs) == 1:
+        learned, forgotten = (int(some.sum()) for some in (found[0].learned, found[0].forgotten))
+        title = f"{title}: {learned:,} times learned, {forgotten:,} times forgotten"
     figure = style.new_figure(1 + 6 * len(runs), 5, title)
     panels = figure.subplots(1, len(runs), squeeze=False, sharey=True)[0]
     for axes, run, passes in zip(panels, side_by_side(runs), found, strict=True):
         axes.set_title(run.headline("in train mode; a pass is an epoch"))
         _draw_stack(axes, passes)
     panels[0].set_ylabel("windows of questions")
+    style.whole(panels[0].yaxis)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=2)
     return {figure_name("questions-passes", runs): figure}

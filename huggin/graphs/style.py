@@ -1,11 +1,13 @@
 """The look that all figures share: colours, axes and legends; and what a figure was drawn for."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
@@ -18,6 +20,8 @@ FOR_AGAINST = LinearSegmentedColormap.from_list(
     "against-for", [palette.AGAINST, palette.PAPER, palette.FOR]
 )
 MINOR_LABELS = (1, 0.4)  # decades: only up to the first all ticks of a log scale have labels
+LETTERS = 9.5  # of a title, an inch
+FEW = 4  # points: fewer make bars, and no curve
 MOST_DOTS = 110  # points of a line that is drawn with a dot at each
 LOOK: Any = {
     "text.parse_math": False,  # questions, tokens and names of classes are never formulas
@@ -44,14 +48,21 @@ def new_figure(width: float, height: float, title: str) -> Figure:
     """An empty figure of `width` x `height` inches in the common look."""
     matplotlib.rcParams.update(LOOK)
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontsize=12, fontweight="bold")
+    lines = (textwrap.fill(line, int(LETTERS * width)) for line in title.splitlines())
+    figure.suptitle("\n".join(lines), fontsize=12, fontweight="bold")
     return figure
 
 
 def by_step(axes: Axes, ylabel: str) -> None:
     """Label axes whose x is the step, with whole numbers only."""
     axes.set(xlabel="step", ylabel=ylabel)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole(axes.xaxis)
+
+
+def whole(axis: Axis) -> None:
+    """Label an axis with whole numbers only, as `1,500`."""
+    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_formatter("{x:,.0f}")
 
 
 def dots(points: int) -> str:

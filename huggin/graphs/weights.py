@@ -19,6 +19,7 @@ from huggin.graphs import palette, style
 from huggin.graphs.runs import figure_name, side_by_side
 from huggin.recording.reader import Recording
 
+SHIFTS = (6, -13, 15, -22)  # points from a node to its number, so that neighbours' are apart
 LABELLED = 4  # ranked nodes that are named in a panel
 BY_STEP = len(palette.SERIES)  # nodes whose weights are drawn by step
 ENDS = (("start", palette.START), ("end", palette.END))  # the rows of the head's weight
@@ -29,13 +30,17 @@ def draw_weights(*runs: Recording, choice: NodeChoice = TOP_RANKED) -> dict[str,
 
     The first nodes of the ranking are named.
     """
-    figure = style.new_figure(7, 5 * len(runs), "Weights of the head by node")
+    changes = [weight_change(run.steps) for run in runs]
+    most = max(float(np.abs(change.absolute).max()) for change in changes)
+    title = f"Weights of the head by node: none changed by more than {most:.2g}"
+    figure = style.new_figure(7, 5 * len(runs), title)
     parts = figure.subfigures(len(runs), 1, squeeze=False)[:, 0]
     rankings = [rank_nodes(run, choice) for run in runs]
-    for part, run, ranking in zip(parts, side_by_side(runs), rankings, strict=True):
+    for part, run, change, ranking in zip(
+        parts, side_by_side(runs), changes, rankings, strict=True
+    ):
         if run.name:
             part.suptitle(run.name, fontsize=10)
-        change = weight_change(run.recording.steps)
         _draw_run(part.subplots(2, 2, sharex=True, sharey="row"), change, ranking.nodes[:LABELLED])
     _note(figure, rankings, choice)
     return {figure_name("weights", runs, choice.sample): figure}
@@ -79,24 +84,26 @@ def _draw_run(grid: np.ndarray, change: WeightChange, nodes: np.ndarray) -> None
         for axes, values in ((above, change.last[row]), (below, change.absolute[row])):
             axes.plot(before, values, ".", color=colour, markersize=4, alpha=0.5)
             axes.margins(0.1)
-            _name_nodes(axes, before, values, nodes)
             style.say_not_finite(axes, values)
+        _name_nodes(below, before, change.absolute[row], nodes)
         above.set_title(f"{name} weights, a point per node")
-        below.set_xlabel(f"after step {change.first_step} (grey lines: no change)")
+        below.set_xlabel(f"after step {change.first_step:,} (grey lines: no change)")
         below.locator_params(axis="x", nbins=5)
-    grid[0, 0].set_ylabel(f"after step {change.last_step}")
+    grid[0, 0].set_ylabel(f"after step {change.last_step:,}")
     grid[1, 0].set_ylabel("change")
 
 
 def _name_nodes(axes: Axes, x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> None:
-    """Write the numbers of nodes at their points; the first one is the tracked node."""
-    tracked: Any = {"fontweight": "bold"}
-    for node in nodes:
-        look: Any = tracked if node == nodes[0] else {}
-        if np.isfinite([x[node], y[node]]).all():
-            shift = (0, 4 if y[node] >= 0 else -11)
-            look = {"textcoords": "offset points", "ha": "center", "fontsize": 8, **look}
-            axes.annotate(str(node), (x[node], y[node]), shift, **look)
+    """Write the numbers of nodes at rings around their points, each at another height.
+
+    The first one is the tracked node.
+    """
+    known = [node for node in nodes if np.isfinite([x[node], y[node]]).all()]
+    for place, node in enumerate(sorted(known, key=lambda node: x[node])):
+        axes.plot(x[node], y[node], "o", markerfacecolor="none", color=palette.INK, markersize=6)
+        look: Any = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+        look["fontweight"] = "bold" if node == nodes[0] else "normal"
+        axes.annotate(str(node), (x[node], y[node]), (0, SHIFTS[place % 4]), **look)
 
 
 def _draw_moves(axes: Axes, step: np.ndarray, weight: np.ndarray, nodes: Sequence[int]) -> None:

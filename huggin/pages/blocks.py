@@ -1,4 +1,4 @@
-"""Texts, tables and figures as blocks; blocks beside and below each other; a PDF of A3 sheets.
+"""Texts, tables and figures as blocks; blocks that flow over sheets; a PDF of A3 sheets.
 
 Graphviz draws the texts and matplotlib the figures. Both make PDFs, so that everything is a vector
 graphic and its text can be searched.
@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import graphviz
+import numpy as np
 from matplotlib.figure import Figure
 from pypdf import PageObject, PdfReader, PdfWriter, Transformation
 from pypdf.errors import PdfReadError
@@ -35,10 +36,10 @@ A3_HEIGHT = 841.89
 MARGIN = 24
 WIDTH = A3_WIDTH - 2 * MARGIN  # of a page's content
 HEIGHT = A3_HEIGHT - 2 * MARGIN
-SCALE = 0.77  # of a figure in a row of figures
-LARGEST = 1.3  # by how much a page that is not full is made larger
+SCALE = 0.77  # of a figure
+HEAD = 60.0  # points that a section's title takes
+SCALES = np.arange(1.3, 0.79, -0.05).tolist()  # of a sheet's blocks
 LABELS = 16  # characters of the labels of facts
-SHORT = 160.0  # points: a section that begins with less takes its next row along
 ALONE = 100  # characters of the texts of a single run
 WIDE = 160  # characters of the texts of several runs, across the page
 
@@ -61,6 +62,25 @@ class Block:
     height: float
     parts: list[Part]
     sources: list[str] = field(default_factory=list)  # the DOT source of its texts
+    is_heading: bool = False  # it stands above all that follows, and below all before
+
+    @property
+    def area(self) -> float:
+        """Square points that its parts fill."""
+        sizes = (part.page.mediabox for part in self.parts)
+        scales = (part.scale**2 for part in self.parts)
+        return sum(
+            float(size.width * size.height) * scale
+            for size, scale in zip(sizes, scales, strict=True)
+        )
+
+    def scaled(self, scale: float) -> "Block":
+        """The block in another size."""
+        parts = [
+            Part(part.page, part.scale * scale, part.left * scale, part.top * scale)
+            for part in self.parts
+        ]
+        return replace(self, width=self.width * scale, height=self.height * scale, parts=parts)
 
 
 def text_block(markup: str) -> Block:
@@ -76,7 +96,7 @@ def heading(text: str, size: int = 14) -> Block:
     """A line in bold letters."""
     cell = f'<FONT POINT-SIZE="{size}"><B>{cell_text(text, 160)}</B></FONT>'
     table = f'<TABLE BORDER="0" CELLPADDING="0"><TR><TD ALIGN="LEFT">{cell}</TD></TR></TABLE>'
-    return text_block(table)
+    return replace(text_block(table), is_heading=True)
 
 
 def _natural(pdf: bytes, sources: Sequence[str] = ()) -> Block:
@@ -86,65 +106,92 @@ def _natural(pdf: bytes, sources: Sequence[str] = ()) -> Block:
     return Block(width, height, [Part(page, 1.0, 0.0, 0.0)], list(sources))
 
 
-def figure_block(figure: Figure, width: float, height: float, scale: float) -> Block:
-    """A figure at most at `scale`, that fits into `width` x `height` points."""
+def figure_block(figure: Figure) -> Block:
+    """A figure at SCALE."""
     ignore_missing_glyphs()
     stream = io.BytesIO()
     with laid_out(figure):
         figure.savefig(stream, format="pdf", transparent=True)
-    natural = _natural(stream.getvalue())
-    scale = min(scale, width / natural.width, height / natural.height)
-    parts = [replace(part, scale=scale) for part in natural.parts]
-    return Block(natural.width * scale, natural.height * scale, parts)
+    return _natural(stream.getvalue()).scaled(SCALE)
 
 
 def stacked(blocks: Sequence[Block]) -> Block:
     """Blocks below each other, on the left."""
-    width = max(block.width for block in blocks)
-    return _placed(blocks, 0, 1, width, sum(block.height + GAP for block in blocks) - GAP)
+    tops = np.cumsum([0.0, *(block.height + GAP for block in blocks)]).tolist()
+    return _joined([(0.0, top, block) for top, block in zip(tops, blocks, strict=False)])
 
 
-def beside(blocks: Sequence[Block]) -> Block:
-    """Blocks beside each other, at the top."""
-    height = max(block.height for block in blocks)
-    return _placed(blocks, 1, 0, sum(block.width + GAP for block in blocks) - GAP, height)
+Placed = tuple[float, float, Block]  # left and top of a block on its sheet
 
 
-def _placed(blocks: Sequence[Block], right: int, down: int, width: float, height: float) -> Block:
-    """Blocks as one of this size; right, down: 1 where each goes on behind the one before."""
-    parts: list[Part] = []
-    left = top = 0.0
-    for block in blocks:
-        parts += [replace(part, left=part.left + left, top=part.top + top) for part in block.parts]
-        left += right * (block.width + GAP)
-        top += down * (block.height + GAP)
-    sources = [source for block in blocks for source in block.sources]
-    return Block(width, height, parts, sources)
-
-
-def in_rows(blocks: Sequence[Block], width: float) -> list[Block]:
-    """Blocks in rows that are at most `width` points wide, in their order."""
-    return [beside(row) for row in _as_many_as_fit(blocks, [b.width for b in blocks], width)]
+def _joined(placed: Sequence[Placed]) -> Block:
+    """Blocks at their places as one."""
+    parts = [
+        replace(part, left=part.left + left, top=part.top + top)
+        for left, top, block in placed
+        for part in block.parts
+    ]
+    width = max(left + block.width for left, _, block in placed)
+    height = max(top + block.height for _, top, block in placed)
+    return Block(width, height, parts, [dot for _, _, block in placed for dot in block.sources])
 
 
 def sheets(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks below each other, as many on a sheet as fit."""
-    return [stacked(page) for page in _as_many_as_fit(blocks, [b.height for b in blocks], HEIGHT)]
+    """Blocks on sheets, in their order; each sheet has the scale in which most of it is filled."""
+    found = []
+    while blocks:
+        tried = (_first_sheet([block.scaled(scale) for block in blocks]) for scale in SCALES)
+        sheet = max(tried, key=lambda placed: sum(block.area for *_, block in placed))
+        found.append(_joined(sheet))
+        blocks = blocks[len(sheet) :]
+    return found
 
 
-def _as_many_as_fit(
-    blocks: Sequence[Block], sizes: Sequence[float], room: float
-) -> list[list[Block]]:
-    """Groups of blocks, in their order; sizes: of each block, with a gap behind it."""
-    groups: list[list[Block]] = []
-    used = 0.0
-    for block, size in zip(blocks, sizes, strict=True):
-        used += GAP + size
-        if not groups or used > room:
-            groups.append([])
-            used = size
-        groups[-1].append(block)
-    return groups
+def _first_sheet(blocks: Sequence[Block]) -> list[Placed]:
+    """As many of the first blocks as fit, each at the first place from the top and the left.
+
+    A heading stands on the sheet of the two blocks behind it, which are facts and a figure.
+    """
+    page: list[Placed] = []
+    for number, block in enumerate(blocks):
+        block = block.scaled(min(1, WIDTH / block.width, (HEIGHT - HEAD) / block.height))
+        together = [block, *blocks[number + 1 : number + 3]] if block.is_heading else [block]
+        if page and not _placed(page, together):
+            return page
+        page += _placed(page, [block])
+    return page
+
+
+def _placed(page: Sequence[Placed], blocks: Sequence[Block]) -> list[Placed]:
+    """Blocks at their places on a sheet beside and below others; none if not all of them fit."""
+    placed = list(page)
+    for block in blocks:
+        bottoms = [top + each.height + GAP for _, top, each in placed]
+        below = [end for end, (*_, each) in zip(bottoms, placed, strict=True) if each.is_heading]
+        highest = max(bottoms if block.is_heading else below, default=0.0)
+        tops = sorted({highest, *(end for end in bottoms if end > highest)})
+        lefts = sorted({0.0, *(left + each.width + GAP for left, _, each in placed)})
+        places = ((left, top, block) for top in tops for left in lefts)
+        free = (place for place in places if _is_free(place, placed))
+        if (place := next(free, None)) is None:
+            return []
+        placed.append(place)
+    return placed[len(page) :]
+
+
+def _is_free(place: Placed, placed: Sequence[Placed]) -> bool:
+    """Whether a block lies on the sheet there, and over no other."""
+    left, top, block = place
+    right, bottom = left + block.width, top + block.height
+    if right > WIDTH or bottom > HEIGHT:
+        return False
+    return not any(
+        left < other_left + other.width
+        and other_left < right
+        and top < other_top + other.height
+        and other_top < bottom
+        for other_left, other_top, other in placed
+    )
 
 
 def facts_of_runs(runs: Sequence[Recording], texts: Sequence[Sequence[Row]]) -> Block:
@@ -165,16 +212,12 @@ class Document:
 
 
 def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
-    """A section: its title with the first row (or two) of what it contains, then the other rows."""
+    """A section: its title, and what it contains."""
     blocks = [
-        each if isinstance(each, Block) else figure_block(each, WIDTH, HEIGHT - 60, SCALE)
+        each if isinstance(each, Block) else figure_block(each)
         for each in progress(contents, label="drawing", unit="figures")
     ]
-    first, *others = in_rows(blocks, WIDTH)
-    head = stacked([heading(title), first])
-    if others and head.height < SHORT and head.height + GAP + others[0].height <= HEIGHT:
-        head = stacked([head, others.pop(0)])  # a table of facts does not stand without its figures
-    return [head, *others]
+    return [heading(title), *blocks]
 
 
 def render(document: Document, folder: Path, kind: str) -> Path:
@@ -210,15 +253,11 @@ def _written(document: Document) -> PdfWriter:
     """The document as a PDF with its metadata."""
     writer = PdfWriter()
     for block in sheets(document.blocks):
-        # made smaller if it does not fit, and larger if there is room
-        scale = min(LARGEST, WIDTH / block.width, HEIGHT / block.height)
         sheet = writer.add_blank_page(width=A3_WIDTH, height=A3_HEIGHT)
         for part in block.parts:
-            size = scale * part.scale
-            left = MARGIN + scale * part.left
-            top = A3_HEIGHT - MARGIN - scale * part.top
-            bottom = top - size * float(part.page.mediabox.height)
-            place = Transformation().scale(round(size, 5))
+            left = MARGIN + part.left
+            bottom = A3_HEIGHT - MARGIN - part.top - part.scale * float(part.page.mediabox.height)
+            place = Transformation().scale(round(part.scale, 5))
             place = place.translate(round(left, 3), round(bottom, 3))
             sheet.merge_transformed_page(part.page, place)
         sheet.compress_content_streams()

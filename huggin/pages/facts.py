@@ -25,7 +25,7 @@ def title_line(recording: Recording) -> str:
     """Folder, model, data, steps, EM and F1 if the run was evaluated, and its last step's day."""
     facts = recording.facts
     model = f"{facts.model_class} ({facts.model_name}) on {facts.data_name}"
-    parts = [f"{recording.run.path}: {model}", f"{recording.steps.step[-1]} steps"]
+    parts = [f"{recording.run.path}: {model}", f"{recording.steps.step[-1]:,} steps"]
     if scores := final_evaluation(recording.run):
         known = " on questions that it was trained on" if scores.trained_on else ""
         parts.append(f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %{known}")
@@ -56,7 +56,7 @@ def run_facts(recording: Recording) -> list[Row]:
     ]
     if scores := final_evaluation(recording.run):
         measured = f"EM {scores.exact_match:.1f} %, F1 {scores.f1:.1f} %"
-        asked = f"over {scores.asked} questions, after step {scores.step}"
+        asked = f"over {scores.asked} questions, after step {scores.step:,}"
         note = trained_on_in_words(scores.trained_on, scores.asked)
         rows.append(("evaluation", f"{measured} {asked}{note}"))
     if validation := validation_in_words(read_evaluations(recording.run)):
@@ -118,5 +118,5 @@ def _first_and_last_loss(steps: Steps) -> str:
         return "none that is finite"
     broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
     note = f"; not finite at {broken} steps" if broken else ""
-    begin, end = (f"{steps.loss[at]:.3f} at step {steps.step[at]}" for at in known[[0, -1]])
+    begin, end = (f"{steps.loss[at]:.3f} at step {steps.step[at]:,}" for at in known[[0, -1]])
     return f"{begin}, {end}{note}"

@@ -5,6 +5,7 @@ never mixes nodes or runs.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -109,22 +110,20 @@ def made_before(folder: Path, runs: Sequence[Recording]) -> Path | None:
 
 
 def output_document(recording: Recording, choice: NodeChoice = TOP_RANKED) -> Document:
-    """The run, its newest answer from the inside, the layers and the questions of its training.
+    """The run's newest answer from the inside, and the words that made it if they were explained.
 
     Raises UserError if it has no answer.
     """
     answer = read_answer(recording.run).facts
-    title = title_line(recording)
-    learning = _learning([title], [recording], choice)
-    document = Document(title, about_answer(recording), learning)
-    facts = text_block(table(answer_facts(recording, answer), FACTS_BLUE, (LABELS, TEXTS)))
-    context = text_block(table([("context", answer.window.context)], FACTS_BLUE, (LABELS, 100)))
+    said = answer.answered or "(no answer)"
+    title = f"{answer.window.question} — {said} ({recording.run.path}, step {answer.step:,})"
+    document = Document(title, about_answer(recording), [heading(title, 18)])
+    rows = [*answer_facts(recording, answer), ("context", answer.window.context)]
+    facts = text_block(table(rows, FACTS_BLUE, (LABELS, TEXTS)))
     figures = draw_answer(recording, choice=choice) | draw_attention(recording)
-    contents: list[Block | Figure] = [facts, context, *figures.values()]
-    document.blocks += section("2  One answer from the inside", contents)
+    document.blocks += section("The answer from the inside", [facts, *figures.values()])
     if words := figures_of_answer(recording):
-        document.blocks += section("Which words made this answer", words)
-    _add_inside(document, [recording], choice.sample)
+        document.blocks += section("The words that made it", words)
     return document
 
 
@@ -135,7 +134,7 @@ def _learning(titles: Sequence[str], runs: Sequence[Recording], choice: NodeChoi
     figures |= draw_weights_over_time(*runs, choice=choice)
     names = [heading(title, 18 if len(runs) == 1 else 14) for title in titles]
     title = "1  What was trained, and how it learned"
-    return [stacked(names), *section(title, [facts, *figures.values()])]
+    return [replace(stacked(names), is_heading=True), *section(title, [facts, *figures.values()])]
 
 
 def _one_question(document: Document, runs: Sequence[Recording], choice: NodeChoice) -> list[Block]:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggin.common.cli import run_command
+from huggin.common.files import TOOLKIT
 from huggin.common.text import short
-from huggin.qa.arguments import TOOLKIT
 from huggin.recording.answer import read_answer
 from huggin.recording.checkpoints import step_of
 from huggin.recording.results import final_evaluation, trained_on_in_words

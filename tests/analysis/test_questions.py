@@ -170,7 +170,7 @@ def test_passes():
     assert passes.stayed_wrong.tolist() == [0, 0]
     said = passes_in_words(passes)
     assert said == "over 3 passes: 1 times a window was learned, 1 times one was forgotten"
-    assert hardest(found, None) == [("0", "1.50", "2/4", "", ""), ("1", "0.50", "3/3", "", "")]
+    assert hardest(found, None) == [("0", "1.50", "2/4", "", ""), ("1", "0.500", "3/3", "", "")]
 
 
 def test_the_hardest_have_their_texts():

@@ -49,13 +49,14 @@ def test_the_pdf_is_about_the_newest_answer_and_one_node(drawn):
     assert done.returncode == 0, done.stderr
     texts = [page.extract_text() for page in PdfReader(drawn / done.stdout.strip()).pages]
     assert "node 5" in " ".join(texts)
-    assert "Node 5 by token: an answer after 8 steps" in texts[1]
-    assert "4 Question by question" in " ".join(" ".join(texts).split())
-    assert "every attention head of every layer" in " ".join(texts)
+    assert "Node 5 by token: an answer after 8 steps" in texts[0]
+    assert "Question by question" not in " ".join(texts)  # it is about the answer alone
+    assert "modules" not in " ".join(texts)
+    assert "Which attention heads read a word" in " ".join(texts)
     assert "It is not importance" in " ".join(texts)
     assert (drawn / "run" / "graphs" / "attention.png").exists()
     kept = read_answer(RunFolder(drawn / "run"))
     window = kept.facts.window
     assert kept.attention.of == list(dict.fromkeys([window.gold_start, window.gold_end, 0]))
     assert kept.attention.weights.shape == (2, 2, len(kept.attention.of), len(window.tokens))
-    assert window.question in " ".join(texts[1].split())
+    assert window.question in " ".join(texts[0].split())

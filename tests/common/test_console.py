@@ -41,7 +41,8 @@ def toolkit(tmp_path, monkeypatch):
     (folder / "module.py").write_text('"""Not a command."""\n')
     (folder / "drive").write_text("#!/usr/bin/env bash\n# Do it all.\nset -e # huggin: train 10\n")
     (folder / "LICENSE").write_text("words\n")
-    monkeypatch.setattr(console, "ROOT", folder)
+    monkeypatch.setattr(console, "TOOLKIT", folder)
+    monkeypatch.setattr(console, "COMMANDS", commands)
     return folder
 
 
@@ -169,16 +170,6 @@ def test_a_driver_gets_the_signals_as_a_shell_would_start_it(toolkit):
 def test_bad_usage_is_told_in_one_line(words, said, capsys):
     assert console.main(words) == 2
     assert capsys.readouterr() == ("", f"huggin: error: {said}\n")
-
-
-@pytest.mark.parametrize("words", [[], ["run_qa"]])
-def test_without_the_scripts_it_says_where_they_are(words, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(console, "ROOT", tmp_path)
-    assert console.main(words) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"huggin: error: the toolkit's scripts are not in {tmp_path}; clone")
-    assert err.count("\n") == 1
 
 
 def test_a_reader_that_leaves_is_no_error():

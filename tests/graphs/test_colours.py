@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 import huggin
 from huggin.graphs import palette, style
+from huggin.graphs.questions import PASSES
+from huggin.lime.drawing import METHODS
 from huggin.pages.dot import FACTS_BLUE, LEGEND_GREEN
 
 SERIES = (palette.RUNS, palette.SERIES, palette.LAYERS)
@@ -43,6 +46,8 @@ BESIDE = (  # what stands beside each other in a figure
     (palette.START, palette.MODEL),
     (palette.GOLD, palette.MODEL),
     (palette.INK, palette.ASKED),
+    *combinations([colour for _, colour, _ in PASSES], 2),
+    *combinations(METHODS.values(), 2),
 )
 
 

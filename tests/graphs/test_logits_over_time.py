@@ -4,6 +4,7 @@ import numpy as np
 
 from huggin.analysis.learning import flips_in_words, table_of_samples
 from huggin.graphs.logits import draw_logits_over_time
+from huggin.graphs.palette import GOLD
 from huggin.graphs.style import edges_of
 from huggin.recording.reader import Probes, Recording
 from tests.graphs.test_figures import long_run  # noqa: F401
@@ -31,9 +32,7 @@ def test_the_map_is_what_was_recorded(pretrained_run):
         np.testing.assert_array_equal(trace.get_xdata(), probes.predicted_start)
         np.testing.assert_array_equal(trace.get_ydata(), probes.step)
         window = recording.tracked(sample)
-        gold = [
-            line.get_xdata()[0] for line in figure.axes[1].lines if line.get_color() == "#009E73"
-        ]
+        gold = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_color() == GOLD]
         assert gold == [window.gold_start - 0.5, window.gold_end + 0.5]
 
 
@@ -64,7 +63,7 @@ def test_first_right_and_flips_in_the_table(pretrained_run):
     gold = (window.gold_start, window.gold_end)
     recording = spans(recording, 1, [(1, 1), gold, (1, 1), gold, gold, gold, gold, gold, gold])
     assert flips_in_words(recording, 1) == (
-        "sample 1: first right at step 1, turned wrong or right again at 2, 3, right at the end"
+        "sample 1: first right at step 1, turned wrong or right again at 2; 3, right at the end"
     )
     lines = table_of_samples(recording).splitlines()
     assert len(lines) == 4

@@ -70,7 +70,7 @@ def show(tab, page, moment: str = "") -> None:
 
 
 def step_of(tab) -> int:
-    return int(re.match(r"Step (\d+)", tab.inner_text("#now"))[1])
+    return int(re.match(r"Step ([\d,]+)", tab.inner_text("#now"))[1].replace(",", ""))
 
 
 def drag_to(tab, place: int) -> None:
@@ -219,6 +219,16 @@ def test_a_click_on_a_map_goes_to_its_step(tab, page):
     assert "Token 0 " in tab.inner_text(".token-line")
 
 
+def test_a_teacher_leads_to_the_step_at_which_it_pushed_most(tab, page):
+    show(tab, page)
+    button = tab.locator(".teachers-panel button").first
+    told = button.inner_text()
+    tab.keyboard.press("Home")
+    button.click()
+    assert told == f"step {step_of(tab)}"
+    assert step_of(tab) > 0
+
+
 def test_two_runs_play_together_and_what_is_missing_is_said(tab, page):
     show(tab, page, "#beside=1")
     assert tab.locator(".story").count() == 2
@@ -323,3 +333,13 @@ def test_the_page_of_an_own_question_says_neither_right_nor_wrong(tab, tmp_path)
     words = re.findall(r"\b(?:right|wrong|true)\b", tab.inner_text("main"))
     assert words == []
     assert problems_for_assistive_technology(tab) == []
+
+
+def test_tokens_are_named_below_a_map_where_there_is_room(tab, page, recording):
+    tab.set_viewport_size({"width": 2560, "height": 1400})
+    show(tab, page)
+    axis = tab.locator(".map.start .axis-x").first
+    expect(axis.locator(".named span")).to_have_count(len(recording.tracked().tokens))
+    tab.evaluate("document.querySelector('.map.start .plot').style.width = '50px'")
+    expect(axis.locator(".ticks-x:not(.named) span")).to_have_count(5)
+    expect(axis).to_contain_text("place of the token")

@@ -7,6 +7,7 @@ import shutil
 import unicodedata
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import graphviz
 import pytest
@@ -22,16 +23,13 @@ from huggin.pages.blocks import (
     Block,
     Document,
     Part,
-    beside,
-    in_rows,
     render,
-    section,
     sheets,
     stacked,
     text_block,
 )
 from huggin.pages.dot import UNKNOWN, cell_text, label, missing_fonts, table
-from huggin.pages.pdf import made_before
+from huggin.pages.pdf import made_before, training_document
 from huggin.recording.reader import Recording
 from tests.conftest import command
 
@@ -176,26 +174,39 @@ def test_a_recording_without_node_snapshots_has_a_pdf(run):
     assert "no nodes of sample 0" in line
 
 
-def test_blocks_beside_and_below_each_other():
-    first = Block(30, 20, [Part(None, 1.0, 0.0, 0.0)])
-    second = Block(50, 10, [Part(None, 1.0, 0.0, 0.0)])
-    row = beside([first, second])
-    assert (row.width, row.height) == (90, 20)
-    assert [(part.left, part.top) for part in row.parts] == [(0, 0), (40, 0)]
-    column = stacked([row, first])
-    assert (column.width, column.height) == (90, 50)
-    assert [(part.left, part.top) for part in column.parts] == [(0, 0), (40, 0), (0, 30)]
-    assert [block.width for block in in_rows([first, second, first], 90)] == [90, 30]
+def block(width: float, height: float, **facts: bool) -> Block:
+    """A block that is filled, as a rectangle of a PDF."""
+    page = SimpleNamespace(mediabox=SimpleNamespace(width=width, height=height))
+    return Block(width, height, [Part(page, 1.0, 0.0, 0.0)], **facts)
 
 
-def test_blocks_flow_over_the_sheets_and_a_short_table_takes_its_figure_along():
-    table_, figure = (Block(WIDTH, height, []) for height in (40, 500))
-    facts, *rest = section("Ravens", [table_, figure, figure])
-    assert 540 < facts.height < HEIGHT
-    assert [block.height for block in rest] == [500]
-    high, *rest = section("Ravens", [figure, figure])
-    assert (high.height < 600, len(rest)) == (True, 1)
-    assert [round(sheet.height) for sheet in sheets([table_, table_, figure, figure])] == [600, 500]
+def test_blocks_below_each_other():
+    column = stacked([block(30, 20), block(50, 10)])
+    assert (column.width, column.height, column.area) == (50, 40, 1100)
+    assert [(part.left, part.top) for part in column.parts] == [(0, 0), (0, 30)]
+
+
+def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it():
+    half = block(WIDTH / 2.2, HEIGHT / 2.2)
+    (sheet,) = sheets([half] * 4)
+    assert len({part.left for part in sheet.parts}) == len({part.top for part in sheet.parts}) == 2
+    title = block(100, 20, is_heading=True)
+    first, second = sheets([half, half, half, title, half, half])
+    assert (len(first.parts), len(second.parts)) == (3, 3)
+    assert second.parts[0].top == 0
+    assert all(part.top > 0 for part in second.parts[1:])
+    (shrunk,) = sheets([block(2 * WIDTH, 10)])
+    assert shrunk.width == pytest.approx(WIDTH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runs", [1, 2])
+def test_no_sheet_but_the_last_is_empty(tiny_run, pretrained_run, runs):
+    recordings = [Recording(path) for path in (tiny_run, pretrained_run)[:runs]]
+    *others, last = sheets(training_document(recordings).blocks)
+    assert min(sheet.area for sheet in others) >= 0.4 * WIDTH * HEIGHT
+    assert max(sheet.width for sheet in (*others, last)) <= WIDTH
+    assert "parameters of each" in last.sources[-1]  # the table of modules is the last
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "{"])

@@ -13,6 +13,7 @@ class AttentionMap {
       kind: "attention", point, title,
       rows: layers * heads,
       columns: sample.size,
+      names: sample.names,
       label: `Attention ${title}: ${several(layers, "layer")} of ${several(heads, "head")} by ${several(sample.size, "token")}.`,
       describe: (row, column) => this.describe(row, column),
     });

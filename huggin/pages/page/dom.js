@@ -12,6 +12,9 @@ function el(tag, options = {}, ...children) {
   return node;
 }
 
+// A whole number as it is printed everywhere: 1,500
+const whole = (number) => number.toLocaleString("en");
+
 const byId = (id) => document.getElementById(id);
 
 function option(value, text) {

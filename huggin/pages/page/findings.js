@@ -26,12 +26,12 @@ function learnedFinding(sample, go) {
   const { first_right: first, right_since: since, flips } = sample.learned;
   if (!sample.gold) return finding("This window of the context does not hold the answer.");
   if (first === null) return finding(`Never answered right, at none of ${several(sample.steps.length, "probe")}.`);
-  const toStep = (step) => ({ text: `Go to step ${step}`, does: () => go.step(step) });
+  const toStep = (step) => ({ text: `Go to step ${whole(step)}`, does: () => go.step(step) });
   const turns = flips.filter((step) => step !== first).length;
-  if (since === first) return finding(`Learned at step ${first}: right at every probe from then on.`, toStep(first));
+  if (since === first) return finding(`Learned at step ${whole(first)}: right at every probe from then on.`, toStep(first));
   const turned = turns ? `, then changed ${several(turns, "time")}` : "";
-  if (since === null) return finding(`First right at step ${first}${turned}; wrong at the end.`, toStep(first));
-  return finding(`Learned at step ${since}: right at every probe from then on. First right at step ${first}${turned}.`, toStep(since));
+  if (since === null) return finding(`First right at step ${whole(first)}${turned}; wrong at the end.`, toStep(first));
+  return finding(`Learned at step ${whole(since)}: right at every probe from then on. First right at step ${whole(first)}${turned}.`, toStep(since));
 }
 
 function nameOfLayer(sample, layer) {
@@ -46,7 +46,7 @@ function layerFinding(sample, go) {
   if (last < 0) return finding("At the end the QA head finds the answer on no layer.");
   const first = lowest.indexOf(last);
   const step = sample.lens.step[first];
-  return finding(`The answer appears in ${nameOfLayer(sample, last)}, the lowest on which the QA head is right at the end.`, { text: `First there at step ${step}`, does: () => go.step(step) });
+  return finding(`The answer appears in ${nameOfLayer(sample, last)}, the lowest on which the QA head is right at the end.`, { text: `First there at step ${whole(step)}`, does: () => go.step(step) });
 }
 
 function nodeFinding(sample, go) {
@@ -60,9 +60,9 @@ function nodeFinding(sample, go) {
   const best = Array.from({ length: many }, (_, at) => last * many + at).filter((at) => values[at] > 0);
   const step = sample.shares.step[last];
   const action = { text: "Show the nodes", does: () => { go.token(start); go.step(step); } };
-  const lead = `the ${signed(total[last], 3)} by which ${own} leads ${other} at step ${step}`;
+  const lead = `the ${signed(total[last], 3)} by which ${own} leads ${other} at step ${whole(step)}`;
   const share = (places) => `${((100 * places.reduce((sum, at) => sum + values[at], 0)) / total[last]).toFixed(0)} %`;
-  if (best.length && values[best[0]] > total[last]) return finding(`${own} leads ${other} by just ${signed(total[last], 3)} at step ${step}: nodes for and against it nearly cancel. Node ${nodes[best[0]]} alone gives ${signed(values[best[0]], 3)}.`, action);
+  if (best.length && values[best[0]] > total[last]) return finding(`${own} leads ${other} by just ${signed(total[last], 3)} at step ${whole(step)}: nodes for and against it nearly cancel. Node ${nodes[best[0]]} alone gives ${signed(values[best[0]], 3)}.`, action);
   if (best.length && values[best[0]] > MATTERS * total[last]) return finding(`Node ${nodes[best[0]]} gives most to the answer: ${share([best[0]])} of ${lead}.`, action);
   return finding(`No single node matters: the first ${best.length} give ${share(best)} of ${lead}.`, action);
 }

@@ -156,9 +156,9 @@ function show(isPlaying = false) {
   for (const story of stories) story.mark(chosenOf(story), pointedOf(story));
   for (const chart of charts) chart.show(state.step);
   const spoken = stories.map((story, at) => (stories.length > 1 ? `${"AB"[at]} ${story.spoken()}` : story.spoken())).join(", ");
-  byId("now").replaceChildren(`Step ${state.step}`, el("small", { text: spoken }));
-  byId("slider").setAttribute("aria-valuetext", `step ${state.step}, ${spoken}`);
-  if (!isPlaying || spoken !== spokenBefore) byId("live").textContent = `Step ${state.step}: ${spoken}`;
+  byId("now").replaceChildren(`Step ${whole(state.step)}`, el("small", { text: spoken }));
+  byId("slider").setAttribute("aria-valuetext", `step ${whole(state.step)}, ${spoken}`);
+  if (!isPlaying || spoken !== spokenBefore) byId("live").textContent = `Step ${whole(state.step)}: ${spoken}`;
   spokenBefore = spoken;
   keepAddress();
 }

@@ -1,7 +1,9 @@
 // Heat maps: a pixel of a canvas is a cell. Axes, lines and marks lie over it.
 
+const ROOM = 9; // pixels that the name of a token takes on an axis
+
 class HeatMap {
-  // kind: "start" or "end"; title, unit: texts; rows, columns: how many cells; label: for screen readers
+  // kind: "start" or "end"; title: a text; names: of the tokens; rows, columns: how many cells; label: for screen readers
   constructor(options) {
     Object.assign(this, options);
     this.canvas = el("canvas", { width: this.columns, height: this.rows, role: "img", "aria-label": this.label });
@@ -12,22 +14,30 @@ class HeatMap {
     this.ticksY = el("div", { class: "ticks-y" });
     this.side = el("div", { class: "side" });
     this.scale = el("span", { class: "scale" });
+    this.axisX = el("div", { class: "axis-x" });
     this.node = el("figure", { class: `map ${this.kind}` },
       el("figcaption", {}, el("b", { text: this.title }), this.scale),
-      el("div", { class: "frame" }, this.ticksY, this.plot, this.side, this.ticksX(), el("div", { class: "axis-x", text: "place of the token" })));
+      el("div", { class: "frame" }, this.ticksY, this.plot, this.side, this.axisX));
+    new ResizeObserver(() => this.nameColumns(this.plot.clientWidth >= ROOM * this.columns)).observe(this.plot);
     this.plot.addEventListener("pointermove", (event) => this.over(event));
     this.plot.addEventListener("pointerleave", () => { hideTip(); this.point.over(null); });
     this.plot.addEventListener("click", (event) => this.click(event));
   }
 
-  ticksX() {
+  // Below the columns: the names of all tokens, or some of their places.
+  nameColumns(areNamed) {
+    if (areNamed === this.areNamed) return;
+    this.areNamed = areNamed;
     const last = this.columns - 1;
-    const places = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * last)))];
-    return el("div", { class: "ticks-x" }, ...places.map((place) => {
-      const tick = el("span", { text: String(place), class: place === last ? "last" : "" });
+    const quarters = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * last)))];
+    const places = areNamed ? this.names.map((_, place) => place) : quarters;
+    const ticks = places.map((place) => {
+      const text = areNamed ? short(this.names[place], 8) : String(place);
+      const tick = el("span", { text, class: place === last ? "last" : "" });
       tick.style.left = `${(100 * (place + 0.5)) / this.columns}%`;
       return tick;
-    }));
+    });
+    this.axisX.replaceChildren(el("div", { class: areNamed ? "ticks-x named" : "ticks-x" }, ...ticks), areNamed ? "token" : "place of the token");
   }
 
   nameRows(rows) { // [[row, text], ...]
@@ -115,6 +125,7 @@ class LogitMap {
     this.map = new HeatMap({
       kind, rows, point,
       columns: sample.size,
+      names: sample.names,
       title: `${kind} logit`,
       label: `Heat map of the ${kind} logits: ${several(sample.size, "token")} by ${several(rows, "probe")}. The numbers are in the table of each step.`,
       describe: (row, column) => this.describe(row, column, kind),
@@ -133,12 +144,12 @@ class LogitMap {
 
   nameSteps(rows) {
     const places = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * (rows - 1))))];
-    this.map.nameRows(places.map((row) => [row, String(this.sample.steps[row])]));
+    this.map.nameRows(places.map((row) => [row, whole(this.sample.steps[row])]));
   }
 
   describe(row, column, kind) {
     const logit = this.logits[row * this.sample.size + column];
-    return `step ${this.sample.steps[row]}\ntoken ${column} “${short(this.sample.names[column])}”\n${kind} logit ${half(logit)}`;
+    return `step ${whole(this.sample.steps[row])}\ntoken ${column} “${short(this.sample.names[column])}”\n${kind} logit ${half(logit)}`;
   }
 
   show(row) {
@@ -182,11 +193,12 @@ class LensMap {
     this.map = new HeatMap({
       kind, rows, point,
       columns: sample.size,
+      names: sample.names,
       title: `probability as ${kind}`,
       label: `The QA head on each of ${several(rows - 1 + this.lens.first, "layer")}: the probability of each of ${several(sample.size, "token")} as ${kind}.`,
       describe: (row, column) => this.describe(rows - 1 - row, column),
     });
-    this.map.nameRows(layerTicks(rows).map((layer) => [rows - 1 - layer, this.lens.first + layer === 0 ? "input 0" : String(this.lens.first + layer)]));
+    this.map.nameRows(layerTicks(rows).map((layer) => [rows - 1 - layer, String(this.lens.first + layer)]));
     if (sample.gold) this.map.addSpan("true-span", ...sample.gold);
     this.mark = el("div", { class: "layer-mark", hidden: true });
     this.map.plot.append(this.mark);
@@ -212,7 +224,7 @@ class LensMap {
     const number = this.lens.first + layer;
     const name = number === 0 ? "layer 0 (embeddings)" : `layer ${number}`;
     const token = `token ${column} “${short(this.sample.names[column])}”`;
-    return `step ${this.lens.step[this.place]}, ${name}\n${token}\nprobability as ${this.kind} ${likelihood(steps)}`;
+    return `step ${whole(this.lens.step[this.place])}, ${name}\n${token}\nprobability as ${this.kind} ${likelihood(steps)}`;
   }
 
   show(step) {

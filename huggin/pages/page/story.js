@@ -16,6 +16,7 @@ class Story {
     if (sample && sample.probes) this.fill();
     else this.sayMissing();
     this.fillFindings(go);
+    this.fillTeachers(go);
   }
 
   find(selector) {
@@ -32,6 +33,13 @@ class Story {
     const found = (PAGE.kind === "answer" ? answerFindings : findingsOf)(this.run, this.sample, go);
     if (found.length) this.find(".findings").append(...found);
     else this.find(".findings-panel").remove();
+  }
+
+  fillTeachers(go) {
+    const panel = this.find(".teachers-panel");
+    if (!this.sample || PAGE.kind === "answer") panel.remove();
+    else if (!this.sample.teachers) panel.append(missingLine(this.sample.missing.teachers));
+    else for (const side of ["proponents", "opponents"]) panel.append(teacherTable(side, this.sample.teachers[side], go));
   }
 
   fill() {
@@ -117,7 +125,7 @@ class Story {
     const answer = this.run.answered ?? answerOf(sample, at);
     const said = answer ? `“${short(answer, 90)}”` : "no answer";
     const expected = sample.gold ? `“${short(sample.answer, 90)}”` : "no answer in this window";
-    return isRight(sample, at) || this.run.is_own ? `After step ${sample.steps[at]} the model answers ${said}.` : `After step ${sample.steps[at]} the model answers ${said}. The true answer: ${expected}.`;
+    return isRight(sample, at) || this.run.is_own ? `After step ${whole(sample.steps[at])} the model answers ${said}.` : `After step ${whole(sample.steps[at])} the model answers ${said}. The true answer: ${expected}.`;
   }
 
   showLens(step) {
@@ -138,7 +146,7 @@ class Story {
   showShares(token) {
     this.shares.show(this.step, token, this.view);
     const at = this.sample.shares.step[this.shares.placeOf(this.step)];
-    const nearest = at === this.sample.steps[this.at] ? `after step ${at}` : `after step ${at}, the nearest snapshot of the nodes`;
+    const nearest = at === this.sample.steps[this.at] ? `after step ${whole(at)}` : `after step ${whole(at)}, the nearest snapshot of the nodes`;
     this.find(".shares-panel .hint").textContent = `Weight × activation of each node, ${nearest}. They add up to the logit exactly. Point at a token to see its nodes.`;
   }
 

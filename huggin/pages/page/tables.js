@@ -47,6 +47,16 @@ function questionRow(row, go) {
   ];
 }
 
+// Who taught a tracked question, or was against it; the step at which each pushed most is a button.
+function teacherTable(side, teachers, go) {
+  const rows = teachers.map((each) => [
+    withSign(each.push), `${each.question} → ${each.answer || "(none)"}`, each.shares || "–",
+    el("button", { type: "button", class: "link", text: `step ${whole(each.step)}`, on: { click: () => go.step(each.step) } }),
+  ]);
+  const columns = [{ head: "Loss lowered (nats)", number: true }, { head: "Question", words: true }, { head: "In common", words: true }, { head: "Most at", number: true }];
+  return tableOf(side === "proponents" ? "Proponents" : "Opponents", columns, rows);
+}
+
 // What `test-qa-efficacy --details` found: scores by kind of question, kinds of errors, calibration.
 function detailsPanel(root, run) {
   root.hidden = !run.details && !run.missing.details;
@@ -58,7 +68,7 @@ function detailsPanel(root, run) {
   }
   const { step, data, tables, verdicts } = run.details;
   root.append(
-    el("p", { class: "hint", text: `The answers to ${data}, after step ${step}.` }),
+    el("p", { class: "hint", text: `The answers to ${data}, after step ${whole(step)}.` }),
     el("div", { class: "pair scores" }, ...tables.map(scoreTable)),
     ...verdicts.map((text) => el("p", { class: "hint", text: `${text[0].toUpperCase()}${text.slice(1)}.` })),
   );
@@ -132,5 +142,5 @@ function tokenTable(sample, at) {
     { head: "Place", number: true }, { head: "Token", words: true }, { head: "Start logit", number: true }, { head: "End logit", number: true },
     { head: "Probability as start", number: true }, { head: "as end", number: true },
   ];
-  return tableOf(`Every token at step ${sample.steps[at]}`, columns, rows);
+  return tableOf(`Every token at step ${whole(sample.steps[at])}`, columns, rows);
 }
