@@ -63,7 +63,8 @@ class Teacher:
     @property
     def shares(self) -> str:
         """What it shares with the question, in words."""
-        words = [f"words {', '.join(self.words)}"] if self.words else []
+        tells = self.words and "question" not in self.same
+        words = [f"words {', '.join(self.words)}"] if tells else []
         return "; ".join([*(f"same {what}" for what in self.same), *words])
 
 
