@@ -18,7 +18,7 @@ from pypdf.errors import PdfReadError
 
 from huggin import __version__
 from huggin.common.files import replacing
-from huggin.common.progress import progress
+from huggin.common.progress import going_on, progress
 from huggin.common.text import printable
 from huggin.graphs.runs import side_by_side
 from huggin.graphs.saving import ignore_missing_glyphs, laid_out
@@ -212,7 +212,8 @@ class Document:
 
 
 def section(title: str, contents: Iterable[Block | Figure]) -> list[Block]:
-    """A section: its title, and what it contains."""
+    """A section: its title, and what it contains; on a terminal it is said which one is drawn."""
+    going_on(f"drawing: {title.lstrip('0123456789 ')}")
     blocks = [
         each if isinstance(each, Block) else figure_block(each)
         for each in progress(contents, label="drawing", unit="figures")
@@ -226,6 +227,7 @@ def render(document: Document, folder: Path, kind: str) -> Path:
     The .gv holds the texts. If no font here can draw some of their characters, a line is added to
     the document's notes.
     """
+    going_on("writing the sheets")
     source = "\n".join(source for block in document.blocks for source in block.sources)
     if missing := missing_fonts(source):
         document.notes.append(missing)
