@@ -53,6 +53,7 @@ from huggin.recording.results import parts_in_words, read_evaluations, trained_o
 from huggin.recording.run_facts import read_facts
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import TrainingBar
+from huggin.training.leaving_out import loss_without
 from huggin.training.lengths import GroupingTrainer, choose_sampling
 from huggin.training.notify import MORE_FOLLOWS
 from huggin.training.plan import Plan
@@ -88,11 +89,8 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         **kwargs: Any,
     ) -> None:
         """recorder: of the process that records. records: whether one of the processes does.
-
         pointers: as of `RecorderCallback`.
-
         trained_on: how many of `eval_records` are in the training data, too.
-
         weights: where the model's come from, in words.
         """
         super().__init__(*args, **kwargs)
@@ -133,12 +131,15 @@ class QuestionAnsweringTrainer(SafeTrainer, EvaluatingTrainer, GroupingTrainer):
         if self._recording and model.training and self._batch:
             rows = batch_rows(inputs, outputs, *(self._batch[name] for name in PLACE))
             self._recording.add_rows(rows, inputs, outputs)
+        if self._batch and self.data_args.leave_out is not None:
+            is_out = self._batch["record"] == self.data_args.leave_out
+            loss = loss_without(loss, inputs, outputs, is_out)
         return (loss, outputs) if return_outputs else loss
 
     def _remove_unused_columns(self, dataset: Dataset, description: str | None = None) -> Dataset:
         """What the model takes; in training also each window's place in the data."""
         columns = super()._remove_unused_columns(dataset, description).column_names
-        if description == TRAINING and self._recording:
+        if description == TRAINING:
             columns = [*columns, *(name for name in PLACE if name in dataset.column_names)]
         return dataset.select_columns(columns)
 

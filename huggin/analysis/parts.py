@@ -270,14 +270,12 @@ def share_right(answers: Answers) -> Mean:
     return Mean(100 * right / asked, *wilson_interval(right, asked))
 
 
-def rank_correlation(found: Rewound) -> float:
-    """Spearman's correlation, over the parts, of the loss after rewinding with the change.
+def rank_correlation(some: Sequence[float], others: Sequence[float]) -> float:
+    """Spearman's correlation of two lists of numbers.
 
-    NaN if all parts are alike. Ties have their mean rank. (scipy.stats takes long to load.)
+    NaN if all of one are alike. Ties have their mean rank. (scipy.stats takes long to load.)
     """
-    worth = [np.mean(part.put_back.loss) for part in found.parts]
-    moved = [part.moved for part in found.parts]
-    ordered = [(values, np.sort(values)) for values in (worth, moved)]
+    ordered = [(values, np.sort(values)) for values in (some, others)]
     ranks = [every.searchsorted(of) + every.searchsorted(of, "right") for of, every in ordered]
     with np.errstate(invalid="ignore"):
         return float(np.corrcoef(ranks)[0, 1])
@@ -301,7 +299,8 @@ def rewound_in_words(found: Rewound) -> str:
         first = f"{first}, {named(costly.part)} costs most answers {right}"
     weights = f"the weights of {named(moved.part)}"
     words = [first, f"{'its weights also' if moved is worth else weights} moved most"]
-    correlation = rank_correlation(found)
+    losses = [float(np.mean(part.put_back.loss)) for part in found.parts]
+    correlation = rank_correlation(losses, [part.moved for part in found.parts])
     if np.isfinite(correlation):
         words.append(f"rank correlation of the two orders of the parts {correlation:+.2f}")
     return "; ".join(words)

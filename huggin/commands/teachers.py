@@ -32,12 +32,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     choices = {name: getattr(args, name) for name in options}
     choices["context"] = text_or_file("context", args.context) if args.context else ""
     found = huggin.teachers(args.run, args.index, **choices)
+    verified = None
+    if args.verify:
+        from huggin.asking.leaving_out import leave_out
+
+        verified = leave_out(found, args.run, args.verify, args.seeds, args.seed)
     if args.json:
-        print(json.dumps(found.as_json()))
+        print(json.dumps((verified or found).as_json()))
     else:
         print(found.in_words())
         look = {"format": args.format, "show": args.show}
         draw("huggin teachers", "teachers", run=args.run, taught=found, **look)
+        if verified:
+            print(verified.in_words())
     if args.export:
         export_teachers(found, args.export)
         print(args.export)
@@ -66,6 +73,11 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     parser.option("--seed N", "seed for drawing them", 0)
     exact = "rank the first K on each side by the gradients of all weights, at the checkpoints"
     parser.option("--exact K", exact, 0)
+    verify = (
+        "train again without each of the first N, and without N others, to see what each is worth"
+    )
+    parser.option("--verify N", verify, 0)
+    parser.option("--seeds K", "with K seeds: the run's own and the next ones", 1, at_least=1)
     export = "write all of them, ranked, to FILE.csv, .json or .jsonl"
     parser.option("--export FILE", export, type=Path)
     parser.option("--json", "print JSON instead")

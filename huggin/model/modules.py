@@ -65,7 +65,7 @@ def _boxes(
     is_list = isinstance(module, nn.ModuleList)  # no level of its own: it is never called
     has_layers = any(isinstance(inner, nn.ModuleList) for inner in module.modules())
     is_opened = (
-        is_layer or has_layers or any(isinstance(each, nn.Embedding) for _, each in children)
+        is_layer or has_layers or any(isinstance(child, nn.Embedding) for _, child in children)
     )
     opened = is_opened if depth is None else depth > 0
     if not children or not (is_list or opened):

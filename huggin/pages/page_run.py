@@ -16,7 +16,7 @@ from huggin.analysis.question_texts import refuse_changed
 from huggin.analysis.questions import NEVER, Histories, Record, answer_of, histories
 from huggin.analysis.scores import KeptDetails
 from huggin.common.errors import UserError
-from huggin.common.text import short
+from huggin.common.text import one_line, short
 from huggin.pages.facts import answer_facts, keys_to_share, run_facts, title_line
 from huggin.pages.page_sample import (
     Page,
@@ -53,10 +53,12 @@ def page_of_run(recording: Recording, name: str) -> Page:
     for name, find in (("facts", _facts), ("scores", _scores), ("explained", _explained)):
         page[name] = found_or_why(page, name, find, recording) or []
     page["details"] = found_or_why(page, "details", _details, recording)
-    page["questions"] = found_or_why(page, "questions", _questions, recording)
-    page["samples"] = [
-        page_of_sample(recording, sample) for sample in range(len(recording.facts.samples))
-    ]
+    records: Sequence[Record] = found_or_why(page, "texts", _texts, recording) or ()
+    page["questions"] = found_or_why(page, "questions", _questions, recording, records)
+    if page["questions"] and not records:
+        page["questions"]["no_texts"] = page["missing"]["texts"]
+    samples = range(len(recording.facts.samples))
+    page["samples"] = [page_of_sample(recording, sample, records) for sample in samples]
     return page
 
 
@@ -126,10 +128,20 @@ def _details(recording: Recording) -> Page | None:
     return {"step": kept.step, "data": shown(kept.data), "tables": tables, "verdicts": verdicts}
 
 
-def _questions(recording: Recording) -> Page:
+def _texts(recording: Recording) -> Sequence[Record]:
+    """The training data. Raises UserError if it is not there any more, or has changed."""
+    try:
+        texts = training_records(recording.cfg)
+    except OSError as error:
+        raise UserError(one_line(error)) from None
+    refuse_changed(recording, texts)
+    return texts
+
+
+def _questions(recording: Recording, records: Sequence[Record]) -> Page:
     """The questions worth a look, and how many were learned and forgotten.
 
-    If the data is not there any more, `no_texts` says why, and they have no texts.
+    Without records they have no texts.
     """
     found = histories(recording.questions)
     lists = found.orders
@@ -142,14 +154,7 @@ def _questions(recording: Recording) -> Page:
         "counts": {name: len(order) for name, order in lists.items()},
         **{name: [row_of[int(place)] for place in order[:LISTED]] for name, order in lists.items()},
     }
-    texts: Sequence[Record] = []
-    try:
-        texts = training_records(recording.cfg)
-        refuse_changed(recording, texts)
-    except (UserError, OSError) as error:
-        page["no_texts"] = shown(str(error), 500)
-        texts = []
-    page["rows"] = [_row(found, int(place), texts, tracked) for place in places]
+    page["rows"] = [_row(found, int(place), records, tracked) for place in places]
     return page
 
 

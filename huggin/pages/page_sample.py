@@ -9,7 +9,7 @@ where that makes the text shorter.
 import base64
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,14 +18,17 @@ import numpy as np
 from huggin.analysis.learning import margins_over_time, when_learned
 from huggin.analysis.lens import layer_answers, probabilities
 from huggin.analysis.nodes import Snapshots, largest_both_ways, snapshots, top_shares
+from huggin.analysis.questions import Record
+from huggin.analysis.teachers import Teacher, taught_by
 from huggin.common.errors import UserError
-from huggin.common.text import printable
+from huggin.common.text import printable, short
 from huggin.common.window import Window
 from huggin.recording.reader import LensLogits, Probes, Recording
 
 PER_NAT = 16  # steps of a lens' log probability: each is 6 % of the probability
 LEAST_LIKELY = 255  # of these steps: 1.2e-7 and below
 TOP_OF_MARGIN = 5  # nodes each way of a margin
+TEACHERS = 5  # proponents, and as many opponents
 LONGEST = 20_000  # characters of a text that the page shows
 LONGEST_TOKEN = 200
 CUT = " … (cut)"
@@ -36,8 +39,8 @@ Page = dict[str, Any]  # what becomes JSON
 Piece = tuple[str, str]  # what stands before a token, and the token's own text
 
 
-def page_of_sample(recording: Recording, sample: int) -> Page:
-    """Everything that the page shows of a tracked sample."""
+def page_of_sample(recording: Recording, sample: int, records: Sequence[Record] = ()) -> Page:
+    """Everything that the page shows of a tracked sample. records: the training data, if known."""
     window = recording.tracked(sample)
     page: Page = {**page_of_window(window), "number": sample, "missing": {}}
     for name, find in (
@@ -45,6 +48,7 @@ def page_of_sample(recording: Recording, sample: int) -> Page:
         ("learned", lambda: asdict(when_learned(recording.probes(sample), window))),
         ("lens", lambda: _lens(recording, sample)),
         ("shares", lambda: page_of_shares(snapshots(recording, sample), window)),
+        ("teachers", lambda: _teachers(recording, sample, records)),
     ):
         page[name] = found_or_why(page, name, find)
     return page
@@ -142,6 +146,21 @@ def _margin_shares(found: Snapshots, window: Window) -> Page | None:
         "values": packed(values, np.float32),
         "total": packed(shares.sum(axis=1), np.float32),
     }
+
+
+def _teachers(recording: Recording, sample: int, records: Sequence[Record]) -> Page:
+    """The training questions that taught a sample, and its opponents, the first ones each."""
+    if not records:
+        raise UserError("the texts of the training questions are not known")
+    taught = taught_by(recording, records, sample)
+    sides = {"proponents": taught.proponents(TEACHERS), "opponents": taught.opponents(TEACHERS)}
+    return {side: [_teacher(each) for each in teachers] for side, teachers in sides.items()}
+
+
+def _teacher(teacher: Teacher) -> Page:
+    texts = {"question": teacher.question, "answer": teacher.answer, "shares": teacher.shares}
+    numbers = {name: getattr(teacher, name) for name in ("index", "push", "step")}
+    return {**numbers, **{name: shown(short(text, 200)) for name, text in texts.items()}}
 
 
 def shown(text: str, most: int = LONGEST) -> str:

@@ -22,9 +22,10 @@ NOT_READABLE = "run get-training-output again, it writes a new one"
 STRATEGY = "train_sampling_strategy"  # the key of how batches are drawn
 PROBE_DATA = "probe_data"  # the key of which data the tracked samples are of
 TEXTS = "training texts"  # the key of the hash that `hash_of_texts` makes of the training data
+LEFT_OUT = "leave_out"  # the key of the question whose loss counts nothing
 GROUPED = "group_by_length"  # its value for windows of similar length in a batch
 # What runs had whose run.json does not say it, because it could not be changed on the way
-BEFORE = {STRATEGY: "random", PROBE_DATA: "train"}
+BEFORE = {STRATEGY: "random", PROBE_DATA: "train", LEFT_OUT: None}
 
 MOST_NODES = 1 << 20  # far more than any model has; a larger number is a damaged file
 T = TypeVar("T")

@@ -106,8 +106,8 @@ def saved_by_grouping(lengths: np.ndarray, batch: int, seed: int) -> float:
 def _computed(lengths: np.ndarray, batch: int) -> int:
     """Tokens that are computed if each batch is padded to its longest window."""
     firsts = range(0, len(lengths), batch)
-    parts = (lengths[first : first + batch] for first in firsts)
-    return sum(int(part.max()) * len(part) for part in parts)
+    batches = (lengths[first : first + batch] for first in firsts)
+    return sum(int(part.max()) * len(part) for part in batches)
 
 
 class GroupingTrainer(Trainer):

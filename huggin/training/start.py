@@ -24,7 +24,7 @@ from huggin.model.device import random_states_kept
 from huggin.qa.config import Config
 from huggin.qa.given import fixed_keys
 from huggin.recording.checkpoints import begun_for, step_in_name
-from huggin.recording.run_facts import BEFORE, PROBE_DATA, TEXTS, RunFacts, hash_of_texts
+from huggin.recording.run_facts import BEFORE, LEFT_OUT, PROBE_DATA, TEXTS, RunFacts, hash_of_texts
 from huggin.recording.run_folder import RunFolder
 from huggin.training.bar import duration
 from huggin.training.lengths import lengths_of
@@ -84,6 +84,7 @@ def fixed_settings(
         TEXTS: hash_of_texts(records),
         "probe_samples": tracked,
         PROBE_DATA: config.recording.probe_data,
+        LEFT_OUT: config.data.leave_out,
     }
     return json.loads(json.dumps(fixed))  # as it comes back from run.json
 

@@ -119,6 +119,19 @@ def test_questions_are_named_with_their_texts(page, pretrained_run):
     assert [shown[number] for number in range(3)] == tracked
 
 
+def test_teachers_are_those_of_the_recording(page, pretrained_run):
+    recording = Recording(pretrained_run)
+    pushes = recording.pointers
+    for sample in data_in(page)["runs"][0]["samples"]:
+        sums = np.bincount(recording.questions.index, pushes[:, 1 + sample["number"]])
+        named = sample["teachers"]["proponents"] + sample["teachers"]["opponents"]
+        assert named
+        for each in named:
+            assert each["push"] == pytest.approx(sums[each["index"]])
+            assert each["index"] != sample["index"]
+        assert all(each["push"] > 0 for each in sample["teachers"]["proponents"])
+
+
 def test_the_page_loads_nothing_and_runs_its_own_script_only(page):
     text = page.read_text("utf-8")
     assert re.search(r"https?:|//[a-z]+\.", text) is None
@@ -184,7 +197,7 @@ def test_an_older_recording_says_what_it_lacks(tmp_path):
     (run,) = data_in(page_of(tmp_path, OLDER))["runs"]
     assert "an older version of the toolkit" in run["missing"]["questions"]
     for sample in run["samples"]:
-        assert list(sample["missing"]) == ["lens"]
+        assert list(sample["missing"]) == ["lens", "teachers"]
         assert sample["lens"] is None
         assert sample["shares"]["margin"]
 

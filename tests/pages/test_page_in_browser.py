@@ -219,6 +219,16 @@ def test_a_click_on_a_map_goes_to_its_step(tab, page):
     assert "Token 0 " in tab.inner_text(".token-line")
 
 
+def test_a_teacher_leads_to_the_step_at_which_it_pushed_most(tab, page):
+    show(tab, page)
+    button = tab.locator(".teachers-panel button").first
+    told = button.inner_text()
+    tab.keyboard.press("Home")
+    button.click()
+    assert told == f"step {step_of(tab)}"
+    assert step_of(tab) > 0
+
+
 def test_two_runs_play_together_and_what_is_missing_is_said(tab, page):
     show(tab, page, "#beside=1")
     assert tab.locator(".story").count() == 2

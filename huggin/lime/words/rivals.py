@@ -65,11 +65,11 @@ def integrated_gradients(scene: TextScene, target: Target[TokenSpan], scale: str
     complete). Steps are doubled until they do so to 1 %, or until there are 1,024.
     """
     with progress(total=MOST_STEPS, label="integrated gradients", unit="steps") as bar:
-        found = _integrated(scene, target, scale, FIRST_STEPS)
-        while found.error > COMPLETE and found.steps < MOST_STEPS:
-            bar.update(found.steps)
-            found = _integrated(scene, target, scale, 2 * found.steps)
-    return found
+        gradients = _integrated(scene, target, scale, FIRST_STEPS)
+        while gradients.error > COMPLETE and gradients.steps < MOST_STEPS:
+            bar.update(gradients.steps)
+            gradients = _integrated(scene, target, scale, 2 * gradients.steps)
+    return gradients
 
 
 def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: int) -> Integrated:
@@ -108,8 +108,8 @@ def inputs_of(scene: TextScene) -> dict[str, Tensor]:
     """The model's inputs for the full text, each (1, tokens), on its device."""
     names = scene.text_model.tokenizer.model_input_names
     device = scene.text_model.model.device
-    given = {name: ids for name, ids in scene.window.inputs.items() if name in names}
-    return {name: torch.tensor([ids]).to(device) for name, ids in given.items()}
+    inputs = {name: ids for name, ids in scene.window.inputs.items() if name in names}
+    return {name: torch.tensor([ids]).to(device) for name, ids in inputs.items()}
 
 
 def _as_array(values: Tensor) -> np.ndarray:
@@ -144,8 +144,8 @@ class NodeShares:
     def as_json(self) -> dict[str, Any]:
         """All of it, and how many nodes give half of the positive shares."""
         half = nodes_for_half(self.shares)
-        found = {"rival": self.rival, "lead": self.lead, "nodes_for_half": half}
-        return {**found, "shares": self.shares.tolist()}
+        facts = {"rival": self.rival, "lead": self.lead, "nodes_for_half": half}
+        return {**facts, "shares": self.shares.tolist()}
 
 
 def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:

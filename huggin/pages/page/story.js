@@ -16,6 +16,7 @@ class Story {
     if (sample && sample.probes) this.fill();
     else this.sayMissing();
     this.fillFindings(go);
+    this.fillTeachers(go);
   }
 
   find(selector) {
@@ -32,6 +33,13 @@ class Story {
     const found = (PAGE.kind === "answer" ? answerFindings : findingsOf)(this.run, this.sample, go);
     if (found.length) this.find(".findings").append(...found);
     else this.find(".findings-panel").remove();
+  }
+
+  fillTeachers(go) {
+    const panel = this.find(".teachers-panel");
+    if (!this.sample || PAGE.kind === "answer") panel.remove();
+    else if (!this.sample.teachers) panel.append(missingLine(this.sample.missing.teachers));
+    else for (const side of ["proponents", "opponents"]) panel.append(teacherTable(side, this.sample.teachers[side], go));
   }
 
   fill() {

@@ -47,6 +47,16 @@ function questionRow(row, go) {
   ];
 }
 
+// Who taught a tracked question, or was against it; the step at which each pushed most is a button.
+function teacherTable(side, teachers, go) {
+  const rows = teachers.map((each) => [
+    withSign(each.push), `${each.question} → ${each.answer || "(none)"}`, each.shares || "–",
+    el("button", { type: "button", class: "link", text: `step ${whole(each.step)}`, on: { click: () => go.step(each.step) } }),
+  ]);
+  const columns = [{ head: "Loss lowered (nats)", number: true }, { head: "Question", words: true }, { head: "In common", words: true }, { head: "Most at", number: true }];
+  return tableOf(side === "proponents" ? "Proponents" : "Opponents", columns, rows);
+}
+
 // What `test-qa-efficacy --details` found: scores by kind of question, kinds of errors, calibration.
 function detailsPanel(root, run) {
   root.hidden = !run.details && !run.missing.details;
