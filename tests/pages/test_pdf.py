@@ -195,9 +195,10 @@ def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it()
     assert (len(first.parts), len(second.parts)) == (3, 3)
     assert second.parts[0].top == 0
     assert all(part.top > 0 for part in second.parts[1:])
-    for wide in (2, 3, 7, 11.1):
-        assert len(sheets([block(wide * WIDTH, 10)])) == 1
-    high = [title, title, block(300, 90), block(300, 9 * HEIGHT), title, half, half]
+    for times in (2, 3, 7, 11.1):
+        assert len(sheets([block(times * WIDTH, 10)])) == 1
+    wide, tall = block(2 * WIDTH, 180), block(300, 9 * HEIGHT)
+    high = [title, title, wide, tall, title, half, half]
     assert [len(sheet.parts) for sheet in sheets(high)] == [3, 1, 3]
     (shrunk,) = sheets([block(2 * WIDTH, 10)])
     assert shrunk.width == pytest.approx(WIDTH)
