@@ -251,10 +251,11 @@ def test_the_planted_teacher_is_first(planted):
     """Sixteen different answers in one context: grep by context or kind would name all of them."""
     recording = Recording(planted)
     records = training_records(recording.cfg)
-    taught = [taught_by(recording, records, at) for at in range(16)]
+    own = [at for at in range(16) if at != 12]  # the poisoned one taught the answer "m", too
+    taught = [taught_by(recording, records, at) for at in own]
     assert np.mean([each.losses[1][-1] for each in taught]) < 1.5  # of 2.8: they were taught
     first = [each.proponents(1)[0].index for each in taught]
-    assert np.mean(np.array(first) == range(16)) >= 0.95
+    assert np.mean(np.array(first) == own) >= 0.95
 
 
 @pytest.mark.slow
