@@ -225,13 +225,13 @@ class SafeTrainer(Trainer):
     @contextmanager
     def _without(self, **instead: Any) -> Iterator[None]:
         """Give the Trainer other arguments in this block."""
-        before = {name: getattr(self.args, name) for name in instead}
+        originals = {name: getattr(self.args, name) for name in instead}
         for name, value in instead.items():
             setattr(self.args, name, value)
         try:
             yield
         finally:
-            for name, value in before.items():
+            for name, value in originals.items():
                 setattr(self.args, name, value)
 
     def push_trained(self) -> None:
@@ -294,8 +294,8 @@ class SafeTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint and begun_for(Path(checkpoint)) != self.state.max_steps:
             schedule = self.lr_scheduler
-            parts = (getattr(schedule, name, []) for name in ("base_lrs", "lr_lambdas"))
-            for group, base, share in zip(self.optimizer.param_groups, *parts):
+            columns = (getattr(schedule, name, []) for name in ("base_lrs", "lr_lambdas"))
+            for group, base, share in zip(self.optimizer.param_groups, *columns):
                 group["lr"] = base * share(schedule.last_epoch)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:

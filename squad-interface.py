@@ -25,17 +25,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = read_arguments(argv)
     if args.duplicates:
         with closing(open_database(database_path(args.db), must_exist=True)) as database:
-            found = duplicates(database)
-        lines = [f"{state}: {', '.join(map(str, indices))}" for state, indices in found.items()]
+            repeated = duplicates(database)
+        lines = [f"{state}: {', '.join(map(str, indices))}" for state, indices in repeated.items()]
         print("\n".join(lines) or "no index was drawn in more than one call")
         return 0
     from huggin.qa.given import read_given
 
-    given = read_given(args.cfg or HERE / "cfg.json", [])
+    keys = read_given(args.cfg or HERE / "cfg.json", [])
     loading("the questions")
     from huggin.asking.lookup import Lookup
 
-    lookup = Lookup.load(given, args.split)
+    lookup = Lookup.load(keys, args.split)
     if args.search:
         print(lookup.search(args.search))
     elif args.index is None and sys.stdin.isatty():

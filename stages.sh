@@ -116,10 +116,10 @@ one_cfg() { # [CFG] [--KEY VALUE ...]: leaves the file of keys in $cfg, and 1 in
   local next=--
   [ $# -le "$named" ] || [ "$named" = 0 ] || next=$2
   case $next in --*) ;; *) cfg= ;; esac # two files
-  if [ ! -f "$cfg" ]; then
+  if [ ! -f "$cfg" ] && [ ! -f "$cfg/recording/run.json" ]; then
     local name
     name=$(basename "$0")
-    echo "$name: error: expected one file of keys, not '$*'; see $name --help" >&2
+    echo "$name: error: expected one file of keys, or a run, not '$*'; see $name --help" >&2
     exit 2
   fi
   case $cfg in -*) cfg=./$cfg ;; esac

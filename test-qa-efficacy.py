@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huggin.recording.run_facts import given_for
 
     flags = ["--output_dir", str(args.output_dir)] if args.output_dir else []
+    if args.questions:
+        flags += ["--validation_file", str(args.questions), "--do_eval", "true"]
     config = given_for(args.cfg, flags)
     run = RunFolder(config.output_dir)
     with notifying(args.notify or config.recording.notify, str(run.path)) as ending:
@@ -67,6 +69,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     most = "with --until-correct: give up after N questions (default: all questions)"
     parser.option("--max-samples N", most, at_least=1)
     parser.add_split()
+    file = "a file of other questions to ask (default: those that the run was trained with)"
+    parser.option("--questions FILE", file, type=Path)
     seed = "seed for drawing the questions (default: others at each call)"
     parser.option("--seed N", seed, type=int)
     parser.option("--unseen", "skip the questions that this model was asked in earlier calls")
@@ -77,8 +81,8 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
     flags = ("--output-dir", "--output_dir")
     parser.add_argument(*flags, metavar="DIR", type=Path, help=folder)
     which = parser.add_mutually_exclusive_group()
-    one = "ask this checkpoint of the run (default: its newest model)"
-    parser.option("--checkpoint DIR", one, group=which, type=Path)
+    checkpoint = "ask this checkpoint of the run (default: its newest model)"
+    parser.option("--checkpoint DIR", checkpoint, group=which, type=Path)
     every = "ask every checkpoint of the run, one after the other"
     parser.option("--checkpoints", every, group=which)
     parser.option(
@@ -143,9 +147,9 @@ def answer_own(args: Namespace, run: RunFolder) -> None:
     refuse_untrained(run)
     refuse_no_words(args.question, args.context)
     model = huggin.TrainedModel.load(run.path, args.device)
-    found = model.answer(args.question, args.context)
-    print(found.in_words())
-    model.keep(found)
+    answered = model.answer(args.question, args.context)
+    print(answered.in_words())
+    model.keep(answered)
 
 
 def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> int:
@@ -163,29 +167,29 @@ def examine_one(args: Namespace, config: Any, run: RunFolder, folder: Path) -> i
         if others:
             what = f"{len(others)} questions kept under this name are of other data"
             warn(f"{state}: {what}; rename the file of questions, or name another --db")
-        found = examination.ask(
+        examined = examination.ask(
             None if args.all else args.samples or args.max_samples,
             until_right=not (args.all or args.samples),
             seed=args.seed,
             skip=asked_before(database, state) - others if args.unseen else set(),
             batch_size=args.batch_size,
         )
-        print(found.in_words(args.show))
+        print(examined.in_words(args.show))
         if args.details:
-            print(f"\n{found.details.in_words()}\n")
-            found.keep_details()
+            print(f"\n{examined.details.in_words()}\n")
+            examined.keep_details()
         if args.predictions:
-            texts = {one.record["id"]: one.answer.text for one in found.asked}
+            texts = {asked.record["id"]: asked.answer.text for asked in examined.asked}
             write_json(args.predictions, texts)  # the format of SQuAD's official script
-        examination.keep(found)
-        record_answers(database, state, [AnswerRow(*one.as_row()) for one in found.asked])
+        examination.keep(examined)
+        record_answers(database, state, [AnswerRow(*asked.as_row()) for asked in examined.asked])
         correct_in_all, asked_in_all = standing(database, state)
         different = len(asked_before(database, state))
     in_all = f"{correct_in_all} of {asked_in_all} correct in all calls so far"
     print(f"{run.path}: {in_all} ({different} different questions)")
-    if found.until_right:
+    if examined.until_right:
         print("EM and F1 take a fixed number of questions: --samples N, or --all")
-    return found.efficacy.correct
+    return examined.efficacy.correct
 
 
 if __name__ == "__main__":

@@ -201,15 +201,15 @@ class TrainedModel:
         _, unknown = unknown_words(self.tokenizer, [question, context])
         return Answered(self.run.path, self.step, question, context, answers, unknown)
 
-    def keep(self, found: Answered) -> None:
+    def keep(self, answered: Answered) -> None:
         """Keep what `answer` gave as the run's newest answer, with its inside.
 
         No answer is given for it, so it is neither right nor wrong.
         """
-        record: dict[str, Any] = {"question": found.question, "context": found.context}
+        record: dict[str, Any] = {"question": answered.question, "context": answered.context}
         record["answers"] = {"text": [], "answer_start": []}
         state = read_facts(self.run).model_type_state(self.step)
-        facts = self.facts_of(0, record, found.best, state=state, right=None)
+        facts = self.facts_of(0, record, answered.best, state=state, right=None)
         with one_at_a_time(self.run.recording):
             self.keep_inside(facts)
 
@@ -233,9 +233,9 @@ class TrainedModel:
         The attention of the answer's start, its end and [CLS] comes from one more pass.
         """
         sites = find_sites(self.model, "all", facts.window)
-        seen = probe(self.model, facts.window, sites, self.data)
+        snapshot = probe(self.model, facts.window, sites, self.data)
         attention = attention_of_answer(self.model, facts.explained)
-        inside = (seen.start_logits, seen.end_logits, seen.activations, attention)
+        inside = (snapshot.start_logits, snapshot.end_logits, snapshot.activations, attention)
         write_answer(self.run, AnswerInside(facts, *inside))
 
     def refuse_unfit(self, question: str, context: str) -> None:

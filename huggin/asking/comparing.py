@@ -45,7 +45,7 @@ class Answers:
 
     def scores(self, name: str) -> np.ndarray:
         """A score of each question, (questions,), in percent: `exact_match` or `f1`."""
-        return np.array([getattr(one, name) for one in self.asked])
+        return np.array([getattr(question, name) for question in self.asked])
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Compared(InWords):
     @property
     def differences(self) -> list[Difference]:
         """Of EM and F1."""
-        contexts = [one.record["context"] for one in self.first.asked]
+        contexts = [question.record["context"] for question in self.first.asked]
         places = np.unique(contexts, return_inverse=True)[1]
         names = {"EM": "exact_match", "F1": "f1"}
         return [
-            difference(name, self.first.scores(of), self.second.scores(of), places)
-            for name, of in names.items()
+            difference(name, self.first.scores(score), self.second.scores(score), places)
+            for name, score in names.items()
         ]
 
     @property
@@ -88,8 +88,8 @@ class Compared(InWords):
         """The scores, the differences, and both answers to each question."""
         pairs = zip(self.first.asked, self.second.asked, strict=True)
         return {
-            "runs": [str(each.run) for each in (self.first, self.second)],
-            "scores": [asdict(each.efficacy) for each in (self.first, self.second)],
+            "runs": [str(answers.run) for answers in (self.first, self.second)],
+            "scores": [asdict(answers.efficacy) for answers in (self.first, self.second)],
             "differences": [
                 {**asdict(each), "is_significant": each.is_significant} for each in self.differences
             ],
@@ -111,9 +111,9 @@ class Compared(InWords):
 def _in_words(first: Asked, second: Asked) -> str:
     question, expected = first.in_words().splitlines()[:2]
     lines = [question, f"  text: {short(first.record['context'], LONGEST)}", expected]
-    for letter, one in (("A", first), ("B", second)):
-        which = "right" if one.right else "wrong"
-        lines.append(f"  {letter} {which}: {one.answer.text or '(no answer)'}")
+    for letter, asked in (("A", first), ("B", second)):
+        which = "right" if asked.right else "wrong"
+        lines.append(f"  {letter} {which}: {asked.answer.text or '(no answer)'}")
     return "\n".join(lines)
 
 
@@ -133,8 +133,8 @@ def compare(
     default: all; `seed` draws them. device: where to compute; default: the accelerator.
 
     >>> import huggin
-    >>> found = huggin.compare("runs/sample", "runs/sample", samples=4, seed=1)
-    >>> [each.points for each in found.differences]
+    >>> compared = huggin.compare("runs/sample", "runs/sample", samples=4, seed=1)
+    >>> [each.points for each in compared.differences]
     [0.0, 0.0]
 
     Raises UserError if a model or the data cannot be used. Nothing is kept in the runs.
@@ -143,7 +143,7 @@ def compare(
     run = RunFolder(config.output_dir)
     examination = Examination.load(config, run, newest_model(run), split, device)
     asked = examination.ask(samples, seed=seed)
-    indices = [one.index for one in asked.asked]
+    indices = [question.index for question in asked.asked]
     own = Answers(run.path, asked.asked, asked.efficacy)
     return Compared(own, _ask_another(Path(second), examination, indices, device))
 
@@ -159,8 +159,8 @@ def _ask_another(
     model = TrainedModel.in_folder(run, newest_model(run), facts.data, place)
     refuse_long_questions(examination.records, model.tokenizer, model.data)
     asked = list(model.asked(examination.records, indices))
-    known = facts.trained_on(examination.records, "validation", config.model.cache_dir)
-    trained_on = len(known.intersection(indices))
+    shared = facts.trained_on(examination.records, "validation", config.model.cache_dir)
+    trained_on = len(shared.intersection(indices))
     squad2 = model.data.version_2_with_negative
     data = examination.asked_data
     return Answers(run.path, asked, efficacy_of(asked, model.step, data, trained_on, squad2))

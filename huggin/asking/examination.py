@@ -47,19 +47,19 @@ class Examined(InWords):
     def details(self) -> Details:
         """The score by kind of question, the errors by kind, and the calibration."""
         same = ("record", "exact_match", "f1", "probability", "lead", "f1_of_span")
-        given = []
-        for one in self.asked:
-            own: dict[str, Any] = {name: getattr(one, name) for name in same}
-            trained_on = one.index in self.trained_on
-            given.append(Given(place=one.answer.place, trained_on=trained_on, **own))
-        return details_of(given)
+        questions = []
+        for question in self.asked:
+            own: dict[str, Any] = {name: getattr(question, name) for name in same}
+            trained_on = question.index in self.trained_on
+            questions.append(Given(place=question.answer.place, trained_on=trained_on, **own))
+        return details_of(questions)
 
     def keep_details(self) -> None:
         """Write the details into the run, where the page finds them."""
-        found = self.details
-        of = {"step": self.efficacy.step, "data": self.efficacy.data}
-        shown = {"tables": found.tables(), "verdicts": found.verdicts()}
-        write_json(RunFolder(self.run).details, of | shown)
+        details = self.details
+        measurement = {"step": self.efficacy.step, "data": self.efficacy.data}
+        results = {"tables": details.tables(), "verdicts": details.verdicts()}
+        write_json(RunFolder(self.run).details, measurement | results)
 
     def in_words(self, show: str | None = None) -> str:
         """The score, below the answers that are shown.
@@ -67,20 +67,20 @@ class Examined(InWords):
         show: `wrong`, `right` or `all`; default: the first 20 wrong ones, or the right one that
         ended the asking.
         """
-        shown = [each for each in self.asked if show == "all" or each.right == (show == "right")]
+        answers = [each for each in self.asked if show == "all" or each.right == (show == "right")]
         more = []
         if show is None and self.until_right:
-            shown = [each for each in self.asked if each.right]
-        elif show is None and len(shown) > SHOWN:
-            more = [f"and {len(shown) - SHOWN} more wrong answers\n"]
-            shown = shown[:SHOWN]
-        lines = [f"{each.in_words()}\n" for each in shown]
+            answers = [each for each in self.asked if each.right]
+        elif show is None and len(answers) > SHOWN:
+            more = [f"and {len(answers) - SHOWN} more wrong answers\n"]
+            answers = answers[:SHOWN]
+        lines = [f"{each.in_words()}\n" for each in answers]
         return "\n".join([*lines, *more, *self._score()])
 
     def _score(self) -> list[str]:
         efficacy = self.efficacy
-        of = f"{self.run}, step {efficacy.step:,}, asked {efficacy.data}"
-        score = f"{of}: {efficacy.correct}/{efficacy.asked} right"
+        subject = f"{self.run}, step {efficacy.step:,}, asked {efficacy.data}"
+        score = f"{subject}: {efficacy.correct}/{efficacy.asked} right"
         if self.until_right:
             return [score]
         em_low, em_high = efficacy.exact_match_interval
@@ -93,7 +93,7 @@ class Examined(InWords):
     def as_json(self) -> dict[str, Any]:
         """The score, and each question with the expected and the actual answer."""
         names = ("index", "expected", "answered", "right", "f1", "confidence")
-        answers = [dict(zip(names, each.as_row(), strict=True)) for each in self.asked]
+        answers = [dict(zip(names, question.as_row(), strict=True)) for question in self.asked]
         whose = {"run": str(self.run), "state": self.state}
         return {**whose, **asdict(self.efficacy), "answers": answers}
 
@@ -156,10 +156,10 @@ class Examination:
 
         expected: by the index of the question.
         """
-        known = [index for index in expected if 0 <= index < len(self.records)]
-        answers = [each["text"] for each in self.records.select(known)["answers"]]
-        own = {at: storable(next(iter(texts), "")) for at, texts in zip(known, answers)}
-        return {index for index, text in expected.items() if own.get(index) != text}
+        indices = [index for index in expected if 0 <= index < len(self.records)]
+        answers = [answer["text"] for answer in self.records.select(indices)["answers"]]
+        expected_now = {at: storable(next(iter(texts), "")) for at, texts in zip(indices, answers)}
+        return {index for index, text in expected.items() if expected_now.get(index) != text}
 
     def ask(
         self,
@@ -180,30 +180,31 @@ class Examination:
         options |= {"ahead": 1} if until_right else {}
         asked = self.trained.asked(self.records, indices, **options)
         answered = []
-        for one in asked:
-            answered.append(one)
-            if until_right and one.right:
+        for question in asked:
+            answered.append(question)
+            if until_right and question.right:
                 break
-        trained_on = self.trained_on & {one.index for one in answered}
+        trained_on = self.trained_on & {question.index for question in answered}
         squad2 = self.trained.data.version_2_with_negative
         scored = (answered, self.trained.step, self.asked_data, len(trained_on), squad2)
         whose = (self.trained.run.path, self.state)
         return Examined(*whose, answered, efficacy_of(*scored), until_right, trained_on)
 
-    def keep(self, found: Examined) -> None:
+    def keep(self, examined: Examined) -> None:
         """Keep the score, if it is one, and the inside of the first right answer, else the last."""
         run = self.trained.run
         run.recording.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(run.recording):
-            if not found.until_right:
-                keep_efficacy(run, found.efficacy)
-            right = (one for one in found.asked if one.right)
-            self.trained.keep_inside(self.facts_of(next(right, found.asked[-1])))
+            if not examined.until_right:
+                keep_efficacy(run, examined.efficacy)
+            right = (question for question in examined.asked if question.right)
+            self.trained.keep_inside(self.facts_of(next(right, examined.asked[-1])))
 
-    def facts_of(self, one: Asked) -> AnswerFacts:
+    def facts_of(self, question: Asked) -> AnswerFacts:
         """An answer, and the window that it was given in."""
-        known = {"state": self.state, "trained_on": one.index in self.trained_on}
-        return self.trained.facts_of(one.index, one.record, one.answer, right=one.right, **known)
+        trained_on = question.index in self.trained_on
+        facts = {"state": self.state, "trained_on": trained_on, "right": question.right}
+        return self.trained.facts_of(question.index, question.record, question.answer, **facts)
 
 
 def examine(
@@ -225,8 +226,8 @@ def examine(
     the recording; only the command writes into the database.
 
     >>> import huggin
-    >>> found = huggin.examine("runs/sample", samples=3, seed=1)
-    >>> found.efficacy.asked, len(found.as_json()["answers"])
+    >>> examined = huggin.examine("runs/sample", samples=3, seed=1)
+    >>> examined.efficacy.asked, len(examined.as_json()["answers"])
     (3, 3)
 
     Raises UserError if the model or its data cannot be used.
@@ -235,6 +236,6 @@ def examine(
     folder = RunFolder(config.output_dir)
     (model,) = models_of(folder, Path(checkpoint) if checkpoint else None)
     examination = Examination.load(config, folder, model, split, device)
-    found = examination.ask(samples, until_right=until_right, seed=seed)
-    examination.keep(found)
-    return found
+    examined = examination.ask(samples, until_right=until_right, seed=seed)
+    examination.keep(examined)
+    return examined

@@ -80,12 +80,12 @@ class Lookup:
         Raises BadValue if none does.
         """
         wanted = words.casefold().split()
-        found = [
+        matches = [
             (index, text)
             for index, text in enumerate(self.records["question"])
             if all(word in text.casefold() for word in wanted)
         ]
-        if not found:
+        if not matches:
             raise BadValue("search", words, "no question holds all of these words")
-        more = f"\n... and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        return "\n".join(f"{index}: {text}" for index, text in found[:SHOWN]) + more
+        more = f"\n... and {len(matches) - SHOWN} more" if len(matches) > SHOWN else ""
+        return "\n".join(f"{index}: {text}" for index, text in matches[:SHOWN]) + more

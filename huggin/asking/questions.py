@@ -106,13 +106,13 @@ def ask_all(
         squad2 = data.version_2_with_negative
         most = None if squad2 else 1
         ranked = ranked_answers(batch["context"][:], placed, logits[0], logits[1], data, most)
-        answers = [each[0] for each in ranked]
+        answers = [candidates[0] for candidates in ranked]
         measured = _measured(logits, placed, answers, batch["answers"][:])
-        for index, record, found, numbers in zip(chosen, batch, ranked, measured, strict=True):
-            lead, span = no_answer_lead(found)
-            scores = score_answer(found[0].text, record["answers"], squad2)
+        for index, record, candidates, numbers in zip(chosen, batch, ranked, measured, strict=True):
+            lead, span = no_answer_lead(candidates)
+            scores = score_answer(candidates[0].text, record["answers"], squad2)
             numbers += [lead, score_answer(span.text, record["answers"], squad2)[1]]
-            yield Asked(index, record, found[0], *scores, *numbers)
+            yield Asked(index, record, candidates[0], *scores, *numbers)
 
 
 def _measured(
@@ -130,14 +130,14 @@ def _measured(
     starts, ends = placed["start_positions"], placed["end_positions"]
     loss = cross_entropy(logits[0], starts) + cross_entropy(logits[1], ends)
     losses = np.bincount(owner, loss / 2) / np.bincount(owner)
-    no_answer = np.array([not each["text"] for each in expected])
+    no_answer = np.array([not answer["text"] for answer in expected])
     holds = (np.array(starts) > 0) | no_answer[owner]
-    given = np.zeros(len(answers))
-    np.maximum.at(given, owner[holds], np.exp(-loss)[holds])
-    rows = np.searchsorted(owner, np.arange(len(answers))) + [each.window for each in answers]
-    own = cross_entropy(logits[0, rows], [each.start for each in answers])
-    own += cross_entropy(logits[1, rows], [each.end for each in answers])
-    return np.stack([losses, np.exp(-own), given], axis=1).tolist()
+    expected_probabilities = np.zeros(len(answers))
+    np.maximum.at(expected_probabilities, owner[holds], np.exp(-loss)[holds])
+    rows = np.searchsorted(owner, np.arange(len(answers))) + [answer.window for answer in answers]
+    own = cross_entropy(logits[0, rows], [answer.start for answer in answers])
+    own += cross_entropy(logits[1, rows], [answer.end for answer in answers])
+    return np.stack([losses, np.exp(-own), expected_probabilities], axis=1).tolist()
 
 
 def logits_of(
@@ -182,7 +182,7 @@ def efficacy_of(
 
     squad2: also those with and those without an answer, apart.
     """
-    scores = [(one.exact_match, one.f1) for one in asked]
-    means = mean_scores(scores, [one.record["answers"] for one in asked], squad2)
+    scores = [(question.exact_match, question.f1) for question in asked]
+    means = mean_scores(scores, [question.record["answers"] for question in asked], squad2)
     whole = (means.pop("exact_match"), means.pop("f1"))
     return efficacy_from(step, data, len(asked), *whole, trained_on=trained_on, parts=means)

@@ -69,8 +69,8 @@ def rewind(
     compute; the accelerator without, unless the cfg says use_cpu.
 
     >>> import huggin
-    >>> found = huggin.rewind("runs/sample", samples=2)
-    >>> [part.part for part in found.rewound.parts]
+    >>> rewinding = huggin.rewind("runs/sample", samples=2)
+    >>> [part.part for part in rewinding.rewound.parts]
     ['embeddings', 'layer 1', 'layer 2', 'head']
 
     Raises UserError if the weights before the training, or the data, cannot be had.
@@ -99,11 +99,11 @@ def rewind(
         PartRewound(part, two.size(part), two.distance(part), put_back, alone)
         for part, put_back, alone in zip(two.parts, *halves, strict=True)
     ]
-    found = Rewound(trained.step, name, seed, indices, of_trained, of_untrained, parts)
+    rewound = Rewound(trained.step, name, seed, indices, of_trained, of_untrained, parts)
     with one_at_a_time(recording.run.recording):
-        keep_rewound(recording.run, found)
-    asked = max((len(one.questions) for one in before if one.step == found.step), default=0)
-    return Rewinding(recording.run, found, asked if asked > len(found.questions) else 0)
+        keep_rewound(recording.run, rewound)
+    asked = max((len(entry.questions) for entry in before if entry.step == rewound.step), default=0)
+    return Rewinding(recording.run, rewound, asked if asked > len(rewound.questions) else 0)
 
 
 def _answers(
@@ -113,15 +113,15 @@ def _answers(
     alone = [[part] for part in two.parts]
     others = [[other for other in two.parts if other != part] for part in two.parts]
     mixtures = [[], two.parts, *alone, *others]  # what is put back
-    found = []
+    answers = []
     with progress(label="rewinding", unit="questions", total=len(mixtures) * len(indices)) as bar:
         for parts in mixtures:
             with two.put_back(parts):
                 asked = list(trained.asked(records, indices, hidden=True))
             loss, right = [each.loss for each in asked], [each.right for each in asked]
-            found.append(Answers(loss, [each.answer.text for each in asked], right))
+            answers.append(Answers(loss, [each.answer.text for each in asked], right))
             bar.update(len(indices))
-    return found
+    return answers
 
 
 def untrained_model(recording: Recording, model_args: ModelArguments) -> PreTrainedModel:
@@ -160,9 +160,9 @@ def _difference(recording: Recording, model: PreTrainedModel) -> str | None:
     rounding = 0.05 if half else 1e-3
     for number, window in enumerate(recording.facts.samples):
         probes = recording.probes(number)
-        seen = probe(model, window, [], DataArguments())
+        snapshot = probe(model, window, [], DataArguments())
         for end in ("start_logits", "end_logits"):
-            ours, theirs = getattr(seen, end), getattr(probes, end)[0]
+            ours, theirs = getattr(snapshot, end), getattr(probes, end)[0]
             if not np.allclose(ours, theirs, rtol=0, atol=rounding * np.abs(theirs).max()):
                 return f"it answers tracked sample {number} differently"
     return None

@@ -107,7 +107,7 @@ def find_commands() -> list[Command]:
     files = [*scripts, *COMMANDS.glob("*.py")]
     commands = [command for command in map(read_command, files) if command]
     stories = list(STORIES)
-    return sorted(commands, key=lambda one: (stories.index(one.story), one.place, one.name))
+    return sorted(commands, key=lambda entry: (stories.index(entry.story), entry.place, entry.name))
 
 
 def read_command(path: Path) -> Command | None:
@@ -176,8 +176,8 @@ def listing(commands: Iterable[Command], columns: int | None) -> str:
     commands = list(commands)
     width = max(len(command.name) for command in commands)
     paragraphs = []
-    for story, about in STORIES.items():
-        lines = [f"{story}: {about}"]
+    for story, meaning in STORIES.items():
+        lines = [f"{story}: {meaning}"]
         for command in commands:
             if command.story == story:
                 text = command.about

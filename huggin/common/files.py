@@ -42,19 +42,19 @@ def replacing(path: Path) -> Iterator[Path]:
         is_device = _is_device(target)
         folder = Path(tempfile.mkdtemp()) if is_device else target.parent
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".{os.getpid()}-{target.name}"
+        temporary = folder / f".{os.getpid()}-{target.name}"
         try:
-            yield beside
+            yield temporary
             if is_device:
-                with beside.open("rb") as written, target.open("wb", buffering=0) as file:
+                with temporary.open("rb") as written, target.open("wb", buffering=0) as file:
                     shutil.copyfileobj(written, file)
             else:
-                flush_to_disk(beside)
-                os.replace(beside, target)
+                flush_to_disk(temporary)
+                os.replace(temporary, target)
                 remove_left_over(target)
         finally:
             with suppress(OSError):  # the first error is the one to tell
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
                 if is_device:
                     folder.rmdir()
     except OSError as error:
@@ -95,8 +95,8 @@ def _is_alive(process: int) -> bool:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def refuse_special(path: Path, most: int | None = None) -> None:

@@ -36,10 +36,10 @@ class Stream:
 
     def write(self, text: str) -> int:
         """Write a text. Raises OSError if that fails and the stream is not a lasting one."""
-        shown = printable(text) if self._clean else text
+        cleaned = printable(text) if self._clean else text
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        known = shown.encode(encoding, "backslashreplace").decode(encoding)
-        self._try(self._stream.write, known)
+        writable = cleaned.encode(encoding, "backslashreplace").decode(encoding)
+        self._try(self._stream.write, writable)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -78,7 +78,7 @@ def discard_output(stream: Any) -> None:
 @contextmanager
 def standing_in() -> Iterator[tuple[Stream, Stream]]:
     """Let a Stream stand in for stdout and one for stderr; a closed one becomes /dev/null."""
-    before = (sys.stdout, sys.stderr)
+    originals = (sys.stdout, sys.stderr)
     out = Stream(sys.stdout or _nowhere())
     error = Stream(sys.stderr or _nowhere(), lasting=True, clean=False)
     sys.stdout = cast(TextIO, out)
@@ -86,7 +86,7 @@ def standing_in() -> Iterator[tuple[Stream, Stream]]:
     try:
         yield out, error
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = originals
 
 
 def _nowhere() -> Any:
@@ -97,13 +97,13 @@ def _nowhere() -> Any:
 def lasting_output() -> Iterator[None]:
     """Go on in this block when nobody reads stdout or stderr any more."""
     streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Stream)]
-    before = [stream._lasting for stream in streams]
+    were_lasting = [stream._lasting for stream in streams]
     for stream in streams:
         stream._lasting = True
     try:
         yield
     finally:
-        for stream, lasting in zip(streams, before, strict=True):
+        for stream, lasting in zip(streams, were_lasting, strict=True):
             stream._lasting = lasting
 
 

@@ -56,7 +56,7 @@ def edges(text: str) -> tuple[int, int]:
 
     Both are its length if there is nothing else.
     """
-    hidden = [one.isspace() or is_zero_width(one) for one in text]
+    hidden = [character.isspace() or is_zero_width(character) for character in text]
     if all(hidden):
         return len(text), len(text)
     return hidden.index(False), len(text) - hidden[::-1].index(False)
@@ -65,8 +65,8 @@ def edges(text: str) -> tuple[int, int]:
 def sentence_around(text: str, place: tuple[int, int]) -> tuple[int, int]:
     """Where the sentence, or the sentences, begin and end that hold the characters of a place."""
     breaks = list(BETWEEN_SENTENCES.finditer(text))
-    begin = max((each.end() for each in breaks if each.end() <= place[0]), default=0)
-    end = min((each.start() for each in breaks if each.start() >= place[1]), default=len(text))
+    begin = max((gap.end() for gap in breaks if gap.end() <= place[0]), default=0)
+    end = min((gap.start() for gap in breaks if gap.start() >= place[1]), default=len(text))
     return begin, end
 
 

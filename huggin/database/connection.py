@@ -113,9 +113,9 @@ def _refuse_damage(connection: sqlite3.Connection, path: Path) -> None:
     Of a large file the tables with many rows are left out.
     """
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    one = "SELECT * FROM pragma_integrity_check(?)"
+    statement = "SELECT * FROM pragma_integrity_check(?)"
     checks: list[tuple[str, tuple[str, ...]]]
-    checks = [(one, (name,)) for (name,) in tables if name not in LARGEST]
+    checks = [(statement, (name,)) for (name,) in tables if name not in LARGEST]
     if path.exists() and path.stat().st_size <= CHECKED_AS_A_WHOLE:
         # Stops at the first problem. As a function it fails if TensorFlow was loaded before SQLite.
         checks = [("PRAGMA integrity_check(1)", ())]

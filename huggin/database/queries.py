@@ -150,11 +150,11 @@ def expected_before(connection: sqlite3.Connection, model_type_state: str) -> di
 
 def duplicates(connection: sqlite3.Connection) -> dict[str, list[int]]:
     """For each model-type-state, the indices that more than one run asked, in ascending order."""
-    found = {}
+    repeated = {}
     for state, runs in _indices_by_state(connection).items():
         counts = Counter(index for run in runs for index in run)
-        found[state] = sorted(index for index, count in counts.items() if count > 1)
-    return {state: indices for state, indices in found.items() if indices}
+        repeated[state] = sorted(index for index, count in counts.items() if count > 1)
+    return {state: indices for state, indices in repeated.items() if indices}
 
 
 def _indices_by_state(connection: sqlite3.Connection) -> dict[str, list[set[int]]]:

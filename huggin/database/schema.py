@@ -89,7 +89,7 @@ def known_version(connection: sqlite3.Connection, path: Path) -> int:
     if version:
         is_ours = tables >= set(OLDER_TOOLKIT)
     elif known:
-        is_ours = all(_columns(connection, each).keys() >= RECOGNISED_BY[each] for each in known)
+        is_ours = all(_columns(connection, table).keys() >= RECOGNISED_BY[table] for table in known)
     if not is_ours:
         raise BadValue("db", path, "a database of another program; name another file")
     return int(version)
@@ -113,9 +113,9 @@ def _back_up(path: Path) -> None:
     if backup.exists():
         return
     with (
-        replacing(backup) as beside,
+        replacing(backup) as temporary,
         closing(connect(path, "mode=ro")) as source,
-        closing(connect(beside)) as copy,
+        closing(connect(temporary)) as copy,
     ):
         source.backup(copy)
 
@@ -132,10 +132,10 @@ def _set_aside(connection: sqlite3.Connection) -> set[str]:
 
 def _take_over(connection: sqlite3.Connection, table: str) -> None:
     """Copy all rows in all columns. The column's type turns numbers in texts into numbers."""
-    known = _columns(connection, table)
+    newer = _columns(connection, table)
     older = _columns(connection, f"older_{table}")
     quoted = {name: '"' + older[name].replace('"', '""') + '"' for name in older}
-    for name in (name for name in quoted if name not in known):
+    for name in (name for name in quoted if name not in newer):
         connection.execute(f"ALTER TABLE main.{table} ADD COLUMN {quoted[name]}")
     names = ", ".join(quoted.values())
     source = f"SELECT {names} FROM temp.older_{table}"  # noqa: S608 names only

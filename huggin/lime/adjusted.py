@@ -70,14 +70,14 @@ class Proxy:
         mass = np.zeros(points)
         mass[: count + 1] = kernel(np.arange(count + 1) / count, width)
         circle = np.exp(2j * np.pi * np.arange(points) / points)
-        seen = np.exp(self.relevance * (self.known - 1))  # (masks, segments)
+        shown = np.exp(self.relevance * (self.known - 1))  # (masks, segments)
         hidden = np.exp(-self.relevance * (self.known + 1))
         means = np.zeros(1 + count)
         for share, z in zip(np.fft.fft(mass) / points, circle):
-            factors = (hidden + seen * z) / 2
+            factors = (hidden + shown * z) / 2
             product = share * self.heights * factors.prod(axis=1)  # (masks,)
             means[0] += product.sum().real
-            means[1:] += (product @ (seen * z / 2 / factors)).real
+            means[1:] += (product @ (shown * z / 2 / factors)).real
         line = np.concatenate([[self.intercept - self.slopes.sum()], 2 * self.slopes])
         return line + np.linalg.solve(_normal_matrix(count, width), means)
 
@@ -87,10 +87,10 @@ class Proxy:
         The interaction index of Banzhaf (Grabisch and Roubens 1999,
         https://doi.org/10.1007/s001820050125), exactly.
         """
-        each = np.tanh(self.relevance)
+        effects = np.tanh(self.relevance)
         far = np.prod(np.cosh(self.relevance) * np.exp(-self.relevance))
         together = self.known.T @ (self.heights[:, None] * self.known)
-        return 4 * far * np.outer(each, each) * together
+        return 4 * far * np.outer(effects, effects) * together
 
 
 def adjusted(masks: Masks, scores: np.ndarray, weights: np.ndarray, plain: Surrogate) -> Surrogate:
@@ -103,20 +103,20 @@ def adjusted(masks: Masks, scores: np.ndarray, weights: np.ndarray, plain: Surro
     if few or masks.complete or not masks.weighted or plain.constant:
         return plain
     proxies, predicted = best_proxies(masks.on, scores, weights)
-    left = linear_regression_coefficients(masks, scores - predicted, weights)
-    told = replace(
+    remainder = linear_regression_coefficients(masks, scores - predicted, weights)
+    explained = replace(
         plain,
         proxy_r2=explained_by(scores, scores - predicted, weights),
         pairs=strongest_pairs(proxies, masks.on, scores - predicted, plain.smallest),
     )
-    if np.trace(left.covariance) > CLEARLY * np.trace(plain.covariance):
-        return told
+    if np.trace(remainder.covariance) > CLEARLY * np.trace(plain.covariance):
+        return explained
     exact = np.mean([proxy.coefficients(masks.width) for proxy in proxies], axis=0)
     return replace(
-        told,
-        intercept=float(exact[0] + left.intercept),
-        coefficients=exact[1:] + left.coefficients,
-        covariance=left.covariance,
+        explained,
+        intercept=float(exact[0] + remainder.intercept),
+        coefficients=exact[1:] + remainder.coefficients,
+        covariance=remainder.covariance,
         adjusted=True,
     )
 
@@ -130,9 +130,9 @@ def best_proxies(
     the masks of its fold (masks,). A mask and its opposite, which follows it, are in one fold.
     """
     fold = (np.arange(len(on)) + 1) // 2 % FOLDS
-    found = [cross_fitted(on, scores, fold, *kind) for kind in TRIED]
-    errors = [weights @ (scores - predicted) ** 2 for _, predicted in found]
-    return found[int(np.argmin(errors))]
+    fits = [cross_fitted(on, scores, fold, *kind) for kind in TRIED]
+    errors = [weights @ (scores - predicted) ** 2 for _, predicted in fits]
+    return fits[int(np.argmin(errors))]
 
 
 def cross_fitted(
@@ -142,10 +142,10 @@ def cross_fitted(
     predicted = np.empty(len(on))
     proxies = []
     for number in range(FOLDS):
-        inside = fold == number
-        others = np.flatnonzero(~inside)[:LEARNED]
+        own = fold == number
+        others = np.flatnonzero(~own)[:LEARNED]
         proxy = learn(on[others], scores[others], reach, ridge)
-        predicted[inside] = proxy.predict(on[inside])
+        predicted[own] = proxy.predict(on[own])
         proxies.append(proxy)
     return proxies, predicted
 
@@ -166,8 +166,8 @@ def strongest_pairs(
     limit = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(first), 1))
     noise = max(limit * 4 * errors.std() / np.sqrt(len(on)), least)
     order = np.argsort(-np.abs(size[first, second]), kind="stable")[:NAMED]
-    found = ((int(first[at]), int(second[at])) for at in order)
-    return tuple(Pair(*pair, float(size[pair])) for pair in found if abs(size[pair]) > noise)
+    pairs = ((int(first[at]), int(second[at])) for at in order)
+    return tuple(Pair(*pair, float(size[pair])) for pair in pairs if abs(size[pair]) > noise)
 
 
 def signs_of(on: np.ndarray) -> np.ndarray:
@@ -175,9 +175,9 @@ def signs_of(on: np.ndarray) -> np.ndarray:
     return 2.0 * on - 1
 
 
-def _alike(one: np.ndarray, other: np.ndarray, relevance: np.ndarray) -> np.ndarray:
-    """1 for equal masks, less for each relevant segment in which they differ: (one, other)."""
-    return np.exp((one * relevance) @ other.T - relevance.sum())
+def _alike(masks: np.ndarray, others: np.ndarray, relevance: np.ndarray) -> np.ndarray:
+    """1 for equal masks, less for each relevant segment in which they differ: (masks, others)."""
+    return np.exp((masks * relevance) @ others.T - relevance.sum())
 
 
 def _normal_matrix(count: int, width: float) -> np.ndarray:
@@ -185,11 +185,11 @@ def _normal_matrix(count: int, width: float) -> np.ndarray:
     sizes = np.arange(count + 1)
     ways = np.cumprod(np.concatenate([[1.0], (count - sizes[:-1]) / sizes[1:]])) / 2.0**count
     mass = ways * kernel(sizes / count, width)
-    one = mass @ sizes / count
-    two = mass @ (sizes * (sizes - 1)) / (count * (count - 1))
-    matrix = np.full((count + 1, count + 1), two)
-    np.fill_diagonal(matrix, one)
-    matrix[0] = matrix[:, 0] = one
+    diagonal = mass @ sizes / count
+    off_diagonal = mass @ (sizes * (sizes - 1)) / (count * (count - 1))
+    matrix = np.full((count + 1, count + 1), off_diagonal)
+    np.fill_diagonal(matrix, diagonal)
+    matrix[0] = matrix[:, 0] = diagonal
     matrix[0, 0] = mass.sum()
     return matrix
 
@@ -221,6 +221,6 @@ def _change(
     signs: np.ndarray, alike: np.ndarray, heights: np.ndarray, relevance: np.ndarray
 ) -> np.ndarray:
     """The kernel's part of a score, less that with one segment switched: (masks, segments)."""
-    here = (alike @ heights)[:, None]
+    predicted = (alike @ heights)[:, None]
     slope = signs * (alike @ (signs * heights[:, None]))
-    return here - np.cosh(2 * relevance) * here + np.sinh(2 * relevance) * slope
+    return predicted - np.cosh(2 * relevance) * predicted + np.sinh(2 * relevance) * slope

@@ -44,8 +44,8 @@ def _add_model(parser: CommandParser) -> None:
     names = "names of the classes: one a line, numbers and names, or JSON"
     add("--labels FILE", names, type=Path)
     kinds = "-1 to 1, 0 to 1, 0 to 255, or 0 to 255 or 0 to 1 less ImageNet's mean"
-    found = "(default: read from the model's first operations)"
-    pixels = f"what the model of a file takes: {kinds} {found}"
+    default = "(default: read from the model's first operations)"
+    pixels = f"what the model of a file takes: {kinds} {default}"
     add("--pixels", pixels, choices=choices.PIXELS)
     ending = "what its outputs are (default: read from the model's last activation)"
     add("--ending", ending, choices=choices.ENDINGS)
@@ -103,8 +103,8 @@ def add_output(parser: CommandParser, folder: str) -> None:
     add = parser.option
     add("--out DIR", f"folder for the results (default: {folder})", type=Path)
     add("--json FILE", "also write every number to FILE", type=Path)
-    told = "also print the four steps with their shapes, the tables, and the paths of all figures"
-    add("--verbose", told)
+    text = "also print the four steps with their shapes, the tables, and the paths of all figures"
+    add("--verbose", text)
     add_options(parser, "--show")
     add_database_option(parser)
 
@@ -140,9 +140,9 @@ def width(text: str) -> float:
 
 def refuse_unfit(args: Namespace) -> None:
     """Raise UserError for options of masks that contradict each other."""
-    given = [name for name in ("samples", "stability", "until_stable") if getattr(args, name, None)]
-    if args.sampler == "leave-one-out" and given:
-        options = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+    unfit = [name for name in ("samples", "stability", "until_stable") if getattr(args, name, None)]
+    if args.sampler == "leave-one-out" and unfit:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in unfit)
         what = f"its masks are deterministic, one per segment; leave out {options}"
         raise UserError(f"--sampler leave-one-out: {what}")
 
@@ -153,9 +153,9 @@ def checked(args: Namespace) -> Namespace:
     Raises UserError for options that contradict each other.
     """
     refuse_unfit(args)
-    own = [name for name in OF_MODELS if getattr(args, name) and name != "engine"]
-    if args.demo and own:
-        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{own[0]}")
+    flags = [name for name in OF_MODELS if getattr(args, name) and name != "engine"]
+    if args.demo and flags:
+        raise UserError(f"--demo: has a classifier of its own; leave out --demo or --{flags[0]}")
     if args.demo:
         args.model = f"{SAMPLE}.keras"
         args.labels = SAMPLE.with_suffix(".txt")

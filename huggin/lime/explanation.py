@@ -71,12 +71,12 @@ class Explanation(Generic[SceneT, Of]):
         if self.surrogate.constant:
             return [self.nothing_to_explain()]
         kind = self.scene.kind
-        kept = self.scene.kept_in_words(self.target, self.kept)
+        kept_line = self.scene.kept_in_words(self.target, self.kept)
         return [
             self.score_in_words(),
             f"{kind} for it: {self._named(self.top)}",
             f"{kind} against it: {self._named(self.against)}",
-            *([kept] if kept else []),
+            *([kept_line] if kept_line else []),
             *([f"LOW R²: {self._why_low()}"] if self.surrogate.held_out_r2 < TRUSTED else []),
         ]
 
@@ -138,8 +138,8 @@ class Explanation(Generic[SceneT, Of]):
         line = f"{share} of the variance, as a proxy has learned them; coefficients {how}"
         name = self.scene.name_of
         pairs = [f"{name(x.first)} and {name(x.second)} ({x.beyond:+.2g})" for x in surrogate.pairs]
-        told = [line] if surrogate.interactions >= NOTABLE else []
-        return told + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
+        lines = [line] if surrogate.interactions >= NOTABLE else []
+        return lines + ([f"count together, beyond their sum: {', '.join(pairs)}"] if pairs else [])
 
     def _why_low(self) -> str:
         """Too few masks, or segments that interact.
@@ -164,19 +164,19 @@ class Explanation(Generic[SceneT, Of]):
     def doubts(self) -> list[str]:
         """What speaks against relying on the top segments, a clause each."""
         held_out = self.surrogate.held_out_r2
-        found = []
+        doubts = []
         if not len(self.top):
-            found.append("no segment speaks for it beyond chance")
+            doubts.append("no segment speaks for it beyond chance")
         if np.isnan(held_out):
-            found.append("nothing says how well the surrogate predicts")
+            doubts.append("nothing says how well the surrogate predicts")
         if held_out < TRUSTED:
-            found.append(self._r2_in_words())
+            doubts.append(self._r2_in_words())
         if self.probability < UNSURE:
-            found.append(f"the model itself gives it a probability of {self.probability:.2g}")
+            doubts.append(f"the model itself gives it a probability of {self.probability:.2g}")
         if self.stability and self.stability["jaccard"] < SAME:
-            same = f"Jaccard {self.stability['jaccard']:.2f}"
-            found.append(f"fresh masks find other top segments ({same})")
-        return found + self.scene.doubts(self.kept)
+            agreement = f"Jaccard {self.stability['jaccard']:.2f}"
+            doubts.append(f"fresh masks find other top segments ({agreement})")
+        return doubts + self.scene.doubts(self.kept)
 
     def verdict(self, doubts: Sequence[str]) -> str:
         """The verdict. doubts: all that speaks against it."""

@@ -50,11 +50,11 @@ def explain_function(
 
 
 def _scores(probabilities: Probabilities, on: np.ndarray, target: int) -> np.ndarray:
-    found = np.asarray(probabilities(on), np.float64)
-    if found.ndim != 2 or len(found) != len(on) or found.shape[1] <= target:
+    answers = np.asarray(probabilities(on), np.float64)
+    if answers.ndim != 2 or len(answers) != len(on) or answers.shape[1] <= target:
         wanted = f"({len(on)}, classes) with more than {target} classes"
-        what = f"the function returned {found.shape} for {len(on)} masks"
+        what = f"the function returned {answers.shape} for {len(on)} masks"
         raise UserError(f"{what}; wanted: {wanted}")
-    if not np.isfinite(found).all():
+    if not np.isfinite(answers).all():
         raise UserError("the function returned NaN or infinity; check the model's input")
-    return found[:, target]
+    return answers[:, target]

@@ -43,11 +43,11 @@ def random_perturbations(
     if sampler == "hadamard":
         return _hadamard(segments, samples, rng, width)
     if sampler == "binomial":
-        seen = _with_full(rng.random((samples - 1, segments)) < 0.5)
-        return Masks(seen, np.arange(samples), True, width)
+        masks = _with_full(rng.random((samples - 1, segments)) < 0.5)
+        return Masks(masks, np.arange(samples), True, width)
     if sampler == "leave-one-out":
-        once = _with_full(~np.eye(segments, dtype=bool))
-        return Masks(once[np.arange(samples) % len(once)], np.arange(samples), False, width)
+        rows = _with_full(~np.eye(segments, dtype=bool))
+        return Masks(rows[np.arange(samples) % len(rows)], np.arange(samples), False, width)
     raise BadValue("sampler", sampler, f"unknown; choose {', '.join(SAMPLERS)}")
 
 

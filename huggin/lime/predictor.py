@@ -187,5 +187,5 @@ class Predictor(Generic[SceneT, Of]):
             return
         masks = np.frombuffer(b"".join(self._known), np.uint8).reshape(len(self._known), -1)
         answers = np.stack(list(self._known.values()))
-        with replacing(self._file) as beside, beside.open("wb") as file:
+        with replacing(self._file) as temporary, temporary.open("wb") as file:
             np.savez(file, key=np.array(self._key), masks=masks, answers=answers)

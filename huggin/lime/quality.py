@@ -140,8 +140,8 @@ class Compared:
 
 def leave_one_out(scores: Scores, segments: int) -> np.ndarray:
     """How much the score falls when each segment alone is hidden: (segments,)."""
-    found = scores(random_perturbations(LEAVE_ONE_OUT, segments, segments + 1, seed=0).on)
-    return found[0] - found[1:]
+    measured = scores(random_perturbations(LEAVE_ONE_OUT, segments, segments + 1, seed=0).on)
+    return measured[0] - measured[1:]
 
 
 def compare(
@@ -160,7 +160,7 @@ def compare(
     areas are means over `random_orders`, and `gains` has each one's. points: how many points a
     curve has at most; None: one per segment, and one more.
     """
-    orders = {name: np.argsort(-found, kind="stable") for name, found in values.items()}
+    orders = {name: np.argsort(-by_segment, kind="stable") for name, by_segment in values.items()}
     curves = {name: curve_of(order, scores, points) for name, order in orders.items()}
     rng = np.random.default_rng(seed)
     count = len(next(iter(values.values())))
@@ -170,7 +170,7 @@ def compare(
     highest = {name: set(order[:top].tolist()) for name, order in orders.items()}
     pairs = list(combinations(values, 2))
     return Compared(
-        values={name: found.tolist() for name, found in values.items()},
+        values={name: by_segment.tolist() for name, by_segment in values.items()},
         rank_correlation=[
             (one, other, _rank_correlation(values[one], values[other])) for one, other in pairs
         ],

@@ -87,9 +87,9 @@ def explain(
             surrogate = adjusted(masks, scores, weights, surrogate)
         kept = scene.kept(target, answers)
         sure = np.nan if request.scale == "value" else answers.probability_of(target)
-        found = Explanation(scene, target, request, masks, scores, kept, surrogate, sure)
-        _tell_coefficients(found, say)
-        explanations.append(found)
+        explanation = Explanation(scene, target, request, masks, scores, kept, surrogate, sure)
+        _tell_coefficients(explanation, say)
+        explanations.append(explanation)
     return explanations
 
 
@@ -100,11 +100,11 @@ def _tell_masks(masks: Masks, request: Request, say: Say) -> None:
     say(f"  e.g. masks[1]: {example}")
 
 
-def _tell_coefficients(found: Explanation[SceneT, Of], say: Say) -> None:
-    values = found.surrogate.coefficients
-    shapes = f"{values.shape} from masks {found.masks.on.shape} and scores {found.scores.shape}"
-    say(f"  {found.target.name}: {shapes}")
-    how = ", adjusted by a proxy" if found.surrogate.adjusted else ""
+def _tell_coefficients(explanation: Explanation[SceneT, Of], say: Say) -> None:
+    values = explanation.surrogate.coefficients
+    sources = f"masks {explanation.masks.on.shape} and scores {explanation.scores.shape}"
+    say(f"  {explanation.target.name}: {values.shape} from {sources}")
+    how = ", adjusted by a proxy" if explanation.surrogate.adjusted else ""
     say(f"  lowest {values.min():.4g}, highest {values.max():.4g}{how}")
 
 
@@ -118,7 +118,7 @@ def until_stable(
 
     most: the number of masks at which it gives up.
     """
-    targets = [found.target for found in explanations]
+    targets = [explanation.target for explanation in explanations]
     while not all(map(is_steady, explanations)):
         request = explanations[0].request
         if request.samples >= most:
@@ -132,34 +132,34 @@ def until_stable(
     return explanations
 
 
-def is_steady(found: Explanation[SceneT, Of]) -> bool:
+def is_steady(explanation: Explanation[SceneT, Of]) -> bool:
     """Whether fresh masks would find the same top segments."""
-    return found.masks.complete or is_stable(found.surrogate, found.request.top)
+    return explanation.masks.complete or is_stable(explanation.surrogate, explanation.request.top)
 
 
 def repeated(
-    predictor: Predictor[SceneT, Of], found: Explanation[SceneT, Of], repeats: int, say: Say
+    predictor: Predictor[SceneT, Of], explanation: Explanation[SceneT, Of], repeats: int, say: Say
 ) -> Explanation[SceneT, Of]:
     """Explain with fresh masks; the explanation with its stability, which is said.
 
     The answers to masks of an earlier start come from the predictor's file.
     """
-    request = found.request
-    seeds = [request.seed + number for number in range(1, repeats)]
-    others = [explain(predictor, [found.target], replace(request, seed=seed)) for seed in seeds]
-    surrogates = [found.surrogate, *(other.surrogate for [other] in others)]
+    request = explanation.request
+    fresh = [replace(request, seed=request.seed + number) for number in range(1, repeats)]
+    others = [explain(predictor, [explanation.target], again) for again in fresh]
+    surrogates = [explanation.surrogate, *(other.surrogate for [other] in others)]
     agreement = stability(surrogates, request.top)
     say(
         f"{repeats} explanations: "
         f"Jaccard@{request.top} {agreement['jaccard']:.3f}, "
         f"Kendall's W {agreement['kendall_w']:.3f}, same sign {agreement['same_sign']:.3f}"
     )
-    return replace(found, stability=agreement)
+    return replace(explanation, stability=agreement)
 
 
 def compared(
     predictor: Predictor[SceneT, Of],
-    found: Explanation[SceneT, Of],
+    explanation: Explanation[SceneT, Of],
     others: Mapping[str, np.ndarray],
     random_orders: int = RANDOM_ORDERS,
     points: int | None = POINTS,
@@ -167,9 +167,9 @@ def compared(
     """LIME's coefficients beside leave-one-out and other methods, see `compare`."""
 
     def scores(on: np.ndarray) -> np.ndarray:
-        return predictor.scores(on, found.target, found.request.scale)
+        return predictor.scores(on, explanation.target, explanation.request.scale)
 
-    alone = leave_one_out(scores, found.scene.count)
-    values = {LIME: found.surrogate.coefficients, LEAVE_ONE_OUT: alone, **others}
-    request = found.request
+    alone = leave_one_out(scores, explanation.scene.count)
+    values = {LIME: explanation.surrogate.coefficients, LEAVE_ONE_OUT: alone, **others}
+    request = explanation.request
     return compare(values, scores, request.top, request.seed, random_orders, points)

@@ -162,8 +162,8 @@ def _by_block(
     alike = bread @ meat @ bread  # the covariance if errors are independent, with variance 1
     moments = _sum_by(masks.draw, design * (weights * residuals)[:, None]) @ bread
     share = np.bincount(masks.draw, weights) / weights.sum()
-    found = (moments**2).sum(axis=0) / (1 - (share**2).sum())
-    ratio = found / np.diag(alike)
+    variances = (moments**2).sum(axis=0) / (1 - (share**2).sum())
+    ratio = variances / np.diag(alike)
     degrees = int(masks.draw.max()) - 1
     shrunk = (PRIOR * ratio[1:].mean() + degrees * ratio) / (PRIOR + degrees)
     return alike * np.sqrt(np.outer(shrunk, shrunk))

@@ -107,15 +107,15 @@ def _watched(model: PreTrainedModel, sites: list[Site], window: Window | None) -
         shape = pass_through(model, window)
     hidden = head_of(model).in_features
     for site in sites:
-        seen = tuple(outputs[site].shape) if site in outputs else None
-        if seen and seen[:-1] == shape[::-1] != shape:
-            order = f"holds its tokens in another order: {site.module} gives {seen}"
+        own_shape = tuple(outputs[site].shape) if site in outputs else None
+        if own_shape and own_shape[:-1] == shape[::-1] != shape:
+            order = f"holds its tokens in another order: {site.module} gives {own_shape}"
             wanted = "(tokens, batch, units)"
             raise UserError(f"{type(model).__name__}: {order}, which is {wanted}; {WITHOUT}")
-        if not seen or seen[:-1] != shape or seen[-1] > hidden:
+        if not own_shape or own_shape[:-1] != shape or own_shape[-1] > hidden:
             wanted = f"{(*shape, hidden)} for (batch, tokens, the head's nodes)"
             raise UserError(
-                f"{type(model).__name__}: {site.module} gives {seen}, not {wanted}; {WITHOUT}"
+                f"{type(model).__name__}: {site.module} gives {own_shape}, not {wanted}; {WITHOUT}"
             )
     *others, head = sites
     return others if torch.equal(outputs[head], outputs[others[-1]]) else sites
@@ -186,10 +186,10 @@ def hooked(model: nn.Module, sites: list[Site]) -> Iterator[dict[Site, torch.Ten
         calls.clear()
         tokens[0] = kwargs["input_ids"].shape[1] if "input_ids" in kwargs else 0
 
-    def keep(site: Site, _module: nn.Module, given: Any, output: Any = None) -> None:
+    def keep(site: Site, _module: nn.Module, arguments: Any, output: Any = None) -> None:
         value = output
-        if site.component in RECEIVED:  # given: its arguments; output: those with a keyword
-            value = given[0] if given else output["hidden_states"]
+        if site.component in RECEIVED:  # output: its arguments with a keyword
+            value = arguments[0] if arguments else output["hidden_states"]
         if calls[site] == site.call:
             tensor = (value[0] if isinstance(value, tuple) else value).detach()
             is_padded = tensor.dim() == 3 and tensor.shape[0] == 1 and tokens[0] > 0
@@ -231,18 +231,18 @@ def attention_rows(
     """
     batch = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
     places = torch.tensor(list(tokens), device=model.device)
-    before = model.config._attn_implementation
+    implementation = model.config._attn_implementation
     try:
         with undisturbed(model):
             model.set_attn_implementation(PLAIN)
-            given = model(**batch, output_attentions=True).attentions
+            attentions = model(**batch, output_attentions=True).attentions
     except REFUSALS:
         return None
     finally:
-        model.set_attn_implementation(before)
-    if not given or any(layer is None or layer.ndim != 4 for layer in given):
+        model.set_attn_implementation(implementation)
+    if not attentions or any(layer is None or layer.ndim != 4 for layer in attentions):
         return None
-    rows = torch.stack([layer[0].index_select(1, places) for layer in given])
+    rows = torch.stack([layer[0].index_select(1, places) for layer in attentions])
     return copy_to_host(rows.half()).wait().numpy()
 
 
@@ -259,7 +259,7 @@ def refuse_blind_no_answer(tokenizer: PreTrainedTokenizerFast, model: PreTrained
     other = list(ids)
     other[context] = next(token for token in range(len(tokenizer)) if token not in ids)
     with undisturbed(model):
-        pair = (model(input_ids=torch.tensor([one], device=model.device)) for one in (ids, other))
+        pair = (model(input_ids=torch.tensor([row], device=model.device)) for row in (ids, other))
         before, after = (output.start_logits[0, slot] for output in pair)
     if torch.equal(before, after):
         what = f"{type(model).__name__} reads from left to right, so its 'no answer', token {slot},"

@@ -56,17 +56,17 @@ def _modules_between(model: PreTrainedModel, last: Site, window: Window | None) 
     """The outermost modules that a pass calls after the last layer and before the head."""
     head = head_of(model)
     layer = model.get_submodule(last.module)
-    found: list[nn.Module] = []
+    modules: list[nn.Module] = []
     open_modules: list[nn.Module] = []
     passed = [0]  # calls of the last layer's module that have ended
 
     def begin(*_: Any) -> None:
         passed[0] = 0
-        found.clear()  # of a pass that failed: `pass_through` may try a second one
+        modules.clear()  # of a pass that failed: `pass_through` may try a second one
 
     def enter(module: nn.Module, *_: Any) -> None:
         if passed[0] > last.call and not open_modules and module is not head:
-            found.append(module)
+            modules.append(module)
         if passed[0] > last.call:
             open_modules.append(module)
 
@@ -82,13 +82,13 @@ def _modules_between(model: PreTrainedModel, last: Site, window: Window | None) 
             hooks.enter_context(module.register_forward_hook(leave))
         hooks.enter_context(model.register_forward_pre_hook(begin))
         pass_through(model, window)
-    return found
+    return modules
 
 
 def _is_true(model: PreTrainedModel, lens: Lens, window: Window | None) -> bool:
     """Whether the lens's last row is what the head gives in the model's own pass."""
-    given: list[torch.Tensor] = []
-    keep = lens.head.register_forward_hook(lambda _module, _inputs, output: given.append(output))
+    logits: list[torch.Tensor] = []
+    keep = lens.head.register_forward_hook(lambda _module, _inputs, output: logits.append(output))
     try:
         with hooked(model, lens.sites) as outputs:
             pass_through(model, window)
@@ -103,5 +103,5 @@ def _is_true(model: PreTrainedModel, lens: Lens, window: Window | None) -> bool:
             rows = lens.logits(first)
     except (RuntimeError, TypeError, AttributeError):  # no chain of modules that take one tensor
         return False
-    own = given[-1][0].float().T  # (2, tokens)
+    own = logits[-1][0].float().T  # (2, tokens)
     return bool(torch.allclose(rows[-1], own, rtol=1e-3, atol=1e-4))

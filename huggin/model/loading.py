@@ -86,9 +86,9 @@ def refuse_not_loaded(name: str, model: PreTrainedModel, report: dict[str, Any])
 def _left_over(model: PreTrainedModel, unexpected: Collection[str]) -> list[str]:
     """Weights of layers, embeddings and the like that this model does not have."""
     own = f"{model.base_model_prefix}."
-    parts = {name for name, _ in model.base_model.named_children()}
+    children = {name for name, _ in model.base_model.named_children()}
     plain = {key.removeprefix(own): key for key in unexpected}
-    below = {name for name, key in plain.items() if key != name or name.split(".")[0] in parts}
+    below = {name for name, key in plain.items() if key != name or name.split(".")[0] in children}
     if not below:
         return []
     with torch.device("meta"):
@@ -102,10 +102,10 @@ def _foreign_prefix(
     """What most unexpected names have before the name of a missing tensor, if there is such."""
     own = f"{model.base_model_prefix}."
     stems = {key.removeprefix(own) for key in missing}
-    before = Counter(
+    prefixes = Counter(
         key.removesuffix(stem) for key in unexpected for stem in stems if key.endswith(f".{stem}")
     )
-    prefix, count = before.most_common(1)[0] if before else ("", 0)
+    prefix, count = prefixes.most_common(1)[0] if prefixes else ("", 0)
     return prefix.removesuffix(own) if 2 * count > len(stems) else None
 
 
@@ -262,8 +262,8 @@ def name_of_head(model: PreTrainedModel) -> str:
     heads = [name for name, module in linear.items() if module.out_features == 2]
     if len(heads) != 1:
         outputs = [f"{name} with {module.out_features}" for name, module in linear.items()]
-        found = ", ".join(outputs) or "none"
-        what = f"{type(model).__name__}: no head: looked for {HEAD}; found {found}"
+        others = ", ".join(outputs) or "none"
+        what = f"{type(model).__name__}: no head: looked for {HEAD}; found {others}"
         raise UserError(f"{what}; choose another model")
     return heads[0]
 

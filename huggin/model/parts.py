@@ -154,11 +154,11 @@ class TwoStates:
         weights = {
             part: [weight.clone() for weight in some] for part, some in _weights(parameters).items()
         }
-        before = _weights(_by_part(untrained, window))
-        if _shapes(weights) != _shapes(before):
+        of_untrained = _weights(_by_part(untrained, window))
+        if _shapes(weights) != _shapes(of_untrained):
             what = "the trained model and the untrained one are not of one architecture"
             raise UserError(f"{what}; take both from one run")
-        return cls(trained, parameters, weights, before)
+        return cls(trained, parameters, weights, of_untrained)
 
     @property
     def parts(self) -> list[str]:

@@ -88,9 +88,9 @@ def ranked_answers(
     for context, rows in zip(contexts, rows_of, strict=True):
         places = [offsets[row] for row in rows]
         logits = [(start_logits[row], end_logits[row]) for row in rows]
-        found = [_candidates(*pair, data) for pair in zip(places, logits, strict=True)]
+        candidates = [_candidates(*pair, data) for pair in zip(places, logits, strict=True)]
         nulls = [float(start[0] + end[0]) for start, end in logits]
-        ranked = _ranked(found, nulls, places, data)
+        ranked = _ranked(candidates, nulls, places, data)
         scores = [span.score for span, _ in ranked]
         answers.append(
             [
@@ -123,14 +123,14 @@ def _candidates(
 
 
 def _ranked(
-    found: list[list[Span]], nulls: list[float], windows: list[Offsets], data: DataArguments
+    candidates: list[list[Span]], nulls: list[float], windows: list[Offsets], data: DataArguments
 ) -> list[tuple[Span, int]]:
     """The best spans of one context with their windows, best first; [CLS] stands for no answer.
 
-    found: the best spans of each window. nulls: the score of [CLS] in each window. windows: the
-    offsets of each window. A span that two windows hold counts once, with the higher score.
+    candidates: the best spans of each window. nulls: the score of [CLS] in each window. windows:
+    the offsets of each window. A span that two windows hold counts once, with the higher score.
     """
-    spans = [(span, window) for window, spans in enumerate(found) for span in spans]
+    spans = [(span, window) for window, spans in enumerate(candidates) for span in spans]
     distinct: dict[tuple[int, int], tuple[Span, int]] = {}
     for span, window in sorted(spans, key=lambda entry: -entry[0].score):
         places = windows[window]
@@ -191,8 +191,8 @@ def normalised_text(text: str) -> str:
 
     Zero-width characters are left out, too: nobody could tell the two texts apart.
     """
-    seen = "".join(character for character in text if not is_zero_width(character))
-    return " ".join(ARTICLES.sub(" ", seen.lower().translate(PUNCTUATION)).split())
+    visible = "".join(character for character in text if not is_zero_width(character))
+    return " ".join(ARTICLES.sub(" ", visible.lower().translate(PUNCTUATION)).split())
 
 
 def score_answer(
@@ -204,17 +204,17 @@ def score_answer(
     evaluate-v2.0.py (arXiv:1806.03822), which leaves out expected answers of articles alone, and
     has F1 100 where no answer is right. A question without answers is scored by the second.
     """
-    given = normalised_text(text).split()
+    answered = normalised_text(text).split()
     expected = [normalised_text(answer).split() for answer in answers["text"]]
     if squad2 or not expected:
         expected = [words for words in expected if words] or [[]]
-        if not given or not expected[0]:
-            return (100.0, 100.0) if given in expected else (0.0, 0.0)
+        if not answered or not expected[0]:
+            return (100.0, 100.0) if answered in expected else (0.0, 0.0)
     best = 0.0  # the harmonic mean of precision and recall of the words
     for words in expected:
-        shared = (Counter(given) & Counter(words)).total()
-        best = max(best, 200 * shared / max(1, len(given) + len(words)))
-    return 100.0 * (given in expected), best
+        shared = (Counter(answered) & Counter(words)).total()
+        best = max(best, 200 * shared / max(1, len(answered) + len(words)))
+    return 100.0 * (answered in expected), best
 
 
 def mean_scores(

@@ -133,18 +133,18 @@ def read_flags(flags: Sequence[str]) -> dict[str, Any]:
 
     Raises UserError for a word before the first flag.
     """
-    given: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     key = None
     for flag in flags:
         if flag.startswith("--"):
             name, equals, value = flag[2:].partition("=")
             key = name.replace("-", "_")
-            given[key] = [value] if equals else []
+            values[key] = [value] if equals else []
         elif key is None:
             raise UserError(f"{flag}: not expected here; flags are --key value")
         else:
-            given[key].append(flag)
-    return {key: _value_of(words) for key, words in given.items()}
+            values[key].append(flag)
+    return {key: _value_of(words) for key, words in values.items()}
 
 
 def _value_of(words: list[str]) -> Any:
@@ -159,13 +159,15 @@ def keys_as_given(cfg: Path, flags: Sequence[str]) -> dict[str, Any]:
 
     The command that uses the cfg says what is wrong with it; here it is read as far as it can be.
     """
+    if cfg.is_dir():
+        return {"output_dir": str(cfg)} | read_flags(flags)
     try:
-        given = json.loads(cfg.read_text(encoding="utf-8-sig"))
+        keys = json.loads(cfg.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
-        given = {}
-    if not isinstance(given, dict):
-        given = {}
-    return given | read_flags(flags)
+        keys = {}
+    if not isinstance(keys, dict):
+        keys = {}
+    return keys | read_flags(flags)
 
 
 def here_or_own(cfg: Path) -> Path:

@@ -45,21 +45,21 @@ def read_config(
     return for_training(read_given(cfg, flags, kept))
 
 
-def for_training(given: Keys) -> Config:
+def for_training(keys: Keys) -> Config:
     """The same with TrainingArguments. Raises UserError with all problems in one line."""
     problems: list[str] = []
-    training = _training(given.given, problems)
-    given.refuse(problems)
-    config = Config(**vars(given), training=training)
-    given.refuse(list(_do_not_fit(config)))
+    training = _training(keys.given, problems)
+    keys.refuse(problems)
+    config = Config(**vars(keys), training=training)
+    keys.refuse(list(_do_not_fit(config)))
     return config
 
 
-def _training(given: Mapping[str, Any], problems: list[str]) -> Any:
+def _training(raw: Mapping[str, Any], problems: list[str]) -> Any:
     """TrainingArguments of the keys that it owns; what is wrong is appended to `problems`."""
     hints = get_type_hints(TrainingArguments)
     kinds = {key: _or_enum(hints[key]) for key in trainer_defaults()}
-    values = typed(given, kinds, problems)
+    values = typed(raw, kinds, problems)
     defaults = trainer_defaults()
     refused = {row["key"]: row["note"] for row in trainer_keys() if row["can be set"] == "no"}
     for key in [key for key in values if key in refused and values[key] != defaults[key]]:
@@ -78,14 +78,14 @@ def _training(given: Mapping[str, Any], problems: list[str]) -> Any:
 def trainer_defaults() -> dict[str, Any]:
     """The keys of the installed transformers and their defaults."""
     keys = [key for key in fields(TrainingArguments) if key.init]
-    made = {key.name: key.default_factory() for key in keys if key.default_factory is not MISSING}
-    return {key.name: made.get(key.name, key.default) for key in keys}
+    built = {key.name: key.default_factory() for key in keys if key.default_factory is not MISSING}
+    return {key.name: built.get(key.name, key.default) for key in keys}
 
 
 def _or_enum(kind: Any) -> Any:
     """A type; the Enum alone where its names or any text are taken."""
-    options = (each for each in get_args(kind) if isinstance(each, type))
-    return next((each for each in options if issubclass(each, Enum)), kind)
+    options = (option for option in get_args(kind) if isinstance(option, type))
+    return next((option for option in options if issubclass(option, Enum)), kind)
 
 
 def _do_not_fit(config: Config) -> Iterator[str]:

@@ -79,8 +79,8 @@ class Keys:
 
         Those of typed flags are named as flags, the others behind the name of the file.
         """
-        of_flags = [f"--{one}" for one in problems if one.partition(":")[0] in self.flags]
-        others = [one for one in problems if one.partition(":")[0] not in self.flags]
+        of_flags = [f"--{text}" for text in problems if text.partition(":")[0] in self.flags]
+        others = [text for text in problems if text.partition(":")[0] not in self.flags]
         of_file = [f"{self.source or 'flags'}: {'; '.join(others)}"] if others else []
         if problems:
             raise UserError("; ".join([*of_file, *of_flags]))
@@ -94,24 +94,24 @@ def read_given(cfg: Path | None, flags: list[str], kept: Mapping[str, Any] | Non
     values, files that are not there.
     """
     of_flags = read_flags(flags)
-    given = {**(_read_json(cfg) if cfg else kept or {}), **of_flags}
+    raw = {**(_read_json(cfg) if cfg else kept or {}), **of_flags}
     kinds = kinds_of(OWN_ARGUMENTS.values()) | kinds_of_trainer()
-    problems = [_unknown(key, kinds.keys()) for key in given if key not in kinds]
-    values = typed(given, kinds, problems)
+    problems = [_unknown(key, kinds.keys()) for key in raw if key not in kinds]
+    values = typed(raw, kinds, problems)
     own = {name: _built(kind, values) for name, kind in OWN_ARGUMENTS.items()}
-    found = Keys(**own, given=given, source=cfg, flags=of_flags)
-    found.refuse([*problems, *_missing(found), *_of_windows(found.data)])
-    return found
+    keys = Keys(**own, given=raw, source=cfg, flags=of_flags)
+    keys.refuse([*problems, *_missing(keys), *_of_windows(keys.data)])
+    return keys
 
 
-def arguments_of(given: Mapping[str, Any]) -> tuple[ModelArguments, DataArguments]:
+def arguments_of(cfg: Mapping[str, Any]) -> tuple[ModelArguments, DataArguments]:
     """The model's and the data's arguments among the keys of a run, as its recording keeps them.
 
-    given: keys of cfg.json and flags, as in `RunFacts.cfg`. Raises UserError for a value that
+    cfg: keys of cfg.json and flags, as in `RunFacts.cfg`. Raises UserError for a value that
     cannot be used.
     """
     problems: list[str] = []
-    values = typed(given, kinds_of([ModelArguments, DataArguments]), problems)
+    values = typed(cfg, kinds_of([ModelArguments, DataArguments]), problems)
     model, data = _built(ModelArguments, values), _built(DataArguments, values)
     problems += _of_windows(data)
     if problems:
@@ -156,15 +156,13 @@ def kinds_of_trainer() -> dict[str, Any]:
     return kinds | {"dataloader_num_workers": Annotated[int, Field(ge=0, le=most)]}
 
 
-def typed(
-    given: Mapping[str, Any], kinds: Mapping[str, Any], problems: list[str]
-) -> dict[str, Any]:
+def typed(raw: Mapping[str, Any], kinds: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     """The given keys whose type is known, typed; null leaves the default.
 
     What is wrong is appended to `problems`.
     """
     values = {}
-    for key, value in given.items():
+    for key, value in raw.items():
         kind = kinds.get(key)
         if kind is None or value in (None, []):
             continue
@@ -191,16 +189,16 @@ def _read_json(cfg: Path) -> dict[str, Any]:
     refuse_special(cfg, LARGEST_TEXT)
     try:
         text = cfg.read_text(encoding="utf-8-sig")
-        given = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)
+        keys = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{cfg}: not a JSON of keys: {one_line(error)}") from None
-    if not isinstance(given, dict):
+    if not isinstance(keys, dict):
         raise UserError(f'{cfg}: must be one JSON object, as in {{"output_dir": "runs/mine"}}')
     for key in INPUT_PATHS:
-        beside = cfg.parent / str(given.get(key))
-        if given.get(key) and beside.exists():
-            given[key] = str(beside.resolve())
-    return given
+        path = cfg.parent / str(keys.get(key))
+        if keys.get(key) and path.exists():
+            keys[key] = str(path.resolve())
+    return keys
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -220,21 +218,21 @@ def _unknown(key: str, known: Iterable[str]) -> str:
     return f"{key}: no such key" + (f"; did you mean {nearest[0]}?" if nearest else "")
 
 
-def _missing(given: Keys) -> Iterator[str]:
+def _missing(keys: Keys) -> Iterator[str]:
     """Keys that are needed and not given, files that are named and not there."""
-    model = given.model
-    data = given.data
-    if not given.given.get("output_dir"):  # the Trainer would make up a name
+    model = keys.model
+    data = keys.data
+    if not keys.given.get("output_dir"):  # the Trainer would make up a name
         yield "output_dir: missing; name the run's folder"
-    if not (given.trains or given.evaluates):
+    if not (keys.trains or keys.evaluates):
         yield "do_train: set it, or do_eval, to true"
     if not (model.model_name_or_path or model.config_name):
         yield "model_name_or_path: missing; name a model on the Hub or a folder"
-    if given.trains and not (data.dataset_name or data.train_file):
+    if keys.trains and not (data.dataset_name or data.train_file):
         yield "train_file: missing; name a file of questions, or a dataset_name on the Hub"
-    if given.evaluates and not (data.dataset_name or data.validation_file):
+    if keys.evaluates and not (data.dataset_name or data.validation_file):
         yield "validation_file: missing, and do_eval is true"
-    tracks_validation = given.recording.probe_data == "validation"
+    tracks_validation = keys.recording.probe_data == "validation"
     if tracks_validation and not (data.dataset_name or data.validation_file):
         yield "validation_file: missing, and probe_data is validation"
     for key in ("train_file", "validation_file"):

@@ -45,16 +45,16 @@ def answer_spans(
     if characters is None:
         return [None] * len(windows)
     step = sum(place is not None for place in windows[0]) - stride
-    found = [_overlapping(offsets, *characters) for offsets in windows]
-    spans = [(at * step, span) for at, span in enumerate(found) if span]
+    by_window = [_overlapping(offsets, *characters) for offsets in windows]
+    spans = [(at * step, span) for at, span in enumerate(by_window) if span]
     if not spans:
-        return found
+        return by_window
     # A token is counted from the first window on, so that all windows count it alike.
     first = min(shift + start for shift, (start, _) in spans)
     last = max(shift + end for shift, (_, end) in spans)
     return [
         span if span and (at * step + span[0], at * step + span[1]) == (first, last) else None
-        for at, span in enumerate(found)
+        for at, span in enumerate(by_window)
     ]
 
 

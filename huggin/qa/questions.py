@@ -33,6 +33,8 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     """
     file = data.train_file if split == "train" else data.validation_file
     where = file or f"{data.dataset_name} ({split})"
+    if not (file or data.dataset_name):
+        raise UserError(f"no {split} questions are known; name a file, or ask one of your own")
     loaded = None
     if file:
         records = list(read_records(Path(file)))
@@ -60,18 +62,18 @@ def load_questions(data: DataArguments, split: str, cache_dir: str | None = None
     return questions.select(range(min(limit, len(questions)))) if limit else questions
 
 
-def questions_of(given: Keys) -> dict[str, Dataset]:
+def questions_of(keys: Keys) -> dict[str, Dataset]:
     """The questions of each split that a start needs, by its name. Raises as `load_questions`."""
-    tracks = given.recording.probe_data == "validation"
-    wanted = {"train": given.trains, "validation": given.evaluates or tracks}
-    cache_dir = given.model.cache_dir
-    found = {
-        split: load_questions(given.data, split, cache_dir) for split in wanted if wanted[split]
+    tracks = keys.recording.probe_data == "validation"
+    wanted = {"train": keys.trains, "validation": keys.evaluates or tracks}
+    cache_dir = keys.model.cache_dir
+    questions = {
+        split: load_questions(keys.data, split, cache_dir) for split in wanted if wanted[split]
     }
-    left_out, last = given.data.leave_out, len(found.get("train", ())) - 1
+    left_out, last = keys.data.leave_out, len(questions.get("train", ())) - 1
     if left_out is not None and left_out > last:
-        given.refuse([f"leave_out: {left_out} is no question of the data, which has 0 to {last}"])
-    return found
+        keys.refuse([f"leave_out: {left_out} is no question of the data, which has 0 to {last}"])
+    return questions
 
 
 def default_split(data: DataArguments) -> str:
@@ -83,6 +85,6 @@ def shared_questions(records: Dataset | None, others: Dataset | None) -> set[int
     """The indices of the records whose question and context are among those of `others`."""
     if records is None or others is None:
         return set()
-    known = set(zip(others["question"][:], others["context"][:], strict=True))
+    other_pairs = set(zip(others["question"][:], others["context"][:], strict=True))
     pairs = zip(records["question"][:], records["context"][:], strict=True)
-    return {index for index, pair in enumerate(pairs) if pair in known}
+    return {index for index, pair in enumerate(pairs) if pair in other_pairs}

@@ -197,7 +197,7 @@ def normalised(raw: Any, where: str) -> Record:
         if not is_text(text):
             raise UserError(f"{where}: {name} is not text")
     try:
-        record["answers"] = _answers(raw["answers"])
+        record["answers"] = _normalised_answers(raw["answers"])
     except (KeyError, TypeError, ValueError, OverflowError):
         expected = '{"text": [...], "answer_start": [...]}'
         raise UserError(f"{where}: answers must be {expected}; {HELP}") from None
@@ -209,7 +209,7 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and (value.isascii() or HALF_PAIR.search(value) is None)
 
 
-def _answers(raw: Any) -> dict[str, list[Any]]:
+def _normalised_answers(raw: Any) -> dict[str, list[Any]]:
     """Two lists from {text: [...], answer_start: [...]}, or one {text, answer_start}, or a list.
 
     Answers that are all "" stand for none, as Haystack writes an unanswerable question.
@@ -241,25 +241,25 @@ def wrong_with(record: Record, allow_no_answer: bool) -> str | None:
     for text, start in zip(answers["text"], answers["answer_start"], strict=True):
         if _is_blank(text):
             return "empty answer"
-        found = context[start : start + len(text)] if start >= 0 else ""
+        passage = context[start : start + len(text)] if start >= 0 else ""
         if start < 0 and text not in context:
             return f"answer {text!r} does not stand in its context; copy it letter for letter"
-        if found != text:
+        if passage != text:
             place = f"answer_start {start} of its context"
-            return f"answer {text!r} is not at {place}, where {found!r} stands"
+            return f"answer {text!r} is not at {place}, where {passage!r} stands"
     return None
 
 
 def refuse_no_words(question: str, context: str, name: str = "") -> None:
     """Raise UserError for texts without words. name: what the error begins with."""
     texts = {"question": question, "context": context}
-    of = f"{name}: " if name else ""
+    prefix = f"{name}: " if name else ""
     for which, text in texts.items():
         if not is_text(text):
-            raise UserError(f"{of}{which}: not UTF-8 text; check its encoding")
+            raise UserError(f"{prefix}{which}: not UTF-8 text; check its encoding")
     record = {**texts, "answers": {"text": [], "answer_start": []}}
     if problem := wrong_with(record, allow_no_answer=True):
-        raise UserError(f"{of}{problem}; give a text with words in it")
+        raise UserError(f"{prefix}{problem}; give a text with words in it")
 
 
 def _is_blank(text: str) -> bool:
@@ -277,8 +277,8 @@ def training_records(cfg: Mapping[str, Any], by: str | None = None) -> list[Reco
     for where, raw in islice(_raw_training(cfg), int(limit) if limit else None):
         record = normalised(raw, where)
         if by is not None and by not in raw:
-            known = ", ".join(name for name in raw if name not in OF_A_QUESTION)
-            others = f"; it has {known}" if known else ""
+            columns = ", ".join(name for name in raw if name not in OF_A_QUESTION)
+            others = f"; it has {columns}" if columns else ""
             raise BadValue("by", by, f"{where} has no such column{others}")
         records.append(record if by is None else {**record, "own": str(raw[by])})
     return records
@@ -308,9 +308,9 @@ def _raw_training(cfg: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def load_from_hub(data: DataArguments, split: str, cache_dir: str | None) -> Any:
     """A split of a data set on the Hub, as a `datasets.Dataset`. Raises UserError if it fails."""
     datasets = importlib.import_module("datasets")  # slow, and not needed for files
-    kept = {"split": split, "cache_dir": cache_dir}
+    options = {"split": split, "cache_dir": cache_dir}
     try:
-        return datasets.load_dataset(data.dataset_name, data.dataset_config_name, **kept)
+        return datasets.load_dataset(data.dataset_name, data.dataset_config_name, **options)
     except Exception as error:  # the library raises all kinds: a script, broken files, no network
         problem = one_line(error.__cause__ or error)
         advice = "check dataset_name and the network"

@@ -20,9 +20,8 @@ from huggin.common.errors import BadValue, UserError
 from huggin.common.files import flush_to_disk, read_json, write_json
 from huggin.common.streams import warn
 from huggin.common.text import one_line
-from huggin.recording.run_folder import RunFolder, is_checkpoint
+from huggin.recording.run_folder import MARK, RunFolder, is_checkpoint
 
-MARK = "complete.json"
 # what loading a broken checkpoint raises
 UNREADABLE = (SafetensorError, UnpicklingError, RuntimeError, EOFError, KeyError)
 IN_A_MODEL = ("*model*.safetensors", "trainer_state.json")
@@ -124,7 +123,10 @@ def newest_model(run: RunFolder) -> Path:
 def refuse_untrained(run: RunFolder) -> None:
     """Raise UserError if there is neither a trained model in a run's folder nor a checkpoint."""
     if not run.trainer_state.is_file() and not run.checkpoints():
-        raise UserError(f"{run.path}: no trained model; run get-training-output first")
+        advice = "run get-training-output first"
+        if run.facts.is_file() and not read_json(run.facts).get("cfg"):
+            advice = "save it there: recorder.save(tokenizer), see docs/python.md"
+        raise UserError(f"{run.path}: no trained model; {advice}")
 
 
 def model_of(run: RunFolder, checkpoint: int | None) -> Path:
@@ -150,8 +152,8 @@ def models_of(run: RunFolder, checkpoint: Path | None, every: bool = False) -> l
     Raises UserError if there is none, or the one that was named is of another run.
     """
     if checkpoint:
-        inside = checkpoint.resolve()
-        if run.path.resolve() not in (inside, *inside.parents):
+        wanted = checkpoint.resolve()
+        if run.path.resolve() not in (wanted, *wanted.parents):
             raise BadValue("checkpoint", checkpoint, f"not in {run.path}; give its own run")
         return [checkpoint]
     if not every:
@@ -192,28 +194,28 @@ def let_older_go(run: RunFolder, newest: Path, limit: int | None, best: str | No
     """
     if not limit or limit < 0:
         return
-    kept = {newest.resolve(), Path(best).resolve()} if best else {newest.resolve()}
+    spared = {newest.resolve(), Path(best).resolve()} if best else {newest.resolve()}
     steps = run.checkpoints()
     newest_step = step_in_name(newest)
     later = [path for step, path in steps if step > newest_step]
     earlier = [path for step, path in steps if step <= newest_step]
-    others = [path for path in later + earlier if path.resolve() not in kept]
-    for path in others[: max(0, len(steps) - max(limit, len(kept)))]:
+    others = [path for path in later + earlier if path.resolve() not in spared]
+    for path in others[: max(0, len(steps) - max(limit, len(spared)))]:
         shutil.rmtree(path, ignore_errors=True)
 
 
 def save_beside(folder: Path, save: Callable[[str], Any]) -> None:
     """Call `save` with an empty folder, then move each file from there to `folder`; mark them."""
-    beside = folder / ".saving"
-    shutil.rmtree(beside, ignore_errors=True)  # left by a kill
-    beside.mkdir(parents=True)
-    save(str(beside))
+    temporary = folder / ".saving"
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a kill
+    temporary.mkdir(parents=True)
+    save(str(temporary))
     moved = []
-    for path in sorted(beside.iterdir()):
+    for path in sorted(temporary.iterdir()):
         flush_to_disk(path)
         os.replace(path, folder / path.name)
         moved.append(folder / path.name)
-    beside.rmdir()
+    temporary.rmdir()
     mark_complete(folder, moved)
 
 

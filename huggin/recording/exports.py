@@ -86,13 +86,13 @@ def write_csv(recording: Recording, name: str, sink: IO[bytes]) -> None:
         what = f"{recording.run.recording}: no {name} recorded"
         raise UserError(f"{what}; run get-training-output first")
     schema = flat_table(name, table.slice(0, 1), parts).schema
-    shown = progress(total=len(table), label=f"{name} as CSV", unit="rows")
-    with shown, CSVWriter(sink, schema) as writer:
+    bar = progress(total=len(table), label=f"{name} as CSV", unit="rows")
+    with bar, CSVWriter(sink, schema) as writer:
         for begin in range(0, len(table), PART):
             # Arrow would write a table of one chunk per row a row at a time, which is slow.
             part = table.slice(begin, PART).combine_chunks()
             writer.write_table(flat_table(name, part, parts))
-            shown.update(len(part))
+            bar.update(len(part))
 
 
 def flat_table(name: str, table: pa.Table, parts: Sequence[Any] = ()) -> pa.Table:

@@ -33,12 +33,13 @@ from huggin.common.window import Window
 from huggin.model.device import HostCopy, copy_to_host
 from huggin.model.hooks import find_sites, layer_outputs
 from huggin.model.lens import find_lens
-from huggin.model.loading import head_of
+from huggin.model.loading import head_of, match_tokenizer, quieten_libraries
 from huggin.model.modules import legend_rows
 from huggin.model.parts import gradient_norms, parameters_by_part, places_of
 from huggin.qa.arguments import DataArguments
 from huggin.qa.features import refuse_long_questions, track_sample
 from huggin.qa.records import normalised
+from huggin.recording.checkpoints import save_beside
 from huggin.recording.known_windows import KnownWindows
 from huggin.recording.ledger import Ledger
 from huggin.recording.pointers import Pointers
@@ -131,6 +132,7 @@ class Recorder:
         self._pointers = Pointers()
         self._writer = RecordingWriter(self.run, self._head.in_features)
         self._pending: _StepRow | None = None
+        self._last = 0  # step that was recorded
         self._probe_steps: set[int] = set()
         self._node_steps: set[int] = set()
         self._held = ExitStack()
@@ -247,6 +249,7 @@ class Recorder:
         row = _StepRow(step, epoch, learning_rate, numbers, asked, pointed)
         self._write_pending()
         self._pending = row
+        self._last = step
         if row.numbers.is_there or step in self._probe_steps:
             self._write_pending()
         if step in self._probe_steps | self._node_steps:
@@ -271,6 +274,33 @@ class Recorder:
         """
         self._ledger.save(checkpoint, step)
         self._pointers.save(checkpoint)
+
+    def save(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        max_length: int = 384,
+        doc_stride: int | None = None,
+    ) -> None:
+        """Save model and tokenizer in the run's folder as they are now, so that it can be asked.
+
+        max_length, doc_stride: as for `track`; a long context is read in such windows.
+        """
+        data = windows_of(max_length, doc_stride)
+        match_tokenizer(tokenizer, self._model, data.max_seq_length)
+
+        def save_all(folder: str) -> None:
+            self._model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            write_json(Path(folder) / self.run.trainer_state.name, {"global_step": self._last})
+
+        quieten_libraries()
+        save_beside(self.run.path, save_all)
+        cfg: dict[str, Any] = {"max_seq_length": data.max_seq_length, "doc_stride": data.doc_stride}
+        cfg |= {"model_name_or_path": str(self.run.path.resolve())}
+        if self.run.texts.exists():
+            cfg |= {"train_file": str(self.run.texts.resolve()), "do_train": True}
+        self.facts = replace(self.facts, cfg=self.facts.cfg | cfg)
+        write_facts(self.run, self.facts)
 
     def flush_to_disk(self) -> None:
         """Wait until all that was recorded has reached the disk."""
@@ -341,14 +371,19 @@ def track(
     Raises UserError for a record that is none, a question that leaves no room for its context in a
     window, or a stride that does.
     """
-    stride = min(128, max_length // 3) if doc_stride is None else doc_stride
-    if stride not in range(max_length - 3):
-        problem = f"must be from 0 to less than max_length - 3, which is {max_length - 3}"
-        raise BadValue("doc_stride", stride, problem)
-    data = DataArguments(max_seq_length=max_length, doc_stride=stride)
+    data = windows_of(max_length, doc_stride)
     checked = [
         normalised(dict(record), f"record {number}")
         for number, record in enumerate(records, start=1)
     ]
     refuse_long_questions(Dataset.from_list(checked), tokenizer, data)
     return [track_sample(record, at, tokenizer, data) for at, record in enumerate(checked)]
+
+
+def windows_of(max_length: int, doc_stride: int | None) -> DataArguments:
+    """How a context is read in windows, as `track` has it. Raises BadValue for a bad stride."""
+    stride = min(128, max_length // 3) if doc_stride is None else doc_stride
+    if stride not in range(max_length - 3):
+        problem = f"must be from 0 to less than max_length - 3, which is {max_length - 3}"
+        raise BadValue("doc_stride", stride, problem)
+    return DataArguments(max_seq_length=max_length, doc_stride=stride)

@@ -104,12 +104,12 @@ def keep_efficacy(run: RunFolder, efficacy: Efficacy) -> None:
 
     Of two measurements of one step with the same data, the one with more questions is kept.
     """
-    kept = {(entry.data, entry.step): entry for entry in read_efficacy(run)}
+    by_key = {(entry.data, entry.step): entry for entry in read_efficacy(run)}
     key = (efficacy.data, efficacy.step)
-    if key not in kept or kept[key].asked <= efficacy.asked:
-        kept[key] = efficacy
-    kept[key] = replace(kept[key], run_id=id_of(run))
-    write_json(run.efficacy, [asdict(kept[key]) for key in sorted(kept)])
+    if key not in by_key or by_key[key].asked <= efficacy.asked:
+        by_key[key] = efficacy
+    by_key[key] = replace(by_key[key], run_id=id_of(run))
+    write_json(run.efficacy, [asdict(by_key[key]) for key in sorted(by_key)])
 
 
 def read_efficacy(run: RunFolder) -> list[Efficacy]:
@@ -127,8 +127,8 @@ def _read_kept(run: RunFolder, path: Path, kind: type[list[KeptT]], command: str
         entries = read_as(path, kind, advice)
     except FileNotFoundError:
         return []
-    here = id_of(run)
-    if here and {entry.run_id for entry in entries} - {"", here}:
+    run_id = id_of(run)
+    if run_id and {entry.run_id for entry in entries} - {"", run_id}:
         raise Damaged(f"{path}: measured in another run; {advice}")
     return entries
 
@@ -138,17 +138,17 @@ def read_evaluations(run: RunFolder) -> list[Efficacy]:
 
     Raises UserError if a file of the run cannot be read.
     """
-    found: dict[int, Efficacy] = {}
+    by_step: dict[int, Efficacy] = {}
     if run.trainer_state.is_file():
         history = read_as(run.trainer_state, dict[str, Any], ANEW).get("log_history", [])
         if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
             raise UserError(f"{run.trainer_state}: log_history: must be a list of objects; {ANEW}")
         logged = (row for row in history if "eval_exact_match" in row)
         entries = (_as_efficacy(row, run.trainer_state) for row in logged)
-        found = {entry.step: entry for entry in entries}
+        by_step = {entry.step: entry for entry in entries}
     if last := final_evaluation(run):
-        found[last.step] = last
-    return [found[step] for step in sorted(found)]
+        by_step[last.step] = last
+    return [by_step[step] for step in sorted(by_step)]
 
 
 def measured(run: RunFolder) -> list[Efficacy]:
@@ -247,8 +247,8 @@ class Rewound:
 def keep_rewound(run: RunFolder, rewound: Rewound) -> None:
     """Keep what was found in RUN/rewind.json, in the place of what was found at this step."""
     here = replace(rewound, run_id=id_of(run))
-    kept = {entry.step: entry for entry in read_all_rewound(run)} | {here.step: here}
-    write_json(run.rewound, [asdict(kept[step]) for step in sorted(kept)])
+    by_step = {entry.step: entry for entry in read_all_rewound(run)} | {here.step: here}
+    write_json(run.rewound, [asdict(by_step[step]) for step in sorted(by_step)])
 
 
 def read_all_rewound(run: RunFolder) -> list[Rewound]:

@@ -18,6 +18,7 @@ import xxhash
 from huggin.common.errors import UserError
 from huggin.common.files import read_json, read_text, write_json
 
+MARK = "complete.json"  # written last: size and hash of each other file
 SEGMENT = re.compile(r"[a-z]+-\d+\.arrow")
 SIGNED = "\n<!-- huggin wrote this, and replaces it as long as nobody changes it: {} -->\n"
 FIGURE = re.compile(r"[^.].*\.(png|svg|pdf)")
@@ -35,6 +36,7 @@ class RunFolder:
         self.card = path / "README.md"
         self.explanations = path / "explanations"  # of answers, a folder each
         self.holder = path / "in-use.json"
+        self.complete = path / MARK
         self.trainer_state = path / "trainer_state.json"
         self.eval_results = path / "eval_results.json"
         self.efficacy = path / "efficacy.json"
@@ -49,8 +51,8 @@ class RunFolder:
 
     def segments(self, table: str) -> list[tuple[int, Path]]:
         """The recorded segments of `table` as (first step, file), in the order of their steps."""
-        found = _numbered(self.recording, rf"{table}-(\d+)\.arrow")
-        return [(step, path) for step, path in found if path.is_file()]
+        files = _numbered(self.recording, rf"{table}-(\d+)\.arrow")
+        return [(step, path) for step, path in files if path.is_file()]
 
     def checkpoint(self, step: int) -> Path:
         """Where the Trainer saves after `step` steps."""
@@ -58,8 +60,8 @@ class RunFolder:
 
     def checkpoints(self) -> list[tuple[int, Path]]:
         """The Trainer's checkpoints as (step, folder), oldest first."""
-        found = _numbered(self.path, r"checkpoint-(\d+)")
-        return [(step, path) for step, path in found if path.is_dir()]
+        folders = _numbered(self.path, r"checkpoint-(\d+)")
+        return [(step, path) for step, path in folders if path.is_dir()]
 
     def holds_a_run(self) -> bool:
         """Whether a run of ours has been in this folder."""
@@ -72,7 +74,8 @@ class RunFolder:
     def keep_earlier(self) -> Path:
         """Move recording, figures and results into a new folder `earlier-N`, and return it.
 
-        It can be read as a run of its own. Models and checkpoints stay where they are.
+        It can be read as a run of its own. A model that was saved by the Recorder goes along; a
+        Trainer's models and checkpoints stay where they are.
         """
         number = 1
         while (earlier := self.path / f"earlier-{number}").exists():
@@ -80,9 +83,16 @@ class RunFolder:
         earlier.mkdir()
         folders = (self.recording, self.graphs, self.explanations, self.teachers)
         ours = (*folders, self.efficacy, self.rewound, self.suspects, self.details)
-        for path in filter(Path.exists, ours):
+        for path in filter(Path.exists, (*ours, *self._saved_model())):
             path.rename(earlier / path.name)
         return earlier
+
+    def _saved_model(self) -> list[Path]:
+        """The files of a model that `save_beside` has saved, none if there is none."""
+        with suppress(OSError, UserError, TypeError):
+            names = [Path(name).name for name in read_json(self.complete)]
+            return [self.path / name for name in (*names, MARK)]
+        return []
 
     def own_files(self) -> Iterator[Path]:
         """The run's recording, figures and results, without its checkpoints and model."""

@@ -47,17 +47,17 @@ def report(samples: Sequence[Sample], seconds: float) -> str:
 
 def _sequences(samples: Sequence[Sample]) -> Iterator[str]:
     """The lines on the commonest call sequences within the Trainer; none if it was never seen."""
-    inside = [sample for sample in samples if training_function(sample) != OUTSIDE]
-    if inside:
+    within_trainer = [sample for sample in samples if training_function(sample) != OUTSIDE]
+    if within_trainer:
         what = "The commonest call sequences, from the Trainer's innermost function on"
         yield f"\n{what}, without {CALLS_FORWARD}:"
     starts = [
         max(at for at, frame in enumerate(sample) if TRAINER.search(frame.file))
-        for sample in inside
+        for sample in within_trainer
     ]
     counts = Counter(
         tuple(frame for frame in sample[start:] if frame.file != CALLS_FORWARD)
-        for sample, start in zip(inside, starts, strict=True)
+        for sample, start in zip(within_trainer, starts, strict=True)
     )
     for frames, count in counts.most_common(COMMONEST):
         yield f"\n{100 * count / len(samples):5.1f} %  {count} samples"

@@ -77,8 +77,8 @@ def _count(
     same = " AND ".join(f"CAST({column} AS TEXT) = ?" for column in columns[:-1])
     oldest = f'SELECT min(rowid) FROM "{table}" WHERE {same}'  # noqa: S608 checked by _table_of
     tally = "coalesce(CAST(tally AS INTEGER), 0) + ?"  # the older toolkit wrote texts
-    found = f"rowid = ({oldest}) RETURNING rowid"
-    add = f'UPDATE "{table}" SET tally = {tally} WHERE {found}'  # noqa: S608 as above
+    condition = f"rowid = ({oldest}) RETURNING rowid"
+    add = f'UPDATE "{table}" SET tally = {tally} WHERE {condition}'  # noqa: S608 as above
     names = ", ".join(columns)
     places = ", ".join("?" * len(columns))
     row_of = f"({names}) VALUES ({places}) RETURNING rowid"
@@ -99,9 +99,9 @@ def search_functions(connection: sqlite3.Connection, part: str) -> dict[str, Tab
     query = """SELECT name FROM sqlite_master WHERE type = 'table' AND EXISTS
         (SELECT 1 FROM pragma_table_info(sqlite_master.name) AS c WHERE c.name = 'function')
         ORDER BY name"""
-    found = {}
+    tables = {}
     for (table,) in read_rows(connection, query)[1]:
         quoted = '"' + table.replace('"', '""') + '"'
         rows = f"SELECT * FROM {quoted} WHERE instr(lower(function), lower(?))"  # noqa: S608 quoted
-        found[table] = read_rows(connection, rows, storable(part))
-    return {table: hits for table, hits in found.items() if hits[1]}
+        tables[table] = read_rows(connection, rows, storable(part))
+    return {table: hits for table, hits in tables.items() if hits[1]}

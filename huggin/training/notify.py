@@ -93,14 +93,14 @@ def notify(command: str, result: str, code: int, folder: str) -> None:
     """
     more = {"HUGGIN_RESULT": result, "HUGGIN_EXIT_CODE": str(code), "HUGGIN_RUN": folder}
     try:
-        done = subprocess.run(
+        ended = subprocess.run(
             [*words_of(command)],
             env=os.environ | more,
             stdin=subprocess.DEVNULL,
             timeout=LONGEST,
             check=False,
         )
-        problem = f"ended with exit code {done.returncode}" if done.returncode else ""
+        problem = f"ended with exit code {ended.returncode}" if ended.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = one_line(error)
     if problem:

@@ -86,8 +86,8 @@ class Plan:
     def disk_needed(self) -> float:
         """Bytes that the model, its checkpoints and the recording will take, beyond those there."""
         saved = saved_bytes(self.model, self.steps, self.config.training, self._copy)
-        there = bytes_in(Path(self.config.training.output_dir))
-        return max(0.0, saved + self._recorded - there)
+        present = bytes_in(Path(self.config.training.output_dir))
+        return max(0.0, saved + self._recorded - present)
 
     @property
     def disk_free(self) -> float:
@@ -190,8 +190,8 @@ def saved_bytes(
     """
     weights = model.num_parameters() * FLOAT
     checkpoint = weights * (1 + ADAM_STATES) + LEDGER_COPIES * copy
-    kept = training.save_total_limit or max(1, math.ceil(steps / max(1.0, training.save_steps)))
-    return float(weights + checkpoint * (kept + 1))
+    number = training.save_total_limit or max(1, math.ceil(steps / max(1.0, training.save_steps)))
+    return float(weights + checkpoint * (number + 1))
 
 
 def nearest_folder(path: Path) -> Path:

@@ -14,45 +14,45 @@ from huggin.recording.run_folder import RunFolder
 ELSEWHERE = {"hub_token", "output_dir"}  # no recording keeps the one; the other names its folder
 
 
-def nothing_to_do(given: Keys, run: RunFolder) -> str | None:
+def nothing_to_do(keys: Keys, run: RunFolder) -> str | None:
     """What a start says whose run has been trained by the same keys to the end; else None.
 
     None can also mean that only the whole training can tell, as for data that was changed since.
     """
-    wanted = given.recording
-    if not given.trains or wanted.overwrite_output_dir or wanted.dry_run:
+    wanted = keys.recording
+    if not keys.trains or wanted.overwrite_output_dir or wanted.dry_run:
         return None
     if "LOCAL_RANK" in os.environ or not run.facts.is_file() or not run.checkpoints():
         return None
-    if lacks_scores(run, given.evaluates) or not _same_keys(given, run):
+    if lacks_scores(run, keys.evaluates) or not _same_keys(keys, run):
         return None
     newest = run.checkpoints()[-1][1]
     trained = step_of(run.path)
-    if trained is None or not _has_all(given, run) or damage_of(newest):
+    if trained is None or not _has_all(keys, run) or damage_of(newest):
         return None
     trained = trained_steps(run, newest)
     return already_trained(run, trained, trained, False) if trained else None
 
 
-def _same_keys(given: Keys, run: RunFolder) -> bool:
+def _same_keys(keys: Keys, run: RunFolder) -> bool:
     """Whether the run was last started with these keys, in one process, on the same questions."""
     facts = read_facts(run)
-    then, now = facts.cfg, given.given
+    then, now = facts.cfg, keys.given
     changed = {key for key in then.keys() | now.keys() if then.get(key) != now.get(key)}
     if changed - ELSEWHERE or facts.fixed.get("world_size") != 1:
         return False
-    if not given.data.train_file:  # a data set on the Hub
+    if not keys.data.train_file:  # a data set on the Hub
         return True
     return facts.fixed.get(TEXTS) == hash_of_texts(training_records(facts.cfg))
 
 
-def _has_all(given: Keys, run: RunFolder) -> bool:
+def _has_all(keys: Keys, run: RunFolder) -> bool:
     """Whether the trained model has all the steps, or else the epochs, that are asked for."""
     state = read_json(run.trainer_state)
-    steps = int(given.given.get("max_steps") or -1)
+    steps = int(keys.given.get("max_steps") or -1)
     if steps > 0:
         return state.get("max_steps") == state.get("global_step") == steps
-    return float(state.get("epoch") or 0) >= float(given.given.get("num_train_epochs", math.inf))
+    return float(state.get("epoch") or 0) >= float(keys.given.get("num_train_epochs", math.inf))
 
 
 def trained_steps(run: RunFolder, checkpoint: Path | None) -> int:
@@ -95,14 +95,14 @@ def already_trained(
     evaluates: whether it has no scores yet, so that they are measured now.
     changed: what `changed_settings` says; then the steps asked for are of another training.
     """
-    done = f"{trained:,} of {steps:,} steps"
+    progress = f"{trained:,} of {steps:,} steps"
     if changed:
-        done = f"{trained:,} steps, {changed}"
+        progress = f"{trained:,} steps, {changed}"
     elif trained < steps:
-        done += ", then a callback ended it"
+        progress += ", then a callback ended it"
     elif trained > steps:
-        done = f"{trained:,} steps, more than the {steps:,} that are asked for"
+        progress = f"{trained:,} steps, more than the {steps:,} that are asked for"
     if evaluates:
-        return f"{run.path}: already trained ({done}); not evaluated yet, which is done now"
-    anew = "--overwrite_output_dir true starts anew"
-    return f"{run.path}: already trained ({done}); nothing to do; {anew}"
+        return f"{run.path}: already trained ({progress}); not evaluated yet, which is done now"
+    advice = "--overwrite_output_dir true starts anew"
+    return f"{run.path}: already trained ({progress}); nothing to do; {advice}"

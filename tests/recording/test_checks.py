@@ -20,6 +20,7 @@ from huggin.recording.results import (
     read_all_rewound,
     read_efficacy,
     read_evaluations,
+    trained_on_in_words,
 )
 from huggin.recording.run_facts import id_of, read_facts
 from huggin.recording.run_folder import RunFolder
@@ -92,6 +93,26 @@ def test_samples_that_do_not_fit(run, change, said):
     run.facts.write_text(json.dumps(facts))
     with pytest.raises(UserError, match=f"samples.0.{said}"):
         read_facts(run)
+
+
+def test_what_older_recordings_do_not_say_is_as_it_was_then(run):
+    facts = json.loads(run.facts.read_text())
+    for name in ("n_best_size", "max_answer_length", "ledger_points", "places", "has_lens"):
+        facts.pop(name, None)
+    run.facts.write_text(json.dumps(facts))
+    read = read_facts(run)
+    assert (read.n_best_size, read.max_answer_length) == (20, 30)
+    assert (read.ledger_points, read.places, read.has_lens) == (0, [], False)
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "begins"),
+    [(0, ""), (3, " (3 of them from the training"), (8, " (all from the training")],
+)
+def test_a_score_says_how_many_of_its_questions_were_trained_on(trained_on, begins):
+    said = trained_on_in_words(trained_on, asked=8)
+    assert said.startswith(begins)
+    assert bool(said) == bool(trained_on)
 
 
 def test_a_segment_of_another_run(run):

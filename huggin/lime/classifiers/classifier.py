@@ -49,12 +49,12 @@ class Classifier:
 
         Its mark is another one each time, as nobody can tell whether a function has changed.
         """
-        found = np.asarray(function(picture[None]))
-        if found.ndim != 2 or len(found) != 1:
+        outputs = np.asarray(function(picture[None]))
+        if outputs.ndim != 2 or len(outputs) != 1:
             wanted = "for pictures (n, height, width, 3) it returns (n, classes)"
-            raise BadValue("classifier", "function", f"returned {found.shape}; wanted: {wanted}")
+            raise BadValue("classifier", "function", f"returned {outputs.shape}; wanted: {wanted}")
         height, width = picture.shape[:2]
-        return cls("function", function, (height, width), numbered(found.shape[1]))
+        return cls("function", function, (height, width), numbered(outputs.shape[1]))
 
     @property
     def fingerprint(self) -> str:
@@ -118,30 +118,30 @@ class Classifier:
         others = 1 - np.eye(len(self.names), dtype=np.float32)[:, chosen]
 
         def rows(on: np.ndarray) -> np.ndarray:
-            found = self._checked(ask(on))
-            asked = found[:, chosen]
-            rest = found @ others
+            answers = self._checked(ask(on))
+            asked = answers[:, chosen]
+            rest = answers @ others
             if self.ending == "sigmoid":
                 rest = np.where(1 - asked < FINEST, 0, 1 - asked)
-            top = found.argmax(axis=1)[:, None].astype(np.float32)
+            top = answers.argmax(axis=1)[:, None].astype(np.float32)
             return np.concatenate([asked, rest, top], axis=1)
 
         return rows
 
-    def _checked(self, found: np.ndarray) -> np.ndarray:
+    def _checked(self, answers: np.ndarray) -> np.ndarray:
         """The answers (n, classes). Raises UserError if they are not probabilities."""
-        if not np.isfinite(found).all():
+        if not np.isfinite(answers).all():
             what = "it predicts NaN or infinity; check the file, or choose other pixels"
             raise UserError(f"{self.name}: {what}")
         if self.ending == "value":
-            return found
-        inside = found.min() >= -SLACK and found.max() <= 1 + SLACK
-        sums = found.sum(axis=1)
+            return answers
+        inside = answers.min() >= -SLACK and answers.max() <= 1 + SLACK
+        sums = answers.sum(axis=1)
         if not inside or (self.ending == "softmax" and abs(sums - 1).max() > SLACK):
-            reach = f"{found.min():.3g} to {found.max():.3g}"
+            reach = f"{answers.min():.3g} to {answers.max():.3g}"
             what = f"its outputs {'do not sum to 1' if inside else 'are not from 0 to 1'} ({reach})"
             raise UserError(f"{self.name}: {what}; say its ending: logits, sigmoid or softmax")
-        return found
+        return answers
 
 
 def first_answers(probabilities: np.ndarray, wanted: int) -> np.ndarray:

@@ -69,8 +69,8 @@ def of_network(
         resampling=f"its {type(processor).__name__}",
         resize=lambda picture: brought_to_size(processor, picture),
     )
-    found = classifier.pixels(brought_to_size(processor, noise / BYTE))
-    if np.abs(wanted - found).max() > CLOSE * np.abs(wanted).max():
+    scaled = classifier.pixels(brought_to_size(processor, noise / BYTE))
+    if np.abs(wanted - scaled).max() > CLOSE * np.abs(wanted).max():
         what = f"its {type(processor).__name__} does more than resize, crop and scale"
         raise UserError(f"{name}: {what}; explain it from Python, as a function")
     return classifier
@@ -78,10 +78,10 @@ def of_network(
 
 def brought_to_size(processor: Any, picture: np.ndarray) -> np.ndarray:
     """A picture (height, width, 3) in [0, 1], resized and cropped, not yet scaled."""
-    scaled = {"do_rescale": True, "rescale_factor": 1 / BYTE, "do_normalize": False}
-    whole = np.rint(picture * BYTE).astype(np.uint8)
-    done = processor(whole, return_tensors="np", **scaled)["pixel_values"][0]
-    return np.clip(np.moveaxis(done, 0, -1), 0, 1).astype(np.float32)
+    options = {"do_rescale": True, "rescale_factor": 1 / BYTE, "do_normalize": False}
+    levels = np.rint(picture * BYTE).astype(np.uint8)
+    pixels = processor(levels, return_tensors="np", **options)["pixel_values"][0]
+    return np.clip(np.moveaxis(pixels, 0, -1), 0, 1).astype(np.float32)
 
 
 def statistics(processor: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -87,8 +87,8 @@ class KerasClassifier(Classifier):
         return self._on_tensorflow(f"TensorFlow, {mean}", draws)
 
     def _on_tensorflow(self, fact: str, draws: int = 1) -> "KerasClassifier":
-        kept = (one for one in self.facts if not one.startswith("engine: "))
-        facts = (*kept, f"engine: {fact}")
+        others = (line for line in self.facts if not line.startswith("engine: "))
+        facts = (*others, f"engine: {fact}")
         return replace(self, engine="tensorflow", draws=draws, facts=facts)
 
     def converted(self) -> "KerasClassifier":
@@ -131,8 +131,8 @@ class KerasClassifier(Classifier):
 
         @tf.function(input_signature=[tf.TensorSpec([BATCH, None], tf.bool), place, pixels, pixels])
         def graph(on: Any, place: Any, shown: Any, hidden: Any) -> Any:
-            seen = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
-            return self.probabilities(tf.where(seen, shown, hidden))
+            is_shown = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
+            return self.probabilities(tf.where(is_shown, shown, hidden))
 
         return graph
 
@@ -186,14 +186,14 @@ def converted(function: Any, inputs: Sequence[np.ndarray], wanted: np.ndarray) -
             model = openvino.convert_model(traced)
             bar.update()
             computed = _computed(openvino.Core().compile_model(model, "CPU", SETTINGS))
-            found = computed(*inputs)
+            outputs = computed(*inputs)
         except Exception as error:  # whatever TensorFlow and OpenVINO raise, also at import
             if "KeyboardInterrupt" in str(error):  # OpenVINO's C++ code makes an error of Ctrl-C
                 raise KeyboardInterrupt from None
             # OpenVINO's summary, which is between places in its source and addresses
             summary = [line[3:] for line in str(error).splitlines() if line.startswith("-- ")]
             raise NotConverted(short("; ".join(summary) or one_line(error), 200)) from None
-    if found.shape != wanted.shape or not np.abs(found - wanted).max() < CLOSE:
+    if outputs.shape != wanted.shape or not np.abs(outputs - wanted).max() < CLOSE:
         raise NotConverted("its answers to pictures of noise differ")
     return computed
 
@@ -202,7 +202,7 @@ def _computed(compiled: Any) -> Computed:
     request = compiled.create_infer_request()
 
     def computed(*inputs: np.ndarray) -> np.ndarray:
-        found: np.ndarray = request.infer(dict(enumerate(inputs)), share_inputs=True)[0]
-        return found
+        outputs: np.ndarray = request.infer(dict(enumerate(inputs)), share_inputs=True)[0]
+        return outputs
 
     return computed

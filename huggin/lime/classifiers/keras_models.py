@@ -86,7 +86,7 @@ def load_classifier(
     unclear which the model takes. Raises Unclear in this case, and UserError if the model cannot
     be used.
     """
-    network = _opened(model, weights, pixels, seed)
+    network = _open_network(model, weights, pixels, seed)
     side, size_fact = _size(network, size)
     channels = network.shape[2] or 3
     network, tensor, outputs = _one_output(network, side, channels, output)
@@ -102,7 +102,7 @@ def load_classifier(
     return classifier.converted()
 
 
-def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:
+def _open_network(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:
     is_path = any(mark in model for mark in "./\\") or Path(model).exists()
     if is_path:
         if weights:
@@ -122,8 +122,8 @@ def _size(network: Network, wanted: Size | None) -> tuple[Size, str]:
     height, width, _ = network.shape
     size = wanted or (height or ANY_SIZE, width or ANY_SIZE)
     if size != (height or size[0], width or size[1]):
-        own = f"{height or 'any'} x {width or 'any'}"
-        raise BadValue("size", f"{size[0]}x{size[1]}", f"{network.name} takes {own}")
+        fixed = f"{height or 'any'} x {width or 'any'}"
+        raise BadValue("size", f"{size[0]}x{size[1]}", f"{network.name} takes {fixed}")
     if not wanted and height and width:
         return size, ""
     return size, f"size: {size[0]} x {size[1]}, as {'chosen' if wanted else 'the model takes any'}"
@@ -150,11 +150,11 @@ def _one_output(
     tensor = graph.outputs[0] if graph else None
     if not hasattr(outputs, "shape"):
         named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
-        found = {str(name): one for name, one in named}
-        name = next(iter(found)) if len(found) == 1 and wanted is None else wanted
-        if name not in found:
-            shapes = ", ".join(f"{name} {tuple(one[:1].shape)}" for name, one in found.items())
-            raise Unclear(f"{network.name}: has outputs {shapes}", "output", tuple(found))
+        by_name = {str(name): rows for name, rows in named}
+        name = next(iter(by_name)) if len(by_name) == 1 and wanted is None else wanted
+        if name not in by_name:
+            shapes = ", ".join(f"{name} {tuple(rows[:1].shape)}" for name, rows in by_name.items())
+            raise Unclear(f"{network.name}: has outputs {shapes}", "output", tuple(by_name))
         key: Any = name if isinstance(outputs, dict) else int(name)
         call, mark = network.call, f"{network.fingerprint} {name}"
         network = replace(network, call=lambda pictures: call(pictures)[key], fingerprint=mark)
@@ -245,21 +245,21 @@ def _pixels(
         low, high = network.takes
         near = 0.02 * (high - low)
         fitting = [name for name, ends in RANGES.items() if np.allclose(ends, (low, high), 0, near)]
-        found = fitting[0] if fitting else None
+        kind = fitting[0] if fitting else None
         how = "all that its input can hold"
-        if said and found and said != found:
-            raise BadValue("pixels", said, f"{network.name} takes {MEANING[found]}, {how}")
+        if said and kind and said != kind:
+            raise BadValue("pixels", said, f"{network.name} takes {MEANING[kind]}, {how}")
     if said:
         if channels != 3 and said in ("caffe", "torch"):
             raise BadValue("pixels", said, f"has three channels, {network.name} takes one")
         return converter(said, channels), f"pixels: {MEANING[said]}{grey}, as chosen"
     if not network.takes:
         opening = opening_of(network.model, classifier.size, channels) if network.model else None
-        found = guess_pixels(*opening[:2]) if opening else None
+        kind = guess_pixels(*opening[:2]) if opening else None
         how = f"read from its first operations ({', '.join(opening[2])})" if opening else ""
-    if found is None:
+    if kind is None:
         raise _unclear_pixels(classifier, channels, picture)
-    return converter(found, channels), f"pixels: {MEANING[found]}{grey}, {how}"
+    return converter(kind, channels), f"pixels: {MEANING[kind]}{grey}, {how}"
 
 
 def _unclear_pixels(
@@ -271,22 +271,22 @@ def _unclear_pixels(
     if picture is not None:
         fitted = resized(picture, classifier.size)
         taking = {kind: replace(classifier, pixels=converter(kind, channels)) for kind in kinds}
-        said = (f"{kind}: {_answer_in_words(one, fitted)}" for kind, one in taking.items())
+        said = (f"{kind}: {_answer_in_words(variant, fitted)}" for kind, variant in taking.items())
         text += f". For this picture {'; '.join(said)}"
     return Unclear(text, "pixels", kinds)
 
 
 def _answer_in_words(classifier: KerasClassifier, picture: np.ndarray) -> str:
     try:
-        found = classifier.predict(picture)
+        scores = classifier.predict(picture)
     except UserError:
         return "no probabilities"
     if classifier.ending == "value":
-        return f"{classifier.names[0]} {found[0]:.4g}"
-    best = int(found.argmax())
+        return f"{classifier.names[0]} {scores[0]:.4g}"
+    best = int(scores.argmax())
     name = short(classifier.names[best], 30)
-    bits = f"{entropy(found, base=2):.1f} of {math.log2(len(found)):.1f} bits"
-    return f"{name} {found[best]:.3f} (entropy {bits})"
+    bits = f"{entropy(scores, base=2):.1f} of {math.log2(len(scores)):.1f} bits"
+    return f"{name} {scores[best]:.3f} (entropy {bits})"
 
 
 # What the model's operations say: the first ones of the pixels, the last ones of the outputs. This
@@ -300,10 +300,10 @@ def opening_of(model: Any, size: Size, channels: int) -> Opening | None:
     (channels,), and the names of the operations that change values; None if a value goes into
     several operations, or if the operations are not linear.
     """
-    parts = _first_parts(model)
-    if parts is None:
+    opening = _first_parts(model)
+    if opening is None:
         return None
-    networks, names = parts
+    networks, names = opening
     middles = []
     for grey in (0, 1, LARGE):
         values: Any = np.full((1, *size, channels), grey, np.float32)
@@ -311,8 +311,8 @@ def opening_of(model: Any, size: Size, channels: int) -> Opening | None:
             values = network(values, training=False)
         rows = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
         middles.append(rows[len(rows) // 2])  # the middle of the picture
-    offset, one, large = middles
-    gain = one - offset
+    offset, at_one, large = middles
+    gain = at_one - offset
     straight = np.allclose(large, offset + LARGE * gain, rtol=1e-3, atol=1e-3)
     return (gain, offset, names) if straight else None
 
@@ -322,20 +322,20 @@ def _first_parts(model: Any) -> tuple[list[Any], tuple[str, ...]] | None:
     graph = graph_of(model)
     if not is_graph(model) or len(graph.inputs) != 1:
         return None
-    known = {id(tensor) for tensor in graph.inputs}
+    reached = {id(tensor) for tensor in graph.inputs}
     names: list[str] = []
     ends: dict[int, Any] = {}  # tensors that other operations take
     nested = []
     for node in _nodes(graph):
-        inside = [tensor for tensor in node.input_tensors if id(tensor) in known]
-        if not inside:
+        entering = [tensor for tensor in node.input_tensors if id(tensor) in reached]
+        if not entering:
             continue
         kinds = _kinds(node.operation)
-        if len(inside) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
-            known |= {id(tensor) for tensor in node.output_tensors}
+        if len(entering) == len(node.input_tensors) and BY_PIXEL.issuperset(kinds):
+            reached |= {id(tensor) for tensor in node.output_tensors}
             names += [kind for kind in kinds if kind not in CHANGES_NOTHING]
             continue
-        ends |= {id(tensor): tensor for tensor in inside}
+        ends |= {id(tensor): tensor for tensor in entering}
         nested.append(node.operation)
     if len(ends) != 1:
         return None
@@ -372,11 +372,11 @@ def ending_of(tensor: Any) -> str | None:
     activation = getattr(getattr(operation, "activation", None), "__name__", None)
     passes = kind in PASSED or (kind == "Activation" and activation == "linear")
     if passes:
-        [before] = operation._inbound_nodes[history.node_index].input_tensors
-        return ending_of(before)
+        [source] = operation._inbound_nodes[history.node_index].input_tensors
+        return ending_of(source)
     if kind in ("Softmax", "Sigmoid", "LogSoftmax"):
         activation = kind.lower().replace("logsoftmax", "log_softmax")
-    known = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
+    endings = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "logits"}
     if activation == "linear" and getattr(operation, "kernel", None) is not None:
         return "linear"
-    return known.get(activation or "")
+    return endings.get(activation or "")

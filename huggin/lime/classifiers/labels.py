@@ -28,9 +28,9 @@ Names = tuple[str, ...]  # a name per class
 def classes_named(words: str, names: Names) -> list[int]:
     """The classes with exactly this name; else regardless of case; else those that list it."""
     exact = [index for index, name in enumerate(names) if words == name]
-    plain = [_plain(name) for name in names]
-    whole = [index for index, name in enumerate(plain) if _plain(words) == name]
-    listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+    plain = [_comparable(name) for name in names]
+    whole = [index for index, name in enumerate(plain) if _comparable(words) == name]
+    listed = [index for index, name in enumerate(plain) if _comparable(words) in name.split(", ")]
     return exact or whole or listed
 
 
@@ -43,21 +43,21 @@ def class_of(words: str, names: Names) -> int:
     """
     kind, _, rest = words.partition(":")
     number = rest if kind == "index" else words
-    found = classes_named(rest if kind == "name" else words, names)
+    matches = classes_named(rest if kind == "name" else words, names)
     indexed = number.isdecimal() and int(number) < len(names) and kind != "name"
-    if indexed and (kind == "index" or found in ([], [int(number)])):
+    if indexed and (kind == "index" or matches in ([], [int(number)])):
         return int(number)
     if indexed:
-        name = names[found[0]]
+        name = names[matches[0]]
         what = (
             f"index {number} is called {names[int(number)]}, but the class that is called {name} "
         )
-        what += f"has index {found[0]}; give index:{number} or name:{name}"
+        what += f"has index {matches[0]}; give index:{number} or name:{name}"
         raise BadValue("classes", words, what)
-    if len(found) == 1:
-        return found[0]
-    what = "several classes of that name" if found else "no class of that name"
-    near = found or _nearly_named(_plain(words), [_plain(name) for name in names])
+    if len(matches) == 1:
+        return matches[0]
+    what = "several classes of that name" if matches else "no class of that name"
+    near = matches or _nearly_named(_comparable(words), [_comparable(name) for name in names])
     advice = " or ".join(f"{index} ({names[index]})" for index in near[:5])
     every = f"a number from 0 to {len(names) - 1}"
     raise BadValue("classes", words, f"{what}; give {advice or every}")
@@ -70,7 +70,7 @@ def _nearly_named(words: str, names: list[str]) -> list[int]:
     return [names.index(name) for name in similar] or holding
 
 
-def _plain(words: str) -> str:
+def _comparable(words: str) -> str:
     return " ".join(words.replace("_", " ").lower().split())
 
 
@@ -109,25 +109,25 @@ def labels_of_file(path: Path, classes: int) -> Names:
 def _of_json(path: Path, text: str) -> list[str]:
     """The names of a list, of `id2label`, or of `class_indices`."""
     try:
-        found = json.loads(text)
+        labels = json.loads(text)
     except (ValueError, RecursionError) as error:
         what = f"begins like JSON and is none ({one_line(error)}); give a name a line, or JSON"
         raise UserError(f"{path}: {what}") from None
-    if isinstance(found, dict):
-        found = found.get("id2label", found)
-        if not isinstance(found, dict):
+    if isinstance(labels, dict):
+        labels = labels.get("id2label", labels)
+        if not isinstance(labels, dict):
             raise UserError(f"{path}: id2label is no object of numbers and names")
-        if all(type(value) is int for value in found.values()):
-            pairs = [(str(number), name) for name, number in found.items()]
+        if all(type(value) is int for value in labels.values()):
+            pairs = [(str(number), name) for name, number in labels.items()]
         else:  # a name, or as in imagenet_class_index.json a code and a name
-            rows = (name if isinstance(name, list) and name else [name] for name in found.values())
-            pairs = [(number, row[-1]) for number, row in zip(found, rows)]
+            rows = (name if isinstance(name, list) and name else [name] for name in labels.values())
+            pairs = [(number, row[-1]) for number, row in zip(labels, rows)]
         if not _are_numbers([number for number, _ in pairs]):
-            raise UserError(f"{path}: its classes are not numbered from 0 to {len(found) - 1}")
-        found = _in_order(pairs)
-    if not all(isinstance(name, str) for name in found):
+            raise UserError(f"{path}: its classes are not numbered from 0 to {len(labels) - 1}")
+        labels = _in_order(pairs)
+    if not all(isinstance(name, str) for name in labels):
         raise UserError(f"{path}: its labels are not all texts; give each class a name")
-    return list(found)
+    return list(labels)
 
 
 def _of_lines(path: Path, text: str, classes: int) -> Sequence[str]:
@@ -159,22 +159,22 @@ def _of_rows(path: Path, rows: Sequence[Row], classes: int) -> list[str]:
     head, *rest = rows
     body = rest if len(rows) == classes + 1 else rows
     for column in range(width):
-        found = [row[column].strip() for row in body]
-        if sorted(found) == sorted(str(number + 1) for number in range(len(body))):
+        numbers = [row[column].strip() for row in body]
+        if sorted(numbers) == sorted(str(number + 1) for number in range(len(body))):
             raise UserError(f"{path}: its classes are numbered from 1; number them from 0")
-        if _are_numbers(found):
+        if _are_numbers(numbers):
             others = [at for at in range(width) if at != column]
             named = [at for at in others if head[at].strip().lower() in HEADS]
             if len(others) > 1 and len(named) != 1:
                 raise UserError(f"{path}: has several columns; leave a number and a name")
             name = (named or others)[0]
-            return _in_order((number, row[name]) for number, row in zip(found, body))
+            return _in_order((number, row[name]) for number, row in zip(numbers, body))
     return []
 
 
-def _are_numbers(found: Sequence[str]) -> bool:
+def _are_numbers(texts: Sequence[str]) -> bool:
     """Whether texts are the numbers from 0 on, each once, in any order."""
-    return sorted(found) == sorted(map(str, range(len(found))))
+    return sorted(texts) == sorted(map(str, range(len(texts))))
 
 
 def _in_order(pairs: Iterable[tuple[str, Any]]) -> list[Any]:

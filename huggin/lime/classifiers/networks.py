@@ -163,7 +163,7 @@ def _of_keras(name: str, model: Any) -> Network:
         what = "its input's shape is not known; call the model once, save it again"
         raise UserError(f"{name}: {what}")
     if len(inputs) != 1:
-        shapes = [tuple(one.shape) for one in inputs]
+        shapes = [tuple(tensor.shape) for tensor in inputs]
         raise UserError(f"{name}: takes {shapes}; give a model that takes one picture")
     [only] = inputs
     flat = model
@@ -174,12 +174,12 @@ def _of_keras(name: str, model: Any) -> Network:
     kind = tf.as_dtype(only.dtype)
     call = partial(flat, training=False)
     whole = (lambda pictures: call(_as_kind(pictures, kind))) if kind.is_integer else call
-    known = flat if is_graph(flat) else None
+    graph_model = flat if is_graph(flat) else None
     digest = hashlib.sha256(model.to_json().encode())
     for weight in model.get_weights():
         digest.update(weight.tobytes())
     numbers = (digest.hexdigest(), model.count_params())
-    return Network(name, whole, shape, *numbers, known, takes=BYTES.get(kind.name))
+    return Network(name, whole, shape, *numbers, graph_model, takes=BYTES.get(kind.name))
 
 
 def _as_kind(pictures: Any, kind: Any) -> Any:
@@ -229,7 +229,8 @@ def _saved_model(path: Path) -> Network:
         outputs = signature(**{key: _as_kind(pictures, spec.dtype)})
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    numbers = (_digest_of_files(path), sum(math.prod(one.shape) for one in signature.variables))
+    weights = sum(math.prod(variable.shape) for variable in signature.variables)
+    numbers = (_digest_of_files(path), weights)
     return Network(str(path), call, shape, *numbers, takes=BYTES.get(spec.dtype.name))
 
 
@@ -239,7 +240,7 @@ def _tflite(path: Path) -> Network:
     if len(inputs) != 1 or len(outputs) != 1:
         what = f"takes {len(inputs)} and returns {len(outputs)} tensors"
         raise UserError(f"{path}: {what}; give a model that takes a picture and returns one")
-    [taken], [given] = inputs, outputs
+    [taken], [returned] = inputs, outputs
     known = (int(side) if side > 0 else None for side in taken["shape_signature"][1:])
     shape = _picture_shape(str(path), (None, *known))
 
@@ -248,16 +249,16 @@ def _tflite(path: Path) -> Network:
         interpreter.allocate_tensors()
         interpreter.set_tensor(taken["index"], _quantised(pictures, taken))
         interpreter.invoke()
-        return _plain(interpreter.get_tensor(given["index"]), given)
+        return _dequantised(interpreter.get_tensor(returned["index"]), returned)
 
     def call(pictures: Any) -> Any:
-        found = tf.numpy_function(run, [tf.cast(pictures, tf.float32)], tf.float32)
-        return tf.ensure_shape(found, (None, int(given["shape"][-1])))
+        answers = tf.numpy_function(run, [tf.cast(pictures, tf.float32)], tf.float32)
+        return tf.ensure_shape(answers, (None, int(returned["shape"][-1])))
 
     limits = BYTES.get(np.dtype(taken["dtype"]).name)
     if taken["quantization"][0]:
         whole = np.iinfo(taken["dtype"])
-        low, high = _plain(np.array([whole.min, whole.max]), taken).tolist()
+        low, high = _dequantised(np.array([whole.min, whole.max]), taken).tolist()
         limits = (low, high)
     return Network(str(path), call, shape, _digest_of_files(path), takes=limits)
 
@@ -271,7 +272,7 @@ def _quantised(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     return np.clip(np.round(values / (scale or 1) + zero), whole.min, whole.max).astype(kind)
 
 
-def _plain(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+def _dequantised(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     scale, zero = details["quantization"]
     numbers = values.astype(np.float32)
     return (numbers - np.float32(zero)) * np.float32(scale) if scale else numbers
@@ -281,7 +282,7 @@ def open_application(name: str, weights: str | None) -> Network:
     """Build a model of keras.applications. Raises UserError for a name or weights unknown to it."""
     build = getattr(keras.applications, name, None)
     if not (name[:1].isupper() and callable(build)):
-        names = [known for known in dir(keras.applications) if known[0].isupper()]
+        names = [public for public in dir(keras.applications) if public[0].isupper()]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(names)}"
         raise BadValue("model", name, f"neither a file nor in keras.applications{hint}")

@@ -58,12 +58,12 @@ def resized(picture: np.ndarray, size: tuple[int, int], resampling: str = "smoot
     if resampling in ("smooth", "tensorflow"):
         smooth = resampling == "smooth"
         mode = "reflect" if smooth else "edge"
-        found = transform.resize(picture, size, order=1, anti_aliasing=smooth, mode=mode)
+        pixels = transform.resize(picture, size, order=1, anti_aliasing=smooth, mode=mode)
     else:
         way = Image.Resampling[resampling.upper()]
         channels = [Image.fromarray(picture[..., at]) for at in range(3)]
-        found = np.stack([np.asarray(one.resize(size[::-1], way)) for one in channels], axis=2)
-    return np.clip(found, 0, 1).astype(np.float32)
+        pixels = np.stack([np.asarray(plane.resize(size[::-1], way)) for plane in channels], axis=2)
+    return np.clip(pixels, 0, 1).astype(np.float32)
 
 
 def converter(pixels: str, channels: int) -> Pixels:

@@ -139,8 +139,8 @@ def explain_picture(
     >>> def bright(pictures):
     ...     corner = pictures[:, :20, :20].mean(axis=(1, 2, 3))
     ...     return np.stack([1 - corner, corner], axis=1)
-    >>> found = huggin.explain_picture(picture, bright, segmenter="grid", segments=4)
-    >>> found.explanations[0].target.name, found.explanations[0].top.tolist()
+    >>> explained = huggin.explain_picture(picture, bright, segmenter="grid", segments=4)
+    >>> explained.explanations[0].target.name, explained.explanations[0].top.tolist()
     ('class 1', [0])
 
     Raises UserError if picture, classifier or arguments cannot be used.
@@ -149,7 +149,7 @@ def explain_picture(
     request = Request(*masks, segmenter, fill, kernel_width, adjust)
     report = Report(say, verbose)
     cut = (segmenter, segments, fill, fit, resampling)
-    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
+    scene, request = _prepared_scene(picture, classifier, cut, allow_random, request, report)
     targets = targets_of(scene, classes)
     if out:
         make_writable(Path(out))
@@ -157,22 +157,24 @@ def explain_picture(
     explanations = steps.explain(predictor, targets, request, report.detail)
     if until_stable:
         explanations = steps.until_stable(predictor, explanations, max_samples, report.tell)
-    for number, one in enumerate(explanations):
-        report.tell(*one.in_words())
-        report.detail(*one.details())
+    for number, explanation in enumerate(explanations):
+        report.tell(*explanation.in_words())
+        report.detail(*explanation.details())
         if stability:
-            one = steps.repeated(predictor, one, stability, report.tell)
+            explanation = steps.repeated(predictor, explanation, stability, report.tell)
         if faithfulness:
-            one = replace(one, curves=steps.compared(predictor, one, {}, ORDERS, None).curves)
-        report.tell(*(f"{name}: {curve.in_words()}" for name, curve in one.curves.items()))
-        if not one.surrogate.constant:
-            one = replace(one, believe=one.verdict(_doubts(one, until_stable)))
-            report.tell(one.believe)
-        explanations[number] = one
+            curves = steps.compared(predictor, explanation, {}, ORDERS, None).curves
+            explanation = replace(explanation, curves=curves)
+            report.tell(*(f"{name}: {curve.in_words()}" for name, curve in curves.items()))
+        if not explanation.surrogate.constant:
+            verdict = explanation.verdict(_doubts(explanation, until_stable))
+            explanation = replace(explanation, believe=verdict)
+            report.tell(verdict)
+        explanations[number] = explanation
     return ExplainedPicture(explanations, report.lines)
 
 
-def _prepared(
+def _prepared_scene(
     picture: AnyPicture,
     classifier: AnyClassifier,
     cut: Sequence[Any],
@@ -242,17 +244,17 @@ def targets_of(scene: Scene, classes: Sequence[str] = ()) -> list[Target[int]]:
     if classes:
         return list(dict.fromkeys(target_of(words, names) for words in classes))
     if scene.classifier.ending == "value" and len(names) > 1:
-        known = f"{names[0]} to {names[-1]}"
-        raise UserError(f"--classes: the model returns {known}; say which of them is explained")
+        outputs = f"{names[0]} to {names[-1]}"
+        raise UserError(f"--classes: the model returns {outputs}; say which of them is explained")
     return [scene.first_answer()]
 
 
-def _doubts(one: Explanation[Scene, int], until_stable: bool) -> list[str]:
+def _doubts(explanation: Explanation[Scene, int], until_stable: bool) -> list[str]:
     """What speaks against relying on the top segments, a clause each."""
-    doubts = one.doubts()
-    if until_stable and not steps.is_steady(one):
-        doubts.append(f"they are not stable after {len(one.scores)} masks")
-    if one.curves and one.curves[LIME].gain <= one.curves[RANDOM].gain:
+    doubts = explanation.doubts()
+    if until_stable and not steps.is_steady(explanation):
+        doubts.append(f"they are not stable after {len(explanation.scores)} masks")
+    if explanation.curves and explanation.curves[LIME].gain <= explanation.curves[RANDOM].gain:
         doubts.append("hiding them changes the score no faster than hiding others")
     return doubts
 
@@ -326,21 +328,22 @@ def explain_rounds(
     allow_random, show, verbose, scale = map(choices.pop, names)
     request = Request(segmenter=cut[0], fill=cut[2], scale=scale, **choices)
     report = Report(say, verbose)
-    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
+    scene, request = _prepared_scene(picture, classifier, cut, allow_random, request, report)
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")
     make_writable(out)
-    made = {}
-    for one in deceive(scene, request, rounds, out, report.detail):
-        report.tell(one.summary())
-        place = out / f"round-{one.number}"
-        made[place] = one
-        told = None if verbose else ()
-        save_figures(draw_explanation(one.explanation), place, show=False, told=told)
-    remove_figures(set(out.glob("round-*")) - made.keys())  # those of an earlier start
-    save_figures({"rounds": draw_rounds([scene, *(one.left for one in made.values())])}, out, show)
-    explanations = [one.explanation for one in made.values()]
+    saved = {}
+    for round_ in deceive(scene, request, rounds, out, report.detail):
+        report.tell(round_.summary())
+        place = out / f"round-{round_.number}"
+        saved[place] = round_
+        paths = None if verbose else ()
+        save_figures(draw_explanation(round_.explanation), place, show=False, told=paths)
+    remove_figures(set(out.glob("round-*")) - saved.keys())  # those of an earlier start
+    scenes = [scene, *(round_.left for round_ in saved.values())]
+    save_figures({"rounds": draw_rounds(scenes)}, out, show)
+    explanations = [round_.explanation for round_ in saved.values()]
     if line := missing_in(explanation.target.name for explanation in explanations):
         report.tell(line)
     return explanations

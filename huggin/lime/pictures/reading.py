@@ -86,8 +86,8 @@ def open_picture(picture: str | Path | np.ndarray | Picture) -> Picture:
         values = read_picture(str(picture), facts.append)
         return Picture(name_of(str(picture)), values, tuple(facts))
     values = picture.astype(np.float32) / (255 if picture.dtype == np.uint8 else 1)
-    inside = values.size and values.min() >= 0 and values.max() <= 1
-    if values.ndim != 3 or values.shape[2] != 3 or not inside:
+    in_range = values.size and values.min() >= 0 and values.max() <= 1
+    if values.ndim != 3 or values.shape[2] != 3 or not in_range:
         wanted = "give (height, width, 3) of uint8, or of numbers from 0 to 1"
         raise BadValue("picture", f"{picture.shape} of {picture.dtype}", wanted)
     return Picture("picture", values)
@@ -114,7 +114,7 @@ def _read(where: str, file: BinaryIO, say: Say) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
             with Image.open(file) as image:
-                return _in_unit_range(_prepared(image, file, say), say)
+                return _in_unit_range(_upright(image, file, say), say)
     except UnidentifiedImageError:
         raise UserError(f"{where}: {_why_unreadable(start)}") from None
     except Image.DecompressionBombError:
@@ -125,7 +125,7 @@ def _read(where: str, file: BinaryIO, say: Say) -> np.ndarray:
         raise UserError(f"{where}: {what}") from None
 
 
-def _prepared(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Image.Image:
+def _upright(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Image.Image:
     """The picture upright, with the whole range of its colours."""
     say(f"{image.width} x {image.height} pixels")
     stretch_colours(image, file, say)  # before anything loads the picture
@@ -208,17 +208,17 @@ def in_srgb(image: Image.Image, say: Say) -> Image.Image:
     if not profile:
         return image.convert("RGB")
     try:
-        name, mode, change = _opened(profile, image.mode)
+        name, mode, change = _open_profile(profile, image.mode)
         if mode == "RGB" and _changes_nothing(change):
             say(f"colour profile: {name}, which is sRGB")
             return image.convert("RGB")
-        found = ImageCms.applyTransform(image.convert(mode), change)
-        assert found
+        converted = ImageCms.applyTransform(image.convert(mode), change)
+        assert converted
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         say(f"its colour profile is not used ({one_line(error)})")
         return image.convert("RGB")
     say(f"colours by its profile {name}")
-    return found
+    return converted
 
 
 def toned(grey: np.ndarray, profile: bytes, say: Say) -> np.ndarray:
@@ -230,27 +230,27 @@ def toned(grey: np.ndarray, profile: bytes, say: Say) -> np.ndarray:
     return np.interp(grey, levels / 255, curve).astype(np.float32)
 
 
-def _opened(profile: bytes, mode: str) -> tuple[str, str, ImageCms.ImageCmsTransform]:
+def _open_profile(profile: bytes, mode: str) -> tuple[str, str, ImageCms.ImageCmsTransform]:
     """A profile's name, the mode that it takes, and the change from it to sRGB in RGB.
 
     Raises ValueError if it is not for pictures of this mode.
     """
-    own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    name = short(ImageCms.getProfileDescription(own).strip(), 60)
-    space = own.profile.xcolor_space.strip()
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    name = short(ImageCms.getProfileDescription(source).strip(), 60)
+    space = source.profile.xcolor_space.strip()
     taken = MODES.get(space, "")
     if not taken or (taken == "L" and mode not in GREY) or (taken == "CMYK" and mode != "CMYK"):
         raise ValueError(f"{name} is for {space}, the picture is {mode}")
-    usual = ImageCms.createProfile("sRGB")
-    return name, taken, ImageCms.buildTransform(own, usual, taken, "RGB")
+    target = ImageCms.createProfile("sRGB")
+    return name, taken, ImageCms.buildTransform(source, target, taken, "RGB")
 
 
 def _changes_nothing(change: ImageCms.ImageCmsTransform) -> bool:
     """Whether colours from the whole cube of RGB stay as they are."""
     levels = np.linspace(0, 255, 9).astype(np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
-    found = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), change))
-    return bool(np.abs(found.astype(int) - colours).max() <= SAME)
+    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), change))
+    return bool(np.abs(converted.astype(int) - colours).max() <= SAME)
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -269,9 +269,9 @@ def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
         values = values.view(np.uint32)  # Pillow takes them for signed ones
     values = values.astype(np.float64)
     finite = np.isfinite(values)
-    known = np.where(finite, values, values[finite].min() if finite.any() else 0)
-    low, high, line = _ends(known, image.mode, tags)
-    share = np.clip((known - low) / max(high - low, np.finfo(float).tiny), 0, 1)
+    filled = np.where(finite, values, values[finite].min() if finite.any() else 0)
+    low, high, line = _range_of(filled, image.mode, tags)
+    share = np.clip((filled - low) / max(high - low, np.finfo(float).tiny), 0, 1)
     if tags.get(PHOTOMETRIC) == WHITE_IS_0:
         share = 1 - share
     return np.where(finite, share, 0).astype(np.float32), line
@@ -294,7 +294,7 @@ def stretch_colours(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Non
         except ValueError:  # grey with transparency
             lower = upper
     values = upper[..., :3] * 256.0 + lower[..., :3]
-    low, high, line = _ends(values, "I;16", _numbers_of(image))
+    low, high, line = _range_of(values, "I;16", _numbers_of(image))
     if not line:
         say("16 bits, of which 8 are used")
         return
@@ -321,11 +321,11 @@ def _swapped(args: Any) -> Any:
 def _numbers_of(image: Image.Image) -> dict[int, float]:
     """What a TIFF says about its values, by tag; of several channels the first one's."""
     tags = getattr(image, "tag_v2", {})
-    found = {tag: tags[tag] for tag in TAGS if tag in tags}
-    return {tag: float(one[0] if isinstance(one, tuple) else one) for tag, one in found.items()}
+    raw = {tag: tags[tag] for tag in TAGS if tag in tags}
+    return {tag: float(item[0] if isinstance(item, tuple) else item) for tag, item in raw.items()}
 
 
-def _ends(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:
+def _range_of(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:
     """The values that become 0 and 1, and a line if the file does not say them."""
     for lowest, highest in zip(LOWEST, HIGHEST):
         if highest in tags:

@@ -92,11 +92,11 @@ class Scene(AnyScene[int]):
         names = classifier.names
         answers = self.answers
         best = first_answers(answers, FIRST)
-        said = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
+        answered = [f"{names[index]} (class {index}) {answers[index]:.4f}" for index in best]
         if classifier.ending == "value":
-            said = [f"{name} {value:.6g}" for name, value in zip(names, answers)][:VALUES]
+            answered = [f"{name} {value:.6g}" for name, value in zip(names, answers)][:VALUES]
         lines = [
-            f"{self.name}: {'; '.join(said)}",
+            f"{self.name}: {'; '.join(answered)}",
             f"  picture: {'; '.join(self.facts)}; {self.count} segments",
             f"  {classifier.name}: {'; '.join(classifier.facts)}",
         ]
@@ -142,8 +142,8 @@ def make_scene(
     name = picture.name
     way = resampling or classifier.resampling
     shaped = in_shape(picture.values, classifier.size, fit)
-    own = None if resampling else classifier.resize
-    fitted = own(shaped) if own else resized(shaped, classifier.size, way)
+    resize = None if resampling else classifier.resize
+    fitted = resize(shaped) if resize else resized(shaped, classifier.size, way)
     if np.ptp(fitted, axis=(0, 1)).max() < ONE_COLOUR:
         raise UserError(f"{name}: of a single colour; give a picture with something in it")
     segments = segmented(fitted, segmenter, wanted)
@@ -156,7 +156,7 @@ def make_scene(
         raise UserError(f"{name}: {segmenter} {few}; ask for more segments")
     hidden = filled(fitted, segments, fill)
     fact = _fitting_in_words(classifier.size, fit, way)
-    if fit == "squash" and own is None:
+    if fit == "squash" and resize is None:
         fact += _squashing_in_words(picture.values, classifier.size)
     return Scene(name, classifier, fitted, segments, hidden, segmenter, (*picture.facts, fact))
 
@@ -164,8 +164,8 @@ def make_scene(
 def _fitting_in_words(size: tuple[int, int], fit: str, resampling: str) -> str:
     """How a picture was brought to the classifier's size."""
     height, width = size
-    done = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
-    return f"{done}resized to {width} x {height} by {FILTERS.get(resampling, resampling)}"
+    cut = {"squash": "", "crop": "cropped to its middle and ", "pad": "padded with grey and "}[fit]
+    return f"{cut}resized to {width} x {height} by {FILTERS.get(resampling, resampling)}"
 
 
 def _squashing_in_words(picture: np.ndarray, size: tuple[int, int]) -> str:
@@ -190,9 +190,9 @@ def in_shape(picture: np.ndarray, size: tuple[int, int], fit: str) -> np.ndarray
         (top, left), (bottom, right) = (have - sides) // 2, (have - sides) // 2 + sides
         return picture[top:bottom, left:right]
     if fit == "pad":
-        more = np.maximum(wanted, have) - have
-        before = more // 2
-        return np.pad(picture, (*zip(before, more - before), (0, 0)), constant_values=0.5)
+        missing = np.maximum(wanted, have) - have
+        start = missing // 2
+        return np.pad(picture, (*zip(start, missing - start), (0, 0)), constant_values=0.5)
     return picture
 
 

@@ -112,8 +112,8 @@ def explain_answer(
     each line as soon as it is known.
 
     >>> import huggin
-    >>> found = huggin.explain_answer("runs/sample", 1, samples=65, compare=False)
-    >>> [segment.text for segment in found.kept.findings[0].segments[:4]]
+    >>> explained = huggin.explain_answer("runs/sample", 1, samples=65, compare=False)
+    >>> [segment.text for segment in explained.kept.findings[0].segments[:4]]
     ['When', 'do', 'they', 'return?']
 
     Raises UserError if question, model or arguments cannot be used.
@@ -152,14 +152,14 @@ def _load(chosen: Question, folder: Path, device: str | None) -> TextModel:
     """
     run, facts = chosen.recording.run, chosen.recording.facts
     place = choose_device(device, bool(facts.cfg.get("use_cpu")))
-    own = TrainedModel.in_folder(run, folder, arguments_of(facts.cfg)[1], place)
-    own.refuse_unfit(chosen.record["question"], chosen.record["context"])
+    trained = TrainedModel.in_folder(run, folder, arguments_of(facts.cfg)[1], place)
+    trained.refuse_unfit(chosen.record["question"], chosen.record["context"])
     return TextModel(
-        name=facts.model_type_state(own.step),
-        model=speed_up(own.model),
-        tokenizer=own.tokenizer,
-        data=own.data,
+        name=facts.model_type_state(trained.step),
+        model=speed_up(trained.model),
+        tokenizer=trained.tokenizer,
+        data=trained.data,
         fingerprint=hash_of_weights(folder),
         run=str(run.path),
-        step=own.step,
+        step=trained.step,
     )

@@ -71,9 +71,9 @@ class TextCase:
 
         places: by default all words or sentences of the text, by `kind`.
         """
-        found = cut(self.window, kind) if places is None else places
+        places = cut(self.window, kind) if places is None else places
         hide = self.request.fill
-        return make_text_scene(self.window, found, self.kept, kind, hide, self.text_model)
+        return make_text_scene(self.window, places, self.kept, kind, hide, self.text_model)
 
     def findings(
         self, spans: Sequence[str], repeats: int | None, compare: bool
@@ -84,25 +84,25 @@ class TextCase:
         compared with other methods, if that is wanted.
         """
         by = self.request.segmenter
-        before = []
+        earlier = []
         if spans:
             scene = self.scene("spans", find_spans(self.window, spans))
         elif by == "auto" and self.scene("words").count > LONG:
             first, _ = self._explained(self.scene("sentences"))
-            before.append(finding_of(first, self.answer, self.expected, {}))
+            earlier.append(finding_of(first, self.answer, self.expected, {}))
             places, which = self.words_of_top_sentences(first)
             self.report.tell(f"Next: the words of {which}")
             scene = self.scene("words", places)
         else:
             scene = self.scene("sentences" if by == "sentences" else "words")
-        one, predictor = self._explained(scene)
-        more: dict[str, Any] = {}
-        if not one.surrogate.constant:
+        explanation, predictor = self._explained(scene)
+        facts: dict[str, Any] = {}
+        if not explanation.surrogate.constant:
             if repeats:
-                one = repeated(predictor, one, repeats, self.report.tell)
-            alone = {"believe": one.verdict(one.doubts())}
-            more = self._compared(one, predictor) if compare else alone
-        return [*before, finding_of(one, self.answer, self.expected, more)], one
+                explanation = repeated(predictor, explanation, repeats, self.report.tell)
+            alone = {"believe": explanation.verdict(explanation.doubts())}
+            facts = self._compared(explanation, predictor) if compare else alone
+        return [*earlier, finding_of(explanation, self.answer, self.expected, facts)], explanation
 
     def _explained(self, scene: TextScene) -> tuple[TextExplanation, TextPredictor]:
         """A scene is explained, which is told."""
@@ -110,47 +110,48 @@ class TextCase:
         usual = default_samples(scene.kind, self.request.sampler, scene.count)
         samples = self.request.samples or usual
         request = replace(self.request, samples=samples, segmenter=scene.kind)
-        (one,) = explain(predictor, [self.target], request, self.report.detail)
-        self.report.tell(*one.in_words())
-        self.report.detail(*one.details())
-        return one, predictor
+        (explanation,) = explain(predictor, [self.target], request, self.report.detail)
+        self.report.tell(*explanation.in_words())
+        self.report.detail(*explanation.details())
+        return explanation, predictor
 
-    def words_of_top_sentences(self, one: TextExplanation) -> tuple[list[Place], str]:
+    def words_of_top_sentences(self, explanation: TextExplanation) -> tuple[list[Place], str]:
         """The words of the question and of the sentences that matter most; a line about these.
 
         Sentences are taken by the size of their coefficient while there are at most LONG words. The
         first is always taken; of the others only those that differ from 0 beyond chance.
         """
-        size = np.abs(one.surrogate.coefficients)
-        clear = size > one.surrogate.noise
+        size = np.abs(explanation.surrogate.coefficients)
+        clear = size > explanation.surrogate.noise
         chosen: list[int] = []
         for number in np.argsort(-size, kind="stable").tolist():
-            more = [*chosen, number]
-            if not chosen or (clear[number] and len(self._words(one, more)) <= LONG):
-                chosen = more
+            longer = [*chosen, number]
+            if not chosen or (clear[number] and len(self._words(explanation, longer)) <= LONG):
+                chosen = longer
         chosen.sort()
-        texts = " / ".join(one.scene.texts[number][:60] for number in chosen)
-        which = f"{', '.join(map(str, chosen))} of 0 to {one.scene.count - 1}"
-        return self._words(one, chosen), f"the sentences that matter, {which}: {texts}"
+        texts = " / ".join(explanation.scene.texts[number][:60] for number in chosen)
+        which = f"{', '.join(map(str, chosen))} of 0 to {explanation.scene.count - 1}"
+        return self._words(explanation, chosen), f"the sentences that matter, {which}: {texts}"
 
-    def _words(self, one: TextExplanation, chosen: Sequence[int]) -> list[Place]:
+    def _words(self, explanation: TextExplanation, chosen: Sequence[int]) -> list[Place]:
         """The words of the question and of some sentences."""
-        sentences = [one.scene.segments[number] for number in chosen]
+        sentences = [explanation.scene.segments[number] for number in chosen]
         words = cut(self.window, "words")
-        mine = (any(map(word.overlaps, sentences)) for word in words)
-        return [word for word, own in zip(words, mine) if own or word.part == "question"]
+        matching = (any(map(word.overlaps, sentences)) for word in words)
+        return [word for word, is_in in zip(words, matching) if is_in or word.part == "question"]
 
     def _predictor(self, scene: TextScene, step: str = "") -> TextPredictor:
         file = self.folder / f"predictions-{scene.kind}{step}.npz"
         return Predictor(scene, [self.target], file)
 
-    def _compared(self, one: TextExplanation, predictor: TextPredictor) -> dict[str, Any]:
+    def _compared(self, lime: TextExplanation, predictor: TextPredictor) -> dict[str, Any]:
         """LIME beside leave-one-out and integrated gradients."""
-        gradients = integrated_gradients(one.scene, one.target, one.request.scale)
-        found = compared(predictor, one, {"integrated gradients": gradients.values})
-        self.report.detail("", *found.table(), gradients.in_words())
+        gradients = integrated_gradients(lime.scene, lime.target, lime.request.scale)
+        agreement = compared(predictor, lime, {"integrated gradients": gradients.values})
+        self.report.detail("", *agreement.table(), gradients.in_words())
         facts = {name: getattr(gradients, name) for name in ("change", "missing", "steps")}
-        return {"agreement": found, "integrated": facts, "believe": found.verdict(one.doubts())}
+        verdict = agreement.verdict(lime.doubts())
+        return {"agreement": agreement, "integrated": facts, "believe": verdict}
 
     def by_step(self, last: TextExplanation, models: Iterable[TextModel]) -> ByStep:
         """The same scene explained by the model of each step."""
@@ -160,16 +161,16 @@ class TextCase:
         for text_model in models:
             step = text_model.step
             predictor = self._predictor(replace(last.scene, text_model=text_model), f"-{step}")
-            (one,) = explain(predictor, [last.target], request)
-            first, end = predictor.predictions(one.masks.on[:1]).best[0].tolist()
+            (explanation,) = explain(predictor, [last.target], request)
+            first, end = predictor.predictions(explanation.masks.on[:1]).best[0].tolist()
             answer = answer_text(window, (first, end))
-            surrogate = one.surrogate
+            surrogate = explanation.surrogate
             errors = [known(error) for error in surrogate.standard_errors]
-            said = (float(one.scores[0]), answer, (first, end) == last.target.plus)
-            found = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
-            rows.append((step, *said, *found))
-            tops.append(set(one.top.tolist()))
-            score = f"{request.scale} {one.scores[0]:.4g}"
+            answered = (float(explanation.scores[0]), answer, (first, end) == last.target.plus)
+            fit = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
+            rows.append((step, *answered, *fit))
+            tops.append(set(explanation.top.tolist()))
+            score = f"{request.scale} {explanation.scores[0]:.4g}"
             self.report.detail(f"step {step}: {score}, answers: {answer}")
         by_step = ByStep(*map(list, zip(*rows)))
         self.report.tell(by_step.in_words(tops, request.top))
@@ -210,12 +211,12 @@ def case_of(
         model_hash=text_model.fingerprint,
         run=text_model.run,
     )
-    kept = set() if hide_answer else tokens_of_words(window, target.both)
+    never_hidden = set() if hide_answer else tokens_of_words(window, target.both)
     expected = (window.gold_start, window.gold_end) if window.has_answer else None
     count = len(windows([window.question], [window.context], tokenizer, data)["record"])
     which = f"window {asked.answer.window + 1} of {count}, which gave the answer"
     where = f"{which}: the rest of the context is not explained" if count > 1 else ""
-    how = (frozenset(kept), request, folder, report, where)
+    how = (frozenset(never_hidden), request, folder, report, where)
     return TextCase(about, window, text_model, target, answer, expected, *how)
 
 

@@ -138,8 +138,8 @@ class Finding(BaseModel, extra="allow", frozen=True):
     def how_in_words(self) -> str:
         """How it was made, and how well it holds."""
         held_out = "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
-        same = f"same answer in {100 * self.kept:.0f} % of the masked texts"
-        return f"{self.samples} masks by {self.hide}; held-out R² {held_out}; {same}"
+        stays = f"same answer in {100 * self.kept:.0f} % of the masked texts"
+        return f"{self.samples} masks by {self.hide}; held-out R² {held_out}; {stays}"
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ class ByStep:
         last = tops[-1]
         if not last:
             return "no segment speaks for the answer at the last step, so none can be followed"
-        few = [at for at, top in enumerate(tops) if 2 * len(last & top) < len(last)]
-        since = few[-1] + 1 if few else 0
+        different = [at for at, top in enumerate(tops) if 2 * len(last & top) < len(last)]
+        since = different[-1] + 1 if different else 0
         return (
             f"from step {self.steps[since]} on, at least {-(-len(last) // 2)} of the {len(last)} "
             f"top segments of the final model are among the {highest} highest"
@@ -182,8 +182,8 @@ class Kept:
 
     def as_json(self) -> dict[str, Any]:
         """Every number, as in explanation.json."""
-        found: dict[str, Any] = TypeAdapter(Kept).dump_python(self)
-        return found
+        numbers: dict[str, Any] = TypeAdapter(Kept).dump_python(self)
+        return numbers
 
     def rows(self) -> list[dict[str, Any]]:
         """What the database keeps of each finding, and its segments."""
@@ -193,11 +193,12 @@ class Kept:
 
 
 def finding_of(
-    one: TextExplanation, answer: TokenSpan, expected: TokenSpan | None, more: dict[str, Any]
+    explained: TextExplanation, answer: TokenSpan, expected: TokenSpan | None, more: dict[str, Any]
 ) -> Finding:
     """Sum up an explanation. answer, expected: spans of tokens; more: other fields."""
-    words = {"pieces": _pieces(one.scene, answer, expected), "least": one.surrogate.smallest}
-    return Finding.model_validate(one.as_json() | words | more)
+    pieces = _pieces(explained.scene, answer, expected)
+    words = {"pieces": pieces, "least": explained.surrogate.smallest}
+    return Finding.model_validate(explained.as_json() | words | more)
 
 
 def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> list[Piece]:
@@ -207,18 +208,18 @@ def _pieces(scene: TextScene, answer: TokenSpan, expected: TokenSpan | None) -> 
     places = [place_of_token(window, token) for token in tokens]
     answers = places[answer[0] : answer[1] + 1]
     wanted = places[expected[0] : expected[1] + 1] if expected else []
-    found = []
+    pieces = []
     for word in cut(window, "words"):
-        own = [token for token in tokens if word.overlaps(places[token])]
-        if not own:
+        own_tokens = [token for token in tokens if word.overlaps(places[token])]
+        if not own_tokens:
             continue  # not in the window
         before = whole_of(window, word.part)[: word.first]
         after_blank = not before or before[-1].isspace()
-        owners = (int(scene.segment_of[token]) for token in own)
+        owners = (int(scene.segment_of[token]) for token in own_tokens)
         segment = next((owner for owner in owners if owner >= 0), None)
         marks = [any(map(word.overlaps, span)) for span in (answers, wanted)]
-        found.append(Piece(word.part, text_of(window, word), after_blank, segment, *marks))
-    return found
+        pieces.append(Piece(word.part, text_of(window, word), after_blank, segment, *marks))
+    return pieces
 
 
 def read_kept(folder: Path) -> Kept:

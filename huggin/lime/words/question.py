@@ -61,10 +61,14 @@ def chosen_question(
 
 
 def _newest_own(recording: Recording) -> tuple[str, str] | tuple[None, None]:
-    """Question and context of the newest kept answer if the user asked them, else None."""
+    """Question and context of the newest kept answer if they are none of the run's data, or None.
+
+    The user asked them, or the run names no data.
+    """
     if recording.run.segments("answers"):
         facts = read_answer(recording.run).facts
-        if facts.right is None:
+        names_data = recording.facts.cfg.keys() & {"train_file", "dataset_name"}
+        if facts.right is None or not names_data:
             return facts.window.question, facts.window.context
     return None, None
 
@@ -86,13 +90,13 @@ def _of_run(recording: Recording, index: int | None, split: str | None) -> Quest
     records = load_questions(data, split, cfg.get("cache_dir"))
     if index is None and recording.run.segments("answers"):
         newest = read_answer(recording.run).facts.window
-        there = newest.index < len(records)
-        kept = {"question": newest.question, "context": newest.context}
-        if there and kept.items() <= records[newest.index].items():
+        is_in_data = newest.index < len(records)
+        texts = {"question": newest.question, "context": newest.context}
+        if is_in_data and texts.items() <= records[newest.index].items():
             index = newest.index  # the data is still that of the answer
     index = index or 0
     if index >= len(records):
-        known = f"{split} has the questions 0 to {len(records) - 1}"
-        raise UserError(f"INDEX {index}: no such question; {known}")
+        indices = f"{split} has the questions 0 to {len(records) - 1}"
+        raise UserError(f"INDEX {index}: no such question; {indices}")
     folder = str(index) if split == usual else f"{split}-{index}"
     return Question(recording, f"question {index}", folder, index, records[index])

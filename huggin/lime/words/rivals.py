@@ -65,11 +65,11 @@ def integrated_gradients(scene: TextScene, target: Target[TokenSpan], scale: str
     complete). Steps are doubled until they do so to 1 %, or until there are 1,024.
     """
     with progress(total=MOST_STEPS, label="integrated gradients", unit="steps") as bar:
-        found = _integrated(scene, target, scale, FIRST_STEPS)
-        while found.error > COMPLETE and found.steps < MOST_STEPS:
-            bar.update(found.steps)
-            found = _integrated(scene, target, scale, 2 * found.steps)
-    return found
+        gradients = _integrated(scene, target, scale, FIRST_STEPS)
+        while gradients.error > COMPLETE and gradients.steps < MOST_STEPS:
+            bar.update(gradients.steps)
+            gradients = _integrated(scene, target, scale, 2 * gradients.steps)
+    return gradients
 
 
 def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: int) -> Integrated:
@@ -83,8 +83,8 @@ def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: 
 
     def score(rows: Tensor) -> Tensor:
         """Token ids (texts, tokens) -> scores (texts,)."""
-        more = {name: row.expand(len(rows), -1) for name, row in inputs.items()}
-        output = text_model.model(input_ids=rows, **more)
+        expanded = {name: row.expand(len(rows), -1) for name, row in inputs.items()}
+        output = text_model.model(input_ids=rows, **expanded)
         start = output.start_logits.float()
         end = output.end_logits.float()
         log_p, log_rest = span_logs(start, end, target.plus)
@@ -99,8 +99,8 @@ def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: 
     with torch.no_grad():
         change = float(score(ids) - score(baseline))
     by_token = _as_array(attributed[0].sum(dim=1))
-    inside = scene.segment_of != NEVER
-    values = np.bincount(scene.segment_of[inside], by_token[inside], scene.count)
+    in_segment = scene.segment_of != NEVER
+    values = np.bincount(scene.segment_of[in_segment], by_token[in_segment], scene.count)
     return Integrated(values, change, change - float(by_token.sum()), steps)
 
 
@@ -108,8 +108,8 @@ def inputs_of(scene: TextScene) -> dict[str, Tensor]:
     """The model's inputs for the full text, each (1, tokens), on its device."""
     names = scene.text_model.tokenizer.model_input_names
     device = scene.text_model.model.device
-    given = {name: ids for name, ids in scene.window.inputs.items() if name in names}
-    return {name: torch.tensor([ids]).to(device) for name, ids in given.items()}
+    inputs = {name: ids for name, ids in scene.window.inputs.items() if name in names}
+    return {name: torch.tensor([ids]).to(device) for name, ids in inputs.items()}
 
 
 def _as_array(values: Tensor) -> np.ndarray:
@@ -144,8 +144,8 @@ class NodeShares:
     def as_json(self) -> dict[str, Any]:
         """All of it, and how many nodes give half of the positive shares."""
         half = nodes_for_half(self.shares)
-        found = {"rival": self.rival, "lead": self.lead, "nodes_for_half": half}
-        return {**found, "shares": self.shares.tolist()}
+        facts = {"rival": self.rival, "lead": self.lead, "nodes_for_half": half}
+        return {**facts, "shares": self.shares.tolist()}
 
 
 def node_shares(scene: TextScene, target: Target[TokenSpan]) -> NodeShares:

@@ -55,10 +55,10 @@ class TextModel:
     def substitute(self, hide: str) -> int:
         """The token that stands for hidden ones. Raises BadValue if the model has none."""
         name = "mask_token_id" if hide == "mask" else "pad_token_id"
-        found = getattr(self.tokenizer, name)
-        if found is None:
+        token = getattr(self.tokenizer, name)
+        if token is None:
             raise BadValue("hide", hide, "this model has no such token; choose delete")
-        return int(found)
+        return int(token)
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ class TextScene(AnyScene[TokenSpan]):
     def as_json(self, target: Target[TokenSpan]) -> dict[str, Any]:
         owners = self.segment_of[self.segment_of >= 0]
         areas = np.bincount(owners, minlength=self.count) / len(owners)
-        parts = zip(self.segments, self.texts, areas.tolist(), strict=True)
-        segments = [{**vars(place), "text": text, "area": area} for place, text, area in parts]
+        rows = zip(self.segments, self.texts, areas.tolist(), strict=True)
+        segments = [{**vars(place), "text": text, "area": area} for place, text, area in rows]
         return {"kind": self.kind, "hide": self.hide, "segments": segments}
 
 
@@ -270,8 +270,8 @@ def _logits(text_model: TextModel, inputs: dict[str, Tensor]) -> Tensor:
     device = text_model.model.device
     names = text_model.tokenizer.model_input_names
     with torch.inference_mode():
-        given = {name: ids.to(device) for name, ids in inputs.items() if name in names}
-        output = text_model.model(**given)
+        accepted = {name: ids.to(device) for name, ids in inputs.items() if name in names}
+        output = text_model.model(**accepted)
         both = torch.stack([output.start_logits, output.end_logits]).float()
     logits = copy_to_host(both).wait().double()
     if not logits.isfinite().all():

@@ -49,13 +49,13 @@ def words_in(part: str, text: str) -> list[Place]:
     A word is what stands between blanks, with its punctuation. In scripts that are written without
     blanks, such as Chinese, it is one character with its marks.
     """
-    found: list[Place] = []
+    words: list[Place] = []
     for chunk in CHUNK.finditer(text):
-        first = found.pop().first if found and _is_only_marks(chunk[0]) else chunk.start()
-        found.append(Place(part, first, chunk.end()))
-    if len(found) > 1 and _is_only_marks(text[found[0].first : found[0].last]):
-        found[:2] = [Place(part, found[0].first, found[1].last)]
-    return found
+        first = words.pop().first if words and _is_only_marks(chunk[0]) else chunk.start()
+        words.append(Place(part, first, chunk.end()))
+    if len(words) > 1 and _is_only_marks(text[words[0].first : words[0].last]):
+        words[:2] = [Place(part, words[0].first, words[1].last)]
+    return words
 
 
 def _is_only_marks(text: str) -> bool:
@@ -69,7 +69,7 @@ def sentences_in(part: str, text: str) -> list[Place]:
     A full stop does not end a sentence behind a single letter or a title (`Dr.`), nor before a
     small letter or a digit.
     """
-    ends = [match.end() for match in FULL_STOP.finditer(text) if _ends(text, match)]
+    ends = [match.end() for match in FULL_STOP.finditer(text) if _ends_sentence(text, match)]
     places = []
     for first, last in zip([0, *ends], [*ends, len(text)]):
         sentence = text[first:last].strip()
@@ -79,7 +79,7 @@ def sentences_in(part: str, text: str) -> list[Place]:
     return places
 
 
-def _ends(text: str, stop: re.Match[str]) -> bool:
+def _ends_sentence(text: str, stop: re.Match[str]) -> bool:
     """Whether a sentence ends behind a full stop."""
     before = text[: stop.end()]
     behind = text[stop.end() :].lstrip()
@@ -94,7 +94,7 @@ def _ends(text: str, stop: re.Match[str]) -> bool:
 def is_right_to_left(text: str) -> bool:
     """Whether the first letter that has a direction runs from right to left."""
     directions = (unicodedata.bidirectional(character) for character in text)
-    return next((one for one in directions if one in ("L", "R", "AL")), "L") != "L"
+    return next((code for code in directions if code in ("L", "R", "AL")), "L") != "L"
 
 
 def isolated(text: str, length: int) -> str:
@@ -140,13 +140,13 @@ def only_place(window: Window, text: str, parts: Sequence[str], name: str) -> Pl
 
 def find_spans(window: Window, texts: Sequence[str]) -> list[Place]:
     """The places of the user's own spans. Raises BadValue for one that is not there just once."""
-    found: list[Place] = []
+    places: list[Place] = []
     for text in texts:
         place = only_place(window, text, PARTS, "spans")
-        if any(map(place.overlaps, found)):
+        if any(map(place.overlaps, places)):
             raise BadValue("spans", repr(text), "overlaps another span; give spans that do not")
-        found.append(place)
-    return found
+        places.append(place)
+    return places
 
 
 def place_of_token(window: Window, token: int) -> Place:

@@ -8,8 +8,10 @@ import pytest
 
 import huggin
 from huggin.common.errors import BadValue, UserError
+from huggin.lime.classifiers.classifier import Classifier
 from huggin.lime.pictures import explaining
 from huggin.lime.pictures.reading import open_picture
+from huggin.lime.pictures.scene import make_scene
 from tests.conftest import command
 from tests.lime.conftest import SHAPES
 
@@ -53,6 +55,15 @@ def test_a_function_is_asked_about_at_most_16_pictures_and_its_answer_is_explain
     for folder in ("1-class-1", "1-0-class-1-class-0"):
         assert (tmp_path / folder / "faithfulness.png").is_file()
         assert (tmp_path / folder / "lime.png").is_file()
+
+
+@pytest.mark.parametrize(("width", "said"), [(60, ""), (62, "SQUASHED 1.6 : 1"), (20, "2.0 : 1")])
+def test_a_picture_that_loses_its_shape_is_said_from_half_as_wide_again(width, said):
+    classifier = Classifier("corner", bright, (40, 40), ("bright", "dark"))
+    picture = np.linspace(0, 1, 40 * width * 3).reshape(40, width, 3)
+    scene = make_scene(open_picture(picture), classifier, "grid", 4, "grey")
+    assert ("SQUASHED" in scene.facts[-1]) == bool(said)
+    assert said in scene.facts[-1]
 
 
 def test_answers_of_a_function_are_never_taken_for_those_of_another(tmp_path):
