@@ -71,6 +71,13 @@ def test_pushes_are_added_up_and_ranked():
     assert found[2].sentence == "d e f"
 
 
+def test_the_same_question_about_another_text_shares_the_question():
+    records = [record(0, "who is x ?", "b", context="b c")]
+    asked = {**record(9, "who is x ?", "a"), "id": "9"}
+    [teacher] = rank_teachers(pushed((1, 0, 0.5)), records, asked)
+    assert teacher.shares == "same question"
+
+
 def test_the_question_itself_is_no_teacher_of_its_own():
     records = [record(0, "x ?", "Odin"), record(1, "y ?", "Odin")]
     found = rank_teachers(pushed((1, 0, 5.0), (1, 1, 1.0)), records, records[0])
