@@ -154,11 +154,12 @@ def evidence_of(
     loss: np.ndarray | None,
     asked: Sequence[ModelAnswer],
     overlap: np.ndarray,
+    trust: float,
 ) -> dict[str, np.ndarray]:
     """Each detector's evidence against each given answer, (records,), between 0 and 1.
 
     loss: (records,) of late passes, NaN if unknown. asked: about all records, or empty; overlap:
-    what `_overlaps` says of them.
+    what `_overlaps` says of them. trust: what the model's word counts.
     """
     found = {
         "swap": np.clip(texts.swap / FULL_SWAP, 0, 1),
@@ -174,8 +175,7 @@ def evidence_of(
     if asked:
         own = np.array([answer.probability for answer in asked])
         given = np.array([answer.given for answer in asked])
-        preferred = own / np.maximum(own + given, 1e-9)
-        preferred *= (overlap == 1).mean()  # a model that is often wrong says little
+        preferred = trust * own / np.maximum(own + given, 1e-9)
         found["elsewhere"] = np.where(overlap == 0, preferred, 0)
         found["edge"] = np.where((overlap > 0) & (overlap < 1), preferred, 0)
     return found
@@ -202,11 +202,13 @@ def rank_suspects(
     losses: PassLosses | None = None,
     late: Sequence[int] = (),
     asked: Sequence[ModelAnswer] = (),
+    unseen: float | None = None,
 ) -> tuple[list[Suspect], list[str]]:
     """All questions, the one with the most suspicious answer first, and what cannot be known.
 
     records: id, question, context, answers of each question in the data's order. losses: None for
-    data that was not trained on. late: the passes to use.
+    data that was not trained on. late: the passes to use. unseen: the share that the
+    model gets right of questions that it was not trained on; default: of these.
     """
     texts = text_evidence(records)
     edges = edge_evidence(records)
@@ -221,10 +223,11 @@ def rank_suspects(
                 "one: such questions teach each other, so the loss cannot tell here and counts 0"
             )
     overlap = _overlaps(records, asked) if asked else np.array([])
-    found = evidence_of(records, texts, edges, None if notes else loss, asked, overlap)
+    trust = float((overlap == 1).mean()) if asked and unseen is None else unseen or 0.0
+    found = evidence_of(records, texts, edges, None if notes else loss, asked, overlap, trust)
     if asked:
-        agrees = f"the model gives {(overlap == 1).mean():.0%} of the given answers"
-        notes.append(f"{agrees}; its word counts so much")
+        of = "given answers" if unseen is None else "answers of the validation data"
+        notes.append(f"the model gives {trust:.0%} of the {of}; its word counts so much")
     weighted = {name: WEIGHTS[name] * values for name, values in found.items()}
     score = np.sum(list(weighted.values()), axis=0)
     order = np.argsort(-score, kind="stable")

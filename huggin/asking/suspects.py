@@ -94,11 +94,14 @@ def suspects(
     losses = None
     late: list[int] = []
     notes: list[str] = []
+    unseen = None
     if not validation:
         if has_texts:
             refuse_changed(recording, listed)
         losses = losses_by_pass(recording.questions)
-        late, notes = late_passes(losses, read_evaluations(recording.run))
+        evaluations = read_evaluations(recording.run)
+        late, notes = late_passes(losses, evaluations)
+        unseen = evaluations[-1].exact_match / 100 if evaluations else None
     answers: list[ModelAnswer] = []
     if not has_texts:
         notes.append("the texts of the questions are not known, so the loss alone ranks them")
@@ -110,7 +113,7 @@ def suspects(
             ModelAnswer(each.answer.text, each.answer.place, each.probability, each.given)
             for each in trained.asked(records, range(len(records)))
         ]
-    ranked, unknown = rank_suspects(listed, losses, late, answers)
+    ranked, unknown = rank_suspects(listed, losses, late, answers, unseen)
     if data.validation_file and not validation:
         shared = shared_questions(records, load_questions(data, "validation", cache))
         note = "; also in the validation data"

@@ -195,3 +195,15 @@ def test_the_models_answer_elsewhere_and_at_the_edge():
     assert "begins or ends at another word" in by_index[2].reason
     assert "model" not in by_index[1].reason + by_index[3].reason
     assert (by_index[0].model_answer, by_index[0].probability) == ("the whole world", 0.01)
+
+
+def test_the_models_word_counts_as_much_as_it_is_right_on_questions_that_it_has_not_seen():
+    start = RAVENS.index("the whole world")
+    asked = [ModelAnswer("the whole world", (start, start + 15), 0.9, 0.01)] * 4
+    scores = []
+    for unseen in (0.0, 0.5, 1.0):
+        ranked, notes = rank_suspects(records(), asked=asked, unseen=unseen)
+        assert f"the model gives {unseen:.0%} of the answers of the validation data" in notes[0]
+        scores.append(next(suspect.score for suspect in ranked if suspect.index == 0))
+    assert scores[0] < scores[1] < scores[2]
+    assert scores[1] - scores[0] == pytest.approx(scores[2] - scores[1])
