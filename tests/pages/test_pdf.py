@@ -186,7 +186,8 @@ def test_blocks_below_each_other():
     assert [(part.left, part.top) for part in column.parts] == [(0, 0), (0, 30)]
 
 
-def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it():
+def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it(monkeypatch):
+    monkeypatch.setattr("huggin.pages.blocks.SCALES", [1.0])
     half = block(WIDTH / 2.2, HEIGHT / 2.2)
     (sheet,) = sheets([half] * 4)
     assert len({part.left for part in sheet.parts}) == len({part.top for part in sheet.parts}) == 2
