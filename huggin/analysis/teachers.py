@@ -34,9 +34,9 @@ class Pushes:
     def curves(self) -> tuple[np.ndarray, np.ndarray]:
         """(points,) steps, and what each question has pushed until then, (questions, points)."""
         points = np.unique(np.linspace(0, self.step.max(), POINTS).round())
-        sums = np.zeros((int(self.index.max()) + 1, len(points)))
+        sums = np.zeros((int(self.index.max()) + 1, len(points)), np.float32)
         np.add.at(sums, (self.index, np.searchsorted(points, self.step)), self.push)
-        return points, sums.cumsum(axis=1)
+        return points, sums.cumsum(axis=1, out=sums)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Teacher:
     push: float  # nats by which it lowered the loss, all its windows together
     seen: int  # how often one of its windows was trained on
     step: int  # at which it pushed most, in the direction of its sum
-    same: list[str]  # what it shares: "context", "answer"
+    same: list[str]  # what it shares: "question", "context", "answer"
     words: list[str]  # rare words of the question that both have
     exact: float | None = None  # as `push`, by the gradient of all weights
 
@@ -63,7 +63,8 @@ class Teacher:
     @property
     def shares(self) -> str:
         """What it shares with the question, in words."""
-        words = [f"words {', '.join(self.words)}"] if self.words else []
+        tells = self.words and "question" not in self.same
+        words = [f"words {', '.join(self.words)}"] if tells else []
         return "; ".join([*(f"same {what}" for what in self.same), *words])
 
 
@@ -162,6 +163,7 @@ def _words(text: str) -> dict[str, str]:
 def _same(record: Record, asked: Record) -> list[str]:
     texts = [answer_of(each).casefold().split() for each in (record, asked)]
     is_same = {
+        "question": record["question"] == asked["question"],
         "context": record["context"] == asked["context"],
         "answer": bool(texts[0]) and texts[0] == texts[1],
     }
@@ -179,5 +181,8 @@ def table_of_teachers(teachers: Sequence[Teacher], head: str) -> list[str]:
     first, *lines = in_columns([heads, *rows], left=(4,))
     told = [head, first]
     for each, line in zip(teachers, lines, strict=True):
-        told += [line, f"{'':8}{each.shares or 'shares nothing'}: {short(each.sentence, 90)}"]
+        told += [
+            line,
+            f"{'':8}{each.shares or 'no rare word in common'}: {short(each.sentence, 90)}",
+        ]
     return told

@@ -130,7 +130,7 @@ def teachers(
         drawn = sorted(draw_questions(len(records), seed)[:samples])
         found = _at_checkpoints(recording, records, drawn, model, record)
     if elsewhere:
-        others = [each for each in found.teachers if not each.same]
+        others = [each for each in found.teachers if not {"context", "answer"} & set(each.same)]
         note = "questions with the same context or the same answer are left out"
         found = replace(found, teachers=others, notes=[*found.notes, note])
     return with_exact(found, recording, records, exact, place) if exact else found

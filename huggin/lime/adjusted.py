@@ -70,14 +70,14 @@ class Proxy:
         mass = np.zeros(points)
         mass[: count + 1] = kernel(np.arange(count + 1) / count, width)
         circle = np.exp(2j * np.pi * np.arange(points) / points)
-        seen = np.exp(self.relevance * (self.known - 1))  # (masks, segments)
+        shown = np.exp(self.relevance * (self.known - 1))  # (masks, segments)
         hidden = np.exp(-self.relevance * (self.known + 1))
         means = np.zeros(1 + count)
         for share, z in zip(np.fft.fft(mass) / points, circle):
-            factors = (hidden + seen * z) / 2
+            factors = (hidden + shown * z) / 2
             product = share * self.heights * factors.prod(axis=1)  # (masks,)
             means[0] += product.sum().real
-            means[1:] += (product @ (seen * z / 2 / factors)).real
+            means[1:] += (product @ (shown * z / 2 / factors)).real
         line = np.concatenate([[self.intercept - self.slopes.sum()], 2 * self.slopes])
         return line + np.linalg.solve(_normal_matrix(count, width), means)
 

@@ -174,8 +174,8 @@ class Explanation(Generic[SceneT, Of]):
         if self.probability < UNSURE:
             doubts.append(f"the model itself gives it a probability of {self.probability:.2g}")
         if self.stability and self.stability["jaccard"] < SAME:
-            same = f"Jaccard {self.stability['jaccard']:.2f}"
-            doubts.append(f"fresh masks find other top segments ({same})")
+            agreement = f"Jaccard {self.stability['jaccard']:.2f}"
+            doubts.append(f"fresh masks find other top segments ({agreement})")
         return doubts + self.scene.doubts(self.kept)
 
     def verdict(self, doubts: Sequence[str]) -> str:

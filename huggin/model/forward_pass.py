@@ -57,7 +57,7 @@ def forward_pass(model: nn.Module, depth: int | None = None) -> ForwardPass:
     boxes = enumerate(boxes_of(model, depth), start=1)
     numbered = {id(module): (number, name) for number, (name, module, _) in boxes}
     recorded = _recorded(model)
-    ends = _ends(recorded)
+    ends = _inputs_and_outputs(recorded)
     box_of = dict(_placed(recorded.node_hierarchy, numbered, None))
     sources = _sources(recorded.edge_list, box_of, ends)
     nodes = list(TopologicalSorter(sources).static_order())
@@ -99,7 +99,7 @@ def _recorded_buffers(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def _ends(recorded: Any) -> dict[Any, str]:
+def _inputs_and_outputs(recorded: Any) -> dict[Any, str]:
     """torchview's nodes of the inputs and outputs, with their names."""
     inputs = dict(zip(recorded.root_container, ("input_ids", "attention_mask")))
     heads = dict.fromkeys(head for _, head in recorded.edge_list if head.name == "output-tensor")
@@ -115,9 +115,9 @@ def _placed(entry: Any, numbered: dict[int, Any], box: Any) -> Iterator[tuple[An
     if not isinstance(entry, dict):
         yield entry, box
         return
-    for call, inside in entry.items():
+    for call, entries in entry.items():
         is_box = box is None and call.compute_unit_id in numbered
-        for inner in inside:
+        for inner in entries:
             yield from _placed(inner, numbered, call if is_box else box)
 
 
@@ -125,15 +125,15 @@ def _sources(
     edges: list[tuple[Any, Any]], box_of: dict[Any, Any], ends: dict[Any, str]
 ) -> dict[Any, dict[Any, None]]:
     """Each part -> the parts that its data comes from."""
-    before: dict[Any, list[Any]] = {}
+    tails: dict[Any, list[Any]] = {}
     for tail, head in edges:
         # torchview gives an input another node in each module that it enters
-        before.setdefault(head, []).append(getattr(tail, "main_node", tail))
+        tails.setdefault(head, []).append(getattr(tail, "main_node", tail))
     parts: dict[Any, dict[Any, None]] = {}
     carried: dict[Any, dict[Any, None]] = {}  # node -> the parts that its output comes from
-    for node in TopologicalSorter(before).static_order():
+    for node in TopologicalSorter(tails).static_order():
         box = box_of[node]
-        arriving = [part for tail in before.get(node, []) for part in carried[tail]]
+        arriving = [part for tail in tails.get(node, []) for part in carried[tail]]
         sources = dict.fromkeys(part for part in arriving if part is not box)
         if box or len(sources) > 1 or node in ends:
             parts.setdefault(box or node, {}).update(sources)

@@ -107,15 +107,15 @@ def _watched(model: PreTrainedModel, sites: list[Site], window: Window | None) -
         shape = pass_through(model, window)
     hidden = head_of(model).in_features
     for site in sites:
-        seen = tuple(outputs[site].shape) if site in outputs else None
-        if seen and seen[:-1] == shape[::-1] != shape:
-            order = f"holds its tokens in another order: {site.module} gives {seen}"
+        own_shape = tuple(outputs[site].shape) if site in outputs else None
+        if own_shape and own_shape[:-1] == shape[::-1] != shape:
+            order = f"holds its tokens in another order: {site.module} gives {own_shape}"
             wanted = "(tokens, batch, units)"
             raise UserError(f"{type(model).__name__}: {order}, which is {wanted}; {WITHOUT}")
-        if not seen or seen[:-1] != shape or seen[-1] > hidden:
+        if not own_shape or own_shape[:-1] != shape or own_shape[-1] > hidden:
             wanted = f"{(*shape, hidden)} for (batch, tokens, the head's nodes)"
             raise UserError(
-                f"{type(model).__name__}: {site.module} gives {seen}, not {wanted}; {WITHOUT}"
+                f"{type(model).__name__}: {site.module} gives {own_shape}, not {wanted}; {WITHOUT}"
             )
     *others, head = sites
     return others if torch.equal(outputs[head], outputs[others[-1]]) else sites
@@ -231,7 +231,7 @@ def attention_rows(
     """
     batch = {name: torch.tensor([ids], device=model.device) for name, ids in inputs.items()}
     places = torch.tensor(list(tokens), device=model.device)
-    before = model.config._attn_implementation
+    implementation = model.config._attn_implementation
     try:
         with undisturbed(model):
             model.set_attn_implementation(PLAIN)
@@ -239,7 +239,7 @@ def attention_rows(
     except REFUSALS:
         return None
     finally:
-        model.set_attn_implementation(before)
+        model.set_attn_implementation(implementation)
     if not attentions or any(layer is None or layer.ndim != 4 for layer in attentions):
         return None
     rows = torch.stack([layer[0].index_select(1, places) for layer in attentions])

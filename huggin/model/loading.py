@@ -102,10 +102,10 @@ def _foreign_prefix(
     """What most unexpected names have before the name of a missing tensor, if there is such."""
     own = f"{model.base_model_prefix}."
     stems = {key.removeprefix(own) for key in missing}
-    before = Counter(
+    prefixes = Counter(
         key.removesuffix(stem) for key in unexpected for stem in stems if key.endswith(f".{stem}")
     )
-    prefix, count = before.most_common(1)[0] if before else ("", 0)
+    prefix, count = prefixes.most_common(1)[0] if prefixes else ("", 0)
     return prefix.removesuffix(own) if 2 * count > len(stems) else None
 
 

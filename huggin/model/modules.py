@@ -24,7 +24,7 @@ def legend_rows(
     rows: dict[str, ModuleRow] = {}
     for number, (name, module, calls) in enumerate(boxes_of(model, depth, window), start=1):
         text = repr(module) + (f"\n(called {calls} times)" if calls > 1 else "")
-        row = rows.setdefault(text, ModuleRow([], [], text, _size(module)))
+        row = rows.setdefault(text, ModuleRow([], [], text, _parameter_count(module)))
         row.numbers.append(number)
         row.names.append(name)
     return list(rows.values())
@@ -47,13 +47,13 @@ def boxes_of(
     place = -1
     for name, module in boxes:
         place = calls.index(name) if name in calls else place
-        if name in calls or _size(module):
+        if name in calls or _parameter_count(module):
             placed.append((place, name, module))
     placed.sort(key=lambda entry: entry[0])
     return [(name, module, calls.count(name)) for _, name, module in placed]
 
 
-def _size(module: nn.Module) -> int:
+def _parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 

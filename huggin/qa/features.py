@@ -261,12 +261,12 @@ def padded(tokenizer: PreTrainedTokenizerFast, features: Any) -> Any:
 
 @contextmanager
 def _truncating_right(tokenizer: PreTrainedTokenizerFast) -> Iterator[None]:
-    before = tokenizer.truncation_side
+    side = tokenizer.truncation_side
     tokenizer.truncation_side = "right"
     try:
         yield
     finally:
-        tokenizer.truncation_side = before
+        tokenizer.truncation_side = side
 
 
 def refuse_long_questions(

@@ -197,7 +197,7 @@ def normalised(raw: Any, where: str) -> Record:
         if not is_text(text):
             raise UserError(f"{where}: {name} is not text")
     try:
-        record["answers"] = _answers(raw["answers"])
+        record["answers"] = _normalised_answers(raw["answers"])
     except (KeyError, TypeError, ValueError, OverflowError):
         expected = '{"text": [...], "answer_start": [...]}'
         raise UserError(f"{where}: answers must be {expected}; {HELP}") from None
@@ -209,7 +209,7 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and (value.isascii() or HALF_PAIR.search(value) is None)
 
 
-def _answers(raw: Any) -> dict[str, list[Any]]:
+def _normalised_answers(raw: Any) -> dict[str, list[Any]]:
     """Two lists from {text: [...], answer_start: [...]}, or one {text, answer_start}, or a list.
 
     Answers that are all "" stand for none, as Haystack writes an unanswerable question.

@@ -152,8 +152,8 @@ def models_of(run: RunFolder, checkpoint: Path | None, every: bool = False) -> l
     Raises UserError if there is none, or the one that was named is of another run.
     """
     if checkpoint:
-        inside = checkpoint.resolve()
-        if run.path.resolve() not in (inside, *inside.parents):
+        wanted = checkpoint.resolve()
+        if run.path.resolve() not in (wanted, *wanted.parents):
             raise BadValue("checkpoint", checkpoint, f"not in {run.path}; give its own run")
         return [checkpoint]
     if not every:

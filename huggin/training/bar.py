@@ -50,8 +50,8 @@ class TrainingBar(ProgressCallback):
         super().on_step_end(args, state, control, **kwargs)
         if self.training_bar is not None and state.global_step - self._first_step == WARM_UP:
             seconds = self.seconds_left(state)
-            ends = datetime.now().astimezone() + timedelta(seconds=seconds)
-            self._say(f"about {duration(seconds)} left, until {ends:%a %H:%M}")
+            end = datetime.now().astimezone() + timedelta(seconds=seconds)
+            self._say(f"about {duration(seconds)} left, until {end:%a %H:%M}")
 
     def on_log(
         self,
@@ -77,10 +77,10 @@ class TrainingBar(ProgressCallback):
 
     def seconds_left(self, state: TrainerState) -> float:
         """Until the last step, at the mean speed since this start."""
-        done = state.global_step - self._first_step
-        if done == 0:
+        steps = state.global_step - self._first_step
+        if steps == 0:
             return 0.0
-        return (state.max_steps - state.global_step) * (self._clock() - self._began) / done
+        return (state.max_steps - state.global_step) * (self._clock() - self._began) / steps
 
     def _say(self, text: str) -> None:
         tqdm.write(text, file=sys.stdout)

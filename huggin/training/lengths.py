@@ -100,10 +100,10 @@ def saved_by_grouping(lengths: np.ndarray, batch: int, seed: int) -> float:
     """
     at_random = np.random.default_rng(seed).permutation(len(lengths))
     grouped = np.array([*LikeLengths(lengths, batch, seed, lambda: 0)], int)
-    return 1 - _computed(lengths[grouped], batch) / _computed(lengths[at_random], batch)
+    return 1 - _padded_tokens(lengths[grouped], batch) / _padded_tokens(lengths[at_random], batch)
 
 
-def _computed(lengths: np.ndarray, batch: int) -> int:
+def _padded_tokens(lengths: np.ndarray, batch: int) -> int:
     """Tokens that are computed if each batch is padded to its longest window."""
     firsts = range(0, len(lengths), batch)
     batches = (lengths[first : first + batch] for first in firsts)

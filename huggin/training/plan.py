@@ -190,8 +190,8 @@ def saved_bytes(
     """
     weights = model.num_parameters() * FLOAT
     checkpoint = weights * (1 + ADAM_STATES) + LEDGER_COPIES * copy
-    count = training.save_total_limit or max(1, math.ceil(steps / max(1.0, training.save_steps)))
-    return float(weights + checkpoint * (count + 1))
+    number = training.save_total_limit or max(1, math.ceil(steps / max(1.0, training.save_steps)))
+    return float(weights + checkpoint * (number + 1))
 
 
 def nearest_folder(path: Path) -> Path:

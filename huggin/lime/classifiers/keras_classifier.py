@@ -131,8 +131,8 @@ class KerasClassifier(Classifier):
 
         @tf.function(input_signature=[tf.TensorSpec([BATCH, None], tf.bool), place, pixels, pixels])
         def graph(on: Any, place: Any, shown: Any, hidden: Any) -> Any:
-            seen = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
-            return self.probabilities(tf.where(seen, shown, hidden))
+            is_shown = tf.gather(on, place, axis=1)[..., None]  # (BATCH, height, width, 1)
+            return self.probabilities(tf.where(is_shown, shown, hidden))
 
         return graph
 

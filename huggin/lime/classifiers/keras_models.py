@@ -86,7 +86,7 @@ def load_classifier(
     unclear which the model takes. Raises Unclear in this case, and UserError if the model cannot
     be used.
     """
-    network = _opened(model, weights, pixels, seed)
+    network = _open_network(model, weights, pixels, seed)
     side, size_fact = _size(network, size)
     channels = network.shape[2] or 3
     network, tensor, outputs = _one_output(network, side, channels, output)
@@ -102,7 +102,7 @@ def load_classifier(
     return classifier.converted()
 
 
-def _opened(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:
+def _open_network(model: str, weights: str | None, pixels: str | None, seed: int) -> Network:
     is_path = any(mark in model for mark in "./\\") or Path(model).exists()
     if is_path:
         if weights:

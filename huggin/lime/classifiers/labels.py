@@ -28,9 +28,9 @@ Names = tuple[str, ...]  # a name per class
 def classes_named(words: str, names: Names) -> list[int]:
     """The classes with exactly this name; else regardless of case; else those that list it."""
     exact = [index for index, name in enumerate(names) if words == name]
-    plain = [_plain(name) for name in names]
-    whole = [index for index, name in enumerate(plain) if _plain(words) == name]
-    listed = [index for index, name in enumerate(plain) if _plain(words) in name.split(", ")]
+    plain = [_comparable(name) for name in names]
+    whole = [index for index, name in enumerate(plain) if _comparable(words) == name]
+    listed = [index for index, name in enumerate(plain) if _comparable(words) in name.split(", ")]
     return exact or whole or listed
 
 
@@ -57,7 +57,7 @@ def class_of(words: str, names: Names) -> int:
     if len(matches) == 1:
         return matches[0]
     what = "several classes of that name" if matches else "no class of that name"
-    near = matches or _nearly_named(_plain(words), [_plain(name) for name in names])
+    near = matches or _nearly_named(_comparable(words), [_comparable(name) for name in names])
     advice = " or ".join(f"{index} ({names[index]})" for index in near[:5])
     every = f"a number from 0 to {len(names) - 1}"
     raise BadValue("classes", words, f"{what}; give {advice or every}")
@@ -70,7 +70,7 @@ def _nearly_named(words: str, names: list[str]) -> list[int]:
     return [names.index(name) for name in similar] or holding
 
 
-def _plain(words: str) -> str:
+def _comparable(words: str) -> str:
     return " ".join(words.replace("_", " ").lower().split())
 
 

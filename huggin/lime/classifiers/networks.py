@@ -249,7 +249,7 @@ def _tflite(path: Path) -> Network:
         interpreter.allocate_tensors()
         interpreter.set_tensor(taken["index"], _quantised(pictures, taken))
         interpreter.invoke()
-        return _plain(interpreter.get_tensor(returned["index"]), returned)
+        return _dequantised(interpreter.get_tensor(returned["index"]), returned)
 
     def call(pictures: Any) -> Any:
         answers = tf.numpy_function(run, [tf.cast(pictures, tf.float32)], tf.float32)
@@ -258,7 +258,7 @@ def _tflite(path: Path) -> Network:
     limits = BYTES.get(np.dtype(taken["dtype"]).name)
     if taken["quantization"][0]:
         whole = np.iinfo(taken["dtype"])
-        low, high = _plain(np.array([whole.min, whole.max]), taken).tolist()
+        low, high = _dequantised(np.array([whole.min, whole.max]), taken).tolist()
         limits = (low, high)
     return Network(str(path), call, shape, _digest_of_files(path), takes=limits)
 
@@ -272,7 +272,7 @@ def _quantised(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     return np.clip(np.round(values / (scale or 1) + zero), whole.min, whole.max).astype(kind)
 
 
-def _plain(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+def _dequantised(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     scale, zero = details["quantization"]
     numbers = values.astype(np.float32)
     return (numbers - np.float32(zero)) * np.float32(scale) if scale else numbers

@@ -149,7 +149,7 @@ def explain_picture(
     request = Request(*masks, segmenter, fill, kernel_width, adjust)
     report = Report(say, verbose)
     cut = (segmenter, segments, fill, fit, resampling)
-    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
+    scene, request = _prepared_scene(picture, classifier, cut, allow_random, request, report)
     targets = targets_of(scene, classes)
     if out:
         make_writable(Path(out))
@@ -174,7 +174,7 @@ def explain_picture(
     return ExplainedPicture(explanations, report.lines)
 
 
-def _prepared(
+def _prepared_scene(
     picture: AnyPicture,
     classifier: AnyClassifier,
     cut: Sequence[Any],
@@ -328,7 +328,7 @@ def explain_rounds(
     allow_random, show, verbose, scale = map(choices.pop, names)
     request = Request(segmenter=cut[0], fill=cut[2], scale=scale, **choices)
     report = Report(say, verbose)
-    scene, request = _prepared(picture, classifier, cut, allow_random, request, report)
+    scene, request = _prepared_scene(picture, classifier, cut, allow_random, request, report)
     if request.scale == "value":
         what = "returns values, so there is no answer that could change; explain it with lime.py"
         raise UserError(f"{scene.classifier.name}: {what}")

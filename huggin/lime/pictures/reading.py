@@ -114,7 +114,7 @@ def _read(where: str, file: BinaryIO, say: Say) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures; too large ones raise
             with Image.open(file) as image:
-                return _in_unit_range(_prepared(image, file, say), say)
+                return _in_unit_range(_upright(image, file, say), say)
     except UnidentifiedImageError:
         raise UserError(f"{where}: {_why_unreadable(start)}") from None
     except Image.DecompressionBombError:
@@ -125,7 +125,7 @@ def _read(where: str, file: BinaryIO, say: Say) -> np.ndarray:
         raise UserError(f"{where}: {what}") from None
 
 
-def _prepared(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Image.Image:
+def _upright(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Image.Image:
     """The picture upright, with the whole range of its colours."""
     say(f"{image.width} x {image.height} pixels")
     stretch_colours(image, file, say)  # before anything loads the picture
@@ -208,7 +208,7 @@ def in_srgb(image: Image.Image, say: Say) -> Image.Image:
     if not profile:
         return image.convert("RGB")
     try:
-        name, mode, change = _opened(profile, image.mode)
+        name, mode, change = _open_profile(profile, image.mode)
         if mode == "RGB" and _changes_nothing(change):
             say(f"colour profile: {name}, which is sRGB")
             return image.convert("RGB")
@@ -230,7 +230,7 @@ def toned(grey: np.ndarray, profile: bytes, say: Say) -> np.ndarray:
     return np.interp(grey, levels / 255, curve).astype(np.float32)
 
 
-def _opened(profile: bytes, mode: str) -> tuple[str, str, ImageCms.ImageCmsTransform]:
+def _open_profile(profile: bytes, mode: str) -> tuple[str, str, ImageCms.ImageCmsTransform]:
     """A profile's name, the mode that it takes, and the change from it to sRGB in RGB.
 
     Raises ValueError if it is not for pictures of this mode.
@@ -270,7 +270,7 @@ def in_unit_range(image: Image.Image) -> tuple[np.ndarray, str]:
     values = values.astype(np.float64)
     finite = np.isfinite(values)
     filled = np.where(finite, values, values[finite].min() if finite.any() else 0)
-    low, high, line = _ends(filled, image.mode, tags)
+    low, high, line = _range_of(filled, image.mode, tags)
     share = np.clip((filled - low) / max(high - low, np.finfo(float).tiny), 0, 1)
     if tags.get(PHOTOMETRIC) == WHITE_IS_0:
         share = 1 - share
@@ -294,7 +294,7 @@ def stretch_colours(image: ImageFile.ImageFile, file: BinaryIO, say: Say) -> Non
         except ValueError:  # grey with transparency
             lower = upper
     values = upper[..., :3] * 256.0 + lower[..., :3]
-    low, high, line = _ends(values, "I;16", _numbers_of(image))
+    low, high, line = _range_of(values, "I;16", _numbers_of(image))
     if not line:
         say("16 bits, of which 8 are used")
         return
@@ -325,7 +325,7 @@ def _numbers_of(image: Image.Image) -> dict[int, float]:
     return {tag: float(item[0] if isinstance(item, tuple) else item) for tag, item in raw.items()}
 
 
-def _ends(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:
+def _range_of(values: np.ndarray, mode: str, tags: dict[int, float]) -> tuple[float, float, str]:
     """The values that become 0 and 1, and a line if the file does not say them."""
     for lowest, highest in zip(LOWEST, HIGHEST):
         if highest in tags:

@@ -84,25 +84,25 @@ class TextCase:
         compared with other methods, if that is wanted.
         """
         by = self.request.segmenter
-        before = []
+        earlier = []
         if spans:
             scene = self.scene("spans", find_spans(self.window, spans))
         elif by == "auto" and self.scene("words").count > LONG:
             first, _ = self._explained(self.scene("sentences"))
-            before.append(finding_of(first, self.answer, self.expected, {}))
+            earlier.append(finding_of(first, self.answer, self.expected, {}))
             places, which = self.words_of_top_sentences(first)
             self.report.tell(f"Next: the words of {which}")
             scene = self.scene("words", places)
         else:
             scene = self.scene("sentences" if by == "sentences" else "words")
         explanation, predictor = self._explained(scene)
-        more: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         if not explanation.surrogate.constant:
             if repeats:
                 explanation = repeated(predictor, explanation, repeats, self.report.tell)
             alone = {"believe": explanation.verdict(explanation.doubts())}
-            more = self._compared(explanation, predictor) if compare else alone
-        return [*before, finding_of(explanation, self.answer, self.expected, more)], explanation
+            facts = self._compared(explanation, predictor) if compare else alone
+        return [*earlier, finding_of(explanation, self.answer, self.expected, facts)], explanation
 
     def _explained(self, scene: TextScene) -> tuple[TextExplanation, TextPredictor]:
         """A scene is explained, which is told."""
@@ -125,9 +125,9 @@ class TextCase:
         clear = size > explanation.surrogate.noise
         chosen: list[int] = []
         for number in np.argsort(-size, kind="stable").tolist():
-            more = [*chosen, number]
-            if not chosen or (clear[number] and len(self._words(explanation, more)) <= LONG):
-                chosen = more
+            longer = [*chosen, number]
+            if not chosen or (clear[number] and len(self._words(explanation, longer)) <= LONG):
+                chosen = longer
         chosen.sort()
         texts = " / ".join(explanation.scene.texts[number][:60] for number in chosen)
         which = f"{', '.join(map(str, chosen))} of 0 to {explanation.scene.count - 1}"
@@ -166,9 +166,9 @@ class TextCase:
             answer = answer_text(window, (first, end))
             surrogate = explanation.surrogate
             errors = [known(error) for error in surrogate.standard_errors]
-            said = (float(explanation.scores[0]), answer, (first, end) == last.target.plus)
+            answered = (float(explanation.scores[0]), answer, (first, end) == last.target.plus)
             fit = (known(surrogate.held_out_r2), surrogate.coefficients.tolist(), errors)
-            rows.append((step, *said, *fit))
+            rows.append((step, *answered, *fit))
             tops.append(set(explanation.top.tolist()))
             score = f"{request.scale} {explanation.scores[0]:.4g}"
             self.report.detail(f"step {step}: {score}, answers: {answer}")

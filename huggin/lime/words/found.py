@@ -138,8 +138,8 @@ class Finding(BaseModel, extra="allow", frozen=True):
     def how_in_words(self) -> str:
         """How it was made, and how well it holds."""
         held_out = "not known" if self.held_out_r2 is None else f"{self.held_out_r2:.2f}"
-        same = f"same answer in {100 * self.kept:.0f} % of the masked texts"
-        return f"{self.samples} masks by {self.hide}; held-out R² {held_out}; {same}"
+        stays = f"same answer in {100 * self.kept:.0f} % of the masked texts"
+        return f"{self.samples} masks by {self.hide}; held-out R² {held_out}; {stays}"
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ class ByStep:
         last = tops[-1]
         if not last:
             return "no segment speaks for the answer at the last step, so none can be followed"
-        few = [at for at, top in enumerate(tops) if 2 * len(last & top) < len(last)]
-        since = few[-1] + 1 if few else 0
+        different = [at for at, top in enumerate(tops) if 2 * len(last & top) < len(last)]
+        since = different[-1] + 1 if different else 0
         return (
             f"from step {self.steps[since]} on, at least {-(-len(last) // 2)} of the {len(last)} "
             f"top segments of the final model are among the {highest} highest"

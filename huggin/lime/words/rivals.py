@@ -83,8 +83,8 @@ def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: 
 
     def score(rows: Tensor) -> Tensor:
         """Token ids (texts, tokens) -> scores (texts,)."""
-        more = {name: row.expand(len(rows), -1) for name, row in inputs.items()}
-        output = text_model.model(input_ids=rows, **more)
+        expanded = {name: row.expand(len(rows), -1) for name, row in inputs.items()}
+        output = text_model.model(input_ids=rows, **expanded)
         start = output.start_logits.float()
         end = output.end_logits.float()
         log_p, log_rest = span_logs(start, end, target.plus)
@@ -99,8 +99,8 @@ def _integrated(scene: TextScene, target: Target[TokenSpan], scale: str, steps: 
     with torch.no_grad():
         change = float(score(ids) - score(baseline))
     by_token = _as_array(attributed[0].sum(dim=1))
-    inside = scene.segment_of != NEVER
-    values = np.bincount(scene.segment_of[inside], by_token[inside], scene.count)
+    in_segment = scene.segment_of != NEVER
+    values = np.bincount(scene.segment_of[in_segment], by_token[in_segment], scene.count)
     return Integrated(values, change, change - float(by_token.sum()), steps)
 
 

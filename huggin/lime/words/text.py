@@ -69,7 +69,7 @@ def sentences_in(part: str, text: str) -> list[Place]:
     A full stop does not end a sentence behind a single letter or a title (`Dr.`), nor before a
     small letter or a digit.
     """
-    ends = [match.end() for match in FULL_STOP.finditer(text) if _ends(text, match)]
+    ends = [match.end() for match in FULL_STOP.finditer(text) if _ends_sentence(text, match)]
     places = []
     for first, last in zip([0, *ends], [*ends, len(text)]):
         sentence = text[first:last].strip()
@@ -79,7 +79,7 @@ def sentences_in(part: str, text: str) -> list[Place]:
     return places
 
 
-def _ends(text: str, stop: re.Match[str]) -> bool:
+def _ends_sentence(text: str, stop: re.Match[str]) -> bool:
     """Whether a sentence ends behind a full stop."""
     before = text[: stop.end()]
     behind = text[stop.end() :].lstrip()
