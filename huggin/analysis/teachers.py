@@ -34,9 +34,9 @@ class Pushes:
     def curves(self) -> tuple[np.ndarray, np.ndarray]:
         """(points,) steps, and what each question has pushed until then, (questions, points)."""
         points = np.unique(np.linspace(0, self.step.max(), POINTS).round())
-        sums = np.zeros((int(self.index.max()) + 1, len(points)))
+        sums = np.zeros((int(self.index.max()) + 1, len(points)), np.float32)
         np.add.at(sums, (self.index, np.searchsorted(points, self.step)), self.push)
-        return points, sums.cumsum(axis=1)
+        return points, sums.cumsum(axis=1, out=sums)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def _bars_of_kinds(
         places = np.arange(len(shown)) + thick * (number - (len(runs) - 1) / 2)
         right = whole.right[0, shown]
         spread = np.abs(whole.right_interval[0, shown].T - right)
-        look: Any = {"color": run.colour, "alpha": 0.6, "label": run.name, "capsize": 3}
+        look: Any = {"color": run.colour, "alpha": 0.6, "label": run.name}
+        look |= {"capsize": 3, "ecolor": palette.INK}
         panels[0].barh(places, whole.loss[0, shown], thick, xerr=whole.loss_error[0, shown], **look)
         panels[1].barh(places, right, thick, xerr=spread, **look)
     panels[0].set_yticks(range(len(shown)), [short(kinds[0].names[kind], 20) for kind in shown])

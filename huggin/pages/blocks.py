@@ -38,7 +38,8 @@ WIDTH = A3_WIDTH - 2 * MARGIN  # of a page's content
 HEIGHT = A3_HEIGHT - 2 * MARGIN
 SCALE = 0.77  # of a figure
 HEAD = 60.0  # points that a section's title takes
-SCALES = np.arange(1.3, 0.79, -0.05).tolist()  # of a sheet's blocks
+ROUNDING = 1e-6  # points
+SCALES = np.arange(1.6, 0.59, -0.05).tolist()  # of a sheet's blocks
 LABELS = 16  # characters of the labels of facts
 ALONE = 100  # characters of the texts of a single run
 WIDE = 160  # characters of the texts of several runs, across the page
@@ -67,12 +68,8 @@ class Block:
     @property
     def area(self) -> float:
         """Square points that its parts fill."""
-        sizes = (part.page.mediabox for part in self.parts)
-        scales = (part.scale**2 for part in self.parts)
-        return sum(
-            float(size.width * size.height) * scale
-            for size, scale in zip(sizes, scales, strict=True)
-        )
+        boxes = ((part.page.mediabox, part.scale) for part in self.parts)
+        return sum(float(box.width * box.height) * scale**2 for box, scale in boxes)
 
     def scaled(self, scale: float) -> "Block":
         """The block in another size."""
@@ -155,10 +152,12 @@ def _first_sheet(blocks: Sequence[Block]) -> list[Placed]:
     page: list[Placed] = []
     for number, block in enumerate(blocks):
         block = block.scaled(min(1, WIDTH / block.width, (HEIGHT - HEAD) / block.height))
-        together = [block, *blocks[number + 1 : number + 3]] if block.is_heading else [block]
-        if page and not _placed(page, together):
+        is_begun = not all(each.is_heading for *_, each in page)
+        behind = blocks[number + 1 : number + 3] if block.is_heading and is_begun else []
+        placed = _placed(page, [block, *behind])
+        if not placed:
             return page
-        page += _placed(page, [block])
+        page.append(placed[0])
     return page
 
 
@@ -183,7 +182,7 @@ def _is_free(place: Placed, placed: Sequence[Placed]) -> bool:
     """Whether a block lies on the sheet there, and over no other."""
     left, top, block = place
     right, bottom = left + block.width, top + block.height
-    if right > WIDTH or bottom > HEIGHT:
+    if max(right - WIDTH, bottom - HEIGHT) > ROUNDING:
         return False
     return not any(
         left < other_left + other.width

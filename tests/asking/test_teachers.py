@@ -8,19 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import Trainer, TrainingArguments
+from datasets import Dataset
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForQuestionAnswering,
+    Trainer,
+    TrainingArguments,
+)
 
-from huggin.analysis.teachers import Pushes, rank_teachers
+from huggin.analysis.teachers import Pushes, rank_teachers, taught_by
 from huggin.asking.answering import TrainedModel
 from huggin.asking.gradients import denominators, pushes_at_checkpoints
 from huggin.asking.teachers import COLUMNS, teachers
 from huggin.common.errors import UserError
 from huggin.graphs.teachers import draw_teachers
-from huggin.qa.features import track_sample
+from huggin.qa.arguments import DataArguments
+from huggin.qa.features import padded, track_sample, training_features
 from huggin.qa.questions import load_questions
+from huggin.qa.records import training_records
+from huggin.recording.callback import RecorderCallback
 from huggin.recording.reader import Recording
 from huggin.recording.schema import RecordingWriter
-from tests.conftest import command, record
+from tests.conftest import LETTERS, TOKENIZER, command, record
 from tests.recordings import window, write_run
 
 CPU = torch.device("cpu")
@@ -191,3 +201,72 @@ def test_a_recording_without_pointers_says_so(tmp_path):
     writer.close()
     with pytest.raises(UserError, match="trained with pointers false, or before"):
         assert Recording(run.path).pointers
+
+
+@pytest.fixture(scope="module")
+def planted(made_once):
+    """A run whose tracked question i says the same as training question i of 16, about a context
+    that goes on a little; training question 16 is number 2 again, with a wrong answer.
+    """
+
+    def make(folder):
+        tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
+        names = LETTERS.split()
+        known = [record(at, f"{name} ?", name, LETTERS) for at, name in enumerate(names)]
+        known.append(record(16, "c ?", "m", LETTERS))
+        asked = [record(at, f"{name} ?", name, f"{LETTERS} q") for at, name in enumerate(names)]
+        data = DataArguments(max_seq_length=48, doc_stride=8)
+        samples = [track_sample(each, at, tokenizer, data) for at, each in enumerate(asked)]
+        torch.manual_seed(0)
+        sizes = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
+        still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        config = BertConfig.from_pretrained(
+            TOKENIZER, num_hidden_layers=2, initializer_range=0.15, **sizes, **still
+        )
+        rows = training_features(Dataset.from_list(known), tokenizer, data).to_list()
+        features = [{**row, **known[row["record"]]} for row in rows]
+        options = {"probe_points": 10, "node_points": 2, "ledger_points": 0}
+        arguments = TrainingArguments(
+            str(folder / "trainer"),
+            max_steps=160,
+            per_device_train_batch_size=6,
+            learning_rate=1e-3,
+            save_strategy="no",
+            report_to=[],
+            use_cpu=True,
+            remove_unused_columns=False,
+            disable_tqdm=True,
+        )
+
+        def collated(windows):
+            names = (*tokenizer.model_input_names, "start_positions", "end_positions")
+            return padded(tokenizer, [{name: row[name] for name in names} for row in windows])
+
+        Trainer(
+            BertForQuestionAnswering(config),
+            arguments,
+            train_dataset=features,
+            data_collator=collated,
+            callbacks=[RecorderCallback(folder / "run", samples, **options)],
+        ).train()
+
+    return made_once("planted", make) / "run"
+
+
+@pytest.mark.slow
+def test_the_planted_teacher_is_first(planted):
+    """Sixteen different answers in one context: grep by context or kind would name all of them."""
+    recording = Recording(planted)
+    records = training_records(recording.cfg)
+    own = [at for at in range(16) if at != 12]  # the poisoned one taught the answer "m", too
+    taught = [taught_by(recording, records, at) for at in own]
+    assert np.mean([each.losses[1][-1] for each in taught]) < 1.5  # of 2.8: they were taught
+    first = [each.proponents(1)[0].index for each in taught]
+    assert np.mean(np.array(first) == own) >= 0.95
+
+
+@pytest.mark.slow
+def test_a_poisoned_question_is_the_first_opponent(planted):
+    recording = Recording(planted)
+    taught = taught_by(recording, training_records(recording.cfg), 2)
+    assert taught.opponents(1)[0].index == 16

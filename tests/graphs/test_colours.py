@@ -65,7 +65,10 @@ def contrast(one: str, other: str) -> float:
 def named_in(figure: Figure) -> Iterator[str]:
     """The colours of lines, texts, areas and dots that are seen."""
     for artist in figure.findobj(lambda each: each.get_visible()):
-        if isinstance(artist, Line2D) or isinstance(artist, Text) and artist.get_text():
+        if isinstance(artist, Line2D):
+            is_line = artist.get_linestyle() != "None"
+            yield to_hex(artist.get_color() if is_line else artist.get_markeredgecolor())
+        elif isinstance(artist, Text) and artist.get_text():
             yield to_hex(artist.get_color())
         elif isinstance(artist, Patch) and artist.get_fill() and artist.get_facecolor()[3]:
             yield to_hex(artist.get_facecolor())

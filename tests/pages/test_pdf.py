@@ -186,7 +186,8 @@ def test_blocks_below_each_other():
     assert [(part.left, part.top) for part in column.parts] == [(0, 0), (0, 30)]
 
 
-def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it():
+def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it(monkeypatch):
+    monkeypatch.setattr("huggin.pages.blocks.SCALES", [1.0])
     half = block(WIDTH / 2.2, HEIGHT / 2.2)
     (sheet,) = sheets([half] * 4)
     assert len({part.left for part in sheet.parts}) == len({part.top for part in sheet.parts}) == 2
@@ -195,6 +196,11 @@ def test_blocks_flow_over_the_sheets_and_a_heading_goes_with_what_is_behind_it()
     assert (len(first.parts), len(second.parts)) == (3, 3)
     assert second.parts[0].top == 0
     assert all(part.top > 0 for part in second.parts[1:])
+    for times in (2, 3, 7, 11.1):
+        assert len(sheets([block(times * WIDTH, 10)])) == 1
+    wide, tall = block(2 * WIDTH, 180), block(300, 9 * HEIGHT)
+    high = [title, title, wide, tall, title, half, half]
+    assert [len(sheet.parts) for sheet in sheets(high)] == [3, 1, 3]
     (shrunk,) = sheets([block(2 * WIDTH, 10)])
     assert shrunk.width == pytest.approx(WIDTH)
 
