@@ -113,12 +113,14 @@ def _rows_of_table(file: Path, text: str) -> list[dict[str, Any]]:
     """
     head = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=head.count)
-    csv.field_size_limit(LONGEST_FIELD)
+    usual = csv.field_size_limit(LONGEST_FIELD)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         rows = list(reader)
     except csv.Error as error:
         raise UserError(f"{file}: line {reader.line_num}: {one_line(error)}") from None
+    finally:
+        csv.field_size_limit(usual)
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if missing:
         what = f"its first line names no column {', '.join(missing)}"

@@ -1,5 +1,6 @@
 """Tables of questions: CSV, TSV and flat JSONL."""
 
+import csv
 import json
 
 import pytest
@@ -49,6 +50,12 @@ def test_answers_in_several_places_are_counted(tmp_path, capsys):
     found = loaded(tmp_path, "q.jsonl", "\n".join(map(json.dumps, rows)))
     assert [answers["answer_start"] for answers in found["answers"]] == [[0], [0]]
     assert "1 of 2 answers stand in several places of their context" in capsys.readouterr().err
+
+
+def test_other_readers_of_csv_keep_their_limit(tmp_path):
+    before = csv.field_size_limit()
+    loaded(tmp_path, "q.csv", f"{HEAD}\nWho?,{ODIN},Odin\n")
+    assert csv.field_size_limit() == before
 
 
 def test_an_empty_answer_is_none(tmp_path):
