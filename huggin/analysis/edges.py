@@ -52,9 +52,8 @@ class _Words:
         words = [text[begin:end] for begin, end in spans]
         behind = [end for _, end in spans]
         gaps = [text[end:begin] for end, (begin, _) in zip(behind, spans[1:], strict=False)]
-        traits = [
-            _traits(*each, frequency) for each in zip(words, ["", *gaps], [*gaps, ""], strict=True)
-        ]
+        around = zip(words, ["", *gaps], [*gaps, ""], strict=False)  # there may be no words
+        traits = [_traits(*each, frequency) for each in around]
         return cls(text, spans, traits, [word.casefold()[:STEM] for word in words])
 
     def around(self, span: tuple[int, int]) -> tuple[int, int] | None:

@@ -73,3 +73,9 @@ def test_chinese_characters_are_words_of_their_own():
         made[-1]["answers"] = answers
     found = edge_evidence(made)
     assert (found.moved.argmax(), found.better[9]) == (9, "上海")
+
+
+def test_a_context_without_words_is_no_error():
+    wordless = {**records()[0], "context": "… !", "answers": {"text": ["!"], "answer_start": [2]}}
+    found = edge_evidence([wordless, *records()])
+    assert (found.moved[0], found.better[0]) == (0, "")

@@ -57,7 +57,7 @@ def test_one_segment_is_refused(shapes):
 
 
 def test_a_grid_is_taken_where_quickshift_finds_one_segment(capsys):
-    small = SimpleNamespace(size=(28, 28), resampling="smooth")
+    small = SimpleNamespace(size=(28, 28), resampling="smooth", resize=None)
     picture = np.random.default_rng(0).random((28, 28, 3)).astype(np.float32) / 10
     scene = make_scene(Picture("a.png", picture), small, "quickshift", 36, "grey")
     assert (scene.count, scene.segmenter) == (36, "grid")

@@ -36,6 +36,7 @@ AnyClassifier = str | Path | Mapping[str, Any] | Classifier | Callable[[np.ndarr
 CUT = ("segmenter", "segments", "fill", "fit", "resampling")  # the arguments of make_scene
 SHOWN = 3  # answers in a summary of a round
 ORDERS = 10  # random ones that faithfulness is compared with
+NEWER = ("only_segments.png",)  # figures that an older version did not draw
 DRAWS = 16  # answers whose mean is explained: its error is a quarter of one answer's
 
 
@@ -85,7 +86,8 @@ def remove_figures(folders: Iterable[Path]) -> None:
     """Remove the figures of an explanation, and each folder that is empty afterwards."""
     for folder in folders:
         paths = [folder / f"{name}.png" for name in ("lime", *PANELS)]
-        if all(path.is_file() for path in paths):  # otherwise they are not ours
+        older = [path for path in paths if path.name not in NEWER]
+        if all(path.is_file() for path in older):  # otherwise they are not ours
             for path in (*paths, folder / "faithfulness.png"):
                 path.unlink(missing_ok=True)
             with suppress(OSError):

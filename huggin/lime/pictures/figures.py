@@ -136,7 +136,8 @@ def _top_segments(axes: Axes, explanation: Explanation) -> None:
     scale = ScalarMappable(Normalize(-most, most), tints)
     label = f"coefficient ({explanation.request.scale}): against < 0 < for"
     bar = axes.figure.colorbar(scale, ax=axes, label=label, shrink=0.8, pad=0.02)
-    bar.ax.set_ylim(min(0, surrogate.coefficients.min()), max(0, surrogate.coefficients.max()))
+    if surrogate.coefficients.any():
+        bar.ax.set_ylim(min(0, surrogate.coefficients.min()), max(0, surrogate.coefficients.max()))
     number_segments(axes, scene.segments, np.flatnonzero(abs(sizes) >= SEEN), fontsize=10)
 
 
