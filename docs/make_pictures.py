@@ -51,7 +51,6 @@ class Picture:
 
     lines: tuple[str, ...]
     made: str  # a pattern of the file in the folder where the lines are typed
-    page: int = 1  # of a PDF
 
 
 FIGURES = (f"graph-weights.py {RUN}", f"graph-losses.py {RUN}", f"graph-logits.py {RUN}")
@@ -71,7 +70,7 @@ PICTURES = {
     "page.webp": Picture((f"create-page {RUN}",), "gv-graphs/qa-training-*.html"),
     "losses.png": Picture(FIGURES[1:2], f"{RUN}/graphs/losses.png"),
     "logits.png": Picture(FIGURES[2:3], f"{RUN}/graphs/logits.png"),
-    "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf", page=2),
+    "qa-output.png": Picture(ANSWER, "gv-graphs/qa-output-*.gv.pdf"),
     "shares.png": Picture((f"graph-node-logits.py {RUN} --share",), f"{RUN}/graphs/shares.png"),
     "layers.png": Picture(LAYERS, f"{RUN}/graphs/layers.png"),
     "layers-over-time.png": Picture(LAYERS, f"{RUN}/graphs/layers-over-time.png"),
@@ -201,7 +200,7 @@ def make(names: Sequence[str], run: Path | None) -> None:
                 if line not in typed:
                     type_line(folder, line)
                 typed.add(line)
-            save(next(folder.glob(picture.made)), DOCS / name, picture.page)
+            save(next(folder.glob(picture.made)), DOCS / name)
             write_hash(name, hash_of(picture))
             print(f"docs/{name}")
 
@@ -239,12 +238,12 @@ def options_of_mobilenet() -> list[str]:
     return ["--model", model, "--labels", labels, "--pixels", "signed"]
 
 
-def save(made: Path, target: Path, page: int) -> None:
-    """Turn what a command left into a picture of the docs; page: of a PDF."""
+def save(made: Path, target: Path) -> None:
+    """Turn what a command left into a picture of the docs: of a PDF the first sheet."""
     if made.is_dir():
         draw_small(made, target)
     elif made.suffix == ".pdf":
-        pages = ["-f", str(page), "-l", str(page), "-singlefile"]
+        pages = ["-f", "1", "-l", "1", "-singlefile"]
         line = ["pdftoppm", "-r", "130", "-png", *pages, made, target.with_suffix("")]
         subprocess.run(line, check=True)  # of the package poppler-utils
         compress(target, target)
