@@ -20,7 +20,7 @@ from huggin.common.errors import UserError
 from huggin.common.progress import progress
 
 RUNS = "runs"
-TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger")
+TABLES = ("steps", "probes", "nodes", "lens", "layers", "questions", "ledger", "pointers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

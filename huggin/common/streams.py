@@ -4,6 +4,7 @@
 """
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -116,7 +117,18 @@ def stdout_is_lost() -> bool:
     """Whether nothing can be written to stdout any more."""
     with suppress(OSError):
         sys.stdout.flush()  # also of what was written past the Stream, to its buffer
-    return isinstance(sys.stdout, Stream) and sys.stdout.lost is not None
+    is_lost = isinstance(sys.stdout, Stream) and sys.stdout.lost is not None
+    if not is_lost and (is_lost := _reader_has_left(sys.stdout)):
+        discard_output(sys.stdout)
+    return is_lost
+
+
+def _reader_has_left(stream: Any) -> bool:
+    """Whether a stream is a pipe that nobody reads any more."""
+    pipe = select.poll()
+    with suppress(OSError, ValueError, AttributeError):
+        pipe.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in pipe.poll(0))
 
 
 def open_standard_files() -> None:

@@ -206,7 +206,7 @@ def test_training_data_that_is_gone_is_said(morning):
 
 def test_training_data_that_has_changed_is_said(morning, records):
     """No score is said to come from it, and nothing is rewound on its questions."""
-    records[3]["question"] = "What else?"  # not tracked
+    records = [*records[:3], {**records[3], "question": "What else?"}]  # not tracked
     (morning / "questions.json").write_text(json.dumps(records))
     path = morning / "run" / "recording" / "run.json"
     facts = json.loads(path.read_text())

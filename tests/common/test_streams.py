@@ -44,6 +44,13 @@ def test_data_cannot_act_on_the_terminal(tmp_path):
     assert done.stderr == "d\ufffd]0;x\ufffd\n"
 
 
+def test_a_reader_that_leaves_is_no_error_for_bytes_either(tmp_path):
+    """As of a table in CSV, which Arrow writes past the text stream."""
+    writes = "[sys.stdout.buffer.write(b'x' * 9999 + b'\\n') for _ in range(1000)]"
+    done = run(tmp_path, writes, suffix=" | head -n 1")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     done = run(tmp_path, "[print('x' * 1000) for _ in range(10_000)]", suffix=" | head -n 1")
     assert (done.returncode, done.stderr) == (0, "")

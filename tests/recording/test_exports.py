@@ -14,7 +14,7 @@ from huggin.common.site import Site
 from huggin.recording.exports import write_csv
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
-from huggin.recording.schema import RecordingWriter
+from huggin.recording.schema import TABLES, RecordingWriter
 from huggin.recording.tensorboard import FILE, HISTOGRAMS, write_events
 from tests.conftest import command
 from tests.recordings import window, write_run
@@ -200,3 +200,10 @@ def test_events_as_a_command_with_the_figures(tiny_run, tmp_path):
     image = found["figures/losses"][8].image
     assert image.encoded_image_string == figure.read_bytes()
     assert image.width > image.height > 100
+
+
+def test_every_table_can_be_printed(tiny_run):
+    for table in TABLES:
+        done = command("huggin_utils.py", tiny_run, "--csv", table, cwd=tiny_run)
+        assert (done.returncode, done.stderr) == (0, ""), table
+        assert done.stdout.startswith('"step"'), table

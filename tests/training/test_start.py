@@ -60,7 +60,7 @@ def test_a_finished_run_says_so_and_stays_as_it_is(trained):
 def test_other_questions_in_an_older_file_are_noticed(trained, tiny_cfg, records):
     """As after `mv`, which keeps the time of a file."""
     data = trained / "questions.json"
-    records[3]["question"] = "What else?"
+    records = [*records[:3], {**records[3], "question": "What else?"}]
     data.write_text(json.dumps(records))
     os.utime(data, (0, 0))
     cfg = tiny_cfg(train_file=str(data))
