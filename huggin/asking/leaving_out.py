@@ -30,6 +30,7 @@ from huggin.qa.given import arguments_of
 from huggin.recording.probe import probe
 from huggin.recording.reader import Recording
 
+OF_OURS = "training data"  # of the settings that run_qa.py records, and no loop
 QUIET = {  # keys of a training of which only the model is wanted
     "record": False,
     "do_eval": False,
@@ -141,7 +142,7 @@ def _loss_without(recording: Recording, found: Teachers, index: int | None, seed
 
 def _train(recording: Recording, folder: Path, found: Teachers, keys: dict[str, Any]) -> float:
     """Train what the run trained, with other keys, in a folder; the question's loss afterwards."""
-    if not recording.facts.cfg:
+    if OF_OURS not in recording.facts.fixed:
         raise UserError(f"{recording.run.path}: not of run_qa.py, so it cannot be trained again")
     shutil.rmtree(folder, ignore_errors=True)  # left by a stop
     folder.parent.mkdir(exist_ok=True)

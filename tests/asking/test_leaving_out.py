@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from huggin.asking.leaving_out import LeavingOut, LeftOut, leave_out
 from huggin.asking.teachers import teachers
+from huggin.common.errors import UserError
 from huggin.recording.reader import Recording
 from huggin.recording.run_folder import RunFolder
 from huggin.training.leaving_out import loss_without
@@ -82,3 +83,13 @@ def test_in_words():
     assert verified.correlations()["push"] == pytest.approx((1, 1))
     assert "push and truth of 3 questions: Pearson +1.00, Spearman +1.00" in verified.in_words()
     assert "exact" not in verified.as_json()["correlations"]
+
+
+def test_a_run_of_a_loop_cannot_be_trained_again(tiny_run, tmp_path):
+    """Not even if its model was saved: then its cfg says only how it is asked."""
+    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
+    facts = json.loads(run.facts.read_text())
+    del facts["fixed"]["training data"]
+    run.facts.write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="not of run_qa.py, so it cannot be trained again"):
+        leave_out(teachers(run.path), run.path, 1)
