@@ -178,6 +178,11 @@ def test_the_heads_input_times_its_weight_are_the_logits(family, tracked):
     assert np.isnan(inside).sum() == (8 * len(given) if family.name == "mobilebert" else 0)
 
 
+def test_of_many_layers_the_first_and_the_last_attention_are_drawn():
+    sites = [Site(layer, component) for layer in (1, 2, 3) for component in ("self", "out")]
+    assert end_sites(sites) == [Site(1, "self"), Site(3, "self"), Site(3, "out")]
+
+
 def test_what_the_head_is_given_is_drawn_last():
     sites = [Site(1, "self"), Site(1, "out"), Site(2, "self"), Site(2, "out")]
     assert end_sites(sites) == [Site(1, "self"), Site(2, "self"), Site(2, "out")]
