@@ -33,6 +33,7 @@ from huggin.recording.results import read_evaluations
 SHOWN = 20
 COLUMNS = ("rank", "id", "index", "question", "given", "model_answer", "probability", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet begins a formula
+FEW = 50  # questions; of fewer the middle of a loss says little
 LABEL_STUDIO = ".label-studio.json"
 ARGILLA = ".argilla.json"
 PLAIN = (".csv", ".jsonl", ".json")
@@ -51,7 +52,10 @@ class Suspects(InWords):
     def in_words(self, count: int = SHOWN) -> str:
         """A table of the first `count`, and what cannot be known."""
         lines = [f"{len(self.ranked)} questions of {self.data}, the most suspicious first"]
-        lines.append("score: weighted evidence against the given answer; above 1 is much")
+        lines.append(
+            "score: weighted evidence against the given answer; above 1 is much, but something "
+            "comes first in data without an error, too"
+        )
         for suspect in self.ranked[:count]:
             where = f" at {suspect.place}" if suspect.place >= 0 else ""
             given = f'"{short(suspect.given, 60)}"{where}' if suspect.given else "no answer"
@@ -101,7 +105,10 @@ def suspects(
         losses = losses_by_pass(recording.questions)
         evaluations = read_evaluations(recording.run)
         late, notes = late_passes(losses, evaluations)
-        unseen = evaluations[-1].exact_match / 100 if evaluations else None
+        if evaluations and not evaluations[-1].trained_on:
+            unseen = evaluations[-1].exact_match / 100
+    if len(listed) < FEW:
+        notes.append(f"{len(listed)} questions are few to compare: read the reasons, not the ranks")
     answers: list[ModelAnswer] = []
     if not has_texts:
         notes.append("the texts of the questions are not known, so the loss alone ranks them")

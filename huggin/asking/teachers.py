@@ -37,6 +37,7 @@ from huggin.recording.reader import Recording
 from huggin.recording.run_facts import PROBE_DATA
 
 COLUMNS = ("rank", "id", "index", "question", "answer", "push", "exact", "seen", "step", "shares")
+NOTHING = 5e-5  # nats: a largest push of less is printed as 0.0000
 NOISE = (
     "a pointer, not an account: it says what the head alone did, to first order; "
     "below the first few names it is noise"
@@ -155,7 +156,11 @@ def _at_checkpoints(
     where = f"not tracked: by the checkpoints {steps}, {of}"
     ranked = rank_teachers(pushes, records.to_list(), record)
     texts = (window.question, window.answer)
-    return Teachers(*texts, pushes, ranked, None, window, where, [NOISE])
+    notes = [NOISE]
+    if np.abs(pushes.push).max(initial=0) < NOTHING:
+        advice = "keep earlier ones (save_total_limit), or track it"
+        notes = [f"already learned at the oldest checkpoint, so nothing can be told; {advice}"]
+    return Teachers(*texts, pushes, ranked, None, window, where, notes)
 
 
 def own_record(model: TrainedModel, question: str, context: str, answer: str) -> Record:

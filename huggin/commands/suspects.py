@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.without:
         count, path = args.without
         write_without(found, count, path)
-        print(f"{path}: without {count} questions; train on it: --train_file {path}")
+        print(f"{path}: without the first {count}; train on it: --train_file {path}")
     return 0
 
 
@@ -65,7 +65,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         "FILE.label-studio.json or FILE.argilla.json"
     )
     parser.option("--export FILE", export, type=Path)
-    without = "write the data without the first N questions to FILE, which run_qa.py can train on"
+    without = "write the data without the first N to FILE.json, which run_qa.py can train on"
     parser.add_argument("--without", metavar=("N", "FILE"), nargs=2, help=without)
     parser.add_device()
     args = parser.parse_args(argv)
@@ -75,5 +75,7 @@ def read_arguments(argv: Sequence[str] | None) -> Namespace:
         count, file = args.without
         if not count.isdecimal() or not file:
             parser.error(f"--without {count} {file}: give a number and a file")
+        if not file.endswith(".json"):
+            parser.error(f"--without {count} {file}: the file must end in .json")
         args.without = (int(count), Path(file))
     return args

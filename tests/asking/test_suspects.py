@@ -163,6 +163,7 @@ def test_the_runs_own_data_is_not_replaced(run, tmp_path):
     [
         (["--export", "s.xlsx"], "--export s.xlsx: must end in one of .csv, .jsonl, "),
         (["--without", "x", "c.json"], "--without x c.json: give a number and a file"),
+        (["--without", 1, "c.csv"], "--without 1 c.csv: the file must end in .json"),
         (["--without", 2, "c.json", "--validation"], "--without: of the training data"),
         (["--without", 9, "c.json", "--no-model"], "--without 9: must be 1 to 3"),
     ],

@@ -270,3 +270,11 @@ def test_a_poisoned_question_is_the_first_opponent(planted):
     recording = Recording(planted)
     taught = taught_by(recording, training_records(recording.cfg), 2)
     assert taught.opponents(1)[0].index == 16
+
+
+def test_what_was_learned_before_the_oldest_checkpoint_cannot_be_told(run, monkeypatch):
+    nothing = pushed((1, 0, 1e-9), (1, 1, -1e-9))
+    monkeypatch.setattr("huggin.asking.teachers.pushes_at_checkpoints", lambda *_: nothing)
+    found = teachers(run, question="Who has ravens?", context="Odin has ravens.", device="cpu")
+    [note] = found.notes
+    assert note.startswith("already learned at the oldest checkpoint, so nothing can be told")
