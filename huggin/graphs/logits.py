@@ -292,7 +292,7 @@ def _draw_answers(panels: Sequence[Axes], answers: LayerAnswers) -> None:
         label = "lowest layer whose best span is right"  # gaps where none is
         look: Any = {"color": palette.INK, "linewidth": 1.4, "label": label}
         axes.stairs(answers.lowest_right, edges, baseline=None, **look)
-        style.by_step(axes, f"{head}: the head on layer")
+        style.by_step(axes, f"{head}: layer")
         axes.set_yticks(layer_ticks(rows))
         axes.set_ylim(-0.5, rows - 0.5)
     panels[0].set_xlabel("")

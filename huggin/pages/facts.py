@@ -118,5 +118,5 @@ def _first_and_last_loss(steps: Steps) -> str:
         return "none that is finite"
     broken = (~np.isfinite(steps.loss[steps.step > 0])).sum()
     note = f"; not finite at {broken} steps" if broken else ""
-    begin, end = (f"{steps.loss[at]:.3f} at step {steps.step[at]:,}" for at in known[[0, -1]])
+    begin, end = (f"{steps.loss[at]:#.3g} at step {steps.step[at]:,}" for at in known[[0, -1]])
     return f"{begin}, {end}{note}"

@@ -52,7 +52,8 @@ class Plan:
         data = f"{self.config.data_name}, {self.windows:,} {tokens}"
         evaluated = f"; {self.evaluated:,} questions to evaluate on"
         per_epoch = steps_per_epoch(self.windows, training)
-        steps = f"{self.steps:,} steps: {self.steps / per_epoch:.3g} epochs of {per_epoch:,} steps"
+        epoch = count(per_epoch, "step")
+        steps = f"{self.steps:,} steps: {self.steps / per_epoch:.3g} epochs of {epoch}"
         alike = " of similar length" * (training.train_sampling_strategy == GROUPED)
         facts = {
             "model": f"{type(model).__name__}: {layers}, {parameters}, {self.weights}",
