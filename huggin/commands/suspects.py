@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         export_suspects(found, args.export)
         print(args.export)
     if not args.without and not args.validation:
-        print(f"to train without the first N: huggin suspects {args.run} --without N FILE")
+        print(f"to train without the first N: huggin suspects {args.run} --without N FILE.json")
     elif args.without:
         count, path = args.without
         write_without(found, count, path)

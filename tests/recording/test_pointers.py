@@ -10,7 +10,6 @@ import pytest
 import torch
 from datasets import Dataset
 from transformers import (
-    AutoTokenizer,
     BertConfig,
     BertForQuestionAnswering,
     DataCollatorWithPadding,
@@ -32,11 +31,6 @@ from tests.training.test_overnight import train_here
 from tests.training.test_training import weights
 
 DATA = DataArguments(max_seq_length=64, doc_stride=16)
-
-
-@pytest.fixture
-def tokenizer(tiny):
-    return AutoTokenizer.from_pretrained(tiny / "model")
 
 
 @pytest.fixture
